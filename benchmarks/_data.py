@@ -1,0 +1,17 @@
+"""Where the real data sets lie, when this machine has them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+DATA = Path(os.environ.get("SEGUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def shared_data(name: str) -> Path:
+    """Return the path of a data set, or end the benchmark with the reason."""
+    path = DATA / name
+    if not path.exists():
+        sys.exit(f"skipped: real data {name} is not on this machine (set SEGUE_DATA to its folder)")
+    return path

@@ -1,0 +1,1 @@
+"""Decisions: policies, rules, playlists with exact propensities, reasons, the store and the weekly batch."""

@@ -1,0 +1,1 @@
+"""Evidence: off-policy evaluation, simulated classrooms, sweeps and the promotion gate."""

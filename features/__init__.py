@@ -1,0 +1,1 @@
+"""What is known, as numbers: events, catalogue, difficulty, history, interests, contexts, rewards."""

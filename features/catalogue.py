@@ -1,0 +1,264 @@
+"""The catalogue: resources, skills, tags and prerequisites as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+KINDS = (
+    "lesson",
+    "video",
+    "text",
+    "exercise",
+    "quiz",
+    "game",
+    "project",
+    "performance task",
+    "discussion",
+)
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Skill:
+    """One skill: official code, statement, and the sentence a student reads."""
+
+    skill_id: str
+    code: str = ""
+    statement: str = ""
+    i_can: str = ""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One thing a student can do; an *action* of the bandit.
+
+    `difficulty` is the catalogue's own label on any scale (NaN when unknown); `minutes` is the expected
+    working time; an empty `language`, `grade_band` or attribute means "fits everyone".
+    """
+
+    resource_id: str
+    title: str = ""
+    url: str = ""
+    skills: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    difficulty: float = float("nan")
+    kind: str = "exercise"
+    minutes: float = 10.0
+    language: str = ""
+    grade_band: str = ""
+    available_from: pd.Timestamp | None = None
+    available_until: pd.Timestamp | None = None
+    offline: bool = True
+    content: str = ""
+    process: str = ""
+    product: str = ""
+
+
+class CatalogueError(ValueError):
+    """The catalogue cannot be used as it stands; the message names what to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """Resources and skills, with what the engine reads of them as arrays.
+
+    Build it with :meth:`build` (objects) or ``segue.features.reading`` (files).
+
+    Attributes
+    ----------
+    resources : tuple of Resource, length n
+    skills : tuple of Skill, length S
+    prerequisites : array of shape (E, 2)
+        Rows (before, after) of skill indices; acyclic.
+    broken_edges : tuple of (str, str)
+        Prerequisites left out because they closed a cycle (only with ``on_cycle="break"``).
+    """
+
+    resources: tuple[Resource, ...]
+    skills: tuple[Skill, ...]
+    prerequisites: Ints
+    broken_edges: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def build(
+        cls,
+        resources: Sequence[Resource],
+        skills: Sequence[Skill] = (),
+        prerequisites: Sequence[tuple[str, str]] = (),
+        *,
+        on_cycle: Literal["refuse", "break"] = "refuse",
+    ) -> Catalogue:
+        """Return a checked catalogue.
+
+        A resource without skills gets one of its own (said in `notes`); a skill named by a resource or a
+        prerequisite but not listed is added.
+
+        Raises
+        ------
+        CatalogueError
+            For duplicate resource ids, or a prerequisite cycle when ``on_cycle="refuse"`` (the cycle is named).
+        """
+        notes: list[str] = []
+        seen: set[str] = set()
+        for resource in resources:
+            if resource.resource_id in seen:
+                raise CatalogueError(
+                    f"resource_id must be unique, found {resource.resource_id!r} twice: keep one"
+                )
+            seen.add(resource.resource_id)
+        bare = [r for r in resources if not r.skills]
+        if bare:
+            notes.append(f"{len(bare)} of {len(resources)} resources name no skill: each is its own skill")
+            resources = [
+                r if r.skills else _with_skills(r, (f"resource:{r.resource_id}",)) for r in resources
+            ]
+        known = {s.skill_id: s for s in skills}
+        for skill_id in [k for r in resources for k in r.skills] + [k for e in prerequisites for k in e]:
+            known.setdefault(skill_id, Skill(skill_id))
+        index = {skill_id: i for i, skill_id in enumerate(known)}
+        edges = list(dict.fromkeys((a, b) for a, b in prerequisites))
+        kept, broken = _acyclic(edges, on_cycle)
+        pairs = np.array([(index[a], index[b]) for a, b in kept], dtype=np.int64).reshape(-1, 2)
+        return cls(tuple(resources), tuple(known.values()), pairs, tuple(broken), tuple(notes))
+
+    @cached_property
+    def resource_index(self) -> Mapping[str, int]:
+        """Position of each resource id."""
+        return {r.resource_id: i for i, r in enumerate(self.resources)}
+
+    @cached_property
+    def skill_index(self) -> Mapping[str, int]:
+        """Position of each skill id."""
+        return {s.skill_id: i for i, s in enumerate(self.skills)}
+
+    @cached_property
+    def tag_ids(self) -> tuple[str, ...]:
+        """All interest tags, sorted."""
+        return tuple(sorted({t for r in self.resources for t in r.tags}))
+
+    @cached_property
+    def tag_index(self) -> Mapping[str, int]:
+        """Position of each tag."""
+        return {t: i for i, t in enumerate(self.tag_ids)}
+
+    @cached_property
+    def skill_matrix(self) -> Ints:
+        """Skills of each resource, shape (n, K), padded by -1 (K: the most skills of any resource)."""
+        return _padded([[self.skill_index[k] for k in dict.fromkeys(r.skills)] for r in self.resources])
+
+    @cached_property
+    def skill_weights(self) -> Floats:
+        """1 / K_r where `skill_matrix` names a skill, 0 where it is padded; rows sum to 1."""
+        present = self.skill_matrix >= 0
+        return np.asarray(present / np.maximum(present.sum(axis=1, keepdims=True), 1), dtype=np.float64)
+
+    @cached_property
+    def tag_matrix(self) -> Ints:
+        """Tags of each resource, shape (n, T_max), padded by -1."""
+        return _padded([[self.tag_index[t] for t in dict.fromkeys(r.tags)] for r in self.resources])
+
+    @cached_property
+    def prerequisite_matrix(self) -> Ints:
+        """Direct prerequisites of each skill, shape (S, P), padded by -1."""
+        before: list[list[int]] = [[] for _ in self.skills]
+        for a, b in self.prerequisites:
+            before[int(b)].append(int(a))
+        return _padded(before)
+
+    @cached_property
+    def minutes(self) -> Floats:
+        """Expected minutes of each resource, shape (n,)."""
+        return np.array([r.minutes for r in self.resources], dtype=np.float64)
+
+    @cached_property
+    def difficulty(self) -> Floats:
+        """The catalogue's own difficulty labels, shape (n,), NaN when unknown."""
+        return np.array([r.difficulty for r in self.resources], dtype=np.float64)
+
+    @cached_property
+    def kind_code(self) -> Ints:
+        """Index into `kind_ids` of each resource, shape (n,)."""
+        index = {kind: i for i, kind in enumerate(self.kind_ids)}
+        return np.array([index[r.kind] for r in self.resources], dtype=np.int64)
+
+    @cached_property
+    def kind_ids(self) -> tuple[str, ...]:
+        """Known kinds first, then any other the catalogue uses, sorted."""
+        return KINDS + tuple(sorted({r.kind for r in self.resources} - set(KINDS)))
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of everything above: two catalogues with one hash rank alike."""
+        text = repr((self.resources, self.skills, self.prerequisites.tolist()))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def resource_codes(self, resource_ids: Sequence[str]) -> Ints:
+        """Return positions of `resource_ids`; an unknown id is an error that names it."""
+        index = self.resource_index
+        missing = [r for r in resource_ids if r not in index]
+        if missing:
+            raise CatalogueError(
+                f"unknown resource {missing[0]!r} ({len(missing)} of {len(resource_ids)} asked for): "
+                "import it into the catalogue or leave it out of the candidates"
+            )
+        return np.array([index[r] for r in resource_ids], dtype=np.int64)
+
+
+def _with_skills(resource: Resource, skills: tuple[str, ...]) -> Resource:
+    return Resource(**{**resource.__dict__, "skills": skills})
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> Ints:
+    width = max((len(row) for row in rows), default=0)
+    out = np.full((len(rows), max(width, 1)), -1, dtype=np.int64)
+    for i, row in enumerate(rows):
+        out[i, : len(row)] = row
+    return out
+
+
+def _acyclic(
+    edges: Sequence[tuple[str, str]], on_cycle: Literal["refuse", "break"]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Keep edges in order; one that closes a cycle is refused, or left out and reported."""
+    after: dict[str, list[str]] = {}
+    kept: list[tuple[str, str]] = []
+    broken: list[tuple[str, str]] = []
+    for a, b in edges:
+        path = _path(after, b, a)
+        if path is None:
+            after.setdefault(a, []).append(b)
+            kept.append((a, b))
+        elif on_cycle == "refuse":
+            cycle = " → ".join([a, *path])
+            raise CatalogueError(
+                f"prerequisites form a cycle: {cycle}; remove one of its links, or ask for cycles to be broken"
+            )
+        else:
+            broken.append((a, b))
+    return kept, broken
+
+
+def _path(after: Mapping[str, Sequence[str]], start: str, goal: str) -> list[str] | None:
+    """Return a path of links from `start` to `goal`, or None."""
+    stack = [[start]]
+    visited = {start}
+    while stack:
+        path = stack.pop()
+        if path[-1] == goal:
+            return path
+        for follower in after.get(path[-1], ()):
+            if follower not in visited:
+                visited.add(follower)
+                stack.append([*path, follower])
+    return None

@@ -1,0 +1,1 @@
+"""Doors in and out of learning management systems, one file a format."""

@@ -1,0 +1,1 @@
+"""Arrays in, posterior out: these models know no learner and no resource."""

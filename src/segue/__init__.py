@@ -1,0 +1,1 @@
+"""Segue: what should this student do next, and why?"""
