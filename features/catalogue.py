@@ -107,7 +107,7 @@ class Catalogue:
         Raises
         ------
         CatalogueError
-            For duplicate resource ids, or a prerequisite cycle when ``on_cycle="refuse"`` (the cycle is named).
+            For duplicate resource ids, or a prerequisite cycle when ``on_cycle="refuse"`` (it is named).
         """
         notes: list[str] = []
         seen: set[str] = set()
@@ -242,7 +242,7 @@ def _acyclic(
         elif on_cycle == "refuse":
             cycle = " → ".join([a, *path])
             raise CatalogueError(
-                f"prerequisites form a cycle: {cycle}; remove one of its links, or ask for cycles to be broken"
+                f"prerequisites form a cycle: {cycle}; remove a link, or ask for cycles to be broken"
             )
         else:
             broken.append((a, b))
