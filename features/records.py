@@ -1,0 +1,306 @@
+"""The events we accept, checked once at the door: good rows are kept, bad rows leave with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+KINDS = (
+    "attempt",
+    "view",
+    "completion",
+    "rating",
+    "dwell",
+    "hint",
+    "choice",
+    "enrol",
+    "override",
+    "other",
+)
+COLUMNS = (
+    "event_id",
+    "kind",
+    "learner",
+    "resource",
+    "score",
+    "time",
+    "seq",
+    "seconds",
+    "class_id",
+    "attempt_no",
+    "step",
+    "completed",
+    "tags",
+    "supersedes",
+    "voids",
+)
+_TEXT = ("event_id", "kind", "learner", "resource", "class_id", "step", "tags", "supersedes", "voids")
+_NUMBERS = ("score", "seconds", "attempt_no", "completed")
+_TRUTH = {"true": "1", "false": "0", "yes": "1", "no": "0"}
+_ZONE = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+Epoch = Literal["s", "ms"]
+Bools = NDArray[np.bool_]
+
+
+class RecordsError(ValueError):
+    """Nothing of this input can be used as it stands; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How the times of a source are to be read.
+
+    `time_zone` is the IANA zone of times that carry none; `epoch` the unit when times are numbers.
+    """
+
+    time_zone: str | None = None
+    epoch: Epoch | None = None
+
+
+AS_WRITTEN = Clock()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Events that hold, and the rows that do not.
+
+    Attributes
+    ----------
+    events : DataFrame
+        Columns `COLUMNS`, in the order read. `time` is UTC or NaT; `score`, `seconds`, `attempt_no` and
+        `completed` (1, 0) are floats, NaN when not given; texts are "" when not given; `tags` are joined by
+        ";"; `seq` is an int64.
+    rejects : DataFrame
+        Columns line (int), reason (str). A reason never quotes the learner.
+    dropped : tuple of str
+        Columns of the source that are not kept.
+    """
+
+    events: pd.DataFrame
+    rejects: pd.DataFrame
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rows looked at."""
+        return len(self.events) + len(self.rejects)
+
+
+def check(
+    raw: pd.DataFrame,
+    lines: Sequence[int] | NDArray[np.int64],
+    *,
+    resources: Collection[str] | None = None,
+    clock: Clock = AS_WRITTEN,
+    kind: str = "attempt",
+    max_score: float = 1.0,
+) -> Checked:
+    """Return the rows of `raw` that are events, and a reason for each that is not.
+
+    Parameters
+    ----------
+    raw : DataFrame
+        Columns named as in `COLUMNS`, texts or typed values; `learner` is required, and `time` or `seq`.
+        Other columns are dropped and listed: what Segue does not need, it does not keep.
+    lines : sequence of int
+        Where each row stands in its source.
+    resources : collection of str, optional
+        Known resource ids; a row that names another is rejected.
+    kind : str
+        The kind of rows that do not say theirs.
+    max_score : float
+        Scores are divided by this (100 for percentages).
+
+    Raises
+    ------
+    RecordsError
+        When a required column is missing or the time zone is unknown.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"learner": ["a", "a"], "resource": ["r", "r"], "score": [1, 87], "seq": [1, 2]})
+    >>> done = check(rows, [2, 3])
+    >>> len(done.events), done.rejects.reason[0]
+    (1, 'score must be in [0, 1], got 87 (percent? give the highest score: --max-score 100)')
+    """
+    _require(raw.columns)
+    n = len(raw)
+    faults = _Faults(n)
+    out = pd.DataFrame({name: _text(raw, name) for name in _TEXT}, index=range(n))
+    out.loc[out["kind"] == "", "kind"] = kind
+    faults.add(~out["kind"].isin(KINDS), f"kind must be one of {', '.join(KINDS)}", out["kind"])
+    faults.add(out["learner"] == "", "learner is empty")
+    _check_resources(out, resources, faults)
+    for name in _NUMBERS:
+        out[name] = _number(raw, name, faults)
+    _check_numbers(out, max_score, faults)
+    out["time"] = _time(raw, clock, faults)
+    out["seq"] = _sequence(raw, lines, faults)
+    good = faults.reasons == ""
+    rejects = pd.DataFrame(
+        {"line": np.asarray(lines, dtype=np.int64)[~good], "reason": faults.reasons[~good]}
+    )
+    dropped = tuple(str(c) for c in raw.columns if c not in COLUMNS)
+    return Checked(out.loc[good, list(COLUMNS)].reset_index(drop=True), rejects, dropped)
+
+
+def identify(events: pd.DataFrame, *, by_seq: bool = True) -> pd.DataFrame:
+    """Return `events` with an id for each row that has none, made from what the row says.
+
+    The same rows get the same ids, so a file read twice changes nothing; the nth row that says exactly the
+    same gets an id of its own. `by_seq` tells whether `seq` belongs to the source (False: it is only the
+    line, which moves when a file grows at its head).
+    """
+    bare = (events["event_id"] == "").to_numpy()
+    if not bare.any():
+        return events
+    said = ["kind", "learner", "resource", "score", "time", "completed", "step", *(["seq"] if by_seq else [])]
+    rows = events.loc[bare, said]
+    stamps = rows.assign(time=rows["time"].astype("int64"))
+    repeat = stamps.groupby(said, dropna=False, sort=False).cumcount()
+    texts = zip(*(stamps[name].tolist() for name in said), repeat.tolist(), strict=True)
+    ids = [hashlib.blake2b(repr(text).encode(), digest_size=16).hexdigest() for text in texts]
+    out = events.copy()
+    out.loc[bare, "event_id"] = ids
+    return out
+
+
+class _Faults:
+    """The first fault of each row, as a sentence."""
+
+    def __init__(self, n: int) -> None:
+        self.reasons = np.full(n, "", dtype=object)
+
+    def add(self, wrong: pd.Series, rule: str, found: pd.Series | None = None, remedy: str = "") -> None:
+        for i in np.flatnonzero(wrong.to_numpy(dtype=bool) & (self.reasons == "")):
+            got = "" if found is None else f", got {str(found.iloc[i])[:80]}"
+            self.reasons[i] = f"{rule}{got}{remedy}"
+
+
+def _require(columns: pd.Index[str]) -> None:
+    have = ", ".join(str(c) for c in columns) or "none"
+    if "learner" not in columns:
+        raise RecordsError(f"column learner is missing (found: {have}): name it, as in --map user_id=learner")
+    if "time" not in columns and "seq" not in columns:
+        raise RecordsError(
+            f"column time is missing (found: {have}): name it, as in --map created_at=time, "
+            "or say what orders the rows: --order-by seq, or --order-by line for the order of the file"
+        )
+
+
+def _text(raw: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column as stripped text, "" where nothing is given."""
+    if name not in raw.columns:
+        return pd.Series("", index=range(len(raw)), dtype="str")
+    column = raw[name].reset_index(drop=True)
+    if name == "tags" and column.map(lambda cell: isinstance(cell, (list, tuple, np.ndarray))).any():
+        column = column.map(lambda cell: ";".join(map(str, cell)) if cell is not None else "")
+    if pd.api.types.is_float_dtype(
+        column
+    ):  # ids that passed through a float, as with an empty cell among ints
+        column = column.astype("Int64") if (column.dropna() % 1 == 0).all() else column
+    return column.astype("str").fillna("").str.strip()
+
+
+def _check_resources(out: pd.DataFrame, resources: Collection[str] | None, faults: _Faults) -> None:
+    named = out["resource"] != ""
+    faults.add(~named & (out["kind"] != "enrol") & (out["kind"] != "other"), "resource is empty")
+    if resources is not None:
+        unknown = named & ~out["resource"].isin(list(resources))
+        remedy = ": add it to the catalogue, then import again"
+        faults.add(unknown, "unknown resource", out["resource"], remedy)
+
+
+def _number(raw: pd.DataFrame, name: str, faults: _Faults) -> pd.Series:
+    """Return a column as floats, NaN where nothing is given; what is no number is a fault."""
+    if name not in raw.columns:
+        return pd.Series(np.nan, index=range(len(raw)))
+    column = raw[name].reset_index(drop=True)
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    text = column.astype("str").fillna("").str.strip().str.lower()
+    given = ~text.isin(["", "nan", "null", "none", "na", "n/a"])
+    number = pd.to_numeric(text.replace(_TRUTH).where(given), errors="coerce").astype("float64")
+    faults.add(given & number.isna(), f"{name} must be a number")
+    return number
+
+
+def _check_numbers(out: pd.DataFrame, max_score: float, faults: _Faults) -> None:
+    score = out["score"] / max_score
+    limit = f"score must be in [0, {max_score:g}]"
+    shown = out["score"].map("{:g}".format)
+    faults.add((score < 0) | (score > 1), limit, shown, " (percent? give the highest score: --max-score 100)")
+    faults.add((out["kind"] == "attempt") & score.isna(), "an attempt needs a score")
+    faults.add((out["seconds"] < 0) | np.isinf(out["seconds"]), "seconds must be 0 or more", out["seconds"])
+    faults.add((out["attempt_no"] < 0) | np.isinf(out["attempt_no"]), "attempt_no must be 0 or more")
+    faults.add(out["completed"].notna() & ~out["completed"].isin([0.0, 1.0]), "completed must be 0 or 1")
+    out["score"] = score
+
+
+def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
+    """Return UTC times; NaT where nothing is given and a `seq` orders the rows."""
+    n = len(raw)
+    if "time" not in raw.columns:
+        return pd.Series(pd.NaT, index=range(n), dtype="datetime64[ns, UTC]")
+    column = raw["time"].reset_index(drop=True)
+    if clock.epoch is not None:
+        return _epoch(column, clock.epoch, faults)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return column.dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
+    text = column.astype("str").fillna("").str.strip()
+    given = ~text.isin(["", "NaT", "nan", "null", "None"])
+    if "seq" not in raw.columns:
+        faults.add(~given, "time is empty")
+    zoned = text.str.contains(_ZONE, regex=True)
+    out = pd.to_datetime(text.where(zoned & given), utc=True, format="ISO8601", errors="coerce")
+    naive = given & ~zoned
+    if clock.time_zone is None:
+        faults.add(
+            naive, "time has no zone", text, ": say where it was written, as in --time-zone Europe/Paris"
+        )
+        naive &= False
+    local = pd.to_datetime(text.where(naive), format="ISO8601", errors="coerce")
+    out = out.where(~naive, _localize(local, clock.time_zone))
+    faults.add(
+        given & out.isna(), "time must be ISO 8601, as 2026-11-23T08:00:00Z (numbers? --epoch s)", text
+    )
+    return out.astype("datetime64[ns, UTC]")
+
+
+def _localize(local: pd.Series, time_zone: str | None) -> pd.Series:
+    """Return naive times of a zone in UTC; of the hour that a clock change repeats, the first."""
+    try:
+        zone = ZoneInfo(time_zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        raise RecordsError(
+            f"time zone must be an IANA name such as Europe/Paris or UTC, got {time_zone!r}"
+        ) from None
+    first = np.ones(len(local), dtype=bool)
+    stamps = pd.DatetimeIndex(local).tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return pd.Series(stamps.tz_convert("UTC"), index=local.index)
+
+
+def _epoch(column: pd.Series, unit: Epoch, faults: _Faults) -> pd.Series:
+    number = pd.to_numeric(column, errors="coerce").astype("float64")
+    limit = {"s": 1.0, "ms": 1e3}[unit] * 253_402_300_800  # the year 10000
+    sane = number.abs() < min(limit, 9e9 * {"s": 1.0, "ms": 1e3}[unit])
+    faults.add(~sane, f"time must be a number of {'seconds' if unit == 's' else 'milliseconds'} since 1970")
+    stamps: pd.Series = pd.to_datetime(number.where(sane), unit=unit, utc=True)
+    return stamps.astype("datetime64[ns, UTC]")
+
+
+def _sequence(raw: pd.DataFrame, lines: Sequence[int] | NDArray[np.int64], faults: _Faults) -> pd.Series:
+    """Return the source's sequence number, or the line where there is none."""
+    if "seq" not in raw.columns:
+        return pd.Series(np.asarray(lines, dtype=np.int64))
+    number = pd.to_numeric(raw["seq"].reset_index(drop=True), errors="coerce").astype("float64")
+    whole = (number % 1 == 0) & (number.abs() < 2**53)
+    faults.add(~whole, "seq must be a whole number")
+    return number.where(whole, 0).astype("int64")
