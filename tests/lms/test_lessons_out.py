@@ -1,0 +1,187 @@
+"""What leaves for the LMS: a lesson arrives whole, in order, and a second push changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import urllib.parse
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from canvasapi import Canvas
+from defusedxml import ElementTree
+from icalendar import Calendar
+
+from segue.lms.calendar import calendar
+from segue.lms.canvas_modules import push
+from segue.lms.cartridge_export import cartridge
+from segue.lms.lessons import Lesson, LessonItem
+from segue.lms.xapi_recommended import statements
+
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+def lesson(*resources: str, learner: str = "7", week: str = "2026-W48") -> Lesson:
+    items = (LessonItem(r, f"Title of {r}", f"https://school.example/{r}", 15) for r in resources)
+    return Lesson(learner, week, tuple(items))
+
+
+@pytest.mark.parametrize("week", ["2026-48", "w48", "2026-W4"])
+def test_a_week_that_is_none_is_refused(week: str) -> None:
+    with pytest.raises(ValueError, match="2026-W48"):
+        lesson("a", week=week)
+
+
+def test_an_item_twice_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="'a' twice"):
+        lesson("a", "b", "a")
+
+
+def test_a_calendar_spreads_the_steps_in_order_over_the_school_days_that_are_left() -> None:
+    steps = [f"r{i}" for i in range(10)]
+    zone = ZoneInfo("Europe/Helsinki")
+    book = Calendar.from_ical(
+        calendar(lesson(*steps), time_zone=zone, now=NOW, holidays={date(2026, 11, 25)})
+    )
+    events = book.walk("VEVENT")
+    assert [str(event["summary"]) for event in events] == [f"Title of {step}" for step in steps]
+    begins = [event["dtstart"].dt for event in events]
+    assert begins == sorted(begins)
+    per_day = [sum(b.date() == date(2026, 11, day) for b in begins) for day in range(23, 28)]
+    assert per_day == [3, 2, 0, 3, 2]
+    assert len({str(event["uid"]) for event in events}) == 10
+
+
+def test_a_week_of_holidays_has_no_calendar() -> None:
+    week = {date(2026, 11, day) for day in range(23, 28)}
+    with pytest.raises(ValueError, match="no school day"):
+        calendar(lesson("a"), time_zone=ZoneInfo("UTC"), now=NOW, holidays=week)
+
+
+def test_a_cartridge_names_every_step_in_order_and_is_the_same_twice() -> None:
+    content = cartridge(lesson("b", "a"))
+    assert content == cartridge(lesson("b", "a"))
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        manifest = ElementTree.fromstring(archive.read("imsmanifest.xml"))
+        links = [ElementTree.fromstring(archive.read(f"links/step-{i:02d}.xml")) for i in (1, 2)]
+    namespace = "{http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1}"
+    titles = [node.text for node in manifest.iter(f"{namespace}title")]
+    assert titles == ["Your playlist, week 48 (2026)", "Title of b", "Title of a"]
+    assert [link[1].get("href") for link in links] == [f"https://school.example/{r}" for r in "ba"]
+
+
+def test_a_cartridge_needs_addresses() -> None:
+    with pytest.raises(ValueError, match="'r' has no url"):
+        cartridge(Lesson("7", "2026-W48", (LessonItem("r", "R"),)))
+
+
+def test_statements_keep_their_ids_and_change_with_the_playlist() -> None:
+    def ids(*resources: str) -> list[str]:
+        made = statements(lesson(*resources), home_page="https://school.example", now=NOW)
+        return [statement["id"] for statement in made]
+
+    assert ids("a", "b") == ids("a", "b")
+    assert not set(ids("a", "b")) & set(ids("b", "a"))
+
+
+class CanvasServer(ThreadingHTTPServer):
+    """Answers as Canvas documents its modules: create, list, edit, items, assignment overrides."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.modules: dict[int, dict[str, Any]] = {}
+        self.items: dict[int, dict[int, dict[str, Any]]] = {}
+        self.overrides: dict[int, str] = {}
+        self.writes = 0
+        self.count = 0
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: CanvasServer
+
+    def log_message(self, *args: object) -> None:
+        return
+
+    def do_GET(self) -> None:
+        path = self.path.split("?")[0].removeprefix("/api/v1/")
+        if path == "courses/1":
+            return self._answer({"id": 1})
+        if path == "courses/1/modules":
+            return self._answer(list(self.server.modules.values()))
+        module = int(path.split("/")[3])
+        return self._answer(list(self.server.items[module].values()))
+
+    def do_POST(self) -> None:
+        form, path = self._form(), self.path.removeprefix("/api/v1/")
+        self.server.count += 1
+        number = self.server.count
+        if path == "courses/1/modules":
+            self.server.items[number] = {}
+            self.server.modules[number] = {"id": number, "name": form["module[name]"], "published": False}
+            return self._answer(self.server.modules[number])
+        module = int(path.split("/")[3])
+        item = {"title": form["module_item[title]"], "external_url": form["module_item[external_url]"]}
+        self.server.items[module][number] = item | {"id": number, "module_id": module}
+        return self._answer(self.server.items[module][number])
+
+    def do_PUT(self) -> None:
+        form, path = self._form(), self.path.removeprefix("/api/v1/")
+        module = int(path.split("/")[3])
+        if path.endswith("assignment_overrides"):
+            self.server.overrides[module] = form["overrides[][student_ids][]"]
+            return self._answer({})
+        self.server.modules[module]["published"] = form["module[published]"] in ("true", "True", "1")
+        return self._answer(self.server.modules[module])
+
+    def do_DELETE(self) -> None:
+        self._form()
+        _, _, _, module, _, item = self.path.removeprefix("/api/v1/").split("/")
+        return self._answer(self.server.items[int(module)].pop(int(item)))
+
+    def _form(self) -> dict[str, str]:
+        self.server.writes += 1
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        if "multipart" in (self.headers.get("Content-Type") or ""):
+            return dict(re.findall(r'name="([^"]+)"\r\n\r\n(.*?)\r\n', body))
+        return {name: values[0] for name, values in urllib.parse.parse_qs(body).items()}
+
+    def _answer(self, content: object) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def canvas() -> Iterator[CanvasServer]:
+    server = CanvasServer()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly")  # plain http, on loopback only
+def test_canvas_gets_one_module_a_learner_and_a_second_push_writes_nothing(canvas: CanvasServer) -> None:
+    course = Canvas(f"http://127.0.0.1:{canvas.server_port}", "token").get_course(1)
+    lessons = [lesson("a", "b", learner="7"), lesson("c", learner="8")]
+    assert push(course, lessons) == {"added": 2}
+    assert sorted(canvas.overrides.values()) == ["7", "8"]
+    writes = canvas.writes
+    assert push(course, lessons) == {"unchanged": 2}
+    assert canvas.writes == writes
+    assert push(course, [lesson("b", "a", learner="7"), lessons[1]]) == {"updated": 1, "unchanged": 1}
+    shown = {canvas.overrides[m]: [i["title"] for i in items.values()] for m, items in canvas.items.items()}
+    assert shown == {"7": ["Title of b", "Title of a"], "8": ["Title of c"]}
+    assert all(module["published"] for module in canvas.modules.values())
