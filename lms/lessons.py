@@ -52,4 +52,4 @@ class Lesson:
     @property
     def heading(self) -> str:
         """The title a learner reads."""
-        return self.title or f"Your playlist, week {int(self.week[-2:])} ({self.week[:4]})"
+        return self.title or f"Your playlist, week {self.week}"

@@ -73,7 +73,7 @@ def test_a_cartridge_names_every_step_in_order_and_is_the_same_twice() -> None:
         links = [ElementTree.fromstring(archive.read(f"links/step-{i:02d}.xml")) for i in (1, 2)]
     namespace = "{http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1}"
     titles = [node.text for node in manifest.iter(f"{namespace}title")]
-    assert titles == ["Your playlist, week 48 (2026)", "Title of b", "Title of a"]
+    assert titles == ["Your playlist, week 2026-W48", "Title of b", "Title of a"]
     assert [link[1].get("href") for link in links] == [f"https://school.example/{r}" for r in "ba"]
 
 
