@@ -1,0 +1,299 @@
+"""Off-policy estimators: what a target policy would have earned, from another policy's log.
+
+Every estimator here is a ratio-and-remainder of three columns,
+
+    value = mean(base) + sum(numerator) / sum(denominator),
+
+so points, influence functions, bootstraps and empirical likelihood are written once, for all of them. With
+w = pi_e(a|x) / p the weight, r the reward, q the predicted reward and dm = sum_a pi_e(a|x) q(x, a):
+
+============  =============================================================================================
+IPS           mean(w r)                                                        (Horvitz & Thompson 1952)
+IPS_clip10    mean(min(w, 10) r)                                               (Ionides 2008)
+SNIPS         sum(w r) / sum(w)                                                (Swaminathan & Joachims 2015)
+SGIPS_0.01    mean(w / (1 - l + l w) r), l = .01                               (Aouali et al. 2023)
+DM            mean(dm)
+DR            mean(dm + w (r - q))                                             (Dudík et al. 2014)
+DR_clip10     mean(dm + min(w, 10) (r - q))
+SNDR          mean(dm) + sum(w (r - q)) / sum(w)
+SWITCH_DR_10  mean(dm + w 1{w <= 10} (r - q))                                  (Wang et al. 2017)
+DRos_100      mean(dm + l w / (w² + l) (r - q)), l = 100                       (Su et al. 2020)
+============  =============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """n logged rounds as arrays.
+
+    Attributes
+    ----------
+    weight : (n,)
+        Target probability of the logged action over its propensity, w >= 0.
+    reward : (n,)
+    q_logged : (n,) or None
+        Predicted reward of the logged action.
+    q_target : (n,) or None
+        Predicted reward of the target policy, sum_a pi_e(a|x) q(x, a).
+    """
+
+    weight: Floats
+    reward: Floats
+    q_logged: Floats | None = None
+    q_target: Floats | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of rounds."""
+        return len(self.weight)
+
+    def take(self, keep: NDArray[np.bool_]) -> Rounds:
+        """Return the rounds where `keep` is true."""
+        q_logged = None if self.q_logged is None else self.q_logged[keep]
+        q_target = None if self.q_target is None else self.q_target[keep]
+        return Rounds(self.weight[keep], self.reward[keep], q_logged, q_target)
+
+
+def rounds_of(
+    reward: Floats,
+    propensity: Floats,
+    *,
+    target: Floats,
+    q_logged: Floats | None = None,
+    q_target: Floats | None = None,
+) -> Rounds:
+    """Return rounds from rewards, propensities and the target policy's probability of the logged action.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a propensity is outside (0, 1], a target probability outside [0, 1], or a value
+        is not finite.
+
+    Examples
+    --------
+    >>> rounds_of(np.array([1.0, 0.0]), np.array([0.5, 0.25]), target=np.array([1.0, 0.5])).weight
+    array([2., 2.])
+    """
+    columns = {"reward": reward, "propensity": propensity, "target": target}
+    columns |= {k: v for k, v in (("q_logged", q_logged), ("q_target", q_target)) if v is not None}
+    for name, column in columns.items():
+        if len(column) != len(reward):
+            raise ValueError(f"{name} must have {len(reward)} entries like reward, got {len(column)}")
+        if not np.isfinite(column).all():
+            row = int(np.flatnonzero(~np.isfinite(column))[0])
+            raise ValueError(
+                f"{name} must be finite, got {column[row]} in round {row}; leave such rounds out"
+            )
+    _within(propensity, "propensity", "(0, 1]", (propensity > 0) & (propensity <= 1))
+    _within(target, "target", "[0, 1]", (target >= 0) & (target <= 1 + 1e-9))
+    return Rounds(np.asarray(target / propensity), reward, q_logged, q_target)
+
+
+def rounds_of_tables(
+    reward: Floats, propensity: Floats, *, action: Ints, policy: Floats, prediction: Floats | None = None
+) -> Rounds:
+    """Return rounds from whole tables, one column an action.
+
+    Parameters
+    ----------
+    reward, propensity : (n,)
+    action : (n,) of int
+        Column of the logged action.
+    policy : (n, K)
+        Target policy's probabilities.
+    prediction : (n, K), optional
+        Predicted rewards; without it only the IPS family can be estimated.
+    """
+    rows = np.arange(len(reward))
+    target = policy[rows, action]
+    if prediction is None:
+        return rounds_of(reward, propensity, target=target)
+    q_target = np.einsum("ij,ij->i", policy, prediction)
+    return rounds_of(reward, propensity, target=target, q_logged=prediction[rows, action], q_target=q_target)
+
+
+def _within(values: Floats, name: str, allowed: str, fine: NDArray[np.bool_]) -> None:
+    """Raise if any value is outside the allowed range."""
+    if not fine.all():
+        row = int(np.flatnonzero(~fine)[0])
+        raise ValueError(f"{name} must be in {allowed}, got {values[row]} in round {row}")
+
+
+class Linearised(Protocol):
+    """Anything with a value and each round's influence on it: an estimate, or a difference of two."""
+
+    @property
+    def n(self) -> int:
+        """Number of rounds."""
+
+    @property
+    def value(self) -> float:
+        """The estimate."""
+
+    @property
+    def spare(self) -> int:
+        """Degrees of freedom taken off the variance: 1 for means, 0 for ratios (their usual definitions)."""
+
+    def influence(self) -> Floats:
+        """Return each round's influence on the value, (n,), with mean zero (delta method)."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three columns of an estimator: value = mean(base) + sum(numerator) / sum(denominator).
+
+    `base` None stands for zeros, `denominator` None for ones. `biased` marks estimators that shrink weights:
+    their standard error says nothing of the shrinkage, so they get no interval.
+    """
+
+    numerator: Floats
+    denominator: Floats | None = None
+    base: Floats | None = None
+    biased: bool = False
+
+    @property
+    def n(self) -> int:
+        """Number of rounds."""
+        return len(self.numerator)
+
+    @property
+    def ratio(self) -> float:
+        """Sum of the numerator over sum of the denominator; NaN when the denominator is zero."""
+        if self.n == 0:
+            return float("nan")
+        if self.denominator is None:
+            return float(self.numerator.mean())
+        total = float(self.denominator.sum())
+        return float(self.numerator.sum()) / total if total else float("nan")
+
+    @property
+    def value(self) -> float:
+        """The estimate."""
+        return self.ratio if self.base is None else self.ratio + float(self.base.mean())
+
+    def influence(self) -> Floats:
+        """Return each round's influence on the value, (n,), with mean zero (delta method)."""
+        if self.denominator is None:
+            total = self.numerator if self.base is None else self.base + self.numerator
+            return np.asarray(total - total.mean())
+        psi = self.numerator - self.ratio * self.denominator
+        psi /= self.denominator.mean()
+        if self.base is not None:
+            psi += self.base
+            psi -= self.base.mean()
+        return np.asarray(psi)
+
+    @property
+    def spare(self) -> int:
+        """Degrees of freedom taken off the variance: 1 for means, 0 for ratios (their usual definitions)."""
+        return 1 if self.denominator is None else 0
+
+
+Estimator = Callable[[Rounds], Parts]
+
+
+def ips(rounds: Rounds) -> Parts:
+    """Return inverse propensity scoring."""
+    return Parts(rounds.weight * rounds.reward)
+
+
+def clipped_ips(rounds: Rounds, *, cap: float = 10.0) -> Parts:
+    """Return IPS with weights cut at `cap`: less variance, biased towards zero."""
+    return Parts(np.minimum(rounds.weight, cap) * rounds.reward, biased=True)
+
+
+def snips(rounds: Rounds) -> Parts:
+    """Return self-normalised IPS."""
+    return Parts(rounds.weight * rounds.reward, denominator=rounds.weight)
+
+
+def shrunk_ips(rounds: Rounds, *, rate: float = 0.01) -> Parts:
+    """Return IPS with smoothly shrunk weights, w / (1 - rate + rate w)."""
+    return Parts(rounds.weight / (1 - rate + rate * rounds.weight) * rounds.reward, biased=True)
+
+
+def direct(rounds: Rounds) -> Parts:
+    """Return the direct method; its error is the model's, which no column here knows."""
+    return Parts(_predictions(rounds)[1], biased=True)
+
+
+def doubly_robust(rounds: Rounds) -> Parts:
+    """Return the doubly robust estimator."""
+    return _corrected(rounds, rounds.weight)
+
+
+def clipped_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> Parts:
+    """Return DR with weights cut at `cap`."""
+    return _corrected(rounds, np.minimum(rounds.weight, cap), biased=True)
+
+
+def self_normalised_doubly_robust(rounds: Rounds) -> Parts:
+    """Return DR whose correction is divided by the sum of weights."""
+    q_logged, q_target = _predictions(rounds)
+    correction = rounds.weight * (rounds.reward - q_logged)
+    return Parts(correction, denominator=rounds.weight, base=q_target)
+
+
+def switch_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> Parts:
+    """Return DR that corrects only where the weight is at most `cap`."""
+    return _corrected(rounds, np.where(rounds.weight <= cap, rounds.weight, 0.0), biased=True)
+
+
+def optimistic_doubly_robust(rounds: Rounds, *, strength: float = 100.0) -> Parts:
+    """Return DR with optimistically shrunk weights, strength w / (w² + strength)."""
+    shrunk = strength * rounds.weight / (rounds.weight**2 + strength)
+    return _corrected(rounds, shrunk, biased=True)
+
+
+def _corrected(rounds: Rounds, weight: Floats, *, biased: bool = False) -> Parts:
+    """Return predictions corrected by weighted residuals."""
+    q_logged, q_target = _predictions(rounds)
+    return Parts(weight * (rounds.reward - q_logged), base=q_target, biased=biased)
+
+
+def _predictions(rounds: Rounds) -> tuple[Floats, Floats]:
+    """Return the predicted rewards, or say that they are missing."""
+    if rounds.q_logged is None or rounds.q_target is None:
+        raise ValueError("this estimator needs predicted rewards (q_logged and q_target); see fit_qhat")
+    return rounds.q_logged, rounds.q_target
+
+
+WITHOUT_PREDICTIONS: Mapping[str, Estimator] = MappingProxyType(
+    {
+        "IPS": ips,
+        "IPS_clip10": partial(clipped_ips, cap=10.0),
+        "SNIPS": snips,
+        "SGIPS_0.01": partial(shrunk_ips, rate=0.01),
+    }
+)
+ESTIMATORS: Mapping[str, Estimator] = MappingProxyType(
+    {
+        **WITHOUT_PREDICTIONS,
+        "DM": direct,
+        "DR": doubly_robust,
+        "DR_clip10": partial(clipped_doubly_robust, cap=10.0),
+        "SNDR": self_normalised_doubly_robust,
+        "SWITCH_DR_10": partial(switch_doubly_robust, cap=10.0),
+        "DRos_100": partial(optimistic_doubly_robust, strength=100.0),
+    }
+)
+
+
+def estimators_for(rounds: Rounds) -> Mapping[str, Estimator]:
+    """Return the estimators these rounds allow, by name, in the order of the table above."""
+    return WITHOUT_PREDICTIONS if rounds.q_target is None else ESTIMATORS

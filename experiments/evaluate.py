@@ -1,0 +1,319 @@
+"""From a log to an answer: every estimate with its diagnostics, or "not enough evidence" with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from math import isfinite
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from segue.experiments.diagnostics import Diagnostics, diagnose, unseen_support
+from segue.experiments.estimators import Ints, Parts, Rounds, estimators_for
+from segue.experiments.intervals import Bounds, Interval, cressie_read, normal, standard_error
+from segue.experiments.logs import Log, Rejected
+
+Verdict = Literal["enough evidence", "not enough evidence"]
+SMALLEST_GROUP = 5
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The rule that chooses the default interval, fixed before any coverage table was made.
+
+    Normal (delta) from `normal_from` effective rewarded events, Cressie-Read empirical likelihood from
+    `likelihood_from`, below that no answer. No answer either when the mean weight is more than `deviation`
+    standard errors from 1 or the target puts more than `unseen` of its probability on actions never logged,
+    and with fewer than `clusters_from` clusters.
+    """
+
+    normal_from: float = 30.0
+    likelihood_from: float = 5.0
+    deviation: float = 5.0
+    unseen: float = 0.05
+    clusters_from: int = 5
+
+    def refusal(self, found: Diagnostics) -> str:
+        """Return why there is no answer, or an empty string."""
+        if found.max_weight == 0:
+            return "the target policy never chooses what was logged"
+        if found.effective_rewards < self.likelihood_from:
+            return (
+                f"only {found.effective_rewards:.1f} effective rewarded events ({self.likelihood_from:g} needed); "
+                f"effective sample size {found.ess:.1f} of {found.n:,}"
+            )
+        if found.unseen_support is not None and found.unseen_support > self.unseen:
+            return (
+                f"the target policy gives {found.unseen_support:.1%} of its choices to actions never logged"
+            )
+        if abs(found.weight_deviation) > self.deviation:
+            return (
+                f"weights average {found.mean_weight:.3g} ± {found.mean_weight_se:.2g} where 1 is due: "
+                "propensities are wrong, or the policies share too little"
+            )
+        if found.clusters is not None and found.clusters < self.clusters_from:
+            return f"only {found.clusters} clusters ({self.clusters_from} needed)"
+        return ""
+
+
+DEFAULT_RULE = Rule()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimate that never stands alone; prints as one sentence.
+
+    `low` and `high` are NaN when there is no interval; `interval` then says why. `se` is NaN where no
+    standard error would be honest.
+    """
+
+    name: str
+    value: float
+    se: float
+    low: float
+    high: float
+    interval: str
+    level: float
+    diagnostics: Diagnostics
+    verdict: Verdict
+    reason: str
+    caveat: str = ""
+
+    def __str__(self) -> str:
+        """Return the estimate, its interval and what it rests on, or the refusal and its reason."""
+        found = self.diagnostics
+        if self.verdict == "not enough evidence":
+            return f"{self.name}: not enough evidence — {self.reason}."
+        rests = (
+            f"effective sample size {found.ess:,.0f} of {found.n:,}, largest weight {found.max_weight:.3g} "
+            f"({found.share_of_max:.1%} of all)"
+        )
+        if not isfinite(self.low):
+            return f"{self.name}: {self.value:.4g}, without an interval ({self.interval}); {rests}."
+        caveat = f"; {self.caveat}" if self.caveat else ""
+        return (
+            f"{self.name}: {self.value:.4g}, {self.level:.0%} interval {self.low:.4g} to {self.high:.4g} "
+            f"({self.interval}{caveat}); {rests}."
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All estimates of one policy on one log, and the same by group (simultaneous intervals)."""
+
+    estimates: Mapping[str, Estimate]
+    diagnostics: Diagnostics
+    verdict: Verdict
+    reason: str
+    warnings: tuple[str, ...] = ()
+    groups: Mapping[str, Evaluation] = field(default_factory=dict)
+    rejected: Rejected = field(default_factory=Rejected)
+
+    @property
+    def headline(self) -> Estimate:
+        """The estimate to quote, fixed beforehand: DR with predictions, else SNIPS."""
+        return self.estimates["DR" if "DR" in self.estimates else "SNIPS"]
+
+    def table(self) -> pd.DataFrame:
+        """Return one row an estimate: estimate, se, low, high, interval."""
+        rows = {name: _figures(estimate) for name, estimate in self.estimates.items()}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `segue evaluate --json` prints: no NaN, null where there is no figure."""
+        out: dict[str, Any] = {
+            "estimates": {name: _figures(estimate) for name, estimate in self.estimates.items()},
+            "diagnostics": asdict(self.diagnostics),
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "warnings": list(self.warnings),
+        }
+        if self.groups:
+            out["groups"] = {name: group.to_dict() for name, group in self.groups.items()}
+        out["rejected"] = {
+            "n": self.rejected.n,
+            "reasons": self.rejected.reasons,
+            "lines": list(self.rejected.lines),
+        }
+        return {key: finite(value) for key, value in out.items()}
+
+    def __str__(self) -> str:
+        """Return the verdict, the headline and the caveats, one sentence each."""
+        lines = [str(self.headline), *self.warnings]
+        lines += [f"{name} — {group.headline}" for name, group in self.groups.items()]
+        return "\n".join(lines)
+
+
+def evaluate(
+    log: Log,
+    *,
+    reward_range: tuple[float, float] | None = None,
+    max_weight: float | None = None,
+    level: float = 0.95,
+    rule: Rule = DEFAULT_RULE,
+) -> Evaluation:
+    """Return the evaluation of the log's target policy.
+
+    Parameters
+    ----------
+    log : Log
+    reward_range : (low, high), optional
+        Range a reward can have. Default: [0, 1] if all rewards lie there, else the sample's range, flagged.
+    max_weight : float, optional
+        Largest possible weight. Default: the sample's, flagged where an interval rests on it.
+    level : float
+        Confidence level of each interval; groups share 1 - level between them (Bonferroni).
+
+    Notes
+    -----
+    On a log of playlists the estimand is the one-step deviation: the target policy at the logged states,
+    then the logging policy.
+    """
+    rounds = log.rounds()
+    unseen = None
+    if log.policy is not None and log.action is not None:
+        unseen = unseen_support(log.policy, log.action)
+    found = diagnose(rounds, log.propensity, unseen=unseen, cluster=log.cluster)
+    bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
+    whole = judge(rounds, found, cluster=log.cluster, bounds=bounds, level=level, rule=rule)
+    notes = () if reward_range or _unit(rounds) else ("The reward range is taken from the sample.",)
+    result = replace(whole, rejected=log.rejected, warnings=(*_warnings(log), *notes))
+    return (
+        result if log.group is None else replace(result, groups=_by_group(log, rounds, bounds, level, rule))
+    )
+
+
+def judge(
+    rounds: Rounds,
+    found: Diagnostics,
+    *,
+    bounds: Bounds,
+    cluster: Ints | None = None,
+    level: float = 0.95,
+    rule: Rule = DEFAULT_RULE,
+) -> Evaluation:
+    """Return every estimate these rounds allow, with the default interval or the refusal."""
+    bounds.largest(rounds.weight)
+    refusal = rule.refusal(found)
+    verdict: Verdict = "not enough evidence" if refusal else "enough evidence"
+    reason = refusal or (
+        f"{found.effective_rewards:,.0f} effective rewarded events, effective sample size {found.ess:,.0f}"
+    )
+    estimates = {}
+    for name, estimator in estimators_for(rounds).items():
+        parts = estimator(rounds)
+        interval = default_interval(
+            parts, rounds, found, bounds=bounds, cluster=cluster, level=level, rule=rule
+        )
+        se = float("nan") if name == "DM" else standard_error(parts, cluster)
+        estimates[name] = Estimate(
+            name,
+            parts.value,
+            se,
+            interval.low,
+            interval.high,
+            interval.method,
+            level,
+            found,
+            verdict,
+            reason,
+            interval.caveat,
+        )
+    return Evaluation(estimates, found, verdict, reason)
+
+
+def default_interval(
+    parts: Parts,
+    rounds: Rounds,
+    found: Diagnostics,
+    *,
+    bounds: Bounds,
+    cluster: Ints | None = None,
+    level: float = 0.95,
+    rule: Rule = DEFAULT_RULE,
+) -> Interval:
+    """Return the interval the diagnostics allow (see `Rule`); NaN ends when they allow none."""
+    nothing = float("nan")
+    if rule.refusal(found):
+        return Interval(nothing, nothing, "none: not enough evidence")
+    if parts.biased:
+        return Interval(nothing, nothing, "none: its bias is unknown")
+    if found.effective_rewards >= rule.normal_from:
+        return normal(parts, cluster=cluster, level=level)
+    if parts.base is None:
+        rounds = Rounds(rounds.weight, rounds.reward)
+    design = 1.0
+    if cluster is not None:
+        design = max(1.0, (standard_error(parts, cluster) / standard_error(parts)) ** 2)
+    clusters = None if cluster is None else found.clusters
+    return cressie_read(rounds, bounds=bounds, design=design, clusters=clusters, level=level)
+
+
+def bounds_of(
+    rounds: Rounds, *, reward_range: tuple[float, float] | None = None, max_weight: float | None = None
+) -> Bounds:
+    """Return what is known: the stated range, [0, 1] when every reward lies there, else the sample's range."""
+    if reward_range is not None:
+        return Bounds(*reward_range, max_weight)
+    if _unit(rounds):
+        return Bounds(max_weight=max_weight)
+    low, high = float(rounds.reward.min()), float(rounds.reward.max())
+    return Bounds(low, high if high > low else low + 1.0, max_weight)
+
+
+def _unit(rounds: Rounds) -> bool:
+    """Return whether all rewards lie in [0, 1]."""
+    return bool(rounds.n == 0 or (rounds.reward.min() >= 0 and rounds.reward.max() <= 1))
+
+
+def _warnings(log: Log) -> tuple[str, ...]:
+    """Return what a reader must know of the log itself."""
+    return (f"{log.rejected}.",) if log.rejected.n else ()
+
+
+def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: Rule) -> dict[str, Evaluation]:
+    """Return the evaluation of every named group of at least five rounds; their intervals hold jointly."""
+    assert log.group is not None
+    names, sizes = np.unique(log.group.astype(str), return_counts=True)
+    shown = [str(n) for n, size in zip(names, sizes, strict=True) if n and size >= SMALLEST_GROUP]
+    each = 1 - (1 - level) / max(len(shown), 1)
+    out = {}
+    for name in shown:
+        keep = np.asarray(log.group == name)
+        part = rounds.take(keep)
+        cluster = None if log.cluster is None else np.unique(log.cluster[keep], return_inverse=True)[1]
+        found = diagnose(part, log.propensity[keep], cluster=cluster)
+        out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, rule=rule)
+    return out
+
+
+def _figures(estimate: Estimate) -> dict[str, Any]:
+    """Return the figures of one estimate."""
+    out: dict[str, Any] = {
+        "estimate": estimate.value,
+        "se": estimate.se,
+        "low": estimate.low,
+        "high": estimate.high,
+        "interval": estimate.interval,
+        "level": estimate.level,
+    }
+    return out | ({"caveat": estimate.caveat} if estimate.caveat else {})
+
+
+def finite(value: Any) -> Any:
+    """Return the same structure with None for every number JSON cannot hold.
+
+    Examples
+    --------
+    >>> finite({"a": float("nan"), "b": [1.0, np.float64("inf")]})
+    {'a': None, 'b': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if isfinite(value) else None
+    return value

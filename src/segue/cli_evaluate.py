@@ -1,0 +1,84 @@
+"""`segue evaluate`: from a CSV log to estimates, diagnostics and a verdict."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LogFile = Annotated[Path, typer.Argument(help="CSV log, one row a logged choice (.gz is read too).")]
+Reward = Annotated[str, typer.Option(help="Column of the reward.")]
+Propensity = Annotated[str, typer.Option(help="Column of the logged action's propensity, in (0, 1].")]
+Target = Annotated[str, typer.Option(help="Column of the target's probability of the logged action.")]
+Action = Annotated[str, typer.Option(help="Column of the logged action.")]
+TargetPrefix = Annotated[str, typer.Option(help="PREFIX<action> holds the target's probability of it.")]
+QhatPrefix = Annotated[str, typer.Option(help="PREFIX<action> holds its predicted reward.")]
+Cluster = Annotated[str, typer.Option(help="Column of clusters (class or learner): honest errors.")]
+Group = Annotated[str, typer.Option(help="Column of groups: the same by group, intervals jointly valid.")]
+SlateId = Annotated[str, typer.Option(help="Column of the playlist's id.")]
+Position = Annotated[str, typer.Option(help="Column of the step's position in its playlist.")]
+RewardRange = Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")]
+MaxWeight = Annotated[float | None, typer.Option(help="Largest possible weight, when it is known.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    log: LogFile,
+    *,
+    reward: Reward,
+    propensity: Propensity,
+    target: Target = "",
+    action: Action = "",
+    target_prefix: TargetPrefix = "",
+    qhat_prefix: QhatPrefix = "",
+    cluster: Cluster = "",
+    group: Group = "",
+    slate_id: SlateId = "",
+    position: Position = "",
+    reward_range: RewardRange = "",
+    max_weight: MaxWeight = None,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate what a target policy would have earned, from another policy's log."""
+    from segue.experiments.datasets import read_csv_log
+    from segue.experiments.evaluate import evaluate as evaluate_log
+    from segue.experiments.logs import Columns
+
+    try:
+        limits = _limits(reward_range)
+        columns = Columns(
+            reward=reward,
+            propensity=propensity,
+            target=target,
+            action=action,
+            target_prefix=target_prefix,
+            qhat_prefix=qhat_prefix,
+            cluster=cluster,
+            group=group,
+            slate=slate_id,
+            position=position,
+        )
+        read = read_csv_log(log, columns, reward_range=limits)
+        result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
+    except (ValueError, OSError) as problem:
+        typer.echo(f"segue evaluate: {problem}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(json.dumps(result.to_dict(), allow_nan=False) if as_json else str(result))
+
+
+def _limits(text: str) -> tuple[float, float] | None:
+    """Return LOW and HIGH of ``LOW,HIGH``; None when empty."""
+    if not text:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--reward-range must be LOW,HIGH such as 0,1, got {text!r}") from None
+    return low, high
