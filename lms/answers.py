@@ -1,0 +1,86 @@
+"""One answer for one document, whatever the format: the service's and the command line's way in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from segue.lms import xapi
+from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
+
+_NUMBER = re.compile(r'"n"\s*:\s*(\d{1,18})')  # tells which request a line was, even when it is not JSON
+Reader = Callable[[Source, Mode], tuple[Iterator[Event], Report]]
+READERS: dict[str, Reader] = {"xapi": xapi.read}
+"""Readers by the name of the format."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Verdict on one document, with the events it gave."""
+
+    accepted: bool
+    reason: str = ""
+    codes: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
+    """Return the verdict on a document and its events.
+
+    In strict mode a document is accepted when nothing in it was refused; in lenient mode also when some
+    of it could be taken. A refusal always has a reason.
+    """
+    reader = READERS.get(format_name)
+    if reader is None:
+        return Answer(False, f"format must be one of {', '.join(READERS)}")
+    stream, report = reader(source, mode)
+    events = tuple(stream)
+    useful = bool(events) or bool(report.counts)
+    accepted = not report.refused or (mode == "lenient" and useful)
+    counts = {f"skipped {what}": n for what, n in report.skipped.items()} | dict(report.counts)
+    if report.clipped:
+        counts["scores clipped"] = report.clipped
+    return Answer(accepted, "" if accepted else report.reason, tuple(report.codes), events, counts)
+
+
+def answer_line(line: str) -> dict[str, Any]:
+    """Return the answer to one request line; whatever the line holds, an answer comes back."""
+    found = _NUMBER.search(line[:10_000])
+    number: Json = int(found[1]) if found else None
+    try:
+        request = parse(line)
+        if not isinstance(request, dict):
+            raise RefusedError("request must be a JSON object")
+        number = request.get("n")
+        result = _asked(request)
+    except RefusedError as refusal:
+        result = Answer(False, str(refusal))
+    except Exception as error:  # the last net: a reader's own mistake must not end the stream
+        result = Answer(False, f"document cannot be read ({type(error).__name__})")
+    return {
+        "n": number,
+        "accepted": result.accepted,
+        "reason": result.reason,
+        "codes": list(result.codes),
+        "events": list(result.events),
+        "counts": result.counts,
+    }
+
+
+def _asked(request: dict[str, Json]) -> Answer:
+    mode = request.get("mode", "strict")
+    if mode not in ("strict", "lenient"):
+        raise RefusedError("mode must be strict or lenient")
+    path, document = request.get("path"), request.get("doc")
+    if isinstance(path, str) and path:
+        source: Source = path
+    elif isinstance(document, dict | list):
+        source = document
+    elif "doc" in request:
+        raise RefusedError("doc must be a JSON object or array")
+    else:
+        raise RefusedError("request needs doc or path")
+    return answer(str(request.get("format")), source, mode)

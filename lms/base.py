@@ -1,0 +1,234 @@
+"""What every door shares: the event, the report, and reading a source record by record."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Literal, NotRequired, TypedDict
+
+import pandas as pd
+
+Mode = Literal["strict", "lenient"]
+Json = Any  # what `json.loads` gives: each reader checks before it trusts
+Source = Mapping[str, Json] | list[Json] | str | Path | Iterable[Json]
+
+MAX_LINE = 16_000_000  # characters of one NDJSON line; a longer one is refused unread
+MAX_FILE = 256_000_000  # bytes of one JSON document
+
+
+Event = TypedDict(
+    "Event",
+    {
+        "kind": str,
+        "learner": str,
+        "resource": str,
+        "score": float | None,
+        "time": str | None,
+        "id": str,
+        "seconds": NotRequired[float],
+        "class": NotRequired[str],
+        "attempt_no": NotRequired[int],
+        "supersedes": NotRequired[str],
+        "voids": NotRequired[str],
+    },
+)
+"""One thing a learner did, as the store takes it.
+
+`learner` is the source's own id (an e-mail address in its place is hashed); `score` is in [0, 1] or None;
+`time` is ISO 8601 in UTC, or None when the source gives none; `id` is the record's own, or made from it.
+"""
+
+
+class RefusedError(ValueError):
+    """A document that cannot be taken: the message says why, `code` names the rule where it has a name."""
+
+    def __init__(self, reason: str, code: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass
+class Report:
+    """What became of the records read: filled while the events are consumed.
+
+    Attributes
+    ----------
+    taken : events by kind
+    skipped : records that teach nothing, by what they were
+    refused : records that break a rule, by reason
+    warnings : things worth knowing that stopped nothing
+    counts : sizes of what was read (items, resources, ...)
+    codes : names of the rules broken, in order found
+    clipped : scores that lay outside their range
+    """
+
+    taken: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    codes: list[str] = field(default_factory=list)
+    clipped: int = 0
+
+    def refuse(self, refusal: RefusedError) -> None:
+        """Count one refused record."""
+        self.refused[str(refusal)] += 1
+        if refusal.code:
+            self.codes.append(refusal.code)
+
+    @property
+    def reason(self) -> str:
+        """Return the first reasons, joined; empty when nothing was refused."""
+        return "; ".join(list(self.refused)[:5])
+
+
+Translate = Callable[[Json, Mode, Report], Iterator[Event]]
+Unpack = Callable[[Json], Iterable[Json]]
+
+
+def single(document: Json) -> Iterable[Json]:
+    """Return the document as the only record in it."""
+    return (document,)
+
+
+def read(
+    source: Source, mode: Mode, *, translate: Translate, unpack: Unpack = single
+) -> tuple[Iterator[Event], Report]:
+    """Return the events of a source one by one, and the report they fill; one bad record sinks no other."""
+    report = Report()
+    records = (record for document in documents(source, report) for record in unpack(document))
+    return _events(records, mode, translate, report), report
+
+
+def _events(records: Iterator[Json], mode: Mode, translate: Translate, report: Report) -> Iterator[Event]:
+    for record in records:
+        try:
+            for event in translate(record, mode, report):
+                report.taken[event["kind"]] += 1
+                yield event
+        except RefusedError as refusal:
+            report.refuse(refusal)
+        except (RecursionError, OverflowError):
+            report.refuse(RefusedError("record is nested too deeply or holds a number out of range"))
+
+
+def documents(source: Source, report: Report) -> Iterator[Json]:
+    """Yield the records of a document, a list, or a file (JSON or NDJSON, also .gz), one at a time."""
+    if isinstance(source, Mapping):
+        yield source
+    elif isinstance(source, str | Path):
+        yield from _file(Path(source), report)
+    else:
+        yield from source
+
+
+def _file(path: Path, report: Report) -> Iterator[Json]:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
+            yield from _lines(handle, report)
+    except (OSError, EOFError, ValueError) as error:
+        report.refuse(RefusedError(f"file cannot be read: {type(error).__name__}"))
+
+
+def _lines(handle: IO[str], report: Report) -> Iterator[Json]:
+    first = handle.readline(MAX_LINE)
+    if not _complete(first):
+        yield from _whole(first + handle.read(MAX_FILE), report)
+        return
+    line = first
+    while line:
+        if len(line) >= MAX_LINE:
+            report.refuse(RefusedError(f"line is longer than {MAX_LINE} characters"))
+            while line and not line.endswith("\n"):
+                line = handle.readline(MAX_LINE)
+        elif line.strip():
+            yield from _whole(line, report)
+        line = handle.readline(MAX_LINE)
+
+
+def _complete(line: str) -> bool:
+    """Whether the first line is a record of its own, i.e. the file is NDJSON (or one line of JSON)."""
+    try:
+        return isinstance(parse(line), dict)
+    except RefusedError:
+        return bool(line.strip()) and line.rstrip()[-1] in "}" and line.lstrip()[0] == "{"
+
+
+def _whole(text: str, report: Report) -> Iterator[Json]:
+    try:
+        document = parse(text)
+    except RefusedError as refusal:
+        report.refuse(refusal)
+        return
+    if isinstance(document, list):
+        yield from document
+    else:
+        yield document
+
+
+def _no_constant(name: str) -> float:
+    raise RefusedError(f"{name} is not JSON: numbers must be finite")
+
+
+def parse(text: str) -> Json:
+    """Return the JSON document of a text.
+
+    Raises
+    ------
+    RefusedError
+        When it is not JSON, holds NaN or Infinity, or is nested too deeply.
+    """
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise RefusedError("document is nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, RefusedError):
+            raise
+        raise RefusedError("not JSON") from None
+
+
+# --- out of the door --------------------------------------------------------------------------------------
+
+COLUMNS = (
+    "event_id",
+    "kind",
+    "learner",
+    "resource",
+    "score",
+    "time",
+    "seq",
+    "seconds",
+    "class_id",
+    "attempt_no",
+    "step",
+    "completed",
+    "tags",
+    "supersedes",
+    "voids",
+)
+
+
+def to_frame(events: Iterable[Event]) -> pd.DataFrame:
+    """Return events as the frame that the workspace imports, one row an event, in the order read."""
+    rows = [
+        {
+            "event_id": event["id"],
+            "class_id": event.get("class", ""),
+            "completed": event["kind"] == "completion",
+            "seq": position,
+            "step": None,
+            "tags": (),
+        }
+        | event
+        for position, event in enumerate(events)
+    ]
+    frame = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
+    frame["time"] = pd.to_datetime(frame["time"], utc=True, format="ISO8601")
+    frame["score"] = frame["score"].astype(float)
+    return frame
