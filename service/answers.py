@@ -1,0 +1,172 @@
+"""The JSON that callers get back, for the OpenAPI document and for typed clients.
+
+The hot path writes these answers straight from the engine's objects; a test holds them against these models.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Answer(BaseModel):
+    """An answer; unknown fields may be added in later versions."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Fault(Answer):
+    """What went wrong."""
+
+    code: str
+    """For programs; stable."""
+    message: str
+    """For people: one sentence with the remedy."""
+
+
+class FaultAnswer(Answer):
+    """The body of every answer of status 4xx or 5xx."""
+
+    error: Fault
+
+
+class StepAnswer(Answer):
+    """One step of a list."""
+
+    decision_id: str
+    """To be sent back with choices, overrides, ratings and as `step` of events."""
+    position: int
+    resource: str
+    title: str
+    url: str
+    minutes: float
+    propensity: float
+    """Probability of this step, given the steps before it."""
+    joint_propensity: float
+    score: float
+    reasons: dict[str, float]
+    """Parts that sum to the score."""
+    sentences: list[str]
+    """The same in words."""
+    explored: bool
+    relaxed: list[str]
+    """Rules that had to give way."""
+    menu: list[str]
+    """Options to choose from, when a menu was asked for."""
+
+
+class RecommendAnswer(Answer):
+    """A list of steps, already stored when it arrives."""
+
+    playlist_id: str
+    steps: list[StepAnswer]
+    certificate: dict[str, str]
+    """Each rule: held, or at which steps relaxed."""
+    notes: list[str]
+    policy: str
+    model: str
+    """Hash of the model that decided."""
+    degraded: bool
+    """True when no fitted model could be used; `notes` then says why."""
+
+
+class Verdict(Answer):
+    """What became of one event."""
+
+    id: str | None
+    """Null when the event had no readable id."""
+    verdict: Literal["accepted", "repeat", "rejected"]
+    reason: str
+    """Empty unless rejected."""
+
+
+class EventsAnswer(Answer):
+    """A verdict for every event, in the order sent."""
+
+    accepted: int
+    repeats: int
+    rejected: int
+    verdicts: list[Verdict]
+
+
+class Stored(Answer):
+    """Said once it is on disk."""
+
+    stored: bool
+    """False when it had been stored before."""
+
+
+class SkillLine(Answer):
+    """What is known of one skill."""
+
+    skill: str
+    i_can: str
+    mastery: float
+    """Estimated probability of success on a standard item now."""
+    low: float
+    high: float
+    """An interval of 90 %."""
+    attempts: float
+
+
+class InterestLine(Answer):
+    """What is known of one interest."""
+
+    tag: str
+    stated: bool
+    revealed: float
+
+
+class ProfileAnswer(Answer):
+    """Strengths, needs and interests of one learner."""
+
+    strengths: list[SkillLine]
+    needs: list[SkillLine]
+    interests: list[InterestLine]
+    attempts: int
+
+
+class WhyNotAnswer(Answer):
+    """Why a resource was not proposed."""
+
+    resource: str
+    reason: str
+    """The rule that forbids it, or the parts of the score that are missing."""
+
+
+class WhatIfAnswer(Answer):
+    """What would be proposed after the attempts imagined."""
+
+    before: list[str]
+    after: list[str]
+
+
+class ClassSkill(Answer):
+    """Where a class stands with one skill."""
+
+    skill: str
+    mastery: float
+    stuck: int
+    """Learners with evidence and low mastery."""
+
+
+class ClassAnswer(Answer):
+    """Who is stuck where. A class under five learners is not reported."""
+
+    learners: int
+    skills: list[ClassSkill]
+
+
+class ErasedAnswer(Answer):
+    """The certificate of an erasure."""
+
+    erased: bool
+    certificate: dict[str, object]
+
+
+class Health(Answer):
+    """Whether the process runs."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    tenants: dict[str, str] = {}

@@ -1,0 +1,174 @@
+"""One thread that does all the work on a workspace, and commits it in groups.
+
+SQLite lets one writer in at a time and makes the others wait by sleeping, which under load costs seconds. So
+every job of a tenant goes through one queue: the thread takes what waits, does each job in a savepoint of its
+own, commits once, and only then tells the callers. Python computes on one core anyway, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from segue.engine.store import Store
+from segue.service.errors import RefusedError
+from segue.service.metrics import Metrics
+
+T = TypeVar("T")
+LARGEST_GROUP = 64
+
+
+class GroupedStore(Store):
+    """A store whose writes, while a group is open, are savepoints of one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._local = threading.local()  # other threads read and write by connections of their own
+
+    @property
+    def _open(self) -> Connection | None:
+        return getattr(self._local, "connection", None)
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Commit everything written inside at once (on PostgreSQL, which needs no such thing, each write)."""
+        if not self.is_sqlite:
+            yield
+            return
+        with super().write() as connection:
+            self._local.connection = connection
+            try:
+                yield
+            finally:
+                self._local.connection = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the writer's connection; an error undoes this write only."""
+        if (connection := self._open) is None:
+            with super().write() as connection:
+                yield connection
+        else:
+            with connection.begin_nested():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees what the group has written so far."""
+        if (connection := self._open) is None:
+            with super().read() as connection:
+                yield connection
+        else:
+            yield connection
+
+
+@dataclass
+class Job:
+    """Something to do, and who waits for it."""
+
+    work: Callable[[], object]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Any]
+    result: object = None
+    error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do it, keeping the result or the error until the group is committed."""
+        try:
+            self.result = self.work()
+        except Exception as error:
+            self.error = error
+
+    def tell(self) -> None:
+        """Hand the outcome over; a caller who has gone away is not told."""
+        if self.answer.cancelled():
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)
+
+
+class Desk:
+    """The thread and its queue."""
+
+    def __init__(self, store: GroupedStore, metrics: Metrics, *, waiting: int) -> None:
+        self.store, self.metrics = store, metrics
+        self._queue: queue.Queue[Job | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._serve, name="segue-desk", daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, once it is on disk.
+
+        Raises
+        ------
+        RefusedError
+            503 at once when too many jobs wait already.
+        """
+        loop = asyncio.get_running_loop()
+        job = Job(work, loop, loop.create_future())
+        try:
+            self._queue.put_nowait(job)
+        except queue.Full:
+            message = "too many requests wait for the store: try again in a second"
+            raise RefusedError(503, "busy", message, {"retry-after": "1"}) from None
+        result: T = await job.answer
+        return result
+
+    @property
+    def waiting(self) -> int:
+        """Jobs in the queue."""
+        return self._queue.qsize()
+
+    def close(self) -> None:
+        """Finish what waits, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while (first := self._queue.get()) is not None:
+            jobs, last = self._waiting_with(first)
+            self._do(jobs)
+            if last:
+                return
+
+    def _waiting_with(self, first: Job) -> tuple[list[Job], bool]:
+        """Return the jobs of the next group, and whether the end of the queue was met."""
+        jobs = [first]
+        while len(jobs) < LARGEST_GROUP:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, True
+            jobs.append(job)
+        return jobs, False
+
+    def _do(self, jobs: list[Job]) -> None:
+        try:
+            with self.store.group():
+                for job in jobs:
+                    job.run()
+        except Exception as error:  # the commit failed: nothing of the group happened
+            for job in jobs:
+                job.error = error
+        self.metrics.observe("segue_group_jobs", len(jobs))
+        by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+        for job in jobs:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, mine in by_loop.items():
+            loop.call_soon_threadsafe(_tell, mine)
+
+
+def _tell(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.tell()

@@ -1,0 +1,234 @@
+"""The JSON that callers send, checked once at the door."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+MAX_CANDIDATES, MAX_EVENTS, MAX_NAMES = 20_000, 1_000, 200
+
+
+def within_years(time: datetime) -> datetime:
+    """Return `time` in UTC; times of other centuries are slips of a clock or a unit."""
+    if not EARLIEST <= time <= LATEST:
+        raise ValueError(
+            f"time must lie between {EARLIEST.year} and {LATEST.year} (milliseconds for seconds?)"
+        )
+    return time.astimezone(UTC)
+
+
+# Control characters are refused: PostgreSQL cannot store NUL, and no LMS puts them into ids.
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True)
+]
+Time = Annotated[AwareDatetime, AfterValidator(within_years)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Dial = Annotated[float, Field(ge=-1, le=1)]
+Names = Annotated[tuple[Name, ...], Field(max_length=MAX_NAMES)]
+
+
+class Body(BaseModel):
+    """A body without unknown fields, infinities or NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class GoalBody(Body):
+    """What the learner works towards."""
+
+    skills: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_NAMES)]
+    """Skill ids of the catalogue."""
+    due: Time | None = None
+    """When it is due."""
+
+
+class PlaceBody(Body):
+    """Where the work happens; what is left out is not limited."""
+
+    offline: bool = False
+    """Only what works without a connection."""
+    language: Annotated[str, Field(max_length=35)] = ""
+    """BCP 47 tag such as "en"."""
+    grade_band: Annotated[str, Field(max_length=20)] = ""
+    kinds: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    """Only these kinds of resource."""
+    content: Annotated[str, Field(max_length=60)] = ""
+    process: Annotated[str, Field(max_length=60)] = ""
+    product: Annotated[str, Field(max_length=60)] = ""
+
+
+class DialsBody(Body):
+    """The teacher's dials, each from -1 to 1."""
+
+    pace: Dial = 0.0
+    """New ground (1) against consolidation (-1)."""
+    match: Dial = 0.0
+    """How much interests weigh."""
+    autonomy: Dial = 0.0
+    """How widely the choice is spread."""
+
+
+class RecommendBody(Body):
+    """What should this learner do next?"""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"learner": "lms-user-17", "k": 5, "interests": ["sports", "music"], "minutes": 60},
+                {"learner": "lms-user-17", "mode": "menu", "menu": 3, "minutes": 15},
+                {"learner": "lms-user-17", "mode": "review", "k": 3, "goal": {"skills": ["unit-rates"]}},
+            ]
+        }
+    )
+    learner: Name
+    """The LMS's own id; it is stored only as a keyed digest. A learner never seen gets a cold start."""
+    mode: Literal["next", "playlist", "intervene", "review", "menu"] = "playlist"
+    """One step, a list, help where the learner is stuck, what is due again, or one step to choose."""
+    k: Annotated[int, Field(ge=1, le=50)] | None = None
+    """Steps asked for; 1 for next and menu, else 10."""
+    menu: Annotated[int, Field(ge=1, le=10)] | None = None
+    """Options of each step; 3 for mode menu, else 1."""
+    interests: Names = ()
+    """Stated interest tags."""
+    candidates: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_CANDIDATES)] | None = None
+    """Resource ids to choose among; the whole catalogue when left out."""
+    minutes: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """Time that the list may take in all."""
+    place: PlaceBody = PlaceBody()
+    goal: GoalBody | None = None
+    dials: DialsBody = DialsBody()
+    pins: Names = ()
+    """Resources that the teacher wants in the list."""
+    excluded: Names = ()
+    fill: bool = False
+    """Return exactly k steps, relaxing rules if need be."""
+    now: Time | None = None
+    """Time of the request; the server's clock when left out."""
+    class_id: Name | None = None
+
+
+class EventBody(Body):
+    """One thing that a learner did."""
+
+    id: Name
+    """Unique id; sending an event again is a no-op."""
+    kind: Literal[
+        "attempt",
+        "view",
+        "completion",
+        "rating",
+        "dwell",
+        "hint",
+        "choice",
+        "enrol",
+        "other",
+    ] = "attempt"
+    learner: Name
+    resource: Name | None = None
+    """Resource id of the catalogue; needed for an attempt."""
+    score: Share | None = None
+    """0 to 1; needed for an attempt."""
+    time: Time | None = None
+    """When it happened; without it the order of arrival counts."""
+    seq: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    seconds: Annotated[float, Field(ge=0, le=1e7)] | None = None
+    class_id: Name | None = None
+    attempt_no: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    step: Name | None = None
+    """Decision id of the playlist step that led here."""
+    completed: bool | None = None
+    tags: Names = ()
+    """Interest tags, for events that state them."""
+    supersedes: Name | None = None
+    """Id of the event that this one corrects."""
+    voids: Name | None = None
+    """Id of the event that this one takes back."""
+
+
+class EventsBody(Body):
+    """A batch of events; each gets its own verdict."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "events": [
+                        {
+                            "id": "attempt-1",
+                            "learner": "lms-user-17",
+                            "resource": "pizza-fairly",
+                            "score": 0.8,
+                            "time": "2026-11-24T09:30:00Z",
+                        },
+                        {
+                            "id": "view-1",
+                            "kind": "view",
+                            "learner": "lms-user-17",
+                            "resource": "rate-race",
+                            "time": "2026-11-24T09:41:00Z",
+                        },
+                    ]
+                }
+            ]
+        }
+    )
+    events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=MAX_EVENTS)]
+
+
+class ChoiceBody(Body):
+    """What the learner picked from the menu of a step."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"resource": "rate-race"}]})
+    resource: Name
+    """One of the step's options."""
+    time: Time | None = None
+
+
+class OverrideBody(Body):
+    """What a teacher did with a step, kept beside what the engine had drawn."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"by": "teacher-4", "action": "swap", "resource": "best-buy-market", "reason": "too_hard"}
+            ]
+        }
+    )
+    by: Name
+    """The teacher's id in the LMS; stored as a keyed digest."""
+    action: Literal["pin", "remove", "swap", "approve"]
+    resource: Name | None = None
+    """The resource put in instead; needed for swap and pin."""
+    reason: Literal["too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other"] = "other"
+    """A list, not free text, which would invite names."""
+    time: Time | None = None
+
+
+class RatingBody(Body):
+    """How the learner liked a step."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rating": 0.75}]})
+    rating: Share
+    """0 (not at all) to 1 (very much)."""
+    time: Time | None = None
+
+
+class TrialBody(Body):
+    """One imagined attempt."""
+
+    resource: Name
+    score: Share
+
+
+class WhatIfBody(Body):
+    """Attempts to imagine; nothing is stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3}]}
+    )
+    attempts: Annotated[tuple[TrialBody, ...], Field(min_length=1, max_length=50)]
+    k: Annotated[int, Field(ge=1, le=50)] = 5
+    now: Time | None = None
