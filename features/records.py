@@ -253,7 +253,7 @@ def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
     if clock.epoch is not None:
         return _epoch(column, clock.epoch, faults)
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return column.dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
+        return pd.to_datetime(column, utc=True).astype("datetime64[ns, UTC]")
     text = column.astype("str").fillna("").str.strip()
     given = ~text.isin(["", "NaT", "nan", "null", "None"])
     if "seq" not in raw.columns:

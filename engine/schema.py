@@ -1,0 +1,149 @@
+"""The tables of a workspace. Migrations make them; this is how the code speaks of them.
+
+Facts: `learners`, `aliases`, `tombstones`, `events`, `playlists`, `decisions`. Folds over them, each of which
+says how far it has come: `states`, `rewards`, `documents` (catalogue, sums of the reward model, settings).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD = "0001"
+metadata = MetaData()
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+learners = Table(
+    "learners",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("surrogate", String(20), nullable=False, unique=True),
+    Column("opted_out", Boolean, nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("domain", String(10), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("key_version", Integer, nullable=False),
+    Column("surrogate", String(20), nullable=False),
+    UniqueConstraint("domain", "surrogate"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("key_version", Integer, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", LargeBinary(16), nullable=False, unique=True),
+    Column("learner", Integer, nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("score", Double),
+    Column("time", BigInteger),
+    Column("seq", BigInteger, nullable=False),
+    Column("seconds", Double),
+    Column("class_id", String(20), nullable=False),
+    Column("attempt_no", Double),
+    Column("step", String(40), nullable=False),
+    Column("completed", Double),
+    Column("tags", Text, nullable=False),
+    Column("supersedes", LargeBinary(16)),
+    Column("voids", LargeBinary(16)),
+    Index("events_of_learner", "learner", "number"),
+)
+
+states = Table(
+    "states",
+    metadata,
+    Column("learner", Integer, primary_key=True, autoincrement=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("parameters", String(40), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+playlists = Table(
+    "playlists",
+    metadata,
+    Column("playlist_id", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("learner", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("week", String(8), nullable=False),
+    Column("surface", String(12), nullable=False),
+    Column("seed", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("model_hash", String(40), nullable=False),
+    Column("schema_hash", String(40), nullable=False),
+    Column("candidates_hash", String(40), nullable=False),
+    Column("certificate", Text, nullable=False),
+    Index("playlists_of_learner", "learner", "number"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("playlist_id", String(40), nullable=False),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("learner", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("propensity", Double, nullable=False),
+    Column("joint_propensity", Double, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("explored", Boolean, nullable=False),
+    Column("relaxed", Text, nullable=False),
+    Column("context", LargeBinary, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("forecast", Text, nullable=False),
+    Column("menu", Text, nullable=False),
+    Column("override", Text, nullable=False),
+    Column("settled", Boolean, nullable=False),
+    Index("decisions_of_learner", "learner", "number"),
+    Index("decisions_open", "settled", "number"),
+)
+
+rewards = Table(
+    "rewards",
+    metadata,
+    Column("decision_id", String(40), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("status", String(10), nullable=False),
+    Column("value", Double),
+    Column("parts", Text, nullable=False),
+    Column("matured", BigInteger),
+)
