@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from segue.experiments.evaluate import Evaluation
+    from segue.experiments.logs import Log
 
 LogFile = Annotated[Path, typer.Argument(help="CSV log, one row a logged choice (.gz is read too).")]
 Reward = Annotated[str, typer.Option(help="Column of the reward.")]
@@ -21,6 +26,7 @@ SlateId = Annotated[str, typer.Option(help="Column of the playlist's id.")]
 Position = Annotated[str, typer.Option(help="Column of the step's position in its playlist.")]
 RewardRange = Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")]
 MaxWeight = Annotated[float | None, typer.Option(help="Largest possible weight, when it is known.")]
+Report = Annotated[Path | None, typer.Option(help="Also write the answer as an HTML page of one file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -44,6 +50,7 @@ def evaluate(
     position: Position = "",
     reward_range: RewardRange = "",
     max_weight: MaxWeight = None,
+    report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate what a target policy would have earned, from another policy's log."""
@@ -70,7 +77,28 @@ def evaluate(
     except (ValueError, OSError) as problem:
         typer.echo(f"segue evaluate: {problem}", err=True)
         raise typer.Exit(2) from None
+    if report is not None:
+        _write_report(report, read, result)
     typer.echo(json.dumps(result.to_dict(), allow_nan=False) if as_json else str(result))
+
+
+def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
+    """Write the page; its pictures need the experiments extra."""
+    try:
+        from segue.experiments.report import report
+    except ModuleNotFoundError as missing:
+        typer.echo(f"--report needs {missing.name}: pip install 'segue[experiments]'", err=True)
+        raise typer.Exit(2) from None
+    rounds = log.rounds()
+    page = report(
+        evaluation,
+        rounds.weight,
+        title="Would the new policy be better?",
+        logged_value=float(rounds.reward.mean()),
+        now=datetime.now(UTC),
+    )
+    path.write_text(page, encoding="utf-8")
+    typer.echo(f"report: {path}", err=True)
 
 
 def _limits(text: str) -> tuple[float, float] | None:
