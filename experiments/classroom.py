@@ -14,6 +14,8 @@ from segue.experiments.worlds import FORMATS, Pupils, World
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+_SLOPE = 1.5  # how sharply success follows ability
+_AGAIN = 0.65  # what a resource still teaches, with every earlier use
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +144,7 @@ class Cohort:
             correct=np.ones_like(chance),
             chance=chance,
             ready=self._ready(level)[rows, skills],
-            lift=self.lift[learners, resources][..., None],
+            lift=(self.lift[learners, resources] * _AGAIN ** self.done[learners, resources])[..., None],
             match=self.match[learners, resources][..., None],
             hours=hours,
         )
@@ -176,7 +178,9 @@ class Cohort:
 
     def _chance(self, margin: Floats) -> Floats:
         knowledge = self.model.knowledge
-        return np.asarray(knowledge.guess + (1.0 - knowledge.guess - knowledge.slip) * sigmoid(1.25 * margin))
+        return np.asarray(
+            knowledge.guess + (1.0 - knowledge.guess - knowledge.slip) * sigmoid(_SLOPE * margin)
+        )
 
     def _ready(self, level: Floats) -> Floats:
         """Share of the true prerequisites of each skill that is mastered, softly, (L, S)."""
@@ -193,5 +197,5 @@ def _answered(step: Step, correct: Floats, *, luck: Floats | None) -> Step:
 
 
 def _logit(level: Floats) -> Floats:
-    inside = np.clip(level, 0.08, 0.92)
+    inside = np.clip(level, 0.06, 0.94)
     return np.asarray(np.log(inside / (1.0 - inside)))

@@ -85,8 +85,8 @@ class Gated:
 
     rate: float = 0.3
     closed: float = 0.03
-    guess: float = 0.2
-    slip: float = 0.12
+    guess: float = 0.15
+    slip: float = 0.06
     transfer: float = 0.0
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
@@ -195,7 +195,7 @@ class Zone:
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
         """One number: ability in the skill, in logits."""
         del rng
-        return prior[..., None]
+        return prior[..., None].copy()
 
     def level(self, cells: Floats, hours: float) -> Floats:
         """Ability as a probability."""
@@ -221,13 +221,13 @@ class Practice:
     interest: float = 0.0
     transfer: float = 0.0
     failure: float = 0.45
-    guess: float = 0.15
-    slip: float = 0.08
+    guess: float = 0.12
+    slip: float = 0.05
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
         """One number: ability in the skill, in logits."""
         del rng
-        return prior[..., None]
+        return prior[..., None].copy()
 
     def level(self, cells: Floats, hours: float) -> Floats:
         """Ability as a probability."""
@@ -248,8 +248,8 @@ class Mixed:
     """A class in which every learner follows one of several models; the last column says which."""
 
     parts: tuple[Knowledge, ...]
-    guess: float = 0.15
-    slip: float = 0.08
+    guess: float = 0.12
+    slip: float = 0.05
     transfer: float = 0.0
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:

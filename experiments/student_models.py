@@ -30,8 +30,8 @@ class Engagement:
     under .4 leaves with hazard `leave` (.4 - mood) at each slot.
     """
 
-    ease: float = 2.6
-    mood: float = 3.0
+    ease: float = 3.0
+    mood: float = 2.0
     interest: float = 1.0
     minutes: float = 0.02
     leave: float = 0.0
@@ -46,8 +46,8 @@ class Engagement:
         """Return the mood after a completed step; `again` is 1 where the resource was done before."""
         surprise = change.correct - 0.65
         bored = np.maximum(change.chance - 0.88, 0.0) * 8.0
-        drive = 1.2 * surprise + 1.2 * (change.match - 0.35) - bored - 0.6 * again
-        return np.clip(mood + self.swing * drive + 0.01 * (0.65 - mood), 0.0, 1.0)
+        drive = 1.2 * surprise + 1.2 * (change.match - 0.35) - bored - 0.3 * again
+        return np.clip(mood + self.swing * drive + 0.02 * (0.65 - mood), 0.0, 1.0)
 
     def leaves(self, mood: Floats) -> Floats:
         """Return the probability of leaving for good at this slot."""
@@ -69,10 +69,10 @@ MODELS: tuple[StudentModel, ...] = (
     StudentModel("spacing", Spacing()),
     StudentModel("zone", Zone()),
     StudentModel(
-        "motivation", Practice(), Engagement(ease=2.0, mood=5.0, interest=2.5, leave=0.12, swing=0.05)
+        "motivation", Practice(), Engagement(ease=2.0, mood=5.0, interest=2.5, leave=0.03, swing=0.04)
     ),
     StudentModel("transfer", Practice(rate=0.7, transfer=0.2, guess=0.1)),
-    StudentModel("interest", Practice(rate=0.8, interest=0.7), Engagement(ease=1.5, interest=3.0)),
+    StudentModel("interest", Practice(rate=0.8, interest=0.7), Engagement(ease=2.0, interest=3.0)),
     StudentModel("guessing", Practice(rate=0.8, failure=0.9, guess=0.35, slip=0.2)),
     StudentModel("mixed", Mixed((Gated(), Forgetting(), Zone()))),
 )

@@ -14,6 +14,7 @@ from segue.features.catalogue import Catalogue, Resource, Skill
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_EASE = -1.0  # mean true difficulty in logits: sets how often a first attempt succeeds
 FORMATS = ("lesson", "exercise", "game")
 _TEACHES = {"lesson": 1.15, "video": 1.1, "text": 1.1, "exercise": 1.0, "quiz": 0.6, "game": 0.9}
 
@@ -118,8 +119,8 @@ def course(
     edges = _true_edges(n_skills, rng=rng)
     level = np.arange(n_skills) / max(n_skills - 1, 1)
     main = rng.permutation(np.arange(n_resources) % n_skills)
-    difficulty = rng.normal(-0.45, 0.9, n_resources) + 0.5 * (level[main] - 0.5)
-    label = np.clip(np.rint(3.0 + 1.2 * (difficulty + 0.45) + rng.normal(0, 0.6, n_resources)), 1, 5)
+    difficulty = rng.normal(_EASE, 0.6, n_resources) + rng.normal(0, 0.5, n_skills)[main]
+    label = np.clip(np.rint(3.0 + 1.3 * (difficulty - _EASE) + rng.normal(0, 0.6, n_resources)), 1, 5)
     wrong = rng.random(n_resources) < 0.1
     label[wrong] = rng.integers(1, 6, int(wrong.sum()))
     kinds = rng.choice(FORMATS, n_resources, p=[0.3, 0.5, 0.2])
@@ -146,7 +147,7 @@ def around(catalogue: Catalogue, rng: np.random.Generator) -> World:
     label = catalogue.difficulty
     centred = label - np.nanmean(label) if np.isfinite(label).any() else np.zeros(len(label))
     spread = float(np.nanstd(centred)) or 1.0
-    difficulty = np.where(np.isfinite(centred), 0.8 * centred / spread, 0.0) - 0.45
+    difficulty = np.where(np.isfinite(centred), 0.8 * centred / spread, 0.0) + _EASE
     difficulty = difficulty + rng.normal(0, 0.4, len(label))
     edges = [(int(a), int(b)) for a, b in catalogue.prerequisites]
     level = _depth(edges, len(catalogue.skills))
@@ -160,7 +161,7 @@ def pupils(world: World, n_learners: int, rng: np.random.Generator, *, prefix: s
     n_tags = world.tag_table.shape[1]
     ability = rng.normal(0.0, 0.9, n_learners)
     reach = ability[:, None] - 3.0 * (world.level[None, :] - 0.25)
-    prior = reach + rng.normal(0, 0.6, (n_learners, world.n_skills)) - 0.6
+    prior = reach + rng.normal(0, 0.8, (n_learners, world.n_skills)) - 0.35
     taste = rng.dirichlet(np.full(n_tags, 0.35), n_learners)
     stated = []
     for row in taste:
