@@ -1,0 +1,172 @@
+"""Attempts as arrays, and the numbers of the catalogue that folding them needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segue.features.catalogue import Catalogue
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Attempt(NamedTuple):
+    """One scored try, encoded: resource index, score in [0, 1], UTC epoch seconds or NaN, source order."""
+
+    resource: int
+    score: float
+    time: float
+    seq: int
+
+
+@dataclass(frozen=True, eq=False)
+class Attempts:
+    """Encoded attempts in canonical order (learner, time, seq); all arrays of shape (n,).
+
+    A learner with any unknown time is ordered by `seq` alone.
+    """
+
+    learner: Ints
+    resource: Ints
+    score: Floats
+    time: Floats
+    seq: Ints
+
+    @classmethod
+    def sorted(cls, learner: Ints, resource: Ints, score: Floats, time: Floats, seq: Ints) -> Attempts:
+        """Return the attempts in canonical order, whatever the order they came in."""
+        unknown = np.zeros(int(learner.max(initial=-1)) + 1, dtype=np.bool_)
+        unknown[learner[np.isnan(time)]] = True
+        order = np.lexsort((resource, seq, np.where(unknown[learner], 0.0, time), learner))
+        return cls(learner[order], resource[order], score[order], time[order], seq[order])
+
+    def __len__(self) -> int:
+        return len(self.learner)
+
+    def take(self, rows: Ints | slice | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Attempts:
+        """Return some of the rows, in order."""
+        return Attempts(
+            self.learner[rows], self.resource[rows], self.score[rows], self.time[rows], self.seq[rows]
+        )
+
+    def one(self, i: int) -> Attempt:
+        """Return row `i` as `update` wants it."""
+        return Attempt(int(self.resource[i]), float(self.score[i]), float(self.time[i]), int(self.seq[i]))
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Row where each learner present begins, and len(self) at the end."""
+        return np.append(np.flatnonzero(np.diff(self.learner, prepend=-1)), len(self)).astype(np.int64)
+
+    @cached_property
+    def position(self) -> Floats:
+        """How many attempts the learner had made before each."""
+        return (np.arange(len(self)) - np.repeat(self.starts[:-1], np.diff(self.starts))).astype(np.float64)
+
+
+def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[str, ...]]:
+    """Return the scored attempts of an events frame, and the learner ids that their codes point into.
+
+    Learners are numbered by sorted id. An event that another one supersedes or voids is left out; what
+    supersedes takes its place in time when it names none. Attempts on resources the catalogue does not have
+    are an error.
+    """
+    corrected = _corrected(events)
+    learner_ids = tuple(sorted(corrected["learner"].astype(str).unique()))
+    kept = corrected["score"].notna().to_numpy()
+    if "kind" in corrected:
+        kept &= (corrected["kind"] == "attempt").to_numpy()
+    frame = corrected[kept]
+    codes = {learner: i for i, learner in enumerate(learner_ids)}
+    time = pd.to_datetime(frame["time"], utc=True)
+    return (
+        Attempts.sorted(
+            frame["learner"].astype(str).map(codes).to_numpy(np.int64),
+            catalogue.resource_codes(frame["resource"].astype(str).tolist()),
+            frame["score"].to_numpy(np.float64),
+            _seconds(time),
+            frame["seq"].to_numpy(np.int64),
+        ),
+        learner_ids,
+    )
+
+
+def _seconds(time: pd.Series[pd.Timestamp]) -> Floats:
+    seconds = time.dt.as_unit("ns").astype("int64").to_numpy(np.int64) / 1e9
+    return np.where(time.isna().to_numpy(), np.nan, seconds)
+
+
+def _corrected(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the events with corrections applied: voided and superseded ones are gone."""
+    if "supersedes" not in events and "voids" not in events:
+        return events
+    gone: set[str] = set()
+    for column in ("supersedes", "voids"):
+        if column in events:
+            gone |= set(events[column].dropna().astype(str)) - {""}
+    return events[~events["event_id"].astype(str).isin(gone)] if gone else events
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryParameters:
+    """What the fold needs to know of the catalogue: easiness in logits, and which skills a resource has.
+
+    Attributes
+    ----------
+    item_logit : array of shape (n,)
+        Logit of an average learner's success; frozen between refits.
+    skill_logit : array of shape (S,)
+        The same of a standard item of each skill.
+    global_logit : float
+    skill_matrix, skill_weights : arrays of shape (n, K)
+    tag_matrix : array of shape (n, T_max)
+    n_tags, n_kinds : int
+    """
+
+    item_logit: Floats
+    skill_logit: Floats
+    global_logit: float
+    skill_matrix: Ints
+    skill_weights: Floats
+    tag_matrix: Ints
+    n_tags: int
+    n_kinds: int
+
+    @classmethod
+    def of(
+        cls, catalogue: Catalogue, *, item_logit: Floats, skill_logit: Floats, global_logit: float
+    ) -> HistoryParameters:
+        """Return the parameters for `catalogue` with fitted easiness."""
+        return cls(
+            item_logit,
+            skill_logit,
+            global_logit,
+            catalogue.skill_matrix,
+            catalogue.skill_weights,
+            catalogue.tag_matrix,
+            len(catalogue.tag_ids),
+            len(catalogue.kind_ids),
+        )
+
+    @property
+    def n_skills(self) -> int:
+        """Number of skills, S."""
+        return len(self.skill_logit)
+
+    @cached_property
+    def skills_of(self) -> list[list[int]]:
+        """Skill indices of each resource, without padding."""
+        return [[k for k in row if k >= 0] for row in self.skill_matrix.tolist()]
+
+    @cached_property
+    def logit_list(self) -> list[float]:
+        """`item_logit` as Python floats: what the streaming update reads."""
+        logits: list[float] = self.item_logit.tolist()
+        return logits

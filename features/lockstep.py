@@ -1,0 +1,285 @@
+"""The batch form of the fold: all learners (and all their skills) take their t-th step together.
+
+Rows of a log are laid out *step-major*: first every segment's first attempt, then every second one, ...
+with the longest segments first, so that each step works on plain slices. A segment is one learner (Kalman
+filter) or one learner and skill (all other columns, whose rule looks at no other row).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from segue.features.attempts import Attempts, Floats, HistoryParameters, Ints
+from segue.features.columns import (
+    DRIFT_LEARNER,
+    DRIFT_SKILL,
+    LAST_POSITION,
+    LAST_TIME,
+    MEAN,
+    MOST_VARIANCE,
+    N_COLUMNS,
+    RIGHT,
+    RULE,
+    RUN_RIGHT,
+    RUN_WRONG,
+    SPANS,
+    TIMED,
+    TRIED,
+    VARIANCE,
+)
+from segue.features.state import StateBlock, fresh_rows
+
+CHUNK_ROWS = 50_000  # attempts folded at once: bounds the memory of a batch
+_RATES = np.array([-1.0 / span for span in SPANS])
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """A step-major layout of segments.
+
+    Attributes
+    ----------
+    key : array of shape (G,)
+        Key of each segment, longest first.
+    place : array of shape (P,)
+        Where each element goes.
+    sizes : list of int
+        How many segments take each step; non-increasing.
+    order : array of shape (P,)
+        Elements sorted by segment, then as given.
+    first : array of shape (P,)
+        True where an element of `order` begins its segment.
+    """
+
+    key: Ints
+    place: Ints
+    sizes: list[int]
+    order: Ints
+    first: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+    @classmethod
+    def of(cls, key: Ints) -> Steps:
+        """Return the layout of elements whose segments are named by `key` (P,)."""
+        order = np.argsort(key, kind="stable")
+        first = np.diff(key[order], prepend=-1) != 0
+        starts = np.flatnonzero(first)
+        lengths = np.diff(np.append(starts, len(key)))
+        longest = np.argsort(-lengths, kind="stable")
+        rank = np.empty_like(longest)
+        rank[longest] = np.arange(len(longest))
+        sizes = np.cumsum(np.bincount(lengths, minlength=1)[::-1])[::-1][1:]
+        step = np.arange(len(key)) - np.repeat(starts, lengths)
+        place = np.empty(len(key), dtype=np.int64)
+        place[order] = (np.cumsum(sizes) - sizes)[step] + np.repeat(rank, lengths)
+        return cls(key[order][starts][longest], place, sizes.tolist(), order, first)
+
+    def laid(self, values: Floats) -> Floats:
+        """Return `values` (P, ...) in step-major order."""
+        out = np.empty_like(values)
+        out[self.place] = values
+        return out
+
+    def slices(self) -> Iterator[tuple[int, slice]]:
+        """Yield how many segments take a step, and where its elements lie."""
+        at = 0
+        for size in self.sizes:
+            yield size, slice(at, at + size)
+            at += size
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some learners' attempts, each with the rows of state found just before it.
+
+    Attributes
+    ----------
+    attempts : Attempts, n rows
+    general : array of shape (n, N_COLUMNS)
+    skills : array of shape (P, N_COLUMNS)
+        One row a (attempt, skill), attempts in order.
+    owner : int array of shape (P,)
+        The attempt each belongs to.
+    final : array of shape (G, N_COLUMNS)
+        Rows after the last attempt, of learner `final_learner` and row `final_row` (S: the learner's own).
+    """
+
+    attempts: Attempts
+    general: Floats
+    skills: Floats
+    owner: Ints
+    final: Floats
+    final_learner: Ints
+    final_row: Ints
+
+
+def chunks(
+    attempts: Attempts, parameters: HistoryParameters, *, logit: Floats, rows: int = CHUNK_ROWS
+) -> Iterator[Chunk]:
+    """Fold whole learners in chunks of about `rows` attempts; `logit` (n,) is the easiness met at each."""
+    starts = attempts.starts
+    lo = 0
+    while lo < len(starts) - 1:
+        hi = max(int(np.searchsorted(starts, starts[lo] + rows, side="right")) - 1, lo + 1)
+        part = slice(starts[lo], starts[hi])
+        yield _chunk(attempts.take(part), parameters, logit[part])
+        lo = hi
+
+
+def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> StateBlock:
+    """Return the states of learners 0 … n_learners - 1 after all their attempts (1e-9 of the stream's)."""
+    rows = fresh_rows(n_learners, parameters.n_skills + 1)
+    for chunk in chunks(attempts, parameters, logit=parameters.item_logit[attempts.resource]):
+        rows[chunk.final_learner, chunk.final_row] = chunk.final
+    owner, item, values = _item_memory(attempts)
+    return StateBlock(
+        rows,
+        np.zeros((n_learners, parameters.n_tags)),
+        np.zeros((n_learners, parameters.n_tags)),
+        np.zeros((n_learners, parameters.n_kinds, 2)),
+        owner,
+        item,
+        values,
+    )
+
+
+def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> Chunk:
+    n, width = len(attempts), parameters.n_skills + 1
+    skills = parameters.skill_matrix[attempts.resource]
+    owner, column = np.nonzero(skills >= 0)
+    local = np.cumsum(np.diff(attempts.learner, prepend=attempts.learner[0]) != 0)
+    row = np.concatenate([np.arange(n), owner])
+    slot = np.concatenate([np.full(n, width - 1), skills[owner, column]])
+    segments = Steps.of(local[row] * width + slot)
+    before, after = _remembered(attempts, logit, row, segments)
+    means, variances, final = _filtered(attempts, parameters, logit, local)
+    before[segments.place, MEAN] = np.concatenate([means[:, 0], means[owner, column + 1]])
+    before[segments.place, VARIANCE] = np.concatenate([variances[:, 0], variances[owner, column + 1]])
+    final_local, final_row = np.divmod(segments.key, width)
+    after[:, MEAN], after[:, VARIANCE] = final[:, final_local, final_row]
+    return Chunk(
+        attempts,
+        before[segments.place[:n]],
+        before[segments.place[n:]],
+        owner,
+        after,
+        attempts.learner[attempts.starts[:-1]][final_local],
+        final_row,
+    )
+
+
+def _remembered(attempts: Attempts, logit: Floats, row: Ints, segments: Steps) -> tuple[Floats, Floats]:
+    """Return rows before each attempt, step-major (P, N_COLUMNS), and after the last (G, N_COLUMNS)."""
+    score = segments.laid(attempts.score[row])[:, None]
+    residual = score - segments.laid((1.0 / (1.0 + np.exp(-logit)))[row])[:, None]
+    time = attempts.time[row]
+    last, ending = _last_times(time, segments)
+    known = ~np.isnan(time)
+    elapsed = np.maximum(np.where(known, time, 0.0) - np.where(known, last, 0.0), 0.0)
+    fade = segments.laid(np.exp(elapsed[:, None] * _RATES))
+    timed = segments.laid(known.astype(np.float64))[:, None]
+    position = segments.laid(attempts.position[row])
+    before = np.empty((len(row), N_COLUMNS))
+    now = fresh_rows(len(segments.key))
+    for size, at in segments.slices():
+        x, y = now[:size], score[at]
+        before[at] = x
+        x[:, RUN_RIGHT] *= y[:, 0]
+        x[:, RUN_WRONG] *= 1.0 - y[:, 0]
+        x[:, TRIED] *= fade[at]
+        x[:, RIGHT] *= fade[at]
+        x *= _KEEP
+        x += _ADD + _ADD_SCORE * y + _ADD_RESIDUAL * residual[at]
+        x[:, TRIED] += timed[at]
+        x[:, RIGHT] += timed[at] * y
+        x[:, LAST_POSITION] = position[at]
+    before[:, LAST_TIME] = segments.laid(last)
+    now[:, LAST_TIME] = ending
+    return before, now
+
+
+def _batch_rule() -> tuple[Floats, Floats, Floats, Floats]:
+    """Return RULE for arrays: the columns that need the clock or the score as a factor are done apart."""
+    keep, add, add_score = RULE.keep.copy(), RULE.add.copy(), RULE.add_score.copy()
+    keep[[RUN_RIGHT, RUN_WRONG]] = 1.0
+    add[TIMED] = add_score[TIMED] = 0.0
+    return keep, add, add_score, RULE.add_residual
+
+
+_KEEP, _ADD, _ADD_SCORE, _ADD_RESIDUAL = _batch_rule()
+
+
+def _last_times(time: Floats, segments: Steps) -> tuple[Floats, Floats]:
+    """Return the latest known time before each element (P,), and at each end (G,); -inf: none."""
+    ordered = np.where(np.isnan(time), -np.inf, time)[segments.order]
+    latest: Floats = np.asarray(
+        pd.Series(ordered).groupby(np.cumsum(segments.first)).cummax(), dtype=np.float64
+    )
+    before = np.empty_like(latest)
+    before[segments.order] = np.where(segments.first, -np.inf, np.roll(latest, 1))
+    ends = np.roll(segments.first, -1)
+    by_key = latest[ends]
+    return before, by_key[np.searchsorted(np.sort(segments.key), segments.key)]
+
+
+def _filtered(
+    attempts: Attempts, parameters: HistoryParameters, logit: Floats, local: Ints
+) -> tuple[Floats, Floats, Floats]:
+    """Run the Kalman filter; means and variances before each attempt (n, K + 1), and the last ones.
+
+    The last ones have shape (2, learners, S + 2): skills, the learner's own, and one for padding.
+    """
+    n, width = len(attempts), parameters.n_skills + 2
+    own = np.full((n, 1), width - 2)
+    skills = parameters.skill_matrix[attempts.resource]
+    steps = Steps.of(local)
+    slot = np.concatenate([own, np.where(skills < 0, width - 1, skills)], axis=1)
+    share = np.concatenate([np.ones((n, 1)), parameters.skill_weights[attempts.resource]], axis=1)
+    at_flat = np.empty_like(slot)
+    at_flat[steps.place] = slot + (local * width)[:, None]
+    h, y = steps.laid(share), steps.laid(attempts.score)
+    b = steps.laid(logit)
+    drift = np.full(slot.shape[1], DRIFT_SKILL)
+    drift[0] = DRIFT_LEARNER
+    m, v = np.zeros(len(steps.key) * width), np.ones(len(steps.key) * width)
+    means, variances = np.empty(slot.shape), np.empty(slot.shape)
+    for _, at in steps.slices():
+        i, share_now = at_flat[at], h[at]
+        mean, variance = m[i], v[i]
+        means[at], variances[at] = mean, variance
+        p = 1.0 / (1.0 + np.exp(-((share_now * mean).sum(axis=1) + b[at])))
+        hv = share_now * variance
+        w = p * (1.0 - p)
+        den = 1.0 + w * (share_now * hv).sum(axis=1)
+        m[i] = mean + hv * ((y[at] - p) / den)[:, None]
+        v[i] = np.minimum(variance - hv * hv * (w / den)[:, None] + drift, MOST_VARIANCE)
+    final = np.stack([m, v]).reshape(2, len(steps.key), width)
+    return means[steps.place], variances[steps.place], final
+
+
+def _item_memory(attempts: Attempts) -> tuple[Ints, Ints, Floats]:
+    """Return owner, resource and memory of each (learner, resource) after all attempts."""
+    previous, uses = item_past(attempts)
+    last = np.ones(len(attempts), dtype=np.bool_)
+    last[previous[previous >= 0]] = False
+    time = np.where(np.isnan(attempts.time), -np.inf, attempts.time)
+    values = np.stack([uses + 1.0, 2.0 * attempts.score - 1.0, attempts.position, time], axis=1)
+    return attempts.learner[last], attempts.resource[last], values[last]
+
+
+def item_past(attempts: Attempts) -> tuple[Ints, Floats]:
+    """Return the row of the learner's previous try of the resource (-1: none), and how many there were."""
+    n = len(attempts)
+    order = np.lexsort((attempts.resource, attempts.learner))
+    same = np.zeros(n, dtype=np.bool_)
+    learner, resource = attempts.learner[order], attempts.resource[order]
+    same[1:] = (learner[1:] == learner[:-1]) & (resource[1:] == resource[:-1])
+    previous = np.full(n, -1, dtype=np.int64)
+    previous[order[1:]] = np.where(same[1:], order[:-1], -1)
+    start = np.maximum.accumulate(np.where(same, 0, np.arange(n)))
+    uses = np.empty(n)
+    uses[order] = np.arange(n) - start
+    return previous, uses
