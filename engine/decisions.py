@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -20,11 +20,16 @@ class Goal:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the work happens; empty means "no limit"."""
+    """Where and how the work happens; empty means "no limit".
+
+    `grade_floor` asks that at least every second step is not below that grade (a catch-up list must still
+    reach it); `grade_band` ("6-8", "K-2") withholds resources of other grades.
+    """
 
     offline: bool = False
     language: str = ""
     grade_band: str = ""
+    grade_floor: float | None = None
     kinds: tuple[str, ...] = ()
     content: str = ""
     process: str = ""
@@ -76,6 +81,10 @@ class Step:
     """One step of a playlist, with the probability it was drawn with and why.
 
     `reasons` maps each log-factor (and the learned part) to its share; they sum to `score` (1e-9).
+    `propensity` is conditional on the steps before; 1 where a teacher's pin left no choice (`override` then
+    names what the engine would have drawn, and with which propensity). With a menu the *menu* is the action:
+    `propensity` is the product of `menu_propensities`, one an option, each conditional on those before;
+    `score`, `reasons` and `context` are those of the first option, `resource`.
     """
 
     position: int
@@ -89,14 +98,19 @@ class Step:
     explored: bool = False
     override: Mapping[str, Any] | None = None
     menu: tuple[str, ...] = ()
+    menu_propensities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Playlist:
-    """An ordered list of steps for one learner, with a certificate of the rules."""
+    """An ordered list of steps for one learner, with a certificate of the rules.
+
+    `certificate` says of each rule "held", or at which steps it was relaxed. `notes` says what the list
+    does not (why it is short, what a teacher may want to know).
+    """
 
     learner: str
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     certificate: Mapping[str, str]
     policy: str
     model_hash: str

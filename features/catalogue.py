@@ -198,6 +198,24 @@ class Catalogue:
         return KINDS + tuple(sorted({r.kind for r in self.resources} - set(KINDS)))
 
     @cached_property
+    def opening(self) -> tuple[Floats, Floats]:
+        """From when and until when each resource is open, UTC epoch seconds, shapes (n,); ∓inf: always."""
+        opens = [_seconds(r.available_from, -np.inf) for r in self.resources]
+        closes = [_seconds(r.available_until, np.inf) for r in self.resources]
+        return np.array(opens, dtype=np.float64), np.array(closes, dtype=np.float64)
+
+    @cached_property
+    def works_offline(self) -> Bools:
+        """Whether each resource works without a connection, shape (n,)."""
+        return np.array([r.offline for r in self.resources], dtype=np.bool_)
+
+    @cached_property
+    def grades(self) -> tuple[Floats, Floats]:
+        """Lowest and highest grade of each resource, shapes (n,), NaN where the band names none."""
+        ranges = [grade_range(r.grade_band) for r in self.resources]
+        return np.array([low for low, _ in ranges]), np.array([high for _, high in ranges])
+
+    @cached_property
     def hash(self) -> str:
         """Digest of everything above: two catalogues with one hash rank alike."""
         text = repr((self.resources, self.skills, self.prerequisites.tolist()))
@@ -213,6 +231,24 @@ class Catalogue:
                 "import it into the catalogue or leave it out of the candidates"
             )
         return np.array([index[r] for r in resource_ids], dtype=np.int64)
+
+
+def grade_range(band: str) -> tuple[float, float]:
+    """Return the lowest and highest grade of a band, NaN where it names none.
+
+    >>> grade_range("6-8"), grade_range("K-2"), grade_range("7")
+    ((6.0, 8.0), (0.0, 2.0), (7.0, 7.0))
+    """
+    parts = band.upper().replace("–", "-").replace("GRADE", "").split("-")
+    try:
+        numbers = [0.0 if part.strip() == "K" else float(part) for part in parts]
+    except ValueError:
+        return float("nan"), float("nan")
+    return min(numbers), max(numbers)
+
+
+def _seconds(time: pd.Timestamp | None, missing: float) -> float:
+    return missing if time is None else time.timestamp()
 
 
 def _with_skills(resource: Resource, skills: tuple[str, ...]) -> Resource:

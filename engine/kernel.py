@@ -1,0 +1,215 @@
+"""One block of requests, from histories to drawn lists: the only path, for one learner or for two hundred."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from segue.engine.decisions import Request
+from segue.engine.knowledge import Crowd, goal_marks, item_facts, skill_facts
+from segue.engine.lists import DrawnBlock
+from segue.engine.playlist import Mask, Plan, draw
+from segue.engine.policies import Policy
+from segue.engine.rules import ENTRY_RULES, NEVER, STATE_RULES
+from segue.engine.scene import Asked, Scene
+from segue.engine.scoring import factors_of, learned_part, weight_of
+from segue.engine.settings import Settings
+from segue.features.catalogue import Catalogue, Floats
+from segue.features.contexts import COLUMNS, Map, build
+from segue.features.history import HistoryParameters, LearnerState, StateBlock
+from segue.features.learner import SuccessReader
+from segue.features.pool import Pool
+from segue.models.bayesian_linear import BayesianLinear
+from segue.models.success import Coefficients
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The learned part of the score: a reward model with its frozen range and weight.
+
+    `value_range` holds the 2 % and 98 % quantiles of the predicted reward at the refit, `eta` its weight.
+    """
+
+    model: BayesianLinear
+    value_range: tuple[float, float]
+    eta: float
+
+    @property
+    def n(self) -> float:
+        """How many rewards it rests on."""
+        return self.model.n
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Everything a decision reads, immutable."""
+
+    catalogue: Catalogue
+    parameters: HistoryParameters
+    success: Coefficients
+    crowd: Crowd
+    settings: Settings
+    policy: Policy
+    learned: Learned | None = None
+
+    @cached_property
+    def reader(self) -> SuccessReader:
+        """The success model, ready to read blocks of states."""
+        return SuccessReader.of(self.success.weights, self.success.intercept, self.parameters)
+
+    @cached_property
+    def whole(self) -> Pool:
+        """The whole catalogue as candidates."""
+        return Pool.of(self.catalogue)
+
+    @cached_property
+    def skill_map(self) -> Map:
+        """Prerequisites as arrays."""
+        return Map.of(self.catalogue)
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of everything a decision reads: equal hashes decide alike."""
+        digest = hashlib.blake2b(digest_size=8)
+        texts = (
+            self.catalogue.hash,
+            repr(self.settings),
+            repr(self.policy),
+            repr(self.success.intercept),
+        )
+        digest.update("\n".join(texts).encode())
+        for array in (
+            self.parameters.item_logit,
+            self.parameters.skill_logit,
+            self.success.weights,
+            self.crowd.popularity,
+            self.crowd.kind_rate,
+            self.crowd.next_share,
+        ):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        learned = self.learned
+        if learned:
+            digest.update(repr((learned.value_range, learned.eta)).encode())
+            digest.update(learned.model.A.tobytes() + learned.model.b.tobytes())
+        return digest.hexdigest()
+
+    def with_learned(self, learned: Learned | None) -> Kernel:
+        """Return the same kernel with another reward model."""
+        return replace(self, learned=learned)
+
+    def scene(self, asked: Asked) -> Scene:
+        """Return what is known of the learners who ask."""
+        block = StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
+        skills = skill_facts(block, self.reader, asked.now)
+        items, idle = item_facts(block, self.reader, self.crowd, asked)
+        goal, goal_due = goal_marks(asked, skills.chance, self.skill_map)
+        columns = build(
+            skills, items, pool=asked.pool, skill_map=self.skill_map, goal=goal, goal_due=goal_due
+        )
+        return Scene(asked, self.skill_map, skills, items, columns, goal, idle)
+
+    def score(self, scene: Scene) -> tuple[tuple[str, ...], Floats]:
+        """Return the names of the parts of the score and their values, (F, B, n), the weights included."""
+        eta = self.learned.eta if self.learned else 0.0
+        factors = factors_of(scene.requests[0])
+        columns: Mapping[str, Floats] = dict(zip(COLUMNS, scene.columns, strict=True))
+        parts = np.empty((len(factors) + (self.learned is not None), *scene.shape))
+        for part, factor in zip(parts, factors, strict=False):
+            weights = [weight_of(factor, r, self.settings, eta) for r in scene.requests]
+            np.multiply(factor.log(columns), np.array(weights)[:, None], out=part)
+        names = tuple(factor.name for factor in factors)
+        if self.learned is None:
+            return names, parts
+        value = learned_part(
+            expected_reward(self.learned.model, scene.columns, self.settings.optimism),
+            value_range=self.learned.value_range,
+        )
+        np.multiply(value, eta, out=parts[-1])
+        return (*names, "learned"), parts
+
+    def draw(self, asked: Asked, rngs: Sequence[np.random.Generator]) -> DrawnBlock:
+        """Return the lists of a block, one generator a request."""
+        n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
+        uniforms = np.stack([rng.random((n_steps, menu)) for rng in rngs])
+        asked, entry = enter(asked)
+        scene = self.scene(asked)
+        names, parts = self.score(scene)
+        scores = np.zeros(scene.shape)
+        for part in parts:
+            scores += part
+        masks = (*entry, *state_masks(scene))
+        plan = Plan(scene, scores, np.zeros(1), masks, self.policy, _spread(asked), _pins(asked))
+        drawn = draw(plan, uniforms)
+        return DrawnBlock.of(
+            self.catalogue,
+            asked.pool.codes,
+            drawn=drawn,
+            names=names,
+            parts=parts,
+            columns=scene.columns,
+        )
+
+
+def expected_reward(model: BayesianLinear, columns: Floats, optimism: float) -> Floats:
+    """Return μ + α std of `columns` (C, ...); columns are added in order, so that a block changes no bit."""
+    if optimism:
+        mean, std = model.predict_columns(columns)
+        return np.asarray(mean + optimism * std)
+    mean = np.zeros(columns.shape[1:])
+    for weight, column in zip(model.mean.tolist(), columns, strict=True):
+        mean += weight * column
+    return mean
+
+
+def enter(asked: Asked) -> tuple[Asked, tuple[Mask, ...]]:
+    """Ask the entry rules, and drop candidates that no learner of the block may ever get."""
+    masks = [(rule, mask) for rule in ENTRY_RULES if (mask := rule.mask(asked)) is not None]
+    if not masks:
+        return asked, ()
+    open_ = np.ones((len(asked), len(asked.pool)), dtype=np.bool_)
+    for rule, mask in masks:
+        if rule.relaxed >= NEVER:
+            open_ &= mask
+    keep = open_.any(axis=0)
+    pinned = [code for r in asked.requests for code in asked.catalogue.resource_codes(r.pins)]
+    keep |= np.isin(asked.pool.codes, pinned)
+    keep[:1] |= not keep.any()  # an empty block is drawn like any other, and says which rules emptied it
+    return asked.keep(keep), tuple(Mask(rule.name, rule.relaxed, mask[:, keep]) for rule, mask in masks)
+
+
+def state_masks(scene: Scene) -> tuple[Mask, ...]:
+    """Ask the state rules."""
+    asked = [(rule, rule.mask(scene)) for rule in STATE_RULES]
+    return tuple(Mask(rule.name, rule.relaxed, mask) for rule, mask in asked if mask is not None)
+
+
+def menu_size(request: Request) -> int:
+    """Return how many options a step offers: those asked for, and up to two more as autonomy rises."""
+    return request.menu + round(2 * max(request.dials.autonomy, 0.0))
+
+
+def _state(request: Request, catalogue: Catalogue) -> LearnerState:
+    if request.state is None:
+        return LearnerState.fresh(catalogue)
+    if not isinstance(request.state, LearnerState):
+        raise TypeError(f"request.state must be a LearnerState or None, got {type(request.state).__name__}")
+    return request.state
+
+
+def _spread(asked: Asked) -> Floats | None:
+    """Return what divides the scores: autonomy spreads the choice by up to √2 either way."""
+    dials = np.array([request.dials.autonomy for request in asked.requests])
+    return np.exp2(-0.5 * dials)[:, None] ** -1 if dials.any() else None
+
+
+def _pins(asked: Asked) -> tuple[tuple[int, ...], ...]:
+    """Return, a row, the positions of the pins in the pool, in the teacher's order."""
+    if not any(request.pins for request in asked.requests):
+        return ()
+    where = {int(code): i for i, code in enumerate(asked.pool.codes)}
+    codes = [asked.catalogue.resource_codes(tuple(dict.fromkeys(r.pins))) for r in asked.requests]
+    return tuple(tuple(where[int(code)] for code in row) for row in codes)

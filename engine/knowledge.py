@@ -1,0 +1,178 @@
+"""From learner states to the facts that contexts are made of; one block of learners at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.engine.decisions import Goal, Request
+from segue.engine.scene import Asked
+from segue.features.catalogue import Catalogue, Floats, Ints
+from segue.features.columns import ITEM_POSITION, ITEM_TIME, USES
+from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts
+from segue.features.history import StateBlock
+from segue.features.learner import SuccessReader, evidence, mastery, recent_residual, seconds_since
+from segue.features.pool import Pool
+
+WEEK_HOURS = 168.0
+GOAL_HALF_LIFE = 7.0
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """What earlier learners did: shared by everyone, frozen between refits.
+
+    Attributes
+    ----------
+    popularity : array of shape (n,)
+        log(1 + uses) / log(1 + most uses).
+    kind_rate : array of shape (n_kinds,)
+        Share of offered work of each kind that was finished.
+    next_start, next_item, next_share : arrays of shape (n + 1,), (E,), (E,)
+        Transitions: after resource i, `next_item[next_start[i]:next_start[i + 1]]` with these shares.
+    """
+
+    popularity: Floats
+    kind_rate: Floats
+    next_start: Ints
+    next_item: Ints
+    next_share: Floats
+
+    @classmethod
+    def nobody(cls, catalogue: Catalogue) -> Crowd:
+        """Return the crowd before there was one."""
+        n = len(catalogue.resources)
+        none = np.zeros(0)
+        return cls(
+            np.zeros(n),
+            np.full(len(catalogue.kind_ids), 0.8),
+            np.zeros(n + 1, dtype=np.int64),
+            none.astype(np.int64),
+            none,
+        )
+
+
+def skill_facts(block: StateBlock, reader: SuccessReader, now: Floats) -> SkillFacts:
+    """Return what a block of histories says of each skill, (B, S)."""
+    chance = reader.forecast(block, 0.0, now)
+    later = reader.forecast(block, WEEK_HOURS, now)
+    _, variance = mastery(block, now)
+    return SkillFacts(
+        chance=chance,
+        chance_later=later,
+        gain=chance - later,
+        spread=np.sqrt(variance),
+        attempts=np.ascontiguousarray(evidence(block)),
+        recent=recent_residual(block),
+        days=seconds_since(block, now) * (1.0 / DAY),
+    )
+
+
+def item_facts(
+    block: StateBlock, reader: SuccessReader, crowd: Crowd, asked: Asked
+) -> tuple[ItemFacts, Floats]:
+    """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never)."""
+    pool, shape = asked.pool, (len(asked), len(asked.pool))
+    uses, idle = np.zeros(shape), np.full(shape, np.inf)
+    where = np.full(len(asked.catalogue.resources), -1)
+    where[pool.codes] = np.arange(len(pool))
+    known = where[block.item_id] >= 0
+    owner, at = block.item_owner[known], where[block.item_id[known]]
+    uses[owner, at] = block.item_values[known, USES]
+    idle[owner, at] = np.maximum(asked.now[owner] - block.item_values[known, ITEM_TIME], 0.0) / DAY
+    facts = ItemFacts(
+        success=reader.success(block, pool.codes, asked.now),
+        interest=interest_match(wishes(block, asked), pool),
+        next_item=_next_items(block, crowd, where, shape),
+        uses=uses,
+        kind=_kind_rates(block, crowd)[:, pool.kind],
+        time_fit=_time_fit(asked.requests, pool),
+        difficulty=-reader.parameters.item_logit[pool.codes],
+        popularity=crowd.popularity[pool.codes],
+    )
+    return facts, idle
+
+
+def wishes(block: StateBlock, asked: Asked) -> Floats:
+    """Return each learner's interests over tags, (B, T): stated before, stated now, and revealed."""
+    out = np.maximum(block.stated, 0.0)
+    index = asked.catalogue.tag_index
+    for row, request in enumerate(asked.requests):
+        for tag in request.interests:
+            if tag in index:
+                out[row, index[tag]] = 1.0
+    out += block.revealed
+    return out
+
+
+def interest_match(interests: Floats, pool: Pool) -> Floats:
+    """Return the cosine of interests (B, T) with each candidate's tags, (B, n); 0 where either is empty."""
+    padded = np.zeros((len(interests), pool.n_tags + 1))
+    padded[:, :-1] = interests
+    norm = np.sqrt(np.add.accumulate(padded * padded, axis=1)[:, -1:])
+    padded /= np.where(norm > 0, norm, 1.0)
+    match = np.take(padded, pool.tags[:, 0], axis=1)
+    for slot in range(1, pool.tags.shape[1]):
+        match += np.take(padded, pool.tags[:, slot], axis=1)
+    match *= pool.tag_scale
+    return match
+
+
+def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, int]) -> Floats:
+    out = np.zeros(shape)
+    if not len(crowd.next_item) or not len(block.item_id):
+        return out
+    latest = np.full(len(block), -1.0)
+    position = block.item_values[:, ITEM_POSITION]
+    np.maximum.at(latest, block.item_owner, position)
+    for i in np.flatnonzero(position == latest[block.item_owner]):
+        start, end = crowd.next_start[block.item_id[i]], crowd.next_start[block.item_id[i] + 1]
+        at = where[crowd.next_item[start:end]]
+        out[block.item_owner[i], at[at >= 0]] = crowd.next_share[start:end][at >= 0]
+    return out
+
+
+def _kind_rates(block: StateBlock, crowd: Crowd) -> Floats:
+    """Return completion rates by kind, (B, n_kinds), shrunk to everyone's by five offers."""
+    offered, completed = block.kinds[..., 0], block.kinds[..., 1]
+    return np.asarray((completed + 5.0 * crowd.kind_rate) / (offered + 5.0))
+
+
+def _time_fit(requests: Sequence[Request], pool: Pool) -> Floats:
+    if all(request.minutes is None for request in requests):
+        return np.ones(len(pool))
+    per_step = np.array([np.inf if r.minutes is None else r.minutes / r.k for r in requests])
+    return np.minimum(per_step[:, None] / np.maximum(pool.minutes, 1e-9), 1.0)
+
+
+def goal_marks(asked: Asked, chance: Floats, skill_map: Map) -> tuple[Floats, Floats]:
+    """Return which skills each goal needs, (B, S), and 2^(-days to the due date / 7), (B, 1).
+
+    Needed are the goal's own skills, and those before them that are not there yet (chance below .8).
+    """
+    marks, urgency = np.zeros(chance.shape), np.zeros((len(asked), 1))
+    for row, request in enumerate(asked.requests):
+        if request.goal is None:
+            continue
+        marks[row] = _needed(asked.catalogue, request.goal, chance[row], skill_map)
+        if request.goal.due is not None:
+            days = max(request.goal.due.timestamp() - asked.now[row], 0.0) / DAY
+            urgency[row] = 2.0 ** (-days / GOAL_HALF_LIFE)
+    return marks, urgency
+
+
+def _needed(catalogue: Catalogue, goal: Goal, chance: Floats, skill_map: Map) -> Floats:
+    index = catalogue.skill_index
+    missing = [skill for skill in goal.skills if skill not in index]
+    if missing:
+        raise ValueError(f"goal names the unknown skill {missing[0]!r}: use skill ids of the catalogue")
+    out = np.zeros(len(chance))
+    waiting = [index[skill] for skill in goal.skills]
+    while waiting:
+        skill = waiting.pop()
+        out[skill] = 1.0
+        before = skill_map.before[skill]
+        waiting += [int(b) for b in before if b < len(chance) and not out[b] and chance[b] < 0.8]
+    return out

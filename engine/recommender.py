@@ -1,0 +1,209 @@
+"""The recommender: an immutable artefact that answers requests; no store, no clock, no global state."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from segue.engine.artefact import load, save
+from segue.engine.decisions import Playlist, Request
+from segue.engine.kernel import Kernel, menu_size
+from segue.engine.lists import DrawnBlock, Steps
+from segue.engine.rules import ENTRY_RULES, STATE_RULES, Rule
+from segue.engine.scene import Asked
+from segue.engine.step_rules import STEP_RULES
+from segue.features.catalogue import Catalogue
+from segue.features.contexts import COLUMNS
+from segue.features.pool import Pool
+
+BLOCK = 128
+FEW = 8
+RULES: tuple[Rule, ...] = (*ENTRY_RULES, *STATE_RULES, *STEP_RULES)
+_ALL_HELD = MappingProxyType(dict.fromkeys((*(rule.name for rule in RULES), "must-do"), "held"))
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """What a school has learned so far, ready to decide.
+
+    Make one with ``segue.engine.fitting.fit``; it never changes. `kernel` holds the catalogue, the fitted
+    models and the settings; `fitted` what to know of the fit (rows, dates, scores).
+    """
+
+    kernel: Kernel
+    fitted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue it was fitted for."""
+        return self.kernel.catalogue
+
+    @cached_property
+    def model_hash(self) -> str:
+        """Digest of everything a decision reads: equal hashes decide alike."""
+        return self.kernel.hash
+
+    @cached_property
+    def schema_hash(self) -> str:
+        """Digest of the names of the context columns, in order."""
+        return hashlib.blake2b("\n".join(COLUMNS).encode(), digest_size=8).hexdigest()
+
+    def recommend(self, request: Request, *, rng: np.random.Generator) -> Playlist:
+        """Return the playlist of one request, drawn with `rng`.
+
+        Raises
+        ------
+        CatalogueError
+            When a candidate, pin or excluded resource is not in the catalogue.
+        ValueError
+            When `k` or `menu` is below 1, a dial is outside [-1, 1], or `now` has no time zone.
+        """
+        return self.recommend_batch([request], rngs=[rng])[0]
+
+    def recommend_batch(
+        self, requests: Sequence[Request], *, rngs: Sequence[np.random.Generator], block: int = BLOCK
+    ) -> list[Playlist]:
+        """Return the playlists of many requests, each drawn with its own generator.
+
+        A request gets the same playlist, bit for bit, whatever else is in the batch.
+        """
+        if len(rngs) != len(requests):
+            raise ValueError(f"rngs must be one a request, got {len(rngs)} for {len(requests)} requests")
+        out: list[Playlist | None] = [None] * len(requests)
+        for rows in _blocks(requests, block):
+            some = tuple(requests[i] for i in rows)
+            for i, playlist in zip(rows, self._lists(some, [rngs[i] for i in rows]), strict=True):
+                out[i] = playlist
+        return [playlist for playlist in out if playlist is not None]
+
+    def save(self, folder: Path) -> None:
+        """Write this recommender to a folder, as arrays and JSON."""
+        save(self.kernel, folder, fitted=self.fitted)
+
+    @classmethod
+    def load(cls, folder: Path) -> Recommender:
+        """Return the recommender saved in a folder."""
+        return cls(*load(folder))
+
+    def asked(self, requests: tuple[Request, ...]) -> Asked:
+        """Return requests of one shape as a block; candidates in catalogue order, pins among them."""
+        for request in requests:
+            _check(request)
+        now = np.array([request.now.timestamp() for request in requests])
+        whole = self.kernel.whole
+        named = [r.candidates for r in requests]
+        settings = self.kernel.settings
+        if all(ids is None for ids in named):
+            return Asked(requests, self.catalogue, whole, settings, now)
+        if all(ids is named[0] or ids == named[0] for ids in named) and not any(r.pins for r in requests):
+            return Asked(requests, self.catalogue, self._pool(named[0] or ()), settings, now)
+        offered = np.zeros((len(requests), len(whole)), dtype=np.bool_)
+        open_ = np.zeros(len(whole), dtype=np.bool_)
+        for row, (ids, request) in enumerate(zip(named, requests, strict=True)):
+            offered[row, slice(None) if ids is None else self.catalogue.resource_codes(ids)] = True
+            open_[self.catalogue.resource_codes(request.pins)] = True
+        open_ |= offered.any(axis=0)
+        return Asked(requests, self.catalogue, whole.keep(open_), settings, now, offered[:, open_])
+
+    def _pool(self, ids: Sequence[str]) -> Pool:
+        codes = np.unique(self.catalogue.resource_codes(ids))
+        return self.kernel.whole.keep(codes)
+
+    def _lists(self, requests: tuple[Request, ...], rngs: Sequence[np.random.Generator]) -> list[Playlist]:
+        asked = self.asked(requests)
+        if not len(asked.pool):
+            return [self._nothing(request) for request in requests]
+        drawn = self.kernel.draw(asked, rngs)
+        policy = repr(self.kernel.policy)
+        lengths = (drawn.drawn.position[:, :, 0] >= 0).sum(axis=1).tolist()
+        hashes = _hashes(asked)
+        return [
+            Playlist(
+                learner=request.learner,
+                steps=Steps(drawn, row, lengths[row]),
+                certificate=_certificate(drawn, row),
+                policy=policy,
+                model_hash=self.model_hash,
+                schema_hash=self.schema_hash,
+                candidates_hash=hashes[row],
+                notes=_notes(drawn, row, request, lengths[row]),
+            )
+            for row, request in enumerate(requests)
+        ]
+
+    def _nothing(self, request: Request) -> Playlist:
+        return Playlist(
+            request.learner,
+            (),
+            _ALL_HELD,
+            repr(self.kernel.policy),
+            self.model_hash,
+            self.schema_hash,
+            "",
+            notes=("no candidates were given",),
+        )
+
+
+def _blocks(requests: Sequence[Request], block: int) -> list[list[int]]:
+    """Return rows that can be decided together: alike in shape, and where possible in candidates."""
+    shapes: dict[tuple[object, ...], dict[tuple[str, ...] | None, list[int]]] = {}
+    for i, r in enumerate(requests):
+        shape = (r.mode, r.k, menu_size(r), r.goal is None, r.dials.pace == 0, bool(r.pins))
+        shapes.setdefault(shape, {}).setdefault(r.candidates, []).append(i)
+    out: list[list[int]] = []
+    for by_candidates in shapes.values():
+        many = [rows for rows in by_candidates.values() if len(rows) >= FEW]
+        few = [i for rows in by_candidates.values() if len(rows) < FEW for i in rows]
+        for rows in [*many, few]:
+            out += [rows[at : at + block] for at in range(0, len(rows), block)]
+    return out
+
+
+def _check(request: Request) -> None:
+    if request.k < 1 or request.menu < 1:
+        raise ValueError(f"k and menu must be at least 1, got k={request.k}, menu={request.menu}")
+    if request.now.tzinfo is None:
+        raise ValueError(f"now must carry a time zone, got {request.now}: use datetime.now(UTC)")
+    dials = request.dials
+    for name, value in (("pace", dials.pace), ("match", dials.match), ("autonomy", dials.autonomy)):
+        if not -1.0 <= value <= 1.0:
+            raise ValueError(f"dial {name} must be in [-1, 1], got {value}")
+
+
+def _hashes(asked: Asked) -> list[str]:
+    def digest(codes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
+        return hashlib.blake2b(codes.tobytes(), digest_size=8).hexdigest()
+
+    codes = asked.pool.codes
+    if asked.offered is None:
+        return [digest(codes)] * len(asked)
+    return [digest(codes[row]) for row in asked.offered]
+
+
+def _certificate(drawn: DrawnBlock, row: int) -> MappingProxyType[str, str]:
+    relaxed = drawn.drawn.relaxed
+    if not relaxed:
+        return _ALL_HELD
+    at: dict[str, list[str]] = {}
+    for step in range(drawn.drawn.position.shape[1]):
+        for name in relaxed.get((row, step), ()):
+            at.setdefault(name, []).append(str(step + 1))
+    if not at:
+        return _ALL_HELD
+    words = {name: "relaxed at step " + ", ".join(steps) for name, steps in at.items()}
+    return MappingProxyType({**_ALL_HELD, **words})
+
+
+def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:
+    if length == request.k:
+        return ()
+    withheld = drawn.drawn.ended.get(row, {})
+    why = ", ".join(f"{name} ({count})" for name, count in withheld.items())
+    stem = f"the list ends after {length} of {request.k} steps" if length else "no step is possible"
+    return (f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used",)

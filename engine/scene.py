@@ -1,0 +1,78 @@
+"""A block of requests as arrays: everything that is known before a step is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.engine.decisions import Request
+from segue.engine.settings import Settings
+from segue.features.catalogue import Bools, Catalogue, Floats
+from segue.features.contexts import INDEX, ItemFacts, Map, SkillFacts
+from segue.features.pool import Pool
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """B requests of one shape (same `k`, `menu` and mode), before anything is known of the learners.
+
+    `offered` (B, n) says which candidates each learner may get, None when all of the pool.
+    """
+
+    requests: tuple[Request, ...]
+    catalogue: Catalogue
+    pool: Pool
+    settings: Settings
+    now: Floats
+    offered: Bools | None = None
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def keep(self, positions: Bools) -> Asked:
+        """Return the same requests over the candidates at `positions`."""
+        offered = None if self.offered is None else self.offered[:, positions]
+        pool = self.pool.keep(positions)
+        return Asked(self.requests, self.catalogue, pool, self.settings, self.now, offered)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A block of requests with what the histories say.
+
+    `columns` are the contexts (C, B, n); `goal` (B, S) marks what the goal needs; `idle_days` (B, n) is the
+    time since the learner last used each candidate (inf if never).
+    """
+
+    asked: Asked
+    skill_map: Map
+    skills: SkillFacts
+    items: ItemFacts
+    columns: Floats
+    goal: Floats
+    idle_days: Floats
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The requests of the block."""
+        return self.asked.requests
+
+    @property
+    def pool(self) -> Pool:
+        """The candidates of the block."""
+        return self.asked.pool
+
+    @property
+    def settings(self) -> Settings:
+        """The engine's numbers."""
+        return self.asked.settings
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(B, n)."""
+        return len(self.asked.requests), len(self.asked.pool)
+
+    def column(self, name: str) -> Floats:
+        """Return one context column, (B, n)."""
+        return np.asarray(self.columns[INDEX[name]])

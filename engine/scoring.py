@@ -1,0 +1,154 @@
+"""The score of a candidate: a sum of named log-factors from pedagogy and one learned term.
+
+    s = Σ_j w_j log max(f_j, .02) + η log max(.02, (μ(x) + α std(x) - v_lo) / (v_hi - v_lo))
+
+Each factor f_j is in (0, 1] and reads the context columns only, so that a score can be recomputed from a
+logged row. Pedagogy is the prior, learning the correction: the weight η of the learned term grows with the
+rewards that have matured, and zone, room and forecast gain then weigh 1 - η.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.engine.decisions import Request
+from segue.engine.settings import Settings
+from segue.features.catalogue import Floats
+
+LEAST = 0.02
+REPEAT = 0.6
+DIVERSITY = 0.45
+LOG_DIVERSITY = float(np.log(DIVERSITY))
+Columns = Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One soft rule: `value` gives f in (0, 1] from context columns, `weight` its exponent.
+
+    `sentence` answers "why not this one?" when the factor is what costs it most points. `gives_way` marks
+    the factors that step back as the learned term gains evidence.
+    """
+
+    name: str
+    sentence: str
+    value: Callable[[Columns], Floats]
+    gives_way: bool = False
+
+    def log(self, columns: Columns) -> Floats:
+        """Return log max(f, .02), shape of the columns."""
+        f = self.value(columns)
+        return np.log(np.maximum(f, LEAST))
+
+
+def _ready(c: Columns) -> Floats:
+    """Full from a chance of .8 on the weakest prerequisite."""
+    return np.minimum(c["readiness"] * 1.25, 1.0)
+
+
+def _zone(c: Columns) -> Floats:
+    """A wide bell over the probability of success, centre .75, sd .3, on a floor of .1."""
+    z = (c["success"] - 0.75) * (1 / 0.3)
+    z *= z
+    z *= -0.5
+    bell = np.exp(z)
+    bell *= 0.9
+    bell += 0.1
+    return bell
+
+
+def _room(c: Columns) -> Floats:
+    """What is left to master, plus half of what is due for review."""
+    left = 1.0 - c["mastery"]
+    left += 0.5 * c["due"] * c["mastery"]
+    return left
+
+
+def _gain(c: Columns) -> Floats:
+    return 0.5 + 0.5 * np.maximum(c["forecast_gain"], 0.0)
+
+
+def _unlock(c: Columns) -> Floats:
+    return 0.5 + 0.5 * c["unlock"]
+
+
+def _completion(c: Columns) -> Floats:
+    """Chance that work of this kind is finished."""
+    return c["kind"]
+
+
+def _interest(c: Columns) -> Floats:
+    return 0.5 + 0.5 * c["interest"]
+
+
+def _repeat(c: Columns) -> Floats:
+    return np.power(REPEAT, 4.0 * c["uses"])
+
+
+FACTORS: tuple[Factor, ...] = (
+    Factor("readiness", "what it builds on is still shaky", _ready),
+    Factor("zone", "it would be too hard or too easy now", _zone, gives_way=True),
+    Factor("room", "there is little left to learn in it", _room, gives_way=True),
+    Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
+    Factor("unlock", "little builds on it", _unlock),
+    Factor("completion", "work of this kind is often left unfinished", _completion),
+    Factor("interest", "it is further from the learner's interests", _interest),
+    Factor("repeat", "it was used before", _repeat),
+)
+
+
+def _goal(c: Columns) -> Floats:
+    """Outside the goal .3, falling to .1 as the due date comes."""
+    return np.where(c["goal"] > 0, 1.0, 0.3 - 0.2 * c["goal_due"])
+
+
+def _review(c: Columns) -> Floats:
+    return 0.2 + 0.8 * c["due"]
+
+
+def _new_ground(c: Columns) -> Floats:
+    """How new the skills are; a dial below 0 turns the preference round."""
+    return np.exp(c["novelty"] - 1.0)
+
+
+GOAL = Factor("goal", "it does not serve the goal", _goal)
+REVIEW = Factor("mode", "it is not due for review", _review)
+PACE = Factor("pace", "the teacher's pace asks for another mix of new and known", _new_ground)
+
+
+def factors_of(request: Request) -> tuple[Factor, ...]:
+    """Return the factors that count for requests of this kind (alike in goal, mode and dials or not)."""
+    extra: tuple[Factor, ...] = ()
+    if request.goal is not None:
+        extra += (GOAL,)
+    if request.mode == "review":
+        extra += (REVIEW,)
+    if request.dials.pace:
+        extra += (PACE,)
+    return FACTORS + extra
+
+
+def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) -> float:
+    """Return the exponent of a factor for one request when the learned term weighs `eta`.
+
+    The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
+    multiplies that of interest by 4^match.
+    """
+    own = float(getattr(settings.weights, factor.name))
+    if factor.gives_way:
+        own *= 1.0 - eta
+    if factor is PACE:
+        own *= request.dials.pace
+    if factor.name == "interest":
+        own *= 4.0**request.dials.match
+    return own
+
+
+def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:
+    """Return log max(.02, (v - v_lo) / (v_hi - v_lo)) of values μ + α std, without its weight."""
+    low, high = value_range
+    share = (value - low) * (1.0 / (high - low))
+    return np.log(np.maximum(share, LEAST))

@@ -1,0 +1,103 @@
+"""The candidates of a request as arrays: what the engine reads of resources, cut out once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.features.catalogue import Bools, Catalogue, Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Candidate resources, in catalogue order.
+
+    Attributes
+    ----------
+    codes : array of int, shape (n,)
+        Positions in the catalogue, ascending: the order in which candidates are named never matters.
+    skills, weights : arrays of shape (n, K)
+        Skills of each candidate, padded by its first skill, and 1 / K_r (0 where padded).
+    kind, minutes : arrays of shape (n,)
+    tags : array of shape (n, T)
+        Tags, padded by the number of tags (a column of zeros in a learner's interests).
+    tag_scale : array of shape (n,)
+        1 / sqrt(number of tags), 0 without tags: the resource's part of the cosine.
+    n_skills, n_tags : int
+        How many the whole catalogue has.
+    """
+
+    codes: Ints
+    skills: Ints
+    weights: Floats
+    kind: Ints
+    minutes: Floats
+    tags: Ints
+    tag_scale: Floats
+    n_skills: int
+    n_tags: int
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> Pool:
+        """Return the whole catalogue as a pool."""
+        skills, tags = catalogue.skill_matrix, catalogue.tag_matrix
+        n_of_tags = (tags >= 0).sum(axis=1)
+        return cls(
+            codes=np.arange(len(catalogue.resources)),
+            skills=np.where(skills < 0, skills[:, :1], skills),
+            weights=catalogue.skill_weights,
+            kind=catalogue.kind_code,
+            minutes=catalogue.minutes,
+            tags=np.where(tags < 0, len(catalogue.tag_ids), tags),
+            tag_scale=np.where(n_of_tags > 0, 1 / np.sqrt(np.maximum(n_of_tags, 1)), 0.0),
+            n_skills=len(catalogue.skills),
+            n_tags=len(catalogue.tag_ids),
+        )
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def keep(self, positions: Ints | Bools) -> Pool:
+        """Return the pool of the candidates at `positions` (ascending positions, or a mask)."""
+        return Pool(
+            self.codes[positions],
+            self.skills[positions],
+            self.weights[positions],
+            self.kind[positions],
+            self.minutes[positions],
+            self.tags[positions],
+            self.tag_scale[positions],
+            self.n_skills,
+            self.n_tags,
+        )
+
+    def mean(self, by_skill: Floats) -> Floats:
+        """Return the weighted mean over each candidate's skills: (..., S) -> (..., n).
+
+        Skills are added in their order in the catalogue, elementwise, so that a block of learners gives the
+        bits that each learner alone would give.
+        """
+        total = np.take(by_skill, self.skills[:, 0], axis=-1)
+        if self.skills.shape[1] == 1:
+            return total
+        total *= self.weights[:, 0]
+        for slot in range(1, self.skills.shape[1]):
+            part = np.take(by_skill, self.skills[:, slot], axis=-1)
+            part *= self.weights[:, slot]
+            total += part
+        return total
+
+    def least(self, by_skill: Floats) -> Floats:
+        """Return the smallest value over each candidate's skills: (..., S) -> (..., n)."""
+        low = np.take(by_skill, self.skills[:, 0], axis=-1)
+        for slot in range(1, self.skills.shape[1]):
+            np.minimum(low, np.take(by_skill, self.skills[:, slot], axis=-1), out=low)
+        return low
+
+    def any(self, by_skill: Bools) -> Bools:
+        """Return whether any of each candidate's skills is marked: (..., S) -> (..., n)."""
+        hit = np.take(by_skill, self.skills[:, 0], axis=-1)
+        for slot in range(1, self.skills.shape[1]):
+            hit |= np.take(by_skill, self.skills[:, slot], axis=-1)
+        return hit

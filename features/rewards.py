@@ -1,0 +1,198 @@
+"""Reward is learning: what a step changed on a later day, beyond what was forecast before it.
+
+For a decision on a resource with skills K, each skill k with a next attempt on a later day (in the tenant's
+time zone, within 28 days) gives
+
+    r_k = ½ [(y' - f_k(t')) + (F_k⁺ - F_k⁻)],    r = mean over such k
+
+where y' is the score of that attempt, f_k(t') the probability of it forecast *before* the step, and F_k∓ the
+forecast of a standard item in 7 days just before and after the step; every forecast by the model version
+that decided. Immediate correctness, or raw later success, would reward serving what is known already.
+Without a later attempt the reward is pending, never zero; after 28 days it is censored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from segue.features.catalogue import Floats, Ints
+
+CENSOR_DAYS = 28
+FADE_DAYS = 3.0
+Status = Literal["pending", "matured", "censored"]
+STATUS: tuple[Status, ...] = ("pending", "matured", "censored")
+_WEEK_SHARE = 1.0 - 2.0 ** (-7.0 / FADE_DAYS)
+
+
+@dataclass(frozen=True, eq=False)
+class Tries:
+    """Attempts as arrays over n rows: who, on which skills (n, K; padded by -1), when, and how it went.
+
+    `time` is UTC epoch seconds (NaN: unknown), `shift` (n,) how many logits easier the resource is than a
+    standard item of its skills under the model that forecasts.
+    """
+
+    learner: Ints
+    skills: Ints
+    time: Floats
+    score: Floats
+    shift: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """What the deciding model forecast for each skill of a decision, (n, K), before and after the step.
+
+    `now`, `week` are P(success on a standard item) at once and in 7 days, before the step; `after` is that in
+    7 days once the step was done (NaN: not yet done).
+    """
+
+    now: Floats
+    week: Floats
+    after: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Rewards:
+    """Rewards of n decisions.
+
+    Attributes
+    ----------
+    value : array of float
+        The reward, NaN unless matured.
+    status : array of int
+        Index into `STATUS`.
+    matured : array of float
+        When the last attempt that it rests on was made, UTC epoch seconds, NaN unless matured.
+    """
+
+    value: Floats
+    status: Ints
+    matured: Floats
+
+    @property
+    def censored_share(self) -> float:
+        """Share of the decisions settled by now that are censored; NaN while none is settled."""
+        settled = int((self.status > 0).sum())
+        return float((self.status == 2).sum() / settled) if settled else float("nan")
+
+
+def days_of(time: Floats, time_zone: str) -> Ints:
+    """Return the calendar day of each UTC epoch second in a time zone, as a running number; -1 if unknown.
+
+    >>> days_of(np.array([0.0, 82800.0, np.nan]), "Europe/Berlin").tolist()
+    [0, 1, -1]
+    """
+    known = ~np.isnan(time)
+    stamps = pd.to_datetime(np.where(known, time, 0.0), unit="s", utc=True).tz_convert(time_zone)
+    days = stamps.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
+    return np.where(known, days, -1)
+
+
+def forecast_at(now: Floats, week: Floats, days: Floats, shift: Floats) -> Floats:
+    """Return the forecast for an item `shift` logits easier than standard, `days` after the decision.
+
+    Between now and a week the standard forecast falls along 2^(-days / 3), the half-life of what is
+    forgotten first; beyond a week it stays.
+    """
+    faded = (1.0 - np.exp2(-np.minimum(days, 7.0) / FADE_DAYS)) / _WEEK_SHARE
+    p = np.clip(now + (week - now) * faded, 1e-6, 1 - 1e-6)
+    return np.asarray(1.0 / (1.0 + (1.0 - p) / p * np.exp(-shift)))
+
+
+def learning(
+    decisions: Tries, later: Tries, *, forecasts: Forecasts, now: float, time_zone: str = "UTC"
+) -> Rewards:
+    """Return the forecast-corrected, delayed reward of each decision.
+
+    Parameters
+    ----------
+    decisions : Tries
+        The steps decided, at the time of deciding; their `score` and `shift` are not read.
+    later : Tries
+        All attempts of these learners.
+    forecasts : Forecasts
+        By the model version that decided.
+    now : float
+        UTC epoch seconds: decides between pending and censored.
+    """
+    row, slot, match = _next_day(decisions, later, time_zone)
+    wait = (later.time[match] - decisions.time[row]) / 86400.0
+    expected = forecast_at(forecasts.now[row, slot], forecasts.week[row, slot], wait, later.shift[match])
+    rise = forecasts.after[row, slot] - forecasts.week[row, slot]
+    rise = np.where(np.isnan(rise), 0.0, rise)
+    each = 0.5 * ((later.score[match] - expected) + rise)
+    return _gather(decisions, row=row, each=each, when=later.time[match], now=now)
+
+
+def next_day_success(decisions: Tries, later: Tries, *, now: float, time_zone: str = "UTC") -> Rewards:
+    """Return the raw score of the skill's next attempt on a later day (for study: rewards what is known)."""
+    row, _, match = _next_day(decisions, later, time_zone)
+    return _gather(decisions, row=row, each=later.score[match], when=later.time[match], now=now)
+
+
+def immediate(decisions: Tries, *, now: float) -> Rewards:
+    """Return the score of the step itself (for study: the wrong reward, it serves what is known)."""
+    done = ~np.isnan(decisions.score)
+    status = np.where(done, 1, np.where(now - decisions.time > CENSOR_DAYS * 86400.0, 2, 0))
+    return Rewards(decisions.score.copy(), status, np.where(done, decisions.time, np.nan))
+
+
+def progress(decisions: Tries, *, window: int = 4, now: float) -> Rewards:
+    """Return the ZPDES progress of the skill: mean of the last `window` scores less that of those before.
+
+    Clement et al. (2015), "Multi-armed bandits for intelligent tutoring systems", equation 1; decisions are
+    the attempts themselves, in time order for each learner.
+    """
+    row, slot = np.nonzero(decisions.skills >= 0)
+    group = _group(decisions.learner[row], decisions.skills[row, slot])
+    order = np.lexsort((decisions.time[row], group))
+    scores = pd.Series(decisions.score[row][order]).groupby(group[order])
+    recent = scores.rolling(window, min_periods=1).mean().to_numpy()
+    before = scores.rolling(2 * window, min_periods=1).mean().to_numpy()
+    each = np.empty(len(row))
+    each[order] = 2.0 * (recent - before)
+    return _gather(decisions, row=row, each=each, when=decisions.time[row], now=now)
+
+
+def _group(learner: Ints, skill: Ints) -> Ints:
+    return np.asarray(learner * (int(skill.max(initial=0)) + 1) + skill)
+
+
+def _next_day(decisions: Tries, later: Tries, time_zone: str) -> tuple[Ints, Ints, Ints]:
+    """Return rows (decision, slot of its skill, attempt): the skill's first attempt on a later day."""
+    row, slot = np.nonzero(decisions.skills >= 0)
+    at, column = np.nonzero((later.skills >= 0) & ~np.isnan(later.time)[:, None])
+    n_skills = max(int(decisions.skills.max(initial=0)), int(later.skills.max(initial=0))) + 1
+    asked = decisions.learner[row] * n_skills + decisions.skills[row, slot]
+    given = later.learner[at] * n_skills + later.skills[at, column]
+    day, day_later = days_of(decisions.time, time_zone)[row], days_of(later.time, time_zone)[at]
+    order = np.lexsort((later.time[at], given))
+    span = int(max(day.max(initial=0), day_later.max(initial=0))) + 2
+    keys = given[order] * span + day_later[order]
+    found = np.searchsorted(keys, asked * span + day, side="right")
+    inside = np.minimum(found, max(len(keys) - 1, 0))
+    hit = (found < len(keys)) & (day >= 0)
+    if len(keys):
+        hit &= given[order][inside] == asked
+        hit &= later.time[at][order][inside] - decisions.time[row] <= CENSOR_DAYS * 86400.0
+    return row[hit], slot[hit], at[order][inside[hit]]
+
+
+def _gather(decisions: Tries, *, row: Ints, each: Floats, when: Floats, now: float) -> Rewards:
+    n = len(decisions.learner)
+    count = np.bincount(row, minlength=n)
+    total = np.bincount(row, each, minlength=n)
+    latest = np.full(n, -np.inf)
+    np.maximum.at(latest, row, when)
+    seen = count > 0
+    old = now - decisions.time > CENSOR_DAYS * 86400.0  # an unknown time is never old: pending
+    return Rewards(
+        np.where(seen, total / np.maximum(count, 1), np.nan),
+        np.where(seen, 1, np.where(old, 2, 0)),
+        np.where(seen, latest, np.nan),
+    )
