@@ -1,0 +1,136 @@
+"""Are the logged propensities true? Draw 200,000 times and compare frequencies with what was logged.
+
+Every policy, in several states (few and many candidates, ties, masks, sharp and flat scores), and Thompson
+sampling on draws of a reward model's weights, where each decision has a vector of its own. A chi-square test
+each; with Bonferroni's correction every p must exceed 1e-4.
+
+Run: ``python benchmarks/propensities.py [--draws 200000]``. Ends with status 1 if a test fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from segue.engine.policies import (
+    EpsilonGreedy,
+    Exponentiated,
+    Greedy,
+    InverseGap,
+    Policy,
+    Softmax,
+    ThompsonSampling,
+    Uniform,
+    sample,
+)
+from segue.models.bayesian_linear import BayesianLinear
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+POLICIES: tuple[Policy, ...] = (
+    Uniform(),
+    Greedy(),
+    EpsilonGreedy(),
+    Softmax(),
+    Softmax(temperature=1.0, floor=0.0),
+    InverseGap(),
+    Exponentiated(),
+    ThompsonSampling(),
+)
+LEVEL = 1e-4
+BLOCK = 20_000
+
+
+def states() -> Iterator[tuple[str, Floats, Floats, Bools]]:
+    """Yield name, scores, standard deviations and what is allowed."""
+    rng = np.random.default_rng(5)
+    for name, n, spread in [
+        ("two", 2, 0.05),
+        ("flat 20", 20, 0.01),
+        ("sharp 20", 20, 0.5),
+        ("200", 200, 0.1),
+    ]:
+        allowed = rng.random(n) < 0.7
+        allowed[:2] = True
+        yield name, rng.normal(0.0, spread, n), rng.uniform(0.01, 0.1, n), allowed
+    yield "ties", np.repeat([0.2, 0.1, 0.2], 4), np.full(12, 0.05), np.arange(12) % 5 > 0
+
+
+def p_value(counts: Floats, expected: Floats) -> float:
+    """Return the p-value of `counts` under `expected`; rare candidates are tested as one cell.
+
+    Raises
+    ------
+    ValueError
+        When a candidate was drawn that has no propensity.
+    """
+    if counts[expected == 0.0].any():
+        raise ValueError("a candidate of propensity 0 was drawn")
+    rare = (expected > 0.0) & (expected < 10.0)
+    cells = [(c, e) for c, e in zip(counts[expected >= 10.0], expected[expected >= 10.0], strict=True)]
+    if expected[rare].sum() >= 5.0:
+        cells.append((counts[rare].sum(), expected[rare].sum()))
+    if len(cells) < 2:
+        return 1.0
+    observed, wanted = np.array(cells).T
+    return float(chi2.sf(((observed - wanted) ** 2 / wanted).sum(), len(cells) - 1))
+
+
+def of_policy(policy: Policy, state: tuple[str, Floats, Floats, Bools], *, draws: int, seed: int) -> float:
+    """Return the p-value of one policy in one state."""
+    _, scores, std, allowed = state
+    p = policy.probabilities(scores, std, allowed=allowed)
+    rng = np.random.default_rng(seed)
+    counts = np.zeros(len(p))
+    for start in range(0, draws, BLOCK):
+        uniforms = rng.random(min(BLOCK, draws - start))
+        drawn = sample(np.broadcast_to(p, (len(uniforms), len(p))), uniforms)
+        counts += np.bincount(drawn, minlength=len(p))
+    return p_value(counts, draws * p)
+
+
+def of_weight_draws(n: int, *, draws: int) -> float:
+    """Return the p-value of Thompson sampling on posterior draws, a fresh vector every 100 decisions."""
+    rng = np.random.default_rng(7)
+    model = BayesianLinear(5, noise_variance=0.1)
+    X = rng.uniform(-1.0, 1.0, (30, 5))
+    model.update_many(X, X @ rng.normal(size=5))
+    candidates, allowed = rng.uniform(-1.0, 1.0, (n, 5)), np.arange(n) % 4 > 0
+    counts, expected = np.zeros(n), np.zeros(n)
+    for _ in range(draws // 100):
+        p = ThompsonSampling().of_draws(model.sample(rng, 50) @ candidates.T, allowed=allowed)
+        counts += np.bincount(sample(np.broadcast_to(p, (100, n)), rng.random(100)), minlength=n)
+        expected += 100 * p
+    return p_value(counts, expected)
+
+
+def main() -> None:
+    """Test everything and print a line each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=200_000)
+    draws = parser.parse_args().draws
+    start = time.perf_counter()
+    results = {}
+    for policy in POLICIES:
+        for state in states():
+            results[f"{policy!r}, {state[0]}"] = of_policy(policy, state, draws=draws, seed=len(results))
+    for n in (6, 40):
+        results[f"ThompsonSampling().of_draws, {n} candidates"] = of_weight_draws(n, draws=draws)
+    for name, p in results.items():
+        print(f"{p:8.4f}  {name}")
+    least = min(results.values())
+    print(
+        f"{len(results)} tests of {draws} draws in {time.perf_counter() - start:.0f} s: least p {least:.2g},"
+    )
+    print(f"times {len(results)} tests {min(1.0, least * len(results)):.2g} (must exceed {LEVEL})")
+    sys.exit(least * len(results) <= LEVEL)
+
+
+if __name__ == "__main__":
+    main()
