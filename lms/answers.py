@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from segue.lms import caliper, openedx, xapi
+from segue.lms import caliper, canvas, openedx, xapi
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
 
 _NUMBER = re.compile(r'"n"\s*:\s*(\d{1,18})')  # tells which request a line was, even when it is not JSON
 Reader = Callable[[Source, Mode], tuple[Iterator[Event], Report]]
-READERS: dict[str, Reader] = {"xapi": xapi.read, "caliper": caliper.read, "openedx": openedx.read}
+READERS: dict[str, Reader] = {
+    "xapi": xapi.read,
+    "caliper": caliper.read,
+    "openedx": openedx.read,
+    "canvas": canvas.read,
+}
 """Readers by the name of the format."""
 
 

@@ -114,11 +114,14 @@ def _made(event: dict[str, Json], kind: str, learner: Json, resource: Json) -> E
 
 
 def _interaction(event: dict[str, Json], report: Report) -> Event:
-    kind, generated = event["type"], obj(event.get("generated"))
-    made = _made(
-        event, KINDS[kind].get(text(event.get("action")), "other"), event.get("actor"), event.get("object")
-    )
-    attempt = generated if generated.get("type") == "Attempt" else obj(generated.get("attempt"))
+    kind, generated, target = event["type"], obj(event.get("generated")), obj(event.get("object"))
+    made_kind = KINDS[kind].get(text(event.get("action")), "other")
+    if target.get("type") == "Attempt":  # as Canvas sends a submission
+        attempt = target
+        made = _made(event, made_kind, target.get("assignee", event.get("actor")), target.get("assignable"))
+    else:
+        attempt = generated if generated.get("type") == "Attempt" else obj(generated.get("attempt"))
+        made = _made(event, made_kind, event.get("actor"), event.get("object"))
     _add_attempt(made, attempt)
     seconds = seconds_of(generated.get("duration")) or _on_task(generated)
     if seconds:
