@@ -25,14 +25,16 @@ class PlaylistModel:
         model_input : DataFrame
             Columns `learner`, `now` (UTC-aware), `seed`, and optionally `interests` (list of tags), `k`.
         """
+        nothing: list[tuple[str, ...]] = [()] * len(model_input)
         requests = [
-            Request(
-                learner=str(row.learner),
-                now=pd.Timestamp(row.now).to_pydatetime(),
-                interests=tuple(getattr(row, "interests", ())),
-                k=int(getattr(row, "k", 10)),
+            Request(learner=str(learner), now=now.to_pydatetime(), interests=tuple(tags), k=int(k))
+            for learner, now, tags, k in zip(
+                model_input["learner"],
+                pd.to_datetime(model_input["now"], utc=True),
+                model_input.get("interests", nothing),
+                model_input.get("k", [10] * len(model_input)),
+                strict=True,
             )
-            for row in model_input.itertuples()
         ]
         rngs = [np.random.default_rng(int(seed)) for seed in model_input["seed"]]
         playlists = self.recommender.recommend_batch(requests, rngs=rngs)
