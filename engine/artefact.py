@@ -42,7 +42,7 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
         np.savez(file, allow_pickle=False, **arrays)
     text = {
         "format": FORMAT,
-        "catalogue": _catalogue_out(kernel.catalogue),
+        "catalogue": catalogue_out(kernel.catalogue),
         "settings": asdict(kernel.settings),
         "policy": _policy_out(kernel.policy),
         "fitted": dict(fitted),
@@ -64,7 +64,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
     with np.load(folder / "arrays.npz", allow_pickle=False) as file:
         arrays = dict(file)
-    catalogue = _catalogue_in(text["catalogue"])
+    catalogue = catalogue_in(text["catalogue"])
     global_logit, intercept = arrays["scalars"].tolist()
     parameters = HistoryParameters.of(
         catalogue,
@@ -115,7 +115,8 @@ def _policy_in(text: dict[str, Any]) -> Policy:
     return policy
 
 
-def _catalogue_out(catalogue: Catalogue) -> dict[str, Any]:
+def catalogue_out(catalogue: Catalogue) -> dict[str, Any]:
+    """Return a catalogue as plain values, for JSON."""
     return {
         "resources": [_resource_out(resource) for resource in catalogue.resources],
         "skills": [asdict(skill) for skill in catalogue.skills],
@@ -138,7 +139,8 @@ def _resource_in(text: dict[str, Any]) -> Resource:
     return Resource(**{**text, "skills": tuple(text["skills"]), "tags": tuple(text["tags"])})
 
 
-def _catalogue_in(text: dict[str, Any]) -> Catalogue:
+def catalogue_in(text: dict[str, Any]) -> Catalogue:
+    """Return the catalogue that `catalogue_out` gave."""
     return Catalogue(
         tuple(_resource_in(resource) for resource in text["resources"]),
         tuple(Skill(**skill) for skill in text["skills"]),

@@ -104,8 +104,9 @@ class Kernel:
     def scene(self, asked: Asked) -> Scene:
         """Return what is known of the learners who ask."""
         block = StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
-        skills = skill_facts(block, self.reader, asked.now)
-        items, idle = item_facts(block, self.reader, self.crowd, asked)
+        reading = self.reader.reading(block, asked.now)
+        skills = skill_facts(block, reading, asked.now)
+        items, idle = item_facts(block, reading, self.crowd, asked)
         goal, goal_due = goal_marks(asked, skills.chance, self.skill_map)
         columns = build(
             skills, items, pool=asked.pool, skill_map=self.skill_map, goal=goal, goal_due=goal_due

@@ -13,7 +13,7 @@ from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.columns import ITEM_POSITION, ITEM_TIME, USES
 from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts
 from segue.features.history import StateBlock
-from segue.features.learner import SuccessReader, evidence, mastery, recent_residual, seconds_since
+from segue.features.learner import Reading, evidence, mastery, recent_residual, seconds_since
 from segue.features.pool import Pool
 
 WEEK_HOURS = 168.0
@@ -54,10 +54,9 @@ class Crowd:
         )
 
 
-def skill_facts(block: StateBlock, reader: SuccessReader, now: Floats) -> SkillFacts:
+def skill_facts(block: StateBlock, reading: Reading, now: Floats) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S)."""
-    chance = reader.forecast(block, 0.0, now)
-    later = reader.forecast(block, WEEK_HOURS, now)
+    chance, later = reading.forecast(0.0), reading.forecast(WEEK_HOURS)
     _, variance = mastery(block, now)
     return SkillFacts(
         chance=chance,
@@ -70,9 +69,7 @@ def skill_facts(block: StateBlock, reader: SuccessReader, now: Floats) -> SkillF
     )
 
 
-def item_facts(
-    block: StateBlock, reader: SuccessReader, crowd: Crowd, asked: Asked
-) -> tuple[ItemFacts, Floats]:
+def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) -> tuple[ItemFacts, Floats]:
     """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never)."""
     pool, shape = asked.pool, (len(asked), len(asked.pool))
     uses, idle = np.zeros(shape), np.full(shape, np.inf)
@@ -83,13 +80,13 @@ def item_facts(
     uses[owner, at] = block.item_values[known, USES]
     idle[owner, at] = np.maximum(asked.now[owner] - block.item_values[known, ITEM_TIME], 0.0) / DAY
     facts = ItemFacts(
-        success=reader.success(block, pool.codes, asked.now),
+        success=reading.success(pool.codes),
         interest=interest_match(wishes(block, asked), pool),
         next_item=_next_items(block, crowd, where, shape),
         uses=uses,
         kind=_kind_rates(block, crowd)[:, pool.kind],
         time_fit=_time_fit(asked.requests, pool),
-        difficulty=-reader.parameters.item_logit[pool.codes],
+        difficulty=-reading.reader.parameters.item_logit[pool.codes],
         popularity=crowd.popularity[pool.codes],
     )
     return facts, idle

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
@@ -17,9 +18,11 @@ from segue.features.readout import (
     N_LEARNER,
     N_ROW,
     NAMES,
+    TIMED_PART,
     elapsed_since,
     read_items,
-    read_rows,
+    read_steady,
+    read_timed,
 )
 from segue.features.state import ItemMemory, LearnerState, StateBlock
 
@@ -157,32 +160,23 @@ class SuccessReader:
         -------
         array of shape (B, n), in (0, 1)
         """
-        skill = np.zeros((len(block), self.parameters.n_skills + 1))  # the last column is the padding
-        skill[:, :-1] = self._skill_scores(block, _column(now))
-        logit = self._averaged(skill, candidates)
-        logit += self._learner_scores(block, _column(now))
-        logit += self.item_part[candidates]
-        self._add_item_memory(logit, block, candidates, now)
-        return _sigmoid(logit)
+        return self.reading(block, now).success(candidates)
 
     def forecast(self, block: StateBlock, hours: float, now: Floats | float) -> Floats:
         """Return P(success on a standard item of each skill, `hours` after `now`), shape (B, S)."""
-        later = _column(now) + 3600.0 * hours
-        logit = self._skill_scores(block, later)
-        logit += self._learner_scores(block, later)
-        logit += self.skill_part
-        return _sigmoid(logit)
+        return self.reading(block, now).forecast(hours)
 
-    def _learner_scores(self, block: StateBlock, now: Floats) -> Floats:
-        general = block.general
-        elapsed = elapsed_since(general[:, LAST_TIME], now[:, 0])
-        reads = read_rows(general, elapsed, general[:, COUNT])[:, :N_LEARNER]
-        return np.asarray(np.cumsum(reads * self.learner_weights, axis=-1)[:, -1:])
+    def reading(self, block: StateBlock, now: Floats | float) -> Reading:
+        """Return the block read at `now`: for several questions at the price of one."""
+        steady = read_steady(block.rows, block.general[:, COUNT, None])
+        return Reading(self, block, _column(now), self._dot(steady, slice(N_ROW)))
 
-    def _skill_scores(self, block: StateBlock, now: Floats) -> Floats:
-        elapsed = elapsed_since(block.skills[..., LAST_TIME], now)
-        reads = read_rows(block.skills, elapsed, block.general[:, COUNT, None])
-        return np.asarray(np.cumsum(reads * self.row_weights, axis=-1)[..., -1])
+    def _dot(self, reads: Floats, part: slice) -> Floats:
+        """Return the linear predictor of some columns, (B, S + 1): skills, then the learner."""
+        learner = np.append(self.learner_weights, np.zeros(N_ROW - N_LEARNER))
+        skills = np.cumsum(reads[:, :-1] * self.row_weights[part], axis=-1)[..., -1]
+        general = np.cumsum(reads[:, -1:] * learner[part], axis=-1)[..., -1]
+        return np.concatenate([skills, general], axis=1)
 
     def _averaged(self, skill: Floats, candidates: Ints) -> Floats:
         """Return the mean over each candidate's skills, summed in a fixed order; padding adds exactly 0."""
@@ -202,6 +196,43 @@ class SuccessReader:
         times = np.broadcast_to(_column(now)[:, 0], (len(block),))[owner]
         reads = read_items(block.item_values[asked], block.general[owner, COUNT], times)
         logit[owner, position] += np.cumsum(reads * self.item_weights, axis=-1)[:, -1]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A block of states read at one moment (B, 1); what does not change with the clock is read once.
+
+    `steady` (B, S + 1) is the linear predictor without the clock: skills, then the learner.
+    """
+
+    reader: SuccessReader
+    block: StateBlock
+    now: Floats
+    steady: Floats
+
+    def _scores(self, now: Floats) -> Floats:
+        elapsed = elapsed_since(self.block.rows[..., LAST_TIME], now)
+        return self.reader._dot(read_timed(self.block.rows, elapsed), TIMED_PART) + self.steady
+
+    @cached_property
+    def scores_now(self) -> Floats:
+        """The linear predictor now, (B, S + 1)."""
+        return self._scores(self.now)
+
+    def success(self, candidates: Ints) -> Floats:
+        """Return what ``SuccessReader.success`` does, (B, n)."""
+        skill = np.zeros(self.scores_now.shape)  # the last column is the padding
+        skill[:, :-1] = self.scores_now[:, :-1]
+        logit = self.reader._averaged(skill, candidates)
+        logit += self.scores_now[:, -1:]
+        logit += self.reader.item_part[candidates]
+        self.reader._add_item_memory(logit, self.block, candidates, self.now)
+        return _sigmoid(logit)
+
+    def forecast(self, hours: float) -> Floats:
+        """Return what ``SuccessReader.forecast`` does, (B, S)."""
+        scores = self._scores(self.now + 3600.0 * hours) if hours else self.scores_now
+        return _sigmoid(scores[:, :-1] + scores[:, -1:] + self.reader.skill_part)
 
 
 def _sigmoid(logit: Floats) -> Floats:

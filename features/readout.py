@@ -56,6 +56,7 @@ _ROW_NAMES = (
     "seen",
 )
 N_ROW = len(_ROW_NAMES)
+TIMED_PART = slice(5, 13)
 N_LEARNER = N_ROW - 2  # "log_since" and "seen" say nothing of a learner
 LEARNER_NAMES = tuple(f"learner_{name}" for name in _ROW_NAMES[:N_LEARNER])
 SKILL_NAMES = tuple(f"skill_{name}" for name in _ROW_NAMES)
@@ -75,11 +76,25 @@ def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
     position : array of shape (...)
         How many attempts the learner has made.
     """
-    out = np.empty((*rows.shape[:-1], N_ROW))
+    out = read_steady(rows, position)
+    out[..., TIMED_PART] = read_timed(rows, elapsed)
+    return out
+
+
+def read_timed(rows: Floats, elapsed: Floats) -> Floats:
+    """Return the numbers that change with the clock, columns `TIMED_PART` of `read_rows`, (..., 8)."""
+    faded = np.multiply(elapsed[..., None], _RATES)
+    np.exp(faded, out=faded)
+    faded *= rows[..., TIMED]
+    return np.asarray(np.log1p(faded, out=faded))
+
+
+def read_steady(rows: Floats, position: Floats) -> Floats:
+    """Return the numbers of `read_rows` with 0 for those that change with the clock."""
+    out = np.zeros((*rows.shape[:-1], N_ROW))
     out[..., 0:3] = rows[..., RESIDUAL] / (rows[..., WEIGHT] + 2.0)
     out[..., 3] = rows[..., MEAN]
     out[..., 4] = rows[..., VARIANCE]
-    out[..., 5:13] = np.log1p(rows[..., TIMED] * np.exp(elapsed[..., None] * _RATES))
     out[..., 13:17] = np.log1p(rows[..., SUCCESSES : RUN_WRONG + 1])
     out[..., 17] = (rows[..., RECENT_RIGHT] + 1.0) / (rows[..., WEIGHT.start] + 2.0) - 0.5
     out[..., 18] = rows[..., LAST_SCORE]
