@@ -54,7 +54,6 @@ LINUCB_ALPHAS = (0.1, 0.25, 1.0)
 VW_FLAGS = {
     "VW squarecb": "--squarecb",
     "VW squarecb, scale 100": "--squarecb --gamma_scale 100",
-    "VW regcbopt": "--regcbopt --mellowness 0.001",
     "VW epsilon .05": "--epsilon 0.05",
 }
 
