@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -35,6 +35,10 @@ class Appended:
     repeats: int
     erased: int
     opted_out: int
+
+    def __add__(self, more: Appended) -> Appended:
+        """Return both together."""
+        return Appended(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
 
 
 def find_learners(

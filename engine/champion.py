@@ -1,0 +1,110 @@
+"""The model in charge of a workspace: a fitted artefact on disk, and what logged decisions have taught since.
+
+The artefact never changes; it lies in ``models/<hash>``, written to another name first. The sums that logged
+rewards add to its reward model lie in the database, in the same transaction as the rewards they count.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Connection
+
+from segue.engine.kernel import Learned
+from segue.engine.learning import fresh_model
+from segue.engine.maturing import Change
+from segue.engine.recommender import Recommender
+from segue.engine.states import Fold
+from segue.engine.store import get_document, put_document
+from segue.models.bayesian_linear import BayesianLinear
+
+POINTER, SUMS = "model", "sums"
+
+
+@dataclass(frozen=True, eq=False)
+class Champion:
+    """What decides: `fitted` is the artefact, `recommender` the same with the rewards since."""
+
+    fitted: Recommender
+    recommender: Recommender
+
+    @classmethod
+    def of(cls, fitted: Recommender, sums: BayesianLinear) -> Champion:
+        """Return a fitted artefact with the sums of logged rewards added to its reward model."""
+        if sums.n == 0:
+            return cls(fitted, fitted)
+        kernel = fitted.kernel
+        learned = kernel.learned
+        arrays = (learned.model if learned else fresh_model()).to_arrays()
+        more = sums.to_arrays()
+        model = BayesianLinear.from_arrays(arrays | {k: arrays[k] + more[k] for k in ("A", "b", "n")})
+        settings = kernel.settings
+        eta = settings.eta * model.n / (model.n + settings.eta_evidence)
+        value_range = learned.value_range if learned else _range_before_rewards(model)
+        live = Recommender(kernel.with_learned(Learned(model, value_range, eta)), fitted.fitted)
+        return cls(fitted, live)
+
+    @cached_property
+    def fold(self) -> Fold:
+        """How events become the states that this model reads."""
+        return Fold(self.fitted.catalogue, self.fitted.kernel.parameters)
+
+
+def _range_before_rewards(model: BayesianLinear) -> tuple[float, float]:
+    """Return a range of the predicted reward for a fit that saw none: two standard deviations of a reward."""
+    spread = 2.0 * float(np.sqrt(model.noise_variance))
+    return -spread, spread
+
+
+def current_fit(connection: Connection) -> str | None:
+    """Return the hash of the fitted artefact in charge, None before the first."""
+    body = get_document(connection, POINTER)
+    return None if body is None else str(json.loads(body)["fit"])
+
+
+def promote(connection: Connection, fit_hash: str) -> None:
+    """Put an artefact in charge, within a write."""
+    put_document(connection, POINTER, json.dumps({"fit": fit_hash}).encode())
+
+
+def load_sums(connection: Connection) -> BayesianLinear:
+    """Return the sums of all logged rewards, zero before the first."""
+    body = get_document(connection, SUMS)
+    if body is None:
+        return fresh_model()
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        return BayesianLinear.from_arrays(dict(file))
+
+
+def add_to_sums(connection: Connection, change: Change) -> None:
+    """Count a change of rewards, within the write that records it."""
+    if len(change.given) or len(change.taken):
+        model = load_sums(connection)
+        model.update_many(change.given_contexts, change.given)
+        model.forget(change.taken_contexts, change.taken)
+        save_sums(connection, model)
+
+
+def save_sums(connection: Connection, model: BayesianLinear) -> None:
+    """Keep the sums, within a write."""
+    body = io.BytesIO()
+    np.savez(body, allow_pickle=False, **model.to_arrays())
+    put_document(connection, SUMS, body.getvalue())
+
+
+def save_artefact(recommender: Recommender, models: Path) -> str:
+    """Write an artefact under its hash and return it; one that is there already is the same."""
+    fit_hash = recommender.model_hash
+    folder = models / fit_hash
+    if not folder.exists():
+        draft = models / f"{fit_hash}.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        recommender.save(draft)
+        draft.rename(folder)
+    return fit_hash

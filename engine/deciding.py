@@ -1,0 +1,91 @@
+"""From questions about stored learners to answers that are ready to be logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sqlalchemy import Connection
+
+from segue.engine import states
+from segue.engine.champion import Champion
+from segue.engine.decisions import Playlist, Request
+from segue.engine.facts import Learner
+from segue.engine.knowledge import WEEK_HOURS
+from segue.engine.ledger import Draw, Entry
+from segue.features.catalogue import Floats
+from segue.features.state import LearnerState, StateBlock
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Where a question comes from, and the names of its draw (None: those of the workspace and of now)."""
+
+    surface: str = "python"
+    week: str | None = None
+    seed: str | None = None
+    request_no: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A request with its learner inside the store and the names of its draw."""
+
+    request: Request
+    learner: Learner
+    draw: Draw
+    surface: str
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A playlist that is in the store, with the ids of its decisions."""
+
+    playlist_id: str
+    decision_ids: tuple[str, ...]
+    playlist: Playlist
+
+
+def decide(
+    connection: Connection, champion: Champion, questions: Sequence[Question], *, keep: bool
+) -> list[Entry]:
+    """Return the answers to questions, ready to be logged; `keep` stores the states that were brought up."""
+    numbers = [q.learner.number for q in questions if not q.learner.opted_out]
+    known, newer = states.current(connection, numbers, champion.fold)
+    if keep:
+        states.save(connection, newer, champion.fold)
+    nobody = champion.fold.fresh()
+    kept = [nobody if q.learner.opted_out else known[q.learner.number] for q in questions]
+    requests = [
+        replace(q.request, learner=q.learner.surrogate, state=k.state)
+        for q, k in zip(questions, kept, strict=True)
+    ]
+    recommender = champion.recommender
+    playlists = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
+    seen = forecasts(champion, [k.state for k in kept], requests, playlists)
+    return [
+        Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)
+        for q, r, p, k, f in zip(questions, requests, playlists, kept, seen, strict=True)
+    ]
+
+
+def forecasts(
+    champion: Champion,
+    known: Sequence[LearnerState],
+    requests: Sequence[Request],
+    playlists: Sequence[Playlist],
+) -> list[list[Floats]]:
+    """Return, for each step of each playlist, chances on its skills (2, K): now and in 7 days."""
+    if not known:
+        return []
+    reader = champion.fitted.kernel.reader
+    catalogue = champion.fitted.catalogue
+    now = np.array([request.now.timestamp() for request in requests])
+    block = StateBlock.of(known)
+    ahead = np.stack([reader.forecast(block, hours, now) for hours in (0.0, WEEK_HOURS)], axis=1)
+    out = []
+    for chance, playlist in zip(ahead, playlists, strict=True):
+        codes = [catalogue.resource_index[step.resource] for step in playlist.steps]
+        out.append([chance[:, np.maximum(catalogue.skill_matrix[code], 0)] for code in codes])
+    return out

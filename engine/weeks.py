@@ -1,0 +1,48 @@
+"""ISO weeks in a tenant's time zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+def week_of(now: datetime, time_zone: str) -> str:
+    """Return the ISO week of a moment.
+
+    >>> from datetime import UTC
+    >>> week_of(datetime(2026, 11, 22, 23, 30, tzinfo=UTC), "Europe/Paris")
+    '2026-W48'
+    """
+    year, week, _ = now.astimezone(ZoneInfo(time_zone)).isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def start_of(week: str, time_zone: str) -> datetime:
+    """Return the first moment of an ISO week: Monday, midnight.
+
+    Raises
+    ------
+    ValueError
+        When it is not written like 2026-W48, or the year has no such week.
+
+    >>> start_of("2026-W48", "Europe/Paris").isoformat()
+    '2026-11-23T00:00:00+01:00'
+    """
+    match = re.fullmatch(r"(\d{4})-W(\d{2})", week)
+    try:
+        monday = date.fromisocalendar(int(match[1]), int(match[2]), 1) if match else None
+    except ValueError:
+        monday = None
+    if monday is None:
+        raise ValueError(f"week must be an ISO week such as 2026-W48, got {week!r}")
+    return datetime.combine(monday, time(), ZoneInfo(time_zone))
+
+
+def after(week: str, time_zone: str, weeks: int = 1) -> str:
+    """Return the week some weeks later.
+
+    >>> after("2026-W53", "UTC")
+    '2027-W01'
+    """
+    return week_of(start_of(week, time_zone) + timedelta(days=7 * weeks, hours=12), time_zone)

@@ -1,0 +1,267 @@
+"""A workspace: one tenant's store, key and models, and what can be done with them.
+
+Times (`now`) and the environment come from the caller; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from segue.engine import champion as champions
+from segue.engine.artefact import catalogue_in, catalogue_out
+from segue.engine.champion import Champion
+from segue.engine.deciding import Ask, Given, Question, decide
+from segue.engine.decisions import Request
+from segue.engine.facts import Appended, Learner, add_learners, append_events, last_number, read_events
+from segue.engine.fitting import fit
+from segue.engine.keys import Keyring, find
+from segue.engine.learning import fresh_model
+from segue.engine.ledger import Draw, log
+from segue.engine.maturing import open_learners, outcomes, record, rewarded
+from segue.engine.randomness import generator
+from segue.engine.recommender import Recommender
+from segue.engine.store import Store, get_document, put_document
+from segue.engine.tenancy import Configuration, WorkspaceError, found, open_store, read_configuration
+from segue.engine.weeks import week_of
+from segue.features.catalogue import Catalogue
+
+BLOCK_EVENTS = 20_000
+BLOCK_LEARNERS = 200
+CATALOGUE, LEARNED = "catalogue", "learned"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What `learn` found: learners looked at, rewards matured, revised and censored."""
+
+    learners: int = 0
+    matured: int = 0
+    revised: int = 0
+    censored: int = 0
+    pending: int = 0
+
+    def __add__(self, more: Learnt) -> Learnt:
+        """Return both together."""
+        return Learnt(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
+
+
+class Workspace:
+    """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
+
+    def __init__(self, path: Path, store: Store, keyring: Keyring, configuration: Configuration) -> None:
+        self.path = path
+        self.store = store
+        self.keyring = keyring
+        self.configuration = configuration
+        self._artefact = lru_cache(maxsize=8)(self._load_artefact)
+        self._champion: tuple[tuple[str, bytes | None], Champion] | None = None
+
+    @classmethod
+    def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Workspace:
+        """Make a workspace: folder, key file beside it (unless `SEGUE_KEY` holds the key), empty store.
+
+        Raises
+        ------
+        WorkspaceError
+            When there is one already.
+        """
+        found(path, configuration, environment)
+        return cls.open(path, environment=environment)
+
+    @classmethod
+    def open(
+        cls, path: Path, *, environment: Mapping[str, str], store_class: type[Store] = Store
+    ) -> Workspace:
+        """Return the workspace of a folder, its store brought up to date.
+
+        Raises
+        ------
+        WorkspaceError
+            When the folder is none.
+        KeyMissingError
+            When its key is not there: nothing is read or stored without it.
+        """
+        configuration = read_configuration(path)
+        keyring = find(path, environment)
+        return cls(path, open_store(path, configuration, store_class), keyring, configuration)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+    @property
+    def models(self) -> Path:
+        """Where fitted artefacts lie."""
+        return self.path / "models"
+
+    @property
+    def time_zone(self) -> str:
+        """The tenant's time zone."""
+        return self.configuration.time_zone
+
+    # ------------------------------------------------------------ facts in
+
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue as imported last.
+
+        Raises
+        ------
+        WorkspaceError
+            When there is none yet.
+        """
+        with self.store.read() as connection:
+            body = get_document(connection, CATALOGUE)
+        if body is None:
+            raise WorkspaceError(f"{self.path} has no catalogue yet: segue import --catalogue resources.csv")
+        return catalogue_in(json.loads(body))
+
+    def set_catalogue(self, catalogue: Catalogue) -> Catalogue:
+        """Keep a catalogue and return it; resources of the one before that it lacks stay, and a note says so.
+
+        Resources become candidates at the next fit.
+        """
+        with self.store.write() as connection:
+            body = get_document(connection, CATALOGUE)
+            whole = catalogue if body is None else _merged(catalogue_in(json.loads(body)), catalogue)
+            text = json.dumps(catalogue_out(whole), ensure_ascii=False)
+            put_document(connection, CATALOGUE, text.encode())
+        return whole
+
+    def add_events(self, events: pd.DataFrame) -> Appended:
+        """Append checked events (columns of ``segue.features.records``) that are not there yet.
+
+        Blocks of 20,000 are committed one by one: a second call goes on where a first was cut off.
+        """
+        tags = set(self.catalogue().tag_ids)
+        total = Appended(0, 0, 0, 0)
+        for start in range(0, len(events), BLOCK_EVENTS):
+            block = events.iloc[start : start + BLOCK_EVENTS]
+            with self.store.write() as connection:
+                total += append_events(connection, self.keyring, block, tags=tags)
+        return total
+
+    # ------------------------------------------------------------ models
+
+    def champion(self, connection: Connection) -> Champion:
+        """Return the model in charge; before the first fit, pedagogy alone."""
+        fit_hash = champions.current_fit(connection)
+        if fit_hash is None:
+            raise WorkspaceError(f"{self.path} has no model yet: run `segue fit {self.path}` first")
+        key = (fit_hash, get_document(connection, champions.SUMS))
+        if self._champion is None or self._champion[0] != key:
+            champion = Champion.of(self._artefact(fit_hash), champions.load_sums(connection))
+            self._champion = (key, champion)
+        return self._champion[1]
+
+    def fit(self, *, now: datetime) -> Recommender:
+        """Fit difficulty, success model and reward model on all events, put the result in charge."""
+        catalogue = self.catalogue()
+        with self.store.read() as connection:
+            events = read_events(connection)
+        recommender = fit(
+            catalogue,
+            events,
+            rng=generator(self.configuration.seed, "fit", "", "", 0),
+            now=now,
+            time_zone=self.time_zone,
+        )
+        fit_hash = champions.save_artefact(recommender, self.models)
+        with self.store.write() as connection:
+            champions.promote(connection, fit_hash)
+            sums = fresh_model()
+            sums.update_many(*rewarded(connection, recommender.schema_hash))
+            champions.save_sums(connection, sums)
+        return recommender
+
+    def _load_artefact(self, fit_hash: str) -> Recommender:
+        try:
+            return Recommender.load(self.models / fit_hash)
+        except (OSError, ValueError, KeyError) as error:
+            raise WorkspaceError(f"model {fit_hash} cannot be read ({error}): run segue fit again") from None
+
+    # ------------------------------------------------------------ decisions out
+
+    def recommend(self, request: Request, *, ask: Ask | None = None) -> Given:
+        """Return the playlist of one request; its decisions are on disk before it is returned.
+
+        `request.learner` is the LMS's id; `request.state` is filled in from the store. A learner never
+        seen is a cold start. The same question on the same history has the same answer, and is stored once.
+        """
+        return self.recommend_many([request], ask=ask)[0]
+
+    def recommend_many(self, requests: Sequence[Request], *, ask: Ask | None = None) -> list[Given]:
+        """Return the playlists of many requests, in order, all stored in one transaction."""
+        ask = ask or Ask()
+        with self.store.write() as connection:
+            champion = self.champion(connection)
+            people = add_learners(connection, self.keyring, [r.learner for r in requests])
+            questions = [self._question(request, people.get(request.learner), ask) for request in requests]
+            entries = decide(connection, champion, questions, keep=True)
+            log(connection, entries)
+        return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries]
+
+    def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
+        if learner is None:
+            raise WorkspaceError(
+                "this learner was erased: nothing of theirs may be stored, so nothing is decided"
+            )
+        week = ask.week or week_of(request.now, self.time_zone)
+        seed = self.configuration.seed if ask.seed is None else ask.seed
+        draw = Draw(seed, request.mode, week, learner.number, ask.request_no)
+        return Question(request, learner, draw, ask.surface)
+
+    # ------------------------------------------------------------ feedback
+
+    def learn(self, *, now: datetime) -> Learnt:
+        """Join rewards to decisions and count them in the reward model, each once, also after a crash."""
+        with self.store.read() as connection:
+            upto = last_number(connection)
+            since = int(get_document(connection, LEARNED) or b"0")
+            waiting = open_learners(connection, since=since, now=now.timestamp())
+        total = Learnt()
+        for start in range(0, len(waiting), BLOCK_LEARNERS):
+            total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], now.timestamp())
+        with self.store.write() as connection:
+            put_document(connection, LEARNED, str(upto).encode())
+        return total
+
+    def _learn_block(self, learners: Sequence[int], now: float) -> Learnt:
+        with self.store.write() as connection:
+            found = [
+                outcome
+                for learner in learners
+                for outcome in outcomes(
+                    connection, learner, deciding=self._artefact, now=now, time_zone=self.time_zone
+                )
+            ]
+            change = record(connection, found)
+            champions.add_to_sums(connection, change)
+        status = [outcome.status for outcome in found]
+        return Learnt(
+            learners=len(learners),
+            matured=len(change.given) - len(change.taken),
+            revised=len(change.taken),
+            censored=status.count("censored"),
+            pending=status.count("pending"),
+        )
+
+
+def _merged(before: Catalogue, new: Catalogue) -> Catalogue:
+    """Return the new catalogue in the old one's order, with what only the old one had."""
+    resources = {r.resource_id: r for r in (*before.resources, *new.resources)}
+    skills = {s.skill_id: s for s in (*before.skills, *new.skills)}
+    source = new if len(new.prerequisites) else before
+    names = [skill.skill_id for skill in source.skills]
+    edges = [(names[a], names[b]) for a, b in source.prerequisites.tolist()]
+    whole = Catalogue.build(list(resources.values()), list(skills.values()), edges)
+    n_kept = len(set(before.resource_index) - set(new.resource_index))
+    kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
+    return replace(whole, notes=(*new.notes, *kept))
