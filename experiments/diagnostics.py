@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.experiments.estimators import Floats, Ints, Rounds
+from segue.experiments.estimators import Floats, Ints, Parts, Rounds
+from segue.experiments.intervals import effective_clusters, standard_error
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,10 @@ class Diagnostics:
         Probability the target policy gives, on average, to actions never logged; None without its table.
     effective_rewards : float
         Effective number of rewarded events, (sum w|r|)² / sum (w r)².
-    clusters : int or None
-        Number of clusters, when there are any.
+    weight_deviation : float
+        Distance of the mean weight from 1 in (cluster) standard errors; infinite when there is no spread.
+    effective_clusters : float or None
+        Effective number of clusters, when there are any (see `intervals.effective_clusters`).
     """
 
     n: int
@@ -43,15 +46,8 @@ class Diagnostics:
     min_propensity: float
     unseen_support: float | None
     effective_rewards: float
-    clusters: int | None = None
-
-    @property
-    def weight_deviation(self) -> float:
-        """Distance of the mean weight from 1 in standard errors (0 when all weights are 1)."""
-        gap = self.mean_weight - 1
-        if self.mean_weight_se > 0:
-            return gap / self.mean_weight_se
-        return 0.0 if abs(gap) < 1e-9 else float(np.copysign(np.inf, gap))
+    weight_deviation: float
+    effective_clusters: float | None = None
 
 
 def diagnose(
@@ -87,7 +83,8 @@ def diagnose(
         min_propensity=float("nan") if propensity is None or not n else float(propensity.min()),
         unseen_support=unseen,
         effective_rewards=_effective(weighted),
-        clusters=None if cluster is None else len(np.unique(cluster)),
+        weight_deviation=_deviation(weight, cluster),
+        effective_clusters=None if cluster is None else effective_clusters(cluster),
     )
 
 
@@ -101,6 +98,15 @@ def unseen_support(policy: Floats, action: Ints) -> float:
     """
     seen = np.bincount(action, minlength=policy.shape[1]) > 0
     return float(policy[:, ~seen].sum(axis=1).mean()) if not seen.all() else 0.0
+
+
+def _deviation(weight: Floats, cluster: Ints | None) -> float:
+    """Return how many standard errors the mean weight is from 1."""
+    parts = Parts(weight)
+    gap, se = parts.value - 1, standard_error(parts, cluster)
+    if abs(gap) < 1e-9:
+        return 0.0
+    return gap / se if se > 0 else float(np.copysign(np.inf, gap))
 
 
 def _effective(values: Floats) -> float:

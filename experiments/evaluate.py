@@ -10,9 +10,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from segue.experiments.choice import DEFAULT_RULE, Rule, default_interval
+from segue.experiments.compare import Comparison, compare, logging_policy, recoded
 from segue.experiments.diagnostics import Diagnostics, diagnose, unseen_support
 from segue.experiments.estimators import Ints, Parts, Rounds, estimators_for
-from segue.experiments.intervals import Bounds, Interval, cressie_read, normal, standard_error
+from segue.experiments.intervals import Bounds, Interval, empirical_bernstein, normal, standard_error
+from segue.experiments.likelihood import cressie_read
 from segue.experiments.logs import Log, Rejected
 
 Verdict = Literal["enough evidence", "not enough evidence"]
@@ -20,53 +23,11 @@ SMALLEST_GROUP = 5
 
 
 @dataclass(frozen=True)
-class Rule:
-    """The rule that chooses the default interval, fixed before any coverage table was made.
-
-    Normal (delta) from `normal_from` effective rewarded events, Cressie-Read empirical likelihood from
-    `likelihood_from`, below that no answer. No answer either when the mean weight is more than `deviation`
-    standard errors from 1 or the target puts more than `unseen` of its probability on actions never logged,
-    and with fewer than `clusters_from` clusters.
-    """
-
-    normal_from: float = 30.0
-    likelihood_from: float = 5.0
-    deviation: float = 5.0
-    unseen: float = 0.05
-    clusters_from: int = 5
-
-    def refusal(self, found: Diagnostics) -> str:
-        """Return why there is no answer, or an empty string."""
-        if found.max_weight == 0:
-            return "the target policy never chooses what was logged"
-        if found.effective_rewards < self.likelihood_from:
-            return (
-                f"only {found.effective_rewards:.1f} effective rewarded events ({self.likelihood_from:g} needed); "
-                f"effective sample size {found.ess:.1f} of {found.n:,}"
-            )
-        if found.unseen_support is not None and found.unseen_support > self.unseen:
-            return (
-                f"the target policy gives {found.unseen_support:.1%} of its choices to actions never logged"
-            )
-        if abs(found.weight_deviation) > self.deviation:
-            return (
-                f"weights average {found.mean_weight:.3g} ± {found.mean_weight_se:.2g} where 1 is due: "
-                "propensities are wrong, or the policies share too little"
-            )
-        if found.clusters is not None and found.clusters < self.clusters_from:
-            return f"only {found.clusters} clusters ({self.clusters_from} needed)"
-        return ""
-
-
-DEFAULT_RULE = Rule()
-
-
-@dataclass(frozen=True)
 class Estimate:
     """One estimate that never stands alone; prints as one sentence.
 
     `low` and `high` are NaN when there is no interval; `interval` then says why. `se` is NaN where no
-    standard error would be honest.
+    standard error would be honest. `others` holds intervals the rule did not choose, for comparison only.
     """
 
     name: str
@@ -80,6 +41,7 @@ class Estimate:
     verdict: Verdict
     reason: str
     caveat: str = ""
+    others: Mapping[str, Interval] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the estimate, its interval and what it rests on, or the refusal and its reason."""
@@ -110,6 +72,7 @@ class Evaluation:
     warnings: tuple[str, ...] = ()
     groups: Mapping[str, Evaluation] = field(default_factory=dict)
     rejected: Rejected = field(default_factory=Rejected)
+    versus_logging: Comparison | None = None
 
     @property
     def headline(self) -> Estimate:
@@ -119,7 +82,8 @@ class Evaluation:
     def table(self) -> pd.DataFrame:
         """Return one row an estimate: estimate, se, low, high, interval."""
         rows = {name: _figures(estimate) for name, estimate in self.estimates.items()}
-        return pd.DataFrame.from_dict(rows, orient="index")
+        columns = ["estimate", "se", "low", "high", "interval", "level"]
+        return pd.DataFrame.from_dict(rows, orient="index")[columns]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `segue evaluate --json` prints: no NaN, null where there is no figure."""
@@ -130,18 +94,18 @@ class Evaluation:
             "reason": self.reason,
             "warnings": list(self.warnings),
         }
+        if self.versus_logging is not None:
+            out["versus_logging"] = self.versus_logging.to_dict()
         if self.groups:
             out["groups"] = {name: group.to_dict() for name, group in self.groups.items()}
-        out["rejected"] = {
-            "n": self.rejected.n,
-            "reasons": self.rejected.reasons,
-            "lines": list(self.rejected.lines),
-        }
+        out["rejected"] = asdict(self.rejected)
         return {key: finite(value) for key, value in out.items()}
 
     def __str__(self) -> str:
         """Return the verdict, the headline and the caveats, one sentence each."""
         lines = [str(self.headline), *self.warnings]
+        if self.versus_logging is not None:
+            lines.append(f"Against the policy that logged — {self.versus_logging}")
         lines += [f"{name} — {group.headline}" for name, group in self.groups.items()]
         return "\n".join(lines)
 
@@ -178,10 +142,13 @@ def evaluate(
     found = diagnose(rounds, log.propensity, unseen=unseen, cluster=log.cluster)
     bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
     whole = judge(rounds, found, cluster=log.cluster, bounds=bounds, level=level, rule=rule)
-    notes = () if reward_range or _unit(rounds) else ("The reward range is taken from the sample.",)
-    result = replace(whole, rejected=log.rejected, warnings=(*_warnings(log), *notes))
-    return (
-        result if log.group is None else replace(result, groups=_by_group(log, rounds, bounds, level, rule))
+    gain = compare(rounds, logging_policy(rounds), bounds=bounds, cluster=log.cluster, level=level, rule=rule)
+    return replace(
+        whole,
+        rejected=log.rejected,
+        warnings=_warnings(log, reward_range is not None or _unit(rounds)),
+        versus_logging=gain,
+        groups={} if log.group is None else _by_group(log, rounds, bounds, level, rule),
     )
 
 
@@ -204,57 +171,44 @@ def judge(
     estimates = {}
     for name, estimator in estimators_for(rounds).items():
         parts = estimator(rounds)
-        interval = default_interval(
+        chosen = default_interval(
             parts, rounds, found, bounds=bounds, cluster=cluster, level=level, rule=rule
         )
-        se = float("nan") if name == "DM" else standard_error(parts, cluster)
         estimates[name] = Estimate(
-            name,
-            parts.value,
-            se,
-            interval.low,
-            interval.high,
-            interval.method,
-            level,
-            found,
-            verdict,
-            reason,
-            interval.caveat,
+            name=name,
+            value=parts.value,
+            se=float("nan") if name == "DM" else standard_error(parts, cluster),
+            low=chosen.low,
+            high=chosen.high,
+            interval=chosen.method,
+            level=level,
+            diagnostics=found,
+            verdict=verdict,
+            reason=reason,
+            caveat=chosen.caveat,
+            others=_others(parts, rounds, name=name, bounds=bounds, cluster=cluster, level=level),
         )
     return Evaluation(estimates, found, verdict, reason)
 
 
-def default_interval(
-    parts: Parts,
-    rounds: Rounds,
-    found: Diagnostics,
-    *,
-    bounds: Bounds,
-    cluster: Ints | None = None,
-    level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
-) -> Interval:
-    """Return the interval the diagnostics allow (see `Rule`); NaN ends when they allow none."""
-    nothing = float("nan")
-    if rule.refusal(found):
-        return Interval(nothing, nothing, "none: not enough evidence")
+def _others(
+    parts: Parts, rounds: Rounds, *, name: str, bounds: Bounds, cluster: Ints | None, level: float
+) -> dict[str, Interval]:
+    """Return the textbook intervals of an estimate, by method, whatever the diagnostics say."""
     if parts.biased:
-        return Interval(nothing, nothing, "none: its bias is unknown")
-    if found.effective_rewards >= rule.normal_from:
-        return normal(parts, cluster=cluster, level=level)
-    if parts.base is None:
-        rounds = Rounds(rounds.weight, rounds.reward)
-    design = 1.0
-    if cluster is not None:
-        design = max(1.0, (standard_error(parts, cluster) / standard_error(parts)) ** 2)
-    clusters = None if cluster is None else found.clusters
-    return cressie_read(rounds, bounds=bounds, design=design, clusters=clusters, level=level)
+        return {}
+    intervals = {"normal": normal(parts, cluster=cluster, level=level)}
+    if name == "IPS" and cluster is None:
+        intervals["empirical Bernstein"] = empirical_bernstein(parts, level=level)
+        plain = Rounds(rounds.weight, rounds.reward)
+        intervals["Cressie-Read"] = cressie_read(plain, bounds=bounds, level=level)
+    return intervals
 
 
 def bounds_of(
     rounds: Rounds, *, reward_range: tuple[float, float] | None = None, max_weight: float | None = None
 ) -> Bounds:
-    """Return what is known: the stated range, [0, 1] when every reward lies there, else the sample's range."""
+    """Return the stated range, else [0, 1] when every reward lies there, else the sample's range."""
     if reward_range is not None:
         return Bounds(*reward_range, max_weight)
     if _unit(rounds):
@@ -268,9 +222,14 @@ def _unit(rounds: Rounds) -> bool:
     return bool(rounds.n == 0 or (rounds.reward.min() >= 0 and rounds.reward.max() <= 1))
 
 
-def _warnings(log: Log) -> tuple[str, ...]:
+def _warnings(log: Log, range_known: bool) -> tuple[str, ...]:
     """Return what a reader must know of the log itself."""
-    return (f"{log.rejected}.",) if log.rejected.n else ()
+    notes = []
+    if log.rejected.n:
+        notes.append(f"{log.rejected}.")
+    if not range_known:
+        notes.append("The reward range is taken from the sample.")
+    return tuple(notes)
 
 
 def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: Rule) -> dict[str, Evaluation]:
@@ -283,7 +242,7 @@ def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: Rule
     for name in shown:
         keep = np.asarray(log.group == name)
         part = rounds.take(keep)
-        cluster = None if log.cluster is None else np.unique(log.cluster[keep], return_inverse=True)[1]
+        cluster = None if log.cluster is None else recoded(log.cluster[keep])
         found = diagnose(part, log.propensity[keep], cluster=cluster)
         out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, rule=rule)
     return out
@@ -299,7 +258,11 @@ def _figures(estimate: Estimate) -> dict[str, Any]:
         "interval": estimate.interval,
         "level": estimate.level,
     }
-    return out | ({"caveat": estimate.caveat} if estimate.caveat else {})
+    if estimate.caveat:
+        out["caveat"] = estimate.caveat
+    if estimate.others:
+        out["others"] = {method: [i.low, i.high] for method, i in estimate.others.items()}
+    return out
 
 
 def finite(value: Any) -> Any:
