@@ -96,6 +96,7 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
         alive = drawn.position[:, step, 0] >= 0
         if not alive.any():
             break
+        static[~alive] = False  # a list that has ended stays ended
     return drawn
 
 
