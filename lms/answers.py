@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from segue.lms import caliper, canvas, openedx, xapi
+from segue.lms import caliper, canvas, oneroster, openedx, xapi
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
 
 _NUMBER = re.compile(r'"n"\s*:\s*(\d{1,18})')  # tells which request a line was, even when it is not JSON
@@ -17,6 +17,7 @@ READERS: dict[str, Reader] = {
     "caliper": caliper.read,
     "openedx": openedx.read,
     "canvas": canvas.read,
+    "oneroster": oneroster.read,
 }
 """Readers by the name of the format."""
 
