@@ -16,7 +16,7 @@ from segue.engine.playlist import Mask, Plan, draw
 from segue.engine.policies import Policy
 from segue.engine.rules import ENTRY_RULES, NEVER, STATE_RULES
 from segue.engine.scene import Asked, Scene
-from segue.engine.scoring import factors_of, learned_part, weight_of
+from segue.engine.scoring import factors_of, learned_part, log_factors, weights_of
 from segue.engine.settings import Settings
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts import COLUMNS, Map, build
@@ -119,9 +119,8 @@ class Kernel:
         factors = factors_of(scene.requests[0])
         columns: Mapping[str, Floats] = dict(zip(COLUMNS, scene.columns, strict=True))
         parts = np.empty((len(factors) + (self.learned is not None), *scene.shape))
-        for part, factor in zip(parts, factors, strict=False):
-            weights = [weight_of(factor, r, self.settings, eta) for r in scene.requests]
-            np.multiply(factor.log(columns), np.array(weights)[:, None], out=part)
+        log_factors(factors, columns, parts[: len(factors)])
+        parts[: len(factors)] *= weights_of(factors, scene.requests, self.settings, eta=eta)
         names = tuple(factor.name for factor in factors)
         if self.learned is None:
             return names, parts

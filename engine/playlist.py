@@ -15,7 +15,6 @@ import numpy as np
 from segue.engine.policies import Policy, sample
 from segue.engine.rules import FILL, NEVER
 from segue.engine.scene import Scene
-from segue.engine.scoring import LOG_DIVERSITY
 from segue.engine.step_rules import STEP_RULES, Progress
 from segue.features.catalogue import Bools, Floats, Ints
 
@@ -60,10 +59,19 @@ class Drawn:
 
     @classmethod
     def empty(cls, n_rows: int, k: int, menu: int) -> Drawn:
-        """Return lists of which nothing has been drawn."""
-        shape = (n_rows, k, menu)
-        floats = np.zeros((3, *shape))
-        return cls(np.full(shape, -1), floats[0], floats[1], floats[2], np.zeros(shape, dtype=np.bool_))
+        """Return lists of which nothing has been drawn; what one draw writes lies together."""
+        shape = (k, menu, n_rows)
+        back = (2, 0, 1)
+        propensity, score, diversity = (np.zeros(shape).transpose(back) for _ in range(3))
+        explored = np.zeros(shape, dtype=np.bool_).transpose(back)
+        return cls(np.full(shape, -1).transpose(back), propensity, score, diversity, explored)
+
+    def free(self, row: int, n: int) -> Bools:
+        """Return which of `n` candidates one list has not used yet."""
+        out = np.ones(n, dtype=np.bool_)
+        used = self.position[row]
+        out[used[used >= 0]] = False
+        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,50 +95,48 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     """Return the lists drawn with `uniforms` (B, k, m), each in [0, 1)."""
     n_rows, k, menu = uniforms.shape
     drawn = Drawn.empty(n_rows, k, menu)
-    progress = Progress(plan.scene)
-    static = _all_of([mask.allowed for mask in plan.masks], plan.scene.shape)
+    progress = Progress(plan.scene, _all_of([mask.allowed for mask in plan.masks], plan.scene.shape))
     alive = np.ones(n_rows, dtype=np.bool_)
     for step in range(k):
-        allowed = _allowed(plan, progress, static, alive, drawn)
-        _step(plan, progress, allowed, uniforms[:, step], drawn)
-        alive = drawn.position[:, step, 0] >= 0
-        if not alive.any():
+        allowed, open_ = _allowed(plan, progress, alive, drawn)
+        alive = _step(plan, progress, allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn)
+        if not np.logical_or.reduce(alive):
             break
-        static[~alive] = False  # a list that has ended stays ended
+        progress.open[~alive] = False  # a list that has ended stays ended
     return drawn
 
 
 def _all_of(masks: Sequence[Bools], shape: tuple[int, int]) -> Bools:
-    if not masks:
-        return np.ones(shape, dtype=np.bool_)
-    out = masks[0].copy()
-    for mask in masks[1:]:
+    out = np.ones(shape, dtype=np.bool_)
+    for mask in masks:
         out &= mask
     return out
 
 
-def _allowed(plan: Plan, progress: Progress, static: Bools, alive: Bools, drawn: Drawn) -> Bools:
-    """Return what may be drawn, relaxing rules for rows where nothing is left; all False ends a list."""
-    allowed = progress.free & static
+def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tuple[Bools, Bools]:
+    """Return what may be drawn (B, n) and where that is anything (B,).
+
+    Rules give way in rows where nothing is left; a row without a candidate even so ends its list.
+    """
     moving = [(rule, mask) for rule in STEP_RULES if (mask := rule.mask(progress)) is not None]
+    allowed = progress.open
     for _, mask in moving:
-        allowed &= mask
-    stuck = ~allowed.any(axis=1)
-    if not stuck.any():
-        return allowed
-    for row in np.flatnonzero(stuck):
-        if not alive[row]:
-            continue
+        allowed = allowed & mask
+    some = np.logical_or.reduce(allowed, axis=1)
+    if np.logical_and.reduce(some):
+        return allowed, some
+    allowed = allowed.copy()
+    for row in np.flatnonzero(alive & ~some).tolist():
         masks = [Mask(m.name, m.rank, m.allowed[row]) for m in plan.masks]
         masks += [Mask(rule.name, rule.relaxed, mask[row]) for rule, mask in moving]
-        fill = plan.scene.requests[row].fill
-        names, left = give_way(masks, progress.free[row], fill=fill)
+        fill, free = plan.scene.requests[row].fill, drawn.free(row, allowed.shape[1])
+        names, left = give_way(masks, free, fill=fill)
         if left is None:
-            drawn.ended[int(row)] = _withheld(masks, progress.free[row], fill=fill)
+            drawn.ended[row] = _withheld(masks, free, fill=fill)
         else:
-            allowed[row] = left
-            drawn.relaxed[int(row), progress.step] = names
-    return allowed
+            allowed[row], some[row] = left, True
+            drawn.relaxed[row, progress.step] = names
+    return allowed, some
 
 
 def give_way(masks: Sequence[Mask], free: Bools, *, fill: bool) -> tuple[tuple[str, ...], Bools | None]:
@@ -163,68 +169,74 @@ def _withheld(masks: Sequence[Mask], free: Bools, *, fill: bool) -> dict[str, in
     return {name: count for name, count in counts.items() if count}
 
 
-def _step(plan: Plan, progress: Progress, allowed: Bools, uniforms: Floats, drawn: Drawn) -> None:
-    """Draw one step (its menu) of every list that has something left."""
-    step, pool = progress.step, plan.scene.pool
-    diversity = pool.mean(progress.per_skill)
-    diversity *= LOG_DIVERSITY * plan.scene.settings.weights.diversity
+def _step(
+    plan: Plan, progress: Progress, allowed: Bools, *, open_: Bools, uniforms: Floats, drawn: Drawn
+) -> Bools:
+    """Draw one step (its menu) of every list that has something left; return which lists go on."""
+    diversity = progress.diversity
     scores = plan.scores + diversity
-    first = np.zeros(0, dtype=np.int64)
-    minutes = np.zeros(len(allowed))
-    rows = np.arange(len(allowed))
+    rows, pool = progress.rows, plan.scene.pool
+    first, given = progress.rows, open_
+    minutes = np.zeros(len(rows))
     for option in range(uniforms.shape[1]):
-        open_: Bools = np.asarray(allowed.any(axis=1))
         position, propensity, best = _one(plan, scores, allowed, open_, uniforms[:, option])
         if option == 0:
-            position, propensity, open_ = _pin(
-                plan, progress, position=position, propensity=propensity, open_=open_, drawn=drawn
-            )
-            first = position
-        at = rows[open_]
-        chosen = position[open_]
-        drawn.position[at, step, option] = chosen
-        drawn.propensity[at, step, option] = propensity[open_]
-        drawn.score[at, step, option] = scores[at, chosen]
-        drawn.diversity[at, step, option] = diversity[at, chosen]
-        drawn.explored[at, step, option] = scores[at, chosen] < best[open_]
-        minutes[at] = np.maximum(minutes[at], pool.minutes[chosen])
-        progress.take(at, chosen)
+            if plan.pins:
+                given = _pin(plan, progress, position, propensity=propensity, open_=open_, drawn=drawn)
+                allowed = _without_pins(plan, allowed)
+            first, open_ = position, given
+        at = (slice(None), progress.step, option)
+        drawn.position[at] = np.where(open_, position, -1)
+        drawn.propensity[at] = propensity
+        drawn.score[at] = scores[rows, position]
+        drawn.diversity[at] = diversity[rows, position]
+        drawn.explored[at] = drawn.score[at] < best
+        np.maximum(minutes, pool.minutes[position], out=minutes, where=open_)
+        progress.open[rows, position] = False
         if option + 1 < uniforms.shape[1]:
-            allowed &= progress.free
-    given = drawn.position[:, step, 0] >= 0
-    progress.close(rows[given], first[given], minutes[given])
+            allowed = allowed.copy()
+            allowed[rows, position] = False
+            open_ = np.logical_or.reduce(allowed, axis=1)
+    progress.close(first, minutes, given=given)
+    return given
 
 
 def _one(
     plan: Plan, scores: Floats, allowed: Bools, open_: Bools, uniform: Floats
 ) -> tuple[Ints, Floats, Floats]:
     """Return one draw a row: its position, its propensity, and the best score that was allowed."""
-    if not open_.all():
-        allowed = allowed.copy()
-        allowed[~open_] = True  # a row without a candidate is drawn and thrown away
+    if not np.logical_and.reduce(open_):
+        allowed = allowed | ~open_[:, None]  # a row without a candidate is drawn and thrown away
+    scores = np.where(allowed, scores, -np.inf)
     seen = scores if plan.spread is None else scores / plan.spread
     probabilities = plan.policy.probabilities(seen, plan.std, allowed=allowed)
     position = sample(probabilities, uniform)
-    rows = np.arange(len(position))
-    best = np.where(allowed, scores, -np.inf).max(axis=1)
-    return position, probabilities[rows, position], best
+    best = np.maximum.reduce(scores, axis=1)
+    return position, probabilities[plan.scene.rows, position], best
+
+
+def _without_pins(plan: Plan, allowed: Bools) -> Bools:
+    """A pin stands in its own step: it is no option of a menu before."""
+    allowed = allowed.copy()
+    for row, pins in enumerate(plan.pins):
+        allowed[row, list(pins)] = False
+    return allowed
 
 
 def _pin(
-    plan: Plan, progress: Progress, *, position: Ints, propensity: Floats, open_: Bools, drawn: Drawn
-) -> tuple[Ints, Floats, Bools]:
-    """Put the teacher's pins in place, beside what the engine would have drawn."""
-    step = progress.step
+    plan: Plan, progress: Progress, position: Ints, *, propensity: Floats, open_: Bools, drawn: Drawn
+) -> Bools:
+    """Put the teacher's pins in place, beside what the engine would have drawn; return what is given."""
+    step, given = progress.step, open_.copy()
     for row, pins in enumerate(plan.pins):
         if step >= len(pins):
             continue
         would = (int(position[row]), float(propensity[row])) if open_[row] else None
         drawn.pinned[row, step] = would
-        position[row], propensity[row], open_[row] = pins[step], 1.0, True
-        broken = [m.name for m in plan.masks if m.name != "offered" and not m.allowed[row, pins[step]]]
-        for rule in STEP_RULES:
-            mask = rule.mask(progress)
-            if mask is not None and not mask[row, pins[step]]:
-                broken.append(rule.name)
-        drawn.relaxed[row, step] = tuple(broken)
-    return position, propensity, open_
+        position[row], propensity[row], given[row] = pins[step], 1.0, True
+        masks = [(m.name, m.allowed) for m in plan.masks if m.name != "offered"]
+        masks += [(r.name, mask) for r in STEP_RULES if (mask := r.mask(progress)) is not None]
+        broken = [name for name, mask in masks if not mask[row, pins[step]]]
+        gave_way = drawn.relaxed.get((row, step), ()) if drawn.position.shape[2] > 1 else ()
+        drawn.relaxed[row, step] = tuple(dict.fromkeys([*gave_way, *broken]))  # for the rest of the menu
+    return given

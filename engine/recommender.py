@@ -182,7 +182,7 @@ def _hashes(asked: Asked) -> list[str]:
 
     codes = asked.pool.codes
     if asked.offered is None:
-        return [digest(codes)] * len(asked)
+        return [asked.pool.hash] * len(asked)
     return [digest(codes[row]) for row in asked.offered]
 
 

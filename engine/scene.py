@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from segue.engine.decisions import Request
 from segue.engine.settings import Settings
-from segue.features.catalogue import Bools, Catalogue, Floats
+from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 from segue.features.contexts import INDEX, ItemFacts, Map, SkillFacts
 from segue.features.pool import Pool
 
@@ -29,6 +30,11 @@ class Asked:
 
     def __len__(self) -> int:
         return len(self.requests)
+
+    @cached_property
+    def rows(self) -> Ints:
+        """0 … B - 1."""
+        return np.arange(len(self.requests))
 
     def keep(self, positions: Bools) -> Asked:
         """Return the same requests over the candidates at `positions`."""
@@ -67,6 +73,11 @@ class Scene:
     def settings(self) -> Settings:
         """The engine's numbers."""
         return self.asked.settings
+
+    @property
+    def rows(self) -> Ints:
+        """0 … B - 1."""
+        return self.asked.rows
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -9,7 +9,7 @@ rewards that have matured, and zone, room and forecast gain then weigh 1 - η.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ LEAST = 0.02
 REPEAT = 0.6
 DIVERSITY = 0.45
 LOG_DIVERSITY = float(np.log(DIVERSITY))
+LOG_REPEAT = float(np.log(REPEAT))
 Columns = Mapping[str, Floats]
 
 
@@ -37,11 +38,6 @@ class Factor:
     sentence: str
     value: Callable[[Columns], Floats]
     gives_way: bool = False
-
-    def log(self, columns: Columns) -> Floats:
-        """Return log max(f, .02), shape of the columns."""
-        f = self.value(columns)
-        return np.log(np.maximum(f, LEAST))
 
 
 def _ready(c: Columns) -> Floats:
@@ -85,7 +81,7 @@ def _interest(c: Columns) -> Floats:
 
 
 def _repeat(c: Columns) -> Floats:
-    return np.power(REPEAT, 4.0 * c["uses"])
+    return np.exp(c["uses"] * (4.0 * LOG_REPEAT))
 
 
 FACTORS: tuple[Factor, ...] = (
@@ -145,6 +141,24 @@ def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) 
     if factor.name == "interest":
         own *= 4.0**request.dials.match
     return own
+
+
+def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats) -> None:
+    """Write log max(f, .02) of each factor into `out` (F, B, n)."""
+    for part, factor in zip(out, factors, strict=True):
+        part[...] = factor.value(columns)
+    np.maximum(out, LEAST, out=out)
+    np.log(out, out=out)
+
+
+def weights_of(
+    factors: Sequence[Factor], requests: Sequence[Request], settings: Settings, *, eta: float
+) -> Floats:
+    """Return the exponents, (F, B, 1); (F, 1, 1) when the requests have the same dials."""
+    first = requests[0].dials
+    if all(request.dials is first or request.dials == first for request in requests):
+        requests = requests[:1]
+    return np.array([[[weight_of(f, r, settings, eta)] for r in requests] for f in factors])
 
 
 def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from segue.engine.rules import FILL, Rule
 from segue.engine.scene import Scene
+from segue.engine.scoring import LOG_DIVERSITY
 from segue.features.catalogue import Bools, Floats, Ints
 
 
@@ -19,43 +21,57 @@ class Progress:
     ----------
     step : int
         Position of the step to be drawn.
-    free : array of bool, shape (B, n)
-        Not drawn yet.
+    rows : array of int, shape (B,)
+        0 … B - 1.
+    open : array of bool, shape (B, n)
+        Not drawn yet, and allowed by every rule that does not change from step to step.
     per_skill, per_kind : arrays of shape (B, S), (B, n_kinds)
         Steps given to each.
-    minutes_left : array of shape (B, 1)
-    below : array of int, shape (B,)
-        Steps below the grade floor.
+    diversity : array of shape (B, n)
+        The log-factor of diversity of every candidate, given the steps so far.
+    minutes_left : array of shape (B, 1), or None without a budget
+    below_floor, below : arrays of shape (B, n) and (B,)
+        Which candidates lie below the grade floor (None: no floor), and how many steps so far.
     """
 
-    def __init__(self, scene: Scene) -> None:
-        n_rows, n_items = scene.shape
+    def __init__(self, scene: Scene, allowed: Bools) -> None:
+        n_rows, pool = len(scene.requests), scene.pool
         self.scene = scene
         self.step = 0
-        self.free = np.ones((n_rows, n_items), dtype=np.bool_)
-        self.per_skill = np.zeros((n_rows, scene.pool.n_skills))
+        self.rows = scene.rows
+        self.open = allowed
+        self.per_skill = np.zeros((n_rows, pool.n_skills))
         self.per_kind = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
-        budgets = [np.inf if r.minutes is None else r.minutes for r in scene.requests]
-        self.minutes_left = np.array(budgets, dtype=np.float64)[:, None]
-        self.one_kind = len(scene.pool) == 0 or bool((scene.pool.kind == scene.pool.kind[0]).all())
+        self.diversity = np.zeros(scene.shape)
+        self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
+        self._pull = LOG_DIVERSITY * scene.settings.weights.diversity
 
-    def take(self, rows: Ints, drawn: Ints) -> None:
-        """Mark what was drawn; it is not free any more."""
-        self.free[rows, drawn] = False
+    def close(self, first: Ints, minutes: Floats, *, given: Bools) -> None:
+        """End a step: `first` (B,) is what counts for variety, `minutes` what the step may cost at most.
 
-    def close(self, rows: Ints, first: Ints, minutes: Floats) -> None:
-        """End a step: `first` is what counts for variety, `minutes` what the step may cost at most."""
-        pool = self.scene.pool
-        self.minutes_left[rows, 0] -= minutes
+        Rows that are not `given` have ended; what is counted for them is never read.
+        """
+        pool, rows = self.scene.pool, self.rows
+        if self.minutes_left is not None:
+            self.minutes_left[:, 0] -= minutes
         self.per_kind[rows, pool.kind[first]] += 1
-        for slot in range(pool.skills.shape[1]):
-            there = pool.weights[first, slot] > 0
-            self.per_skill[rows[there], pool.skills[first[there], slot]] += 1.0
+        skills, present = pool.skills[first], pool.present[first]
+        for slot in range(skills.shape[1]):
+            self.per_skill[rows, skills[:, slot]] += present[:, slot]
         if self.below_floor is not None:
-            self.below[rows] += self.below_floor[rows, first]
+            self.below += self.below_floor[rows, first] & given
+        self.diversity = pool.mean(self.per_skill)
+        self.diversity *= self._pull
         self.step += 1
+
+
+def minutes_at_hand(scene: Scene) -> Floats | None:
+    """Return each request's minutes, (B, 1), inf where it sets no limit; None when no request does."""
+    if all(request.minutes is None for request in scene.requests):
+        return None
+    return np.array([[np.inf if r.minutes is None else r.minutes] for r in scene.requests], dtype=np.float64)
 
 
 def below_floor(scene: Scene) -> Bools | None:
@@ -85,7 +101,7 @@ class MinutesBudget:
 
     def mask(self, progress: Progress) -> Bools | None:
         """Return what still fits."""
-        if np.isinf(progress.minutes_left).all():
+        if progress.minutes_left is None:
             return None
         return np.asarray(progress.scene.pool.minutes <= progress.minutes_left + 1e-9)
 
@@ -100,8 +116,13 @@ class SkillVariety:
 
     def mask(self, progress: Progress) -> Bools | None:
         """Return what has a skill short of the limit on every one of its skills."""
-        full = progress.per_skill >= progress.scene.settings.limits.per_skill
-        return ~progress.scene.pool.any(full) if full.any() else None
+        limit = progress.scene.settings.limits.per_skill
+        if progress.step < limit:  # no skill can have as many yet
+            return None
+        full = progress.per_skill >= limit
+        if not np.logical_or.reduce(full, axis=None):
+            return None
+        return ~progress.scene.pool.any(full)
 
 
 @dataclass(frozen=True)
@@ -114,12 +135,11 @@ class KindVariety:
 
     def mask(self, progress: Progress) -> Bools | None:
         """Return what is of a kind short of the limit; a pool of one kind has no variety to ask for."""
-        if progress.one_kind:
+        scene = progress.scene
+        most = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
+        if progress.step < most or scene.pool.one_kind:
             return None
-        k = progress.scene.requests[0].k
-        most = max(int(np.ceil(progress.scene.settings.limits.per_kind * k)), 2)
-        full = progress.per_kind >= most
-        return ~full[:, progress.scene.pool.kind] if full.any() else None
+        return ~(progress.per_kind >= most)[:, scene.pool.kind]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -55,6 +57,31 @@ class Pool:
             n_tags=len(catalogue.tag_ids),
         )
 
+    @cached_property
+    def present(self) -> Floats:
+        """1 where `skills` names a skill, 0 where it is padded, (n, K)."""
+        return np.asarray(self.weights > 0, dtype=np.float64)
+
+    @cached_property
+    def skill_slots(self) -> list[Ints]:
+        """The columns of `skills`, each contiguous."""
+        return list(np.ascontiguousarray(self.skills.T))
+
+    @cached_property
+    def weight_slots(self) -> list[Floats]:
+        """The columns of `weights`, each contiguous."""
+        return list(np.ascontiguousarray(self.weights.T))
+
+    @cached_property
+    def one_kind(self) -> bool:
+        """Whether all candidates are of the same kind."""
+        return bool((self.kind == self.kind[:1]).all())
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of `codes`."""
+        return hashlib.blake2b(self.codes.tobytes(), digest_size=8).hexdigest()
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -78,26 +105,26 @@ class Pool:
         Skills are added in their order in the catalogue, elementwise, so that a block of learners gives the
         bits that each learner alone would give.
         """
-        total = np.take(by_skill, self.skills[:, 0], axis=-1)
+        total = by_skill.take(self.skill_slots[0], axis=-1)
         if self.skills.shape[1] == 1:
             return total
-        total *= self.weights[:, 0]
+        total *= self.weight_slots[0]
         for slot in range(1, self.skills.shape[1]):
-            part = np.take(by_skill, self.skills[:, slot], axis=-1)
-            part *= self.weights[:, slot]
+            part = by_skill.take(self.skill_slots[slot], axis=-1)
+            part *= self.weight_slots[slot]
             total += part
         return total
 
     def least(self, by_skill: Floats) -> Floats:
         """Return the smallest value over each candidate's skills: (..., S) -> (..., n)."""
-        low = np.take(by_skill, self.skills[:, 0], axis=-1)
+        low = by_skill.take(self.skill_slots[0], axis=-1)
         for slot in range(1, self.skills.shape[1]):
-            np.minimum(low, np.take(by_skill, self.skills[:, slot], axis=-1), out=low)
+            np.minimum(low, by_skill.take(self.skill_slots[slot], axis=-1), out=low)
         return low
 
     def any(self, by_skill: Bools) -> Bools:
         """Return whether any of each candidate's skills is marked: (..., S) -> (..., n)."""
-        hit = np.take(by_skill, self.skills[:, 0], axis=-1)
+        hit = by_skill.take(self.skill_slots[0], axis=-1)
         for slot in range(1, self.skills.shape[1]):
-            hit |= np.take(by_skill, self.skills[:, slot], axis=-1)
+            hit |= by_skill.take(self.skill_slots[slot], axis=-1)
         return hit
