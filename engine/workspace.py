@@ -11,27 +11,39 @@ from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 from sqlalchemy import Connection
 
 from segue.engine import champion as champions
+from segue.engine import states
 from segue.engine.artefact import catalogue_in, catalogue_out
 from segue.engine.champion import Champion
 from segue.engine.deciding import Ask, Given, Question, decide
 from segue.engine.decisions import Request
-from segue.engine.facts import Appended, Learner, add_learners, append_events, last_number, read_events
+from segue.engine.facts import (
+    Appended,
+    Learner,
+    add_learners,
+    append_events,
+    find_learners,
+    last_number,
+    read_events,
+)
 from segue.engine.fitting import fit
 from segue.engine.keys import Keyring, find
 from segue.engine.learning import fresh_model
 from segue.engine.ledger import Draw, log
 from segue.engine.maturing import open_learners, outcomes, record, rewarded
+from segue.engine.profiles import Profile, SkillOfClass, class_view, profile
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.store import Store, get_document, put_document
 from segue.engine.tenancy import Configuration, WorkspaceError, found, open_store, read_configuration
 from segue.engine.weeks import week_of
 from segue.features.catalogue import Catalogue
+from segue.features.state import LearnerState
 
 BLOCK_EVENTS = 20_000
 BLOCK_LEARNERS = 200
@@ -65,7 +77,7 @@ class Workspace:
         self._champion: tuple[tuple[str, bytes | None], Champion] | None = None
 
     @classmethod
-    def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Workspace:
+    def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Self:
         """Make a workspace: folder, key file beside it (unless `SEGUE_KEY` holds the key), empty store.
 
         Raises
@@ -77,9 +89,7 @@ class Workspace:
         return cls.open(path, environment=environment)
 
     @classmethod
-    def open(
-        cls, path: Path, *, environment: Mapping[str, str], store_class: type[Store] = Store
-    ) -> Workspace:
+    def open(cls, path: Path, *, environment: Mapping[str, str], store_class: type[Store] = Store) -> Self:
         """Return the workspace of a folder, its store brought up to date.
 
         Raises
@@ -217,6 +227,26 @@ class Workspace:
         seed = self.configuration.seed if ask.seed is None else ask.seed
         draw = Draw(seed, request.mode, week, learner.number, ask.request_no)
         return Question(request, learner, draw, ask.surface)
+
+    def known(self, learners: Sequence[str]) -> tuple[Champion, dict[str, LearnerState]]:
+        """Return the model in charge and each learner's state, by the LMS's id; unknown ones are fresh."""
+        with self.store.read() as connection:
+            champion = self.champion(connection)
+            people = find_learners(connection, self.keyring, learners)
+            numbers = {who: p.number for who, p in people.items() if not p.opted_out}
+            kept, _ = states.current(connection, list(numbers.values()), champion.fold)
+        nobody = champion.fold.fresh().state
+        return champion, {who: kept[numbers[who]].state if who in numbers else nobody for who in learners}
+
+    def profile(self, learner: str, *, now: datetime) -> Profile:
+        """Return strengths, needs and interests; of a learner never seen, what is ready to be started."""
+        champion, known = self.known([learner])
+        return profile(champion, known[learner], now.timestamp())
+
+    def class_view(self, roster: Sequence[str], *, now: datetime) -> list[SkillOfClass]:
+        """Return where a class stands and who is stuck, by the roster that the LMS gives."""
+        champion, known = self.known(roster)
+        return class_view(champion, known, now.timestamp())
 
     # ------------------------------------------------------------ feedback
 

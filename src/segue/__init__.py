@@ -1,1 +1,131 @@
-"""Segue: what should this student do next, and why?"""
+"""Segue: what should this student do next, and why?
+
+Two doors, both light to open. With a store: ``segue.open(folder)`` gives a workspace. Without one:
+``segue.fit(catalogue, events, ...)`` gives a recommender, and
+``segue.recommend(recommender, request, rng=rng)`` asks it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from segue.engine.decisions import Dials, Goal, Place, Playlist, Request, Step
+    from segue.engine.recommender import Recommender
+    from segue.engine.settings import Settings
+    from segue.engine.workspace import Workspace
+    from segue.features.catalogue import Catalogue, Resource, Skill
+
+__all__ = [
+    "Catalogue",
+    "Dials",
+    "Goal",
+    "Place",
+    "Playlist",
+    "Recommender",
+    "Request",
+    "Resource",
+    "Settings",
+    "Skill",
+    "Step",
+    "Workspace",
+    "fit",
+    "open",
+    "recommend",
+]
+_HOMES = {
+    "Catalogue": "segue.features.catalogue",
+    "Dials": "segue.engine.decisions",
+    "Goal": "segue.engine.decisions",
+    "Place": "segue.engine.decisions",
+    "Playlist": "segue.engine.decisions",
+    "Recommender": "segue.engine.recommender",
+    "Request": "segue.engine.decisions",
+    "Resource": "segue.features.catalogue",
+    "Settings": "segue.engine.settings",
+    "Skill": "segue.features.catalogue",
+    "Step": "segue.engine.decisions",
+    "Workspace": "segue.engine.workspace",
+}
+
+
+def recommend(recommender: Recommender, request: Request, *, rng: np.random.Generator) -> Playlist:
+    """Return the playlist of one request: a pure function, with no key, no store and no clock.
+
+    Parameters
+    ----------
+    recommender : Recommender
+        From :func:`fit`, or ``Recommender.load(folder)``.
+    request : Request
+        Who asks (with the learner's state), when, and for what.
+    rng : numpy Generator
+        Draws the steps; the same state of the generator gives the same playlist.
+
+    Examples
+    --------
+    >>> import numpy as np, segue, segue.sample
+    >>> from datetime import UTC, datetime
+    >>> now = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    >>> recommender = segue.fit(segue.sample.load(), None, now=now, rng=np.random.default_rng(0))
+    >>> request = segue.Request("a new student", now, k=3)
+    >>> playlist = segue.recommend(recommender, request, rng=np.random.default_rng(1))
+    >>> len(playlist.steps), all(0 < step.propensity <= 1 for step in playlist.steps)
+    (3, True)
+    """
+    return recommender.recommend(request, rng=rng)
+
+
+def fit(
+    catalogue: Catalogue,
+    events: pd.DataFrame | None,
+    *,
+    now: datetime,
+    rng: np.random.Generator,
+    settings: Settings | None = None,
+    time_zone: str = "UTC",
+) -> Recommender:
+    """Return a recommender fitted on events (columns of ``segue.features.records``); None is a cold start.
+
+    Parameters
+    ----------
+    now : datetime
+        UTC-aware; what is not rewarded by then is pending, or censored after 28 days.
+    rng : numpy Generator
+        Decides folds of learners, nothing else.
+    time_zone : str
+        Says what "a later day" is.
+    """
+    import pandas as pd  # noqa: PLC0415 - `import segue` is to stay instant
+
+    from segue.engine.fitting import fit as fit_events  # noqa: PLC0415
+
+    rows = pd.DataFrame() if events is None else events
+    return fit_events(catalogue, rows, rng=rng, now=now, config=settings, time_zone=time_zone)
+
+
+def open(folder: str | Path) -> Workspace:  # noqa: A001 - as in gzip.open: segue.open reads well
+    """Return the workspace of a folder made by ``segue init``, with its key from file or `SEGUE_KEY`.
+
+    Raises
+    ------
+    WorkspaceError, KeyMissingError
+        When the folder is no workspace, or its key is missing.
+    """
+    import os  # noqa: PLC0415
+
+    from segue.engine.workspace import Workspace  # noqa: PLC0415
+
+    return Workspace.open(Path(folder), environment=os.environ)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a type when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'segue' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

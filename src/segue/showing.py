@@ -1,0 +1,139 @@
+"""Answers as plain text for a terminal, and as plain values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from segue.engine.deciding import Given
+    from segue.engine.decisions import Playlist, Step
+    from segue.engine.profiles import Profile, SkillLine, SkillOfClass
+    from segue.features.catalogue import Catalogue
+
+BAR = 20
+
+
+def playlist_json(given: Given, learner: str) -> dict[str, Any]:
+    """Return a stored playlist as plain values."""
+    playlist = given.playlist
+    return {
+        "playlist_id": given.playlist_id,
+        "learner": learner,
+        "model": playlist.model_hash,
+        "policy": playlist.policy,
+        "steps": [_step_json(step, d) for step, d in zip(playlist.steps, given.decision_ids, strict=True)],
+        "rules": dict(playlist.certificate),
+        "notes": list(playlist.notes),
+    }
+
+
+def _step_json(step: Step, decision_id: str) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "position": step.position,
+        "decision_id": decision_id,
+        "resource": step.resource,
+        "propensity": step.propensity,
+        "joint_propensity": step.joint_propensity,
+        "score": step.score,
+        "reasons": dict(step.reasons),
+        "explored": step.explored,
+        "relaxed": list(step.relaxed),
+    }
+    if step.menu:
+        out |= {"menu": list(step.menu), "menu_propensities": list(step.menu_propensities)}
+    if step.override:
+        out["override"] = dict(step.override)
+    return out
+
+
+def playlist_text(playlist: Playlist, catalogue: Catalogue, *, title: str) -> str:
+    """Return a playlist as a table: what, for which skill, how long, how likely it was drawn, and why."""
+    rows = [("", "what", "skill", "min", "p", "why")]
+    for step in playlist.steps:
+        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        rows.append(
+            (
+                str(step.position + 1),
+                _short(resource.title or resource.resource_id, 44),
+                _short(", ".join(resource.skills), 26),
+                f"{resource.minutes:g}",
+                f"{step.propensity:.3f}",
+                ("explored; " if step.explored else "") + why(step),
+            )
+        )
+    notes = [f"note: {note}" for note in playlist.notes]
+    relaxed = [f"rule {name}: {said}" for name, said in playlist.certificate.items() if said != "held"]
+    return "\n".join([title, *table(rows), *notes, *relaxed])
+
+
+def why(step: Step) -> str:
+    """Return the largest parts of a step's score, from its own numbers."""
+    largest = sorted(step.reasons.items(), key=lambda part: -abs(part[1]))[:3]
+    return ", ".join(f"{name} {value:+.2f}" for name, value in largest)
+
+
+def profile_text(profile: Profile, *, title: str) -> str:
+    """Return a profile as three short tables."""
+    parts = [f"{title}: {profile.attempts} attempts"]
+    for name, lines in (
+        ("Strengths", profile.strengths),
+        ("Needs", profile.needs),
+        ("Next", profile.next_steps),
+    ):
+        parts += ["", name, *(table([_line(line) for line in lines[:8]]) or ["  none yet"])]
+    interests = [
+        f"{tag} {weight:.2f}{' (stated)' if stated else ''}"
+        for tag, (weight, stated) in profile.interests.items()
+    ]
+    return "\n".join([*parts, "", "Interests", "  " + (", ".join(interests[:8]) or "none known")])
+
+
+def _line(line: SkillLine) -> tuple[str, ...]:
+    days = "" if line.days is None else f"{line.days:.0f} d ago"
+    reach = f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})"
+    return _short(line.statement or line.skill, 60), bar(line.chance), reach, f"{line.attempts} tries", days
+
+
+def class_text(view: Sequence[SkillOfClass], *, most: int = 8) -> str:
+    """Return who is stuck where."""
+    rows = [("skill", "class", "", "tried", "stuck")]
+    for row in view[:most]:
+        chance = row.mean_chance
+        shown = ("(under five)", "") if chance is None else (bar(chance), f"{chance:.0%}")
+        who = ", ".join(row.stuck[:4]) + (f" and {len(row.stuck) - 4} more" if len(row.stuck) > 4 else "")
+        rows.append((_short(row.statement or row.skill, 52), *shown, str(row.tried), who or "nobody"))
+    return "\n".join(table(rows))
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as aligned lines; numbers stand right, texts left."""
+    if not rows:
+        return []
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(
+            cell.rjust(width) if _is_number(cell) else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def bar(share: float) -> str:
+    """Return a share as a bar.
+
+    >>> bar(0.5)
+    '██████████··········'
+    """
+    full = round(BAR * min(max(share, 0.0), 1.0))
+    return "█" * full + "·" * (BAR - full)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "").replace("%", "").isdigit()
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
