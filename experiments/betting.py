@@ -51,7 +51,7 @@ def mean_by_betting(values: Floats, *, level: float = 0.95) -> tuple[float, floa
     --------
     >>> low, high = mean_by_betting(np.tile([0.0, 1.0], 500))
     >>> round(low, 2), round(high, 2)
-    (0.45, 0.55)
+    (0.46, 0.54)
     """
     if values.min(initial=0.0) < 0 or values.max(initial=0.0) > 1:
         raise ValueError(f"values must be in [0, 1], got {values.min()} to {values.max()}")

@@ -20,7 +20,7 @@ class Rule:
     ----------
     normal_rewards, normal_share : float
         The normal (delta) interval from this many effective rewarded events on, if no single weight holds
-        more than this share of all weight: skewness is then harmless.
+        more than this share of all weight: the likelihood then agrees with it to a few per cent.
     likelihood_rewards : float
         Cressie-Read empirical likelihood from this many effective rewarded events; below, no answer.
     deviation : float
@@ -31,8 +31,8 @@ class Rule:
         No answer below this many effective clusters.
     """
 
-    normal_rewards: float = 100.0
-    normal_share: float = 0.01
+    normal_rewards: float = 10_000.0
+    normal_share: float = 0.001
     likelihood_rewards: float = 5.0
     deviation: float = 5.0
     unseen: float = 0.05

@@ -140,8 +140,8 @@ def cressie_read(
 ) -> Interval:
     """Return the Cressie-Read interval of the target policy's value, within the reward range.
 
-    With predictions a round's value is dm + w (r - q), and an imagined residual spans what the range and the
-    predictions allow; without, w r. `dof` defaults to n.
+    With predictions a round's value is dm + w (r - q), without w r. The imagined round's reward spans the
+    range, its prediction is the mean one. `dof` defaults to n.
     """
     weight, largest = rounds.weight, bounds.largest(rounds.weight)
     base, low, high = 0.0, bounds.low, bounds.high
@@ -149,7 +149,8 @@ def cressie_read(
     if rounds.q_target is not None and rounds.q_logged is not None:
         base = float(rounds.q_target.mean())
         value = rounds.q_target - base + weight * (rounds.reward - rounds.q_logged)
-        low, high = low - float(rounds.q_logged.max()), high - float(rounds.q_logged.min())
+        typical = float(rounds.q_logged.mean())
+        low, high = low - typical, high - typical
     lower, upper = cressie_read_bounds(
         Sums.of(weight, value),
         unseen_rounds(np.asarray(largest), low=low, high=high),
@@ -184,7 +185,8 @@ def cressie_read_difference(
     base, value = _difference_values(first, second, control, bounds)
     low, high = 0.0, bounds.high - bounds.low
     if first.q_logged is not None:
-        low, high = bounds.low - float(first.q_logged.max()), bounds.high - float(first.q_logged.min())
+        typical = float(first.q_logged.mean())
+        low, high = bounds.low - typical, bounds.high - typical
     lower, upper = cressie_read_bounds(
         Sums.of(control, value),
         unseen_differences(bounds.largest(first.weight), bounds.largest(second.weight), low=low, high=high),

@@ -56,7 +56,9 @@ def evaluate(
     """Estimate what a target policy would have earned, from another policy's log."""
     from segue.experiments.datasets import read_csv_log
     from segue.experiments.evaluate import evaluate as evaluate_log
+    from segue.experiments.evaluate import finite
     from segue.experiments.logs import Columns
+    from segue.experiments.slate_report import evaluate_slates, slates_of_log
 
     try:
         limits = _limits(reward_range)
@@ -74,12 +76,17 @@ def evaluate(
         )
         read = read_csv_log(log, columns, reward_range=limits)
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
+        lists = evaluate_slates(slates_of_log(read), reward_range=limits) if slate_id else None
     except (ValueError, OSError) as problem:
         typer.echo(f"segue evaluate: {problem}", err=True)
         raise typer.Exit(2) from None
     if report is not None:
         _write_report(report, read, result)
-    typer.echo(json.dumps(result.to_dict(), allow_nan=False) if as_json else str(result))
+    if as_json:
+        slates = {} if lists is None else {"slates": finite(lists.to_dict())}
+        typer.echo(json.dumps(result.to_dict() | slates, allow_nan=False))
+    else:
+        typer.echo(str(result) if lists is None else f"{result}\n{lists}")
 
 
 def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:

@@ -1,0 +1,128 @@
+"""Does the default 95 % interval cover, and how often does it decline to answer?
+
+    python benchmarks/coverage.py [--logs 1000] [--seed 20260]
+
+Simulated logs with known truth in four regimes and two sizes, evaluated by the very code that `segue
+evaluate` runs. Coverage is among the answers given; widths are medians over those of the normal interval.
+"gain" is the difference to the logging policy. Then clusters, and four subgroups at once. About a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+
+from segue.experiments.evaluate import Evaluation, evaluate
+from segue.experiments.simulated_logs import World, make_world
+
+NAMES = ("IPS", "SNIPS", "DR", "SNDR")
+
+
+@dataclass(frozen=True)
+class Regime:
+    """How much of the log counts, and how often it pays."""
+
+    name: str
+    ess_fraction: float
+    reward_rate: float
+
+
+REGIMES = (
+    Regime("light", 0.6, 0.3),
+    Regime("moderate", 0.1, 0.3),
+    Regime("heavy", 0.005, 0.3),
+    Regime("rare rewards", 0.5, 0.005),
+)
+SIZES = (1_000, 10_000)
+
+
+def world_of(regime: Regime, seed: int) -> World:
+    """Return the regime's world."""
+    rng = np.random.default_rng([seed, REGIMES.index(regime)])
+    return make_world(ess_fraction=regime.ess_fraction, reward_rate=regime.reward_rate, rng=rng)
+
+
+def evaluations(world: World, n: int, *, logs: int, seed: int, cluster_size: int = 1) -> list[Evaluation]:
+    """Return evaluations of fresh logs, without groups."""
+    out = []
+    for index in range(logs):
+        log = world.draw(n, np.random.default_rng([seed, n, index, cluster_size]), cluster_size=cluster_size)
+        out.append(evaluate(replace(log, group=None)))
+    return out
+
+
+def row(answers: list[Evaluation], truth: float, logged_truth: float) -> str:
+    """Return coverage by estimator, of the normal interval, the widths' ratio, and the gain's coverage."""
+    given = [answer for answer in answers if answer.verdict == "enough evidence"]
+    cells = [f"{1 - len(given) / len(answers):8.1%}"]
+    methods: dict[str, int] = defaultdict(int)
+    for name in NAMES:
+        estimates = [answer.estimates[name] for answer in given]
+        plain = [estimate.others["normal"] for estimate in estimates]
+        for estimate in estimates:
+            methods[estimate.interval] += 1
+        covered = _share([e.low <= truth <= e.high for e in estimates])
+        normal = _share([i.low <= truth <= i.high for i in plain])
+        ratios = [(e.high - e.low) / i.width for e, i in zip(estimates, plain, strict=True) if i.width > 0]
+        wider = f"{median(ratios):.2f}" if ratios else "  - "
+        cells.append(f"{covered} {normal} {wider}")
+    gains = [answer.versus_logging for answer in given if answer.versus_logging is not None]
+    cells.append(_share([g.low <= truth - logged_truth <= g.high for g in gains]))
+    total = max(sum(methods.values()), 1)
+    cells.append(", ".join(f"{method} {count / total:.0%}" for method, count in sorted(methods.items())))
+    return " | ".join(cells)
+
+
+def joint(world: World, n: int, *, logs: int, seed: int) -> str:
+    """Return how often all answered subgroup intervals cover at once, and how many groups had no answer."""
+    truths = {f"g{index}": value for index, value in enumerate(world.group_truths())}
+    covered, refused = [], 0
+    for index in range(logs):
+        groups = evaluate(world.draw(n, np.random.default_rng([seed, n, index, 999]))).groups
+        given = {name: group.headline for name, group in groups.items() if group.verdict == "enough evidence"}
+        refused += len(groups) - len(given)
+        if given:
+            covered.append(all(e.low <= truths[name] <= e.high for name, e in given.items()))
+    return f"{_share(covered)} (no answer for {refused / logs / len(truths):.1%} of groups)"
+
+
+def _share(hits: list[bool]) -> str:
+    """Return a share in per cent."""
+    return f"{sum(hits) / len(hits):6.1%}" if hits else "     -"
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--logs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=20260)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    print(
+        f"{options.logs} logs a row; by estimator: coverage, the normal interval's, median width over normal"
+    )
+    print(f"{'':22s} no answer | " + " | ".join(f"{name:^18s}" for name in NAMES) + " | gain | method")
+    for regime in REGIMES:
+        world = world_of(regime, options.seed)
+        for n in SIZES:
+            answers = evaluations(world, n, logs=options.logs, seed=options.seed)
+            print(f"{regime.name:14s}{n:7,} {row(answers, world.truth, world.logged_truth)}", flush=True)
+    print("\nclusters of 20 rounds that share their context (n = 10,000)")
+    for regime in REGIMES[:2]:
+        world = world_of(regime, options.seed)
+        answers = evaluations(world, 10_000, logs=options.logs // 4, seed=options.seed, cluster_size=20)
+        print(f"{regime.name:21s} {row(answers, world.truth, world.logged_truth)}", flush=True)
+    print("\nfour subgroups at once (n = 10,000): joint coverage")
+    for regime in REGIMES[:2]:
+        found = joint(world_of(regime, options.seed), 10_000, logs=options.logs // 2, seed=options.seed)
+        print(f"{regime.name:21s} {found}", flush=True)
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
