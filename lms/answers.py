@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from segue.lms import caliper, canvas, oneroster, openedx, xapi
+from segue.lms import caliper, canvas, cartridge, case, oneroster, openedx, xapi
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
 
 _NUMBER = re.compile(r'"n"\s*:\s*(\d{1,18})')  # tells which request a line was, even when it is not JSON
@@ -18,6 +18,8 @@ READERS: dict[str, Reader] = {
     "openedx": openedx.read,
     "canvas": canvas.read,
     "oneroster": oneroster.read,
+    "case": case.read,
+    "cartridge": cartridge.read,
 }
 """Readers by the name of the format."""
 
@@ -47,6 +49,7 @@ def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
     useful = bool(events) or bool(report.counts)
     accepted = not report.refused or (mode == "lenient" and useful)
     counts = {f"skipped {what}": n for what, n in report.skipped.items()} | dict(report.counts)
+    counts |= {f"warning: {what}": n for what, n in report.warnings.items()}
     if report.clipped:
         counts["scores clipped"] = report.clipped
     return Answer(accepted, "" if accepted else report.reason, tuple(report.codes), events, counts)
