@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around
+from segue.experiments.compare import recoded
 from segue.experiments.diagnostics import Diagnostics, diagnose
 from segue.experiments.estimators import Floats, Ints, Parts, Rounds
 from segue.experiments.intervals import Interval, standard_error
@@ -94,6 +95,15 @@ def slates_of_log(log: Log) -> Slates:
     )
 
 
+def list_clusters(log: Log) -> Ints | None:
+    """Return each list's cluster, (S,), in the order of `slates_of_log`; None if all stand alone."""
+    if log.cluster is None or log.slate is None:
+        return None
+    labels, first = np.unique(log.slate, return_index=True)
+    clusters = recoded(log.cluster[first])
+    return clusters if int(clusters.max()) + 1 < len(labels) else None
+
+
 def evaluate_slates(
     slates: Slates,
     *,
@@ -104,8 +114,8 @@ def evaluate_slates(
 ) -> SlateEvaluation:
     """Return every slate estimate with an interval for the list's total reward, or the refusal.
 
-    `reward_range` is that of one step ([0, 1], stretched to the sample's, if not given); `cluster` (S,) groups
-    lists. Each estimator's overall weight averages 1, which the Cressie-Read interval uses.
+    `reward_range` is that of one step ([0, 1], stretched to the sample's, if not given); `cluster` (S,)
+    groups lists. Each estimator's overall weight averages 1, which the Cressie-Read interval uses.
     """
     steps = slates.weight.shape[1]
     low, high = reward_range or (min(0.0, slates.reward.min()), max(1.0, slates.reward.max()))

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from segue.experiments.evaluate import Evaluation
     from segue.experiments.logs import Log
+    from segue.experiments.slate_report import SlateEvaluation
 
 LogFile = Annotated[Path, typer.Argument(help="CSV log, one row a logged choice (.gz is read too).")]
 Reward = Annotated[str, typer.Option(help="Column of the reward.")]
@@ -58,7 +59,6 @@ def evaluate(
     from segue.experiments.evaluate import evaluate as evaluate_log
     from segue.experiments.evaluate import finite
     from segue.experiments.logs import Columns
-    from segue.experiments.slate_report import evaluate_slates, slates_of_log
 
     try:
         limits = _limits(reward_range)
@@ -76,7 +76,7 @@ def evaluate(
         )
         read = read_csv_log(log, columns, reward_range=limits)
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
-        lists = evaluate_slates(slates_of_log(read), reward_range=limits) if slate_id else None
+        lists = _lists(read, limits) if slate_id else None
     except (ValueError, OSError) as problem:
         typer.echo(f"segue evaluate: {problem}", err=True)
         raise typer.Exit(2) from None
@@ -87,6 +87,13 @@ def evaluate(
         typer.echo(json.dumps(result.to_dict() | slates, allow_nan=False))
     else:
         typer.echo(str(result) if lists is None else f"{result}\n{lists}")
+
+
+def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
+    """Return the evaluation of whole playlists."""
+    from segue.experiments.slate_report import evaluate_slates, list_clusters, slates_of_log
+
+    return evaluate_slates(slates_of_log(log), reward_range=limits, cluster=list_clusters(log))
 
 
 def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import isnan
+
+import numpy as np
+import pytest
+
+from segue.experiments.choice import DEFAULT_RULE
+from segue.experiments.diagnostics import diagnose
+from segue.experiments.estimators import Rounds
+from segue.experiments.evaluate import evaluate
+from segue.experiments.logs import Log
+from segue.experiments.simulated_logs import World, make_world
+
+
+def world(ess: float, rate: float = 0.3) -> World:
+    return make_world(ess_fraction=ess, reward_rate=rate, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(("ess", "rate"), [(0.6, 0.3), (0.1, 0.3), (0.005, 0.3), (0.5, 0.02)])
+def test_default_interval_covers_among_the_answers_given(ess: float, rate: float) -> None:
+    where = world(ess, rate)
+    hits, given = 0, 0
+    for seed in range(150):
+        answer = evaluate(replace(where.draw(1_000, np.random.default_rng(seed)), group=None))
+        if answer.verdict == "enough evidence":
+            given += 1
+            hits += answer.headline.low <= where.truth <= answer.headline.high
+    assert given >= 100
+    assert hits >= 0.9 * given  # 93 % would show fewer with probability below .01 of these
+
+
+def test_subgroup_intervals_cover_together() -> None:
+    where = world(0.3)
+    truths = where.group_truths()
+    hits = 0
+    for seed in range(60):
+        groups = evaluate(where.draw(4_000, np.random.default_rng(seed))).groups
+        hits += all(
+            groups[f"g{k}"].headline.low <= t <= groups[f"g{k}"].headline.high for k, t in enumerate(truths)
+        )
+    assert hits >= 54
+
+
+def test_json_holds_no_nan_and_refuses_aloud() -> None:
+    log = world(0.005).draw(200, np.random.default_rng(0))
+    answer = evaluate(replace(log, group=None))
+    assert answer.verdict == "not enough evidence"
+    out = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert out["estimates"]["IPS"]["low"] is None
+    assert out["verdict"] == "not enough evidence"
+    assert out["reason"]
+    assert "not enough evidence" in str(answer.estimates["IPS"])
+
+
+def test_the_direct_method_claims_no_error() -> None:
+    answer = evaluate(world(0.6).draw(2_000, np.random.default_rng(0)))
+    assert isnan(answer.estimates["DM"].se)
+    assert isnan(answer.estimates["DM"].low)
+    assert "bias" in answer.estimates["SWITCH_DR_10"].interval
+
+
+def test_a_better_policy_is_shipped_and_a_worse_one_not() -> None:
+    log = world(0.6).draw(20_000, np.random.default_rng(0))
+    good = evaluate(log).versus_logging
+    assert good is not None
+    assert good.verdict == "ship"
+    bad = evaluate(replace(log, reward=1 - log.reward, prediction=None)).versus_logging
+    assert bad is not None
+    assert bad.verdict == "do not ship"
+
+
+def test_a_policy_on_actions_never_logged_is_refused() -> None:
+    n = 1000
+    policy = np.tile([0.5, 0.5], (n, 1))
+    log = Log(
+        reward=np.ones(n),
+        propensity=np.full(n, 0.5),
+        target=np.full(n, 0.5),
+        action=np.zeros(n, dtype=np.int64),
+        policy=policy,
+    )
+    answer = evaluate(log)
+    assert answer.diagnostics.unseen_support == 0.5
+    assert "never logged" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("rounds", "reason"),
+    [
+        (Rounds(np.zeros(50), np.ones(50)), "never chooses"),
+        (Rounds(np.ones(50), np.r_[np.ones(3), np.zeros(47)]), "only 3.0 effective rewarded events"),
+        (Rounds(np.full(50, 0.5), np.ones(50)), "weights average 0.5"),
+    ],
+)
+def test_refusals_name_their_reason(rounds: Rounds, reason: str) -> None:
+    assert reason in DEFAULT_RULE.refusal(diagnose(rounds))
+
+
+def test_few_clusters_are_refused() -> None:
+    rounds = Rounds(np.ones(400), np.ones(400))
+    assert "effective clusters" in DEFAULT_RULE.refusal(diagnose(rounds, cluster=np.arange(400) // 100))
+
+
+def test_signed_rewards_around_zero_are_evidence() -> None:
+    rng = np.random.default_rng(0)
+    log = Log(reward=rng.normal(0, 0.2, 3000), propensity=np.full(3000, 0.5), target=np.full(3000, 0.5))
+    answer = evaluate(log, reward_range=(-2.0, 2.0))
+    assert answer.verdict == "enough evidence"
+    assert answer.headline.low < 0 < answer.headline.high
+
+
+def test_small_groups_are_not_shown() -> None:
+    log = world(0.6).draw(500, np.random.default_rng(0))
+    group = np.array(["many"] * 497 + ["few"] * 3, dtype=object)
+    assert list(evaluate(replace(log, group=group)).groups) == ["many"]
