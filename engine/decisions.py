@@ -84,7 +84,8 @@ class Step:
     `propensity` is conditional on the steps before; 1 where a teacher's pin left no choice (`override` then
     names what the engine would have drawn, and with which propensity). With a menu the *menu* is the action:
     `propensity` is the product of `menu_propensities`, one an option, each conditional on those before;
-    `score`, `reasons` and `context` are those of the first option, `resource`.
+    `score`, `reasons` and `context` are those of the first option, `resource`. Where rules gave way
+    (`relaxed`), `conflict` is the smallest set of rules that left nothing, given the steps before.
     """
 
     position: int
@@ -99,6 +100,7 @@ class Step:
     override: Mapping[str, Any] | None = None
     menu: tuple[str, ...] = ()
     menu_propensities: tuple[float, ...] = ()
+    conflict: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Playlist:
     """An ordered list of steps for one learner, with a certificate of the rules.
 
     `certificate` says of each rule "held", or at which steps it was relaxed. `notes` says what the list
-    does not (why it is short, what a teacher may want to know).
+    does not (why it is short, what a teacher may want to know). `conflict` is the smallest set of rules that
+    ended a list early; empty when it is complete, or every candidate was used.
     """
 
     learner: str
@@ -118,3 +121,4 @@ class Playlist:
     candidates_hash: str
     seed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    conflict: tuple[str, ...] = ()

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
+from segue.engine.conflicts import conflicts
 from segue.engine.decisions import Request
 from segue.engine.knowledge import Crowd, goal_marks, item_facts, skill_facts
 from segue.engine.lists import DrawnBlock
-from segue.engine.playlist import Mask, Plan, draw
+from segue.engine.playlist import Drawn, Mask, Plan, draw, firm_from
 from segue.engine.policies import Policy
 from segue.engine.rules import ENTRY_RULES, NEVER, STATE_RULES
 from segue.engine.scene import Asked, Scene
@@ -135,7 +136,7 @@ class Kernel:
         """Return the lists of a block, one generator a request."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
         uniforms = np.stack([rng.random((n_steps, menu)) for rng in rngs])
-        asked, entry = enter(asked)
+        whole, (asked, entry) = asked, enter(asked)
         scene = self.scene(asked)
         names, parts = self.score(scene)
         scores = np.zeros(scene.shape)
@@ -144,6 +145,8 @@ class Kernel:
         masks = (*entry, *state_masks(scene))
         plan = Plan(scene, scores, np.zeros(1), masks, self.policy, _spread(asked), _pins(asked))
         drawn = draw(plan, uniforms)
+        if drawn.conflicts and len(asked.pool) < len(whole.pool):
+            self._explain(whole, asked.pool, drawn)
         return DrawnBlock.of(
             self.catalogue,
             asked.pool.codes,
@@ -152,6 +155,17 @@ class Kernel:
             parts=parts,
             columns=scene.columns,
         )
+
+    def _explain(self, whole: Asked, scored: Pool, drawn: Drawn) -> None:
+        """Find the conflicts again among all candidates: some were dropped before they were scored."""
+        places = np.searchsorted(whole.pool.codes, scored.codes)
+        for row in {row for row, _ in drawn.conflicts}:
+            given = [[int(places[p]) for p in menu if p >= 0] for menu in drawn.position[row]]
+            given = [menu for menu in given if menu]
+            at = [step for r, step in drawn.conflicts if r == row]
+            firm = firm_from(whole.requests[row].fill)
+            found = conflicts(self.scene(whole.alone(row)), given, at=at, firm=firm)
+            drawn.conflicts.update({(row, step): names for step, names in found.items()})
 
 
 def expected_reward(model: BayesianLinear, columns: Floats, optimism: float) -> Floats:

@@ -92,6 +92,7 @@ class DrawnBlock:
             reasons=dict(zip(self.names, self.parts[:, row, step, 0].tolist(), strict=True)),
             context=dict(zip(COLUMNS, self.contexts[:, row, step, 0].tolist(), strict=True)),
             relaxed=self.drawn.relaxed.get((row, step), ()),
+            conflict=self.drawn.conflicts.get((row, step), ()),
             explored=bool(self.drawn.explored[row, step, 0]),
             override=self._override(row, step),
             menu=ids if menu else (),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from segue.engine.conflicts import OFFERED, smallest_conflict
 from segue.engine.policies import Policy, sample
 from segue.engine.rules import FILL, NEVER
 from segue.engine.scene import Scene
@@ -44,8 +45,8 @@ class Drawn:
         (row, step) → names of the rules that gave way there.
     pinned : dict
         (row, step) → (position, propensity) of what the engine would have drawn, None if nothing.
-    ended : dict
-        row → for each rule that holds firm, how many of the free candidates it withholds.
+    conflicts : dict
+        (row, step) → the smallest set of rules that left nothing there, also at the step after the last.
     """
 
     position: Ints
@@ -55,7 +56,7 @@ class Drawn:
     explored: Bools
     relaxed: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     pinned: dict[tuple[int, int], tuple[int, float] | None] = field(default_factory=dict)
-    ended: dict[int, dict[str, int]] = field(default_factory=dict)
+    conflicts: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def empty(cls, n_rows: int, k: int, menu: int) -> Drawn:
@@ -95,7 +96,8 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     """Return the lists drawn with `uniforms` (B, k, m), each in [0, 1)."""
     n_rows, k, menu = uniforms.shape
     drawn = Drawn.empty(n_rows, k, menu)
-    progress = Progress(plan.scene, _all_of([mask.allowed for mask in plan.masks], plan.scene.shape))
+    static = _all_of([mask.allowed for mask in plan.masks], plan.scene.shape)
+    progress = Progress(plan.scene, static, never=[m.allowed for m in plan.masks if m.rank >= NEVER])
     alive = np.ones(n_rows, dtype=np.bool_)
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
@@ -131,9 +133,9 @@ def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tupl
         masks += [Mask(rule.name, rule.relaxed, mask[row]) for rule, mask in moving]
         fill, free = plan.scene.requests[row].fill, drawn.free(row, allowed.shape[1])
         names, left = give_way(masks, free, fill=fill)
-        if left is None:
-            drawn.ended[row] = _withheld(masks, free, fill=fill)
-        else:
+        least = 0 if left is not None else firm_from(fill)
+        drawn.conflicts[row, progress.step] = _conflict([m for m in masks if m.rank >= least], free)
+        if left is not None:
             allowed[row], some[row] = left, True
             drawn.relaxed[row, progress.step] = names
     return allowed, some
@@ -145,7 +147,7 @@ def give_way(masks: Sequence[Mask], free: Bools, *, fill: bool) -> tuple[tuple[s
     The masks are those of one learner, (n,). Rules give way by rank, one more at a time; then each one that
     need not is put back, the last to go first. None when what must hold leaves nothing.
     """
-    limit = NEVER if fill else FILL
+    limit = firm_from(fill)
     order = sorted((m for m in masks if m.rank < limit), key=lambda m: m.rank)
     firm = [m.allowed for m in masks if m.rank >= limit]
     for n_gone in range(len(order) + 1):
@@ -163,10 +165,15 @@ def give_way(masks: Sequence[Mask], free: Bools, *, fill: bool) -> tuple[tuple[s
     return tuple(reversed(gone)), left
 
 
-def _withheld(masks: Sequence[Mask], free: Bools, *, fill: bool) -> dict[str, int]:
-    limit = NEVER if fill else FILL
-    counts = {m.name: int((free & ~m.allowed).sum()) for m in masks if m.rank >= limit}
-    return {name: count for name, count in counts.items() if count}
+def firm_from(fill: bool) -> int:
+    """Return the rank from which rules do not give way."""
+    return NEVER if fill else FILL
+
+
+def _conflict(masks: Sequence[Mask], free: Bools) -> tuple[str, ...]:
+    offered = [mask.allowed for mask in masks if mask.name == OFFERED]
+    named = [(mask.name, mask.allowed) for mask in masks if mask.name != OFFERED]
+    return smallest_conflict(named, np.logical_and.reduce([free, *offered]))
 
 
 def _step(

@@ -133,6 +133,7 @@ class Recommender:
                 schema_hash=self.schema_hash,
                 candidates_hash=hashes[row],
                 notes=_notes(drawn, row, request, lengths[row]),
+                conflict=drawn.drawn.conflicts.get((row, lengths[row]), ()),
             )
             for row, request in enumerate(requests)
         ]
@@ -203,7 +204,7 @@ def _certificate(drawn: DrawnBlock, row: int) -> MappingProxyType[str, str]:
 def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:
     if length == request.k:
         return ()
-    withheld = drawn.drawn.ended.get(row, {})
-    why = ", ".join(f"{name} ({count})" for name, count in withheld.items())
+    conflict = drawn.drawn.conflicts.get((row, length), ())
+    why = " and ".join(conflict)
     stem = f"the list ends after {length} of {request.k} steps" if length else "no step is possible"
     return (f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used",)

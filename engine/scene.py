@@ -36,6 +36,12 @@ class Asked:
         """0 … B - 1."""
         return np.arange(len(self.requests))
 
+    def alone(self, row: int) -> Asked:
+        """Return the request of one row, over the same candidates."""
+        offered = None if self.offered is None else self.offered[row : row + 1]
+        one = self.requests[row : row + 1]
+        return Asked(one, self.catalogue, self.pool, self.settings, self.now[row : row + 1], offered)
+
     def keep(self, positions: Bools) -> Asked:
         """Return the same requests over the candidates at `positions`."""
         offered = None if self.offered is None else self.offered[:, positions]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +27,8 @@ class Progress:
         0 … B - 1.
     open : array of bool, shape (B, n)
         Not drawn yet, and allowed by every rule that does not change from step to step.
+    never : sequence of arrays of shape (B, n)
+        Masks of the rules that never give way.
     per_skill, per_kind : arrays of shape (B, S), (B, n_kinds)
         Steps given to each.
     diversity : array of shape (B, n)
@@ -34,12 +38,13 @@ class Progress:
         Which candidates lie below the grade floor (None: no floor), and how many steps so far.
     """
 
-    def __init__(self, scene: Scene, allowed: Bools) -> None:
+    def __init__(self, scene: Scene, allowed: Bools, *, never: Sequence[Bools] = ()) -> None:
         n_rows, pool = len(scene.requests), scene.pool
         self.scene = scene
         self.step = 0
         self.rows = scene.rows
         self.open = allowed
+        self.never = never
         self.per_skill = np.zeros((n_rows, pool.n_skills))
         self.per_kind = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
         self.diversity = np.zeros(scene.shape)
@@ -47,6 +52,16 @@ class Progress:
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
         self._pull = LOG_DIVERSITY * scene.settings.weights.diversity
+
+    @cached_property
+    def several_kinds(self) -> Bools:
+        """Whether what each learner may ever get is of several kinds, (B, 1)."""
+        may: Bools = np.ones(self.scene.shape, dtype=np.bool_)
+        for mask in self.never:
+            may = may & mask
+        kind = self.scene.pool.kind
+        other = may & (kind != kind[may.argmax(axis=1)][:, None])
+        return np.logical_or.reduce(other, axis=1, keepdims=True)
 
     def close(self, first: Ints, minutes: Floats, *, given: Bools) -> None:
         """End a step: `first` (B,) is what counts for variety, `minutes` what the step may cost at most.
@@ -134,12 +149,13 @@ class KindVariety:
     relaxed: int = 2
 
     def mask(self, progress: Progress) -> Bools | None:
-        """Return what is of a kind short of the limit; a pool of one kind has no variety to ask for."""
+        """Return what is of a kind short of the limit; where all is of one kind, no variety is asked for."""
         scene = progress.scene
         most = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
-        if progress.step < most or scene.pool.one_kind:
+        if progress.step < most or scene.pool.one_kind or not progress.several_kinds.any():
             return None
-        return ~(progress.per_kind >= most)[:, scene.pool.kind]
+        full = (progress.per_kind >= most) & progress.several_kinds
+        return ~full[:, scene.pool.kind]
 
 
 @dataclass(frozen=True)
