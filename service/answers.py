@@ -101,21 +101,26 @@ class SkillLine(Answer):
     """What is known of one skill."""
 
     skill: str
-    i_can: str
-    mastery: float
+    statement: str
+    """The sentence that a student reads."""
+    chance: float
     """Estimated probability of success on a standard item now."""
     low: float
     high: float
-    """An interval of 90 %."""
-    attempts: float
+    """A range of 80 %."""
+    attempts: int
+    days: float | None
+    """Since the last practice; null when never, or not known."""
+    ready: float
+    """How far the prerequisites are met, 0 to 1."""
 
 
 class InterestLine(Answer):
     """What is known of one interest."""
 
     tag: str
+    weight: float
     stated: bool
-    revealed: float
 
 
 class ProfileAnswer(Answer):
@@ -123,8 +128,10 @@ class ProfileAnswer(Answer):
 
     strengths: list[SkillLine]
     needs: list[SkillLine]
+    next_steps: list[SkillLine]
     interests: list[InterestLine]
     attempts: int
+    degraded: bool
 
 
 class WhyNotAnswer(Answer):
@@ -136,26 +143,42 @@ class WhyNotAnswer(Answer):
 
 
 class WhatIfAnswer(Answer):
-    """What would be proposed after the attempts imagined."""
+    """What would be proposed now, and after the attempts imagined, by the same random numbers."""
 
     before: list[str]
     after: list[str]
+    degraded: bool
 
 
 class ClassSkill(Answer):
-    """Where a class stands with one skill."""
+    """Where a class stands with one skill; null where a group is too small to be reported."""
 
     skill: str
-    mastery: float
-    stuck: int
-    """Learners with evidence and low mastery."""
+    statement: str
+    mean_chance: float | None
+    tried: int | None
+    n_stuck: int | None
+    """Learners with four attempts or more and a chance below one half."""
+    stuck: list[str]
+    """Those of the class list sent along, most in need first."""
 
 
 class ClassAnswer(Answer):
-    """Who is stuck where. A class under five learners is not reported."""
+    """Who is stuck where, most stuck skill first."""
 
     learners: int
     skills: list[ClassSkill]
+    degraded: bool
+
+
+class ExportAnswer(Answer):
+    """All that is kept of one learner."""
+
+    learner: str
+    events: list[dict[str, object]]
+    playlists: list[dict[str, object]]
+    decisions: list[dict[str, object]]
+    rewards: list[dict[str, object]]
 
 
 class ErasedAnswer(Answer):
@@ -169,4 +192,3 @@ class Health(Answer):
     """Whether the process runs."""
 
     status: Literal["ok", "degraded", "unavailable"]
-    tenants: dict[str, str] = {}

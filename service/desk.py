@@ -3,6 +3,7 @@
 SQLite lets one writer in at a time and makes the others wait by sleeping, which under load costs seconds. So
 every job of a tenant goes through one queue: the thread takes what waits, does each job in a savepoint of its
 own, commits once, and only then tells the callers. Python computes on one core anyway, so nothing is lost.
+Questions of one kind that wait together are answered together, by the engine's own batch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from segue.service.errors import RefusedError
 from segue.service.metrics import Metrics
 
 T = TypeVar("T")
+Q = TypeVar("Q")
 LARGEST_GROUP = 64
 
 
@@ -69,31 +71,45 @@ class GroupedStore(Store):
             yield connection
 
 
+Together = Callable[[list[Any]], Sequence[object]]
+
+
 @dataclass
 class Job:
-    """Something to do, and who waits for it."""
+    """Something to do, and who waits for it: `work` of one argument list, alike for jobs done together."""
 
-    work: Callable[[], object]
+    work: Together
+    question: object
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
     result: object = None
     error: BaseException | None = None
 
-    def run(self) -> None:
-        """Do it, keeping the result or the error until the group is committed."""
-        try:
-            self.result = self.work()
-        except Exception as error:
-            self.error = error
-
     def tell(self) -> None:
         """Hand the outcome over; a caller who has gone away is not told."""
-        if self.answer.cancelled():
+        if self.answer.done():
             return
         if self.error is not None:
             self.answer.set_exception(self.error)
         else:
             self.answer.set_result(self.result)
+
+
+def run(jobs: list[Job]) -> None:
+    """Do jobs of one kind together, keeping results or errors until the group is committed.
+
+    When the whole cannot be done, each is tried alone, so that one wrong question harms no other.
+    """
+    try:
+        results = jobs[0].work([job.question for job in jobs])
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+    except Exception as error:
+        if len(jobs) == 1:
+            jobs[0].error = error
+            return
+        for job in jobs:
+            run([job])
 
 
 class Desk:
@@ -113,15 +129,23 @@ class Desk:
         RefusedError
             503 at once when too many jobs wait already.
         """
+        result: T = await self._put(lambda _: [work()], None)
+        return result
+
+    async def ask(self, work: Callable[[list[Q]], Sequence[T]], question: Q) -> T:
+        """Return the answer of `work` to one question; questions that wait are given to it together."""
+        result: T = await self._put(work, question)
+        return result
+
+    async def _put(self, work: Together, question: object) -> Any:
         loop = asyncio.get_running_loop()
-        job = Job(work, loop, loop.create_future())
+        job = Job(work, question, loop, loop.create_future())
         try:
             self._queue.put_nowait(job)
         except queue.Full:
             message = "too many requests wait for the store: try again in a second"
             raise RefusedError(503, "busy", message, {"retry-after": "1"}) from None
-        result: T = await job.answer
-        return result
+        return await job.answer
 
     @property
     def waiting(self) -> int:
@@ -156,8 +180,8 @@ class Desk:
     def _do(self, jobs: list[Job]) -> None:
         try:
             with self.store.group():
-                for job in jobs:
-                    job.run()
+                for alike in _by_kind(jobs):
+                    run(alike)
         except Exception as error:  # the commit failed: nothing of the group happened
             for job in jobs:
                 job.error = error
@@ -167,6 +191,13 @@ class Desk:
             by_loop.setdefault(job.loop, []).append(job)
         for loop, mine in by_loop.items():
             loop.call_soon_threadsafe(_tell, mine)
+
+
+def _by_kind(jobs: list[Job]) -> list[list[Job]]:
+    kinds: dict[Together, list[Job]] = {}
+    for job in jobs:
+        kinds.setdefault(job.work, []).append(job)
+    return list(kinds.values())
 
 
 def _tell(jobs: list[Job]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ class Limits:
         Requests a key may send at once after a pause.
     body_bytes : int
         Largest body of any request.
+    body_seconds : float
+        Longest pause between two parts of a body.
     waiting : int
         Requests that may wait for the store; further ones are answered 503 at once rather than late.
     """
@@ -30,6 +33,7 @@ class Limits:
     rate: float = 500.0
     burst: int = 1000
     body_bytes: int = 2_000_000
+    body_seconds: float = 20.0
     waiting: int = 512
 
 
@@ -68,13 +72,23 @@ def too_large(limits: Limits) -> RefusedError:
     return RefusedError(413, "too_large", message, {"connection": "close"})
 
 
+def too_slow(limits: Limits) -> RefusedError:
+    """Return the refusal of a body that stops coming."""
+    message = f"the body stopped for {limits.body_seconds:g} s: send it again"
+    return RefusedError(408, "too_slow", message, {"connection": "close"})
+
+
 def counted(receive: Receive, limits: Limits) -> Callable[[], Awaitable[Message]]:
-    """Return `receive` with a counter that refuses a body over the limit, also one whose length was not told."""
+    """Return `receive` with a count that refuses a body over the limit, also one of untold length."""
     seen = 0
 
     async def receive_some() -> Message:
         nonlocal seen
-        message = await receive()
+        try:
+            async with asyncio.timeout(limits.body_seconds):
+                message = await receive()
+        except TimeoutError:
+            raise too_slow(limits) from None
         seen += len(message.get("body", b""))
         if seen > limits.body_bytes:
             raise too_large(limits)

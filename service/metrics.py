@@ -14,10 +14,9 @@ HELP = {
     "segue_request_seconds": ("histogram", "Time from first byte to answer."),
     "segue_events_total": ("counter", "Events received, by verdict."),
     "segue_fallbacks_total": ("counter", "Answers given without the fitted model, by reason."),
-    "segue_refusals_total": ("counter", "Requests refused, by code."),
     "segue_reloads_total": ("counter", "Models taken up while running, by outcome."),
     "segue_group_jobs": ("histogram", "Jobs that shared one commit."),
-    "segue_degraded": ("gauge", "1 while a tenant runs without its fitted model."),
+    "segue_degraded": ("gauge", "1 while there is no fitted model to decide by."),
     "segue_waiting": ("gauge", "Jobs waiting for the store."),
 }
 GROUP_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -26,7 +25,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """Counters, gauges and histograms of one process.
+    """Counters, gauges and histograms of one tenant in one process.
 
     Examples
     --------

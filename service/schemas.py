@@ -53,6 +53,8 @@ class PlaceBody(Body):
     language: Annotated[str, Field(max_length=35)] = ""
     """BCP 47 tag such as "en"."""
     grade_band: Annotated[str, Field(max_length=20)] = ""
+    grade_floor: Annotated[float, Field(ge=0, le=13)] | None = None
+    """At least every second step is not below this grade."""
     kinds: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     """Only these kinds of resource."""
     content: Annotated[str, Field(max_length=60)] = ""
@@ -74,15 +76,6 @@ class DialsBody(Body):
 class RecommendBody(Body):
     """What should this learner do next?"""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"learner": "lms-user-17", "k": 5, "interests": ["sports", "music"], "minutes": 60},
-                {"learner": "lms-user-17", "mode": "menu", "menu": 3, "minutes": 15},
-                {"learner": "lms-user-17", "mode": "review", "k": 3, "goal": {"skills": ["unit-rates"]}},
-            ]
-        }
-    )
     learner: Name
     """The LMS's own id; it is stored only as a keyed digest. A learner never seen gets a cold start."""
     mode: Literal["next", "playlist", "intervene", "review", "menu"] = "playlist"
@@ -107,7 +100,6 @@ class RecommendBody(Body):
     """Return exactly k steps, relaxing rules if need be."""
     now: Time | None = None
     """Time of the request; the server's clock when left out."""
-    class_id: Name | None = None
 
 
 class EventBody(Body):
@@ -132,8 +124,8 @@ class EventBody(Body):
     score: Share | None = None
     """0 to 1; needed for an attempt."""
     time: Time | None = None
-    """When it happened; without it the order of arrival counts."""
-    seq: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    """When it happened; may be left out where `seq` orders a learner's events."""
+    seq: Annotated[int, Field(ge=0, lt=2**52)] | None = None
     seconds: Annotated[float, Field(ge=0, le=1e7)] | None = None
     class_id: Name | None = None
     attempt_no: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -151,37 +143,12 @@ class EventBody(Body):
 class EventsBody(Body):
     """A batch of events; each gets its own verdict."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "events": [
-                        {
-                            "id": "attempt-1",
-                            "learner": "lms-user-17",
-                            "resource": "pizza-fairly",
-                            "score": 0.8,
-                            "time": "2026-11-24T09:30:00Z",
-                        },
-                        {
-                            "id": "view-1",
-                            "kind": "view",
-                            "learner": "lms-user-17",
-                            "resource": "rate-race",
-                            "time": "2026-11-24T09:41:00Z",
-                        },
-                    ]
-                }
-            ]
-        }
-    )
     events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=MAX_EVENTS)]
 
 
 class ChoiceBody(Body):
     """What the learner picked from the menu of a step."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"resource": "rate-race"}]})
     resource: Name
     """One of the step's options."""
     time: Time | None = None
@@ -190,13 +157,6 @@ class ChoiceBody(Body):
 class OverrideBody(Body):
     """What a teacher did with a step, kept beside what the engine had drawn."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"by": "teacher-4", "action": "swap", "resource": "best-buy-market", "reason": "too_hard"}
-            ]
-        }
-    )
     by: Name
     """The teacher's id in the LMS; stored as a keyed digest."""
     action: Literal["pin", "remove", "swap", "approve"]
@@ -210,7 +170,6 @@ class OverrideBody(Body):
 class RatingBody(Body):
     """How the learner liked a step."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"rating": 0.75}]})
     rating: Share
     """0 (not at all) to 1 (very much)."""
     time: Time | None = None
@@ -226,9 +185,6 @@ class TrialBody(Body):
 class WhatIfBody(Body):
     """Attempts to imagine; nothing is stored."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3}]}
-    )
     attempts: Annotated[tuple[TrialBody, ...], Field(min_length=1, max_length=50)]
     k: Annotated[int, Field(ge=1, le=50)] = 5
     now: Time | None = None

@@ -1,0 +1,80 @@
+"""The HTTP application: routes, the gate before them, and what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from segue.service import documents, routes_classes, routes_decide, routes_health, routes_learners
+from segue.service.errors import RefusedError
+from segue.service.gate import Gate
+from segue.service.limits import Limits
+from segue.service.tenants import Tenant
+
+TICK_SECONDS = 0.5
+SUMMARY = "What should this student do next, and why?"
+
+
+def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
+    """Return the application that serves `tenants`; it closes them when it shuts down."""
+    app = FastAPI(
+        title="Segue",
+        summary=SUMMARY,
+        version=version("segue"),
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=partial(_life, tenants=tuple(tenants)),
+    )
+    app.state.tenants = tuple(tenants)
+    app.add_middleware(Gate, tenants=tuple(tenants), limits=limits)
+    app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    for routes in (routes_decide, routes_learners, routes_classes, routes_health):
+        app.include_router(routes.router)
+    document = documents.describe(app)
+    app.openapi = lambda: document  # type: ignore[method-assign]
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _life(_: FastAPI, *, tenants: tuple[Tenant, ...]) -> AsyncIterator[None]:
+    """Notice new models and keys while running; at the end finish what waits and close."""
+    watch = asyncio.create_task(_watch(tenants))
+    try:
+        yield
+    finally:
+        watch.cancel()
+        for tenant in tenants:
+            await asyncio.to_thread(tenant.close)
+
+
+async def _watch(tenants: tuple[Tenant, ...]) -> None:
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        for tenant in tenants:
+            await asyncio.to_thread(tenant.tick)
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = {
+        404: "there is no such path: GET /openapi.json lists them",
+        405: "this path has no such method",
+    }
+    text = message.get(error.status_code, "the request could not be read")
+    return RefusedError(error.status_code, "no_route", text, error.headers or {}).response()
+
+
+async def _not_valid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = " ".join(str(part) for part in first["loc"])
+    return RefusedError(422, "not_valid", f"{place}: {first['msg']}").response()

@@ -1,0 +1,140 @@
+"""Questions about a learner or a class: read from the store, nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from segue.engine import states
+from segue.engine.champion import Champion
+from segue.engine.decisions import Request
+from segue.engine.facts import Learner, class_surrogates, find_learners
+from segue.engine.profiles import FEWEST, class_view, profile
+from segue.engine.schema import events, learners
+from segue.features.attempts import Attempt
+from segue.features.history import update
+from segue.features.state import LearnerState
+from segue.service.errors import RefusedError
+from segue.service.schemas import WhatIfBody
+from segue.service.served import ServedWorkspace
+
+Answer = dict[str, Any]
+
+
+def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
+    """Return strengths, needs, next steps and interests.
+
+    Raises
+    ------
+    RefusedError
+        404 for a learner of whom nothing is stored, 409 for one who opted out.
+    """
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+    found = asdict(profile(known.champion, known.state, datetime.now(UTC).timestamp()))
+    found["interests"] = [
+        {"tag": tag, "weight": weight, "stated": stated}
+        for tag, (weight, stated) in found["interests"].items()
+    ]
+    return found | {"degraded": bool(workspace.trouble)}
+
+
+def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answer:
+    """Return the list drawn now and the list that would be drawn, by the same numbers, after some attempts.
+
+    Raises
+    ------
+    RefusedError
+        As `learner_profile`, and 422 for an unknown resource.
+    """
+    now = body.now or datetime.now(UTC)
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+    recommender = known.champion.recommender
+    imagined = known.state.copy()
+    codes = recommender.catalogue.resource_codes([trial.resource for trial in body.attempts])
+    for seq, (code, trial) in enumerate(zip(codes.tolist(), body.attempts, strict=True)):
+        attempt = Attempt(code, trial.score, now.timestamp(), 2**52 + seq)
+        update(imagined, attempt, known.champion.fold.parameters)
+    lists = [
+        recommender.recommend(
+            Request(known.learner.surrogate, now, state=state, k=body.k), rng=np.random.default_rng(0)
+        )
+        for state in (known.state, imagined)
+    ]
+    before, after = ([step.resource for step in playlist.steps] for playlist in lists)
+    return {"before": before, "after": after, "degraded": bool(workspace.trouble)}
+
+
+def class_of(workspace: ServedWorkspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:
+    """Return how a class stands, skill by skill.
+
+    The ids of stuck learners are those of `roster`, as the LMS sent it: the store cannot name anyone. Without
+    `names` (an analyst asks) there are counts only, and none of a group under five.
+
+    Raises
+    ------
+    RefusedError
+        404 for a class of which nothing is stored, 409 for one too small to be summed up.
+    """
+    with workspace.store.read() as connection:
+        people = _members(workspace, connection, class_id)
+        if not names and len(people) < FEWEST:
+            raise RefusedError(409, "too_few", f"a group under {FEWEST} learners is not reported")
+        champion = workspace.champion(connection)
+        kept, _ = states.current(connection, list(people), champion.fold)
+        sent = find_learners(connection, workspace.keyring, roster) if names else {}
+    called = {person.number: source for source, person in sent.items()}
+    known = {str(number): one.state for number, one in kept.items()}
+    rows = class_view(champion, known, datetime.now(UTC).timestamp())
+    skills = [
+        {
+            "skill": row.skill,
+            "statement": row.statement,
+            "mean_chance": row.mean_chance,
+            "tried": row.tried if names or row.tried >= FEWEST else None,
+            "n_stuck": len(row.stuck) if names or len(row.stuck) >= FEWEST else None,
+            "stuck": [called[int(n)] for n in row.stuck if int(n) in called],
+        }
+        for row in rows
+    ]
+    return {"learners": len(people), "skills": skills, "degraded": bool(workspace.trouble)}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A learner of the store, and the model that reads the state."""
+
+    learner: Learner
+    state: LearnerState
+    champion: Champion
+
+
+def _known(workspace: ServedWorkspace, connection: Connection, learner: str) -> Known:
+    person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+    if person is None:
+        raise RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
+    if person.opted_out:
+        raise RefusedError(409, "opted_out", "this learner has opted out of profiling")
+    champion = workspace.champion(connection)
+    kept, _ = states.current(connection, [person.number], champion.fold)
+    return Known(person, kept[person.number].state, champion)
+
+
+def _members(workspace: ServedWorkspace, connection: Connection, class_id: str) -> list[int]:
+    """Return the numbers of learners with an event in a class, without those who opted out."""
+    inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id)
+    if inside is None:
+        raise RefusedError(404, "no_class", "nothing is stored of a class of this id in this tenant")
+    query = (
+        select(events.c.learner)
+        .join_from(events, learners, events.c.learner == learners.c.number)
+        .where(events.c.class_id == inside, learners.c.opted_out.is_(False))
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars())

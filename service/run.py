@@ -1,0 +1,98 @@
+"""Processes: what `segue serve` starts."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from segue.service import logs
+from segue.service.app import create_app
+from segue.service.limits import Limits
+from segue.service.tenants import Tenant
+
+PLAN = "SEGUE_SERVE_PLAN"
+GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to serve: folders of workspaces, and the limits."""
+
+    workspaces: tuple[str, ...]
+    limits: Limits
+
+    def text(self) -> str:
+        """Return the plan as JSON, to hand it to worker processes."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Plan:
+        """Return the plan that `text` wrote."""
+        found = json.loads(text)
+        return cls(tuple(found["workspaces"]), Limits(**found["limits"]))
+
+
+def application(plan: Plan) -> FastAPI:
+    """Return the application of a plan, its workspaces opened.
+
+    Raises
+    ------
+    ValueError
+        When two workspaces have one name: it tells tenants apart in logs and counters.
+    """
+    names = [Path(folder).name for folder in plan.workspaces]
+    if len(set(names)) < len(names):
+        raise ValueError(f"workspaces must differ in their folder's name, got {', '.join(names)}")
+    tenants = [Tenant.open(Path(folder), limits=plan.limits) for folder in plan.workspaces]
+    return create_app(tenants, limits=plan.limits)
+
+
+def from_environment() -> FastAPI:
+    """Return the application of the plan in the environment; each worker process calls this."""
+    logs.set_up()
+    return application(Plan.read(os.environ[PLAN]))
+
+
+def run(plan: Plan, *, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    Raises
+    ------
+    RuntimeError
+        When more than one worker is asked for and a workspace lies in SQLite.
+    """
+    logs.set_up()
+    if workers == 1:
+        application_or_path: FastAPI | str = application(plan)
+    else:
+        _check_workers(plan)
+        os.environ[PLAN] = plan.text()
+        application_or_path = "segue.service.run:from_environment"
+    uvicorn.run(
+        application_or_path,
+        factory=workers > 1,
+        host=host,
+        port=port,
+        workers=workers,
+        log_config=None,
+        access_log=False,  # its lines would hold paths, and paths hold learners' ids
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def _check_workers(plan: Plan) -> None:
+    for folder in plan.workspaces:
+        tenant = Tenant.open(Path(folder), limits=plan.limits)
+        embedded = tenant.embedded
+        tenant.close()
+        if embedded:
+            raise RuntimeError(
+                f"{folder} lies in SQLite, which has one writer: use --workers 1, or move it to PostgreSQL"
+            )

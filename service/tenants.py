@@ -1,0 +1,124 @@
+"""A tenant: one workspace, its keys, its counters, and the thread that works on it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from segue.features.catalogue import CatalogueError
+from segue.service.auth import KeyRing
+from segue.service.deciding import Decider
+from segue.service.desk import Desk, GroupedStore
+from segue.service.errors import RefusedError
+from segue.service.limits import Limits
+from segue.service.metrics import Metrics
+from segue.service.served import ServedWorkspace
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+Status = Literal["ok", "degraded", "unavailable"]
+
+
+class Tenant:
+    """What the routes work with. Open one with :meth:`open`, and close it."""
+
+    def __init__(self, workspace: ServedWorkspace, store: GroupedStore, *, waiting: int) -> None:
+        self.workspace, self.store = workspace, store
+        self.keys = KeyRing(workspace.path)
+        self.metrics = Metrics()
+        self.decider = Decider(workspace, self.metrics)
+        self.desk = Desk(store, self.metrics, waiting=waiting)
+
+    @classmethod
+    def open(cls, folder: Path, *, limits: Limits) -> Tenant:
+        """Return the tenant of a workspace's folder.
+
+        Raises
+        ------
+        WorkspaceError, StoreError, KeyMissingError
+            When there is no workspace, its database cannot be reached, or its key is missing.
+        """
+        workspace = ServedWorkspace.open(folder, environment=os.environ, store_class=GroupedStore)
+        store = workspace.store
+        assert isinstance(store, GroupedStore)
+        tenant = cls(workspace, store, waiting=limits.waiting)
+        tenant.tick()
+        return tenant
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.workspace.path.name
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the store is SQLite, which one process may serve."""
+        return self.store.is_sqlite
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, once it is committed.
+
+        Raises
+        ------
+        RefusedError
+            503 when the store is overloaded or away.
+        """
+        try:
+            return await self.desk.do(work)
+        except (DBAPIError, CatalogueError) as error:
+            raise refusal(error) from error
+
+    async def ask(self, work: Callable[[list[Q]], Sequence[T]], question: Q) -> T:
+        """Return the answer to one question; see :meth:`Desk.ask`."""
+        try:
+            return await self.desk.ask(work, question)
+        except (DBAPIError, CatalogueError) as error:
+            raise refusal(error) from error
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, in a thread of its own: what takes long must not hold up others."""
+        try:
+            return await asyncio.to_thread(work)
+        except (DBAPIError, CatalogueError) as error:
+            raise refusal(error) from error
+
+    def tick(self) -> None:
+        """Look for changed keys, and whether a model can be read."""
+        self.keys.refresh()
+        self.status()
+
+    def status(self) -> Status:
+        """Return whether requests can be answered, and how well."""
+        try:
+            with self.store.read() as connection:
+                connection.execute(text("SELECT 1"))
+                self.workspace.champion(connection)
+        except Exception:
+            return "unavailable"
+        return "degraded" if self.workspace.trouble else "ok"
+
+    def gauge(self) -> None:
+        """Set the gauges, before they are read."""
+        self.metrics.set("segue_degraded", float(bool(self.workspace.trouble)))
+        self.metrics.set("segue_waiting", self.desk.waiting)
+
+    def close(self) -> None:
+        """Finish what waits, then let go of the database."""
+        self.desk.close()
+        self.workspace.close()
+
+
+def refusal(error: DBAPIError | CatalogueError) -> RefusedError:
+    """Return what a caller reads of an error below: never a database's own text, which may hold data."""
+    if isinstance(error, CatalogueError):
+        return RefusedError(422, "unknown_resource", str(error))
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        message = "the database is away or full: nothing was stored, try again"
+        return RefusedError(503, "store", message, {"retry-after": "2"})
+    raise error
