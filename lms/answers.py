@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from segue.lms import caliper, canvas, cartridge, case, oneroster, openedx, xapi
+from segue.lms import caliper, canvas, cartridge, case, cmi5, moodle, oneroster, openedx, xapi
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
 
 _NUMBER = re.compile(r'"n"\s*:\s*(\d{1,18})')  # tells which request a line was, even when it is not JSON
@@ -20,6 +20,8 @@ READERS: dict[str, Reader] = {
     "oneroster": oneroster.read,
     "case": case.read,
     "cartridge": cartridge.read,
+    "cmi5": cmi5.read,
+    "moodle": moodle.read,
 }
 """Readers by the name of the format."""
 

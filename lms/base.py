@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, NotRequired, TypedDict
 
-import pandas as pd
-
 Mode = Literal["strict", "lenient"]
 Json = Any  # what `json.loads` gives: each reader checks before it trusts
 Source = Mapping[str, Json] | list[Json] | str | Path | Iterable[Json]
@@ -101,10 +99,11 @@ def read(
     """Return the events of a source one by one, and the report they fill; one bad record sinks no other."""
     report = Report()
     records = (record for document in documents(source, report) for record in unpack(document))
-    return _events(records, mode, translate, report), report
+    return translated(records, mode, translate, report), report
 
 
-def _events(records: Iterator[Json], mode: Mode, translate: Translate, report: Report) -> Iterator[Event]:
+def translated(records: Iterator[Json], mode: Mode, translate: Translate, report: Report) -> Iterator[Event]:
+    """Yield the events of records; what cannot be taken goes to the report, one by one."""
     for record in records:
         try:
             for event in translate(record, mode, report):
@@ -136,11 +135,10 @@ def _file(path: Path, report: Report) -> Iterator[Json]:
 
 
 def _lines(handle: IO[str], report: Report) -> Iterator[Json]:
-    first = handle.readline(MAX_LINE)
-    if not _complete(first):
-        yield from _whole(first + handle.read(MAX_FILE), report)
+    line = handle.readline(MAX_LINE)
+    if _begins_document(line):
+        yield from _whole(line + handle.read(MAX_FILE), report)
         return
-    line = first
     while line:
         if len(line) >= MAX_LINE:
             report.refuse(RefusedError(f"line is longer than {MAX_LINE} characters"))
@@ -151,12 +149,10 @@ def _lines(handle: IO[str], report: Report) -> Iterator[Json]:
         line = handle.readline(MAX_LINE)
 
 
-def _complete(line: str) -> bool:
-    """Whether the first line is a record of its own, i.e. the file is NDJSON (or one line of JSON)."""
-    try:
-        return isinstance(parse(line), dict)
-    except RefusedError:
-        return bool(line.strip()) and line.rstrip()[-1] in "}" and line.lstrip()[0] == "{"
+def _begins_document(line: str) -> bool:
+    """Whether a first line begins one JSON document, rather than being a record of its own."""
+    bare = line.strip()
+    return bare.startswith("[") or len(line) >= MAX_LINE or (bare[:1] == "{" and bare[-1] in "{[,:")
 
 
 def _whole(text: str, report: Report) -> Iterator[Json]:
@@ -191,44 +187,3 @@ def parse(text: str) -> Json:
         if isinstance(error, RefusedError):
             raise
         raise RefusedError("not JSON") from None
-
-
-# --- out of the door --------------------------------------------------------------------------------------
-
-COLUMNS = (
-    "event_id",
-    "kind",
-    "learner",
-    "resource",
-    "score",
-    "time",
-    "seq",
-    "seconds",
-    "class_id",
-    "attempt_no",
-    "step",
-    "completed",
-    "tags",
-    "supersedes",
-    "voids",
-)
-
-
-def to_frame(events: Iterable[Event]) -> pd.DataFrame:
-    """Return events as the frame that the workspace imports, one row an event, in the order read."""
-    rows = [
-        {
-            "event_id": event["id"],
-            "class_id": event.get("class", ""),
-            "completed": event["kind"] == "completion",
-            "seq": position,
-            "step": None,
-            "tags": (),
-        }
-        | event
-        for position, event in enumerate(events)
-    ]
-    frame = pd.DataFrame(rows).reindex(columns=list(COLUMNS))
-    frame["time"] = pd.to_datetime(frame["time"], utc=True, format="ISO8601")
-    frame["score"] = frame["score"].astype(float)
-    return frame

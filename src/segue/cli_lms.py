@@ -1,19 +1,36 @@
-"""Commands at the doors: `segue lms read`, `segue catalogue suggest`."""
+"""Commands at the doors: `segue lms read`, `segue lms import`, `segue catalogue suggest`."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segue.engine.workspace import Workspace
+    from segue.lms.base import Event, Report
+
+ModeOption = Annotated[
+    Literal["strict", "lenient"], typer.Option(help="strict: the format's rules; lenient: what can be used.")
+]
+Workspaced = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 
 
 def register(app: typer.Typer) -> None:
     """Mount the commands of the doors."""
     lms = typer.Typer(help="Read what learning management systems send.", no_args_is_help=True)
     lms.command("read")(read)
+    lms.command("import")(import_)
     app.add_typer(lms, name="lms")
+    catalogue = typer.Typer(help="Work on the catalogue.", no_args_is_help=True)
+    catalogue.command("suggest")(suggest)
+    app.add_typer(catalogue, name="catalogue")
 
 
 def read(
@@ -33,3 +50,95 @@ def read(
         if line.strip():
             sys.stdout.write(json.dumps(answer_line(line.decode("utf-8", "replace"))) + "\n")
             sys.stdout.flush()
+
+
+def import_(
+    workspace: Workspaced,
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders of one format.")],
+    *,
+    format_: Annotated[str, typer.Option("--format", help="xapi, caliper, openedx, canvas, oneroster, ...")],
+    mode: ModeOption = "lenient",
+) -> None:
+    """Read documents into a workspace: their resources and skills, then their events."""
+    from segue.engine.workspace import Workspace
+
+    space = Workspace.open(workspace, environment=os.environ)
+    for path in paths:
+        for line in import_document(space, path, format_, mode):
+            typer.echo(line)
+
+
+def import_document(
+    space: Workspace, path: Path, format_name: str, mode: Literal["strict", "lenient"]
+) -> list[str]:
+    """Put what a document says into a workspace; return what became of it, as sentences."""
+    from segue.lms.answers import READERS
+    from segue.lms.base import Report
+    from segue.lms.importing import catalogue_in
+
+    if format_name not in READERS:
+        raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format_name}")
+    said = []
+    found = catalogue_in(format_name, path, mode, Report())
+    if found is not None:
+        whole = space.set_catalogue(found)
+        said.append(
+            f"{path.name}: catalogue has {len(whole.resources)} resources, {len(whole.skills)} skills"
+        )
+    events, report = READERS[format_name](path, mode)
+    return [*said, *_store(space, path, events), *_told(report)]
+
+
+def _store(space: Workspace, path: Path, events: Iterator[Event]) -> list[str]:
+    from segue.features.records import check
+    from segue.lms.importing import frames
+
+    known = space.catalogue().resource_index
+    added = repeats = rejected = 0
+    first = ""
+    for frame in frames(events):
+        checked = check(frame, range(1, len(frame) + 1), resources=known)
+        done = space.add_events(checked.events)
+        added, repeats = added + done.added, repeats + done.repeats
+        rejected += len(checked.rejects)
+        first = first or (checked.rejects.reason.iloc[0] if len(checked.rejects) else "")
+    lines = [f"{path.name}: {added} events stored, {repeats} repeats, {rejected} rejected"]
+    return [*lines, f"  the first rejected: {first}"] if first else lines
+
+
+def _told(report: Report) -> list[str]:
+    parts = {"skipped": report.skipped, "refused": report.refused, "noticed": report.warnings}
+    return [
+        f"  {what} {times}: {reason}"
+        for what, found in parts.items()
+        for reason, times in found.most_common(5)
+    ]
+
+
+def suggest(
+    workspace: Workspaced,
+    framework: Annotated[Path, typer.Option(help="CASE package with the standards.")],
+    *,
+    cartridge: Annotated[
+        Path | None, typer.Option(help="Cartridge whose pages describe the resources.")
+    ] = None,
+    per_resource: Annotated[int, typer.Option(help="Suggestions for each resource.", min=1)] = 3,
+    least: Annotated[float, typer.Option(help="Least similarity.", min=0.0, max=1.0)] = 0.1,
+    output: Annotated[Path | None, typer.Option(help="CSV to look through, correct and import.")] = None,
+) -> None:
+    """Propose standards for resources that have none; a person confirms them, nothing is changed."""
+    from segue.engine.workspace import Workspace
+    from segue.lms.base import Report
+    from segue.lms.cartridge import open_cartridge
+    from segue.lms.case import open_framework
+    from segue.lms.suggest import suggest as nearest
+
+    report = Report()
+    skills = open_framework(framework, "lenient", report).skills
+    texts = open_cartridge(cartridge, "lenient", report).descriptions if cartridge else {}
+    if report.refused:
+        raise ValueError(report.reason)
+    resources = Workspace.open(workspace, environment=os.environ).catalogue().resources
+    table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
+    text = table.to_csv(output, index=False)
+    typer.echo(text if output is None else f"{len(table)} suggestions for you to confirm: {output}")

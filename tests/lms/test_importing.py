@@ -1,0 +1,104 @@
+"""From the doors into a workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segue.cli_lms import import_document
+from segue.engine.keys import VARIABLE
+from segue.engine.tenancy import Configuration
+from segue.engine.workspace import Workspace
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.records import check
+from segue.lms import xapi
+from segue.lms.importing import frames, to_frame
+
+VERB = {"id": "http://adlnet.gov/expapi/verbs/answered"}
+
+
+def statement(i: int) -> dict[str, Any]:
+    return {
+        "id": f"8f87ccde-bb56-4c2e-ab83-{i:012d}",
+        "actor": {"mbox": f"mailto:canary{i % 5}@school.example", "name": "CANARY"},
+        "verb": VERB,
+        "object": {"id": f"https://school.example/item/{i % 3}"},
+        "result": {"success": i % 2 == 0, "response": "CANARY"},
+        "timestamp": datetime(2026, 3, 2, 9, i % 60, tzinfo=UTC).isoformat(),
+    }
+
+
+def log(path: Path, n: int) -> Path:
+    path.write_text("\n".join(json.dumps(statement(i)) for i in range(n)))
+    return path
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    space = Workspace.init(
+        tmp_path / "school", environment={VARIABLE: "00" * 32}, configuration=Configuration()
+    )
+    space.set_catalogue(Catalogue.build([Resource(f"https://school.example/item/{i}") for i in range(3)]))
+    return space
+
+
+def test_frames_pass_the_check_of_records_and_keep_their_order(tmp_path: Path) -> None:
+    events, report = xapi.read(log(tmp_path / "log.ndjson", 25))
+    parts = list(frames(events, size=10))
+    assert [len(part) for part in parts] == [10, 10, 5]
+    assert sum(report.taken.values()) == 25
+    for part in parts:
+        assert check(part, range(len(part))).rejects.empty
+    assert [n for part in parts for n in part["seq"]] == list(range(25))
+
+
+def test_an_enrolment_names_its_class_only() -> None:
+    frame = to_frame(
+        [
+            {
+                "kind": "enrol",
+                "learner": "u",
+                "resource": "k",
+                "score": None,
+                "time": None,
+                "id": "1",
+                "class": "k",
+            }
+        ]
+    )
+    checked = check(frame, [1], resources={"other"})
+    assert checked.rejects.empty
+    assert checked.events["class_id"].tolist() == ["k"]
+
+
+def test_a_log_read_twice_changes_nothing_and_names_nobody(space: Workspace, tmp_path: Path) -> None:
+    path = log(tmp_path / "log.ndjson", 30)
+    first, second = (import_document(space, path, "xapi", "strict") for _ in range(2))
+    assert "30 events stored, 0 repeats, 0 rejected" in first[0]
+    assert "0 events stored, 30 repeats, 0 rejected" in second[0]
+    space.close()
+    kept = b"".join(file.read_bytes() for file in space.path.rglob("*") if file.is_file())
+    assert b"CANARY" not in kept
+    assert b"canary" not in kept
+
+
+def test_standards_and_cartridges_become_the_catalogue(
+    space: Workspace, shared_data: Callable[[str], Path]
+) -> None:
+    import_document(space, shared_data("lms/case") / "what_standards_could_be.json", "case", "lenient")
+    folder = shared_data("lms/common-cartridge") / "canvas-export"
+    said = import_document(space, folder, "cartridge", "lenient")
+    catalogue = space.catalogue()
+    assert len(catalogue.resources) == 3 + 23
+    assert len(catalogue.prerequisites) == 3
+    assert any("4: file that the manifest names is not there" in line for line in said)
+
+
+def test_an_unknown_format_is_named(space: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="--format must be one of xapi"):
+        import_document(space, tmp_path, "scorm", "strict")
