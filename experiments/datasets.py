@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -28,21 +29,27 @@ def read_csv_log(
 
 
 def _read(path: Path, columns: Columns) -> tuple[pd.DataFrame, int]:
-    """Return the wanted columns and the number of lines with too many fields."""
+    """Return the table and the number of lines with too many fields, which are not in it."""
     labels = {
         name: "string" for name in (columns.action, columns.cluster, columns.group, columns.slate) if name
     }
+    bad: list[list[str]] = []
     try:
-        frame = pd.read_csv(path, usecols=columns.wanted, dtype=labels, float_precision="round_trip")
-        return frame, 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                return pd.read_csv(path, dtype=labels, index_col=False), 0
+            except pd.errors.ParserError:
+                return _read_slowly(path, labels, bad), len(bad)
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path} is empty: a header and at least one row are needed") from None
-    except pd.errors.ParserError:
-        bad: list[list[str]] = []
-        frame = pd.read_csv(
-            path, usecols=columns.wanted, dtype=labels, engine="python", on_bad_lines=bad.append
-        )
-        return frame, len(bad)
+    except pd.errors.ParserWarning:
+        raise ValueError(f"the first row of {path} has more fields than its header") from None
+
+
+def _read_slowly(path: Path, labels: dict[str, str], bad: list[list[str]]) -> pd.DataFrame:
+    """Return the table without lines of too many fields, which are added to `bad`."""
+    return pd.read_csv(path, dtype=labels, index_col=False, engine="python", on_bad_lines=bad.append)
 
 
 def parity_means(reward: Floats, action: Ints, *, n_actions: int, prior: float) -> Floats:

@@ -51,11 +51,6 @@ class Columns:
         names = (self.reward, self.propensity, self.target, self.action, self.cluster, self.group)
         return tuple(name for name in (*names, self.slate, self.position) if name)
 
-    def wanted(self, name: str) -> bool:
-        """Return whether a column of this name is read."""
-        prefixes = tuple(prefix for prefix in (self.target_prefix, self.qhat_prefix) if prefix)
-        return name in self.single or bool(prefixes and name.startswith(prefixes))
-
 
 @dataclass(frozen=True)
 class Rejected:
