@@ -42,10 +42,14 @@ class Attempts:
     @classmethod
     def sorted(cls, learner: Ints, resource: Ints, score: Floats, time: Floats, seq: Ints) -> Attempts:
         """Return the attempts in canonical order, whatever the order they came in."""
+        return cls(learner, resource, score, time, seq).take(cls.order(learner, resource, time, seq))
+
+    @staticmethod
+    def order(learner: Ints, resource: Ints, time: Floats, seq: Ints) -> Ints:
+        """Return the rows in canonical order."""
         unknown = np.zeros(int(learner.max(initial=-1)) + 1, dtype=np.bool_)
         unknown[learner[np.isnan(time)]] = True
-        order = np.lexsort((resource, seq, np.where(unknown[learner], 0.0, time), learner))
-        return cls(learner[order], resource[order], score[order], time[order], seq[order])
+        return np.lexsort((resource, seq, np.where(unknown[learner], 0.0, time), learner))
 
     def __len__(self) -> int:
         return len(self.learner)
@@ -82,7 +86,7 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
     learner_ids = tuple(sorted(corrected["learner"].astype(str).unique()))
     kept = corrected["score"].notna().to_numpy()
     if "kind" in corrected:
-        kept &= (corrected["kind"] == "attempt").to_numpy()
+        kept = kept & (corrected["kind"] == "attempt").to_numpy()
     frame = corrected[kept]
     codes = {learner: i for i, learner in enumerate(learner_ids)}
     time = pd.to_datetime(frame["time"], utc=True)
@@ -164,6 +168,32 @@ class HistoryParameters:
     def skills_of(self) -> list[list[int]]:
         """Skill indices of each resource, without padding."""
         return [[k for k in row if k >= 0] for row in self.skill_matrix.tolist()]
+
+    @cached_property
+    def standard_logit(self) -> Floats:
+        """Easiness of a standard item of each resource's skills, shape (n,)."""
+        terms = self.skill_logit[np.maximum(self.skill_matrix, 0)] * self.skill_weights
+        return np.asarray(terms.sum(axis=1))
+
+    @cached_property
+    def set_of(self) -> Ints:
+        """Number of each resource's combination of several skills, shape (n,); -1 for one skill."""
+        several = (self.skill_matrix >= 0).sum(axis=1) > 1
+        ordered = np.sort(self.skill_matrix, axis=1)
+        out = np.full(len(ordered), -1, dtype=np.int64)
+        out[several] = np.unique(ordered[several], axis=0, return_inverse=True)[1].reshape(-1)
+        return out
+
+    @cached_property
+    def n_sets(self) -> int:
+        """Number of combinations of several skills."""
+        return int(self.set_of.max(initial=-1)) + 1
+
+    @cached_property
+    def set_list(self) -> list[int]:
+        """`set_of` as Python integers: what the streaming update reads."""
+        numbers: list[int] = self.set_of.tolist()
+        return numbers
 
     @cached_property
     def logit_list(self) -> list[float]:

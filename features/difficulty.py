@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.features.attempts import Attempts, Floats, HistoryParameters, Ints
+from segue.features.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
 from segue.features.catalogue import Catalogue
 
 ITEM_PRECISION = 1.0 / 0.7**2
@@ -82,6 +82,22 @@ def fit_difficulty_out_of_fold(
     all_tries, all_right = tries.sum(axis=0), right.sum(axis=0)
     parts = tuple(tree.fit(all_tries - t, all_right - r) for t, r in zip(tries, right, strict=True))
     return tree.fit(all_tries, all_right), parts
+
+
+def out_of_fold_logit(
+    attempts: Attempts, catalogue: Catalogue, *, fold: Ints, train: Bools | None = None
+) -> tuple[Floats, Difficulty]:
+    """Return the easiness that each attempt meets, (n,), and the difficulty fitted on all training rows.
+
+    A training row meets the difficulty fitted without its learner's `fold` (n_learners,); a row outside
+    `train` (n,), by default none, what all training rows say.
+    """
+    seen = attempts if train is None else attempts.take(train)
+    whole, parts = fit_difficulty_out_of_fold(seen, catalogue, fold)
+    logit = np.stack([part.item_logit for part in parts])[fold[attempts.learner], attempts.resource]
+    if train is not None:
+        logit[~train] = whole.item_logit[attempts.resource[~train]]
+    return logit, whole
 
 
 def _counts(attempts: Attempts, n: int) -> tuple[Floats, Floats]:

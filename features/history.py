@@ -30,6 +30,7 @@ from segue.features.columns import (
     SPANS,
     TIMED,
     TRIED,
+    USES,
     VARIANCE,
 )
 from segue.features.lockstep import fold
@@ -66,11 +67,15 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     moved = _kalman([row[MEAN] for row in rows], [row[VARIANCE] for row in rows], b, score)
     residual = score - 1.0 / (1.0 + math.exp(-b))
     push = [a + s * score + r * residual for a, s, r in _TERMS]
-    for i, row, (mean, variance) in zip(at, rows, moved, strict=True):
-        state.rows[i] = _remember(
-            row, push, score=score, time=time, position=position, kalman=(mean, variance)
-        )
-    state.items.record(resource, score, position, time)
+    for i, row, kalman in zip(at, rows, moved, strict=True):
+        state.rows[i] = _remember(row, push, score=score, time=time, position=position, kalman=kalman)
+    if (several := parameters.set_list[resource]) >= 0:
+        memory = state.sets.row(several)
+        row = memory.tolist()
+        kalman = (row[MEAN], row[VARIANCE])
+        memory[:] = _remember(row, push, score=score, time=time, position=position, kalman=kalman)
+    item = state.items.row(resource)
+    item[:] = (item[USES] + 1.0, 2.0 * score - 1.0, position, -math.inf if math.isnan(time) else time)
 
 
 def _kalman(means: list[float], variances: list[float], b: float, y: float) -> list[tuple[float, float]]:

@@ -15,19 +15,26 @@ import numpy as np
 from segue.features.attempts import Bools, Floats, HistoryParameters, Ints
 from segue.features.columns import COUNT, LAST_TIME, MEAN, MOST_VARIANCE, RESIDUAL, USES, VARIANCE, WEIGHT
 from segue.features.readout import (
-    N_LEARNER,
     N_ROW,
     NAMES,
+    OF_ITEM,
+    OF_LEARNER,
+    OF_MEMORY,
+    OF_SET,
+    OF_SKILL,
+    OWN_ROW,
+    SET_ROW,
     TIMED_PART,
     elapsed_since,
+    read_gap,
     read_items,
+    read_rows,
     read_steady,
     read_timed,
 )
-from segue.features.state import ItemMemory, LearnerState, StateBlock
+from segue.features.state import LearnerState, StateBlock
 
 __all__ = [
-    "ItemMemory",
     "LearnerState",
     "StateBlock",
     "SuccessReader",
@@ -110,10 +117,9 @@ class SuccessReader:
 
     Attributes
     ----------
-    learner_weights : array of shape (N_LEARNER,)
-    row_weights : array of shape (N_ROW,)
-    item_weights : array of shape (4,)
-        Of the memory of single resources.
+    own_weights, row_weights, set_weights : arrays of shape (N_ROW,)
+        Of a learner's own row, of a skill's, of a set of skills'; 0 for what the model does not read.
+    gap_weights, memory_weights : arrays of shapes (2,) and (4,)
     item_part : array of shape (n,)
         Intercept and easiness of each resource.
     skill_part : array of shape (S,)
@@ -121,9 +127,11 @@ class SuccessReader:
     parameters : HistoryParameters
     """
 
-    learner_weights: Floats
+    own_weights: Floats
     row_weights: Floats
-    item_weights: Floats
+    set_weights: Floats
+    gap_weights: Floats
+    memory_weights: Floats
     item_part: Floats
     skill_part: Floats
     parameters: HistoryParameters
@@ -135,15 +143,25 @@ class SuccessReader:
             raise ValueError(
                 f"weights must have one entry for each of {len(NAMES)} names, got {len(weights)}"
             )
-        items = weights[N_LEARNER + N_ROW :]
+        own, of_set = np.zeros((2, N_ROW))
+        own[OWN_ROW], of_set[SET_ROW] = weights[OF_LEARNER][:-2], weights[OF_SET]
+        item, standard = weights[OF_ITEM]
         return cls(
-            weights[:N_LEARNER],
-            weights[N_LEARNER : N_LEARNER + N_ROW],
-            items[1:],
-            intercept + items[0] * parameters.item_logit,
-            intercept + items[0] * parameters.skill_logit,
+            own,
+            weights[OF_SKILL],
+            of_set,
+            weights[OF_LEARNER][-2:],
+            weights[OF_MEMORY],
+            intercept + item * parameters.item_logit + standard * parameters.standard_logit,
+            intercept + (item + standard) * parameters.skill_logit,
             parameters,
         )
+
+    @cached_property
+    def set_column(self) -> Ints:
+        """Where the set of each resource lies among skills and combinations of several, shape (n,)."""
+        several = self.parameters.set_of
+        return np.where(several >= 0, several + self.parameters.n_skills, self.parameters.skill_matrix[:, 0])
 
     def success(self, block: StateBlock, candidates: Ints, now: Floats | float) -> Floats:
         """Return the probability that each learner succeeds at each candidate if tried at `now`.
@@ -169,14 +187,13 @@ class SuccessReader:
     def reading(self, block: StateBlock, now: Floats | float) -> Reading:
         """Return the block read at `now`: for several questions at the price of one."""
         steady = read_steady(block.rows, block.general[:, COUNT, None])
-        return Reading(self, block, _column(now), self._dot(steady, slice(N_ROW)))
+        return Reading(self, block, _column(now), self._dots(steady, _WHOLE_ROW))
 
-    def _dot(self, reads: Floats, part: slice) -> Floats:
-        """Return the linear predictor of some columns, (B, S + 1): skills, then the learner."""
-        learner = np.append(self.learner_weights, np.zeros(N_ROW - N_LEARNER))
-        skills = np.cumsum(reads[:, :-1] * self.row_weights[part], axis=-1)[..., -1]
-        general = np.cumsum(reads[:, -1:] * learner[part], axis=-1)[..., -1]
-        return np.concatenate([skills, general], axis=1)
+    def _dots(self, reads: Floats, part: slice) -> tuple[Floats, Floats]:
+        """Return the linear predictor of some columns: skills and learner, (B, S + 1); sets, (B, S)."""
+        skills = _dot(reads[:, :-1], self.row_weights[part])
+        own = _dot(reads[:, -1:], self.own_weights[part])
+        return np.concatenate([skills, own], axis=1), _dot(reads[:, :-1], self.set_weights[part])
 
     def _averaged(self, skill: Floats, candidates: Ints) -> Floats:
         """Return the mean over each candidate's skills, summed in a fixed order; padding adds exactly 0."""
@@ -186,53 +203,81 @@ class SuccessReader:
         terms = skill[:, which] * self.parameters.skill_weights[candidates]
         return np.cumsum(terms, axis=-1)[..., -1]
 
-    def _add_item_memory(
-        self, logit: Floats, block: StateBlock, candidates: Ints, now: Floats | float
-    ) -> None:
-        if not len(block.item_id):
-            return
-        asked, position = _asked(block, candidates, len(self.item_part))
-        owner = block.item_owner[asked]
-        times = np.broadcast_to(_column(now)[:, 0], (len(block),))[owner]
-        reads = read_items(block.item_values[asked], block.general[owner, COUNT], times)
-        logit[owner, position] += np.cumsum(reads * self.item_weights, axis=-1)[:, -1]
+
+_WHOLE_ROW = slice(N_ROW)
+
+
+def _dot(reads: Floats, weights: Floats) -> Floats:
+    """Return reads @ weights, summed in a fixed order."""
+    return np.asarray(np.cumsum(reads * weights, axis=-1)[..., -1])
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """A block of states read at one moment (B, 1); what does not change with the clock is read once.
 
-    `steady` (B, S + 1) is the linear predictor without the clock: skills, then the learner.
+    `steady` holds the linear predictors without the clock: skills, then the learner, (B, S + 1); sets of one
+    skill, (B, S).
     """
 
     reader: SuccessReader
     block: StateBlock
     now: Floats
-    steady: Floats
+    steady: tuple[Floats, Floats]
 
-    def _scores(self, now: Floats) -> Floats:
+    def _scores(self, now: Floats) -> tuple[Floats, Floats]:
         elapsed = elapsed_since(self.block.rows[..., LAST_TIME], now)
-        return self.reader._dot(read_timed(self.block.rows, elapsed), TIMED_PART) + self.steady
+        skills, sets = self.reader._dots(read_timed(self.block.rows, elapsed), TIMED_PART)
+        skills += self.steady[0]
+        sets += self.steady[1]
+        skills[:, -1] += _dot(read_gap(elapsed[:, -1]), self.reader.gap_weights)
+        return skills, sets
 
     @cached_property
-    def scores_now(self) -> Floats:
-        """The linear predictor now, (B, S + 1)."""
+    def scores_now(self) -> tuple[Floats, Floats]:
+        """The linear predictors now."""
         return self._scores(self.now)
 
     def success(self, candidates: Ints) -> Floats:
         """Return what ``SuccessReader.success`` does, (B, n)."""
-        skill = np.zeros(self.scores_now.shape)  # the last column is the padding
-        skill[:, :-1] = self.scores_now[:, :-1]
-        logit = self.reader._averaged(skill, candidates)
-        logit += self.scores_now[:, -1:]
+        skills, sets = self.scores_now
+        padded = np.zeros(skills.shape)  # the last column is the padding
+        padded[:, :-1] = skills[:, :-1]
+        logit = self.reader._averaged(padded, candidates)
+        logit += self._set_scores(sets)[:, self.reader.set_column[candidates]]
+        logit += skills[:, -1:]
         logit += self.reader.item_part[candidates]
-        self.reader._add_item_memory(logit, self.block, candidates, self.now)
+        self._add_item_memory(logit, candidates)
         return _sigmoid(logit)
 
     def forecast(self, hours: float) -> Floats:
         """Return what ``SuccessReader.forecast`` does, (B, S)."""
-        scores = self._scores(self.now + 3600.0 * hours) if hours else self.scores_now
-        return _sigmoid(scores[:, :-1] + scores[:, -1:] + self.reader.skill_part)
+        skills, sets = self._scores(self.now + 3600.0 * hours) if hours else self.scores_now
+        return _sigmoid(skills[:, :-1] + sets + skills[:, -1:] + self.reader.skill_part)
+
+    def _set_scores(self, single: Floats) -> Floats:
+        """Return the linear predictor of sets: of one skill, then of several, (B, S + C)."""
+        parameters, block = self.reader.parameters, self.block
+        if not parameters.n_sets:
+            return single
+        owner, values = block.set_owner, block.set_values
+        elapsed = elapsed_since(values[:, LAST_TIME], self._times(owner))
+        reads = read_rows(values, elapsed, block.general[owner, COUNT])
+        several = np.zeros((len(block), parameters.n_sets))
+        several[owner, block.set_id] = _dot(reads, self.reader.set_weights)
+        return np.concatenate([single, several], axis=1)
+
+    def _times(self, owner: Ints) -> Floats:
+        return self.now[:, 0][owner] if len(self.now) > 1 else self.now[0]
+
+    def _add_item_memory(self, logit: Floats, candidates: Ints) -> None:
+        block = self.block
+        if not len(block.item_id):
+            return
+        asked, position = _asked(block, candidates, len(self.reader.item_part))
+        owner = block.item_owner[asked]
+        reads = read_items(block.item_values[asked], block.general[owner, COUNT], self._times(owner))
+        logit[owner, position] += _dot(reads, self.reader.memory_weights)
 
 
 def _sigmoid(logit: Floats) -> Floats:

@@ -95,22 +95,30 @@ class Steps:
 class Chunk:
     """Some learners' attempts, each with the rows of state found just before it.
 
+    Rows of state are numbered 0 … S - 1 (skills), S … S + C - 1 (combinations of several), S + C (the
+    learner).
+
     Attributes
     ----------
     attempts : Attempts, n rows
     general : array of shape (n, N_COLUMNS)
     skills : array of shape (P, N_COLUMNS)
         One row a (attempt, skill), attempts in order.
-    owner : int array of shape (P,)
+    skill_owner : int array of shape (P,)
         The attempt each belongs to.
+    sets : array of shape (Q, N_COLUMNS)
+        One row for each attempt at several skills.
+    set_owner : int array of shape (Q,)
     final : array of shape (G, N_COLUMNS)
-        Rows after the last attempt, of learner `final_learner` and row `final_row` (S: the learner's own).
+        Rows after the last attempt, of learner `final_learner` and number `final_row`.
     """
 
     attempts: Attempts
     general: Floats
     skills: Floats
-    owner: Ints
+    skill_owner: Ints
+    sets: Floats
+    set_owner: Ints
     final: Floats
     final_learner: Ints
     final_row: Ints
@@ -131,40 +139,57 @@ def chunks(
 
 def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> StateBlock:
     """Return the states of learners 0 … n_learners - 1 after all their attempts (1e-9 of the stream's)."""
-    rows = fresh_rows(n_learners, parameters.n_skills + 1)
+    n_skills, own = parameters.n_skills, parameters.n_skills + parameters.n_sets
+    rows = fresh_rows(n_learners, n_skills + 1)
+    sets: list[tuple[Ints, Ints, Floats]] = [_NO_SETS]
     for chunk in chunks(attempts, parameters, logit=parameters.item_logit[attempts.resource]):
-        rows[chunk.final_learner, chunk.final_row] = chunk.final
-    owner, item, values = _item_memory(attempts)
+        learner, row = chunk.final_learner, chunk.final_row
+        skill, several = row < n_skills, (row >= n_skills) & (row < own)
+        rows[learner[skill], row[skill]] = chunk.final[skill]
+        rows[learner[row == own], -1] = chunk.final[row == own]
+        sets.append((learner[several], row[several] - n_skills, chunk.final[several]))
+    owner, number, values = (np.concatenate(parts) for parts in zip(*sets, strict=True))
     return StateBlock(
         rows,
         np.zeros((n_learners, parameters.n_tags)),
         np.zeros((n_learners, parameters.n_tags)),
         np.zeros((n_learners, parameters.n_kinds, 2)),
+        *_item_memory(attempts),
         owner,
-        item,
+        number,
         values,
     )
 
 
+_NO_SETS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, N_COLUMNS)))
+
+
 def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> Chunk:
-    n, width = len(attempts), parameters.n_skills + 1
-    skills = parameters.skill_matrix[attempts.resource]
+    n, n_skills = len(attempts), parameters.n_skills
+    own = n_skills + parameters.n_sets
+    skills, sets = parameters.skill_matrix[attempts.resource], parameters.set_of[attempts.resource]
     owner, column = np.nonzero(skills >= 0)
+    several = np.flatnonzero(sets >= 0)
     local = np.cumsum(np.diff(attempts.learner, prepend=attempts.learner[0]) != 0)
-    row = np.concatenate([np.arange(n), owner])
-    slot = np.concatenate([np.full(n, width - 1), skills[owner, column]])
-    segments = Steps.of(local[row] * width + slot)
+    row = np.concatenate([np.arange(n), owner, several])
+    slot = np.concatenate([np.full(n, own), skills[owner, column], sets[several] + n_skills])
+    segments = Steps.of(local[row] * (own + 1) + slot)
     before, after = _remembered(attempts, logit, row, segments)
-    means, variances, final = _filtered(attempts, parameters, logit, local)
-    before[segments.place, MEAN] = np.concatenate([means[:, 0], means[owner, column + 1]])
-    before[segments.place, VARIANCE] = np.concatenate([variances[:, 0], variances[owner, column + 1]])
-    final_local, final_row = np.divmod(segments.key, width)
-    after[:, MEAN], after[:, VARIANCE] = final[:, final_local, final_row]
+    filtered, final = _filtered(attempts, parameters, logit, local)
+    place, until = segments.place, n + len(owner)
+    for column_of, values in zip((MEAN, VARIANCE), filtered, strict=True):
+        before[place[:until], column_of] = np.concatenate([values[:, 0], values[owner, column + 1]])
+    final_local, final_row = np.divmod(segments.key, own + 1)
+    filtered_row = np.where(final_row == own, n_skills, np.minimum(final_row, n_skills))
+    known = (final_row < n_skills) | (final_row == own)
+    after[known, MEAN], after[known, VARIANCE] = final[:, final_local[known], filtered_row[known]]
     return Chunk(
         attempts,
-        before[segments.place[:n]],
-        before[segments.place[n:]],
+        before[place[:n]],
+        before[place[n:until]],
         owner,
+        before[place[until:]],
+        several,
         after,
         attempts.learner[attempts.starts[:-1]][final_local],
         final_row,
@@ -227,7 +252,7 @@ def _last_times(time: Floats, segments: Steps) -> tuple[Floats, Floats]:
 
 def _filtered(
     attempts: Attempts, parameters: HistoryParameters, logit: Floats, local: Ints
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[tuple[Floats, Floats], Floats]:
     """Run the Kalman filter; means and variances before each attempt (n, K + 1), and the last ones.
 
     The last ones have shape (2, learners, S + 2): skills, the learner's own, and one for padding.
@@ -257,7 +282,7 @@ def _filtered(
         m[i] = mean + hv * ((y[at] - p) / den)[:, None]
         v[i] = np.minimum(variance - hv * hv * (w / den)[:, None] + drift, MOST_VARIANCE)
     final = np.stack([m, v]).reshape(2, len(steps.key), width)
-    return means[steps.place], variances[steps.place], final
+    return (means[steps.place], variances[steps.place]), final
 
 
 def _item_memory(attempts: Attempts) -> tuple[Ints, Ints, Floats]:

@@ -6,6 +6,8 @@ of each skill (averaged over a resource's skills), of the resource with this lea
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from segue.features.attempts import Attempts, Floats, HistoryParameters, Ints
@@ -29,15 +31,15 @@ from segue.features.columns import (
     VARIANCE,
     WEIGHT,
 )
-from segue.features.difficulty import Difficulty, fit_difficulty_out_of_fold
+from segue.features.difficulty import Difficulty, out_of_fold_logit
 from segue.features.lockstep import Chunk, chunks, item_past
 
 _ROW_NAMES = (
+    "mean",
+    "variance",
     "residual_80",
     "residual_95",
     "residual_100",
-    "mean",
-    "variance",
     "tried_1h",
     "tried_1d",
     "tried_7d",
@@ -57,16 +59,25 @@ _ROW_NAMES = (
 )
 N_ROW = len(_ROW_NAMES)
 TIMED_PART = slice(5, 13)
-N_LEARNER = N_ROW - 2  # "log_since" and "seen" say nothing of a learner
-LEARNER_NAMES = tuple(f"learner_{name}" for name in _ROW_NAMES[:N_LEARNER])
+OWN_ROW = slice(N_ROW - 2)  # "log_since" and "seen" say nothing of a learner over all skills
+SET_ROW = slice(2, N_ROW)  # the Kalman filter knows single skills only
+LEARNER_NAMES = tuple(f"learner_{name}" for name in (*_ROW_NAMES[OWN_ROW], "log_gap", "log_gap_squared"))
 SKILL_NAMES = tuple(f"skill_{name}" for name in _ROW_NAMES)
-ITEM_NAMES = ("item_logit", "item_log_uses", "item_last_score", "item_log_since", "item_days_since")
-NAMES = LEARNER_NAMES + SKILL_NAMES + ITEM_NAMES
+SET_NAMES = tuple(f"set_{name}" for name in _ROW_NAMES[SET_ROW])
+ITEM_NAMES = ("item_logit", "standard_logit")
+MEMORY_NAMES = ("item_log_uses", "item_last_score", "item_log_since", "item_days_since")
+NAMES = LEARNER_NAMES + SKILL_NAMES + SET_NAMES + ITEM_NAMES + MEMORY_NAMES
+_ENDS = np.cumsum(
+    [len(g) for g in (LEARNER_NAMES, SKILL_NAMES, SET_NAMES, ITEM_NAMES, MEMORY_NAMES)]
+).tolist()
+OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
 _RATES = np.array([-1.0 / span for span in SPANS] * 2)
+LONGEST_GAP = 86400.0
 
 
 def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
-    """Return the numbers of `SKILL_NAMES` (the first N_LEARNER: of `LEARNER_NAMES`), shape (..., N_ROW).
+    """Return the numbers of `SKILL_NAMES` (a part of them: of `LEARNER_NAMES`, `SET_NAMES`), shape (...,
+    N_ROW).
 
     Parameters
     ----------
@@ -92,9 +103,9 @@ def read_timed(rows: Floats, elapsed: Floats) -> Floats:
 def read_steady(rows: Floats, position: Floats) -> Floats:
     """Return the numbers of `read_rows` with 0 for those that change with the clock."""
     out = np.zeros((*rows.shape[:-1], N_ROW))
-    out[..., 0:3] = rows[..., RESIDUAL] / (rows[..., WEIGHT] + 2.0)
-    out[..., 3] = rows[..., MEAN]
-    out[..., 4] = rows[..., VARIANCE]
+    out[..., 0] = rows[..., MEAN]
+    out[..., 1] = rows[..., VARIANCE]
+    out[..., 2:5] = rows[..., RESIDUAL] / (rows[..., WEIGHT] + 2.0)
     out[..., 13:17] = np.log1p(rows[..., SUCCESSES : RUN_WRONG + 1])
     out[..., 17] = (rows[..., RECENT_RIGHT] + 1.0) / (rows[..., WEIGHT.start] + 2.0) - 0.5
     out[..., 18] = rows[..., LAST_SCORE]
@@ -110,8 +121,15 @@ def elapsed_since(last: Floats, now: Floats) -> Floats:
     return np.where(known, np.maximum(np.where(known, now, 0.0) - last, 0.0), np.inf)
 
 
+def read_gap(elapsed: Floats) -> Floats:
+    """Return log(1 + seconds since the learner's last attempt, at most a day) and its square, (..., 2)."""
+    known = np.isfinite(elapsed)
+    gap = np.log1p(np.where(known, np.minimum(elapsed, LONGEST_GAP), 0.0))
+    return np.stack([gap, gap * gap], axis=-1)
+
+
 def read_items(values: Floats, position: Floats, now: Floats) -> Floats:
-    """Return the numbers of ITEM_NAMES[1:] of resources used before, (M, 4); all 0 for one never used."""
+    """Return the numbers of `MEMORY_NAMES` of resources used before, (M, 4); all 0 for one never used."""
     out = np.empty((len(values), 4))
     out[:, 0] = np.log1p(values[:, USES])
     out[:, 1] = values[:, ITEM_SCORE]
@@ -128,9 +146,22 @@ def prior_weights() -> Floats:
     return weights
 
 
-def design(attempts: Attempts, parameters: HistoryParameters) -> Floats:
-    """Return the vector of every attempt, made of the past only: (n, len(NAMES)), rows as in `attempts`."""
-    return _design(attempts, parameters, parameters.item_logit[attempts.resource])
+def design(attempts: Attempts, parameters: HistoryParameters, *, logit: Floats | None = None) -> Floats:
+    """Return the vector of every attempt, made of the past only: (n, len(NAMES)), rows as in `attempts`.
+
+    `logit` (n,) is the easiness each attempt met; by default, what `parameters` say of its resource.
+    """
+    met = parameters.item_logit[attempts.resource] if logit is None else logit
+    X = np.zeros((len(attempts), len(NAMES)))
+    at = 0
+    for chunk in chunks(attempts, parameters, logit=met):
+        n = len(chunk.attempts)
+        _fill(X[at : at + n], chunk)
+        at += n
+    X[:, OF_ITEM.start] = met
+    X[:, OF_ITEM.start + 1] = parameters.standard_logit[attempts.resource]
+    X[:, OF_MEMORY] = _memory_part(attempts)
+    return X
 
 
 def training_design(attempts: Attempts, catalogue: Catalogue, *, fold: Ints) -> tuple[Floats, Difficulty]:
@@ -139,35 +170,30 @@ def training_design(attempts: Attempts, catalogue: Catalogue, *, fold: Ints) -> 
     Each learner's history is read with the difficulty fitted without the learners of the same `fold`
     (n_learners,), as a new learner's will be.
     """
-    whole, parts = fit_difficulty_out_of_fold(attempts, catalogue, fold)
-    logit = np.stack([part.item_logit for part in parts])[fold[attempts.learner], attempts.resource]
-    return _design(attempts, whole.parameters(catalogue), logit), whole
-
-
-def _design(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> Floats:
-    X = np.zeros((len(attempts), len(NAMES)))
-    at = 0
-    for chunk in chunks(attempts, parameters, logit=logit):
-        n = len(chunk.attempts)
-        _fill(X[at : at + n], chunk)
-        at += n
-    X[:, N_LEARNER + N_ROW] = logit
-    X[:, N_LEARNER + N_ROW + 1 :] = _item_part(attempts)
-    return X
+    logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold)
+    return design(attempts, difficulty.parameters(catalogue), logit=logit), difficulty
 
 
 def _fill(part: Floats, chunk: Chunk) -> None:
-    """Write the numbers of learner and skills into `part` (n, len(NAMES))."""
-    time, position, own = chunk.attempts.time, chunk.general[:, COUNT], chunk.owner
+    """Write the numbers of learner, skills and sets of skills into `part` (n, len(NAMES))."""
+    time, position = chunk.attempts.time, chunk.general[:, COUNT]
     elapsed = elapsed_since(chunk.general[:, LAST_TIME], time)
-    part[:, :N_LEARNER] = read_rows(chunk.general, elapsed, position)[:, :N_LEARNER]
-    reads = read_rows(chunk.skills, elapsed_since(chunk.skills[:, LAST_TIME], time[own]), position[own])
-    first = np.flatnonzero(np.diff(own, prepend=-1))
-    n_skills = np.bincount(own, minlength=len(part))[:, None]
-    part[:, N_LEARNER : N_LEARNER + N_ROW] = np.add.reduceat(reads, first, axis=0) / n_skills
+    part[:, OF_LEARNER.start : OF_LEARNER.stop - 2] = read_rows(chunk.general, elapsed, position)[:, OWN_ROW]
+    part[:, OF_LEARNER.stop - 2 : OF_LEARNER.stop] = read_gap(elapsed)
+    reads = _read_at(chunk.skills, chunk.skill_owner, time=time, position=position)
+    first = np.flatnonzero(np.diff(chunk.skill_owner, prepend=-1))
+    n_skills = np.bincount(chunk.skill_owner, minlength=len(part))[:, None]
+    part[:, OF_SKILL] = np.add.reduceat(reads, first, axis=0) / n_skills
+    part[:, OF_SET] = part[:, OF_SKILL][:, SET_ROW]  # a single skill is its own set
+    several = chunk.set_owner
+    part[several, OF_SET] = _read_at(chunk.sets, several, time=time, position=position)[:, SET_ROW]
 
 
-def _item_part(attempts: Attempts) -> Floats:
+def _read_at(rows: Floats, owner: Ints, *, time: Floats, position: Floats) -> Floats:
+    return read_rows(rows, elapsed_since(rows[:, LAST_TIME], time[owner]), position[owner])
+
+
+def _memory_part(attempts: Attempts) -> Floats:
     previous, uses = item_past(attempts)
     used = np.flatnonzero(previous >= 0)
     past = previous[used]

@@ -6,7 +6,6 @@ The columns of a row are described in ``segue.features.columns``, how attempts c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,16 +14,8 @@ import numpy as np
 
 from segue.features.attempts import Floats, Ints
 from segue.features.catalogue import Catalogue
-from segue.features.columns import (
-    COUNT,
-    ITEM_POSITION,
-    ITEM_SCORE,
-    ITEM_TIME,
-    LAST_TIME,
-    N_COLUMNS,
-    USES,
-    VARIANCE,
-)
+from segue.features.columns import COUNT, LAST_TIME, N_COLUMNS, VARIANCE
+from segue.features.memory import Memory
 
 
 def fresh_rows(*shape: int) -> Floats:
@@ -35,58 +26,8 @@ def fresh_rows(*shape: int) -> Floats:
     return rows
 
 
-class ItemMemory:
-    """What one learner did with single resources: uses, last score (2y - 1), its position and time.
-
-    Grows with the resources touched, not with the catalogue; `ids (M,)` and `values (M, 4)` are views.
-    """
-
-    __slots__ = ("_ids", "_positions", "_values", "size")
-
-    def __init__(self, ids: Ints | None = None, values: Floats | None = None) -> None:
-        self._ids = np.zeros(8, dtype=np.int64) if ids is None else ids
-        self._values = np.zeros((8, 4)) if values is None else values
-        self.size = 0 if ids is None else len(ids)
-        self._positions: dict[int, int] | None = {} if ids is None else None
-
-    @property
-    def ids(self) -> Ints:
-        """Resources used, in order of first use."""
-        return self._ids[: self.size]
-
-    @property
-    def values(self) -> Floats:
-        """Columns USES, ITEM_SCORE, ITEM_POSITION, ITEM_TIME of each."""
-        return self._values[: self.size]
-
-    def record(self, item: int, score: float, position: float, time: float) -> None:
-        """Count one more use of `item`."""
-        if self._positions is None:
-            self._positions = {k: i for i, k in enumerate(self.ids.tolist())}
-        i = self._positions.get(item)
-        if i is None:
-            i = self._append(item)
-        row = self._values[i]
-        row[USES] += 1.0
-        row[ITEM_SCORE] = 2.0 * score - 1.0
-        row[ITEM_POSITION] = position
-        row[ITEM_TIME] = -np.inf if math.isnan(time) else time
-
-    def _append(self, item: int) -> int:
-        i = self.size
-        if i == len(self._ids):
-            self._ids = np.concatenate([self._ids, np.zeros(i + 8, dtype=np.int64)])
-            self._values = np.concatenate([self._values, np.zeros((i + 8, 4))])
-        self._ids[i] = item
-        self._values[i] = 0.0
-        self.size = i + 1
-        assert self._positions is not None
-        self._positions[item] = i
-        return i
-
-    def copy(self) -> ItemMemory:
-        """Return an independent copy."""
-        return ItemMemory(self.ids.copy(), self.values.copy())
+FRESH_ROW = fresh_rows()
+FRESH_ITEM = np.zeros(4)
 
 
 @dataclass(eq=False)
@@ -97,7 +38,10 @@ class LearnerState:
     ----------
     rows : array of shape (S + 1, N_COLUMNS)
         One row a skill; the last one is the learner over all skills.
-    items : ItemMemory
+    items : Memory
+        What was done with single resources: uses, last score (2y - 1), its position and time.
+    sets : Memory
+        One row, as of a skill, for each combination of several skills met.
     stated : array of shape (T,)
         1 where the learner named the tag as an interest.
     revealed : array of shape (T,)
@@ -110,7 +54,8 @@ class LearnerState:
     stated: Floats
     revealed: Floats
     kinds: Floats
-    items: ItemMemory = field(default_factory=ItemMemory)
+    items: Memory = field(default_factory=lambda: Memory(FRESH_ITEM))
+    sets: Memory = field(default_factory=lambda: Memory(FRESH_ROW))
 
     @classmethod
     def fresh(cls, catalogue: Catalogue) -> LearnerState:
@@ -136,42 +81,54 @@ class LearnerState:
     def copy(self) -> LearnerState:
         """Return an independent copy."""
         return LearnerState(
-            self.rows.copy(), self.stated.copy(), self.revealed.copy(), self.kinds.copy(), self.items.copy()
+            self.rows.copy(),
+            self.stated.copy(),
+            self.revealed.copy(),
+            self.kinds.copy(),
+            self.items.copy(),
+            self.sets.copy(),
         )
 
     def to_bytes(self) -> bytes:
         """Return the state as bytes: only the rows touched; equal histories give equal bytes."""
         touched = np.flatnonzero(self.rows[:, COUNT] > 0)
-        order = np.argsort(self.items.ids, kind="stable")
+        items, sets = np.argsort(self.items.ids), np.argsort(self.sets.ids)
         tags = np.flatnonzero((self.stated != 0) | (self.revealed != 0))
-        head = (len(self.rows), len(touched), len(order), len(self.stated), len(tags), len(self.kinds))
-        numbers = (touched, self.items.ids[order], tags)
-        values = (
+        sizes = (len(self.rows), len(touched), len(items), len(sets), len(self.stated), len(tags))
+        whole = (
+            np.array([*sizes, len(self.kinds)]),
+            touched,
+            self.items.ids[items],
+            self.sets.ids[sets],
+            tags,
+        )
+        numbers = (
             self.rows[touched],
-            self.items.values[order],
+            self.items.values[items],
+            self.sets.values[sets],
             self.stated[tags],
             self.revealed[tags],
             self.kinds,
         )
         return b"".join(
-            [np.array(head, dtype="<i8").tobytes()]
-            + [a.astype("<i8").tobytes() for a in numbers]
-            + [np.ascontiguousarray(a, dtype="<f8").tobytes() for a in values]
+            [np.ascontiguousarray(a, dtype="<i8").tobytes() for a in whole]
+            + [np.ascontiguousarray(a, dtype="<f8").tobytes() for a in numbers]
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LearnerState:
         """Return the state that `to_bytes` wrote."""
-        reader = _Reader(data)
-        n_rows, n_touched, n_items, n_tags, n_named, n_kinds = reader.ints(6).tolist()
-        touched, ids, tags = reader.ints(n_touched), reader.ints(n_items), reader.ints(n_named)
+        read = _Reader(data)
+        n_rows, n_touched, n_items, n_sets, n_tags, n_named, n_kinds = read.ints(7).tolist()
+        touched, items, sets, tags = (read.ints(n) for n in (n_touched, n_items, n_sets, n_named))
         rows = fresh_rows(n_rows)
-        rows[touched] = reader.floats(n_touched, N_COLUMNS)
-        items = ItemMemory(ids.copy(), reader.floats(n_items, 4).copy())
+        rows[touched] = read.floats(n_touched, N_COLUMNS)
+        item_memory = Memory(FRESH_ITEM, ids=items, values=read.floats(n_items, 4))
+        set_memory = Memory(FRESH_ROW, ids=sets, values=read.floats(n_sets, N_COLUMNS))
         stated, revealed = np.zeros((2, n_tags))
-        stated[tags] = reader.floats(n_named)
-        revealed[tags] = reader.floats(n_named)
-        return cls(rows, stated, revealed, reader.floats(n_kinds, 2).copy(), items)
+        stated[tags] = read.floats(n_named)
+        revealed[tags] = read.floats(n_named)
+        return cls(rows, stated, revealed, read.floats(n_kinds, 2), item_memory, set_memory)
 
 
 class _Reader:
@@ -188,8 +145,7 @@ class _Reader:
     def floats(self, *shape: int) -> Floats:
         n = int(np.prod(shape))
         self.at += 8 * n
-        flat = np.frombuffer(self.data, "<f8", n, self.at - 8 * n)
-        return np.asarray(flat, dtype=np.float64).reshape(shape)
+        return np.frombuffer(self.data, "<f8", n, self.at - 8 * n).astype(np.float64).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +161,9 @@ class StateBlock:
         Which learner of the block used which resource; each pair once.
     item_values : array of shape (M, 4)
         Columns USES, ITEM_SCORE, ITEM_POSITION, ITEM_TIME.
+    set_owner, set_id : int arrays of shape (Q,)
+        Which learner met which combination of several skills; each pair once.
+    set_values : array of shape (Q, N_COLUMNS)
     """
 
     rows: Floats
@@ -214,30 +173,30 @@ class StateBlock:
     item_owner: Ints
     item_id: Ints
     item_values: Floats
+    set_owner: Ints
+    set_id: Ints
+    set_values: Floats
 
     @classmethod
     def of(cls, states: Sequence[LearnerState]) -> StateBlock:
         """Return `states` (at least one) side by side."""
         if len(states) == 1:
             (s,) = states
-            owner = np.zeros(s.items.size, dtype=np.int64)
             return cls(
                 s.rows[None],
                 s.stated[None],
                 s.revealed[None],
                 s.kinds[None],
-                owner,
-                s.items.ids,
-                s.items.values,
+                *_alone(s.items),
+                *_alone(s.sets),
             )
         return cls(
             np.stack([s.rows for s in states]),
             np.stack([s.stated for s in states]),
             np.stack([s.revealed for s in states]),
             np.stack([s.kinds for s in states]),
-            np.repeat(np.arange(len(states)), [s.items.size for s in states]),
-            np.concatenate([s.items.ids for s in states]),
-            np.concatenate([s.items.values for s in states]),
+            *_together([s.items for s in states]),
+            *_together([s.sets for s in states]),
         )
 
     def __len__(self) -> int:
@@ -255,15 +214,31 @@ class StateBlock:
 
     def states(self) -> list[LearnerState]:
         """Return the learners one by one, as copies."""
-        order = np.argsort(self.item_owner, kind="stable")
-        ends = np.searchsorted(self.item_owner[order], np.arange(len(self) + 1))
+        items = _apart(FRESH_ITEM, self.item_owner, self.item_id, self.item_values, n=len(self))
+        sets = _apart(FRESH_ROW, self.set_owner, self.set_id, self.set_values, n=len(self))
         return [
             LearnerState(
                 self.rows[i].copy(),
                 self.stated[i].copy(),
                 self.revealed[i].copy(),
                 self.kinds[i].copy(),
-                ItemMemory(self.item_id[order[a:b]], self.item_values[order[a:b]]),
+                items[i],
+                sets[i],
             )
-            for i, (a, b) in enumerate(pairwise(ends))
+            for i in range(len(self))
         ]
+
+
+def _alone(memory: Memory) -> tuple[Ints, Ints, Floats]:
+    return np.zeros(memory.size, dtype=np.int64), memory.ids, memory.values
+
+
+def _together(memories: Sequence[Memory]) -> tuple[Ints, Ints, Floats]:
+    owner = np.repeat(np.arange(len(memories)), [m.size for m in memories])
+    return owner, np.concatenate([m.ids for m in memories]), np.concatenate([m.values for m in memories])
+
+
+def _apart(fresh: Floats, owner: Ints, ids: Ints, values: Floats, *, n: int) -> list[Memory]:
+    order = np.argsort(owner, kind="stable")
+    ends = np.searchsorted(owner[order], np.arange(n + 1))
+    return [Memory(fresh, ids=ids[order[a:b]], values=values[order[a:b]]) for a, b in pairwise(ends.tolist())]
