@@ -80,6 +80,7 @@ class Checker:
     def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         self.limits = limits
         self.resources = {r.resource_id: r for r in catalogue.resources}
+        self.grades = {r.resource_id: grade_range(r.grade_band) for r in catalogue.resources}
         names = [s.skill_id for s in catalogue.skills]
         self.before: dict[str, list[str]] = {name: [] for name in names}
         for first, then in catalogue.prerequisites.tolist():
@@ -95,15 +96,15 @@ class _Reading:
 
     def __init__(self, checker: Checker, request: Request, known: Known) -> None:
         self.limits, self.resources, self.before = checker.limits, checker.resources, checker.before
+        self.grades, self.band = checker.grades, grade_range(request.place.grade_band)
         self.request, self.known = request, known
         self.now = request.now.timestamp()
-        offered = self.resources if request.candidates is None else request.candidates
-        self.candidates = [self.resources[r] for r in dict.fromkeys(offered)]
-        self.offered = {r.resource_id for r in self.candidates}
+        self.offered = set(self.resources if request.candidates is None else request.candidates)
         self.mode_skills = self._mode_skills()
         self.so_far = SoFar()
-        possible = [r for r in self.candidates if not any(self.broken(r, FIRM))]
-        self.several_kinds = len({r.kind for r in possible}) > 1
+        candidates = (r for name, r in self.resources.items() if name in self.offered)
+        self.open = [r for r in candidates if not any(self.broken(r, FIRM))]
+        self.several_kinds = len({r.kind for r in self.open}) > 1
 
     def complaints(self, playlist: Playlist) -> Iterator[str]:
         """Yield what is wrong."""
@@ -164,8 +165,8 @@ class _Reading:
 
     def _possible(self, without: Sequence[str]) -> list[Resource]:
         """Return the candidates left when the rules `without` are put aside."""
-        asked = [name for name in (*FIRM, *ORDER) if name not in without]
-        free = (r for r in self.candidates if r.resource_id not in self.so_far.used)
+        asked = [name for name in ORDER if name not in without]
+        free = (r for r in self.open if r.resource_id not in self.so_far.used)
         return [r for r in free if not any(self.broken(r, asked))]
 
     def _take(self, step: Step) -> None:
@@ -199,7 +200,7 @@ class _Reading:
 
     def _is_below(self, resource: Resource) -> bool:
         floor = self.request.place.grade_floor
-        return floor is not None and grade_range(resource.grade_band)[1] < floor
+        return floor is not None and self.grades[resource.resource_id][1] < floor
 
     def _is_available(self, r: Resource) -> bool:
         opens = -inf if r.available_from is None else r.available_from.timestamp()
@@ -207,11 +208,11 @@ class _Reading:
         return opens <= self.now < closes
 
     def _suits_grades(self, r: Resource) -> bool:
-        band = self.request.place.grade_band
-        asked, own = grade_range(band), grade_range(r.grade_band)
-        if not band or not r.grade_band or isnan(own[0]):
-            return True
-        return not (own[1] < asked[0] or own[0] > asked[1])
+        """Bands that name no grade ("beginners") must be alike; without a grade it suits every grade."""
+        asked, own = self.band, self.grades[r.resource_id]
+        if isnan(asked[0]):
+            return self.request.place.grade_band in ("", r.grade_band) or not r.grade_band
+        return isnan(own[0]) or not (own[1] < asked[0] or own[0] > asked[1])
 
     def _suits_manner(self, r: Resource) -> bool:
         place = self.request.place

@@ -49,7 +49,8 @@ def expected(world: World, request: Request, playlist: Playlist) -> list[tuple[s
     """What each step's conflict must be, and at last that of the list's end."""
     seen, out = reading(world, request), []
     for step in (*playlist.steps, None):
-        free = [r for r in seen.candidates if r.resource_id not in seen.so_far.used]
+        offered = [seen.resources[name] for name in seen.offered]
+        free = [r for r in offered if r.resource_id not in seen.so_far.used]
         rules = NAMES
         if step is None:
             rules = [name for name in NAMES if name in FIRM or (name in ORDER[5:] and not request.fill)]
