@@ -6,6 +6,8 @@ believed), and XML is parsed without entities or external references.
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -23,6 +25,11 @@ MAX_TOTAL = 512_000_000  # bytes, all files of a bundle together
 MAX_RATIO = 200  # of a compressed file that grows beyond SMALL
 SMALL = 1_000_000
 MAX_XML = 32_000_000
+ZIP_FAULTS = (
+    *(OSError, EOFError, ValueError, LookupError, RuntimeError, OverflowError),  # NotImplementedError too
+    *(struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile, zipfile.LargeZipFile),
+)
+"""What `zipfile` raises on archives that are damaged, encrypted, or of a kind it does not know."""
 
 
 def is_inside(name: str) -> bool:
@@ -76,7 +83,7 @@ class Files:
             with zipfile.ZipFile(self.root) as archive, archive.open(name) as member:
                 most = min(self.left, max(SMALL, MAX_RATIO * archive.getinfo(name).compress_size))
                 content = member.read(most + 1)
-        except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        except ZIP_FAULTS:
             raise RefusedError("file in the ZIP cannot be read", "package.unreadable_file") from None
         if len(content) > most:
             raise RefusedError(f"file in the ZIP grows more than {MAX_RATIO} times", "package.too_large")
@@ -107,11 +114,11 @@ def _zip_names(path: Path) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (OSError, ValueError, zipfile.BadZipFile, zipfile.LargeZipFile):
+            names = [entry.filename for entry in entries if not entry.is_dir()]
+    except ZIP_FAULTS:
         raise RefusedError("bundle is neither a folder nor a readable ZIP", "package.unreadable") from None
     if any((entry.external_attr >> 28) == 0o12 for entry in entries):
         raise RefusedError("bundle holds a symbolic link", "package.path_outside")
-    names = [entry.filename for entry in entries if not entry.is_dir()]
     if len(set(names)) != len(names):
         raise RefusedError("bundle has two files of one name", "package.duplicate_file")
     return tuple(names)

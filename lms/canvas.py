@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from segue.lms import base, caliper
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source
-from segue.lms.values import digest, instant, number, obj, score_of, text
+from segue.lms.values import digest, instant, number, obj, score_of, text, type_name
 
 SHARD = 10**13
 URN = "urn:instructure:canvas:"
@@ -78,10 +78,10 @@ def _plain(document: Body, report: Report) -> Iterator[Event]:
     maker = _MAKERS.get(name)
     made = None if maker is None else maker(metadata, body, report)
     if made is None:
-        report.skipped[name[:60]] += 1
+        report.skipped[type_name(name)] += 1
         return
     if not made["learner"] or not made["resource"]:
-        raise RefusedError(f"{name[:60]} must say which learner and which resource")
+        raise RefusedError(f"{name} must say which learner and which resource")
     yield made
 
 

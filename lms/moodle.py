@@ -12,7 +12,7 @@ from pathlib import Path
 
 from segue.lms import base
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
-from segue.lms.values import digest, instant, learner_id, number, obj, score_of, text
+from segue.lms.values import digest, instant, learner_id, number, obj, score_of, text, type_name
 
 KINDS = {
     "course_module_viewed": "view",
@@ -58,7 +58,7 @@ def translate(row: Json, _: Mode, report: Report) -> Iterator[Event]:
     name = text(row["eventname"]).rpartition("\\")[2]
     kind = KINDS.get(name)
     if kind is None or text(row.get("anonymous")) == "1" or _acting_for_another(row):
-        report.skipped[name[:60] if kind is None else "anonymous or logged in as another"] += 1
+        report.skipped[type_name(name) if kind is None else "anonymous or logged in as another"] += 1
         return
     other = _other(row.get("other"))
     if name == "course_module_completion_updated" and not number(other.get("completionstate")):

@@ -17,7 +17,7 @@ from datetime import datetime
 from segue.lms import base
 from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source, parse
 from segue.lms.openedx_blocks import block_in, course_block, problem_of_browser
-from segue.lms.values import digest, instant, learner_id, number, obj, score_of, text
+from segue.lms.values import digest, instant, learner_id, number, obj, score_of, text, type_name
 from segue.lms.xapi import kind_of
 
 TYPES = {
@@ -89,7 +89,7 @@ def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report
             raise RefusedError("a tracking record must be an object with name or event_type")
         deed = deed_of(record)
         if deed is None:
-            report.skipped["page" if _name(record).startswith("/") else _name(record)[:60]] += 1
+            report.skipped["page" if _name(record).startswith("/") else type_name(_name(record))] += 1
             return
         event = _event(record, deed, report)
         if submissions.is_second(event, deed.name):

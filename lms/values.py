@@ -123,6 +123,18 @@ def seconds_of(value: Json) -> float | None:
     return sum(_UNIT[unit] * float(part.replace(",", ".")) for unit, part in parts)
 
 
+_TYPE = re.compile(r"[a-z][a-z0-9]*(?:[._][a-z0-9]+)+", re.ASCII)
+
+
+def type_name(name: str) -> str:
+    """Return a record's type for a report, or `other` when it does not look like one: it may be anything.
+
+    >>> type_name("edx.bi.course.upsell"), type_name("Ada Lovelace")
+    ('edx.bi.course.upsell', 'other')
+    """
+    return name if len(name) <= 80 and _TYPE.fullmatch(name) else "other"
+
+
 def digest(*parts: object) -> str:
     """Return a short stable id made from parts: the same record read twice has the same id."""
     joined = "\x1f".join(str(part) for part in parts).encode("utf-8", "replace")
