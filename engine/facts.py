@@ -164,7 +164,7 @@ def _columns(
     columns: dict[str, Sequence[Any]] = {
         "learner": frame["learner"].astype("int64").tolist(),
         "time": microseconds.astype(object).where(frame["time"].notna(), None).tolist(),
-        "class_id": frame["class_id"].map(classes).fillna("").tolist(),
+        "class_id": [classes.get(name, "") for name in frame["class_id"].tolist()],
         "step": frame["step"].where(frame["step"].str.fullmatch(DECISION_ID), "").tolist(),
         "tags": [";".join(t for t in cell.split(";") if t in tags) for cell in frame["tags"].tolist()],
     }
