@@ -146,10 +146,11 @@ def _submission(metadata: Body, body: Body, _: Report) -> Event:
 
 
 def _access(metadata: Body, body: Body, _: Report) -> Event | None:
-    if text(body.get("role")) not in ("", "StudentEnrollment"):
+    learner = metadata.get("user_id") or body.get("user_id")
+    role = text(body.get("role")) or text(metadata.get("context_role"))
+    if not learner or role not in ("", "StudentEnrollment"):
         return None
     kind = text(body.get("asset_type")) or "asset"
-    learner = metadata.get("user_id") or body.get("user_id")
     return _event(metadata, body, "view", learner=learner, resource=(kind, body.get("asset_id")))
 
 
@@ -174,6 +175,7 @@ _MAKERS: dict[str, Callable[[Body, Body, Report], Event | None]] = {
     "submission_created": _submission,
     "plagiarism_resubmit": _submission,
     "quiz_submitted": _submission,
+    "discussion_entry_submitted": _submission,
     "asset_accessed": _access,
     "enrollment_created": _enrolment,
     "enrollment_updated": _enrolment,

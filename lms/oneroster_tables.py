@@ -26,7 +26,7 @@ _COLUMNS = {
         "subjects:list subjectCodes:list"
     ),
     "demographics": (
-        "birthDate:date sex:word americanIndianOrAlaskaNative:boolean asian:boolean "
+        "birthDate:date sex:word* americanIndianOrAlaskaNative:boolean asian:boolean "
         "blackOrAfricanAmerican:boolean nativeHawaiianOrOtherPacificIslander:boolean white:boolean "
         "demographicRaceTwoOrMoreRaces:boolean "
         "hispanicOrLatinoEthnicity:boolean countryOfBirthCode stateOfBirthAbbreviation cityOfBirth "
@@ -36,7 +36,7 @@ _COLUMNS = {
         "classSourcedId!:guid>classes schoolSourcedId!:guid>orgs userSourcedId!:guid>users role!:word* "
         "primary:boolean beginDate:date endDate:date"
     ),
-    "lineItemLearningObjectiveIds": "lineItemSourcedId!:guid>lineItems source!:word learningObjectiveId!",
+    "lineItemLearningObjectiveIds": "lineItemSourcedId!:guid>lineItems source!:word* learningObjectiveId!",
     "lineItems": (
         "title! description assignDate!:date dueDate!:date classSourcedId!:guid>classes "
         "categorySourcedId!:guid>categories academicSessionSourcedId!:guid>academicSessions "
@@ -46,7 +46,7 @@ _COLUMNS = {
     "orgs": "name! type!:word* identifier parentSourcedId:guid>orgs",
     "resources": "vendorResourceId! title roles:words* importance:word vendorId applicationId",
     "resultLearningObjectiveIds": (
-        "resultSourcedId!:guid>results source!:word learningObjectiveId! score:float textScore"
+        "resultSourcedId!:guid>results source!:word* learningObjectiveId! score:float textScore"
     ),
     "results": (
         "lineItemSourcedId!:guid>lineItems studentSourcedId!:guid>users scoreStatus!:word* score:float "
