@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from segue.engine.maturing import Change
 from segue.engine.recommender import Recommender
 from segue.engine.states import Fold
 from segue.engine.store import get_document, put_document
+from segue.engine.tenancy import WorkspaceError
 from segue.models.bayesian_linear import BayesianLinear
 
 POINTER, SUMS = "model", "sums"
@@ -43,7 +44,8 @@ class Champion:
         learned = kernel.learned
         arrays = (learned.model if learned else fresh_model()).to_arrays()
         more = sums.to_arrays()
-        model = BayesianLinear.from_arrays(arrays | {k: arrays[k] + more[k] for k in ("A", "b", "n")})
+        model = BayesianLinear.from_arrays(arrays | {k: arrays[k] + more[k] for k in ("A", "b")})
+        model.n += sums.n
         settings = kernel.settings
         eta = settings.eta * model.n / (model.n + settings.eta_evidence)
         value_range = learned.value_range if learned else _range_before_rewards(model)
@@ -54,6 +56,42 @@ class Champion:
     def fold(self) -> Fold:
         """How events become the states that this model reads."""
         return Fold(self.fitted.catalogue, self.fitted.kernel.parameters)
+
+
+class Library:
+    """The artefacts of a folder, loaded once, and which of them decides."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.artefact = lru_cache(maxsize=8)(self._load)
+        self._known: tuple[tuple[str, bytes | None], Champion] | None = None
+
+    def champion(self, connection: Connection) -> Champion:
+        """Return the model in charge, with what has been learned up to this transaction.
+
+        Raises
+        ------
+        WorkspaceError
+            Before the first fit, or when the artefact cannot be read.
+        """
+        fit_hash = current_fit(connection)
+        if fit_hash is None:
+            raise WorkspaceError(f"{self.folder.parent} has no model yet: segue fit {self.folder.parent}")
+        key = (fit_hash, get_document(connection, SUMS))
+        if self._known is None or self._known[0] != key:
+            self._known = (key, Champion.of(self.artefact(fit_hash), load_sums(connection)))
+        return self._known[1]
+
+    def keep(self, recommender: Recommender) -> str:
+        """Write an artefact under its hash and return it; one that is there already is the same."""
+        return save_artefact(recommender, self.folder)
+
+    def _load(self, fit_hash: str) -> Recommender:
+        try:
+            return Recommender.load(self.folder / fit_hash)
+        except (OSError, ValueError, KeyError) as error:
+            message = f"model {fit_hash} cannot be read ({error}): run segue fit again"
+            raise WorkspaceError(message) from None
 
 
 def _range_before_rewards(model: BayesianLinear) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +12,10 @@ from segue.engine import states
 from segue.engine.champion import Champion
 from segue.engine.decisions import Playlist, Request
 from segue.engine.facts import Learner
+from segue.engine.kernel import enter, state_masks
 from segue.engine.knowledge import WEEK_HOURS
 from segue.engine.ledger import Draw, Entry
+from segue.engine.recommender import Recommender
 from segue.features.catalogue import Floats
 from segue.features.state import LearnerState, StateBlock
 
@@ -89,3 +91,18 @@ def forecasts(
         codes = [catalogue.resource_index[step.resource] for step in playlist.steps]
         out.append([chance[:, np.maximum(catalogue.skill_matrix[code], 0)] for code in codes])
     return out
+
+
+def alternatives(
+    recommender: Recommender, request: Request, *, taken: Collection[str], most: int = 5
+) -> list[tuple[str, Mapping[str, float]]]:
+    """Return the best candidates that a list lacks, each with the parts of its score as a first step."""
+    kernel = recommender.kernel
+    asked, entry = enter(recommender.asked((request,)))
+    scene = kernel.scene(asked)
+    names, parts = kernel.score(scene)
+    allowed = np.logical_and.reduce([mask.allowed[0] for mask in (*entry, *state_masks(scene))])
+    score = np.where(allowed, parts[:, 0].sum(axis=0), -np.inf)
+    ids = [recommender.catalogue.resources[code].resource_id for code in asked.pool.codes]
+    best = [i for i in np.argsort(-score, kind="stable") if np.isfinite(score[i]) and ids[i] not in taken]
+    return [(ids[i], dict(zip(names, parts[:, 0, i].tolist(), strict=True))) for i in best[:most]]

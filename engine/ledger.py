@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from segue.engine.decisions import Playlist, Request, Step
 from segue.engine.facts import QUERY_ROWS
@@ -79,24 +79,55 @@ def _question(request: Request) -> str:
     return repr(sorted(fields.items()))
 
 
-def log(connection: Connection, entries: Sequence[Entry]) -> int:
+@dataclass(frozen=True)
+class Rows:
+    """Playlists and their decisions as columns, all but the numbers that the store gives them."""
+
+    playlists: dict[str, list[Any]]
+    decisions: dict[str, list[Any]]
+
+
+def rows_of(entries: Sequence[Entry]) -> Rows:
+    """Return entries as rows; any process may do this, the writer only has to number them."""
+    heads = [_playlist_row(entry) for entry in entries]
+    steps = [
+        _decision_row(head["playlist_id"], entry, step)
+        for head, entry in zip(heads, entries, strict=True)
+        for step in entry.playlist.steps
+    ]
+    return Rows(_columns(heads), _columns(steps))
+
+
+def log(connection: Connection, rows: Rows) -> int:
     """Write the playlists not there yet, within a write; return how many those were."""
-    ids = [entry.playlist_id for entry in entries]
+    ids = rows.playlists.get("playlist_id", [])
     there: set[str] = set()
     for start in range(0, len(ids), QUERY_ROWS):
         part = playlists.c.playlist_id.in_(ids[start : start + QUERY_ROWS])
         there |= set(connection.execute(select(playlists.c.playlist_id).where(part)).scalars())
-    new = {i: entry for i, entry in zip(ids, entries, strict=True) if i not in there}
-    if new:
-        first = take_numbers(connection, "playlists", len(new))
-        rows = [_playlist_row(i, e, first + n) for n, (i, e) in enumerate(new.items())]
-        insert_columns(connection, playlists, _columns(rows))
-        steps = [(i, entry, step) for i, entry in new.items() for step in range(len(entry.playlist.steps))]
-        if steps:
-            first = take_numbers(connection, "decisions", len(steps))
-            made = [_decision_row(i, e, e.playlist.steps[s], first + n) for n, (i, e, s) in enumerate(steps)]
-            insert_columns(connection, decisions, _columns(made))
-    return len(new)
+    _insert_new(connection, playlists, rows.playlists, there)
+    _insert_new(connection, decisions, rows.decisions, there)
+    return len(set(ids) - there)
+
+
+def _insert_new(connection: Connection, table: Table, columns: dict[str, list[Any]], there: set[str]) -> None:
+    """Insert the rows of playlists not there yet, numbered in order; of a playlist given twice, the first."""
+    seen: set[tuple[str, int]] = set()
+    keep = []
+    for i, place in enumerate(_places(columns)):
+        if place[0] not in there and place not in seen:
+            seen.add(place)
+            keep.append(i)
+    if keep:
+        first = take_numbers(connection, table.name, len(keep))
+        chosen = {name: [cells[i] for i in keep] for name, cells in columns.items()}
+        insert_columns(connection, table, chosen | {"number": list(range(first, first + len(keep)))})
+
+
+def _places(columns: dict[str, list[Any]]) -> list[tuple[str, int]]:
+    """Return playlist and position of each row (position 0 for the playlists' own)."""
+    ids = columns.get("playlist_id", [])
+    return list(zip(ids, columns.get("position", [0] * len(ids)), strict=True))
 
 
 def context_of(body: bytes) -> Floats:
@@ -105,18 +136,17 @@ def context_of(body: bytes) -> Floats:
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _microseconds(time: datetime) -> int:
     return round(time.timestamp() * 1e6)
 
 
-def _playlist_row(playlist_id: str, entry: Entry, number: int) -> dict[str, Any]:
+def _playlist_row(entry: Entry) -> dict[str, Any]:
     draw, playlist = entry.draw, entry.playlist
     return {
-        "playlist_id": playlist_id,
-        "number": number,
+        "playlist_id": entry.playlist_id,
         "learner": draw.learner,
         "time": _microseconds(entry.request.now),
         "week": draw.week,
@@ -135,12 +165,11 @@ def _playlist_row(playlist_id: str, entry: Entry, number: int) -> dict[str, Any]
     }
 
 
-def _decision_row(playlist_id: str, entry: Entry, step: Step, number: int) -> dict[str, Any]:
+def _decision_row(playlist_id: str, entry: Entry, step: Step) -> dict[str, Any]:
     menu = {"offered": step.menu, "propensities": step.menu_propensities} if step.menu else {}
     return {
         "decision_id": decision_id(playlist_id, step.position),
         "playlist_id": playlist_id,
-        "number": number,
         "learner": entry.draw.learner,
         "position": step.position,
         "resource": step.resource,

@@ -7,8 +7,9 @@ commit. PostgreSQL does the same by ``synchronous_commit``.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._turn = threading.Lock()  # threads of this process queue here: SQLite's own lock starves some
 
     @classmethod
     def open(cls, url: str | URL, *, durability: Durability = "normal") -> Store:
@@ -51,6 +53,9 @@ class Store:
             _migrate(store.engine)
         except OperationalError as error:
             raise StoreError(f"the database cannot be opened: {_first_line(error)}") from None
+        except StoreError:
+            store.close()
+            raise
         return store
 
     @property
@@ -67,7 +72,9 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Yield the connection of the only writer; it commits at the end, or nothing happened."""
-        with self.engine.connect().execution_options(segue_write=True) as connection, connection.begin():
+        turn = self._turn if self.is_sqlite else nullcontext()
+        writing = self.engine.execution_options(segue_write=True)
+        with turn, writing.connect() as connection, connection.begin():
             connection.execute(_LOCK)
             yield connection
 

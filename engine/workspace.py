@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -19,9 +18,9 @@ from sqlalchemy import Connection
 from segue.engine import champion as champions
 from segue.engine import states
 from segue.engine.artefact import catalogue_in, catalogue_out
-from segue.engine.champion import Champion
-from segue.engine.deciding import Ask, Given, Question, decide
-from segue.engine.decisions import Request
+from segue.engine.champion import Champion, Library
+from segue.engine.deciding import Ask, Given, Question, alternatives, decide
+from segue.engine.decisions import Playlist, Request
 from segue.engine.facts import (
     Appended,
     Learner,
@@ -34,9 +33,9 @@ from segue.engine.facts import (
 from segue.engine.fitting import fit
 from segue.engine.keys import Keyring, find
 from segue.engine.learning import fresh_model
-from segue.engine.ledger import Draw, log
+from segue.engine.ledger import Draw, log, rows_of
 from segue.engine.maturing import open_learners, outcomes, record, rewarded
-from segue.engine.profiles import Profile, SkillOfClass, class_view, profile
+from segue.engine.profiles import Profile, SkillOfClass, class_view, mastery_table, profile
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.store import Store, get_document, put_document
@@ -73,8 +72,7 @@ class Workspace:
         self.store = store
         self.keyring = keyring
         self.configuration = configuration
-        self._artefact = lru_cache(maxsize=8)(self._load_artefact)
-        self._champion: tuple[tuple[str, bytes | None], Champion] | None = None
+        self._library = Library(path / "models")
 
     @classmethod
     def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Self:
@@ -110,7 +108,7 @@ class Workspace:
     @property
     def models(self) -> Path:
         """Where fitted artefacts lie."""
-        return self.path / "models"
+        return self._library.folder
 
     @property
     def time_zone(self) -> str:
@@ -161,15 +159,8 @@ class Workspace:
     # ------------------------------------------------------------ models
 
     def champion(self, connection: Connection) -> Champion:
-        """Return the model in charge; before the first fit, pedagogy alone."""
-        fit_hash = champions.current_fit(connection)
-        if fit_hash is None:
-            raise WorkspaceError(f"{self.path} has no model yet: run `segue fit {self.path}` first")
-        key = (fit_hash, get_document(connection, champions.SUMS))
-        if self._champion is None or self._champion[0] != key:
-            champion = Champion.of(self._artefact(fit_hash), champions.load_sums(connection))
-            self._champion = (key, champion)
-        return self._champion[1]
+        """Return the model in charge, with what has been learned up to this transaction."""
+        return self._library.champion(connection)
 
     def fit(self, *, now: datetime) -> Recommender:
         """Fit difficulty, success model and reward model on all events, put the result in charge."""
@@ -183,19 +174,13 @@ class Workspace:
             now=now,
             time_zone=self.time_zone,
         )
-        fit_hash = champions.save_artefact(recommender, self.models)
+        fit_hash = self._library.keep(recommender)
         with self.store.write() as connection:
             champions.promote(connection, fit_hash)
             sums = fresh_model()
             sums.update_many(*rewarded(connection, recommender.schema_hash))
             champions.save_sums(connection, sums)
         return recommender
-
-    def _load_artefact(self, fit_hash: str) -> Recommender:
-        try:
-            return Recommender.load(self.models / fit_hash)
-        except (OSError, ValueError, KeyError) as error:
-            raise WorkspaceError(f"model {fit_hash} cannot be read ({error}): run segue fit again") from None
 
     # ------------------------------------------------------------ decisions out
 
@@ -215,7 +200,7 @@ class Workspace:
             people = add_learners(connection, self.keyring, [r.learner for r in requests])
             questions = [self._question(request, people.get(request.learner), ask) for request in requests]
             entries = decide(connection, champion, questions, keep=True)
-            log(connection, entries)
+            log(connection, rows_of(entries))
         return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries]
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
@@ -243,6 +228,22 @@ class Workspace:
         champion, known = self.known([learner])
         return profile(champion, known[learner], now.timestamp())
 
+    def alternatives(
+        self, learner: str, playlist: Playlist, *, now: datetime
+    ) -> list[tuple[str, Mapping[str, float]]]:
+        """Return what nearly came instead of a playlist's steps, with the parts of the scores."""
+        champion, known = self.known([learner])
+        request = Request(learner, now, state=known[learner])
+        taken = {step.resource for step in playlist.steps}
+        return alternatives(champion.recommender, request, taken=taken)
+
+    def mastery(self, roster: Sequence[str], *, now: datetime) -> pd.DataFrame:
+        """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
+        champion, known = self.known(roster)
+        table = mastery_table(champion, list(known.values()), now.timestamp())
+        skills = [skill.skill_id for skill in champion.fitted.catalogue.skills]
+        return pd.DataFrame(table, index=list(known), columns=skills)
+
     def class_view(self, roster: Sequence[str], *, now: datetime) -> list[SkillOfClass]:
         """Return where a class stands and who is stuck, by the roster that the LMS gives."""
         champion, known = self.known(roster)
@@ -269,7 +270,7 @@ class Workspace:
                 outcome
                 for learner in learners
                 for outcome in outcomes(
-                    connection, learner, deciding=self._artefact, now=now, time_zone=self.time_zone
+                    connection, learner, deciding=self._library.artefact, now=now, time_zone=self.time_zone
                 )
             ]
             change = record(connection, found)

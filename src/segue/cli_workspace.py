@@ -97,6 +97,10 @@ def import_(
         float, typer.Option(help="The highest score (100 for percentages).", min=1e-9)
     ] = 1.0,
     strict: Annotated[bool, typer.Option(help="Store nothing of a file with bad rows, and exit 2.")] = False,
+    document: Annotated[
+        str,
+        typer.Option("--format", help="The files are xapi, caliper, openedx, canvas, case, ... documents."),
+    ] = "",
 ) -> None:
     """Read a catalogue and events. Bad rows go to a rejects file, one by one, with line number and reason."""
     from segue.features.reading import Source
@@ -105,6 +109,11 @@ def import_(
     if catalogue is None and not events:
         raise ValueError("nothing to import: give --catalogue, --events, or both")
     space = opened(workspace)
+    if document:
+        _import_documents(
+            space, [*([catalogue] if catalogue else []), *(events or [])], document, strict=strict
+        )
+        return
     source = Source(_names(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score)
     bad = 0
     if catalogue is not None:
@@ -123,6 +132,14 @@ def _names(mapping: list[str]) -> dict[str, str]:
     if wrong:
         raise ValueError(f"--map must be THEIRS=OURS, as item_id=resource_id, got {wrong[0]}")
     return dict(pair.split("=") for pair in mapping)
+
+
+def _import_documents(space: Workspace, paths: list[Path], document: str, *, strict: bool) -> None:
+    from segue.cli_lms import import_document
+
+    for path in paths:
+        for line in import_document(space, path, document, "strict" if strict else "lenient"):
+            typer.echo(line)
 
 
 def _import_catalogue(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def playlist_text(playlist: Playlist, catalogue: Catalogue, *, title: str) -> st
                 _short(", ".join(resource.skills), 26),
                 f"{resource.minutes:g}",
                 f"{step.propensity:.3f}",
-                ("explored; " if step.explored else "") + why(step),
+                why(step),
             )
         )
     notes = [f"note: {note}" for note in playlist.notes]
@@ -67,9 +67,42 @@ def playlist_text(playlist: Playlist, catalogue: Catalogue, *, title: str) -> st
     return "\n".join([title, *table(rows), *notes, *relaxed])
 
 
+def alternatives_text(
+    others: Sequence[tuple[str, Mapping[str, float]]], catalogue: Catalogue, *, title: str
+) -> str:
+    """Return what was not chosen, best first, and the parts of the score that weigh most."""
+    rows = [("what", "skill", "why")]
+    for resource_id, reasons in others:
+        resource = catalogue.resources[catalogue.resource_index[resource_id]]
+        rows.append((_short(resource.title, 44), _short(", ".join(resource.skills), 26), _largest(reasons)))
+    return "\n".join([title, *table(rows)])
+
+
+def beside_text(first: Playlist, second: Playlist, catalogue: Catalogue, *, titles: tuple[str, str]) -> str:
+    """Return two playlists side by side; what the second repeats is marked."""
+    before = {step.resource for step in first.steps}
+    rows: list[tuple[str, ...]] = [("", *titles)]
+    for place in range(max(len(first.steps), len(second.steps))):
+        cells = []
+        for playlist in (first, second):
+            ids = [step.resource for step in playlist.steps[place : place + 1]]
+            mark = "again: " if playlist is second and ids and ids[0] in before else ""
+            cells.append(_short(mark + _name(catalogue, ids[0]), 46) if ids else "")
+        rows.append((str(place + 1), *cells))
+    return "\n".join(table(rows))
+
+
+def _name(catalogue: Catalogue, resource_id: str) -> str:
+    return catalogue.resources[catalogue.resource_index[resource_id]].title or resource_id
+
+
 def why(step: Step) -> str:
     """Return the largest parts of a step's score, from its own numbers."""
-    largest = sorted(step.reasons.items(), key=lambda part: -abs(part[1]))[:3]
+    return _largest(step.reasons)
+
+
+def _largest(reasons: Mapping[str, float]) -> str:
+    largest = sorted(reasons.items(), key=lambda part: -abs(part[1]))[:3]
     return ", ".join(f"{name} {value:+.2f}" for name, value in largest)
 
 
