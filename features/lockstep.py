@@ -33,7 +33,7 @@ from segue.features.columns import (
 )
 from segue.features.state import StateBlock, fresh_rows
 
-CHUNK_ROWS = 50_000  # attempts folded at once: bounds the memory of a batch
+CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch
 _RATES = np.array([-1.0 / span for span in SPANS])
 
 

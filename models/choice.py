@@ -36,7 +36,7 @@ class ConditionalLogit:
         self.precision = precision
 
     def fit(self, candidates: Sequence[Floats], chosen: Sequence[int]) -> Self:
-        """Fit by Newton's method with halved steps; each of `candidates` (m, d), each of `chosen` in [0, m)."""
+        """Fit by Newton's method with halved steps; `candidates` (m, d) each, `chosen` in [0, m)."""
         if not candidates:
             raise ValueError(
                 "candidates must hold at least one choice, got none: widen the validation period"

@@ -11,6 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from segue.models.base import Floats
 
 NEWTON_STEPS = 50
+BLOCK_ROWS = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,20 +45,15 @@ class LogisticSuccess:
         self.precision = precision
 
     def fit(self, X: Floats, y: Floats) -> Self:
-        """Fit by Newton's method with halved steps when one would not improve the posterior."""
+        """Fit by Newton's method, with halved steps where one would not improve the posterior."""
         self.weights_, self.intercept_ = np.asarray(self.prior, dtype=np.float64), 0.0
         if not len(y):
             return self
         mean, scale = X.mean(axis=0), X.std(axis=0)
         scale = np.where(scale > 1e-12, scale, 1.0)
-        Z = np.empty((len(X), X.shape[1] + 1))
-        Z[:, 0] = 1.0
-        np.subtract(X, mean, out=Z[:, 1:])
-        Z[:, 1:] /= scale
         prior = np.append(mean @ self.prior, self.prior * scale)
-        precision = np.full(Z.shape[1], self.precision)
-        precision[0] = 1e-6
-        theta = _newton(Z, np.asarray(y, dtype=np.float64), prior, precision)
+        precision = np.append(1e-6, np.full(X.shape[1], self.precision))
+        theta = _mode(_Posterior(X, np.asarray(y, dtype=np.float64), mean, scale, prior, precision))
         self.weights_ = theta[1:] / scale
         self.intercept_ = float(theta[0] - mean @ self.weights_)
         return self
@@ -76,27 +72,49 @@ def _sigmoid(x: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
-def _newton(Z: Floats, y: Floats, prior: Floats, precision: Floats) -> Floats:
-    theta, loss = prior.copy(), _loss(Z, y, prior, prior, precision)
+@dataclass(frozen=True, eq=False)
+class _Posterior:
+    """Minus the log posterior of intercept and standardised coefficients; X is read in blocks."""
+
+    X: Floats
+    y: Floats
+    mean: Floats
+    scale: Floats
+    prior: Floats
+    precision: Floats
+
+    def at(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        """Return value, gradient (d + 1,) and Hessian (d + 1, d + 1)."""
+        gap = theta - self.prior
+        value = 0.5 * float((self.precision * gap * gap).sum())
+        gradient, hessian = self.precision * gap, np.diag(self.precision)
+        for start in range(0, len(self.y), BLOCK_ROWS):
+            y = self.y[start : start + BLOCK_ROWS]
+            Z = np.ones((len(y), len(theta)))
+            np.subtract(self.X[start : start + BLOCK_ROWS], self.mean, out=Z[:, 1:])
+            Z[:, 1:] /= self.scale
+            eta = Z @ theta
+            p = _sigmoid(eta)
+            value += float((np.logaddexp(0.0, eta) - y * eta).sum())
+            gradient += (p - y) @ Z
+            hessian += (Z * (p * (1.0 - p))[:, None]).T @ Z
+        return value, gradient, hessian
+
+
+def _mode(posterior: _Posterior) -> Floats:
+    theta = posterior.prior
+    value, gradient, hessian = posterior.at(theta)
     for _ in range(NEWTON_STEPS):
-        p = _sigmoid(Z @ theta)
-        gradient = Z.T @ (p - y) + precision * (theta - prior)
-        hessian = (Z * (p * (1.0 - p))[:, None]).T @ Z + np.diag(precision)
-        step = np.linalg.solve(hessian, gradient)
-        size = 1.0
-        while (after := _loss(Z, y, theta - size * step, prior, precision)) > loss + 1e-12 and size > 1e-4:
+        step, size = np.linalg.solve(hessian, gradient), 1.0
+        after = posterior.at(theta - step)
+        while after[0] > value and size > 1e-4:
             size *= 0.5
-        theta = theta - size * step
-        if loss - after < 1e-9 * len(y):
+            after = posterior.at(theta - size * step)
+        gained, theta = value - after[0], theta - size * step
+        value, gradient, hessian = after
+        if gained < 1e-9 * len(posterior.y):
             break
-        loss = after
     return theta
-
-
-def _loss(Z: Floats, y: Floats, theta: Floats, prior: Floats, precision: Floats) -> float:
-    eta = Z @ theta
-    gap = theta - prior
-    return float((np.logaddexp(0.0, eta) - y * eta).sum() + 0.5 * (precision * gap * gap).sum())
 
 
 class BoostedSuccess:
@@ -108,9 +126,9 @@ class BoostedSuccess:
     def fit(self, X: Floats, y: Floats) -> Self:
         """Fit on scores cut at 1/2."""
         self.trees_ = HistGradientBoostingClassifier(
-            learning_rate=0.06,
-            max_iter=250,
-            max_leaf_nodes=31,
+            learning_rate=0.08,
+            max_iter=200,
+            max_leaf_nodes=15,
             min_samples_leaf=40,
             l2_regularization=5.0,
             early_stopping=False,
