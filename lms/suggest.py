@@ -7,12 +7,13 @@ Titles and descriptions are compared with the statements of a framework by the c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from segue.features.catalogue import Resource, Skill
+from segue.features.catalogue import Catalogue, Resource, Skill
 
 
 def suggest(
@@ -56,6 +57,36 @@ def suggest(
             rows.append((*names, float(row[index]), rank))
     columns = ["resource_id", "title", "skill_id", "code", "statement", "similarity", "rank"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def confirm(catalogue: Catalogue, kept: pd.DataFrame) -> Catalogue:
+    """Return the catalogue with the suggestions that a person kept: their skills in place of none.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        With the resources that suggestions were made for.
+    kept : DataFrame
+        Rows of :func:`suggest` that hold, columns resource_id, skill_id and, if there, code and statement.
+
+    Raises
+    ------
+    ValueError
+        When a row names a resource that the catalogue lacks.
+    """
+    catalogue.resource_codes(kept["resource_id"].astype(str).drop_duplicates().tolist())
+    chosen = kept.astype(str).groupby("resource_id")["skill_id"].agg(list).to_dict()
+    skills = {
+        row["skill_id"]: Skill(row["skill_id"], row.get("code", ""), row.get("statement", ""))
+        for row in kept.astype(str).to_dict("records")
+    } | {skill.skill_id: skill for skill in catalogue.skills if not skill.skill_id.startswith("resource:")}
+    resources = [
+        replace(r, skills=tuple(dict.fromkeys(chosen[r.resource_id]))) if r.resource_id in chosen else r
+        for r in catalogue.resources
+    ]
+    names = [skill.skill_id for skill in catalogue.skills]
+    edges = [(names[a], names[b]) for a, b in catalogue.prerequisites.tolist()]
+    return Catalogue.build(resources, list(skills.values()), edges)
 
 
 def _cosines(texts: Sequence[str], statements: Sequence[str]) -> np.ndarray:

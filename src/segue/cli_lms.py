@@ -1,4 +1,4 @@
-"""Commands at the doors: `segue lms read`, `segue lms import`, `segue catalogue suggest`."""
+"""Commands at the doors: `segue lms read`, `segue catalogue suggest`; what `segue import --format` does."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from segue.engine.workspace import Workspace
     from segue.lms.base import Event, Report
 
-ModeOption = Annotated[
-    Literal["strict", "lenient"], typer.Option(help="strict: the format's rules; lenient: what can be used.")
-]
 Workspaced = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 
 
@@ -26,10 +23,10 @@ def register(app: typer.Typer) -> None:
     """Mount the commands of the doors."""
     lms = typer.Typer(help="Read what learning management systems send.", no_args_is_help=True)
     lms.command("read")(read)
-    lms.command("import")(import_)
     app.add_typer(lms, name="lms")
     catalogue = typer.Typer(help="Work on the catalogue.", no_args_is_help=True)
     catalogue.command("suggest")(suggest)
+    catalogue.command("confirm")(confirm)
     app.add_typer(catalogue, name="catalogue")
 
 
@@ -52,22 +49,6 @@ def read(
             sys.stdout.flush()
 
 
-def import_(
-    workspace: Workspaced,
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders of one format.")],
-    *,
-    format_: Annotated[str, typer.Option("--format", help="xapi, caliper, openedx, canvas, oneroster, ...")],
-    mode: ModeOption = "lenient",
-) -> None:
-    """Read documents into a workspace: their resources and skills, then their events."""
-    from segue.engine.workspace import Workspace
-
-    space = Workspace.open(workspace, environment=os.environ)
-    for path in paths:
-        for line in import_document(space, path, format_, mode):
-            typer.echo(line)
-
-
 def import_document(
     space: Workspace, path: Path, format_name: str, mode: Literal["strict", "lenient"]
 ) -> list[str]:
@@ -86,7 +67,8 @@ def import_document(
             f"{path.name}: catalogue has {len(whole.resources)} resources, {len(whole.skills)} skills"
         )
     events, report = READERS[format_name](path, mode)
-    return [*said, *_store(space, path, events), *_told(report)]
+    stored = _store(space, path, events)
+    return [*said, *(stored if report.taken or found is None else []), *_told(report)]
 
 
 def _store(space: Workspace, path: Path, events: Iterator[Event]) -> list[str]:
@@ -141,4 +123,22 @@ def suggest(
     resources = Workspace.open(workspace, environment=os.environ).catalogue().resources
     table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
     text = table.to_csv(output, index=False)
-    typer.echo(text if output is None else f"{len(table)} suggestions for you to confirm: {output}")
+    typer.echo(text if output is None else f"{len(table)} suggestions: strike out what is wrong in {output}")
+
+
+def confirm(
+    workspace: Workspaced,
+    suggestions: Annotated[Path, typer.Argument(help="CSV of `suggest`, with the wrong rows struck out.")],
+) -> None:
+    """Give resources the skills that a person has looked through."""
+    import pandas as pd
+
+    from segue.engine.workspace import Workspace
+    from segue.lms.suggest import confirm as apply
+
+    space = Workspace.open(workspace, environment=os.environ)
+    kept = pd.read_csv(suggestions, dtype=str, keep_default_na=False)
+    if missing := {"resource_id", "skill_id"} - set(kept.columns):
+        raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")
+    space.set_catalogue(apply(space.catalogue(), kept))
+    typer.echo(f"{kept['resource_id'].nunique()} resources have their skills: run segue fit {workspace}")

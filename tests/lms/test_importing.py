@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from segue.cli import app
 from segue.cli_lms import import_document
 from segue.engine.keys import VARIABLE
 from segue.engine.tenancy import Configuration
@@ -20,6 +22,7 @@ from segue.lms import xapi
 from segue.lms.answers import answer
 from segue.lms.importing import frames, to_frame
 
+KEY = "00" * 32
 VERB = {"id": "http://adlnet.gov/expapi/verbs/answered"}
 
 
@@ -41,9 +44,7 @@ def log(path: Path, n: int) -> Path:
 
 @pytest.fixture
 def space(tmp_path: Path) -> Workspace:
-    space = Workspace.init(
-        tmp_path / "school", environment={VARIABLE: "00" * 32}, configuration=Configuration()
-    )
+    space = Workspace.init(tmp_path / "school", environment={VARIABLE: KEY}, configuration=Configuration())
     space.set_catalogue(Catalogue.build([Resource(f"https://school.example/item/{i}") for i in range(3)]))
     return space
 
@@ -99,6 +100,25 @@ def test_standards_and_cartridges_become_the_catalogue(
     assert len(catalogue.resources) == 3 + 23
     assert len(catalogue.prerequisites) == answer("case", str(standards)).counts["prerequisites"] == 2
     assert any("4: file that the manifest names is not there" in line for line in said)
+
+
+def test_the_command_line_reads_documents_and_suggests_standards(
+    space: Workspace, tmp_path: Path, shared_data: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space.close()
+    monkeypatch.setenv(VARIABLE, KEY)
+    standards = str(shared_data("lms/case") / "ccss_math_k5.json")
+    table, school = str(tmp_path / "table.csv"), str(space.path)
+    folder = str(shared_data("lms/common-cartridge") / "canvas-export")
+    for command in (
+        ["import", school, "--format", "xapi", "--events", str(log(tmp_path / "log.ndjson", 4))],
+        ["import", school, "--format", "cartridge", "--catalogue", folder],
+        ["catalogue", "suggest", school, "--framework", standards, "--cartridge", folder, "--output", table],
+        ["catalogue", "confirm", school, table],
+    ):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+    assert "resources have their skills" in result.output
 
 
 def test_an_unknown_format_is_named(space: Workspace, tmp_path: Path) -> None:

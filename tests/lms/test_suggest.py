@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from segue.features.catalogue import Resource, Skill
+from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.lms.base import Report
 from segue.lms.case import open_framework
-from segue.lms.suggest import suggest
+from segue.lms.suggest import confirm, suggest
 
 SKILLS = (
     Skill("s1", "3.NF.A.1", "Understand a fraction as a part of a whole"),
@@ -38,6 +38,24 @@ def test_nothing_to_compare_gives_nothing() -> None:
     assert suggest([Resource("a", "the and of")], [Skill("s", "", "the of")], descriptions={}).empty
     with pytest.raises(ValueError, match="least must be"):
         suggest([], (), descriptions={}, least=2)
+
+
+def test_what_a_person_keeps_becomes_the_resources_skills() -> None:
+    catalogue = Catalogue.build(
+        [
+            Resource("a", "Fraction of a pizza"),
+            Resource("b", "Using the protractor"),
+            Resource("c", skills=("s9",)),
+        ],
+        prerequisites=[("s8", "s9")],
+    )
+    table = suggest(catalogue.resources, SKILLS, descriptions={})
+    done = confirm(catalogue, table[table["resource_id"] == "a"])
+    assert [r.skills for r in done.resources] == [("s1",), ("resource:b",), ("s9",)]
+    assert done.skills[done.skill_index["s1"]].code == "3.NF.A.1"
+    assert len(done.prerequisites) == 1
+    with pytest.raises(ValueError, match="unknown resource"):
+        confirm(catalogue, table.assign(resource_id="zz"))
 
 
 def test_a_statement_finds_itself_among_real_standards(shared_data: Callable[[str], Path]) -> None:
