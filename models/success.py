@@ -22,6 +22,12 @@ class Coefficients:
     intercept: float
 
 
+LEAST_SCALE = 0.25
+"""A column that hardly moved in training may move at serving (practice within the hour, after a year of weekly
+homework). Scaled to 1, its coefficient would be anything: 250 a count was seen, and chances of 1.0 after twelve
+failures. All columns are counts, logs and shares, so one of a smaller spread is held to its prior instead."""
+
+
 class LogisticSuccess:
     """Logistic regression with a Gaussian prior on standardised coefficients; scores may be fractions.
 
@@ -30,8 +36,8 @@ class LogisticSuccess:
     prior : array of shape (d,)
         Prior mean of the raw coefficients. With no data it *is* the model, so a cold start predicts by it.
     precision : float
-        Prior precision on the standardised scale; scikit-learn's ``LogisticRegression(C=1/precision)`` when
-        the prior mean is 0.
+        Prior precision on the standardised scale (of columns with a spread of at least `LEAST_SCALE`);
+        scikit-learn's ``LogisticRegression(C=1/precision)`` when the prior mean is 0.
 
     Attributes
     ----------
@@ -50,7 +56,7 @@ class LogisticSuccess:
         if not len(y):
             return self
         mean, scale = X.mean(axis=0), X.std(axis=0)
-        scale = np.where(scale > 1e-12, scale, 1.0)
+        scale = np.maximum(scale, LEAST_SCALE)
         prior = np.append(mean @ self.prior, self.prior * scale)
         precision = np.append(1e-6, np.full(X.shape[1], self.precision))
         theta = _mode(_Posterior(X, np.asarray(y, dtype=np.float64), mean, scale, prior, precision))
