@@ -57,7 +57,6 @@ def evaluate(
     """Estimate what a target policy would have earned, from another policy's log."""
     from segue.experiments.datasets import read_csv_log
     from segue.experiments.evaluate import evaluate as evaluate_log
-    from segue.experiments.evaluate import finite
     from segue.experiments.logs import Columns
 
     try:
@@ -82,11 +81,20 @@ def evaluate(
         raise typer.Exit(2) from None
     if report is not None:
         _write_report(report, read, result)
-    if as_json:
-        slates = {} if lists is None else {"slates": finite(lists.to_dict())}
-        typer.echo(json.dumps(result.to_dict() | slates, allow_nan=False))
-    else:
-        typer.echo(str(result) if lists is None else f"{result}\n{lists}")
+    typer.echo(_as_json(result, lists) if as_json else _as_text(result, lists))
+
+
+def _as_json(result: Evaluation, lists: SlateEvaluation | None) -> str:
+    """Return one JSON object, without a NaN."""
+    from segue.experiments.evaluate import finite
+
+    slates = {} if lists is None else {"slates": finite(lists.to_dict())}
+    return json.dumps(result.to_dict() | slates, allow_nan=False)
+
+
+def _as_text(result: Evaluation, lists: SlateEvaluation | None) -> str:
+    """Return sentences."""
+    return str(result) if lists is None else f"{result}\n{lists}"
 
 
 def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
