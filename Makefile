@@ -30,9 +30,13 @@ types: $(VENV)/.dev
 demo-experiment: $(VENV)/.dev
 	$(BIN)/segue experiment sweep exploration --quick
 
-# Runs against real peers (Kolibri), installed into an environment of their own.
-test-peers: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 0 tests/peers -m peers
+# Against a real Kolibri (352 MB), in an environment of its own.
+test-peers: $(VENV)/.dev .venv-peers/bin/kolibri
+	KOLIBRI=$(CURDIR)/.venv-peers/bin/kolibri $(BIN)/python -m pytest -n 0 -m peers tests/peers
+
+.venv-peers/bin/kolibri:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check kolibri==0.19.5
 
 # The recorded versions, then the project itself; strict editable mode fails loudly where others hide a gap.
 $(VENV)/.base: requirements.lock pyproject.toml

@@ -67,11 +67,12 @@ def import_document(
             f"{path.name}: catalogue has {len(whole.resources)} resources, {len(whole.skills)} skills"
         )
     events, report = READERS[format_name](path, mode)
-    stored = _store(space, path, events)
+    stored = store_events(space, path.name, events)
     return [*said, *(stored if report.taken or found is None else []), *_told(report)]
 
 
-def _store(space: Workspace, path: Path, events: Iterator[Event]) -> list[str]:
+def store_events(space: Workspace, name: str, events: Iterator[Event]) -> list[str]:
+    """Put events into a workspace block by block; return what became of them, as sentences."""
     from segue.features.records import check
     from segue.lms.importing import frames
 
@@ -84,7 +85,7 @@ def _store(space: Workspace, path: Path, events: Iterator[Event]) -> list[str]:
         added, repeats = added + done.added, repeats + done.repeats
         rejected += len(checked.rejects)
         first = first or (checked.rejects.reason.iloc[0] if len(checked.rejects) else "")
-    lines = [f"{path.name}: {added} events stored, {repeats} repeats, {rejected} rejected"]
+    lines = [f"{name}: {added} events stored, {repeats} repeats, {rejected} rejected"]
     return [*lines, f"  the first rejected: {first}"] if first else lines
 
 
