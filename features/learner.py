@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.features.attempts import Bools, Floats, HistoryParameters, Ints
 from segue.features.columns import COUNT, LAST_TIME, MEAN, MOST_VARIANCE, RESIDUAL, USES, VARIANCE, WEIGHT
@@ -98,10 +99,10 @@ def _column(now: Floats | float) -> Floats:
     return np.asarray(now, dtype=np.float64).reshape(-1, 1)
 
 
-def _asked(block: StateBlock, candidates: Ints, n_items: int) -> tuple[Ints | Bools, Ints]:
+def _asked(block: StateBlock, candidates: Ints, n_items: int) -> tuple[Bools, NDArray[np.int32]]:
     """Return which item memories belong to candidates, and the candidates' positions."""
-    where = np.full(n_items, -1, dtype=np.int64)
-    where[candidates] = np.arange(len(candidates))
+    where = np.full(n_items, -1, dtype=np.int32)
+    where[candidates] = np.arange(len(candidates), dtype=np.int32)
     position = where[block.item_id]
     asked = position >= 0
     return asked, position[asked]
@@ -117,8 +118,10 @@ class SuccessReader:
 
     Attributes
     ----------
-    own_weights, row_weights, set_weights : arrays of shape (N_ROW,)
-        Of a learner's own row, of a skill's, of a set of skills'; 0 for what the model does not read.
+    row_weights : array of shape (S + 1, N_ROW)
+        Of skills' rows, and of the learner's own; 0 for what the model does not read.
+    set_weights : array of shape (N_ROW,)
+        Of a set of skills' row, and of a skill's that is a resource's only one.
     gap_weights, memory_weights : arrays of shapes (2,) and (4,)
     item_part : array of shape (n,)
         Intercept and easiness of each resource.
@@ -127,7 +130,6 @@ class SuccessReader:
     parameters : HistoryParameters
     """
 
-    own_weights: Floats
     row_weights: Floats
     set_weights: Floats
     gap_weights: Floats
@@ -143,12 +145,13 @@ class SuccessReader:
             raise ValueError(
                 f"weights must have one entry for each of {len(NAMES)} names, got {len(weights)}"
             )
-        own, of_set = np.zeros((2, N_ROW))
-        own[OWN_ROW], of_set[SET_ROW] = weights[OF_LEARNER][:-2], weights[OF_SET]
+        rows, of_set = np.empty((parameters.n_skills + 1, N_ROW)), np.zeros(N_ROW)
+        of_set[SET_ROW] = weights[OF_SET]
+        rows[:-1], rows[-1] = weights[OF_SKILL], 0.0
+        rows[-1, OWN_ROW] = weights[OF_LEARNER][:-2]
         item, standard = weights[OF_ITEM]
         return cls(
-            own,
-            weights[OF_SKILL],
+            rows,
             of_set,
             weights[OF_LEARNER][-2:],
             weights[OF_MEMORY],
@@ -191,17 +194,18 @@ class SuccessReader:
 
     def _dots(self, reads: Floats, part: slice) -> tuple[Floats, Floats]:
         """Return the linear predictor of some columns: skills and learner, (B, S + 1); sets, (B, S)."""
-        skills = _dot(reads[:, :-1], self.row_weights[part])
-        own = _dot(reads[:, -1:], self.own_weights[part])
-        return np.concatenate([skills, own], axis=1), _dot(reads[:, :-1], self.set_weights[part])
+        return _dot(reads, self.row_weights[:, part]), _dot(reads[:, :-1], self.set_weights[part])
 
     def _averaged(self, skill: Floats, candidates: Ints) -> Floats:
         """Return the mean over each candidate's skills, summed in a fixed order; padding adds exactly 0."""
-        which = self.parameters.skill_matrix[candidates]
+        which, share = self.parameters.skill_matrix[candidates], self.parameters.skill_weights[candidates]
+        mean = np.take(skill, which[:, 0], axis=1)
         if which.shape[1] == 1:
-            return skill[:, which[:, 0]]
-        terms = skill[:, which] * self.parameters.skill_weights[candidates]
-        return np.cumsum(terms, axis=-1)[..., -1]
+            return mean
+        mean *= share[:, 0]
+        for slot in range(1, which.shape[1]):
+            mean += np.take(skill, which[:, slot], axis=1) * share[:, slot]
+        return mean
 
 
 _WHOLE_ROW = slice(N_ROW)
@@ -209,7 +213,7 @@ _WHOLE_ROW = slice(N_ROW)
 
 def _dot(reads: Floats, weights: Floats) -> Floats:
     """Return reads @ weights, summed in a fixed order."""
-    return np.asarray(np.cumsum(reads * weights, axis=-1)[..., -1])
+    return np.asarray(np.add.reduce(reads * weights, axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +234,8 @@ class Reading:
         skills, sets = self.reader._dots(read_timed(self.block.rows, elapsed), TIMED_PART)
         skills += self.steady[0]
         sets += self.steady[1]
-        skills[:, -1] += _dot(read_gap(elapsed[:, -1]), self.reader.gap_weights)
+        gap, (once, squared) = read_gap(elapsed[:, -1]), self.reader.gap_weights
+        skills[:, -1] += gap * (once + squared * gap)
         return skills, sets
 
     @cached_property

@@ -117,15 +117,13 @@ def read_steady(rows: Floats, position: Floats) -> Floats:
 
 def elapsed_since(last: Floats, now: Floats) -> Floats:
     """Return seconds from `last` (-inf: never) to `now` (NaN: unknown); inf when either is unknown."""
-    known = ~np.isnan(now)
-    return np.where(known, np.maximum(np.where(known, now, 0.0) - last, 0.0), np.inf)
+    elapsed = np.where(np.isnan(now), np.inf, now) - last
+    return np.asarray(np.maximum(elapsed, 0.0, out=elapsed))
 
 
 def read_gap(elapsed: Floats) -> Floats:
-    """Return log(1 + seconds since the learner's last attempt, at most a day) and its square, (..., 2)."""
-    known = np.isfinite(elapsed)
-    gap = np.log1p(np.where(known, np.minimum(elapsed, LONGEST_GAP), 0.0))
-    return np.stack([gap, gap * gap], axis=-1)
+    """Return log(1 + seconds since the learner's last attempt, at most a day); 0 when not known."""
+    return np.asarray(np.log1p(np.where(np.isfinite(elapsed), np.minimum(elapsed, LONGEST_GAP), 0.0)))
 
 
 def read_items(values: Floats, position: Floats, now: Floats) -> Floats:
@@ -179,7 +177,8 @@ def _fill(part: Floats, chunk: Chunk) -> None:
     time, position = chunk.attempts.time, chunk.general[:, COUNT]
     elapsed = elapsed_since(chunk.general[:, LAST_TIME], time)
     part[:, OF_LEARNER.start : OF_LEARNER.stop - 2] = read_rows(chunk.general, elapsed, position)[:, OWN_ROW]
-    part[:, OF_LEARNER.stop - 2 : OF_LEARNER.stop] = read_gap(elapsed)
+    gap = read_gap(elapsed)
+    part[:, OF_LEARNER.stop - 2], part[:, OF_LEARNER.stop - 1] = gap, gap * gap
     reads = _read_at(chunk.skills, chunk.skill_owner, time=time, position=position)
     first = np.flatnonzero(np.diff(chunk.skill_owner, prepend=-1))
     n_skills = np.bincount(chunk.skill_owner, minlength=len(part))[:, None]
