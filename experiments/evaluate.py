@@ -20,6 +20,7 @@ from segue.experiments.logs import Log, Rejected
 
 Verdict = Literal["enough evidence", "not enough evidence"]
 SMALLEST_GROUP = 5
+SHOWN = ("n", "ess", "max_weight", "share_of_max", "mean_weight", "unseen_support", "effective_rewards")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Estimate:
             return f"{self.name}: not enough evidence — {self.reason}."
         rests = (
             f"effective sample size {found.ess:,.0f} of {found.n:,}, largest weight {found.max_weight:.3g} "
-            f"({found.share_of_max:.1%} of all)"
+            f"({found.share_of_max:.1%} of all), weights average {found.mean_weight:.3g}"
         )
         if not isfinite(self.low):
             return f"{self.name}: {self.value:.4g}, without an interval ({self.interval}); {rests}."
@@ -80,9 +81,10 @@ class Evaluation:
         return self.estimates["DR" if "DR" in self.estimates else "SNIPS"]
 
     def table(self) -> pd.DataFrame:
-        """Return one row an estimate: estimate, se, low, high, interval."""
-        rows = {name: _figures(estimate) for name, estimate in self.estimates.items()}
-        columns = ["estimate", "se", "low", "high", "interval", "level"]
+        """Return one row an estimate, and beside each figure what it rests on."""
+        found = {name: getattr(self.diagnostics, name) for name in SHOWN}
+        rows = {name: _figures(e) | found | {"verdict": e.verdict} for name, e in self.estimates.items()}
+        columns = ["estimate", "se", "low", "high", "interval", *SHOWN, "verdict"]
         return pd.DataFrame.from_dict(rows, orient="index")[columns]
 
     def to_dict(self) -> dict[str, Any]:

@@ -179,24 +179,26 @@ def log_of_frame(
 
 
 class _Faults:
-    """The first fault of each row."""
+    """The first fault of each row, as a number: 0 is none, k the k-th reason."""
 
     def __init__(self, n: int) -> None:
-        self.reason: NDArray[np.object_] = np.full(n, "", dtype=object)
+        self.code: Ints = np.zeros(n, dtype=np.int64)
+        self.reasons: list[str] = []
 
     @property
     def any(self) -> NDArray[np.bool_]:
         """Rows with a fault."""
-        return np.asarray(self.reason != "", dtype=np.bool_)
+        return np.asarray(self.code > 0, dtype=np.bool_)
 
     def add(self, bad: ArrayLike, reason: str) -> None:
         """Note a fault where there is none yet."""
-        self.reason[np.asarray(bad, dtype=np.bool_) & ~self.any] = reason
+        self.reasons.append(reason)
+        self.code[np.asarray(bad, dtype=np.bool_) & (self.code == 0)] = len(self.reasons)
 
     def rejected(self, unreadable: int) -> Rejected:
         """Return the summary."""
         rows = np.flatnonzero(self.any)
-        reasons = dict(Counter(str(reason) for reason in self.reason[rows]))
+        reasons = dict(Counter(self.reasons[code - 1] for code in self.code[rows].tolist()))
         if unreadable:
             reasons["too many fields in the line"] = unreadable
         return Rejected(len(rows) + unreadable, reasons, tuple(int(row) + 2 for row in rows[:20]))
@@ -249,7 +251,7 @@ def _action(column: pd.Series, names: tuple[str, ...]) -> Ints:
 
 def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, policy: Floats | None) -> Floats:
     """Return the target's probability of the logged action."""
-    if columns.target or policy is None or action is None:
+    if policy is None or action is None:
         return _number(frame, columns.target)
     return np.asarray(policy[np.arange(len(frame)), np.maximum(action, 0)])
 

@@ -55,6 +55,12 @@ def test_json_holds_no_nan_and_refuses_aloud() -> None:
     assert "not enough evidence" in str(answer.estimates["IPS"])
 
 
+def test_a_table_never_shows_a_figure_alone() -> None:
+    table = evaluate(world(0.6).draw(500, np.random.default_rng(0))).table()
+    assert {"ess", "max_weight", "share_of_max", "mean_weight", "unseen_support", "verdict"} <= set(table)
+    assert (table["verdict"] == "enough evidence").all()
+
+
 def test_the_direct_method_claims_no_error() -> None:
     answer = evaluate(world(0.6).draw(2_000, np.random.default_rng(0)))
     assert isnan(answer.estimates["DM"].se)
