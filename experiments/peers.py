@@ -194,8 +194,8 @@ class Clairvoyant(_Peer):
     """
 
     name: str = "clairvoyant"
-    unlock: float = 0.35
-    mood: float = 0.3
+    unlock: float = 0.2
+    mood: float = 0.7
     replans = True
 
     def start(self, stage: Stage, cohort: Cohort) -> None:
