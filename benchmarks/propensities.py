@@ -1,10 +1,12 @@
 """Are the logged propensities true? Draw 200,000 times and compare frequencies with what was logged.
 
-Every policy, in several states (few and many candidates, ties, masks, sharp and flat scores), and Thompson
-sampling on draws of a reward model's weights, where each decision has a vector of its own. A chi-square test
-each; with Bonferroni's correction every p must exceed 1e-4.
+Every policy, in several states (few and many candidates, ties, masks, sharp and flat scores); Thompson
+sampling on draws of a reward model's weights, where each decision has a vector of its own; and whole
+playlists under rules, with menus and limits, against their joint propensities. A chi-square test each; with
+Bonferroni's correction every p must exceed 1e-4.
 
-Run: ``python benchmarks/propensities.py [--draws 200000]``. Ends with status 1 if a test fails.
+Run: ``python benchmarks/propensities.py [--draws 200000] [--playlists 50000]``. Ends with status 1 if a test
+fails.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from segue.engine.decisions import Dials, Place, Playlist, Request
 from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
@@ -29,6 +34,8 @@ from segue.engine.policies import (
     Uniform,
     sample,
 )
+from segue.engine.recommender import Recommender
+from segue.experiments import audits
 from segue.models.bayesian_linear import BayesianLinear
 
 Floats = NDArray[np.float64]
@@ -110,24 +117,64 @@ def of_weight_draws(n: int, *, draws: int) -> float:
     return p_value(counts, expected)
 
 
+def playlist_cases() -> Iterator[tuple[str, Recommender, Request]]:
+    """Yield recommenders over few resources and requests whose rules mask, give way, and end lists."""
+    policies = (Softmax(temperature=0.3), EpsilonGreedy(0.4), Uniform(), Exponentiated(InverseGap(gamma=5.0)))
+    for seed, policy in enumerate(policies):
+        world = audits.world(20 + seed, n=9, policy=policy)
+        plain = Request("u", audits.NOW, state=world.states[3], k=3)
+        requests = {
+            "full": replace(plain, fill=True),
+            "minutes": replace(plain, minutes=60.0),
+            "menus": replace(plain, k=2, menu=2, fill=True, place=Place(grade_floor=7.0)),
+            "autonomy": replace(plain, fill=True, dials=Dials(autonomy=-0.8, pace=0.5)),
+        }
+        for name, request in requests.items():
+            yield f"playlists by {policy!r}, {name}", world.recommender, request
+
+
+def of_playlists(recommender: Recommender, request: Request, *, n: int, seed: int) -> tuple[float, str]:
+    """Return the p-value of `n` playlists of one request, and how many differ, of which probability."""
+    rng = np.random.default_rng(seed)
+    playlists = recommender.recommend_batch([request] * n, rngs=[rng] * n)
+    drawn = Counter(_name(playlist) for playlist in playlists)
+    joint = {_name(p): p.steps[-1].joint_propensity for p in playlists if len(p.steps)}
+    counts = np.array([*drawn.values()], dtype=np.float64)
+    expected = n * np.array([joint.get(name, 1.0) for name in drawn])
+    common = expected >= 10.0  # the others, drawn or not, are one cell
+    rest = max(n - expected[common].sum(), 0.0)
+    observed = np.append(counts[common], n - counts[common].sum())
+    p = p_value(observed, np.append(expected[common], rest))
+    return p, f"{len(drawn)} lists of {expected.sum() / n:.6f}"
+
+
+def _name(playlist: Playlist) -> tuple[tuple[str, ...], ...]:
+    return tuple(step.menu or (step.resource,) for step in playlist.steps)
+
+
 def main() -> None:
     """Test everything and print a line each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=200_000)
-    draws = parser.parse_args().draws
+    parser.add_argument("--playlists", type=int, default=50_000)
+    options = parser.parse_args()
+    draws = options.draws
     start = time.perf_counter()
-    results = {}
+    results: dict[str, float] = {}
     for policy in POLICIES:
         for state in states():
             results[f"{policy!r}, {state[0]}"] = of_policy(policy, state, draws=draws, seed=len(results))
     for n in (6, 40):
         results[f"ThompsonSampling().of_draws, {n} candidates"] = of_weight_draws(n, draws=draws)
+    for name, recommender, request in playlist_cases():
+        p, lists = of_playlists(recommender, request, n=options.playlists, seed=len(results))
+        results[f"{name}: {lists}"] = p
     for name, p in results.items():
         print(f"{p:8.4f}  {name}")
     least = min(results.values())
-    print(
-        f"{len(results)} tests of {draws} draws in {time.perf_counter() - start:.0f} s: least p {least:.2g},"
-    )
+    seconds = time.perf_counter() - start
+    print(f"{len(results)} tests of {draws} draws or {options.playlists} playlists in {seconds:.0f} s:")
+    print(f"least p {least:.2g},", end=" ")
     print(f"times {len(results)} tests {min(1.0, least * len(results)):.2g} (must exceed {LEVEL})")
     sys.exit(least * len(results) <= LEVEL)
 
