@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, Select, select
 from segue.engine.keys import Keyring
 from segue.engine.schema import aliases, events, learners, tombstones
 from segue.engine.store import insert_columns, take_numbers
+from segue.engine.voids import reach_targets
 from segue.features.records import COLUMNS
 
 QUERY_ROWS = 5_000  # ids named in one query
@@ -109,6 +110,7 @@ def append_events(
     out = new["learner"].isin([source for source, person in people.items() if person.opted_out])
     kept = new.assign(learner=number)[number.notna() & ~out]
     if len(kept):
+        kept = reach_targets(connection, keyring, kept, frame["event_id"])
         classes = class_surrogates(connection, keyring, kept["class_id"].unique().tolist(), create=True)
         first = take_numbers(connection, "events", len(kept))
         insert_columns(

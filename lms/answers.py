@@ -41,13 +41,16 @@ def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
     """Return the verdict on a document and its events.
 
     In strict mode a document is accepted when nothing in it was refused; in lenient mode also when some
-    of it could be taken. A refusal always has a reason.
+    of it could be taken. A refusal always has a reason. Of events with one id the first is kept.
     """
     reader = READERS.get(format_name)
     if reader is None:
         return Answer(False, f"format must be one of {', '.join(READERS)}")
     stream, report = reader(source, mode)
-    events = tuple(stream)
+    by_id: dict[str, Event] = {}
+    for event in stream:
+        by_id.setdefault(event["id"], event)
+    events = tuple(by_id.values())
     useful = bool(events) or bool(report.counts)
     accepted = not report.refused or (mode == "lenient" and useful)
     counts = {f"skipped {what}": n for what, n in report.skipped.items()} | dict(report.counts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ Source = Mapping[str, Json] | list[Json] | str | Path | Iterable[Json]
 
 MAX_LINE = 16_000_000  # characters of one NDJSON line; a longer one is refused unread
 MAX_FILE = 256_000_000  # bytes of one JSON document
+MAX_TYPES = 500  # kinds of record that a report tells apart
 
 
 Event = TypedDict(
@@ -78,6 +80,11 @@ class Report:
         if refusal.code:
             self.codes.append(refusal.code)
 
+    def skip(self, what: str) -> None:
+        """Count one record that teaches nothing; beyond `MAX_TYPES` kinds, new ones are counted together."""
+        known = what in self.skipped or len(self.skipped) < MAX_TYPES
+        self.skipped[what if known else "other"] += 1
+
     @property
     def reason(self) -> str:
         """Return the first reasons, joined; empty when nothing was refused."""
@@ -130,7 +137,7 @@ def _file(path: Path, report: Report) -> Iterator[Json]:
     try:
         with opener(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
             yield from _lines(handle, report)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         report.refuse(RefusedError(f"file cannot be read: {type(error).__name__}"))
 
 

@@ -66,7 +66,7 @@ def translate(document: Json, mode: Mode, report: Report) -> Iterator[Event]:
     elif isinstance(kind, str) and (kind == "Entity" or kind in caliper_terms.SUPERTYPE):
         if mode == "strict":
             caliper_rules.check_entity(document)
-        report.skipped[f"entity {kind}"] += 1
+        report.skip(f"entity {kind}")
     else:
         raise RefusedError("type must be a Caliper event or entity type")
 
@@ -76,9 +76,9 @@ def _taken(event: dict[str, Json], report: Report) -> Iterator[Event]:
     if kind in GRADES:
         yield from _grade(event, report)
     elif kind not in KINDS:
-        report.skipped[kind] += 1
+        report.skip(kind)
     elif _is_teacher(event):
-        report.skipped[f"{kind} of a teacher"] += 1
+        report.skip(f"{kind} of a teacher")
     else:
         yield _interaction(event, report)
 
@@ -166,7 +166,7 @@ def _grade(event: dict[str, Json], report: Report) -> Iterator[Event]:
     learner = next((_id(a.get("assignee")) for a in attempts if _id(a.get("assignee"))), "")
     resource = next((_id(a.get("assignable")) for a in attempts if _id(a.get("assignable"))), "")
     if not learner or not resource:
-        report.skipped["grade that does not name its learner"] += 1
+        report.skip("grade that does not name its learner")
         return
     made = _made(event, "other", learner, resource)
     made["score"] = score_of(

@@ -78,7 +78,7 @@ def _plain(document: Body, report: Report) -> Iterator[Event]:
     maker = _MAKERS.get(name)
     made = None if maker is None else maker(metadata, body, report)
     if made is None:
-        report.skipped[type_name(name)] += 1
+        report.skip(type_name(name))
         return
     if not made["learner"] or not made["resource"]:
         raise RefusedError(f"{name} must say which learner and which resource")
@@ -212,7 +212,7 @@ def _membership(event: Body, member: Body, report: Report) -> Iterator[Event]:
     course_id = text(course) or text(obj(course).get("id"))
     learner = text(member.get("member")) or text(obj(member.get("member")).get("id"))
     if not isinstance(roles, list) or "Learner" not in roles or not learner or not course_id:
-        report.skipped["membership that is not a learner's"] += 1
+        report.skip("membership that is not a learner's")
         return
     yield {
         "kind": "enrol",

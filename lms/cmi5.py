@@ -44,7 +44,7 @@ def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
         xapi_rules.check(statement)
         _check(statement, verb)
     if verb not in TEACHES:
-        report.skipped[verb] += 1
+        report.skip(verb)
         return
     for event in xapi.translate(statement, mode, report):
         yield event | {"resource": _publisher_id(statement) or event["resource"]}

@@ -58,11 +58,11 @@ def translate(row: Json, _: Mode, report: Report) -> Iterator[Event]:
     name = text(row["eventname"]).rpartition("\\")[2]
     kind = KINDS.get(name)
     if kind is None or text(row.get("anonymous")) == "1" or _acting_for_another(row):
-        report.skipped[type_name(name) if kind is None else "anonymous or logged in as another"] += 1
+        report.skip(type_name(name) if kind is None else "anonymous or logged in as another")
         return
     other = _other(row.get("other"))
     if name == "course_module_completion_updated" and not number(other.get("completionstate")):
-        report.skipped["completion taken back"] += 1
+        report.skip("completion taken back")
         return
     yield _event(row, kind, other, report)
 

@@ -203,7 +203,7 @@ def _enrolled(bundle: Bundle, report: Report) -> Iterator[Event]:
     for row in bundle.rows("enrollments"):
         learner, place = learner_id(row.get("userSourcedId")), row.get("classSourcedId", "")
         if row.get("role", "").lower() != "student":
-            report.skipped["enrolment that is not a student's"] += 1
+            report.skip("enrolment that is not a student's")
         elif learner and place:
             yield {
                 "kind": "enrol",
@@ -225,7 +225,7 @@ def _graded(bundle: Bundle, report: Report) -> Iterator[Event]:
             report, raw=row.get("score"), low=item.get("resultValueMin"), high=item.get("resultValueMax")
         )
         if not learner or score is None or row.get("scoreStatus", "").lower() in ("exempt", "not submitted"):
-            report.skipped["result without a score"] += 1
+            report.skip("result without a score")
             continue
         event: Event = {
             "kind": "attempt",

@@ -89,11 +89,11 @@ def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report
             raise RefusedError("a tracking record must be an object with name or event_type")
         deed = deed_of(record)
         if deed is None:
-            report.skipped["page" if _name(record).startswith("/") else type_name(_name(record))] += 1
+            report.skip("page" if _name(record).startswith("/") else type_name(_name(record)))
             return
         event = _event(record, deed, report)
         if submissions.is_second(event, deed.name):
-            report.skipped["second record of a submission"] += 1
+            report.skip("second record of a submission")
         else:
             yield event
 

@@ -70,13 +70,13 @@ def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
     kind = target.get("objectType", "Activity")
     voids = text(obj(statement.get("verb")).get("id")) == xapi_rules.VOIDED
     if obj(statement.get("actor")).get("objectType") == "Group":
-        report.skipped["group"] += 1
+        report.skip("group")
     elif _same_agent(statement.get("actor"), obj(statement.get("context")).get("instructor")):
-        report.skipped["statement of an instructor"] += 1
+        report.skip("statement of an instructor")
     elif voids and kind == "StatementRef":
         yield _voiding(statement, text(target.get("id")))
     elif kind in ("Agent", "Group", "SubStatement", "StatementRef"):
-        report.skipped[f"statement about a {kind}"] += 1
+        report.skip(f"statement about a {kind}")
     else:
         yield event_of(statement, report)
 

@@ -79,6 +79,11 @@ def test_every_reader_survives_what_is_not_its_format(name: str, mode: str, docu
     assert found["accepted"] or found["reason"]
 
 
+def test_a_repeated_id_is_one_event() -> None:
+    found = answer("xapi", [STATEMENT, STATEMENT | {"id": "9f87ccde-bb56-4c2e-ab83-44982ef22df0"}, STATEMENT])
+    assert [event["id"][0] for event in found.events] == ["8", "9"]
+
+
 def test_lenient_accepts_an_envelope_with_something_to_learn() -> None:
     both = {"statements": [STATEMENT, {"actor": 1}]}
     assert not answer("xapi", both).accepted

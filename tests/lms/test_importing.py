@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from segue.cli import app
 from segue.cli_lms import import_document
+from segue.engine.facts import read_events
 from segue.engine.keys import VARIABLE
 from segue.engine.tenancy import Configuration
 from segue.engine.workspace import Workspace
@@ -21,6 +22,7 @@ from segue.features.records import check
 from segue.lms import xapi
 from segue.lms.answers import answer
 from segue.lms.importing import frames, to_frame
+from segue.lms.xapi_rules import VOIDED
 
 KEY = "00" * 32
 VERB = {"id": "http://adlnet.gov/expapi/verbs/answered"}
@@ -87,6 +89,38 @@ def test_a_log_read_twice_changes_nothing_and_names_nobody(space: Workspace, tmp
     kept = b"".join(file.read_bytes() for file in space.path.rglob("*") if file.is_file())
     assert b"CANARY" not in kept
     assert b"canary" not in kept
+
+
+def voiding(target: int, at: int) -> dict[str, Any]:
+    target_id = statement(target)["id"]
+    return {
+        "id": f"7f87ccde-bb56-4c2e-ab83-{at:012d}",
+        "actor": {"account": {"homePage": "https://lms.example", "name": "cleaner"}},
+        "verb": {"id": VOIDED},
+        "object": {"objectType": "StatementRef", "id": target_id},
+        "timestamp": "2026-03-03T09:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("order", ["before", "after", "together", "together, before"])
+def test_a_void_reaches_its_target_whenever_it_comes(space: Workspace, tmp_path: Path, order: str) -> None:
+    attempts = [statement(i) for i in range(10)]
+    files = {
+        "before": [[voiding(5, 1)], attempts],
+        "after": [attempts, [voiding(5, 1)]],
+        "together": [[*attempts, voiding(5, 1)]],
+        "together, before": [[voiding(5, 1), *attempts]],
+    }[order]
+    for i, statements in enumerate(files):
+        path = tmp_path / f"{i}.ndjson"
+        path.write_text("\n".join(map(json.dumps, statements)))
+        import_document(space, path, "xapi", "strict")
+    with space.store.read() as connection:
+        events = read_events(connection)
+    voided = events[events["event_id"].isin(set(events["voids"]))]
+    assert voided["kind"].tolist() == ["attempt"]
+    assert (events["kind"] == "attempt").sum() == 10
+    assert voided["score"].tolist() == [0.0]
 
 
 def test_standards_and_cartridges_become_the_catalogue(
