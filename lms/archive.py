@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, ParseError
@@ -60,13 +61,21 @@ class Files:
         RefusedError
             When it lies outside the bundle, is not there, or is larger than the bundle's limits.
         """
-        if not is_inside(name) or name not in self.names:
+        if not is_inside(name) or not self.has(name):
             raise RefusedError("file is not in the bundle", "package.file_missing")
         content = self._unzipped(name) if self.zipped else self._from_folder(name)
         self.left -= len(content)
         if self.left < 0:
             raise RefusedError(f"bundle holds more than {MAX_TOTAL} bytes", "package.too_large")
         return content
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return name in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
 
     def _from_folder(self, name: str) -> bytes:
         path = (self.root / name).resolve()

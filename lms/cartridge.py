@@ -77,8 +77,8 @@ def open_cartridge(source: Source, _: Mode, report: Report) -> Cartridge:
         return _read_manifest(root, _Shelf(files, manifest.rpartition("imsmanifest.xml")[0], report))
     except RefusedError as refusal:
         report.refuse(refusal)
-    except OSError:
-        report.refuse(RefusedError("cartridge cannot be read"))
+    except (OSError, RecursionError):
+        report.refuse(RefusedError("cartridge cannot be read, or is nested too deeply"))
     return Cartridge()
 
 
@@ -147,7 +147,7 @@ class _Shelf:
 
     def has(self, href: str) -> bool:
         """Whether a file is there."""
-        return self.path(href) in self.files.names
+        return self.files.has(self.path(href))
 
     def text(self, href: str) -> str:
         """Return a file as text, '' when it is not there."""

@@ -151,7 +151,7 @@ def _lenient(files: Files, report: Report) -> Bundle:
             _add_description(table, files.read(name), report)
         elif stem != "manifest":
             report.warnings["file that OneRoster does not name"] += 1
-    if "manifest.csv" not in files.names:
+    if not files.has("manifest.csv"):
         report.warnings["no manifest.csv"] += 1
     if not bundle.tables and not report.counts:
         refuse(report, "package.no_tables", "bundle has no table of OneRoster or School Data Sync")

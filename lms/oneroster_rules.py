@@ -23,7 +23,7 @@ def check(files: Files, report: Report) -> dict[str, Table]:
     for name in files.names:
         if name != "manifest.csv" and name.removesuffix(".csv") not in TABLES:
             refuse(report, "package.unknown_file", "bundle holds a file that OneRoster 1.2 does not name")
-    if "manifest.csv" not in files.names:
+    if not files.has("manifest.csv"):
         refuse(report, "package.missing_manifest", "bundle needs manifest.csv")
     if report.codes:
         return {}
@@ -103,7 +103,7 @@ def _rows_of(files: Files, name: str, report: Report) -> list[list[str]]:
 def _tables(files: Files, modes: dict[str, str], report: Report) -> dict[str, Table]:
     tables = {}
     for name, mode in modes.items():
-        there = f"{name}.csv" in files.names
+        there = files.has(f"{name}.csv")
         if mode == "absent" and there:
             refuse(report, "manifest.file_unexpected", f"{name}.csv is there, but the manifest says absent")
         elif mode != "absent" and not there:

@@ -110,6 +110,14 @@ def test_entities_and_broken_xml_are_refused(tmp_path: Path, manifest: str) -> N
     assert found.accepted or found.reason
 
 
+def test_an_outline_nested_without_end_is_refused(tmp_path: Path) -> None:
+    nested = "<item>" * 50_000 + "</item>" * 50_000
+    manifest = f"<manifest><organizations><organization>{nested}</organization></organizations></manifest>"
+    found = answer("cartridge", str(folder(tmp_path, manifest)))
+    assert not found.accepted
+    assert "nested" in found.reason
+
+
 def test_what_is_no_cartridge_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.imscc").write_text("no zip")
     assert not answer("cartridge", str(tmp_path / "x.imscc")).accepted
