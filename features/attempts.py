@@ -78,9 +78,13 @@ class Attempts:
 def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[str, ...]]:
     """Return the scored attempts of an events frame, and the learner ids that their codes point into.
 
-    Learners are numbered by sorted id. An event that another one supersedes or voids is left out; what
-    supersedes takes its place in time when it names none. Attempts on resources the catalogue does not have
-    are an error.
+    Learners are numbered by sorted id. An event that another one supersedes or voids is left out: the codes are
+    those of the corrected history.
+
+    Raises
+    ------
+    CatalogueError
+        When an attempt names a resource that the catalogue does not have.
     """
     corrected = _corrected(events)
     learner_ids = tuple(sorted(corrected["learner"].astype(str).unique()))

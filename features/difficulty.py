@@ -79,9 +79,10 @@ def fit_difficulty_out_of_fold(
     tries = np.bincount(cell, minlength=n_folds * n).reshape(n_folds, n).astype(np.float64)
     right = np.bincount(cell, attempts.score, minlength=n_folds * n).reshape(n_folds, n)
     tree = _Tree.of(catalogue)
-    all_tries, all_right = tries.sum(axis=0), right.sum(axis=0)
-    parts = tuple(tree.fit(all_tries - t, all_right - r) for t, r in zip(tries, right, strict=True))
-    return tree.fit(all_tries, all_right), parts
+    # Summed over the other folds, not subtracted from the whole: not a bit of the fold's own answers is left.
+    others = [np.arange(n_folds) != number for number in range(n_folds)]
+    parts = tuple(tree.fit(tries[other].sum(axis=0), right[other].sum(axis=0)) for other in others)
+    return tree.fit(tries.sum(axis=0), right.sum(axis=0)), parts
 
 
 def out_of_fold_logit(
