@@ -78,8 +78,8 @@ class Attempts:
 def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[str, ...]]:
     """Return the scored attempts of an events frame, and the learner ids that their codes point into.
 
-    Learners are numbered by sorted id. An event that another one supersedes or voids is left out: the codes are
-    those of the corrected history.
+    Learners are numbered by sorted id. An event that another one supersedes or voids is left out, so that the
+    codes are those of the corrected history.
 
     Raises
     ------

@@ -138,7 +138,7 @@ def real_trial(folder: Path) -> Trial:
 
 def test_a_fold_of_real_data_comes_near_the_floor(shared_data: Callable[[str], Path]) -> None:
     trial = real_trial(shared_data("statics2011"))
-    first = trial.attempts.learner < 56
+    first = trial.attempts.learner % 5 == 0
     score = trace(replace(trial, split=np.where(first, "test", "rest")), test_value="test")[0].score
     assert score.auc > 0.81
     assert score.ece < 0.03
@@ -146,17 +146,21 @@ def test_a_fold_of_real_data_comes_near_the_floor(shared_data: Callable[[str], P
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "model", "auc", "loss", "ece"),
+    ("name", "model", "floor"),
     [
-        ("statics2011", "logistic", 0.826, 0.413, 0.020),
-        ("algebra2005-sample", "logistic", 0.830, 0.412, 0.020),
-        ("algebra2005-sample", "boosting", 0.839, 0.402, 0.015),
+        ("statics2011", "logistic", (0.826, 0.413, 0.020)),
+        ("algebra2005-sample", "logistic", (0.830, 0.412, 0.020)),
+        ("algebra2005-sample", "boosting", (0.839, 0.402, 0.015)),
     ],
 )
 def test_the_floors_hold_on_real_data(
-    name: str, model: ModelName, auc: float, loss: float, ece: float, shared_data: Callable[[str], Path]
+    name: str,
+    model: ModelName,
+    floor: tuple[float, float, float],
+    shared_data: Callable[[str], Path],
 ) -> None:
     scores = [t.score for t in trace(real_trial(shared_data(name)), model=model)]
+    auc, loss, ece = floor
     assert np.mean([s.auc for s in scores]) >= auc
     assert np.mean([s.log_loss for s in scores]) <= loss
     assert np.mean([s.ece for s in scores]) <= ece
