@@ -13,7 +13,7 @@ import numpy as np
 from segue.engine.rules import ENTRY_RULES, NEVER, STATE_RULES, Rule
 from segue.engine.scene import Scene
 from segue.engine.step_rules import STEP_RULES, Progress
-from segue.features.catalogue import Bools
+from segue.features.catalogue import Bools, Ints
 
 OFFERED = "offered"  # says who the candidates are; never part of a conflict
 NamedMask = tuple[str, Bools]
@@ -46,41 +46,42 @@ def smallest_conflict(masks: Sequence[NamedMask], free: Bools) -> tuple[str, ...
 
 
 def conflicts(
-    scene: Scene, given: Sequence[Sequence[int]], *, at: Collection[int], firm: int
-) -> dict[int, tuple[str, ...]]:
-    """Return the smallest conflict before each of the steps `at` of one learner's list.
+    scene: Scene, given: Ints, *, at: Collection[tuple[int, int]], firm: Sequence[int]
+) -> dict[tuple[int, int], tuple[str, ...]]:
+    """Return the smallest conflict at some (row, step) of the lists of a block.
 
     Parameters
     ----------
     scene : Scene
-        One request over all its candidates, also those that the sampler never scored.
-    given : sequence
-        For each step of the list, the positions of its options in the pool, the first one first.
-    at : collection of int
-        Steps at which nothing was possible; len(given) is the one after the last.
-    firm : int
+        The requests over all their candidates, also those that the sampler never scored.
+    given : int array of shape (B, k, m)
+        Positions of each step's options in the pool, -1 where the list (or the menu) has ended.
+    at : collection of (row, step)
+        Where nothing was possible; the step after the last of a list included.
+    firm : sequence of int, one a row
         Only rules of this rank or above, which could not give way, explain the end of a list.
     """
-    offered = scene.asked.offered
-    free = np.ones(len(scene.pool), dtype=np.bool_) if offered is None else offered[0].copy()
+    offered, pool = scene.asked.offered, scene.pool
+    free = np.ones(scene.shape, dtype=np.bool_) if offered is None else offered.copy()
     fixed: list[tuple[Rule, Bools]] = [
         (rule, mask)
         for rule in ENTRY_RULES
         if rule.name != OFFERED and (mask := rule.mask(scene.asked)) is not None
     ]
-    never = [free[None].copy(), *(mask for rule, mask in fixed if rule.relaxed >= NEVER)]
+    never = [free.copy(), *(mask for rule, mask in fixed if rule.relaxed >= NEVER)]
     progress = Progress(scene, np.ones(scene.shape, dtype=np.bool_), never=never)
     fixed += [(rule, mask) for rule in STATE_RULES if (mask := rule.mask(scene)) is not None]
-    found: dict[int, tuple[str, ...]] = {}
-    for step in range(max(at, default=-1) + 1):
-        if step in at:
-            least = firm if step == len(given) else 0
-            moving = [(rule, mask) for rule in STEP_RULES if (mask := rule.mask(progress)) is not None]
-            asked = [(rule.name, mask[0]) for rule, mask in (*fixed, *moving) if rule.relaxed >= least]
-            found[step] = smallest_conflict(asked, free)
-        if step < len(given):
-            options = np.array(given[step])
-            free[options] = False
-            minutes = scene.pool.minutes[options].max(keepdims=True)
-            progress.close(options[:1], minutes, given=np.ones(1, dtype=np.bool_))
+    found: dict[tuple[int, int], tuple[str, ...]] = {}
+    for step in range(max(step for _, step in at) + 1):
+        options = given[:, step] if step < given.shape[1] else np.full((len(given), 1), -1)
+        goes_on = options[:, 0] >= 0
+        moving = [(rule, mask) for rule in STEP_RULES if (mask := rule.mask(progress)) is not None]
+        for row in [row for row, when in at if when == step]:
+            least = 0 if goes_on[row] else firm[row]
+            asked = [(r.name, mask[row]) for r, mask in (*fixed, *moving) if r.relaxed >= least]
+            found[row, step] = smallest_conflict(asked, free[row])
+        for option in options.T:
+            free[progress.rows[option >= 0], option[option >= 0]] = False
+        minutes = np.where(options >= 0, pool.minutes[options], 0.0).max(axis=1)
+        progress.close(np.maximum(options[:, 0], 0), minutes, given=goes_on)
     return found

@@ -158,14 +158,15 @@ class Kernel:
 
     def _explain(self, whole: Asked, scored: Pool, drawn: Drawn) -> None:
         """Find the conflicts again among all candidates: some were dropped before they were scored."""
-        places = np.searchsorted(whole.pool.codes, scored.codes)
-        for row in {row for row, _ in drawn.conflicts}:
-            given = [[int(places[p]) for p in menu if p >= 0] for menu in drawn.position[row]]
-            given = [menu for menu in given if menu]
-            at = [step for r, step in drawn.conflicts if r == row]
-            firm = firm_from(whole.requests[row].fill)
-            found = conflicts(self.scene(whole.alone(row)), given, at=at, firm=firm)
-            drawn.conflicts.update({(row, step): names for step, names in found.items()})
+        rows = sorted({row for row, _ in drawn.conflicts})
+        places = np.append(np.searchsorted(whole.pool.codes, scored.codes), -1)  # -1 stays -1
+        found = conflicts(
+            self.scene(whole.some(rows)),
+            places[drawn.position[rows]],
+            at=[(rows.index(row), step) for row, step in drawn.conflicts],
+            firm=[firm_from(whole.requests[row].fill) for row in rows],
+        )
+        drawn.conflicts.update({(rows[row], step): names for (row, step), names in found.items()})
 
 
 def expected_reward(model: BayesianLinear, columns: Floats, optimism: float) -> Floats:

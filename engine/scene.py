@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,11 +37,11 @@ class Asked:
         """0 … B - 1."""
         return np.arange(len(self.requests))
 
-    def alone(self, row: int) -> Asked:
-        """Return the request of one row, over the same candidates."""
-        offered = None if self.offered is None else self.offered[row : row + 1]
-        one = self.requests[row : row + 1]
-        return Asked(one, self.catalogue, self.pool, self.settings, self.now[row : row + 1], offered)
+    def some(self, rows: Sequence[int]) -> Asked:
+        """Return the requests of some rows, over the same candidates."""
+        offered = None if self.offered is None else self.offered[rows]
+        requests = tuple(self.requests[row] for row in rows)
+        return Asked(requests, self.catalogue, self.pool, self.settings, self.now[rows], offered)
 
     def keep(self, positions: Bools) -> Asked:
         """Return the same requests over the candidates at `positions`."""
