@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def frames(events: Iterator[Event], size: int = BLOCK) -> Iterator[pd.DataFrame]
     while block := list(islice(events, size)):
         yield to_frame(block, first)
         first += len(block)
+
+
+def our_names(catalogue: Catalogue, names: Mapping[str, str]) -> dict[str, str]:
+    """Return our resource by their id: as `names` says, else the only one at that address."""
+    at = Counter(resource.url for resource in catalogue.resources)
+    by_url = {r.url: r.resource_id for r in catalogue.resources if r.url and at[r.url] == 1}
+    known = catalogue.resource_index
+    return {theirs: ours for theirs, ours in by_url.items() if theirs not in known} | dict(names)
 
 
 def catalogue_in(format_name: str, path: Path, mode: Mode, report: Report) -> Catalogue | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from segue.engine.workspace import Workspace
     from segue.lms.base import Event, Report
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 Workspaced = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 
 
@@ -50,9 +53,18 @@ def read(
 
 
 def import_document(
-    space: Workspace, path: Path, format_name: str, mode: Literal["strict", "lenient"]
+    space: Workspace,
+    path: Path,
+    format_name: str,
+    mode: Literal["strict", "lenient"],
+    *,
+    names: Mapping[str, str] = NO_NAMES,
 ) -> list[str]:
-    """Put what a document says into a workspace; return what became of it, as sentences."""
+    """Put what a document says into a workspace; return what became of it, as sentences.
+
+    `names` says which of our resources is meant by an id of theirs; an address that is a resource's `url`
+    means that resource.
+    """
     from segue.lms.answers import READERS
     from segue.lms.base import Report
     from segue.lms.importing import catalogue_in
@@ -67,19 +79,23 @@ def import_document(
             f"{path.name}: catalogue has {len(whole.resources)} resources, {len(whole.skills)} skills"
         )
     events, report = READERS[format_name](path, mode)
-    stored = store_events(space, path.name, events)
+    stored = store_events(space, path.name, events, names=names)
     return [*said, *(stored if report.taken or found is None else []), *_told(report)]
 
 
-def store_events(space: Workspace, name: str, events: Iterator[Event]) -> list[str]:
+def store_events(
+    space: Workspace, name: str, events: Iterator[Event], *, names: Mapping[str, str] = NO_NAMES
+) -> list[str]:
     """Put events into a workspace block by block; return what became of them, as sentences."""
     from segue.features.records import check
-    from segue.lms.importing import frames
+    from segue.lms.importing import frames, our_names
 
-    known = space.catalogue().resource_index
+    catalogue = space.catalogue()
+    known, ours = catalogue.resource_index, our_names(catalogue, names)
     added = repeats = rejected = 0
     first = ""
     for frame in frames(events):
+        frame["resource"] = frame["resource"].map(lambda theirs: ours.get(theirs, theirs))
         checked = check(frame, range(1, len(frame) + 1), resources=known)
         done = space.add_events(checked.events)
         added, repeats = added + done.added, repeats + done.repeats

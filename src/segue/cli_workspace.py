@@ -110,9 +110,8 @@ def import_(
         raise ValueError("nothing to import: give --catalogue, --events, or both")
     space = opened(workspace)
     if document:
-        _import_documents(
-            space, [*([catalogue] if catalogue else []), *(events or [])], document, strict=strict
-        )
+        paths = [*([catalogue] if catalogue else []), *(events or [])]
+        _import_documents(space, paths, document, names=_names(mapping or []), strict=strict)
         return
     source = Source(_names(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score)
     bad = 0
@@ -134,11 +133,14 @@ def _names(mapping: list[str]) -> dict[str, str]:
     return dict(pair.split("=") for pair in mapping)
 
 
-def _import_documents(space: Workspace, paths: list[Path], document: str, *, strict: bool) -> None:
+def _import_documents(
+    space: Workspace, paths: list[Path], document: str, *, names: dict[str, str], strict: bool
+) -> None:
+    """Read documents of an LMS; `names` are their ids of resources and ours."""
     from segue.cli_lms import import_document
 
     for path in paths:
-        for line in import_document(space, path, document, "strict" if strict else "lenient"):
+        for line in import_document(space, path, document, "strict" if strict else "lenient", names=names):
             typer.echo(line)
 
 
