@@ -52,7 +52,7 @@ def check_event(event: dict[str, Json]) -> None:
         "object": shape.object,
         "generated": shape.generated,
         "target": shape.target,
-    }
+    } | terms.BY_ACTION.get((event["type"], event["action"]), {})
     for name, allowed in parts.items():
         if name in event:
             _entity(event[name], allowed, f"event.{name}", DEEPEST)
@@ -66,8 +66,9 @@ def _check_action(event: dict[str, Json], shape: terms.Shape) -> None:
     allowed = shape.actions.split() or terms.ACTIONS
     if not isinstance(action, str) or action not in allowed:
         raise RefusedError(f"event.action must be one of {', '.join(sorted(allowed))}")
-    if event["type"] == "ToolLaunchEvent" and action == "Launched" and "federatedSession" not in event:
-        raise RefusedError("event needs federatedSession when the action is Launched")
+    needed = terms.NEEDED.get((event["type"], action), "")
+    if needed and needed not in event:
+        raise RefusedError(f"event needs {needed} when the action is {action}")
 
 
 def check_entity(entity: dict[str, Json]) -> None:
@@ -109,7 +110,7 @@ def _property(name: str, value: Json, path: str, depth: int, *, kind: str) -> No
     if name == "id" and (not isinstance(value, str) or not IRI.fullmatch(value)):
         raise RefusedError(f"{path} must be an IRI")
     if name in terms.ENTITIES:
-        _entity(value, (terms.ENTITIES[name],), path, depth)
+        _entity(value, tuple(terms.ENTITIES[name].split()), path, depth)
     elif name in terms.LISTS:
         _list(value, terms.ITEMS.get(kind, "Entity") if name == "items" else terms.LISTS[name], path, depth)
     elif name in terms.WORDS:

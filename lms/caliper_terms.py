@@ -78,7 +78,7 @@ ENTITIES = {
     "rated": "Entity",
     "rater": "Person",
     "ratingComment": "Comment",
-    "referrer": "Entity",
+    "referrer": "DigitalResource SoftwareApplication",
     "replyTo": "Message",
     "scale": "Scale",
     "scoredBy": "Agent",
@@ -92,7 +92,7 @@ ENTITIES = {
     "target": "Entity",
     "user": "Person",
 }
-"""Properties that hold an entity (or its IRI), and its type."""
+"""Properties that hold an entity (or its IRI), and its type or types."""
 
 LISTS = {
     "attachments": "DigitalResource",
@@ -250,7 +250,7 @@ EVENTS = {
         target=("MediaLocation",),
     ),
     "MessageEvent": Shape("MarkedAsRead MarkedAsUnRead MarkedAsUnread Posted", ("Message",)),
-    "NavigationEvent": Shape("NavigatedTo", _RESOURCE + _APP),
+    "NavigationEvent": Shape("NavigatedTo", _RESOURCE + _APP, target=_RESOURCE),
     "OutcomeEvent": Shape("Graded", ("Attempt",), ("Score", "Result"), actor=("Agent",)),
     "QuestionnaireEvent": Shape("Started Submitted", ("Questionnaire",)),
     "QuestionnaireItemEvent": Shape("Started Skipped Completed", ("QuestionnaireItem",), ("Response",)),
@@ -273,6 +273,22 @@ EVENTS = {
     "ViewEvent": Shape("Viewed", _RESOURCE, target=("Frame",)),
 }
 """Event types with their shapes (appendix A of the specification)."""
+
+_IN_OUT = {"actor": ("Person",), "object": _APP}
+BY_ACTION = {
+    ("SessionEvent", "LoggedIn"): _IN_OUT,
+    ("SessionEvent", "LoggedOut"): _IN_OUT,
+    ("SessionEvent", "TimedOut"): {"actor": _APP, "object": ("Session",)},
+    ("FeedbackEvent", "Commented"): {"generated": ("Comment",)},
+    ("FeedbackEvent", "Ranked"): {"generated": ("Rating",)},
+}
+"""Where an action narrows what its event may join."""
+
+NEEDED = {
+    ("ToolLaunchEvent", "Launched"): "federatedSession",
+    ("ResourceManagementEvent", "Copied"): "generated",
+}
+"""Properties that an action asks for."""
 
 OTHER_ACTIONS = (
     "Abandoned Added Attached Classified Disliked Hid Identified Liked Linked Questioned Recommended "

@@ -91,7 +91,7 @@ def instant(value: Json, zone: tzinfo = UTC) -> str | None:
             return datetime.fromtimestamp(seconds, UTC).isoformat()
         if not isinstance(value, str) or len(value) > 64:
             return None
-        moment = datetime.fromisoformat(value.strip())
+        moment = datetime.fromisoformat(value.strip().upper().replace(":60", ":59"))  # a leap second
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC).isoformat()
