@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from segue.experiments.diagnostics import Diagnostics
-from segue.experiments.estimators import Ints, Linearised, Parts, Rounds
-from segue.experiments.intervals import Bounds, Interval, normal, standard_error
+from segue.experiments.estimators import Floats, Ints, Parts, Rounds
+from segue.experiments.intervals import Bounds, Interval, normal
 from segue.experiments.likelihood import cressie_read
 
 NOTHING = float("nan")
+TARGET_MASS = 0.95
 
 
 @dataclass(frozen=True)
@@ -89,25 +92,39 @@ def default_interval(
     ball = cressie_read(
         seen,
         bounds=bounds,
+        largest=imagined_weight(rounds.weight, bounds),
         dof=spare_evidence(found),
-        design=design_effect(parts, cluster),
+        cluster=cluster,
         level=level,
     )
     return around(ball, parts.value)
+
+
+def imagined_weight(weight: Floats, bounds: Bounds) -> float:
+    """Return the weight of the round nobody saw: the stated bound, else a high one under the target policy.
+
+    Without a bound it is the weight up to which lies `TARGET_MASS` of the sum of weights: of the rounds the
+    target policy would make itself, one in twenty weighs more. (The largest of the sample covers no better
+    and widens the interval up to twofold where rewards are rare.)
+
+    Examples
+    --------
+    >>> imagined_weight(np.array([1.0] * 19 + [30.0]), Bounds())
+    30.0
+    >>> imagined_weight(np.ones(20), Bounds(max_weight=9.0))
+    9.0
+    """
+    if bounds.max_weight is not None:
+        return bounds.largest(weight)
+    ordered = np.sort(np.maximum(weight, 0.0))
+    mass = np.cumsum(ordered)
+    return max(1.0, float(ordered[np.searchsorted(mass, TARGET_MASS * mass[-1])]))
 
 
 def spare_evidence(found: Diagnostics) -> float:
     """Return an interval's degrees of freedom: effective rewarded events (or clusters, if fewer) less 1."""
     clusters = found.n if found.effective_clusters is None else found.effective_clusters
     return max(min(found.effective_rewards, clusters) - 1, 1.0)
-
-
-def design_effect(parts: Linearised, cluster: Ints | None) -> float:
-    """Return the squared ratio of the cluster to the iid error, at least 1."""
-    if cluster is None:
-        return 1.0
-    alone = standard_error(parts)
-    return max(1.0, (standard_error(parts, cluster) / alone) ** 2) if alone else 1.0
 
 
 def around(interval: Interval, value: float) -> Interval:

@@ -11,10 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around, design_effect, spare_evidence
+from segue.experiments.choice import (
+    DEFAULT_RULE,
+    NOTHING,
+    Rule,
+    around,
+    imagined_weight,
+    spare_evidence,
+)
 from segue.experiments.diagnostics import Diagnostics, diagnose
 from segue.experiments.estimators import Floats, Ints, Parts, Rounds, doubly_robust, snips
-from segue.experiments.intervals import Bounds, Interval, normal, standard_error
+from segue.experiments.intervals import Bounds, Interval, normal, recoded, standard_error
 from segue.experiments.likelihood import cressie_read_difference
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
@@ -208,11 +215,6 @@ def compare_groups(
     return out
 
 
-def recoded(labels: Ints) -> Ints:
-    """Return labels as 0, 1, 2, …"""
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
 def _parts(rounds: Rounds) -> Parts:
     """Return the estimator of the headline: DR with predictions, else SNIPS."""
     return snips(rounds) if rounds.q_target is None else doubly_robust(rounds)
@@ -236,8 +238,9 @@ def _interval(
         challenger,
         champion,
         bounds=bounds,
+        largest=(imagined_weight(challenger.weight, bounds), imagined_weight(champion.weight, bounds)),
         dof=min(map(spare_evidence, found)),
-        design=design_effect(pair, cluster),
+        cluster=cluster,
         level=level,
     )
     return around(ball, pair.value)

@@ -11,10 +11,17 @@ import numpy as np
 import pandas as pd
 
 from segue.experiments.choice import DEFAULT_RULE, Rule, default_interval
-from segue.experiments.compare import Comparison, compare, logging_policy, recoded
+from segue.experiments.compare import Comparison, compare, logging_policy
 from segue.experiments.diagnostics import Diagnostics, diagnose, unseen_support
 from segue.experiments.estimators import Ints, Parts, Rounds, estimators_for
-from segue.experiments.intervals import Bounds, Interval, empirical_bernstein, normal, standard_error
+from segue.experiments.intervals import (
+    Bounds,
+    Interval,
+    empirical_bernstein,
+    normal,
+    recoded,
+    standard_error,
+)
 from segue.experiments.likelihood import cressie_read
 from segue.experiments.logs import Log, Rejected
 

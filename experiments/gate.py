@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.experiments.choice import DEFAULT_RULE, Rule
-from segue.experiments.compare import Comparison, compare, logging_policy, recoded
+from segue.experiments.compare import Comparison, compare, logging_policy
 from segue.experiments.diagnostics import diagnose
 from segue.experiments.estimators import Ints, Rounds
-from segue.experiments.intervals import Bounds
+from segue.experiments.intervals import Bounds, recoded
 
 Decision = Literal["promote", "hold", "reject"]
 

@@ -34,7 +34,7 @@ class Interval:
 class Bounds:
     """What is known before the log is read: the range of a reward, and the largest possible weight.
 
-    `None` for the largest weight means "unknown": the sample's maximum is used, and said so.
+    `None` for the largest weight means "unknown": the sample stands in for it, and that is said.
     """
 
     low: float = 0.0
@@ -70,7 +70,7 @@ class Bounds:
     @property
     def caveat(self) -> str:
         """Say where the bound comes from, if not from the caller."""
-        return "" if self.max_weight is not None else "largest weight taken from the sample"
+        return "" if self.max_weight is not None else "no bound on weights was stated"
 
 
 def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
@@ -84,7 +84,7 @@ def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
     psi = parts.influence()
     if cluster is None:
         return sqrt(float(psi @ psi) / (parts.n - parts.spare) / parts.n)
-    totals = np.bincount(cluster, weights=psi)
+    totals = np.bincount(recoded(cluster), weights=psi)
     return sqrt(float(totals @ totals)) / parts.n
 
 
@@ -104,6 +104,11 @@ def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.9
     return _around(parts.value, half, "cluster t")
 
 
+def recoded(labels: Ints) -> Ints:
+    """Return labels as 0, 1, 2, …"""
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
 def effective_clusters(cluster: Ints) -> float:
     """Return the effective number of clusters, (sum of sizes)² / sum of squared sizes.
 
@@ -112,7 +117,7 @@ def effective_clusters(cluster: Ints) -> float:
     >>> round(effective_clusters(np.array([0, 0, 0, 0, 1, 2])), 2)
     2.0
     """
-    sizes = np.bincount(cluster).astype(np.float64)
+    sizes = np.bincount(recoded(cluster)).astype(np.float64)
     return float(sizes.sum() ** 2 / (sizes @ sizes))
 
 

@@ -1,8 +1,8 @@
 """Empirical likelihood with Cressie-Read power 2: the interval for heavy weights and rare rewards.
 
 Weights of a log average 1 by construction, and the largest rarely shows in the sample. The interval uses
-both: it is the range of the mean value over all distributions on the sample *plus one imagined round* of the
-largest weight that keep the known mean of the weights and stay within a chi-square ball (Karampatziakis,
+both: it is the range of the mean value over all distributions on the sample *plus one imagined round* of a
+large weight that keep the known mean of the weights and stay within a chi-square ball (Karampatziakis,
 Langford & Mineiro 2020, "Empirical likelihood for contextual bandits"). Closed form, O(n).
 """
 
@@ -14,8 +14,8 @@ from math import inf
 import numpy as np
 from scipy import stats
 
-from segue.experiments.estimators import Floats, Rounds
-from segue.experiments.intervals import Bounds, Interval
+from segue.experiments.estimators import Floats, Ints, Rounds
+from segue.experiments.intervals import Bounds, Interval, recoded
 
 TINY = 1e-300
 
@@ -135,15 +135,44 @@ def _or_infinite(bound: Floats) -> Floats:
     return np.where(np.isfinite(bound), bound, -inf)
 
 
+def design_effect(control: Floats, value: Floats, cluster: Ints | None) -> float:
+    """Return the factor by which clusters (n,) inflate the variance of the mean value, at least 1.
+
+    Of the value less what the control explains, for that is the noise of the interval.
+
+    Examples
+    --------
+    >>> noise = np.repeat([1.0, -1.0, 2.0, -2.0], 3)
+    >>> design_effect(np.tile([0.0, 1.0, 2.0], 4), noise, np.repeat([0, 1, 2, 3], 3))
+    4.0
+    """
+    if cluster is None:
+        return 1.0
+    centred, about = control - control.mean(), value - value.mean()
+    spread = float(centred @ centred)
+    residual = about - (float(centred @ about) / spread if spread else 0.0) * centred
+    totals = np.bincount(recoded(cluster), weights=residual)
+    alone, groups = float(residual @ residual), len(totals)
+    return max(1.0, float(totals @ totals) / alone * groups / (groups - 1)) if alone and groups > 1 else 1.0
+
+
 def cressie_read(
-    rounds: Rounds, *, bounds: Bounds, dof: float | None = None, design: float = 1.0, level: float = 0.95
+    rounds: Rounds,
+    *,
+    bounds: Bounds,
+    largest: float | None = None,
+    dof: float | None = None,
+    cluster: Ints | None = None,
+    level: float = 0.95,
 ) -> Interval:
     """Return the Cressie-Read interval of the target policy's value, within the reward range.
 
     With predictions a round's value is dm + w (r - q), without w r. The imagined round's reward spans the
-    range, its prediction is the mean one. `dof` defaults to n.
+    range, its prediction is the mean one, its weight is `largest`: by default the stated bound, or else the
+    sample's maximum. `dof` defaults to n.
     """
-    weight, largest = rounds.weight, bounds.largest(rounds.weight)
+    weight = rounds.weight
+    largest = bounds.largest(weight) if largest is None else largest
     base, low, high = 0.0, bounds.low, bounds.high
     value = weight * rounds.reward
     if rounds.q_target is not None and rounds.q_logged is not None:
@@ -156,7 +185,7 @@ def cressie_read(
         unseen_rounds(np.asarray(largest), low=low, high=high),
         mean=1.0,
         dof=np.asarray(rounds.n if dof is None else dof),
-        design=design,
+        design=design_effect(weight, value, cluster),
         level=level,
     )
     return Interval(
@@ -172,8 +201,9 @@ def cressie_read_difference(
     second: Rounds,
     *,
     bounds: Bounds,
+    largest: tuple[float, float] | None = None,
     dof: float | None = None,
-    design: float = 1.0,
+    cluster: Ints | None = None,
     level: float = 0.95,
 ) -> Interval:
     """Return the Cressie-Read interval of the difference of two policies on the same rounds.
@@ -181,6 +211,7 @@ def cressie_read_difference(
     The control is the difference of their weights, whose true mean is 0; the value is that times the reward
     (above the range's low end, or above the prediction), plus the difference of predictions.
     """
+    ends = largest or (bounds.largest(first.weight), bounds.largest(second.weight))
     control = first.weight - second.weight
     base, value = _difference_values(first, second, control, bounds)
     low, high = 0.0, bounds.high - bounds.low
@@ -189,10 +220,10 @@ def cressie_read_difference(
         low, high = bounds.low - typical, bounds.high - typical
     lower, upper = cressie_read_bounds(
         Sums.of(control, value),
-        unseen_differences(bounds.largest(first.weight), bounds.largest(second.weight), low=low, high=high),
+        unseen_differences(*ends, low=low, high=high),
         mean=0.0,
         dof=np.asarray(first.n if dof is None else dof),
-        design=design,
+        design=design_effect(control, value, cluster),
         level=level,
     )
     reach = bounds.high - bounds.low

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around
-from segue.experiments.compare import recoded
+from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around, imagined_weight
 from segue.experiments.diagnostics import Diagnostics, diagnose
 from segue.experiments.estimators import Floats, Ints, Parts, Rounds
-from segue.experiments.intervals import Interval, standard_error
-from segue.experiments.likelihood import Sums, cressie_read_bounds, unseen_rounds
+from segue.experiments.intervals import Bounds, Interval, recoded, standard_error
+from segue.experiments.likelihood import Sums, cressie_read_bounds, design_effect, unseen_rounds
 from segue.experiments.logs import Log
 from segue.experiments.slates import Slates, by_position, controls, slates_of
 
@@ -157,15 +156,12 @@ def _interval(
 ) -> Interval:
     """Return the Cressie-Read interval with the weight's known mean."""
     lists = float(found.n if found.effective_clusters is None else found.effective_clusters)
-    design = 1.0
-    if cluster is not None:
-        design = max(1.0, (standard_error(parts, cluster) / standard_error(parts)) ** 2)
     low, high = cressie_read_bounds(
         Sums.of(weight, parts.numerator),
-        unseen_rounds(np.asarray(max(float(weight.max()), 1.0)), low=span[0], high=span[1]),
+        unseen_rounds(np.asarray(imagined_weight(weight, Bounds())), low=span[0], high=span[1]),
         mean=1.0,
         dof=np.asarray(max(min(found.effective_rewards, lists) - 1, 1.0)),
-        design=design,
+        design=design_effect(weight, parts.numerator, cluster),
         level=level,
     )
     return around(Interval(float(low), float(high), "Cressie-Read"), parts.value)
