@@ -16,7 +16,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests
 
 check: $(VENV)/.dev lint types
-	$(BIN)/python -m pytest -n 2 --doctest-modules src features models engine lms experiments service sample
+	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue
 	$(BIN)/python -m pytest -n 2 --nbmake notebooks -W default
 
 lint: $(VENV)/.dev

@@ -159,7 +159,7 @@ def _items(text: str) -> list[str]:
 
 
 def cleaned(text: str) -> str:
-    """Return text in one Unicode form, without control characters or runs of spaces, at most 300 characters.
+    r"""Return text in one Unicode form, without control characters or runs of spaces, at most 300 characters.
 
     >>> cleaned("  Frac\u0327tions\x07 \n and  ratios ")
     'Fraçtions and ratios'
