@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from sqlalchemy import Connection
@@ -89,7 +90,7 @@ class Library:
     def _load(self, fit_hash: str) -> Recommender:
         try:
             return Recommender.load(self.folder / fit_hash)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
             message = f"model {fit_hash} cannot be read ({error}): run segue fit again"
             raise WorkspaceError(message) from None
 

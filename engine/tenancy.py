@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from segue.engine.keys import VARIABLE, Keyring, find, key_path
-from segue.engine.store import Durability, Store
+from segue.engine.keys import VARIABLE, KeyMissingError, Keyring, find, key_path
+from segue.engine.store import Durability, Store, get_document, put_document
 
 FILE = "workspace.json"
+KEY_CHECK = "key"
 
 
 class WorkspaceError(RuntimeError):
@@ -57,8 +58,11 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
                 f"{key_path(path)} is there already: move it away, or bring its workspace back"
             )
         Keyring.create().write(key_path(path))
-    find(path, environment)
-    open_store(path, configuration, Store).close()
+    keyring = find(path, environment)
+    store = open_store(path, configuration, Store)
+    with store.write() as connection:
+        put_document(connection, KEY_CHECK, keyring.digest("check", ""))
+    store.close()
     draft = path / f"{FILE}.new"
     handle = os.open(
         draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
@@ -66,6 +70,23 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(asdict(configuration), file, indent=1)
     draft.rename(path / FILE)
+
+
+def check_key(path: Path, store: Store, keyring: Keyring) -> None:
+    """Refuse a key that is not the one this store was written with: it would make every learner a stranger.
+
+    Raises
+    ------
+    KeyMissingError
+        When it is another.
+    """
+    with store.read() as connection:
+        kept = get_document(connection, KEY_CHECK)
+    if kept != keyring.digest("check", ""):
+        store.close()
+        raise KeyMissingError(
+            f"this is not the key of {path}: find the one it was written with ({key_path(path)})"
+        )
 
 
 def read_configuration(path: Path) -> Configuration:

