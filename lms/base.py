@@ -136,14 +136,14 @@ def _file(path: Path, report: Report) -> Iterator[Json]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
-            yield from _lines(handle, report)
+            yield from _lines(handle, report, is_json=path.suffix == ".json")
     except (OSError, EOFError, ValueError, zlib.error) as error:
         report.refuse(RefusedError(f"file cannot be read: {type(error).__name__}"))
 
 
-def _lines(handle: IO[str], report: Report) -> Iterator[Json]:
+def _lines(handle: IO[str], report: Report, *, is_json: bool) -> Iterator[Json]:
     line = handle.readline(MAX_LINE)
-    if _begins_document(line):
+    if _begins_document(line, is_json):
         yield from _whole(line + handle.read(MAX_FILE), report)
         return
     while line:
@@ -156,10 +156,12 @@ def _lines(handle: IO[str], report: Report) -> Iterator[Json]:
         line = handle.readline(MAX_LINE)
 
 
-def _begins_document(line: str) -> bool:
+def _begins_document(line: str, is_json: bool) -> bool:
     """Whether a first line begins one JSON document, rather than being a record of its own."""
     bare = line.strip()
-    return bare.startswith("[") or len(line) >= MAX_LINE or (bare[:1] == "{" and bare[-1] in "{[,:")
+    if bare.startswith("[") or len(line) >= MAX_LINE:
+        return True
+    return bare[:1] == "{" and (bare[-1] in "{[,:" or (is_json and bare[-1] != "}"))
 
 
 def _whole(text: str, report: Report) -> Iterator[Json]:

@@ -189,9 +189,17 @@ _MAKERS: dict[str, Callable[[Body, Body, Report], Event | None]] = {
 
 def _caliper(event: Body, report: Report) -> Iterator[Event]:
     home = obj(event.get("group")).get("id") or obj(event.get("actor")).get("id")
-    member = obj(event.get("object"))
-    if member.get("type") == "Membership":
-        yield from _membership(event, member, report)
+    target = obj(event.get("object"))
+    extension = obj(obj(target.get("extensions")).get("com.instructure.canvas"))
+    if target.get("type") == "Membership":
+        learner, course = target.get("member"), target.get("organization")
+        roles = target.get("roles")
+        yield from _enrolled(event, learner, course, isinstance(roles, list) and "Learner" in roles, report)
+        return
+    if text(target.get("id")).startswith(f"{URN}enrollment:"):
+        course = f"{URN}course:{global_id(extension.get('course_id'), home)}"
+        is_student = extension.get("type") == "StudentEnrollment"
+        yield from _enrolled(event, extension.get("user_id"), course, is_student, report)
         return
     for made in caliper.translate(event, "lenient", report):
         made["learner"] = global_id(made["learner"], home)
@@ -207,19 +215,18 @@ def _named(urn: str) -> str:
     return f"{kind.lower()}:{name}" if urn.startswith(URN) and name else urn
 
 
-def _membership(event: Body, member: Body, report: Report) -> Iterator[Event]:
-    roles, course = member.get("roles"), member.get("organization")
+def _enrolled(event: Body, learner: Json, course: Json, is_student: bool, report: Report) -> Iterator[Event]:
     course_id = text(course) or text(obj(course).get("id"))
-    learner = text(member.get("member")) or text(obj(member.get("member")).get("id"))
-    if not isinstance(roles, list) or "Learner" not in roles or not learner or not course_id:
-        report.skip("membership that is not a learner's")
+    name = global_id(text(learner) or obj(learner).get("id"), course_id)
+    if not is_student or not name or not global_id(course_id, ""):
+        report.skip("enrolment that is not a student's")
         return
     yield {
         "kind": "enrol",
-        "learner": global_id(learner, course_id),
+        "learner": name,
         "resource": _named(course_id),
         "score": None,
         "time": instant(event.get("eventTime")),
-        "id": text(event.get("id")) or digest("enrol", learner, course_id),
+        "id": text(event.get("id")) or digest("enrol", name, course_id),
         "class": global_id(course_id, ""),
     }

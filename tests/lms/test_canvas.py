@@ -116,6 +116,24 @@ def test_a_submission_in_a_caliper_envelope_is_its_assignments() -> None:
     assert "CANARY" not in json.dumps(event)
 
 
+def test_an_enrolment_in_a_caliper_envelope_is_a_students() -> None:
+    about = {"user_id": "48", "course_id": "565", "type": "StudentEnrollment", "user_name": "CANARY"}
+    created: dict[str, Any] = {
+        "id": "urn:uuid:3",
+        "type": "Event",
+        "action": "Created",
+        "actor": {"id": f"{URN}:user:21070000000000987", "type": "Person"},
+        "object": {"id": f"{URN}:enrollment:1", "type": "Entity"},
+        "eventTime": "2026-03-02T09:00:00.000Z",
+    }
+    created["object"]["extensions"] = {"com.instructure.canvas": about}
+    event = one(created)
+    assert (event["kind"], event["learner"], event["class"]) == ("enrol", LEARNER, "21070000000000565")
+    roles = {"type": "Membership", "member": f"{URN}:user:48", "organization": f"{URN}:course:5"}
+    assert one(created | {"object": roles | {"roles": ["Learner"]}})["learner"] == "48"
+    assert not taken(created | {"object": roles | {"roles": ["Instructor"]}})[0]
+
+
 def test_an_outcome_scores_percent_and_above_it_is_clipped() -> None:
     body = {
         "user_uuid": "u1",
