@@ -32,7 +32,7 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
         "item_logit": kernel.parameters.item_logit,
         "skill_logit": kernel.parameters.skill_logit,
         "weights": kernel.success.weights,
-        "scalars": np.array([kernel.parameters.global_logit, kernel.success.intercept]),
+        "scalars": np.array([kernel.parameters.global_logit, kernel.success.intercept, *kernel.span]),
         **{name: getattr(kernel.crowd, name) for name in _CROWD},
     }
     if kernel.learned:
@@ -62,10 +62,10 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     text = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
     if text["format"] != FORMAT:
         raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
-    with np.load(folder / "arrays.npz", allow_pickle=False) as file:
+    with (folder / "arrays.npz").open("rb") as stored, np.load(stored, allow_pickle=False) as file:
         arrays = dict(file)
     catalogue = catalogue_in(text["catalogue"])
-    global_logit, intercept = arrays["scalars"].tolist()
+    global_logit, intercept, low, high = arrays["scalars"].tolist()
     parameters = HistoryParameters.of(
         catalogue,
         item_logit=arrays["item_logit"],
@@ -80,6 +80,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         _settings_in(text["settings"]),
         _policy_in(text["policy"]),
         _learned_in(arrays),
+        (low, high),
     )
     if kernel.hash != text["hash"]:
         raise ValueError(f"the files of {folder} do not belong together: save the recommender again")

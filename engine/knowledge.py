@@ -9,9 +9,9 @@ import numpy as np
 
 from segue.engine.decisions import Goal, Request
 from segue.engine.scene import Asked
-from segue.features.catalogue import Catalogue, Floats, Ints
+from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
 from segue.features.columns import ITEM_POSITION, ITEM_TIME, USES
-from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts
+from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts, mastered
 from segue.features.history import StateBlock
 from segue.features.learner import Reading, evidence, mastery, recent_residual, seconds_since
 from segue.features.pool import Pool
@@ -54,11 +54,14 @@ class Crowd:
         )
 
 
-def skill_facts(block: StateBlock, reading: Reading, now: Floats) -> SkillFacts:
-    """Return what a block of histories says of each skill, (B, S)."""
+def skill_facts(
+    block: StateBlock, reading: Reading, now: Floats, *, span: tuple[float, float] = (0.0, 1.0)
+) -> SkillFacts:
+    """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``."""
     chance, later = reading.forecast(0.0), reading.forecast(WEEK_HOURS)
-    _, variance = mastery(block, now)
+    variance = mastery(block, now)[1]
     return SkillFacts(
+        mastery=mastered(chance, span),
         chance=chance,
         chance_later=later,
         gain=chance - later,
@@ -144,32 +147,32 @@ def _time_fit(requests: Sequence[Request], pool: Pool) -> Floats:
     return np.minimum(per_step[:, None] / np.maximum(pool.minutes, 1e-9), 1.0)
 
 
-def goal_marks(asked: Asked, chance: Floats, skill_map: Map) -> tuple[Floats, Floats]:
+def goal_marks(asked: Asked, mastery: Floats, skill_map: Map) -> tuple[Floats, Floats]:
     """Return which skills each goal needs, (B, S), and 2^(-days to the due date / 7), (B, 1).
 
-    Needed are the goal's own skills, and those before them that are not there yet (chance below .8).
+    Needed are the goal's own skills, and those before them that are not there yet (mastery below .8).
     """
-    marks, urgency = np.zeros(chance.shape), np.zeros((len(asked), 1))
+    marks, urgency = np.zeros(mastery.shape), np.zeros((len(asked), 1))
     for row, request in enumerate(asked.requests):
         if request.goal is None:
             continue
-        marks[row] = _needed(asked.catalogue, request.goal, chance[row], skill_map)
+        marks[row] = _needed(asked.catalogue, request.goal, mastery[row], skill_map)
         if request.goal.due is not None:
             days = max(request.goal.due.timestamp() - asked.now[row], 0.0) / DAY
             urgency[row] = 2.0 ** (-days / GOAL_HALF_LIFE)
     return marks, urgency
 
 
-def _needed(catalogue: Catalogue, goal: Goal, chance: Floats, skill_map: Map) -> Floats:
+def _needed(catalogue: Catalogue, goal: Goal, mastery: Floats, skill_map: Map) -> Floats:
     index = catalogue.skill_index
     missing = [skill for skill in goal.skills if skill not in index]
     if missing:
-        raise ValueError(f"goal names the unknown skill {missing[0]!r}: use skill ids of the catalogue")
-    out = np.zeros(len(chance))
+        raise CatalogueError(f"goal names the unknown skill {missing[0]!r}: use skill ids of the catalogue")
+    out = np.zeros(len(mastery))
     waiting = [index[skill] for skill in goal.skills]
     while waiting:
         skill = waiting.pop()
         out[skill] = 1.0
         before = skill_map.before[skill]
-        waiting += [int(b) for b in before if b < len(chance) and not out[b] and chance[b] < 0.8]
+        waiting += [int(b) for b in before if b < len(mastery) and not out[b] and mastery[b] < 0.8]
     return out

@@ -47,8 +47,6 @@ class StepAnswer(Answer):
     score: float
     reasons: dict[str, float]
     """Parts that sum to the score."""
-    sentences: list[str]
-    """The same in words."""
     explored: bool
     relaxed: list[str]
     """Rules that had to give way."""

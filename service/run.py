@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
 
 from segue.service import logs
 from segue.service.app import create_app
@@ -67,23 +69,34 @@ def run(plan: Plan, *, host: str, port: int, workers: int) -> None:
         When more than one worker is asked for and a workspace lies in SQLite.
     """
     logs.set_up()
-    if workers == 1:
-        application_or_path: FastAPI | str = application(plan)
-    else:
+    if workers > 1:
         _check_workers(plan)
         os.environ[PLAN] = plan.text()
-        application_or_path = "segue.service.run:from_environment"
-    uvicorn.run(
-        application_or_path,
+    app = application(plan) if workers == 1 else "segue.service.run:from_environment"
+    config = _config(app, workers=workers)
+    with socket.create_server((host, port), family=_family(host), backlog=2048) as listening:
+        logs.write("listening", {"host": host, "port": listening.getsockname()[1], "workers": workers})
+        if workers == 1:
+            uvicorn.Server(config).run([listening])
+        else:
+            Multiprocess(config, sockets=[listening]).run()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _config(app: FastAPI | str, *, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         factory=workers > 1,
-        host=host,
-        port=port,
         workers=workers,
         log_config=None,
         access_log=False,  # its lines would hold paths, and paths hold learners' ids
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        ws="none",
     )
 
 

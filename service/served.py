@@ -28,6 +28,7 @@ from segue.features.records import COLUMNS
 from segue.service import logs
 from segue.service.errors import RefusedError
 
+UNREADABLE = "the model's files cannot be read"
 NO_EVENTS = pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
 
 
@@ -45,25 +46,34 @@ class ServedWorkspace(Workspace):
     deciding: Catalogue
 
     trouble: str = ""
+    _unreadable: str | None = None
     _prior: tuple[str, Champion] | None = None
     _parsed: tuple[bytes, Catalogue] | None = None
 
     def champion(self, connection: Connection) -> Champion:
         """Return the model in charge, or pedagogy alone while there is none that can be read.
 
-        A model that is promoted, repaired or put back is taken up by the next request.
+        A promoted model is taken up by the next request, one that was repaired after `try_again`.
         """
-        if champions.current_fit(connection) is None:
+        fit_hash = champions.current_fit(connection)
+        if fit_hash is None:
             return self._pedagogy(connection, "no model has been fitted yet")
+        if fit_hash == self._unreadable:
+            return self._pedagogy(connection, UNREADABLE)
         try:
             champion = super().champion(connection)
         except SQLAlchemyError:
             raise
         except Exception as error:  # whatever is wrong with the files, the school goes on
-            return self._pedagogy(connection, "the model's files cannot be read", error)
+            self._unreadable = fit_hash
+            return self._pedagogy(connection, UNREADABLE, error)
         self._say("")
         self.deciding = champion.fitted.catalogue
         return champion
+
+    def try_again(self) -> None:
+        """Let the next request try to read a model that could not be read."""
+        self._unreadable = None
 
     def _say(self, trouble: str, error: Exception | None = None) -> None:
         if trouble != self.trouble:

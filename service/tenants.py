@@ -91,6 +91,7 @@ class Tenant:
     def tick(self) -> None:
         """Look for changed keys, and whether a model can be read."""
         self.keys.refresh()
+        self.workspace.try_again()
         self.status()
 
     def status(self) -> Status:
@@ -117,7 +118,7 @@ class Tenant:
 def refusal(error: DBAPIError | CatalogueError) -> RefusedError:
     """Return what a caller reads of an error below: never a database's own text, which may hold data."""
     if isinstance(error, CatalogueError):
-        return RefusedError(422, "unknown_resource", str(error))
+        return RefusedError(422, "not_in_catalogue", str(error))
     if isinstance(error, OperationalError) or error.connection_invalidated:
         message = "the database is away or full: nothing was stored, try again"
         return RefusedError(503, "store", message, {"retry-after": "2"})

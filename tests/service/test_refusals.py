@@ -1,0 +1,202 @@
+"""What is refused: wrong keys, scopes, bodies, rates; and that one tenant never sees another."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from segue.service.auth import KeyRing
+from segue.service.limits import Limits
+
+Headers = Callable[[str], dict[str, str]]
+Serving = Callable[..., AbstractContextManager[httpx.Client]]
+DECISION = "0" * 32
+CALLS: dict[tuple[str, str], tuple[Any, set[str]]] = {
+    ("POST", "/v1/recommend"): ({"learner": "a"}, {"backend", "teacher"}),
+    ("POST", "/v1/events"): (
+        {"events": [{"id": "e", "learner": "a", "kind": "enrol", "seq": 1}]},
+        {"backend"},
+    ),
+    ("POST", f"/v1/decisions/{DECISION}/choice"): ({"resource": "r"}, {"backend"}),
+    ("POST", f"/v1/decisions/{DECISION}/override"): ({"by": "t", "action": "approve"}, {"teacher"}),
+    ("POST", f"/v1/decisions/{DECISION}/rating"): ({"rating": 1}, {"backend"}),
+    ("GET", "/v1/learners/a/profile"): (None, {"backend", "teacher"}),
+    ("POST", "/v1/learners/a/what-if"): (
+        {"attempts": [{"resource": "rate-race", "score": 1}]},
+        {"backend", "teacher"},
+    ),
+    ("GET", "/v1/learners/a/export"): (None, {"admin"}),
+    ("DELETE", "/v1/learners/a"): (None, {"admin"}),
+    ("GET", "/v1/classes/c"): (None, {"teacher", "analyst"}),
+    ("GET", "/metrics"): (None, {"analyst"}),
+}
+
+
+@pytest.fixture(scope="module")
+def shared(template: Path, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the school for tests that change nothing in it."""
+    folder = tmp_path_factory.mktemp("shared") / "school"
+    shutil.copytree(template, folder)
+    shutil.copy(template.with_suffix(".key"), folder.with_suffix(".key"))
+    return folder
+
+
+def test_every_call_needs_a_key_of_its_scope(shared: Path, serving: Serving, headers: Headers) -> None:
+    with serving(shared) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        assert len(CALLS) == sum(len(m) for p, m in paths.items() if p.startswith(("/v1", "/metrics")))
+        for (method, path), (body, scopes) in CALLS.items():
+            response = client.request(method, path, json=body)
+            assert response.status_code == 401, path
+            assert response.headers["www-authenticate"] == "Bearer"
+            for scope in ("backend", "teacher", "analyst"):
+                status = client.request(method, path, json=body, headers=headers(scope)).status_code
+                assert (status == 403) == (scope not in scopes), (path, scope)
+            if method != "DELETE":
+                assert client.request(method, path, json=body, headers=headers("admin")).status_code != 403
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Bearer", "Bearer x", "Basic abc", "Bearer segue_1_x", "Bearer \xe9", "bearer " + "x" * 5000],
+)
+def test_no_key(shared: Path, serving: Serving, authorization: str) -> None:
+    with serving(shared) as client:
+        raw = [(b"authorization", authorization.encode("latin-1"))]
+        response = client.post("/v1/recommend", json={"learner": "a"}, headers=raw)
+        assert response.status_code == 401
+        assert "Bearer segue_" in response.json()["error"]["message"]
+
+
+def test_a_revoked_key_is_refused_within_a_second(school: Path, serving: Serving) -> None:
+    ring = KeyRing(school)
+    key, secret = ring.create("short", ("backend",), now=datetime.now(UTC))
+    with serving(school) as client:
+
+        def status() -> int:
+            sent = {"authorization": f"Bearer {secret}"}
+            return client.post("/v1/recommend", json={"learner": "a"}, headers=sent).status_code
+
+        assert status() == 200
+        ring.revoke(key.key_id)
+        for _ in range(20):
+            time.sleep(0.05)
+            if status() == 401:
+                return
+        pytest.fail("the key still works")
+
+
+BODIES = {
+    "not JSON": (b"{", 400),
+    "empty": (b"", 400),
+    "bad UTF-8": (b'{"learner": "\xff\xfe"}', 400),
+    "lone surrogate": (b'{"learner": "\\ud800"}', 400),
+    "NUL": (b'{"learner": "a\\u0000"}', 422),
+    "NaN": (b'{"learner": "a", "minutes": NaN}', 422),
+    "Infinity": (b'{"learner": "a", "minutes": Infinity}', 422),
+    "overflow": (b'{"learner": "a", "minutes": 1e999}', 422),
+    "huge integer": (b'{"learner": "a", "k": 1' + b"0" * 4000 + b"}", 422),
+    "deep": (b'{"learner": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400),
+    "deep object": (b'{"a":' * 50_000 + b"1" + b"}" * 50_000, 400),
+    "a list": (b"[]", 422),
+    "unknown field": (b'{"learner": "a", "name": "Ada"}', 422),
+    "wrong type": (b'{"learner": 7}', 422),
+    "naive time": (b'{"learner": "a", "now": "2026-11-24T10:00:00"}', 422),
+    "another century": (b'{"learner": "a", "now": "9999-12-31T23:59:59Z"}', 422),
+    "epoch in ms": (b'{"learner": "a", "now": 99999999999999}', 422),
+    "k": (b'{"learner": "a", "k": 51}', 422),
+    "no candidates": (b'{"learner": "a", "candidates": []}', 422),
+    "unknown skill": (b'{"learner": "a", "goal": {"skills": ["telepathy"]}}', 422),
+    "dial": (b'{"learner": "a", "dials": {"pace": 2}}', 422),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_bodies_that_cannot_be_meant(client: httpx.Client, headers: Headers, name: str) -> None:
+    content, status = BODIES[name]
+    sent = headers("backend") | {"content-type": "application/json"}
+    response = client.post("/v1/recommend", content=content, headers=sent)
+    assert response.status_code == status, response.text
+    message = response.json()["error"]["message"]
+    assert 10 < len(message) < 300
+    assert "Ada" not in message
+
+
+def test_ten_megabytes(client: httpx.Client, headers: Headers) -> None:
+    big = b'{"learner": "' + b"a" * 10_000_000 + b'"}'
+    announced = client.post("/v1/recommend", content=big, headers=headers("backend"))
+    assert announced.status_code == 413
+    pieces = (big[i : i + 65_536] for i in range(0, len(big), 65_536))
+    try:
+        untold = client.post("/v1/recommend", content=pieces, headers=headers("backend")).status_code
+    except httpx.WriteError:  # the server has hung up before all was sent
+        untold = 413
+    assert untold == 413
+    assert client.get("/healthz").status_code == 200
+
+
+def test_another_content_type(client: httpx.Client, headers: Headers) -> None:
+    sent = headers("backend") | {"content-type": "text/xml"}
+    response = client.post("/v1/events", content=b"<events/>", headers=sent)
+    assert response.status_code == 415
+    assert "application/json" in response.json()["error"]["message"]
+
+
+def test_a_body_that_stops_coming(school: Path, serving: Serving, headers: Headers) -> None:
+    def stalls() -> Iterator[bytes]:
+        yield b'{"learner": '
+        stop = datetime.now(UTC).timestamp() + 1.0
+        for _ in itertools.takewhile(lambda _: datetime.now(UTC).timestamp() < stop, itertools.count()):
+            pass
+        yield b'"a"}'
+
+    with serving(school, limits=Limits(body_seconds=0.2)) as client:
+        assert client.post("/v1/recommend", content=stalls(), headers=headers("backend")).status_code == 408
+
+
+def test_rates_are_kept_a_key(school: Path, serving: Serving, headers: Headers) -> None:
+    with serving(school, limits=Limits(rate=0.5, burst=3)) as client:
+        asked = [client.get("/metrics", headers=headers("analyst")) for _ in range(4)]
+        assert [r.status_code for r in asked] == [200, 200, 200, 429]
+        assert 1 <= int(asked[-1].headers["retry-after"]) <= 2
+        assert client.get("/metrics", headers=headers("admin")).status_code == 200
+
+
+def test_paths_and_methods_that_are_not_there(client: httpx.Client, headers: Headers) -> None:
+    assert client.get("/v1/nothing", headers=headers("admin")).json()["error"]["code"] == "no_route"
+    assert client.put("/v1/recommend", headers=headers("admin")).status_code == 405
+    long = client.get(f"/v1/learners/{'x' * 201}/profile", headers=headers("admin"))
+    assert long.status_code == 422
+    assert "learner" in long.json()["error"]["message"]
+
+
+def test_one_tenant_never_sees_another(school: Path, fresh: Path, serving: Serving, headers: Headers) -> None:
+    ring = KeyRing(fresh)
+    for key in ring.keys:
+        ring.revoke(key.key_id)
+    _, secret = ring.create("other", ("admin",), now=datetime.now(UTC))
+    other = {"authorization": f"Bearer {secret}"}
+    with serving(school, fresh) as client:
+        mine = client.post("/v1/recommend", json={"learner": "student-3"}, headers=headers("backend")).json()
+        for path in ("learners/student-3/profile", "learners/student-3/export", "classes/7b"):
+            assert client.get(f"/v1/{path}", headers=headers("admin")).status_code == 200
+            assert client.get(f"/v1/{path}", headers=other).status_code == 404
+        assert client.delete("/v1/learners/student-3", headers=other).status_code == 404
+        decision = f"/v1/decisions/{mine['steps'][0]['decision_id']}/rating"
+        assert client.post(decision, json={"rating": 1}, headers=other).status_code == 404
+        assert client.post(decision, json={"rating": 1}, headers=headers("backend")).status_code == 200
+        assert 'route="/v1/recommend"' not in client.get("/metrics", headers=other).text
+        assert (
+            json.dumps(mine["model"])
+            not in client.post("/v1/recommend", json={"learner": "student-3"}, headers=other).text
+        )

@@ -1,0 +1,222 @@
+"""Every route once for what it is for: on a real server, with the bundled class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from segue.service import answers
+
+Headers = Callable[[str], dict[str, str]]
+Serving = Callable[..., AbstractContextManager[httpx.Client]]
+EVENT: dict[str, Any] = {
+    "id": "e1",
+    "learner": "student-3",
+    "resource": "pizza-fairly",
+    "score": 0.5,
+    "time": "2026-11-24T10:00:00Z",
+}
+
+
+def recommend(client: httpx.Client, headers: Headers, **body: Any) -> dict[str, Any]:
+    response = client.post("/v1/recommend", json={"learner": "student-3"} | body, headers=headers("backend"))
+    assert response.status_code == 200, response.text
+    found = answers.RecommendAnswer.model_validate_json(response.content)
+    assert found.model_dump() == response.json()
+    return found.model_dump()
+
+
+def test_a_playlist_with_reasons_that_sum_to_the_score(client: httpx.Client, headers: Headers) -> None:
+    found = recommend(client, headers, k=5, interests=["sports"], minutes=90)
+    assert len(found["steps"]) == 5
+    assert not found["degraded"]
+    joint = 1.0
+    for step in found["steps"]:
+        assert 0 < step["propensity"] <= 1
+        joint *= step["propensity"]
+        assert step["joint_propensity"] == pytest.approx(joint)
+        assert sum(step["reasons"].values()) == pytest.approx(step["score"], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("mode", "steps", "options"),
+    [("next", 1, 0), ("playlist", 10, 0), ("intervene", 10, 0), ("review", 10, 0), ("menu", 1, 3)],
+)
+def test_modes(client: httpx.Client, headers: Headers, mode: str, steps: int, options: int) -> None:
+    found = recommend(client, headers, mode=mode, fill=True)
+    assert len(found["steps"]) == steps
+    assert all(len(step["menu"]) == options for step in found["steps"])
+
+
+def test_the_same_question_at_the_same_moment_has_one_answer(client: httpx.Client, headers: Headers) -> None:
+    once, again, later = (
+        recommend(client, headers, now=now)
+        for now in ("2026-11-24T10:00:00Z", "2026-11-24T11:00:00+01:00", "2026-11-24T10:00:01Z")
+    )
+    assert once == again
+    assert once["playlist_id"] != later["playlist_id"]
+
+
+def test_questions_asked_together_are_answered_as_alone(client: httpx.Client, headers: Headers) -> None:
+    def ask(n: int) -> dict[str, Any]:
+        return recommend(client, headers, learner=f"student-{n}", k=4, now="2026-11-24T10:00:00Z")
+
+    with ThreadPoolExecutor(12) as pool:
+        together = list(pool.map(ask, range(12)))
+    assert together == [ask(n) for n in range(12)]
+
+
+def test_an_unknown_resource_is_named_and_harms_no_other(client: httpx.Client, headers: Headers) -> None:
+    def ask(candidates: list[str]) -> httpx.Response:
+        body = {"learner": "student-3", "candidates": candidates}
+        return client.post("/v1/recommend", json=body, headers=headers("backend"))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, [["pizza-fairly", "balance-scale"], ["lost-resource"]] * 4))
+    assert [r.status_code for r in found] == [200, 422] * 4
+    assert "'lost-resource'" in found[1].json()["error"]["message"]
+
+
+def test_events_get_a_verdict_each_and_count_once(client: httpx.Client, headers: Headers) -> None:
+    batch = [
+        EVENT,
+        EVENT | {"id": "e2", "kind": "view", "score": None},
+        EVENT,
+        EVENT | {"id": "e3", "score": 87},
+        {"learner": "student-3"},
+        EVENT | {"id": "e4", "resource": "lost-resource"},
+        EVENT | {"id": "e5", "time": None},
+    ]
+    for expected in ("accepted", "repeat"):
+        response = client.post("/v1/events", json={"events": batch}, headers=headers("backend"))
+        found = answers.EventsAnswer.model_validate_json(response.content)
+        words = [verdict.verdict for verdict in found.verdicts]
+        assert words == [expected, expected, "repeat", *["rejected"] * 4]
+        assert all(bool(v.reason) == (v.verdict == "rejected") for v in found.verdicts)
+        assert (found.accepted, found.repeats, found.rejected) == tuple(
+            words.count(word) for word in ("accepted", "repeat", "rejected")
+        )
+    profile = client.get("/v1/learners/student-3/profile", headers=headers("teacher")).json()
+    assert profile["attempts"] == 26
+
+
+def test_attempts_move_the_profile(fresh: Path, serving: Serving, headers: Headers) -> None:
+    with serving(fresh) as client:
+
+        def needs(score: float) -> set[str]:
+            hour = {"time": f"2026-11-24T1{score:.0f}:00:00Z"}
+            batch = [EVENT | hour | {"id": f"{score}-{i}", "score": score} for i in range(8)]
+            client.post("/v1/events", json={"events": batch}, headers=headers("backend"))
+            found = client.get("/v1/learners/student-3/profile", headers=headers("teacher")).json()
+            answers.ProfileAnswer.model_validate(found)
+            return {line["skill"] for line in found["needs"]}
+
+        assert needs(0.0) == {"unit-rates"}
+        assert needs(1.0) == set()
+
+
+def test_choice_rating_and_override(client: httpx.Client, headers: Headers) -> None:
+    step = recommend(client, headers, mode="menu", menu=3)["steps"][0]
+
+    def send(what: str, body: dict[str, Any], scope: str = "backend") -> httpx.Response:
+        return client.post(f"/v1/decisions/{step['decision_id']}/{what}", json=body, headers=headers(scope))
+
+    pick = {"resource": step["menu"][1]}
+    assert [send("choice", pick).json()["stored"] for _ in range(2)] == [True, False]
+    assert send("choice", {"resource": step["menu"][0]}).status_code == 409
+    assert send("choice", {"resource": "no-option"}).status_code == 422
+    assert [send("rating", {"rating": 0.5}).json()["stored"] for _ in range(2)] == [True, False]
+    assert send("rating", {"rating": 0.6}).status_code == 409
+    swap = {"by": "teacher-1", "action": "swap", "resource": "rate-race", "reason": "too_hard"}
+    assert [send("override", swap, "teacher").json()["stored"] for _ in range(2)] == [True, False]
+    assert send("override", {"by": "teacher-1", "action": "swap"}, "teacher").status_code == 422
+    kept = client.get("/v1/learners/student-3/export", headers=headers("admin")).json()
+    assert [event["kind"] for event in kept["events"]].count("choice") == 1
+    assert '"engine_propensity"' in kept["decisions"][-1]["override"]
+    assert "teacher-1" not in str(kept)
+
+
+@pytest.mark.parametrize("what", ["choice", "rating", "override"])
+def test_a_decision_nobody_made(client: httpx.Client, headers: Headers, what: str) -> None:
+    body = {
+        "choice": {"resource": "rate-race"},
+        "rating": {"rating": 1},
+        "override": {"by": "t", "action": "approve"},
+    }
+    response = client.post(f"/v1/decisions/{'0' * 32}/{what}", json=body[what], headers=headers("admin"))
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "no_decision"
+
+
+def test_a_class_names_only_whom_the_lms_names(fresh: Path, serving: Serving, headers: Headers) -> None:
+    wrong = [
+        EVENT | {"id": f"{n}-{i}", "learner": f"student-{n}", "class_id": "7b", "score": float(n > 2)}
+        for n in range(6)
+        for i in range(6)
+    ]
+    alone = EVENT | {"class_id": "tiny"}
+    with serving(fresh) as client:
+
+        def view(path: str, scope: str) -> httpx.Response:
+            return client.get(f"/v1/classes/{path}", headers=headers(scope))
+
+        client.post("/v1/events", json={"events": [*wrong, alone]}, headers=headers("backend"))
+        found = view("7b?learner=student-1&learner=student-5&learner=nobody", "teacher").json()
+        answers.ClassAnswer.model_validate(found)
+        assert found["learners"] == 6
+        assert [(r["skill"], r["n_stuck"], r["stuck"]) for r in found["skills"]] == [
+            ("unit-rates", 3, ["student-1"])
+        ]
+        (row,) = view("7b?learner=student-1", "analyst").json()["skills"]
+        assert (row["tried"], row["n_stuck"], row["stuck"]) == (6, None, [])
+        assert view("tiny", "analyst").status_code == 409
+        assert view("tiny", "teacher").status_code == 200
+        assert view("none", "teacher").status_code == 404
+
+
+def test_what_if_stores_nothing(client: httpx.Client, headers: Headers) -> None:
+    body = {"attempts": [{"resource": "pizza-fairly", "score": 0.0}], "k": 3}
+    before = client.get("/v1/learners/student-3/export", headers=headers("admin")).json()
+    found = client.post("/v1/learners/student-3/what-if", json=body, headers=headers("teacher")).json()
+    answers.WhatIfAnswer.model_validate(found)
+    assert len(found["before"]) == len(found["after"]) == 3
+    assert client.get("/v1/learners/student-3/export", headers=headers("admin")).json() == before
+
+
+def test_an_erased_learner_stays_away(client: httpx.Client, headers: Headers) -> None:
+    recommend(client, headers, k=2)
+    gone = client.delete("/v1/learners/student-3", headers=headers("admin")).json()
+    assert gone["certificate"]["reward_model_difference"] == 0.0
+    assert gone["certificate"]["rows_removed"]["events"] == 25
+    for path in ("profile", "export"):
+        assert client.get(f"/v1/learners/student-3/{path}", headers=headers("admin")).status_code == 404
+    found = client.post("/v1/events", json={"events": [EVENT]}, headers=headers("backend")).json()
+    assert found["rejected"] == 1
+    response = client.post("/v1/recommend", json={"learner": "student-3"}, headers=headers("backend"))
+    assert response.status_code == 409
+    assert recommend(client, headers, learner="student-4")["steps"]
+
+
+def test_ids_with_slashes_and_spaces(client: httpx.Client, headers: Headers) -> None:
+    learner = "https://lms.example.org/users/7 a"
+    event = EVENT | {"learner": learner}
+    assert client.post("/v1/events", json={"events": [event]}, headers=headers("backend")).json()["accepted"]
+    path = f"/v1/learners/{quote(learner, safe='')}/profile"
+    assert client.get(path, headers=headers("teacher")).json()["attempts"] == 1
+
+
+def test_health_and_metrics(client: httpx.Client, headers: Headers) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    assert client.get("/readyz").json() == {"status": "ok"}
+    recommend(client, headers)
+    text = client.get("/metrics", headers=headers("analyst")).text
+    assert 'segue_requests_total{route="/v1/recommend",method="POST",status="200"} 1' in text
+    assert "segue_degraded 0" in text
+    assert "student" not in text

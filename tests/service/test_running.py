@@ -1,0 +1,268 @@
+"""What runs day and night: no model or a broken one, a new one, many clients, a stop, and silent logs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from segue import cli_serve
+from segue.engine.workspace import Workspace
+from segue.service import logs
+
+Headers = Callable[[str], dict[str, str]]
+Serving = Callable[..., AbstractContextManager[httpx.Client]]
+CANARY = "canary-Zx81"
+
+
+def ask(client: httpx.Client, headers: Headers, learner: str = "student-3") -> dict[str, Any]:
+    response = client.post("/v1/recommend", json={"learner": learner, "k": 3}, headers=headers("backend"))
+    assert response.status_code == 200, response.text
+    found: dict[str, Any] = response.json()
+    return found
+
+
+def broken(folder: Path) -> list[tuple[Path, bytes]]:
+    """Cut every array file short; return what was there."""
+    files = [(path, path.read_bytes()) for path in (folder / "models").glob("*/arrays.npz")]
+    for path, content in files:
+        path.write_bytes(content[: len(content) // 2])
+    return files
+
+
+def test_without_a_model_pedagogy_answers_and_says_so(
+    fresh: Path, serving: Serving, headers: Headers
+) -> None:
+    with serving(fresh) as client:
+        assert client.get("/readyz").json() == {"status": "degraded"}
+        found = ask(client, headers)
+        assert found["degraded"]
+        assert found["notes"] == ["no model has been fitted yet: these steps rest on pedagogy alone"]
+        assert len(found["steps"]) == 3
+        text = client.get("/metrics", headers=headers("analyst")).text
+        assert 'segue_fallbacks_total{reason="no model has been fitted yet"} 1' in text
+        assert "segue_degraded 1" in text
+
+
+def test_a_broken_model_is_replaced_by_pedagogy_until_it_is_repaired(
+    school: Path, serving: Serving, headers: Headers
+) -> None:
+    files = broken(school)
+    with serving(school) as client:
+        assert client.get("/readyz").status_code == 200
+        found = ask(client, headers)
+        assert found["degraded"]
+        assert "cannot be read" in found["notes"][-1]
+        for path, content in files:
+            path.write_bytes(content)
+        time.sleep(1.0)  # twice the time after which a service looks again
+        again = ask(client, headers)
+        assert not again["degraded"]
+        assert again["model"] != found["model"]
+        assert client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_decisions_made_without_a_model_are_learned_from_later(
+    fresh: Path, serving: Serving, headers: Headers
+) -> None:
+    with serving(fresh) as client:
+        step = ask(client, headers)["steps"][0]
+        tries = [
+            {
+                "id": f"later-{days}",
+                "learner": "student-3",
+                "resource": step["resource"],
+                "score": 1,
+                "time": datetime.fromtimestamp(time.time() + days * 86_400, UTC).isoformat(),
+            }
+            for days in (0.01, 2)
+        ]
+        client.post("/v1/events", json={"events": tries}, headers=headers("backend"))
+    workspace = Workspace.open(fresh, environment={})
+    learnt = workspace.learn(now=datetime.fromtimestamp(time.time() + 3 * 86_400, UTC))
+    workspace.close()
+    assert learnt.matured >= 1
+
+
+def test_a_new_model_is_taken_up_while_running(school: Path, serving: Serving, headers: Headers) -> None:
+    with serving(school) as client:
+        before = ask(client, headers)["model"]
+        more = [
+            {"id": f"n{i}", "learner": f"new-{i}", "resource": "rate-race", "score": i % 2, "seq": i}
+            for i in range(40)
+        ]
+        client.post("/v1/events", json={"events": more}, headers=headers("backend"))
+        assert ask(client, headers)["model"] == before
+        other = Workspace.open(school, environment={})
+        other.fit(now=datetime.now(UTC))
+        other.close()
+        after = ask(client, headers)
+        assert after["model"] != before
+        assert not after["degraded"]
+
+
+def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Headers) -> None:
+    n_clients, n_calls = 8, 25
+
+    def work(n: int) -> list[int]:
+        with httpx.Client(base_url=client.base_url, timeout=30) as mine:
+            out = []
+            for i in range(n_calls):
+                event = {
+                    "id": f"{n}-{i}",
+                    "learner": f"l{(n + i) % 5}",
+                    "resource": "rate-race",
+                    "score": 1,
+                    "seq": 100 * i + n,
+                }
+                posted = mine.post("/v1/events", json={"events": [event] * 2}, headers=headers("backend"))
+                asked = mine.post("/v1/recommend", json={"learner": "l1", "k": 2}, headers=headers("backend"))
+                out += [posted.status_code, asked.status_code, posted.json()["accepted"]]
+            return out
+
+    with serving(fresh) as client:
+        with ThreadPoolExecutor(n_clients) as pool:
+            found = [code for codes in pool.map(work, range(n_clients)) for code in codes]
+        assert set(found) == {200, 1}
+        attempts = [
+            client.get(f"/v1/learners/l{n}/profile", headers=headers("teacher")).json()["attempts"]
+            for n in range(5)
+        ]
+        assert sum(attempts) == n_clients * n_calls
+        kept = client.get("/v1/learners/l1/export", headers=headers("admin")).json()
+        ids = {row["playlist_id"] for row in kept["playlists"]}
+        assert len(kept["decisions"]) == 2 * len(ids)
+
+
+def test_no_payload_in_any_log_line_or_file(school: Path, serving: Serving, headers: Headers) -> None:
+    stream = io.StringIO()
+    logs.set_up(stream)
+    event: dict[str, Any] = {
+        "id": f"{CANARY}-id",
+        "learner": f"{CANARY}-learner",
+        "resource": "rate-race",
+        "score": 1,
+        "time": "2026-11-24T10:00:00Z",
+        "class_id": f"{CANARY}-class",
+        "step": f"{CANARY}-step",
+        "tags": [f"{CANARY}-tag"],
+    }
+    with serving(school) as client:
+        calls = [
+            ("POST", "/v1/events", {"events": [event, event | {"resource": f"{CANARY}-resource"}]}),
+            ("POST", "/v1/events", {"events": [event | {"id": "2", f"{CANARY}-field": CANARY}]}),
+            ("POST", "/v1/recommend", {"learner": f"{CANARY}-learner", "interests": [f"{CANARY}-tag"]}),
+            ("POST", "/v1/recommend", {"learner": "a", "candidates": [f"{CANARY}-resource"]}),
+            ("POST", "/v1/recommend", {"learner": "a", "goal": {"skills": [f"{CANARY}-skill"]}}),
+            ("POST", "/v1/recommend", {"learner": "a", "place": {"language": CANARY, "content": CANARY}}),
+            ("GET", f"/v1/learners/{CANARY}-learner/profile", None),
+            ("GET", f"/v1/learners/{CANARY}-nobody/export?{CANARY}={CANARY}", None),
+            ("GET", f"/v1/classes/{CANARY}-class?learner={CANARY}-learner", None),
+            ("GET", f"/{CANARY}", None),
+        ]
+        for method, path, body in calls:
+            sent = headers("admin") | {"user-agent": CANARY, "x-request-id": f"{CANARY} id"}
+            assert client.request(method, path, json=body, headers=sent).status_code < 500
+        step = ask(client, headers, f"{CANARY}-learner")["steps"][0]["decision_id"]
+        override = {"by": f"{CANARY}-teacher", "action": "remove"}
+        assert client.post(
+            f"/v1/decisions/{step}/override", json=override, headers=headers("teacher")
+        ).is_success
+    assert CANARY not in stream.getvalue()
+    assert len(stream.getvalue().splitlines()) >= len(calls)
+    for line in stream.getvalue().splitlines():
+        json.loads(line)
+    for kept in school.rglob("*"):
+        assert not kept.is_file() or CANARY.encode() not in kept.read_bytes(), kept
+
+
+@contextmanager
+def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Yield a real `segue serve` and its address."""
+    command = [sys.executable, "-m", "segue.cli", "serve", str(folder), "--port", "0"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as started:
+        assert started.stderr is not None
+        line = json.loads(started.stderr.readline())
+        try:
+            yield started, f"http://127.0.0.1:{line['port']}"
+        finally:
+            started.kill()
+
+
+def test_a_stop_finishes_what_is_under_way(school: Path, headers: Headers) -> None:
+    with process(school) as (service, url), httpx.Client(base_url=url, timeout=20) as client:
+
+        def post(n: int) -> int:
+            event = {"id": f"s{n}", "learner": "stop", "resource": "rate-race", "score": 1, "seq": n}
+            try:
+                sent = client.post("/v1/events", json={"events": [event]}, headers=headers("backend"))
+            except httpx.TransportError:
+                return 0  # came after the door was closed: not acknowledged
+            return int(sent.json()["accepted"])
+
+        with ThreadPoolExecutor(4) as pool:
+            posted = pool.map(post, range(60))
+            time.sleep(0.05)
+            service.send_signal(signal.SIGTERM)
+            acknowledged = sum(posted)
+        assert service.wait(20) in (0, -signal.SIGTERM)
+    workspace = Workspace.open(school, environment={})
+    with workspace.store.read() as connection:
+        stored = connection.exec_driver_sql("SELECT count(*) FROM events WHERE seq < 60 AND time IS NULL")
+        assert stored.scalar_one() >= acknowledged
+    workspace.close()
+
+
+def serve(*arguments: str) -> str:
+    """Return what `segue serve` says when it ends at once, which is an error."""
+    app = typer.Typer()
+    cli_serve.register(app)
+    done = CliRunner().invoke(app, ["serve", *arguments, "--port", "0"])
+    assert done.exit_code == 2, done.output
+    return done.output
+
+
+def test_two_processes_are_refused_on_sqlite(school: Path) -> None:
+    assert "SQLite, which has one writer: use --workers 1" in serve(str(school), "--workers", "2")
+
+
+@pytest.mark.parametrize("folder", ["missing", "empty"])
+def test_what_cannot_be_served_says_why(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "segue init" in serve(str(tmp_path / folder))
+
+
+def test_two_tenants_of_one_name_are_refused(school: Path, tmp_path: Path) -> None:
+    assert "must differ" in serve(str(school), str(tmp_path / "elsewhere" / school.name))
+
+
+def test_keys_by_command(tmp_path: Path) -> None:
+    app = typer.Typer()
+    cli_serve.register(app)
+    call = CliRunner().invoke
+    made = call(app, ["keys", "create", str(tmp_path), "--scope", "backend", "--name", "LMS", "--days", "9"])
+    secret = made.stdout.split()[-1]
+    assert secret.startswith("segue_")
+    listed = call(app, ["keys", "list", str(tmp_path)]).stdout
+    assert "LMS" in listed
+    assert secret not in listed
+    key_id = listed.split()[0]
+    assert call(app, ["keys", "revoke", str(tmp_path), key_id]).exit_code == 0
+    assert call(app, ["keys", "revoke", str(tmp_path), key_id]).exit_code == 2
+    assert call(app, ["keys", "create", str(tmp_path), "--scope", "root"]).exit_code == 2
