@@ -18,6 +18,7 @@ from segue.engine.kernel import Kernel
 from segue.engine.settings import Limits
 from segue.features.catalogue import Catalogue, Resource, grade_range
 from segue.features.columns import COUNT, ITEM_TIME, LAST_TIME
+from segue.features.contexts import mastered
 from segue.features.state import LearnerState, StateBlock
 
 FIRM = ("offered", "excluded", "available", "language", "device", "grade band")
@@ -32,7 +33,7 @@ DAY = 86400.0
 class Known:
     """What the models say of one learner at the time of a request.
 
-    `chance`, `attempts` and `last` (UTC epoch seconds, -inf: never or unknown) by skill id; `success` and
+    `chance` (mastery), `attempts`, `last` (UTC epoch seconds, -inf: never or unknown) by skill id; `success`,
     `last_use` by resource id.
     """
 
@@ -48,7 +49,7 @@ class Known:
         made = kernel.catalogue
         state = request.state if request.state is not None else LearnerState.fresh(made)
         now, block = request.now.timestamp(), StateBlock.of([state])
-        chance = kernel.reader.forecast(block, 0.0, now)[0].tolist()
+        chance = mastered(kernel.reader.forecast(block, 0.0, now)[0], kernel.span).tolist()
         success = kernel.reader.success(block, np.arange(len(made.resources)), now)[0].tolist()
         skills, rows = [s.skill_id for s in made.skills], state.rows[:-1]
         resources = [r.resource_id for r in made.resources]

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from segue.engine.kernel import Kernel
+from segue.engine.kernel import UNTRIED, Kernel
 from segue.engine.knowledge import Crowd
 from segue.engine.learning import learn_rewards, replay
 from segue.engine.policies import Policy, Softmax
@@ -51,8 +51,9 @@ def fit(
     """
     settings, policy = config or Settings(), policy or Softmax()
     attempts = encode(events, catalogue)[0] if len(events) else no_attempts()
-    parameters, success = fit_success(attempts, catalogue, rng)
-    kernel = Kernel(catalogue, parameters, success, crowd_of(attempts, events, catalogue), settings, policy)
+    parameters, success, span = fit_success(attempts, catalogue, rng)
+    crowd = crowd_of(attempts, events, catalogue)
+    kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span)
     rows = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
     learned = learn_rewards(rows, settings=settings, now=now.timestamp(), time_zone=time_zone)
     fitted = {
@@ -79,8 +80,8 @@ def latest_learners(attempts: Attempts, most: int) -> Attempts:
 
 def fit_success(
     attempts: Attempts, catalogue: Catalogue, rng: np.random.Generator
-) -> tuple[HistoryParameters, Coefficients]:
-    """Return the difficulty of every resource and the success model that reads it.
+) -> tuple[HistoryParameters, Coefficients, tuple[float, float]]:
+    """Return the difficulty of every resource, the success model that reads it, and its span.
 
     Each learner's vectors are made with a difficulty fitted without that learner, as they will be for
     learners yet to come.
@@ -89,7 +90,20 @@ def fit_success(
     fold = learner_folds(n_learners, max(min(FOLDS, n_learners), 1), rng)
     X, difficulty = training_design(attempts, catalogue, fold=fold)
     model = LogisticSuccess(prior=prior_weights()).fit(X, attempts.score)
-    return difficulty.parameters(catalogue), Coefficients(model.weights_, model.intercept_)
+    success = Coefficients(model.weights_, model.intercept_)
+    return difficulty.parameters(catalogue), success, span_of(model.predict_proba(X)[:, 1])
+
+
+def span_of(chances: Floats) -> tuple[float, float]:
+    """Return the chances that stand for no mastery and for full mastery: the outer tenths, shrunk to a guess.
+
+    A hundred answers count as much as the guess.
+    """
+    if not len(chances):
+        return UNTRIED
+    share = len(chances) / (len(chances) + 100.0)
+    low, high = np.quantile(chances, [0.1, 0.9]).tolist()
+    return UNTRIED[0] + share * (low - UNTRIED[0]), UNTRIED[1] + share * (max(high, low + 0.1) - UNTRIED[1])
 
 
 def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:

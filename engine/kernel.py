@@ -27,6 +27,8 @@ from segue.features.pool import Pool
 from segue.models.bayesian_linear import BayesianLinear
 from segue.models.success import Coefficients
 
+UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
+
 
 @dataclass(frozen=True, eq=False)
 class Learned:
@@ -47,7 +49,10 @@ class Learned:
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Everything a decision reads, immutable."""
+    """Everything a decision reads, immutable.
+
+    `span`: the chances of success that stand for no mastery and for full mastery (``contexts.mastered``).
+    """
 
     catalogue: Catalogue
     parameters: HistoryParameters
@@ -56,6 +61,7 @@ class Kernel:
     settings: Settings
     policy: Policy
     learned: Learned | None = None
+    span: tuple[float, float] = UNTRIED
 
     @cached_property
     def reader(self) -> SuccessReader:
@@ -80,7 +86,7 @@ class Kernel:
             self.catalogue.hash,
             repr(self.settings),
             repr(self.policy),
-            repr(self.success.intercept),
+            repr((self.success.intercept, self.span)),
         )
         digest.update("\n".join(texts).encode())
         for array in (
@@ -106,9 +112,9 @@ class Kernel:
         """Return what is known of the learners who ask."""
         block = StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now)
-        skills = skill_facts(block, reading, asked.now)
+        skills = skill_facts(block, reading, asked.now, span=self.span)
         items, idle = item_facts(block, reading, self.crowd, asked)
-        goal, goal_due = goal_marks(asked, skills.chance, self.skill_map)
+        goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
         columns = build(
             skills, items, pool=asked.pool, skill_map=self.skill_map, goal=goal, goal_due=goal_due
         )

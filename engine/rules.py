@@ -264,7 +264,7 @@ class ModeScope:
 
 def struggled(scene: Scene) -> Bools:
     """Return the skill practised last and its weaker prerequisites, (B, S); all False for a cold start."""
-    chance, days = scene.skills.chance, scene.skills.days
+    chance, days = scene.skills.mastery, scene.skills.days
     known = np.isfinite(days).any(axis=1, keepdims=True)
     last = (days == days.min(axis=1, keepdims=True)) & known
     out: Bools = np.array(last)

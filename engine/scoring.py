@@ -20,6 +20,7 @@ from segue.features.catalogue import Floats
 
 LEAST = 0.02
 REPEAT = 0.6
+ROOM_FLOOR = 0.15
 DIVERSITY = 0.45
 LOG_DIVERSITY = float(np.log(DIVERSITY))
 LOG_REPEAT = float(np.log(REPEAT))
@@ -41,7 +42,7 @@ class Factor:
 
 
 def _ready(c: Columns) -> Floats:
-    """Full from a chance of .8 on the weakest prerequisite."""
+    """Full from a mastery of .8 of the weakest prerequisite."""
     return np.minimum(c["readiness"] * 1.25, 1.0)
 
 
@@ -57,9 +58,11 @@ def _zone(c: Columns) -> Floats:
 
 
 def _room(c: Columns) -> Floats:
-    """What is left to master, plus half of what is due for review."""
+    """What is left to master, plus half of what is due for review, on a floor: estimates of it are rough."""
     left = 1.0 - c["mastery"]
     left += 0.5 * c["due"] * c["mastery"]
+    left *= 1.0 - ROOM_FLOOR
+    left += ROOM_FLOOR
     return left
 
 
@@ -69,6 +72,11 @@ def _gain(c: Columns) -> Floats:
 
 def _unlock(c: Columns) -> Floats:
     return 0.5 + 0.5 * c["unlock"]
+
+
+def _breadth(c: Columns) -> Floats:
+    """Practice of several skills at once; its exponent of one half lets the returns fall."""
+    return c["breadth"]
 
 
 def _completion(c: Columns) -> Floats:
@@ -90,6 +98,7 @@ FACTORS: tuple[Factor, ...] = (
     Factor("room", "there is little left to learn in it", _room, gives_way=True),
     Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
     Factor("unlock", "little builds on it", _unlock),
+    Factor("breadth", "it practises fewer skills at once", _breadth),
     Factor("completion", "work of this kind is often left unfinished", _completion),
     Factor("interest", "it is further from the learner's interests", _interest),
     Factor("repeat", "it was used before", _repeat),

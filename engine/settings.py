@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 class Weights:
     """How much each log-factor of the score counts; 0 leaves it out."""
 
-    readiness: float = 1.0
+    readiness: float = 2.0
     zone: float = 1.0
     room: float = 1.0
     forecast_gain: float = 0.5
     unlock: float = 0.5
+    breadth: float = 0.5
     completion: float = 0.5
     interest: float = 0.5
     repeat: float = 1.0
@@ -27,7 +28,7 @@ class Weights:
 class Limits:
     """Thresholds of the hard rules.
 
-    `ready`: readiness below which a resource is withheld. `mastered`: chance of success from which a skill
+    `ready`: readiness below which a resource is withheld. `mastered`: mastery from which a skill
     counts as mastered, once it has `mastered_attempts`, until review is `due`. `repeat_days`: days before the
     same resource may come again. `per_skill`, `per_kind`: most steps of one list on one skill, and most as
     a share of the list of one kind. `warm_up`: least chance of success of the first step.

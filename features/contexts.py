@@ -16,7 +16,7 @@ from segue.features.pool import Pool
 DAY = 86400.0
 ZONE_CENTRE = 0.75
 _MEAN_COLUMNS = (
-    "mastery",  # chance of success on a standard item of the skill now, mean over skills, [0, 1]
+    "mastery",  # how far the skill is mastered now (`mastered`), mean over skills, [0, 1]
     "uncertainty",  # standard deviation of the ability behind it (logits, prior 1.4) / 1.5, [0, 1]
     "evidence",  # attempts on the skill, N / (N + 5), [0, 1)
     "recent",  # decayed mean of (score - expected) on the skill, [-1, 1]
@@ -29,7 +29,7 @@ _MEAN_COLUMNS = (
     "due",  # how far a practised skill is due for review, 2^-… see `due`, [0, 1]
 )
 _LEAST_COLUMNS = (
-    "mastery_min",  # the same chance on the weakest skill, [0, 1]
+    "mastery_min",  # the same of the weakest skill, [0, 1]
     "readiness",  # weakest prerequisite of the weakest skill (or the skill itself, if stronger), [0, 1]
 )
 _ITEM_COLUMNS = (
@@ -44,6 +44,7 @@ _ITEM_COLUMNS = (
     "kind",  # shrunk completion rate of its kind, [0, 1]
     "time_fit",  # minutes at hand per step / its minutes, at most 1, [0, 1]
     "goal_due",  # goal × 2^(-days to the due date / 7), [0, 1]
+    "breadth",  # skills practised at once, min(K, 4) / 4, (0, 1]
 )
 COLUMNS: tuple[str, ...] = (*_MEAN_COLUMNS, *_LEAST_COLUMNS, *_ITEM_COLUMNS)
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -54,12 +55,14 @@ _N_MEAN, _N_LEAST = len(_MEAN_COLUMNS), len(_LEAST_COLUMNS)
 class SkillFacts:
     """What is known of B learners on S skills; arrays of shape (B, S).
 
-    `chance`: probability of success on a standard item now; `chance_later`: the same in 7 days without
+    `mastery`: how far each is mastered (`mastered`); `chance`: probability of success on a standard item now;
+    `chance_later`: the same in 7 days without
     practice; `gain`: rise of the latter expected of one practice now; `spread`: standard deviation of the
     ability (logits); `attempts`: how many; `recent`: decayed mean residual; `days`: since the last practice
     (inf if never or unknown).
     """
 
+    mastery: Floats
     chance: Floats
     chance_later: Floats
     gain: Floats
@@ -108,27 +111,37 @@ class Map:
         return cls(np.where(before < 0, n_skills, before), after)
 
 
-def readiness(chance: Floats, skill_map: Map) -> Floats:
+def mastered(chance: Floats, span: tuple[float, float]) -> Floats:
+    """Return how far a chance of success reaches from what guessing gives to what slips leave, in [.02, .98].
+
+    `span` holds these two: low and high quantiles of the success model over the answers it was fitted on. A
+    chance of .3 on four-option questions is no mastery at all, and .9 may be as good as it gets.
+    """
+    low, high = span
+    return np.asarray(np.clip((chance - low) * (1.0 / (high - low)), 0.02, 0.98))
+
+
+def readiness(mastery: Floats, skill_map: Map) -> Floats:
     """Return how ready each learner is for each skill, (B, S) in [0, 1]: 1 without prerequisites.
 
     The weakest direct prerequisite counts, but success on the skill itself proves readiness: catalogues name
     prerequisites that are none.
     """
-    padded = np.concatenate([chance, np.ones((len(chance), 1))], axis=1)
+    padded = np.concatenate([mastery, np.ones((len(mastery), 1))], axis=1)
     low = np.take(padded, skill_map.before[:, 0], axis=1)
     for slot in range(1, skill_map.before.shape[1]):
         np.minimum(low, np.take(padded, skill_map.before[:, slot], axis=1), out=low)
-    return np.maximum(low, chance, out=low)
+    return np.asarray(np.maximum(low, mastery, out=low))
 
 
-def unlocking(chance: Floats, skill_map: Map) -> Floats:
-    """Return what each skill opens, (B, S) in [0, 1]: Σ over direct followers of (1 - chance), over 4."""
-    padded = np.concatenate([1 - chance, np.zeros((len(chance), 1))], axis=1)
+def unlocking(mastery: Floats, skill_map: Map) -> Floats:
+    """Return what each skill opens, (B, S) in [0, 1]: Σ over direct followers of (1 - mastery), over 4."""
+    padded = np.concatenate([1 - mastery, np.zeros((len(mastery), 1))], axis=1)
     total = np.take(padded, skill_map.after[:, 0], axis=1)
     for slot in range(1, skill_map.after.shape[1]):
         total += np.take(padded, skill_map.after[:, slot], axis=1)
     total *= 0.25
-    return np.minimum(total, 1.0, out=total)
+    return np.asarray(np.minimum(total, 1.0, out=total))
 
 
 def due(attempts: Floats, days: Floats) -> Floats:
@@ -158,19 +171,19 @@ def build(
     """
     by_skill = np.empty((_N_MEAN + _N_LEAST, *skills.chance.shape))
     practised = skills.attempts > 0
-    by_skill[0] = skills.chance
+    by_skill[0] = skills.mastery
     np.minimum(skills.spread / 1.5, 1.0, out=by_skill[1])
     by_skill[2] = skills.attempts / (skills.attempts + 5.0)
     by_skill[3] = skills.recent
     by_skill[4] = np.minimum(np.log1p(np.minimum(skills.days, 60.0)) / np.log(61.0), 1.0)
     np.minimum(skills.chance_later / np.maximum(skills.chance, 1e-9), 1.0, out=by_skill[5])
     np.clip(4.0 * skills.gain, -1.0, 1.0, out=by_skill[6])
-    by_skill[7] = unlocking(skills.chance, skill_map)
+    by_skill[7] = unlocking(skills.mastery, skill_map)
     by_skill[8] = ~practised
     by_skill[9] = goal
     by_skill[10] = due(skills.attempts, skills.days)
-    by_skill[11] = skills.chance
-    by_skill[12] = readiness(skills.chance, skill_map)
+    by_skill[11] = skills.mastery
+    by_skill[12] = readiness(skills.mastery, skill_map)
     return _spread_over_items(by_skill, items, pool, goal_due)
 
 
@@ -190,4 +203,5 @@ def _spread_over_items(by_skill: Floats, items: ItemFacts, pool: Pool, goal_due:
     columns[first + 8] = items.kind
     columns[first + 9] = items.time_fit
     np.multiply(columns[INDEX["goal"]], goal_due, out=columns[first + 10])
+    columns[first + 11] = pool.breadth
     return columns

@@ -63,6 +63,11 @@ class Pool:
         return np.asarray(self.weights > 0, dtype=np.float64)
 
     @cached_property
+    def breadth(self) -> Floats:
+        """How many skills each candidate practises at once, min(K, 4) / 4, (n,)."""
+        return np.asarray(np.minimum(self.present.sum(axis=1), 4.0) / 4.0)
+
+    @cached_property
     def skill_slots(self) -> list[Ints]:
         """The columns of `skills`, each contiguous."""
         return list(np.ascontiguousarray(self.skills.T))
