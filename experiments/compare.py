@@ -106,7 +106,8 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return asdict(self) | {"minimum_detectable_effect": self.detectable()}
+        more = {"minimum_detectable_effect": self.detectable(), "rounds_needed": self.rounds_needed()}
+        return asdict(self) | more
 
     def __str__(self) -> str:
         """Return the verdict in one sentence."""
@@ -114,8 +115,15 @@ class Comparison:
             return f"{self.verdict.capitalize()}: {self.reason}."
         return (
             f"{self.verdict.capitalize()}: {self.difference:+.4g}, {self.level:.0%} interval {self.low:+.4g} "
-            f"to {self.high:+.4g} ({self.interval}), {self.reason}."
+            f"to {self.high:+.4g} ({self.interval}), {self.reason}.{self._outlook()}"
         )
+
+    def _outlook(self) -> str:
+        """Return how much longer to log, when that is what is missing."""
+        missing = self.rounds_needed() - self.n
+        if self.verdict != "not enough evidence" or not 0 < missing < inf:
+            return ""
+        return f" If it is what it looks like, about {missing:,.0f} more rounds will show it."
 
 
 def logging_policy(rounds: Rounds) -> Rounds:

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Row, and_, func, outerjoin, select
 
 from segue.engine.schema import decisions, playlists, rewards
 from segue.experiments.estimators import Floats
-from segue.experiments.logs import Log, Rejected
+from segue.experiments.logs import Log
+from segue.experiments.rejects import Rejected
 
 ESTIMAND = (
     "Value of a one-step deviation: the target policy chooses once at each logged state, then the logging "

@@ -23,7 +23,8 @@ from segue.experiments.intervals import (
     standard_error,
 )
 from segue.experiments.likelihood import cressie_read
-from segue.experiments.logs import Log, Rejected
+from segue.experiments.logs import Log
+from segue.experiments.rejects import Rejected
 
 Verdict = Literal["enough evidence", "not enough evidence"]
 SMALLEST_GROUP = 5
@@ -238,6 +239,11 @@ def _warnings(log: Log, range_known: bool) -> tuple[str, ...]:
         notes.append(f"{log.rejected}.")
     if not range_known:
         notes.append("The reward range is taken from the sample.")
+    if (
+        log.group is not None
+        and min(np.unique(log.group.astype(str), return_counts=True)[1]) < SMALLEST_GROUP
+    ):
+        notes.append(f"Groups under {SMALLEST_GROUP} rounds are not shown.")
     return tuple(notes)
 
 

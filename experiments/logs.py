@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from segue.experiments.estimators import Floats, Ints, Rounds, rounds_of, rounds_of_tables
+from segue.experiments.rejects import Faults, Rejected
 
 SUM_TOLERANCE = 1e-3  # printed probabilities are often rounded
 
@@ -50,24 +50,6 @@ class Columns:
         """The named columns, without the prefixed ones."""
         names = (self.reward, self.propensity, self.target, self.action, self.cluster, self.group)
         return tuple(name for name in (*names, self.slate, self.position) if name)
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """Rows set aside: how many, why, and where (the first line numbers; the header is line 1)."""
-
-    n: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    lines: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        """Return one sentence."""
-        if not self.n:
-            return "no row rejected"
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in self.reasons.items())
-        lines = ", ".join(map(str, self.lines)) + (", …" if self.n > len(self.lines) else "")
-        where = f" (line {lines})" if self.lines else ""
-        return f"{self.n} row{'s' if self.n > 1 else ''} rejected: {reasons}{where}"
 
 
 @dataclass(frozen=True)
@@ -131,8 +113,8 @@ def log_of_frame(
 
     A row is rejected when a needed number is missing or not finite, the reward lies outside `reward_range`
     (inclusive), the propensity outside (0, 1], a target probability outside [0, 1], the target's
-    probabilities do not sum to 1 (within .001), or the logged action has no column. `unreadable` counts rows
-    that the reader already could not split.
+    probabilities do not sum to 1 (within .001), or the logged action has no column; with slates also every
+    row of a list that lost one. `unreadable` counts rows that the reader already could not split.
 
     Raises
     ------
@@ -144,7 +126,7 @@ def log_of_frame(
         raise ValueError(
             f"the log has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns[:12]))}"
         )
-    faults = _Faults(len(frame))
+    faults = Faults(len(frame))
     reward, propensity = _number(frame, columns.reward), _number(frame, columns.propensity)
     faults.add(~np.isfinite(reward), f"{columns.reward} is not a number")
     if reward_range is not None:
@@ -159,6 +141,8 @@ def log_of_frame(
     faults.add((target < 0) | (target > 1 + 1e-9), "target probability outside [0, 1]")
     slate = _codes(frame, columns.slate, faults)
     position = _whole(frame, columns.position, faults)
+    if slate is not None and position is not None:
+        _whole_lists(slate, position, columns, faults=faults)
     keep = ~faults.any
     if not keep.any():
         raise ValueError(f"no usable row: {faults.rejected(unreadable)}")
@@ -178,32 +162,6 @@ def log_of_frame(
     )
 
 
-class _Faults:
-    """The first fault of each row, as a number: 0 is none, k the k-th reason."""
-
-    def __init__(self, n: int) -> None:
-        self.code: Ints = np.zeros(n, dtype=np.int64)
-        self.reasons: list[str] = []
-
-    @property
-    def any(self) -> NDArray[np.bool_]:
-        """Rows with a fault."""
-        return np.asarray(self.code > 0, dtype=np.bool_)
-
-    def add(self, bad: ArrayLike, reason: str) -> None:
-        """Note a fault where there is none yet."""
-        self.reasons.append(reason)
-        self.code[np.asarray(bad, dtype=np.bool_) & (self.code == 0)] = len(self.reasons)
-
-    def rejected(self, unreadable: int) -> Rejected:
-        """Return the summary."""
-        rows = np.flatnonzero(self.any)
-        reasons = dict(Counter(self.reasons[code - 1] for code in self.code[rows].tolist()))
-        if unreadable:
-            reasons["too many fields in the line"] = unreadable
-        return Rejected(len(rows) + unreadable, reasons, tuple(int(row) + 2 for row in rows[:20]))
-
-
 def _number(frame: pd.DataFrame, name: str) -> Floats:
     """Return a column as floats, NaN where it is not a number."""
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
@@ -218,7 +176,7 @@ def _table(frame: pd.DataFrame, prefix: str, names: tuple[str, ...]) -> Floats:
 
 
 def _tables(
-    frame: pd.DataFrame, columns: Columns, faults: _Faults
+    frame: pd.DataFrame, columns: Columns, faults: Faults
 ) -> tuple[tuple[str, ...], Ints | None, Floats | None, Floats | None]:
     """Return action names, logged action, target probabilities and predictions; note their faults."""
     if not columns.target_prefix:
@@ -256,7 +214,7 @@ def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, polic
     return np.asarray(policy[np.arange(len(frame)), np.maximum(action, 0)])
 
 
-def _codes(frame: pd.DataFrame, name: str, faults: _Faults) -> Ints | None:
+def _codes(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
     """Return labels as integers; a missing label is a fault."""
     if not name:
         return None
@@ -265,7 +223,7 @@ def _codes(frame: pd.DataFrame, name: str, faults: _Faults) -> Ints | None:
     return codes.astype(np.int64)
 
 
-def _whole(frame: pd.DataFrame, name: str, faults: _Faults) -> Ints | None:
+def _whole(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
     """Return whole numbers; anything else is a fault."""
     if not name:
         return None
@@ -273,6 +231,14 @@ def _whole(frame: pd.DataFrame, name: str, faults: _Faults) -> Ints | None:
     bad = ~np.isfinite(values) | (values != np.floor(values))
     faults.add(bad, f"{name} is not a whole number")
     return np.where(bad, 0, values).astype(np.int64)
+
+
+def _whole_lists(slate: Ints, position: Ints, columns: Columns, *, faults: Faults) -> None:
+    """Reject steps given twice, and every list that lost a step: its weights would be another list's."""
+    places = pd.DataFrame({"slate": slate, "position": position})
+    faults.add(places.duplicated(), f"{columns.position} given twice in its list")
+    broken = np.unique(slate[faults.any])
+    faults.add(np.isin(slate, broken[broken >= 0]), "another row of its list is unusable")
 
 
 def _clusters(frame: pd.DataFrame, columns: Columns, keep: NDArray[np.bool_]) -> Ints | None:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from segue.experiments.datasets import parity_means, read_csv_log
-from segue.experiments.logs import Columns, Rejected, log_of_frame
+from segue.experiments.logs import Columns, log_of_frame
+from segue.experiments.rejects import Rejected
 
 TABLES = Columns("r", "p", action="a", target_prefix="pi_", qhat_prefix="q_", cluster="c", group="g")
 
@@ -97,6 +98,18 @@ def test_missing_columns_and_empty_logs_are_errors() -> None:
 def test_incomplete_columns_say_what_is_missing(columns: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Columns("r", "p", **columns)
+
+
+def test_a_list_that_lost_a_step_is_left_out_whole() -> None:
+    table = pd.DataFrame({"r": [1, 0, 1, 1, 0, 1], "p": [0.5, 0.0, 0.5, 0.5, 0.5, 0.5], "t": 0.5})
+    table = table.assign(s=["a", "a", "b", "b", "c", "c"], k=[1, 2, 1, 2, 3, 3])
+    log = log_of_frame(table, Columns("r", "p", target="t", slate="s", position="k"))
+    assert log.reward.tolist() == [1, 1]
+    assert log.rejected.reasons == {
+        "another row of its list is unusable": 2,
+        "p outside (0, 1]": 1,
+        "k given twice in its list": 1,
+    }
 
 
 def test_csv_with_broken_lines(tmp_path: Path) -> None:
