@@ -12,12 +12,14 @@ from types import MappingProxyType
 import numpy as np
 
 from segue.engine.artefact import load, save
-from segue.engine.decisions import Playlist, Request
+from segue.engine.decisions import Playlist, Request, Step
 from segue.engine.kernel import Kernel, menu_size
 from segue.engine.lists import DrawnBlock, Steps
+from segue.engine.reasons import Explanation, explain
 from segue.engine.rules import ENTRY_RULES, STATE_RULES, Rule
 from segue.engine.scene import Asked
 from segue.engine.step_rules import STEP_RULES
+from segue.engine.why_not import WhyNot, why_not
 from segue.features.catalogue import Catalogue
 from segue.features.contexts import COLUMNS
 from segue.features.pool import Pool
@@ -81,6 +83,27 @@ class Recommender:
             for i, playlist in zip(rows, self._lists(some, [rngs[i] for i in rows]), strict=True):
                 out[i] = playlist
         return [playlist for playlist in out if playlist is not None]
+
+    def why_not(self, request: Request, resource: str) -> WhyNot:
+        """Return why `resource` is not the first step: the rule that withholds it, or the missing points.
+
+        Raises
+        ------
+        CatalogueError
+            When the resource is not in the catalogue.
+        """
+        (code,) = self.catalogue.resource_codes((resource,))
+        return why_not(self.kernel, self.asked((request,)), int(code))
+
+    def explain(self, step: Step, request: Request) -> Explanation:
+        """Return a step of this request's playlist in a student's and a teacher's words."""
+        return explain(
+            step,
+            self.catalogue,
+            state=request.state,
+            now=request.now.timestamp(),
+            interests=request.interests,
+        )
 
     def save(self, folder: Path) -> None:
         """Write this recommender to a folder, as arrays and JSON."""
