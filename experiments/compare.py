@@ -256,8 +256,10 @@ def _interval(
 
 def _verdict(interval: Interval, margin: float) -> tuple[Shipping, str]:
     """Return the verdict an interval allows, and the clause that explains it."""
+    if interval.low > 0:
+        return "ship", "all of it better"
     if interval.low > -margin:
-        return "ship", "better for certain" if margin == 0 else f"not worse by {margin:g} for certain"
+        return "ship", f"not worse by more than {margin:g}"
     if interval.high < -margin:
-        return "do not ship", "worse for certain" if margin == 0 else f"worse by more than {margin:g}"
+        return "do not ship", "all of it worse" if margin == 0 else f"worse by more than {margin:g}"
     return "not enough evidence", f"both sides of {-margin if margin else 0:g} are possible"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,69 +8,16 @@ import pandas as pd
 import pytest
 
 from segue.engine.decisions import Request
-from segue.engine.fitting import fit
-from segue.engine.policies import Softmax, Uniform
-from segue.engine.recommender import Recommender
 from segue.engine.tenancy import Configuration
 from segue.engine.workspace import Workspace
 from segue.experiments.decision_log import COLUMNS, decision_frame, decision_log
 from segue.experiments.evaluate import evaluate
-from segue.experiments.shadow import shadow_lists
 from segue.experiments.simulate import SimulatedClass
 from segue.experiments.worlds import course
 from segue.features.records import check, identify
 
 NOW = datetime(2026, 9, 7, tzinfo=UTC)
 CATALOGUE = course(np.random.default_rng(0), n_skills=4, n_resources=16, n_tags=3).catalogue
-
-
-@pytest.fixture(scope="module")
-def room() -> SimulatedClass:
-    return SimulatedClass.before(NOW, CATALOGUE, n_learners=8, weeks=2, rng=np.random.default_rng(1))
-
-
-@pytest.fixture(scope="module")
-def recommender(room: SimulatedClass) -> Recommender:
-    return fit(CATALOGUE, room.events, rng=np.random.default_rng(0), now=NOW)
-
-
-def asked(menu: int = 1, pins: tuple[str, ...] = ()) -> Request:
-    return Request("x", NOW, k=4, menu=menu, pins=pins)
-
-
-@pytest.mark.parametrize("menu", [1, 2])
-def test_the_shadow_changes_no_bit_of_the_champion(recommender: Recommender, menu: int) -> None:
-    drawn = recommender.recommend(asked(menu), rng=np.random.default_rng(3))
-    found = shadow_lists(
-        recommender, [asked(menu)], rngs=[np.random.default_rng(3)], challenger=Softmax(0.5, 0.2)
-    )[0]
-    assert found.steps == tuple(drawn.steps)
-    assert found.probabilities.sum(axis=2) == pytest.approx(1)
-    assert (found.probabilities[np.isinf(found.scores)] == 0).all()
-
-
-@pytest.mark.parametrize("menu", [1, 2])
-def test_the_champion_as_its_own_challenger_has_the_logged_propensities(
-    recommender: Recommender, menu: int
-) -> None:
-    policy = recommender.kernel.policy
-    found = shadow_lists(recommender, [asked(menu)], rngs=[np.random.default_rng(3)], challenger=policy)[0]
-    assert found.target == pytest.approx([step.propensity for step in found.steps], rel=1e-12)
-
-
-def test_a_uniform_challenger_gives_one_over_the_allowed(recommender: Recommender) -> None:
-    found = shadow_lists(recommender, [asked()], rngs=[np.random.default_rng(3)], challenger=Uniform())[0]
-    allowed = np.isfinite(found.scores[:, 0]).sum(axis=1)
-    assert found.target == pytest.approx(1 / allowed)
-
-
-def test_a_pinned_step_has_no_target_probability(recommender: Recommender) -> None:
-    pin = CATALOGUE.resources[3].resource_id
-    found = shadow_lists(
-        recommender, [asked(pins=(pin,))], rngs=[np.random.default_rng(3)], challenger=Uniform()
-    )[0]
-    assert np.isnan(found.target[0])
-    assert np.isfinite(found.target[1:]).all()
 
 
 def table() -> pd.DataFrame:
@@ -125,13 +71,14 @@ def test_ignoring_overrides_is_wrong_and_leaving_them_out_is_right() -> None:
     assert naive.verdict == "not enough evidence"  # its weights do not average 1, and that is seen
 
 
-def test_the_store_s_decisions_become_a_log(tmp_path: Path, room: SimulatedClass) -> None:
+def test_the_store_s_decisions_become_a_log(tmp_path: Path) -> None:
+    room = SimulatedClass.before(NOW, CATALOGUE, n_learners=8, weeks=2, rng=np.random.default_rng(1))
     workspace = Workspace.init(tmp_path / "w", environment={}, configuration=Configuration())
     workspace.set_catalogue(CATALOGUE)
     workspace.add_events(checked(room.events))
     workspace.fit(now=NOW)
     learners = room.learners["learner"].tolist()
-    given = workspace.recommend_many([replace(asked(), learner=learner) for learner in learners])
+    given = workspace.recommend_many([Request(learner, NOW, k=4) for learner in learners])
     playlists = {
         learner: [step.resource for step in g.playlist.steps]
         for learner, g in zip(learners, given, strict=True)

@@ -7,9 +7,6 @@ from math import isnan
 import numpy as np
 import pytest
 
-from segue.experiments.choice import DEFAULT_RULE
-from segue.experiments.diagnostics import diagnose
-from segue.experiments.estimators import Rounds
 from segue.experiments.evaluate import evaluate
 from segue.experiments.logs import Log
 from segue.experiments.simulated_logs import World, make_world
@@ -91,23 +88,6 @@ def test_a_policy_on_actions_never_logged_is_refused() -> None:
     answer = evaluate(log)
     assert answer.diagnostics.unseen_support == 0.5
     assert "never logged" in answer.reason
-
-
-@pytest.mark.parametrize(
-    ("rounds", "reason"),
-    [
-        (Rounds(np.zeros(50), np.ones(50)), "never chooses"),
-        (Rounds(np.ones(50), np.r_[np.ones(3), np.zeros(47)]), "only 3.0 effective rewarded events"),
-        (Rounds(np.full(50, 0.5), np.ones(50)), "weights average 0.5"),
-    ],
-)
-def test_refusals_name_their_reason(rounds: Rounds, reason: str) -> None:
-    assert reason in DEFAULT_RULE.refusal(diagnose(rounds))
-
-
-def test_few_clusters_are_refused() -> None:
-    rounds = Rounds(np.ones(400), np.ones(400))
-    assert "effective clusters" in DEFAULT_RULE.refusal(diagnose(rounds, cluster=np.arange(400) // 100))
 
 
 def test_signed_rewards_around_zero_are_evidence() -> None:
