@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from segue.features.attempts import Attempts, Floats, Ints
+from segue.features.carry import carry_over
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.difficulty import learner_folds, out_of_fold_logit
 from segue.features.readout import design, prior_weights
@@ -137,10 +138,14 @@ def masks(
 
 @dataclass(frozen=True, eq=False)
 class Traced:
-    """One fold's outcomes and probabilities on the test rows, the rows themselves, and the score."""
+    """One fold's outcomes and probabilities on the test rows, the rows themselves, and the score.
+
+    `item_mean` is what the shrunk easiness of the item alone would have said.
+    """
 
     outcome: Floats
     probability: Floats
+    item_mean: Floats
     rows: Ints
     score: Score
 
@@ -163,13 +168,23 @@ def trace(
             logit, difficulty = out_of_fold_logit(trial.attempts, trial.catalogue, fold=inner, train=~test)
         with clock.stage("features"):
             X = design(trial.attempts, difficulty.parameters(trial.catalogue), logit=logit)
+            if model == "boosting":
+                X = np.hstack([X, _carried(trial, X, fold=inner, train=~test)])
         score = trial.attempts.score
         with clock.stage("fit"):
             fitted = MODELS[model]().fit(X[train], score[train])
         with clock.stage("predict"):
             p = fitted.predict_proba(X[test])[:, 1]
-        out.append(Traced(score[test], p, np.flatnonzero(test), scored(score[test], p, n_train=len(train))))
+        found = scored(score[test], p, n_train=len(train))
+        item_mean = 1.0 / (1.0 + np.exp(-logit[test]))
+        out.append(Traced(score[test], p, item_mean, np.flatnonzero(test), found))
     return out
+
+
+def _carried(trial: Trial, X: Floats, *, fold: Ints, train: Bools) -> Floats:
+    """Return what carries over from the last answer: the challenger's own columns."""
+    surprise = trial.attempts.score - 1.0 / (1.0 + np.exp(-(X @ prior_weights())))
+    return carry_over(trial.attempts, trial.catalogue, surprise=surprise, fold=fold, train=train)
 
 
 def scored(outcome: Floats, probability: Floats, *, n_train: int) -> Score:

@@ -1,0 +1,170 @@
+"""How good and how fast are the learner vectors? Prints the tables on every data set this machine has.
+
+    python benchmarks/vectors.py [--models logistic boosting] [--sets statics2011 ...] [--reliability
+    reliability.png]
+
+Predictions are of learners held out (5 folds, seed 0), each from the learner's past only. The anchors were
+published by Gervet, Koedinger, Schneider and Mitchell (2020, "When is Deep Learning the Best Approach to
+Knowledge Tracing?", JEDM 12(3)), to two digits, with folds of their own; for Algebra on the whole set of
+574 students, of which the one here is a fifth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import tracemalloc
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+from _data import DATA
+
+from segue.experiments.interest_trace import trace_interests
+from segue.experiments.tracing import (
+    Clock,
+    ModelName,
+    Traced,
+    Trial,
+    read_trial,
+    reliability,
+    trace,
+)
+from segue.features.attempts import Attempts, HistoryParameters
+from segue.features.difficulty import fit_difficulty
+from segue.features.history import design, update
+from segue.features.state import LearnerState
+
+ANCHORS = {
+    "statics2011": {"PFA": 0.69, "IRT": 0.79, "SAKT": 0.81, "Best-LR": 0.82, "DKT": 0.83},
+    "algebra2005-sample": {"PFA": 0.76, "IRT": 0.77, "SAKT": 0.80, "DKT": 0.82, "Best-LR": 0.83},
+}
+EARLIER = ((0, 0), (1, 1), (2, 5), (6, 20), (21, 10**9))
+TAGS = ("Theme", "Software", "Job", "Difficulty", "type")
+
+
+def main() -> None:
+    """Print accuracy, cold start, calibration, speed and memory, then interests."""
+    options = _options()
+    for name in options.sets:
+        folder = DATA / name
+        if not folder.exists():
+            print(f"skipped: {name} is not on this machine (set SEGUE_DATA to its folder)")
+            continue
+        trial = read_trial(folder / "interactions.csv.gz", folder / "item_skills.csv.gz")
+        print(f"\n## {name}: {len(trial.attempts):,} attempts of {trial.n_learners} learners")
+        for model in options.models:
+            clock = Clock()
+            traced = trace(trial, model=model, clock=clock)
+            _accuracy(name, model, traced)
+            _cold_start(trial, traced)
+            _stages(trial, clock, n_folds=len(traced))
+            _calibration(traced, options.reliability)
+        _memory(trial)
+        _updates(trial)
+    _interests()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", nargs="+", default=list(ANCHORS))
+    parser.add_argument("--models", nargs="+", default=["logistic"], choices=get_args(ModelName))
+    parser.add_argument("--reliability", type=Path, help="also draw it (needs segue[experiments])")
+    return parser.parse_args()
+
+
+def _accuracy(name: str, model: str, traced: list[Traced]) -> None:
+    rows = pd.DataFrame([vars(t.score) for t in traced])[["auc", "log_loss", "ece", "brier"]]
+    table = pd.DataFrame({"mean": rows.mean(), "sd of folds": rows.std()}).T
+    print(f"\n{model}\n{table.round(4).to_string()}")
+    published = ", ".join(f"{key} {value:.2f}" for key, value in ANCHORS.get(name, {}).items())
+    print(f"published AUC (see above): {published or 'none'}")
+
+
+def _cold_start(trial: Trial, traced: list[Traced]) -> None:
+    """Print log loss by how many attempts came before, beside the shrunk item mean."""
+    position = np.concatenate([trial.attempts.position[t.rows] for t in traced])
+    y, p, base = (
+        np.concatenate([getattr(t, part) for t in traced]) for part in ("outcome", "probability", "item_mean")
+    )
+    rows = {}
+    for low, high in EARLIER:
+        of = (position >= low) & (position <= high)
+        label = str(low) if low == high else f"{low}-{high}" if high < 10**9 else f"{low}+"
+        rows[label] = {"n": of.sum(), "log loss": _loss(y[of], p[of]), "item mean": _loss(y[of], base[of])}
+    print("\nby number of earlier attempts\n" + pd.DataFrame(rows).T.round(3).to_string())
+
+
+def _loss(y: np.ndarray, p: np.ndarray) -> float:
+    return float(-(y * np.log(p) + (1 - y) * np.log1p(-p)).mean())
+
+
+def _stages(trial: Trial, clock: Clock, *, n_folds: int) -> None:
+    """Print seconds by stage; difficulty and features see all rows of a fold, the fit those to train on."""
+    per = {stage: s / n_folds * 100_000 / len(trial.attempts) for stage, s in clock.seconds.items()}
+    print("\nseconds per 100,000 attempts: " + ", ".join(f"{stage} {s:.2f}" for stage, s in per.items()))
+
+
+def _calibration(traced: list[Traced], picture: Path | None) -> None:
+    y = np.concatenate([t.outcome for t in traced])
+    p = np.concatenate([t.probability for t in traced])
+    table = reliability(y, p).round(3)
+    print("\npredicted and observed success, bins of equal mass\n" + table.T.to_string(header=False))
+    if picture is not None:
+        from segue.experiments import plots  # noqa: PLC0415  # the only part that needs matplotlib
+
+        plots.reliability(p, y).savefig(picture, dpi=120)
+
+
+def _memory(trial: Trial) -> None:
+    parameters = fit_difficulty(trial.attempts, trial.catalogue).parameters(trial.catalogue)
+    parameters.set_of, parameters.standard_logit  # noqa: B018  # made once a catalogue, not once a row
+    tracemalloc.start()
+    design(trial.attempts, parameters)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    print(f"\nvectors of a batch: peak {peak / len(trial.attempts):.0f} bytes a row")
+
+
+def _updates(trial: Trial) -> None:
+    """Print what one attempt's update costs, early and late in the longest history there is."""
+    attempts = trial.attempts
+    parameters = fit_difficulty(attempts, trial.catalogue).parameters(trial.catalogue)
+    longest = int(np.argmax(np.diff(attempts.starts)))
+    own = attempts.take(slice(int(attempts.starts[longest]), int(attempts.starts[longest + 1])))
+    cost = _update_costs(own, parameters, LearnerState.fresh(trial.catalogue)) * 1e6
+    part = len(cost) // 4
+    for label, some in (("all", cost), ("first quarter", cost[:part]), ("last quarter", cost[-part:])):
+        median, high = np.percentile(some, [50, 99])
+        print(f"update, {label} of {len(cost):,} attempts: median {median:.1f} µs, p99 {high:.1f} µs")
+
+
+def _update_costs(own: Attempts, parameters: HistoryParameters, state: LearnerState) -> np.ndarray:
+    rows = [own.one(i) for i in range(len(own))]
+    update(state.copy(), rows[0], parameters)  # tables of the catalogue are made on first use
+    cost = np.empty(len(rows))
+    for i, row in enumerate(rows):
+        start = time.perf_counter()
+        update(state, row, parameters)
+        cost[i] = time.perf_counter() - start
+    return cost
+
+
+def _interests() -> None:
+    folder = DATA / "mars-mandarine-academy"
+    if not folder.exists():
+        print("skipped: mars-mandarine-academy is not on this machine")
+        return
+    found = trace_interests(
+        folder / "page_views_en.csv.gz", folder / "items_en.csv.gz", tags=TAGS, test_from="2019-07-01"
+    )
+    print("\n## mars-mandarine-academy: first views from 2019-07-01 on")
+    for key, value in found.items():
+        print(f"{key}: {value}")
+
+
+if __name__ == "__main__":
+    main()
