@@ -22,13 +22,13 @@ def run(
     tasks: Mapping[int, T],
     *,
     workers: int,
-    prepare: Callable[..., None],
+    prepare: Callable[..., Callable[[], None]],
     arguments: tuple[Any, ...],
 ) -> Iterator[tuple[int, R]]:
     """Yield (number, result) of every task, as they finish; in this process when there is one worker.
 
-    `prepare(*arguments)` is called once in every worker. At most two tasks a worker are under way, so that
-    results do not pile up in front of a slow consumer.
+    `prepare(*arguments)` is called once in every worker, and returns what lets go of it again. At most two
+    tasks a worker are under way, so that results do not pile up in front of a slow consumer.
 
     Raises
     ------
@@ -36,9 +36,12 @@ def run(
         When a worker was lost four times.
     """
     if workers <= 1 or len(tasks) <= 1:
-        prepare(*arguments)
-        for number, task in tasks.items():
-            yield number, work(task)
+        close = prepare(*arguments)
+        try:
+            for number, task in tasks.items():
+                yield number, work(task)
+        finally:
+            close()
         return
     left = dict(tasks)
     for _ in range(RETRIES + 1):
@@ -58,7 +61,7 @@ def _round(
     left: dict[int, T],
     *,
     workers: int,
-    prepare: Callable[..., None],
+    prepare: Callable[..., Callable[[], None]],
     arguments: tuple[Any, ...],
 ) -> Iterator[tuple[int, R]]:
     """Yield results until all tasks are done or the pool breaks; `left` keeps what is not."""

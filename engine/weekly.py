@@ -263,10 +263,11 @@ class _Worker:
 _here = _Worker()  # one a process, set by `_prepare`
 
 
-def _prepare(path: Path, plan: Plan | None) -> None:
+def _prepare(path: Path, plan: Plan | None) -> Callable[[], None]:
     _here.store = open_store(path, read_configuration(path), Store)
     _here.library = Library(path / "models")
     _here.plan = plan
+    return _here.store.close
 
 
 def _fold_block(numbers: Sequence[int]) -> dict[int, Kept]:

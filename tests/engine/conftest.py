@@ -5,12 +5,27 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sqlalchemy import func, select
+
+from segue import sample
+from segue.engine import doctor, schema
+from segue.engine.decisions import Request
+from segue.engine.tenancy import Configuration
+from segue.engine.workspace import Workspace
+from segue.experiments.simulate import SimulatedClass
+from segue.features.records import check, identify
 
 _numbers = itertools.count()
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+KEY = {"SEGUE_KEY": "11" * 32}
+STEPS = 6
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +44,18 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def new_postgresql(postgresql: str) -> str:
-    """Return the URL of a fresh PostgreSQL database."""
+def new_postgresql(postgresql: str) -> Callable[..., str]:
+    """Return what makes a fresh PostgreSQL database, or a copy of one, and returns its URL."""
     import psycopg
 
-    name = f"segue_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(postgresql, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    return postgresql.replace("/postgres?", f"/{name}?")
+    def make(like: str = "/template1?") -> str:
+        name = f"segue_{os.getpid()}_{next(_numbers)}"
+        template = like.partition("?")[0].rpartition("/")[2]
+        with psycopg.connect(postgresql, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        return postgresql.replace("/postgres?", f"/{name}?")
+
+    return make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -44,5 +63,54 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of an empty database, of each kind in turn."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    url: str = request.getfixturevalue("new_postgresql")
+    url: str = request.getfixturevalue("new_postgresql")()
     return url
+
+
+class School:
+    """A workspace with a simulated class of eight, two weeks into the term."""
+
+    def __init__(self, path: Path, database: str) -> None:
+        configuration = Configuration(database, time_zone="Europe/Paris")
+        self.space = Workspace.init(path, environment=KEY, configuration=configuration)
+        self.space.set_catalogue(sample.load())
+        rng = np.random.default_rng(3)
+        self.room = SimulatedClass.before(MONDAY, sample.load(), n_learners=8, weeks=2, rng=rng)
+        self.space.add_events(self.checked(self.room.events))
+        self.space.fit(now=MONDAY)
+        self.roster: list[str] = self.room.learners["learner"].tolist()
+
+    def checked(self, events: pd.DataFrame) -> pd.DataFrame:
+        known = self.space.catalogue().resource_index
+        return identify(check(events, range(len(events)), resources=known).events)
+
+    def decide(self, now: datetime = MONDAY) -> dict[str, list[str]]:
+        asked = [Request(learner, now, k=STEPS) for learner in self.roster]
+        given = self.space.recommend_many(asked)
+        return {
+            n: [s.resource for s in one.playlist.steps] for n, one in zip(self.roster, given, strict=True)
+        }
+
+    def study(self, now: datetime = MONDAY) -> pd.DataFrame:
+        events = self.room.answer(self.decide(now), now=now)
+        frame = self.checked(events)
+        self.space.add_events(frame)
+        return frame
+
+    def count(self, table: str) -> int:
+        with self.space.store.read() as connection:
+            query = select(func.count()).select_from(schema.metadata.tables[table])
+            return int(connection.execute(query).scalar_one())
+
+    def digest(self) -> str:
+        return doctor.digest(self.space)
+
+    def well(self) -> bool:
+        return all(finding.well for finding in doctor.examine(self.space))
+
+
+@pytest.fixture
+def school(tmp_path: Path, database: str) -> Iterator[School]:
+    made = School(tmp_path / "school", "" if database.startswith("sqlite") else database)
+    yield made
+    made.space.close()

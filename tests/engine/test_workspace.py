@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from segue import sample
 from segue.engine import doctor, schema
@@ -20,62 +20,11 @@ from segue.engine.decisions import Request
 from segue.engine.keys import KeyMissingError
 from segue.engine.tenancy import Configuration, WorkspaceError
 from segue.engine.workspace import Workspace
-from segue.experiments.simulate import SimulatedClass
-from segue.features.records import check, identify
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}
 STEPS = 6
-
-
-def checked(events: pd.DataFrame, space: Workspace) -> pd.DataFrame:
-    done = check(events, range(len(events)), resources=space.catalogue().resource_index)
-    return identify(done.events)
-
-
-class School:
-    """A workspace with a simulated class of eight, two weeks into the term."""
-
-    def __init__(self, path: Path, database: str) -> None:
-        configuration = Configuration(database, time_zone="Europe/Paris")
-        self.space = Workspace.init(path, environment=KEY, configuration=configuration)
-        self.space.set_catalogue(sample.load())
-        rng = np.random.default_rng(3)
-        self.room = SimulatedClass.before(MONDAY, sample.load(), n_learners=8, weeks=2, rng=rng)
-        self.space.add_events(checked(self.room.events, self.space))
-        self.space.fit(now=MONDAY)
-        self.roster: list[str] = self.room.learners["learner"].tolist()
-
-    def decide(self, now: datetime = MONDAY) -> dict[str, list[str]]:
-        asked = [Request(learner, now, k=STEPS) for learner in self.roster]
-        given = self.space.recommend_many(asked)
-        return {
-            n: [s.resource for s in one.playlist.steps] for n, one in zip(self.roster, given, strict=True)
-        }
-
-    def study(self, now: datetime = MONDAY) -> pd.DataFrame:
-        events = self.room.answer(self.decide(now), now=now)
-        frame = checked(events, self.space)
-        self.space.add_events(frame)
-        return frame
-
-    def count(self, table: str) -> int:
-        with self.space.store.read() as connection:
-            query = select(func.count()).select_from(schema.metadata.tables[table])
-            return int(connection.execute(query).scalar_one())
-
-    def digest(self) -> str:
-        return doctor.digest(self.space)
-
-    def well(self) -> bool:
-        return all(finding.well for finding in doctor.examine(self.space))
-
-
-@pytest.fixture
-def school(tmp_path: Path, database: str) -> Iterator[School]:
-    made = School(tmp_path / "school", database)
-    yield made
-    made.space.close()
+School = Any  # the class in conftest.py
 
 
 def test_a_decision_is_stored_before_it_is_returned_and_once(school: School) -> None:
@@ -153,7 +102,7 @@ def test_the_same_facts_in_another_order_are_the_same_store(school: School, tmp_
         tmp_path / "other", environment=KEY, configuration=Configuration(time_zone="Europe/Paris")
     )
     other.set_catalogue(sample.load())
-    frame = checked(school.room.events, other)
+    frame = school.checked(school.room.events)
     first = frame.drop_duplicates("learner")  # learners arrive in the same order, their events do not
     rest = frame.drop(first.index).sample(frac=1.0, random_state=1)
     other.add_events(pd.concat([first, rest.iloc[:50], rest.iloc[::-1]]))
@@ -167,7 +116,7 @@ def test_the_same_facts_in_another_order_are_the_same_store(school: School, tmp_
 def test_a_late_event_refolds_its_learner(school: School) -> None:
     school.decide()
     late = school.room.events.iloc[[0]].assign(event_id="late", time=MONDAY - timedelta(days=30), score=1.0)
-    school.space.add_events(checked(late.assign(kind="attempt", seq=-1), school.space))
+    school.space.add_events(school.checked(late.assign(kind="attempt", seq=-1)))
     school.decide(MONDAY + timedelta(days=1))
     digest = school.digest()
     doctor.rebuild(school.space)
