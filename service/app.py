@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -34,11 +35,14 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
         lifespan=partial(_life, tenants=tuple(tenants)),
     )
     app.state.tenants = tuple(tenants)
+    app.state.lti_tools = {}
     app.add_middleware(Gate, tenants=tuple(tenants), limits=limits)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     for routes in (routes_decide, routes_learners, routes_classes, routes_health):
         app.include_router(routes.router)
+    with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
+        app.include_router(importlib.import_module("segue.service.routes_lti").router)
     document = documents.describe(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app

@@ -21,6 +21,7 @@ from segue.service.metrics import Metrics
 from segue.service.tenants import Tenant
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
+LTI = "/lti/"  # asked by browsers, which carry a signed launch and no key
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
 
@@ -88,6 +89,11 @@ class Gate:
             401, 413 or 429.
         """
         if scope["path"] in OPEN:
+            return
+        if scope["path"].startswith(LTI):
+            client = scope.get("client") or ("",)
+            if wait := self.buckets.take(f"lti {client[0]}", now=time.monotonic()):
+                raise too_fast(wait, self.limits)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         caller = self._caller(headers.get(b"authorization", b""))

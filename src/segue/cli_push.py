@@ -63,7 +63,7 @@ def lessons_of(space: Workspace, roster: tuple[str, ...], week: str) -> list[Les
     catalogue = space.catalogue()
     known = {r.resource_id: LessonItem(r.resource_id, r.title, r.url, r.minutes) for r in catalogue.resources}
     found = published(space, roster, week)
-    return [Lesson(who, week, tuple(known[r] for r in resources)) for who, resources in found.items()]
+    return [Lesson(who, week, tuple(known[r] for r in one.resources)) for who, one in found.items()]
 
 
 def _server(url: str, user: str) -> Kolibri:
