@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.experiments.classroom import Cohort, Slot
 from segue.experiments.knowledge import Step, sigmoid
@@ -33,6 +34,7 @@ class _Peer:
         self.weights = catalogue.skill_weights
         self.label = 0.8 * (catalogue.difficulty - 3.0)
         self.parents = catalogue.prerequisite_matrix
+        self.order = _course_order(self.parents)
         self.theta = np.full((n_learners, n_skills), -0.5)
         self.last = np.full((n_learners, n_skills), -np.inf)
         self.streak = np.zeros((n_learners, n_skills))
@@ -88,12 +90,27 @@ class _Peer:
             score[rows, best] = -np.inf
         return out, np.ones(out.shape)
 
+    def _rank(self, wanted: NDArray[np.bool_]) -> Floats:
+        """Number the wanted skills of each learner along the visible course, (B, S)."""
+        rank = np.zeros(wanted.shape)
+        rank[:, self.order] = np.cumsum(wanted[:, self.order], axis=1)
+        return rank
+
     def _by_skill(self, wanted: Floats, ask: Ask) -> Floats:
         """Score of a candidate: how much its main skill is wanted, then how well its difficulty fits."""
         first = self.first[ask.candidates]
         theta = self.theta[np.ix_(ask.learners, np.arange(self.theta.shape[1]))][:, first]
         fit = -0.05 * np.abs(theta - self.label[ask.candidates] - 0.8)
         return np.asarray(wanted[:, first] + fit)
+
+
+def _course_order(parents: Ints) -> Ints:
+    """Return the skills by depth among the visible prerequisites, ties by chance: what software can know."""
+    depth = np.zeros(len(parents))
+    for _ in range(len(parents)):
+        before = np.where(parents >= 0, depth[np.maximum(parents, 0)] + 1.0, 0.0)
+        depth = before.max(axis=1)
+    return np.lexsort((np.random.default_rng(0).permutation(len(parents)), depth))
 
 
 @dataclass
@@ -111,7 +128,10 @@ class Random(_Peer):
 
 @dataclass
 class Sequence(_Peer):
-    """The teacher's sequence: everybody does the skills of this week, easier resources first."""
+    """The teacher's sequence: everybody does the skills of this week, easier resources first.
+
+    The teacher knows the true order of the course; the other peers only the visible prerequisites.
+    """
 
     name: str = "sequence"
 
@@ -131,12 +151,12 @@ class Threshold(_Peer):
     """Mastery learning: stay with a skill until it looks mastered, then go on along the course."""
 
     name: str = "threshold"
-    mastered: float = 0.8
+    mastered: float = 0.5
 
     def score(self, ask: Ask) -> Floats:
         """The first skill of the course below the threshold."""
         open_ = sigmoid(self.theta[ask.learners]) < self.mastered
-        return self._by_skill(4.0 * open_ - 0.2 * np.cumsum(open_, axis=1), ask)
+        return self._by_skill(4.0 * open_ - 0.2 * self._rank(open_), ask)
 
 
 @dataclass
@@ -181,7 +201,7 @@ class Spaced(_Peer):
         met = np.isfinite(self.last[ask.learners]) & (streak > 0)
         new = (sigmoid(self.theta[ask.learners]) < self.learned) & ~met
         due = met & (overdue >= 1.0)
-        course = 3.0 * new - 0.05 * np.cumsum(new, axis=1)
+        course = 3.0 * new - 0.05 * self._rank(new)
         return self._by_skill(np.where(due, 4.0 + 0.1 * np.minimum(overdue, 10.0), course), ask)
 
 
