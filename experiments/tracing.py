@@ -81,7 +81,8 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
         CSV with `user_id, seq, item_id, correct`, optionally `t` (seconds). Without `item_id` the column
         `skill_id` is item and skill.
     item_skills : path or None
-        CSV with `item_id, skill_id`; an item without a skill is its own.
+        CSV with `item_id, skill_id`; without it, these columns of the attempts. An item without a skill is
+        its own.
     split : str
         Column that says which rows are the test.
     """
@@ -101,19 +102,17 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
     order = Attempts.order(learner, resource, seconds, seq)
     encoded = Attempts(learner, resource, correct, seconds, seq).take(order)
     marks = frame[split].astype(str).to_numpy(np.str_)[order] if split else None
-    return Trial(_catalogue(items, item_skills), encoded, len(learners), marks)
+    table = pd.read_csv(item_skills) if item_skills is not None else frame
+    return Trial(_catalogue(items, table), encoded, len(learners), marks)
 
 
-def _catalogue(items: NDArray[np.generic], item_skills: Path | None) -> Catalogue:
+def _catalogue(items: NDArray[np.generic], table: pd.DataFrame) -> Catalogue:
     skills: dict[object, list[str]] = {}
-    if item_skills is not None:
-        table = pd.read_csv(item_skills)
-        if "item_id" in table and "skill_id" in table:
-            for item, skill in zip(table["item_id"].tolist(), table["skill_id"].astype(str), strict=True):
-                skills.setdefault(item, []).append(skill)
-    return Catalogue.build(
-        [Resource(str(item), skills=tuple(skills.get(item, ()))) for item in items.tolist()]
-    )
+    if {"item_id", "skill_id"} <= set(table.columns):
+        pairs = table[["item_id", "skill_id"]].dropna().drop_duplicates()
+        for item, skill in zip(pairs["item_id"].tolist(), pairs["skill_id"].astype(str), strict=True):
+            skills.setdefault(item, []).append(skill)
+    return Catalogue.build([Resource(str(i), skills=tuple(skills.get(i, ()))) for i in items.tolist()])
 
 
 def masks(

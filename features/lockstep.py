@@ -1,8 +1,9 @@
 """The batch form of the fold: all learners (and all their skills) take their t-th step together.
 
-Rows of a log are laid out *step-major*: first every segment's first attempt, then every second one, ...
-with the longest segments first, so that each step works on plain slices. A segment is one learner (Kalman
-filter) or one learner and skill (all other columns, whose rule looks at no other row).
+Rows of a log are laid out *step-major* (``segue.features.steps``): first every segment's first attempt,
+then every second one, ... with the longest segments first, so that each step works on plain slices. A
+segment is one learner (Kalman filter) or one learner and skill (all other columns, whose rule looks at no
+other row).
 """
 
 from __future__ import annotations
@@ -32,63 +33,10 @@ from segue.features.columns import (
     VARIANCE,
 )
 from segue.features.state import StateBlock, fresh_rows
+from segue.features.steps import Steps
 
 CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch
 _RATES = np.array([-1.0 / span for span in SPANS])
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """A step-major layout of segments.
-
-    Attributes
-    ----------
-    key : array of shape (G,)
-        Key of each segment, longest first.
-    place : array of shape (P,)
-        Where each element goes.
-    sizes : list of int
-        How many segments take each step; non-increasing.
-    order : array of shape (P,)
-        Elements sorted by segment, then as given.
-    first : array of shape (P,)
-        True where an element of `order` begins its segment.
-    """
-
-    key: Ints
-    place: Ints
-    sizes: list[int]
-    order: Ints
-    first: np.ndarray[tuple[int], np.dtype[np.bool_]]
-
-    @classmethod
-    def of(cls, key: Ints) -> Steps:
-        """Return the layout of elements whose segments are named by `key` (P,)."""
-        order = np.argsort(key, kind="stable")
-        first = np.diff(key[order], prepend=-1) != 0
-        starts = np.flatnonzero(first)
-        lengths = np.diff(np.append(starts, len(key)))
-        longest = np.argsort(-lengths, kind="stable")
-        rank = np.empty_like(longest)
-        rank[longest] = np.arange(len(longest))
-        sizes = np.cumsum(np.bincount(lengths, minlength=1)[::-1])[::-1][1:]
-        step = np.arange(len(key)) - np.repeat(starts, lengths)
-        place = np.empty(len(key), dtype=np.int64)
-        place[order] = (np.cumsum(sizes) - sizes)[step] + np.repeat(rank, lengths)
-        return cls(key[order][starts][longest], place, sizes.tolist(), order, first)
-
-    def laid(self, values: Floats) -> Floats:
-        """Return `values` (P, ...) in step-major order."""
-        out = np.empty_like(values)
-        out[self.place] = values
-        return out
-
-    def slices(self) -> Iterator[tuple[int, slice]]:
-        """Yield how many segments take a step, and where its elements lie."""
-        at = 0
-        for size in self.sizes:
-            yield size, slice(at, at + size)
-            at += size
 
 
 @dataclass(frozen=True, eq=False)

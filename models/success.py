@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -23,9 +24,10 @@ class Coefficients:
 
 
 LEAST_SCALE = 0.25
-"""A column that hardly moved in training may move at serving (practice within the hour, after a year of weekly
-homework). Scaled to 1, its coefficient would be anything: 250 a count was seen, and chances of 1.0 after twelve
-failures. All columns are counts, logs and shares, so one of a smaller spread is held to its prior instead."""
+"""A column that hardly moved in training may move at serving (practice within the hour, after a year of
+weekly homework). Scaled to 1, its coefficient would be anything: 250 a count was seen, and chances of 1.0
+after twelve failures. All columns are counts, logs and shares, so one of a smaller spread is held to its
+prior instead."""
 
 
 class LogisticSuccess:
@@ -63,6 +65,22 @@ class LogisticSuccess:
         self.weights_ = theta[1:] / scale
         self.intercept_ = float(theta[0] - mean @ self.weights_)
         return self
+
+    def save(self, path: Path) -> None:
+        """Write the fitted model to `path`, an ``.npz`` of plain arrays."""
+        prior = np.asarray(self.prior, dtype=np.float64)
+        scalars = np.array([self.precision, self.intercept_])
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, prior=prior, weights=self.weights_, scalars=scalars)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return the model saved at `path`; nothing in the file is executed."""
+        with np.load(path, allow_pickle=False) as arrays:
+            precision, intercept = arrays["scalars"].tolist()
+            model = cls(prior=arrays["prior"], precision=precision)
+            model.weights_, model.intercept_ = arrays["weights"], intercept
+        return model
 
     def decision_function(self, X: Floats) -> Floats:
         """Return logits, shape (n,)."""

@@ -115,6 +115,17 @@ def test_without_items_skills_serve_as_both(files: tuple[Path, Path], tmp_path: 
     assert trace(trial, folds=2)[0].score.auc > 0.6
 
 
+def test_skills_may_stand_beside_the_attempts(files: tuple[Path, Path], tmp_path: Path) -> None:
+    frame = pd.read_csv(files[0])
+    frame["skill_id"] = (frame["item_id"] % 5).where(frame["item_id"] != 7)
+    frame["user_id"] = "u" + frame["user_id"].astype(str)
+    frame.sample(frac=1.0, random_state=0).to_csv(tmp_path / "b.csv", index=False)
+    trial = read_trial(tmp_path / "b.csv", None)
+    assert len(trial.catalogue.skills) == 6  # item 7 is its own
+    assert (trial.attempts.score == read_trial(*files).attempts.score).mean() < 1.0  # u10 comes before u2
+    assert trace(trial, folds=2)[0].score.auc > 0.6
+
+
 def test_what_cannot_be_read_is_said(files: tuple[Path, Path], tmp_path: Path, app: typer.Typer) -> None:
     frame = pd.read_csv(files[0])
     frame.assign(correct=87).to_csv(tmp_path / "percent.csv", index=False)
