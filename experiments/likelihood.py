@@ -17,7 +17,7 @@ from scipy import stats
 from segue.experiments.estimators import Floats, Ints, Rounds
 from segue.experiments.intervals import Bounds, Interval, recoded
 
-TINY = 1e-300
+FLAT = 1e-12  # a control that varies less than this, relatively, is constant up to rounding
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def cressie_read_bounds(
     ----------
     sums : Sums
     imagined : two rounds
-        Smallest control first. Arrays broadcast with those of `sums`.
+        Arrays broadcast with those of `sums`.
     dof : degrees of freedom of the F quantile that sets the ball's size.
     design : factor on the ball, the squared ratio of cluster to iid error (Rao & Scott 1981).
 
@@ -107,14 +107,17 @@ def cressie_read_bounds(
     -------
     (low, high), -inf or inf where no distribution of that kind fits in the ball.
     """
-    smallest, largest = imagined
-    outer = np.where(sums.c < mean * sums.n, largest.control, smallest.control)
-    m, square, *_ = sums.means_with(outer, np.zeros_like(outer))
-    slack = (1 + sums.n) * (m - mean) ** 2 / np.maximum(square - m * m, TINY)
+    slack = np.minimum(*(_least_divergence(sums, i.control, mean) for i in imagined))
     room = (-slack - stats.f.isf(1 - level, 1, dof) * design) / (2 * (1 + sums.n))
     low = [_smallest_mean(sums, i.control, i.lowest, mean=mean, room=room, sign=1.0) for i in imagined]
     high = [_smallest_mean(sums, i.control, i.highest, mean=mean, room=room, sign=-1.0) for i in imagined]
     return _or_infinite(np.minimum(*low)), -_or_infinite(np.minimum(*high))
+
+
+def _least_divergence(sums: Sums, control: Floats, mean: float) -> Floats:
+    """Return how far a distribution must go from even weights to have the control's mean."""
+    m, square, *_ = sums.means_with(control, np.zeros_like(control))
+    return np.asarray((1 + sums.n) * (m - mean) ** 2 / _spread(m, square))
 
 
 def _smallest_mean(
@@ -122,12 +125,17 @@ def _smallest_mean(
 ) -> Floats:
     """Return the smallest mean of sign × value with this imagined round; inf where nothing fits."""
     c, cc, v, cv, vv = sums.means_with(control, value)
-    spread = np.maximum(cc - c * c, TINY)
+    spread = _spread(c, cc)
     covariance = sign * (cv - c * v)
     centre = sign * v + (mean - c) * covariance / spread
     residual = np.minimum(covariance**2 / spread - (vv - v * v), 0.0)
     left = room + (mean - c) ** 2 / spread / 2
     return np.where(left <= 0, centre - np.sqrt(np.maximum(2 * residual * left, 0.0)), inf)
+
+
+def _spread(mean: Floats, square: Floats) -> Floats:
+    """Return the variance of a control from its mean and mean square, away from zero."""
+    return np.maximum(square - mean * mean, FLAT * (1 + square))
 
 
 def _or_infinite(bound: Floats) -> Floats:

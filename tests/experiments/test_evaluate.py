@@ -7,9 +7,10 @@ from math import isnan
 import numpy as np
 import pytest
 
-from segue.experiments.evaluate import evaluate
+from segue.experiments.evaluate import evaluate, finite
 from segue.experiments.logs import Log
 from segue.experiments.simulated_logs import World, make_world
+from segue.experiments.slate_report import evaluate_slates, list_clusters, slates_of_log
 
 
 def world(ess: float, rate: float = 0.3) -> World:
@@ -102,3 +103,48 @@ def test_small_groups_are_not_shown() -> None:
     log = world(0.6).draw(500, np.random.default_rng(0))
     group = np.array(["many"] * 497 + ["few"] * 3, dtype=object)
     assert list(evaluate(replace(log, group=group)).groups) == ["many"]
+
+
+def odd_log(seed: int) -> Log:
+    """Return a small log with something odd: few rounds, tiny propensities, constant or huge rewards."""
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.choice([1, 2, 3, 8, 60, 200])), int(rng.integers(1, 4))
+    policy = rng.dirichlet(np.ones(k), n) if rng.random() < 0.7 else np.eye(k)[rng.integers(k, size=n)]
+    action = rng.integers(k, size=n)
+    rewards = [np.zeros(n), np.ones(n), -np.ones(n), rng.normal(size=n) * 1e6, (rng.random(n) < 0.3) * 1.0]
+    return Log(
+        reward=rewards[rng.integers(len(rewards))],
+        propensity=rng.choice([1e-9, 0.01, 0.5, 1.0], n),
+        target=policy[np.arange(n), action],
+        action=action,
+        policy=policy,
+        prediction=rng.random((n, k)) if rng.random() < 0.5 else None,
+        cluster=rng.integers(1 + n // 3, size=n) if rng.random() < 0.5 else None,
+        group=rng.choice(["a", "b", ""], n).astype(object),
+        slate=np.arange(n) // 3,
+        position=np.arange(n) % 3,
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_log_is_too_odd_to_be_answered_or_refused(seed: int) -> None:
+    log = odd_log(seed)
+    answer = evaluate(log)
+    lists = evaluate_slates(slates_of_log(log), cluster=list_clusters(log))
+    assert str(answer)
+    assert str(lists)
+    assert json.dumps([answer.to_dict(), finite(lists.to_dict())], allow_nan=False)
+    for estimate in answer.estimates.values():
+        assert isnan(estimate.low) or estimate.low <= estimate.value <= estimate.high
+
+
+def test_the_logging_policy_is_worth_its_mean_reward() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.1, 1.0, 2000)
+    log = Log(reward=rng.random(2000), propensity=p, target=p * (1 + 1e-15))
+    answer = evaluate(log)
+    assert answer.headline.value == pytest.approx(log.reward.mean())
+    assert answer.headline.high - answer.headline.low == pytest.approx(4 * answer.headline.se, rel=0.1)
+    assert answer.versus_logging is not None
+    assert answer.versus_logging.difference == pytest.approx(0, abs=1e-12)
+    assert answer.versus_logging.verdict == "not enough evidence"
