@@ -88,6 +88,15 @@ class EventsAnswer(Answer):
     verdicts: list[Verdict]
 
 
+class DocumentAnswer(EventsAnswer):
+    """A verdict for every event found in the document."""
+
+    refused: dict[str, int]
+    """Records that break a rule of the format, by reason."""
+    skipped: dict[str, int]
+    """Records that teach nothing, by what they are."""
+
+
 class Stored(Answer):
     """Said once it is on disk."""
 

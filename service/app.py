@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from segue.service import documents, routes_classes, routes_decide, routes_health, routes_learners
+from segue.service import documents, routes_classes, routes_decide, routes_health, routes_learners, routes_lms
 from segue.service.errors import RefusedError
 from segue.service.gate import Gate
 from segue.service.limits import Limits
@@ -39,7 +39,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     app.add_middleware(Gate, tenants=tuple(tenants), limits=limits)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    for routes in (routes_decide, routes_learners, routes_classes, routes_health):
+    for routes in (routes_decide, routes_lms, routes_learners, routes_classes, routes_health):
         app.include_router(routes.router)
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
         app.include_router(importlib.import_module("segue.service.routes_lti").router)
