@@ -1,4 +1,4 @@
-"""Workspace commands: init, import, fit, recommend, learn, profile."""
+"""Workspace commands: init, import, fit, recommend, learn."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
     app.command("fit")(fit)
     app.command("recommend")(recommend)
     app.command("learn")(learn)
-    app.command("profile")(profile)
 
 
 def opened(folder: Path) -> Workspace:
@@ -271,16 +270,3 @@ def recommend(
         typer.echo(json.dumps(playlist_json(given, learner), ensure_ascii=False, indent=1))
     else:
         typer.echo(playlist_text(given.playlist, space.catalogue(), title=f"Playlist for {learner}"))
-
-
-def profile(workspace: Folder, *, learner: Learner, now: Now = "", as_json: AsJson = False) -> None:
-    """Show a learner's strengths, needs and interests, each with its uncertainty."""
-    from dataclasses import asdict
-
-    from segue.showing import profile_text
-
-    shown = opened(workspace).profile(learner, now=moment(now))
-    if as_json:
-        typer.echo(json.dumps({"learner": learner, **asdict(shown)}, ensure_ascii=False, indent=1))
-    else:
-        typer.echo(profile_text(shown, title=f"Profile of {learner}"))

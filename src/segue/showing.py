@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from segue.engine.decisions import Playlist, Step
     from segue.engine.profiles import Profile, SkillLine, SkillOfClass
     from segue.features.catalogue import Catalogue
+    from segue.features.profile import LearnerProfile
 
 BAR = 20
 
@@ -126,6 +127,30 @@ def _line(line: SkillLine) -> tuple[str, ...]:
     days = "" if line.days is None else f"{line.days:.0f} d ago"
     reach = f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})"
     return _short(line.statement or line.skill, 60), bar(line.chance), reach, f"{line.attempts} tries", days
+
+
+def bands_text(profile: LearnerProfile, *, most: int = 12) -> str:
+    """Return the band of each skill tried, its trend, when it will have faded below, and what says so."""
+    rows = [
+        (
+            _short(line.statement or line.skill, 60),
+            line.band,
+            line.trend,
+            f"fades below by {line.fades_on}" if line.fades_on else "",
+            f"{line.successes:g} of {line.attempts}{_last(line.last)}",
+        )
+        for line in list(profile.skills())[:most]
+    ]
+    sources = [
+        f"{i.tag} ({'named' if i.stated else 'seen'}, {i.uses} tries{_last(i.last)})"
+        for i in profile.interests[:8]
+    ]
+    parts = ["", "Bands", *(table(rows) or ["  none yet"])]
+    return "\n".join(parts + (["", "Interests rest on", "  " + ", ".join(sources)] if sources else []))
+
+
+def _last(day: str | None) -> str:
+    return f", last {day}" if day else ""
 
 
 def class_text(view: Sequence[SkillOfClass], *, most: int = 8) -> str:
