@@ -21,6 +21,7 @@ from segue.models.success import Coefficients, LogisticSuccess
 
 FOLDS = 4
 REPLAY_ATTEMPTS = 60_000
+LEAST_SPAN = 0.3
 
 
 def fit(
@@ -71,11 +72,12 @@ def no_attempts() -> Attempts:
 
 
 def latest_learners(attempts: Attempts, most: int) -> Attempts:
-    """Return whole learners, the last to come first, with about `most` attempts together."""
+    """Return whole learners, the last by code, with at most `most` attempts together (one at least)."""
     if len(attempts) <= most:
         return attempts
     starts = attempts.starts
-    return attempts.take(slice(int(starts[np.searchsorted(starts, len(attempts) - most)]), len(attempts)))
+    first = min(int(np.searchsorted(starts, len(attempts) - most)), len(starts) - 2)
+    return attempts.take(slice(int(starts[first]), len(attempts)))
 
 
 def fit_success(
@@ -97,13 +99,16 @@ def fit_success(
 def span_of(chances: Floats) -> tuple[float, float]:
     """Return the chances that stand for no mastery and for full mastery: the outer tenths, shrunk to a guess.
 
-    A hundred answers count as much as the guess.
+    A hundred answers count as much as the guess, and the two stay `LEAST_SPAN` apart: answers that are alike
+    say little of mastery.
     """
     if not len(chances):
         return UNTRIED
     share = len(chances) / (len(chances) + 100.0)
     low, high = np.quantile(chances, [0.1, 0.9]).tolist()
-    return UNTRIED[0] + share * (low - UNTRIED[0]), UNTRIED[1] + share * (max(high, low + 0.1) - UNTRIED[1])
+    short = max(LEAST_SPAN - (high - low), 0.0) / 2
+    low, high = low - short, high + short
+    return UNTRIED[0] + share * (low - UNTRIED[0]), UNTRIED[1] + share * (high - UNTRIED[1])
 
 
 def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:

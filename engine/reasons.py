@@ -115,6 +115,10 @@ def _now(context: Mapping[str, float], past: Record) -> str:
     return "This one is a stretch: ask for help when you need it."
 
 
+def _tries(tries: int) -> str:
+    return "1 try" if tries == 1 else f"{tries} tries"
+
+
 def _days(days: float) -> str:
     whole = max(round(days), 1)
     return "a day" if whole == 1 else f"{whole} days"
@@ -133,7 +137,7 @@ def _teacher(step: Step, resource: Resource, past: Record) -> str:
     c = step.context
     facts = [
         f"{resource.title or resource.resource_id} ({resource.kind}, {resource.minutes:g} min)",
-        f"chance of success {c['success']:.0%}, mastery {c['mastery']:.0%} after {past.tries} tries",
+        f"chance of success {c['success']:.0%}, mastery {c['mastery']:.0%} after {_tries(past.tries)}",
         f"readiness {c['readiness']:.0%}",
         "points lost: " + lost(step.reasons),
         f"drawn with probability {step.propensity:.2g}" + (" (explored)" if step.explored else ""),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Weights:
     """How much each log-factor of the score counts; 0 leaves it out."""
 
-    readiness: float = 2.0
+    readiness: float = 3.0
     zone: float = 1.0
     room: float = 1.0
     forecast_gain: float = 0.5
@@ -54,7 +54,7 @@ class Settings:
 
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
-    eta: float = 0.6
+    eta: float = 0.3
     eta_evidence: float = 4000.0
     optimism: float = 0.0
     seed: str = "segue"

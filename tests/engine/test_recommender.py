@@ -253,4 +253,4 @@ def test_golden_playlist() -> None:
     assert [step.resource for step in playlist.steps] == GOLDEN
 
 
-GOLDEN = ["r16", "r56", "r7", "r31", "r30"]
+GOLDEN = ["r16", "r56", "r41", "r31", "r30"]
