@@ -35,7 +35,7 @@ def test_without_a_prior_mean_it_is_scikit_learns(rows: tuple[Floats, Floats]) -
 def test_a_fraction_is_a_weighted_pair(rows: tuple[Floats, Floats]) -> None:
     X, y = rows[0][:400], rows[1][:400]
     score = np.where(np.arange(400) % 3 == 0, 0.3, y)
-    ours = LogisticSuccess(prior=np.zeros(4)).fit(X, score)
+    ours = LogisticSuccess(prior=np.zeros(4), precision=1.0).fit(X, score)
     Z = (X - X.mean(axis=0)) / np.where(X.std(axis=0) > 0, X.std(axis=0), 1.0)
     theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=1000).fit(
         np.vstack([Z, Z]),
