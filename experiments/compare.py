@@ -21,7 +21,7 @@ from segue.experiments.choice import (
 )
 from segue.experiments.diagnostics import Diagnostics, diagnose
 from segue.experiments.estimators import Floats, Ints, Parts, Rounds, doubly_robust, snips
-from segue.experiments.intervals import Bounds, Interval, normal, recoded, standard_error
+from segue.experiments.intervals import Bounds, Interval, joint_level, normal, recoded, standard_error
 from segue.experiments.likelihood import cressie_read_difference
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
@@ -205,9 +205,9 @@ def compare_groups(
     level: float = 0.95,
     rule: Rule = DEFAULT_RULE,
 ) -> Mapping[str, Comparison]:
-    """Return a comparison for each label of `group` (n,) but ""; the intervals hold jointly (Bonferroni)."""
+    """Return a comparison for each label of `group` (n,) but ""; the intervals hold jointly."""
     names = [str(name) for name in np.unique(group.astype(str)) if name]
-    each = 1 - (1 - level) / max(len(names), 1)
+    each = joint_level(level, len(names))
     out = {}
     for name in names:
         keep = np.asarray(group == name)

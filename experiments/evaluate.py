@@ -18,6 +18,7 @@ from segue.experiments.intervals import (
     Bounds,
     Interval,
     empirical_bernstein,
+    joint_level,
     normal,
     recoded,
     standard_error,
@@ -138,7 +139,7 @@ def evaluate(
     max_weight : float, optional
         Largest possible weight. Default: the sample's, flagged where an interval rests on it.
     level : float
-        Confidence level of each interval; groups share 1 - level between them (Bonferroni).
+        Confidence level of each interval; groups share the error (`joint_level`).
 
     Notes
     -----
@@ -252,7 +253,7 @@ def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: Rule
     assert log.group is not None
     names, sizes = np.unique(log.group.astype(str), return_counts=True)
     shown = [str(n) for n, size in zip(names, sizes, strict=True) if n and size >= SMALLEST_GROUP]
-    each = 1 - (1 - level) / max(len(shown), 1)
+    each = joint_level(level, len(shown))
     out = {}
     for name in shown:
         keep = np.asarray(log.group == name)

@@ -109,6 +109,19 @@ def recoded(labels: Ints) -> Ints:
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
+def joint_level(level: float, n_groups: int) -> float:
+    """Return the level of each group's interval at which all hold together (Bonferroni).
+
+    The whole log counts as one group more: it is reported beside them.
+
+    Examples
+    --------
+    >>> joint_level(0.95, 4)
+    0.99
+    """
+    return 1 - (1 - level) / (n_groups + 1)
+
+
 def effective_clusters(cluster: Ints) -> float:
     """Return the effective number of clusters, (sum of sizes)² / sum of squared sizes.
 

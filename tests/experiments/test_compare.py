@@ -47,7 +47,7 @@ def test_groups_are_compared_at_a_stricter_level() -> None:
     assert LOG.group is not None
     found = compare_groups(ROUNDS, logging_policy(ROUNDS), group=LOG.group)
     assert list(found) == ["g0", "g1", "g2", "g3"]
-    assert {c.level for c in found.values()} == {1 - 0.05 / 4}
+    assert {c.level for c in found.values()} == {0.99}
 
 
 def test_detectable_effect_and_weeks_needed() -> None:
