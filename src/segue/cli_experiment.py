@@ -1,0 +1,129 @@
+"""`segue experiment`: run a study, compare its settings, and put a challenger through the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Store = Annotated[Path, typer.Option(help="Folder of the tracking store (SQLite and artefacts).")]
+RUNS = Path("demo-experiment")
+FIGURES = ("mean", "worst")
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    experiment = typer.Typer(help="Studies in simulated classrooms, tracked in MLflow.", no_args_is_help=True)
+    experiment.command("list")(list_)
+    experiment.command("sweep")(sweep)
+    experiment.command("compare")(compare)
+    experiment.command("gate")(gate)
+    app.add_typer(experiment, name="experiment")
+
+
+def list_() -> None:
+    """Name the studies, with the question each answers."""
+    from segue.experiments.sweeps import SWEEPS
+
+    for name, study in SWEEPS.items():
+        typer.echo(f"{name:14}{study.n_runs:4} terms  {study.question}")
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(help="Name of the study: segue experiment list.")],
+    *,
+    store: Store = RUNS,
+    quick: Annotated[bool, typer.Option(help="A small class for two weeks, to see that it runs.")] = False,
+) -> None:
+    """Run a study; each term is a run of the store, with its parameters and figures."""
+    from tqdm import tqdm
+
+    from segue.experiments.plots import gain_by_policy
+    from segue.experiments.sweeps import GROUP, SWEEPS, compared, outcomes
+    from segue.experiments.tracking import Run, Tracker
+
+    if name not in SWEEPS:
+        raise ValueError(f"name must be one of {', '.join(SWEEPS)}, got {name}")
+    study = SWEEPS[name].quick() if quick else SWEEPS[name]
+    tracker, found = Tracker(store), []
+    for outcome in tqdm(outcomes(study), total=study.n_runs, unit=" terms", disable=None):
+        parameters = outcome.setting.parameters() | {GROUP: outcome.model, "seed": str(outcome.seed)}
+        run_name = f"{outcome.setting.name} / {outcome.model} / {outcome.seed}"
+        tracker.record(study.name, Run(run_name, parameters, outcome.metrics()))
+        found.append(outcome)
+    table = compared(found)
+    summary = {
+        f"{column} {row}": table.loc[row, column] for row in table.index for column in ("mean", "worst")
+    }
+    gains = table.drop(columns=list(FIGURES))
+    figures = {"gain.png": gain_by_policy(gains)}
+    texts = {"gain.csv": table.to_csv(), "question.txt": study.question}
+    tracker.record(f"{study.name} summary", Run(name, {"quick": quick}, _named(summary), figures, texts))
+    typer.echo(f"{study.question}\n{table.round(3).to_string()}")
+    typer.echo(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
+
+
+def compare(
+    name: Annotated[str, typer.Argument(help="Name of a study that was run.")], *, store: Store = RUNS
+) -> None:
+    """Print gain by setting and student model over every recorded run of a study."""
+    from segue.experiments.tracking import Tracker
+
+    runs = Tracker(store).runs(name)
+    if runs.empty:
+        raise ValueError(f"{store} has no finished run of {name!r}: segue experiment sweep {name}")
+    table = runs.pivot_table(index="setting", columns="model", values="gain", aggfunc="mean", sort=False)
+    table["mean"], table["worst"] = table.mean(axis=1), table.min(axis=1)
+    typer.echo(table.round(3).to_string())
+    typer.echo(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant")
+
+
+def gate(
+    log: Annotated[Path, typer.Argument(help="CSV log, one row a logged choice.")],
+    *,
+    reward: Annotated[str, typer.Option(help="Column of the reward.")],
+    propensity: Annotated[str, typer.Option(help="Column of the propensity.")],
+    target: Annotated[str, typer.Option(help="Column of the challenger's probability of the logged choice.")],
+    group: Annotated[str, typer.Option(help="Column of the groups to protect.")] = "",
+    cluster: Annotated[str, typer.Option(help="Column of clusters.")] = "",
+    margin: Annotated[float, typer.Option(help="By how much it must be better.", min=0)] = 0.0,
+    group_margin: Annotated[float, typer.Option(help="By how much a group may fare worse.", min=0)] = 0.02,
+    alpha: Annotated[float, typer.Option(help="Accepted share of wrongful promotions.")] = 0.05,
+    weeks: Annotated[float, typer.Option(help="Weeks the log covers.", min=0.01)] = 1.0,
+    promote: Annotated[bool, typer.Option(help="If it passes, make the challenger the champion.")] = False,
+    store: Store = RUNS,
+) -> None:
+    """Decide whether a challenger may become the champion: exit 0 when it passes, 1 when it does not."""
+    from segue.experiments.datasets import read_csv_log
+    from segue.experiments.gate import GateRules
+    from segue.experiments.gate import gate as passed
+    from segue.experiments.logs import Columns
+
+    columns = Columns(reward=reward, propensity=propensity, target=target, group=group, cluster=cluster)
+    read = read_csv_log(log, columns)
+    rules = GateRules(alpha=alpha, margin=margin, group_margin=group_margin)
+    passage = passed(read.rounds(), group=read.group, cluster=read.cluster, weeks=weeks, rules=rules)
+    typer.echo(str(passage))
+    if passage.decision != "promote":
+        raise typer.Exit(1)
+    if promote:
+        typer.echo(f"champion is now version {_promote(store)}")
+
+
+def _promote(store: Path) -> str:
+    from segue.experiments.tracking import CHALLENGER, CHAMPION, Tracker
+
+    tracker = Tracker(store)
+    version = tracker.version(CHALLENGER)
+    if version is None:
+        raise ValueError(f"no model in {store} carries the alias {CHALLENGER!r}: register one first")
+    tracker.alias(version, CHAMPION)
+    return version
+
+
+def _named(figures: dict[str, float]) -> dict[str, float]:
+    """Return figures under names MLflow takes."""
+    return {
+        "".join(c if c.isalnum() or c in " ._-/" else "_" for c in name): v for name, v in figures.items()
+    }

@@ -1,0 +1,62 @@
+"""A study is run, recorded and compared; a challenger goes through the gate: as a data scientist does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli import app
+
+pytest.importorskip("mlflow")
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["experiment", *arguments])
+    return done.exit_code, done.output + (str(done.exception) if done.exception else "")
+
+
+def test_a_study_is_recorded_term_by_term_and_compared(tmp_path: Path) -> None:
+    from segue.experiments.sweeps import SWEEPS
+    from segue.experiments.tracking import Tracker
+
+    study = SWEEPS["learning"].quick()
+    code, printed = run("sweep", "learning", "--quick", "--store", str(tmp_path))
+    assert code == 0, printed
+    runs = Tracker(tmp_path).runs("learning")
+    assert len(runs) == study.n_runs
+    assert set(runs["setting"]) == {setting.name for setting in study.settings}
+    assert (runs["violations"] == 0).all()
+    code, printed = run("compare", "learning", "--store", str(tmp_path))
+    assert code == 0
+    best = runs.groupby(["setting", "model"])["gain"].mean().groupby("setting").mean()
+    assert all(f"{gain:.3f}" in printed for gain in best)
+
+
+def test_a_study_that_is_none_or_was_not_run_is_named(tmp_path: Path) -> None:
+    assert "name must be one of exploration, factors, learning" in run("sweep", "nothing")[1]
+    assert "segue experiment sweep factors" in run("compare", "factors", "--store", str(tmp_path))[1]
+
+
+def log(path: Path, *, better: float) -> str:
+    rng = np.random.default_rng(0)
+    second = rng.integers(2, size=3000)
+    reward = (rng.random(3000) < 0.5 + better * (second - 0.5)).astype(int)
+    group = np.where(rng.random(3000) < 0.5, "a", "b")
+    target = np.where(second == 1, 0.9, 0.1)
+    frame = pd.DataFrame({"r": reward, "p": 0.5, "t": target, "g": group})
+    frame.to_csv(path, index=False)
+    return str(path)
+
+
+@pytest.mark.parametrize(("better", "decision", "code"), [(0.5, "Promote", 0), (-0.5, "Reject", 1)])
+def test_the_gate_says_why_and_its_exit_code_is_the_decision(
+    tmp_path: Path, better: float, decision: str, code: int
+) -> None:
+    columns = ["--reward", "r", "--propensity", "p", "--target", "t", "--group", "g"]
+    found, printed = run("gate", log(tmp_path / "log.csv", better=better), *columns)
+    assert found == code, printed
+    assert printed.startswith(f"{decision}. Overall: ")
