@@ -16,6 +16,7 @@ from segue.engine.kernel import enter, state_masks
 from segue.engine.knowledge import WEEK_HOURS
 from segue.engine.ledger import Draw, Entry
 from segue.engine.recommender import Recommender
+from segue.engine.states import Kept
 from segue.features.catalogue import Floats
 from segue.features.state import LearnerState, StateBlock
 
@@ -57,6 +58,11 @@ def decide(
     known, newer = states.current(connection, numbers, champion.fold)
     if keep:
         states.save(connection, newer, champion.fold)
+    return answer(champion, questions, known)
+
+
+def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept]) -> list[Entry]:
+    """Return the answers to questions, ready to be logged, from the states of the learners' numbers."""
     nobody = champion.fold.fresh()
     kept = [nobody if q.learner.opted_out else known[q.learner.number] for q in questions]
     requests = [
@@ -64,7 +70,8 @@ def decide(
         for q, k in zip(questions, kept, strict=True)
     ]
     recommender = champion.recommender
-    playlists = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
+    drawn = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
+    playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
     seen = forecasts(champion, [k.state for k in kept], requests, playlists)
     return [
         Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)

@@ -7,10 +7,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from segue.engine.decisions import Playlist, Request, Step
 from segue.engine.facts import QUERY_ROWS
@@ -56,13 +57,13 @@ class Entry:
     surface: str
     forecasts: Sequence[Floats]
 
-    @property
+    @cached_property
     def playlist_id(self) -> str:
         """Digest of the draw, the question, the history and the model: the same question has one answer."""
         said = (self.draw, self.upto, self.playlist.model_hash, _question(self.request))
         return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
-    @property
+    @cached_property
     def decision_ids(self) -> list[str]:
         """One id a step, made from the playlist's."""
         return [decision_id(self.playlist_id, position) for position in range(len(self.playlist.steps))]
@@ -98,13 +99,16 @@ def rows_of(entries: Sequence[Entry]) -> Rows:
     return Rows(_columns(heads), _columns(steps))
 
 
+_THERE = select(playlists.c.playlist_id).where(playlists.c.playlist_id.in_(bindparam("ids", expanding=True)))
+
+
 def log(connection: Connection, rows: Rows) -> int:
     """Write the playlists not there yet, within a write; return how many those were."""
     ids = rows.playlists.get("playlist_id", [])
     there: set[str] = set()
     for start in range(0, len(ids), QUERY_ROWS):
-        part = playlists.c.playlist_id.in_(ids[start : start + QUERY_ROWS])
-        there |= set(connection.execute(select(playlists.c.playlist_id).where(part)).scalars())
+        part = {"ids": ids[start : start + QUERY_ROWS]}
+        there |= set(connection.execute(_THERE, part).scalars())
     _insert_new(connection, playlists, rows.playlists, there)
     _insert_new(connection, decisions, rows.decisions, there)
     return len(set(ids) - there)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 
@@ -75,7 +75,7 @@ class Store:
         turn = self._turn if self.is_sqlite else nullcontext()
         writing = self.engine.execution_options(segue_write=True)
         with turn, writing.connect() as connection, connection.begin():
-            connection.execute(_LOCK)
+            connection.execute(LOCK)
             yield connection
 
     def close(self) -> None:
@@ -83,21 +83,28 @@ class Store:
         self.engine.dispose()
 
 
-_LOCK = select(schema.counters.c.value).where(schema.counters.c.name == "events").with_for_update()
+LOCK = select(schema.counters.c.value).where(schema.counters.c.name == "events").with_for_update()
+
+
+# Statements made once: building one anew costs more than SQLite takes to answer it.
+_TAKE = (
+    schema.counters.update()
+    .where(schema.counters.c.name == bindparam("counter"))
+    .values(value=schema.counters.c.value + bindparam("count"))
+    .returning(schema.counters.c.value)
+)
+_DOCUMENT = select(schema.documents.c.body).where(schema.documents.c.name == bindparam("document"))
 
 
 def take_numbers(connection: Connection, name: str, count: int) -> int:
     """Return the first of `count` fresh numbers of a counter ("events", "decisions", ...), within a write."""
-    row = schema.counters.c
-    first = connection.execute(select(row.value).where(row.name == name).with_for_update()).scalar_one()
-    connection.execute(schema.counters.update().where(row.name == name).values(value=first + count))
-    return int(first)
+    last = connection.execute(_TAKE, {"counter": name, "count": count}).scalar_one()
+    return int(last) - count
 
 
 def get_document(connection: Connection, name: str) -> bytes | None:
     """Return the body kept under a name, or None."""
-    column = schema.documents.c
-    return connection.execute(select(column.body).where(column.name == name)).scalar_one_or_none()
+    return connection.execute(_DOCUMENT, {"document": name}).scalar_one_or_none()
 
 
 def put_document(connection: Connection, name: str, body: bytes) -> None:

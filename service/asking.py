@@ -11,7 +11,6 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from segue.engine import states
-from segue.engine.champion import Champion
 from segue.engine.decisions import Request
 from segue.engine.facts import Learner, class_surrogates, find_learners
 from segue.engine.profiles import FEWEST, class_view, profile
@@ -21,7 +20,7 @@ from segue.features.history import update
 from segue.features.state import LearnerState
 from segue.service.errors import RefusedError
 from segue.service.schemas import WhatIfBody
-from segue.service.served import ServedWorkspace
+from segue.service.served import Charge, ServedWorkspace
 
 Answer = dict[str, Any]
 
@@ -36,12 +35,12 @@ def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
     """
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
-    found = asdict(profile(known.champion, known.state, datetime.now(UTC).timestamp()))
+    found = asdict(profile(known.charge.champion, known.state, datetime.now(UTC).timestamp()))
     found["interests"] = [
         {"tag": tag, "weight": weight, "stated": stated}
         for tag, (weight, stated) in found["interests"].items()
     ]
-    return found | {"degraded": bool(workspace.trouble)}
+    return found | {"degraded": bool(known.charge.trouble)}
 
 
 def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answer:
@@ -55,12 +54,12 @@ def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answe
     now = body.now or datetime.now(UTC)
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
-    recommender = known.champion.recommender
+    recommender = known.charge.champion.recommender
     imagined = known.state.copy()
     codes = recommender.catalogue.resource_codes([trial.resource for trial in body.attempts])
     for seq, (code, trial) in enumerate(zip(codes.tolist(), body.attempts, strict=True)):
         attempt = Attempt(code, trial.score, now.timestamp(), 2**52 + seq)
-        update(imagined, attempt, known.champion.fold.parameters)
+        update(imagined, attempt, known.charge.champion.fold.parameters)
     lists = [
         recommender.recommend(
             Request(known.learner.surrogate, now, state=state, k=body.k), rng=np.random.default_rng(0)
@@ -68,7 +67,7 @@ def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answe
         for state in (known.state, imagined)
     ]
     before, after = ([step.resource for step in playlist.steps] for playlist in lists)
-    return {"before": before, "after": after, "degraded": bool(workspace.trouble)}
+    return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
 
 
 def class_of(workspace: ServedWorkspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:
@@ -86,7 +85,7 @@ def class_of(workspace: ServedWorkspace, class_id: str, roster: Sequence[str], *
         people = _members(workspace, connection, class_id)
         if not names and len(people) < FEWEST:
             raise RefusedError(409, "too_few", f"a group under {FEWEST} learners is not reported")
-        champion = workspace.champion(connection)
+        champion, trouble = workspace.charge(connection)
         kept, _ = states.current(connection, list(people), champion.fold)
         sent = find_learners(connection, workspace.keyring, roster) if names else {}
     called = {person.number: source for source, person in sent.items()}
@@ -103,7 +102,7 @@ def class_of(workspace: ServedWorkspace, class_id: str, roster: Sequence[str], *
         }
         for row in rows
     ]
-    return {"learners": len(people), "skills": skills, "degraded": bool(workspace.trouble)}
+    return {"learners": len(people), "skills": skills, "degraded": bool(trouble)}
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class Known:
 
     learner: Learner
     state: LearnerState
-    champion: Champion
+    charge: Charge
 
 
 def _known(workspace: ServedWorkspace, connection: Connection, learner: str) -> Known:
@@ -121,9 +120,9 @@ def _known(workspace: ServedWorkspace, connection: Connection, learner: str) -> 
         raise RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
     if person.opted_out:
         raise RefusedError(409, "opted_out", "this learner has opted out of profiling")
-    champion = workspace.champion(connection)
-    kept, _ = states.current(connection, [person.number], champion.fold)
-    return Known(person, kept[person.number].state, champion)
+    charge = workspace.charge(connection)
+    kept, _ = states.current(connection, [person.number], charge.champion.fold)
+    return Known(person, kept[person.number].state, charge)
 
 
 def _members(workspace: ServedWorkspace, connection: Connection, class_id: str) -> list[int]:

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, select
 
-from segue.engine.deciding import Ask
 from segue.engine.decisions import Request
 from segue.engine.facts import append_events, find_learners
 from segue.engine.schema import events as event_rows
@@ -20,7 +19,6 @@ from segue.service.schemas import EventBody, EventsBody
 from segue.service.served import ServedWorkspace
 from segue.service.wire import fault_of, frame_of, written
 
-ASK = Ask(surface="service")
 GONE = "this learner was erased or has opted out: nothing is stored"
 
 
@@ -68,11 +66,10 @@ class Decider:
 
     def recommend(self, requests: Sequence[Request]) -> list[bytes]:
         """Return the answers to requests; the decisions are stored with the desk's next commit."""
-        given = self.workspace.recommend_many(requests, ask=ASK)
-        trouble, catalogue = self.workspace.trouble, self.workspace.deciding
+        given, (champion, trouble) = self.workspace.answers(requests)
         if trouble:
             self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(requests))
-        return [written(one, catalogue, trouble=trouble) for one in given]
+        return [written(one, champion.fitted.catalogue, trouble=trouble) for one in given]
 
     def store(self, batches: Sequence[Batch]) -> list[bytes]:
         """Return the answers to batches of events; what is new is stored with the desk's next commit."""
@@ -85,10 +82,10 @@ class Decider:
         return answers
 
     def _verdicts(self, batch: Batch) -> list[dict[str, str | None]]:
-        catalogue = self.workspace.catalogue()
-        reasons = [_reason(event, catalogue) for event in batch]
-        good = [e for e, r in zip(batch, reasons, strict=True) if not r and isinstance(e, EventBody)]
         with self.workspace.store.write() as connection:
+            catalogue = self.workspace.catalogue_in(connection)
+            reasons = [_reason(event, catalogue) for event in batch]
+            good = [e for e, r in zip(batch, reasons, strict=True) if not r and isinstance(e, EventBody)]
             words = iter(self._append(connection, good, catalogue))
         found = [("rejected", reason) if reason else next(words) for reason in reasons]
         return [

@@ -11,64 +11,17 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
-
-from segue.engine.store import Store
 from segue.service.errors import RefusedError
+from segue.service.grouped import GroupedStore
 from segue.service.metrics import Metrics
 
 T = TypeVar("T")
 Q = TypeVar("Q")
 LARGEST_GROUP = 64
-
-
-class GroupedStore(Store):
-    """A store whose writes, while a group is open, are savepoints of one transaction."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._local = threading.local()  # other threads read and write by connections of their own
-
-    @property
-    def _open(self) -> Connection | None:
-        return getattr(self._local, "connection", None)
-
-    @contextmanager
-    def group(self) -> Iterator[None]:
-        """Commit everything written inside at once (on PostgreSQL, which needs no such thing, each write)."""
-        if not self.is_sqlite:
-            yield
-            return
-        with super().write() as connection:
-            self._local.connection = connection
-            try:
-                yield
-            finally:
-                self._local.connection = None
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Yield the writer's connection; an error undoes this write only."""
-        if (connection := self._open) is None:
-            with super().write() as connection:
-                yield connection
-        else:
-            with connection.begin_nested():
-                yield connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """Yield a connection that sees what the group has written so far."""
-        if (connection := self._open) is None:
-            with super().read() as connection:
-                yield connection
-        else:
-            yield connection
 
 
 Together = Callable[[list[Any]], Sequence[object]]
@@ -158,11 +111,13 @@ class Desk:
         self._thread.join()
 
     def _serve(self) -> None:
+        self.store.pin()
         while (first := self._queue.get()) is not None:
             jobs, last = self._waiting_with(first)
             self._do(jobs)
             if last:
-                return
+                break
+        self.store.unpin()
 
     def _waiting_with(self, first: Job) -> tuple[list[Job], bool]:
         """Return the jobs of the next group, and whether the end of the queue was met."""
@@ -178,10 +133,14 @@ class Desk:
         return jobs, False
 
     def _do(self, jobs: list[Job]) -> None:
+        kinds = _by_kind(jobs)
         try:
-            with self.store.group():
-                for alike in _by_kind(jobs):
-                    run(alike)
+            if len(kinds) == 1:  # one write, which commits by itself
+                run(kinds[0])
+            else:
+                with self.store.group():
+                    for alike in kinds:
+                        run(alike)
         except Exception as error:  # the commit failed: nothing of the group happened
             for job in jobs:
                 job.error = error

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from segue.engine import champion as champions
 from segue.engine.artefact import catalogue_in
 from segue.engine.champion import Champion
-from segue.engine.deciding import Ask, Question
+from segue.engine.deciding import Ask, Given, Question, answer
 from segue.engine.decisions import Request
 from segue.engine.facts import Learner
 from segue.engine.fitting import fit
 from segue.engine.learning import fresh_model
-from segue.engine.ledger import Draw
+from segue.engine.ledger import Draw, log, rows_of
 from segue.engine.store import get_document
 from segue.engine.tenancy import WorkspaceError
 from segue.engine.weeks import week_of
@@ -27,30 +30,30 @@ from segue.features.catalogue import Catalogue
 from segue.features.records import COLUMNS
 from segue.service import logs
 from segue.service.errors import RefusedError
+from segue.service.grouped import GroupedStore
+from segue.service.memory import Memory
 
 UNREADABLE = "the model's files cannot be read"
+ASK = Ask(surface="service")
 NO_EVENTS = pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
 
 
+class Charge(NamedTuple):
+    """The model in charge; `trouble` says why it is not the fitted one ("" when it is)."""
+
+    champion: Champion
+    trouble: str
+
+
 class ServedWorkspace(Workspace):
-    """A workspace behind HTTP.
+    """A workspace behind HTTP."""
 
-    Attributes
-    ----------
-    trouble : str
-        Why the fitted model cannot be used; "" while it can.
-    deciding : Catalogue
-        The catalogue of the model that decided last.
-    """
-
-    deciding: Catalogue
-
-    trouble: str = ""
     _unreadable: str | None = None
+    _trouble: str = ""
     _prior: tuple[str, Champion] | None = None
     _parsed: tuple[bytes, Catalogue] | None = None
 
-    def champion(self, connection: Connection) -> Champion:
+    def charge(self, connection: Connection) -> Charge:
         """Return the model in charge, or pedagogy alone while there is none that can be read.
 
         A promoted model is taken up by the next request, one that was repaired after `try_again`.
@@ -68,42 +71,66 @@ class ServedWorkspace(Workspace):
             self._unreadable = fit_hash
             return self._pedagogy(connection, UNREADABLE, error)
         self._say("")
-        self.deciding = champion.fitted.catalogue
-        return champion
+        return Charge(champion, "")
+
+    def champion(self, connection: Connection) -> Champion:
+        """Return the model in charge, whether fitted or not."""
+        return self.charge(connection).champion
 
     def try_again(self) -> None:
         """Let the next request try to read a model that could not be read."""
         self._unreadable = None
 
     def _say(self, trouble: str, error: Exception | None = None) -> None:
-        if trouble != self.trouble:
+        if trouble != self._trouble:
             logs.write("model", {"trouble": trouble or "none", "tenant": self.path.name}, error=error)
-        self.trouble = trouble
+        self._trouble = trouble
 
-    def _pedagogy(self, connection: Connection, trouble: str, error: Exception | None = None) -> Champion:
+    def _pedagogy(self, connection: Connection, trouble: str, error: Exception | None = None) -> Charge:
         """Return a recommender that has seen no events; it is kept on disk, since its decisions name it."""
         self._say(trouble, error)
-        catalogue = self._catalogue(connection)
+        catalogue = self.catalogue_in(connection)
         if self._prior is None or self._prior[0] != catalogue.hash:
             epoch = datetime(1970, 1, 1, tzinfo=UTC)  # the same artefact whenever it is made
             recommender = fit(catalogue, NO_EVENTS, rng=np.random.default_rng(0), now=epoch)
             champions.save_artefact(recommender, self.models)
             self._prior = (catalogue.hash, Champion.of(recommender, fresh_model()))
-        self.deciding = catalogue
-        return self._prior[1]
+        return Charge(self._prior[1], trouble)
 
     def catalogue(self) -> Catalogue:
         """Return the catalogue as imported last, parsed once."""
         with self.store.read() as connection:
-            return self._catalogue(connection)
+            return self.catalogue_in(connection)
 
-    def _catalogue(self, connection: Connection) -> Catalogue:
+    def catalogue_in(self, connection: Connection) -> Catalogue:
+        """Return the same within a transaction."""
         body = get_document(connection, CATALOGUE)
         if body is None:
             raise WorkspaceError("there is no catalogue yet: segue import --catalogue resources.csv")
         if self._parsed is None or self._parsed[0] != body:
             self._parsed = (body, catalogue_in(json.loads(body)))
         return self._parsed[1]
+
+    @cached_property
+    def memory(self) -> Memory:
+        """What the desk remembers; only within a write of its thread."""
+        assert isinstance(self.store, GroupedStore)
+        return Memory(self.store, self.keyring)
+
+    def answers(self, requests: Sequence[Request]) -> tuple[list[Given], Charge]:
+        """Return the stored playlists of many requests and what decided, from memory where that holds."""
+        memory = self.memory
+        with self.store.write() as connection:
+            memory.catch_up(connection)
+            charge = Charge(memory.champion, "") if memory.champion else self.charge(connection)
+            champion, trouble = charge
+            memory.champion = None if trouble else champion
+            people = memory.people(connection, [request.learner for request in requests])
+            questions = [self._question(request, people.get(request.learner), ASK) for request in requests]
+            numbers = [q.learner.number for q in questions if not q.learner.opted_out]
+            entries = answer(champion, questions, memory.states(connection, numbers, champion))
+            log(connection, rows_of(entries))
+        return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries], charge
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         """Give every moment a draw of its own: a learner's requests of one week must not share their luck."""

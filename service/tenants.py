@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from segue.features.catalogue import CatalogueError
 from segue.service.auth import KeyRing
 from segue.service.deciding import Decider
-from segue.service.desk import Desk, GroupedStore
+from segue.service.desk import Desk
 from segue.service.errors import RefusedError
+from segue.service.grouped import GroupedStore
 from segue.service.limits import Limits
 from segue.service.metrics import Metrics
 from segue.service.served import ServedWorkspace
@@ -99,14 +100,14 @@ class Tenant:
         try:
             with self.store.read() as connection:
                 connection.execute(text("SELECT 1"))
-                self.workspace.champion(connection)
+                trouble = self.workspace.charge(connection).trouble
         except Exception:
             return "unavailable"
-        return "degraded" if self.workspace.trouble else "ok"
+        return "degraded" if trouble else "ok"
 
     def gauge(self) -> None:
         """Set the gauges, before they are read."""
-        self.metrics.set("segue_degraded", float(bool(self.workspace.trouble)))
+        self.metrics.set("segue_degraded", float(self.status() == "degraded"))
         self.metrics.set("segue_waiting", self.desk.waiting)
 
     def close(self) -> None:

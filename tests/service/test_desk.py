@@ -12,8 +12,9 @@ from sqlalchemy import select
 
 from segue.engine import schema
 from segue.engine.store import Store, put_document
-from segue.service.desk import Desk, GroupedStore
+from segue.service.desk import Desk
 from segue.service.errors import RefusedError
+from segue.service.grouped import GroupedStore
 from segue.service.metrics import Metrics
 
 

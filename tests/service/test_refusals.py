@@ -30,6 +30,8 @@ CALLS: dict[tuple[str, str], tuple[Any, set[str]]] = {
     ("POST", f"/v1/decisions/{DECISION}/choice"): ({"resource": "r"}, {"backend"}),
     ("POST", f"/v1/decisions/{DECISION}/override"): ({"by": "t", "action": "approve"}, {"teacher"}),
     ("POST", f"/v1/decisions/{DECISION}/rating"): ({"rating": 1}, {"backend"}),
+    ("POST", "/v1/xapi/statements"): ({}, {"backend"}),
+    ("POST", "/v1/caliper"): ({}, {"backend"}),
     ("GET", "/v1/learners/a/profile"): (None, {"backend", "teacher"}),
     ("POST", "/v1/learners/a/what-if"): (
         {"attempts": [{"resource": "rate-race", "score": 1}]},

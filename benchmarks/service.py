@@ -1,0 +1,242 @@
+"""What the HTTP service costs: CPU a request above the bare call, latency at half load, events a second.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/service.py [--seconds 5] [--json]
+
+A real `segue serve` on SQLite (durability normal), 200 resources, 300 learners; the load comes from this
+process over the loopback interface, with a bounded number of connections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segue import sample
+from segue.engine import states
+from segue.engine.decisions import Request
+from segue.engine.facts import find_learners
+from segue.engine.tenancy import Configuration
+from segue.engine.workspace import Workspace
+from segue.features.catalogue import Catalogue
+from segue.features.records import check
+from segue.service.auth import KeyRing
+
+N_RESOURCES, N_LEARNERS, N_ATTEMPTS, STEPS = 200, 300, 60, 10
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+Call = Callable[[http.client.HTTPConnection, int], None]
+
+
+def catalogue() -> Catalogue:
+    """Return the bundled catalogue, filled up to 200 resources by second copies."""
+    bundled = sample.load()
+    more = [replace(r, resource_id=f"{r.resource_id}-again") for r in bundled.resources]
+    edges = [
+        (bundled.skills[a].skill_id, bundled.skills[b].skill_id) for a, b in bundled.prerequisites.tolist()
+    ]
+    return Catalogue.build([*bundled.resources, *more][:N_RESOURCES], bundled.skills, edges)
+
+
+def make_workspace(folder: Path) -> str:
+    """Make a fitted workspace and return a secret that may do everything."""
+    workspace = Workspace.init(folder, environment={}, configuration=Configuration())
+    resources = workspace.set_catalogue(catalogue()).resources
+    rng = np.random.default_rng(1)
+    n = N_LEARNERS * N_ATTEMPTS
+    learner = np.repeat(np.arange(N_LEARNERS), N_ATTEMPTS)
+    chance = 1 / (1 + np.exp(-rng.normal(0.5, 1.0, N_LEARNERS)))
+    hours = np.tile(np.arange(N_ATTEMPTS), N_LEARNERS) * 6
+    raw = pd.DataFrame(
+        {
+            "event_id": [f"h{i}" for i in range(n)],
+            "learner": [f"student-{i}" for i in learner],
+            "resource": [resources[i].resource_id for i in rng.integers(N_RESOURCES, size=n)],
+            "score": (rng.random(n) < chance[learner]).astype(float),
+            "time": [(NOW - timedelta(hours=400 - int(h))).isoformat() for h in hours],
+        }
+    )
+    workspace.add_events(check(raw, range(n)).events)
+    workspace.fit(now=NOW)
+    workspace.close()
+    return KeyRing(folder).create("load", ("admin",), now=NOW)[1]
+
+
+def bare_milliseconds(folder: Path, *, pause: float, calls: int = 300) -> float:
+    """Return the CPU of one `Recommender.recommend` with the state at hand, after a pause of some seconds.
+
+    A call after a pause costs a third more than one of a tight loop (cold caches, a slower clock), and a
+    service that is asked one question at a time has such pauses.
+    """
+    workspace = Workspace.open(folder, environment={})
+    with workspace.store.read() as connection:
+        champion = workspace.champion(connection)
+        names = [f"student-{i}" for i in range(N_LEARNERS)]
+        people = find_learners(connection, workspace.keyring, names)
+        kept, _ = states.current(connection, [p.number for p in people.values()], champion.fold)
+    ready = [kept[people[name].number].state for name in names]
+    rngs = [np.random.default_rng(i) for i in range(calls)]
+
+    def ask(i: int) -> None:
+        request = Request(names[i % N_LEARNERS], NOW, state=ready[i % N_LEARNERS], k=STEPS)
+        steps = champion.recommender.recommend(request, rng=rngs[i]).steps
+        assert len(tuple(steps)) > 0  # steps are made when they are looked at
+
+    for i in range(30):
+        ask(i)
+    spent = 0.0
+    for i in range(calls):
+        began = time.process_time()
+        ask(i)
+        spent += time.process_time() - began
+        time.sleep(pause)
+    workspace.close()
+    return spent / calls * 1e3
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[tuple[int, int]]:
+    """Yield process id and port of a running service."""
+    command = [sys.executable, "-m", "segue.cli", "serve", str(folder), "--port", "0", "--rate", "1000000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr is not None
+        port = int(json.loads(started.stderr.readline())["port"])
+        threading.Thread(target=started.stderr.read, daemon=True).start()  # or its log would fill the pipe
+        try:
+            yield started.pid, port
+        finally:
+            started.terminate()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process, all threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def recommending(secret: str) -> Call:
+    """Return a call of POST /v1/recommend for one learner after the other."""
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+
+    def call(connection: http.client.HTTPConnection, i: int) -> None:
+        body = json.dumps({"learner": f"student-{i % N_LEARNERS}", "k": STEPS})
+        connection.request("POST", "/v1/recommend", body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        assert response.status == 200, content
+
+    return call
+
+
+def posting(secret: str, batch: int = 100) -> Call:
+    """Return a call of POST /v1/events with a batch of new events."""
+    headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
+
+    def call(connection: http.client.HTTPConnection, i: int) -> None:
+        events = [
+            {
+                "id": f"load-{i}-{n}",
+                "learner": f"student-{(i * 7 + n) % N_LEARNERS}",
+                "resource": "pizza-fairly",
+                "score": n % 2,
+                "time": f"2026-11-24T10:{i % 60:02d}:{n % 60:02d}Z",
+            }
+            for n in range(batch)
+        ]
+        connection.request("POST", "/v1/events", json.dumps({"events": events}), headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        assert answer["accepted"] == batch, answer
+
+    return call
+
+
+def load(
+    port: int, call: Call, *, connections: int, seconds: float, rate: float | None = None
+) -> list[float]:
+    """Return the seconds of each request from when it was due, at `rate` a second or as many as go."""
+    numbers = itertools.count()
+    began = time.perf_counter()
+    out: list[float] = []
+
+    def work() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        while True:
+            i = next(numbers)
+            due = began + i / rate if rate else time.perf_counter()
+            if due > began + seconds:
+                return
+            time.sleep(max(due - time.perf_counter(), 0.0))
+            call(connection, i)
+            out.append(time.perf_counter() - due)
+
+    threads = [threading.Thread(target=work) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return out
+
+
+def measure(folder: Path, seconds: float) -> dict[str, float]:
+    """Return all figures."""
+    secret = make_workspace(folder)
+    bare, paused = (bare_milliseconds(folder, pause=pause) for pause in (0.0, 0.002))
+    ask, post = recommending(secret), posting(secret)
+    with service(folder) as (pid, port):
+        load(port, ask, connections=1, seconds=2.0)
+        before = cpu_seconds(pid)
+        n = len(load(port, ask, connections=1, seconds=seconds))
+        single = (cpu_seconds(pid) - before) / n * 1e3
+        before = cpu_seconds(pid)
+        most = len(load(port, ask, connections=8, seconds=seconds))
+        together = (cpu_seconds(pid) - before) / most * 1e3
+        half = load(port, ask, connections=8, seconds=2 * seconds, rate=most / seconds / 2)
+        began = time.perf_counter()
+        batches = len(load(port, post, connections=4, seconds=seconds))
+        spent = time.perf_counter() - began
+    return {
+        "bare_ms_tight_loop": bare,
+        "bare_ms_with_pauses": paused,
+        "cpu_ms_one_client": single,
+        "cpu_ms_eight_clients": together,
+        "above_bare_one_client": single - paused,
+        "above_bare_eight_clients": together - bare,
+        "saturation_per_s": most / seconds,
+        "half_p50_ms": float(np.quantile(half, 0.5)) * 1e3,
+        "half_p99_ms": float(np.quantile(half, 0.99)) * 1e3,
+        "events_per_s": batches * 100 / spent,
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder) / "school", asked.seconds)
+    if asked.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:<26} {value:10.2f}")
+
+
+if __name__ == "__main__":
+    main()

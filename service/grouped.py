@@ -1,0 +1,96 @@
+"""A store whose writes can share one commit, seen from the one thread that writes all day."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from sqlalchemy import Connection, Engine
+
+from segue.engine.store import LOCK, Store
+
+
+class GroupedStore(Store):
+    """A store with a thread that keeps its connection, and whose writes in a group are savepoints.
+
+    Other threads read and write by connections of their own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._local = threading.local()
+        self.last_event = 0
+        self.undone = 0
+
+    def pin(self) -> None:
+        """Give the calling thread a connection that it keeps."""
+        self._local.pinned = self.engine.connect().execution_options(segue_write=True)
+
+    @property
+    def _pinned(self) -> Connection | None:
+        return getattr(self._local, "pinned", None)
+
+    @property
+    def _open(self) -> Connection | None:
+        return getattr(self._local, "group", None)
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Commit everything written inside at once (on PostgreSQL, which needs no such thing, each write)."""
+        if not self.is_sqlite:
+            yield
+            return
+        with self._alone() as connection:
+            self._local.group = connection
+            try:
+                yield
+            finally:
+                self._local.group = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the writer's connection; an error undoes this write only."""
+        if (connection := self._open) is None:
+            with self._alone() as connection:
+                yield connection
+        else:
+            with self._counted(), connection.begin_nested():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees what the group has written so far."""
+        if (connection := self._open) is None:
+            with super().read() as connection:
+                yield connection
+        else:
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """Yield the connection of a write that commits; the pinned one where the thread has it."""
+        pinned = self._pinned
+        if pinned is None:
+            with super().write() as connection:
+                yield connection
+            return
+        turn = self._turn if self.is_sqlite else nullcontext()
+        with turn, self._counted(), pinned.begin():
+            self.last_event = int(pinned.execute(LOCK).scalar_one())
+            yield pinned
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what was undone: whoever remembers anything of it must forget."""
+        try:
+            yield
+        except BaseException:
+            self.undone += 1
+            raise
+
+    def unpin(self) -> None:
+        """Let go of the calling thread's connection."""
+        if (pinned := self._pinned) is not None:
+            pinned.close()
+            self._local.pinned = None
