@@ -27,6 +27,7 @@ from segue.features.readout import (
     SET_ROW,
     TIMED_PART,
     elapsed_since,
+    newness,
     read_gap,
     read_items,
     read_rows,
@@ -122,7 +123,7 @@ class SuccessReader:
         Of skills' rows, and of the learner's own; 0 for what the model does not read.
     set_weights : array of shape (N_ROW,)
         Of a set of skills' row, and of a skill's that is a resource's only one.
-    gap_weights, memory_weights : arrays of shapes (2,) and (4,)
+    gap_weights, newness_weights, memory_weights : arrays of shapes (2,), (2,) and (4,)
     item_part : array of shape (n,)
         Intercept and easiness of each resource.
     skill_part : array of shape (S,)
@@ -133,6 +134,7 @@ class SuccessReader:
     row_weights: Floats
     set_weights: Floats
     gap_weights: Floats
+    newness_weights: Floats
     memory_weights: Floats
     item_part: Floats
     skill_part: Floats
@@ -148,12 +150,13 @@ class SuccessReader:
         rows, of_set = np.empty((parameters.n_skills + 1, N_ROW)), np.zeros(N_ROW)
         of_set[SET_ROW] = weights[OF_SET]
         rows[:-1], rows[-1] = weights[OF_SKILL], 0.0
-        rows[-1, OWN_ROW] = weights[OF_LEARNER][:-2]
-        item, standard = weights[OF_ITEM]
+        rows[-1, OWN_ROW] = weights[OF_LEARNER][:-3]
+        item, standard = weights[OF_ITEM][:2]
         return cls(
             rows,
             of_set,
-            weights[OF_LEARNER][-2:],
+            weights[OF_LEARNER][-3:-1],
+            np.array([weights[OF_LEARNER][-1], weights[OF_ITEM][-1]]),
             weights[OF_MEMORY],
             intercept + item * parameters.item_logit + standard * parameters.standard_logit,
             intercept + (item + standard) * parameters.skill_logit,
@@ -252,13 +255,21 @@ class Reading:
         logit += self._set_scores(sets)[:, self.reader.set_column[candidates]]
         logit += skills[:, -1:]
         logit += self.reader.item_part[candidates]
+        logit += self._newness(self.reader.parameters.item_logit[candidates])
         self._add_item_memory(logit, candidates)
         return _sigmoid(logit)
 
     def forecast(self, hours: float) -> Floats:
         """Return what ``SuccessReader.forecast`` does, (B, S)."""
         skills, sets = self._scores(self.now + 3600.0 * hours) if hours else self.scores_now
-        return _sigmoid(skills[:, :-1] + sets + skills[:, -1:] + self.reader.skill_part)
+        logit = skills[:, :-1] + sets + skills[:, -1:] + self.reader.skill_part
+        return _sigmoid(logit + self._newness(self.reader.parameters.skill_logit))
+
+    def _newness(self, easiness: Floats) -> Floats:
+        """Return what a learner's having done little changes, (B, len(easiness))."""
+        own, times_easiness = self.reader.newness_weights
+        little = newness(self.block.general[:, COUNT, None])
+        return np.asarray(little * (own + times_easiness * easiness))
 
     def _set_scores(self, single: Floats) -> Floats:
         """Return the linear predictor of sets: of one skill, then of several, (B, S + C)."""

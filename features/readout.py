@@ -61,10 +61,11 @@ N_ROW = len(_ROW_NAMES)
 TIMED_PART = slice(5, 13)
 OWN_ROW = slice(N_ROW - 2)  # "log_since" and "seen" say nothing of a learner over all skills
 SET_ROW = slice(2, N_ROW)  # the Kalman filter knows single skills only
-LEARNER_NAMES = tuple(f"learner_{name}" for name in (*_ROW_NAMES[OWN_ROW], "log_gap", "log_gap_squared"))
+_OWN_NAMES = (*_ROW_NAMES[OWN_ROW], "log_gap", "log_gap_squared", "newness")
+LEARNER_NAMES = tuple(f"learner_{name}" for name in _OWN_NAMES)
 SKILL_NAMES = tuple(f"skill_{name}" for name in _ROW_NAMES)
 SET_NAMES = tuple(f"set_{name}" for name in _ROW_NAMES[SET_ROW])
-ITEM_NAMES = ("item_logit", "standard_logit")
+ITEM_NAMES = ("item_logit", "standard_logit", "newness_logit")  # the last: newness × item_logit
 MEMORY_NAMES = ("item_log_uses", "item_last_score", "item_log_since", "item_days_since")
 NAMES = LEARNER_NAMES + SKILL_NAMES + SET_NAMES + ITEM_NAMES + MEMORY_NAMES
 _ENDS = np.cumsum(
@@ -126,6 +127,11 @@ def read_gap(elapsed: Floats) -> Floats:
     return np.asarray(np.log1p(np.where(np.isfinite(elapsed), np.minimum(elapsed, LONGEST_GAP), 0.0)))
 
 
+def newness(position: Floats) -> Floats:
+    """Return 1 before a learner's first attempt, 1/2 before the second, ...: it fades with what is known."""
+    return np.asarray(1.0 / (1.0 + position))
+
+
 def read_items(values: Floats, position: Floats, now: Floats) -> Floats:
     """Return the numbers of `MEMORY_NAMES` of resources used before, (M, 4); all 0 for one never used."""
     out = np.empty((len(values), 4))
@@ -156,8 +162,8 @@ def design(attempts: Attempts, parameters: HistoryParameters, *, logit: Floats |
         n = len(chunk.attempts)
         _fill(X[at : at + n], chunk)
         at += n
-    X[:, OF_ITEM.start] = met
-    X[:, OF_ITEM.start + 1] = parameters.standard_logit[attempts.resource]
+    standard = parameters.standard_logit[attempts.resource]
+    X[:, OF_ITEM] = np.column_stack([met, standard, newness(attempts.position) * met])
     X[:, OF_MEMORY] = _memory_part(attempts)
     return X
 
@@ -176,9 +182,9 @@ def _fill(part: Floats, chunk: Chunk) -> None:
     """Write the numbers of learner, skills and sets of skills into `part` (n, len(NAMES))."""
     time, position = chunk.attempts.time, chunk.general[:, COUNT]
     elapsed = elapsed_since(chunk.general[:, LAST_TIME], time)
-    part[:, OF_LEARNER.start : OF_LEARNER.stop - 2] = read_rows(chunk.general, elapsed, position)[:, OWN_ROW]
     gap = read_gap(elapsed)
-    part[:, OF_LEARNER.stop - 2], part[:, OF_LEARNER.stop - 1] = gap, gap * gap
+    own = read_rows(chunk.general, elapsed, position)[:, OWN_ROW]
+    part[:, OF_LEARNER] = np.column_stack([own, gap, gap * gap, newness(position)])
     reads = _read_at(chunk.skills, chunk.skill_owner, time=time, position=position)
     first = np.flatnonzero(np.diff(chunk.skill_owner, prepend=-1))
     n_skills = np.bincount(chunk.skill_owner, minlength=len(part))[:, None]
