@@ -150,7 +150,11 @@ class BoostedSuccess:
         self.seed = seed
 
     def fit(self, X: Floats, y: Floats) -> Self:
-        """Fit on scores cut at 1/2."""
+        """Fit; a fraction counts as a success of that weight and a failure of the rest."""
+        part = np.flatnonzero((y > 0.0) & (y < 1.0))
+        rows = np.concatenate([np.arange(len(y)), part])
+        label = np.concatenate([y > 0.0, np.zeros(len(part), dtype=np.bool_)])
+        weight = np.concatenate([np.where(y > 0.0, y, 1.0), 1.0 - y[part]])
         self.trees_ = HistGradientBoostingClassifier(
             learning_rate=0.08,
             max_iter=200,
@@ -159,7 +163,7 @@ class BoostedSuccess:
             l2_regularization=5.0,
             early_stopping=False,
             random_state=self.seed,
-        ).fit(X, y >= 0.5)
+        ).fit(X[rows] if len(part) else X, label, sample_weight=weight)
         return self
 
     def predict_proba(self, X: Floats) -> Floats:

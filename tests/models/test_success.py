@@ -86,6 +86,13 @@ def test_boosting_finds_what_is_not_linear() -> None:
     np.testing.assert_array_equal(p, again)
 
 
+def test_boosting_takes_fractions_for_what_they_are() -> None:
+    rng = np.random.default_rng(5)
+    X = rng.integers(0, 2, (2000, 1)).astype(float)
+    p = BoostedSuccess().fit(X, np.where(X[:, 0] > 0, 0.8, 0.3)).predict_proba(np.array([[0.0], [1.0]]))
+    np.testing.assert_allclose(p[:, 1], [0.3, 0.8], atol=0.01)
+
+
 def test_choices_recover_the_weights_they_were_drawn_with() -> None:
     rng = np.random.default_rng(4)
     truth = np.array([1.0, -0.5])
