@@ -9,24 +9,26 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from segue.engine.kernel import Learned
 from segue.engine.learning import fresh_model
-from segue.engine.maturing import Change
+from segue.engine.maturing import Change, rewarded
 from segue.engine.recommender import Recommender
+from segue.engine.schema import decisions, playlists
 from segue.engine.states import Fold
 from segue.engine.store import get_document, put_document
 from segue.engine.tenancy import WorkspaceError
 from segue.models.bayesian_linear import BayesianLinear
 
-POINTER, SUMS = "model", "sums"
+POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +114,9 @@ def promote(connection: Connection, fit_hash: str) -> None:
     put_document(connection, POINTER, json.dumps({"fit": fit_hash}).encode())
 
 
-def load_sums(connection: Connection) -> BayesianLinear:
-    """Return the sums of all logged rewards, zero before the first."""
-    body = get_document(connection, SUMS)
+def load_sums(connection: Connection, *, name: str = SUMS) -> BayesianLinear:
+    """Return the sums of all logged rewards (or of the purged ones), zero before the first."""
+    body = get_document(connection, name)
     if body is None:
         return fresh_model()
     with np.load(io.BytesIO(body), allow_pickle=False) as file:
@@ -130,11 +132,33 @@ def add_to_sums(connection: Connection, change: Change) -> None:
         save_sums(connection, model)
 
 
-def save_sums(connection: Connection, model: BayesianLinear) -> None:
+def counted(connection: Connection, schema_hash: str) -> BayesianLinear:
+    """Return the sums counted anew from the rewards stored, on top of those of purged ones."""
+    model = load_sums(connection, name=OPENING_SUMS)
+    model.update_many(*rewarded(connection, schema_hash))
+    return model
+
+
+def save_sums(connection: Connection, model: BayesianLinear, *, name: str = SUMS) -> None:
     """Keep the sums, within a write."""
     body = io.BytesIO()
     np.savez(body, allow_pickle=False, **model.to_arrays())
-    put_document(connection, SUMS, body.getvalue())
+    put_document(connection, name, body.getvalue())
+
+
+def needed(connection: Connection) -> set[str]:
+    """Return the artefacts that decide, or that decided something not settled yet."""
+    unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
+    query = select(playlists.c.fit_hash).where(playlists.c.playlist_id.in_(unsettled)).distinct()
+    return {*connection.execute(query).scalars(), current_fit(connection) or ""}
+
+
+def prune(models: Path, keep: Collection[str]) -> int:
+    """Remove the artefacts that are not among `keep`; return how many."""
+    gone = [folder for folder in models.iterdir() if folder.is_dir() and folder.name not in keep]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return len(gone)
 
 
 def save_artefact(recommender: Recommender, models: Path) -> str:

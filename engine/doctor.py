@@ -13,14 +13,12 @@ from sqlalchemy import Connection, Select, and_, func, select, text
 
 from segue.engine import champion as champions
 from segue.engine import schema
-from segue.engine.learning import fresh_model
-from segue.engine.maturing import record, rewarded
+from segue.engine.maturing import record
 from segue.engine.schema import aliases, decisions, events, learners, playlists, rewards, states
 from segue.engine.states import current
 from segue.engine.store import schema_version
 from segue.engine.weekly import bring_up
 from segue.engine.workspace import BLOCK_LEARNERS, Workspace, learned_upto
-from segue.models.bayesian_linear import BayesianLinear
 
 _INSIDE = ("number", "learner", "surrogate", "class_id", "key_version", "digest")
 
@@ -152,16 +150,10 @@ def _sums(connection: Connection, workspace: Workspace) -> Finding:
     name = "every reward counted once"
     if champions.current_fit(connection) is None:
         return Finding(name, True, "no model yet")
-    kept, fresh = champions.load_sums(connection), counted(connection, workspace)
+    schema_hash = workspace.champion(connection).fitted.schema_hash
+    kept, fresh = champions.load_sums(connection), champions.counted(connection, schema_hash)
     same = np.array_equal(kept.A, fresh.A) and np.array_equal(kept.b, fresh.b) and kept.n == fresh.n
     return Finding(name, same, f"{fresh.n:g} rewards, {kept.n:g} in the model")
-
-
-def counted(connection: Connection, workspace: Workspace) -> BayesianLinear:
-    """Return the sums of all rewards stored."""
-    model = fresh_model()
-    model.update_many(*rewarded(connection, workspace.champion(connection).fitted.schema_hash))
-    return model
 
 
 def _counts(connection: Connection) -> Finding:
@@ -191,7 +183,8 @@ def rebuild(workspace: Workspace, *, workers: int = 1) -> int:
         for start in range(0, len(numbers), BLOCK_LEARNERS):
             _rejoin(connection, workspace, numbers[start : start + BLOCK_LEARNERS], now)
         if champions.current_fit(connection) is not None:
-            champions.save_sums(connection, counted(connection, workspace))
+            schema_hash = workspace.champion(connection).fitted.schema_hash
+            champions.save_sums(connection, champions.counted(connection, schema_hash))
     if numbers:
         bring_up(workspace, numbers, workers=workers)
     return len(numbers)

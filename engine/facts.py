@@ -124,17 +124,30 @@ def append_events(
 def read_events(connection: Connection, learner_numbers: Sequence[int] | None = None) -> pd.DataFrame:
     """Return events as a frame of `COLUMNS` in the order of their store numbers, with that `number` last.
 
-    `learner` is the surrogate. Ids of events carry the learner, so that a correction reaches no one else's.
+    Without `learner_numbers`, those of all learners who have not opted out. `learner` is the surrogate. Ids
+    of events carry the learner, so that a correction reaches no one else's.
     """
     query = select(events, learners.c.surrogate).join_from(
         events, learners, events.c.learner == learners.c.number
     )
     if learner_numbers is None:
-        rows: Iterable[Row[Any]] = connection.execute(query.order_by(events.c.number))
+        profiled = query.where(learners.c.opted_out.is_(False))
+        rows: Iterable[Row[Any]] = connection.execute(profiled.order_by(events.c.number))
     else:
         found = _where_in(connection, query, events.c.learner, learner_numbers)
         rows = sorted(found, key=lambda row: int(row.number))
     return _frame(list(rows))
+
+
+def turn_digests(connection: Connection, keyring: Keyring) -> None:
+    """Turn every stored digest of an id into the one under the last key, within a write."""
+    for table in (aliases, tombstones):
+        rows = [row._asdict() for row in connection.execute(select(table)).all()]
+        for row in rows:
+            row |= {"digest": keyring.advance(bytes(row["digest"])), "key_version": keyring.version}
+        connection.execute(table.delete())
+        if rows:
+            connection.execute(table.insert(), rows)
 
 
 def last_number(connection: Connection) -> int:

@@ -65,6 +65,11 @@ class Keyring:
         """Number of the key in use, from 1."""
         return len(self.keys)
 
+    @property
+    def before(self) -> Keyring:
+        """The ring without its last key."""
+        return Keyring(self.keys[:-1])
+
     def digest(self, domain: str, source_id: str) -> bytes:
         """Return the 32 bytes that stand for an id of the source (`domain`: "learner" or "class")."""
         value = f"{domain}:{source_id}".encode()

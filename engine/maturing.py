@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from segue.engine.facts import QUERY_ROWS
 from segue.engine.knowledge import WEEK_HOURS
 from segue.engine.ledger import context_of
 from segue.engine.recommender import Recommender
 from segue.engine.schema import decisions, events, playlists, rewards
-from segue.engine.states import Fold, events_of, in_order
+from segue.engine.states import Fold, events_of, in_order, openings_of
 from segue.engine.store import insert_columns, take_numbers
 from segue.features.catalogue import Floats
 from segue.features.contexts import COLUMNS
@@ -91,23 +91,35 @@ def outcomes(
     out: list[Outcome] = []
     for fit_hash in sorted({row.fit_hash for row in rows}):
         mine = [row for row in rows if row.fit_hash == fit_hash]
-        out += _by_model(mine, attempts, deciding(fit_hash), now=now, time_zone=time_zone)
+        past = Past.of(connection, learner, attempts, deciding(fit_hash))
+        out += _by_model(mine, past, now=now, time_zone=time_zone)
     return out
 
 
-def _by_model(
-    rows: Sequence[Row[Any]],
-    attempts: Sequence[Row[Any]],
-    recommender: Recommender,
-    *,
-    now: float,
-    time_zone: str,
-) -> list[Outcome]:
-    index = recommender.catalogue.resource_index
-    known = [attempt for attempt in attempts if attempt.resource in index]
-    steps, later = _tries(rows, recommender), _tries(known, recommender)
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What a model reads of one learner: the opening balance, and the attempts it knows, in order."""
+
+    recommender: Recommender
+    fold: Fold
+    opening: LearnerState
+    attempts: Sequence[Row[Any]]
+
+    @classmethod
+    def of(
+        cls, connection: Connection, learner: int, attempts: Sequence[Row[Any]], recommender: Recommender
+    ) -> Past:
+        """Return the past of a learner under a model."""
+        fold = Fold(recommender.catalogue, recommender.kernel.parameters)
+        base = openings_of(connection, [learner], fold).get(learner) or fold.fresh()
+        index = recommender.catalogue.resource_index
+        return cls(recommender, fold, base.state, [row for row in attempts if row.resource in index])
+
+
+def _by_model(rows: Sequence[Row[Any]], past: Past, *, now: float, time_zone: str) -> list[Outcome]:
+    steps, later = _tries(rows, past.recommender), _tries(past.attempts, past.recommender)
     before = np.stack([np.frombuffer(row.forecast, "<f8").reshape(2, -1) for row in rows])
-    forecasts = Forecasts(before[:, 0], before[:, 1], _after(rows, known, steps, recommender))
+    forecasts = Forecasts(before[:, 0], before[:, 1], _after(rows, past, steps))
     found = learning(steps, later, forecasts=forecasts, now=now, time_zone=time_zone)
     settled = now - steps.time > CENSOR_DAYS * DAY
     return [
@@ -138,25 +150,23 @@ def _tries(rows: Sequence[Row[Any]], recommender: Recommender) -> Tries:
     return Tries(learner, skills, times, scores, reader.item_part[codes] - standard)
 
 
-def _after(
-    rows: Sequence[Row[Any]], attempts: Sequence[Row[Any]], steps: Tries, recommender: Recommender
-) -> Floats:
+def _after(rows: Sequence[Row[Any]], past: Past, steps: Tries) -> Floats:
     """Return the forecasts in 7 days once each step was done, (n, K): NaN for a step not done yet."""
     out = np.full(steps.skills.shape, np.nan)
+    attempts = past.attempts
     done = _done_by(rows, attempts)
     if not done:
         return out
-    fold = Fold(recommender.catalogue, recommender.kernel.parameters)
-    state = LearnerState.fresh(recommender.catalogue)
+    state = past.opening.copy()
     copies: list[LearnerState] = []
     at: list[int] = []
     for place, attempt in enumerate(attempts[: max(done) + 1]):
-        fold.apply(state, attempt)
+        past.fold.apply(state, attempt)
         for i in done.get(place, ()):
             copies.append(state.copy())
             at.append(i)
     when = np.array([attempts[place].time / 1e6 for place in sorted(done) for _ in done[place]])
-    ahead = recommender.kernel.reader.forecast(StateBlock.of(copies), WEEK_HOURS, when)
+    ahead = past.recommender.kernel.reader.forecast(StateBlock.of(copies), WEEK_HOURS, when)
     out[at] = np.take_along_axis(ahead, np.maximum(steps.skills[at], 0), axis=1)
     return out
 
@@ -194,8 +204,13 @@ def record(connection: Connection, found: Sequence[Outcome]) -> Change:
     return Change(*_stacked(given), *_stacked([(x, r) for x, r in old if r is not None]))
 
 
-def rewarded(connection: Connection, schema_hash: str) -> tuple[Floats, Floats]:
-    """Return contexts (m, C) and rewards (m,) of all matured decisions whose columns are those of today."""
+def rewarded(
+    connection: Connection, schema_hash: str, *, where: ColumnElement[bool] | None = None
+) -> tuple[Floats, Floats]:
+    """Return contexts (m, C) and rewards (m,) of matured decisions whose columns are those of today.
+
+    `where` narrows them down, by columns of `decisions`.
+    """
     latest = select(rewards.c.decision_id, func.max(rewards.c.revision).label("revision"))
     last = latest.group_by(rewards.c.decision_id).subquery()
     query = (
@@ -210,6 +225,7 @@ def rewarded(connection: Connection, schema_hash: str) -> tuple[Floats, Floats]:
         .where(rewards.c.value.is_not(None), playlists.c.schema_hash == schema_hash)
         .order_by(decisions.c.number)
     )
+    query = query if where is None else query.where(where)
     return _stacked([(context_of(row.context), row.value) for row in connection.execute(query)])
 
 

@@ -1,7 +1,8 @@
 """The tables of a workspace. Migrations make them; this is how the code speaks of them.
 
-Facts: `learners`, `aliases`, `tombstones`, `events`, `playlists`, `decisions`. Folds over them, each of which
-says how far it has come: `states`, `rewards`, `documents` (catalogue, sums of the reward model, settings).
+Facts: `learners`, `aliases`, `tombstones`, `events`, `playlists`, `decisions`, and `openings` (what purged
+events had come to). Folds over them, each of which says how far it has come: `states`, `rewards`,
+`documents` (catalogue, sums of the reward model).
 """
 
 from __future__ import annotations
@@ -93,6 +94,17 @@ states = Table(
     Column("last_time", BigInteger),
     Column("last_seq", BigInteger),
     Column("parameters", String(40), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("learner", Integer, primary_key=True, autoincrement=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("last_time", BigInteger),
+    Column("last_seq", BigInteger),
+    Column("layout", String(40), nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
 

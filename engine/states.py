@@ -8,6 +8,7 @@ corrects another, folds that learner anew; so does another model, whose difficul
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from segue.engine.facts import QUERY_ROWS
-from segue.engine.schema import events, states
-from segue.engine.store import insert_columns
+from segue.engine.schema import events, openings, states
+from segue.engine.store import get_document, insert_columns, put_document
 from segue.features.attempts import Attempt, HistoryParameters
 from segue.features.catalogue import Catalogue
 from segue.features.history import update
@@ -127,16 +128,18 @@ def current(
     newer: dict[int, Kept] = {}
     for start in range(0, len(wanted), QUERY_ROWS):
         part = wanted[start : start + QUERY_ROWS]
-        stored = _stored(connection, part, fold)
+        stored, balance = _stored(connection, part, fold), openings_of(connection, part, fold)
         for number, rows in _unfolded(connection, part, fold):
             base = stored.get(number)
             if base is None:
-                newer[number] = fold.after(fold.fresh(), rows)
+                newer[number] = fold.after(balance.get(number) or fold.fresh(), rows)
             elif _follows(base, rows):
                 newer[number] = fold.after(base, rows)
             else:
-                newer[number] = fold.after(fold.fresh(), events_of(connection, number))
-        out |= {number: newer.get(number) or stored.get(number) or fold.fresh() for number in part}
+                start_over = balance.get(number) or fold.fresh()
+                newer[number] = fold.after(start_over, events_of(connection, number))
+        known = balance | stored | newer
+        out |= {number: known.get(number) or fold.fresh() for number in part}
     return out, newer
 
 
@@ -156,6 +159,60 @@ def save(connection: Connection, kept: Mapping[int, Kept], fold: Fold) -> None:
         "body": [k.state.to_bytes() for k in kept.values()],
     }
     insert_columns(connection, states, columns)
+
+
+def openings_of(connection: Connection, numbers: Sequence[int], fold: Fold) -> dict[int, Kept]:
+    """Return the opening balance of each learner who has one: the state after events that were purged.
+
+    It keeps the difficulties it was folded with; skills and tags new in the catalogue since are fresh.
+    """
+    found = connection.execute(select(openings).where(openings.c.learner.in_(numbers))).all()
+    layouts = {row.layout: _layout(connection, row.layout) for row in found}
+    return {
+        row.learner: Kept(
+            _laid_out(LearnerState.from_bytes(row.body), layouts[row.layout], fold.catalogue),
+            row.upto,
+            row.last_time,
+            row.last_seq,
+        )
+        for row in found
+    }
+
+
+def save_opening(connection: Connection, learner: int, kept: Kept, fold: Fold) -> None:
+    """Store a learner's opening balance, within a write; the states folded from it stay as they are."""
+    catalogue = fold.catalogue
+    said = [[s.skill_id for s in catalogue.skills], catalogue.tag_ids, catalogue.kind_ids, catalogue.hash]
+    put_document(connection, f"layout:{catalogue.hash}", json.dumps(said).encode())
+    connection.execute(openings.delete().where(openings.c.learner == learner))
+    row = {"learner": learner, "upto": kept.upto, "last_time": kept.last_time, "last_seq": kept.last_seq}
+    body = kept.state.to_bytes()
+    connection.execute(openings.insert().values(**row, layout=catalogue.hash, body=body))
+
+
+def _layout(connection: Connection, name: str) -> list[Any]:
+    body = get_document(connection, f"layout:{name}")
+    assert body is not None, "a balance is stored with its layout"
+    layout: list[Any] = json.loads(body)
+    return layout
+
+
+def _laid_out(state: LearnerState, layout: list[Any], catalogue: Catalogue) -> LearnerState:
+    """Return a state under today's catalogue, whose resources keep their places."""
+    skills, tags, kinds, said = layout
+    if said == catalogue.hash:
+        return state
+    new = LearnerState.fresh(catalogue)
+    new.items = state.items
+    new.rows[-1] = state.rows[-1]
+    new.rows[[catalogue.skill_index[s] for s in skills]] = state.rows[:-1]
+    known = [(i, catalogue.tag_index[t]) for i, t in enumerate(tags) if t in catalogue.tag_index]
+    for i, j in known:
+        new.stated[j], new.revealed[j] = state.stated[i], state.revealed[i]
+    for i, kind in enumerate(kinds):
+        if kind in catalogue.kind_ids:
+            new.kinds[catalogue.kind_ids.index(kind)] = state.kinds[i]
+    return new
 
 
 def stale(connection: Connection, fold: Fold) -> list[int]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from segue.engine.facts import turn_digests
 from segue.engine.keys import VARIABLE, KeyMissingError, Keyring, find, key_path
 from segue.engine.store import Durability, Store, get_document, put_document
 
@@ -75,6 +76,8 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
 def check_key(path: Path, store: Store, keyring: Keyring) -> None:
     """Refuse a key that is not the one this store was written with: it would make every learner a stranger.
 
+    A key ring with one key more than the store knows is a rotation: stored digests are turned, at once.
+
     Raises
     ------
     KeyMissingError
@@ -82,7 +85,11 @@ def check_key(path: Path, store: Store, keyring: Keyring) -> None:
     """
     with store.read() as connection:
         kept = get_document(connection, KEY_CHECK)
-    if kept != keyring.digest("check", ""):
+    if kept is not None and keyring.version > 1 and kept == keyring.before.digest("check", ""):
+        with store.write() as connection:
+            turn_digests(connection, keyring)
+            put_document(connection, KEY_CHECK, keyring.digest("check", ""))
+    elif kept != keyring.digest("check", ""):
         store.close()
         raise KeyMissingError(
             f"this is not the key of {path}: find the one it was written with ({key_path(path)})"

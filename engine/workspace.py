@@ -32,9 +32,8 @@ from segue.engine.facts import (
 )
 from segue.engine.fitting import fit
 from segue.engine.keys import Keyring, find
-from segue.engine.learning import fresh_model
 from segue.engine.ledger import Draw, log, rows_of
-from segue.engine.maturing import Outcome, open_learners, outcomes, record, rewarded
+from segue.engine.maturing import Outcome, open_learners, outcomes, record
 from segue.engine.profiles import Profile, SkillOfClass, class_view, mastery_table, profile
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
@@ -186,9 +185,7 @@ class Workspace:
         fit_hash = self._library.keep(recommender)
         with self.store.write() as connection:
             champions.promote(connection, fit_hash)
-            sums = fresh_model()
-            sums.update_many(*rewarded(connection, recommender.schema_hash))
-            champions.save_sums(connection, sums)
+            champions.save_sums(connection, champions.counted(connection, recommender.schema_hash))
         return recommender
 
     # ------------------------------------------------------------ decisions out

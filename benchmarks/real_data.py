@@ -1,0 +1,118 @@
+"""The main job on real logs, from CSV to playlists: rows read and rejected, seconds by stage, a playlist.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/real_data.py [statics2011 algebra2005-sample mars-mandarine-academy]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from _data import shared_data
+
+from segue.engine.deciding import Ask
+from segue.engine.decisions import Request
+from segue.engine.tenancy import Configuration
+from segue.engine.weekly import Plan, weekly
+from segue.engine.workspace import Workspace
+from segue.features.reading import Source, read_catalogue, read_events
+from segue.features.records import Clock
+from segue.showing import playlist_text
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+WEEK = "2026-W48"
+
+
+@dataclass(frozen=True)
+class Job:
+    """How one data set is read: its catalogue, its events, and what their columns are called."""
+
+    catalogue: str
+    columns: dict[str, str]
+    events: str
+    source: Source
+
+
+JOBS = {
+    "statics2011": Job(
+        "item_skills.csv.gz",
+        {"item_id": "resource_id"},
+        "interactions.csv.gz",
+        Source({"item_id": "resource_id", "correct": "score"}, order_by="seq"),
+    ),
+    "algebra2005-sample": Job(
+        "item_skills.csv.gz",
+        {"item_id": "resource_id"},
+        "interactions.csv.gz",
+        Source({"item_id": "resource_id", "correct": "score", "t": "time"}, Clock(epoch="s")),
+    ),
+    "mars-mandarine-academy": Job(
+        "items_en.csv.gz",
+        {"item_id": "resource_id", "type": "kind", "Theme": "tags", "Software": "tags", "Job": "tags"},
+        "page_views_en.csv.gz",
+        Source(
+            {"item_id": "resource_id", "created_at": "time"}, Clock(time_zone="Europe/Paris"), kind="view"
+        ),
+    ),
+}
+
+
+@contextmanager
+def stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    """Add the time that passes to a stage."""
+    began = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - began
+
+
+def run(name: str, folder: Path, workers: int) -> None:
+    """Do one data set and print what happened."""
+    job, seconds = JOBS[name], dict[str, float]()
+    data = shared_data(name)
+    space = Workspace.init(folder / name, environment={}, configuration=Configuration())
+    with stage("catalogue", seconds):
+        read = read_catalogue(data / job.catalogue, names=job.columns)
+        catalogue = space.set_catalogue(read.catalogue)
+    with stage("read", seconds):
+        checked = read_events(data / job.events, job.source, resources=catalogue.resource_index)
+    with stage("store", seconds):
+        stored = space.add_events(checked.events)
+    with stage("fit", seconds):
+        space.fit(now=NOW)
+    with stage("weekly", seconds):
+        plan = Plan(WEEK, NOW, space.configuration.seed)
+        report = weekly(space, plan, folder / name / "out", workers=workers)
+    print(f"\n{name}")
+    print(f"  {len(catalogue.resources):,} resources, {len(catalogue.skills):,} skills, ", end="")
+    print(
+        f"{len(catalogue.tag_ids)} tags; {checked.rows:,} rows read, {len(checked.rejects)} rejected, ",
+        end="",
+    )
+    print(f"{stored.added:,} events stored; {report.learners:,} learners")
+    print("  seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items()))
+    learner = checked.events["learner"].iloc[0]
+    given = space.recommend(Request(learner, NOW), ask=Ask(week=WEEK))
+    print("  " + playlist_text(given.playlist, catalogue, title=f"The first learner's week: {learner}"))
+    space.close()
+
+
+def main() -> None:
+    """Run the data sets that are named, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*JOBS, []], default=list(JOBS))
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for name in chosen.names:
+            run(name, Path(folder), chosen.workers)
+
+
+if __name__ == "__main__":
+    main()
