@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +16,19 @@ from segue.engine.decisions import Playlist, Request, Step
 from segue.engine.kernel import Kernel, menu_size
 from segue.engine.lists import DrawnBlock, Steps
 from segue.engine.reasons import Explanation, explain
+from segue.engine.remaining import remaining
 from segue.engine.rules import ENTRY_RULES, STATE_RULES, Rule
 from segue.engine.scene import Asked
 from segue.engine.step_rules import STEP_RULES
 from segue.engine.why_not import WhyNot, why_not
 from segue.features.catalogue import Catalogue
-from segue.features.contexts import COLUMNS
+from segue.features.contexts import COLUMNS, INDEX
 from segue.features.pool import Pool
 
 BLOCK = 128
 FEW = 8
+STUCK_EVIDENCE = 4 / 9  # four tries
+STUCK_RECENT = -0.2  # score this far below what the items led to expect
 RULES: tuple[Rule, ...] = (*ENTRY_RULES, *STATE_RULES, *STEP_RULES)
 _ALL_HELD = MappingProxyType(dict.fromkeys((*(rule.name for rule in RULES), "must-do"), "held"))
 
@@ -83,6 +86,10 @@ class Recommender:
             for i, playlist in zip(rows, self._lists(some, [rngs[i] for i in rows]), strict=True):
                 out[i] = playlist
         return [playlist for playlist in out if playlist is not None]
+
+    def remaining(self, playlist: Playlist, request: Request, *, done: Collection[str]) -> tuple[Step, ...]:
+        """Return the steps of a playlist still to do, given the state in `request`: stop when mastered."""
+        return remaining(self.kernel, playlist, request, done=done)
 
     def why_not(self, request: Request, resource: str) -> WhyNot:
         """Return why `resource` is not the first step: the rule that withholds it, or the missing points.
@@ -226,8 +233,18 @@ def _certificate(drawn: DrawnBlock, row: int) -> MappingProxyType[str, str]:
 
 def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:
     if length == request.k:
-        return ()
+        return _help(drawn, row, request)
     conflict = drawn.drawn.conflicts.get((row, length), ())
     why = " and ".join(conflict)
     stem = f"the list ends after {length} of {request.k} steps" if length else "no step is possible"
-    return (f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used",)
+    short = f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used"
+    return (short, *_help(drawn, row, request))
+
+
+def _help(drawn: DrawnBlock, row: int, request: Request) -> tuple[str, ...]:
+    """Ask for a person where an intervention meets a skill that many tries have not moved."""
+    if request.mode != "intervene":
+        return ()
+    tried = drawn.contexts[INDEX["evidence"], row] >= STUCK_EVIDENCE
+    stuck = tried & (drawn.contexts[INDEX["recent"], row] <= STUCK_RECENT)
+    return ("many tries have not helped here: a person should",) if stuck.any() else ()

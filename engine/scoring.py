@@ -119,8 +119,13 @@ def _new_ground(c: Columns) -> Floats:
     return np.exp(c["novelty"] - 1.0)
 
 
+def _explains(c: Columns) -> Floats:
+    return 0.4 + 0.6 * c["teaches"]
+
+
 GOAL = Factor("goal", "it does not serve the goal", _goal)
 REVIEW = Factor("mode", "it is not due for review", _review)
+INTERVENE = Factor("mode", "it asks rather than explains", _explains)
 PACE = Factor("pace", "the teacher's pace asks for another mix of new and known", _new_ground)
 
 
@@ -131,6 +136,8 @@ def factors_of(request: Request) -> tuple[Factor, ...]:
         extra += (GOAL,)
     if request.mode == "review":
         extra += (REVIEW,)
+    if request.mode == "intervene":
+        extra += (INTERVENE,)
     if request.dials.pace:
         extra += (PACE,)
     return FACTORS + extra

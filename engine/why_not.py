@@ -11,15 +11,14 @@ from segue.engine.kernel import Kernel, enter, state_masks
 from segue.engine.playlist import Mask
 from segue.engine.rules import ENTRY_RULES, STATE_RULES, Rule
 from segue.engine.scene import Asked
-from segue.engine.scoring import FACTORS, GOAL, PACE, REVIEW
+from segue.engine.scoring import FACTORS, GOAL, INTERVENE, PACE, REVIEW
 from segue.engine.step_rules import STEP_RULES, Progress
 from segue.features.catalogue import Floats
 
 _RULES: tuple[Rule, ...] = (*ENTRY_RULES, *STATE_RULES, *STEP_RULES)
-_SENTENCES = {rule.name: rule.sentence for rule in _RULES} | {
-    factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, PACE)
-}
-_SENTENCES["learned"] = "classes learned less from such steps"
+_SENTENCES = {rule.name: rule.sentence for rule in _RULES}
+_COSTS = {factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, INTERVENE, PACE)}
+_COSTS["learned"] = "classes learned less from such steps"
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _short_of_the_best(names: tuple[str, ...], parts: Floats, allowed: Floats, a
     if missing <= 0.0:
         return WhyNot((), "It is the best first step; the draw may still fall on another.", 0.0, points)
     worst = max(points, key=lambda name: points[name])
-    sentence = f"{_capital(_SENTENCES[worst])} ({missing:.2f} points short, {points[worst]:.2f} of them here)"
+    sentence = f"{_capital(_COSTS[worst])} ({missing:.2f} points short, {points[worst]:.2f} of them here)"
     return WhyNot((), sentence, missing, points)
 
 

@@ -45,6 +45,7 @@ _ITEM_COLUMNS = (
     "time_fit",  # minutes at hand per step / its minutes, at most 1, [0, 1]
     "goal_due",  # goal × 2^(-days to the due date / 7), [0, 1]
     "breadth",  # skills practised at once, min(K, 4) / 4, (0, 1]
+    "teaches",  # 1 for lessons, videos and texts, which explain; 0 for what only asks
 )
 COLUMNS: tuple[str, ...] = (*_MEAN_COLUMNS, *_LEAST_COLUMNS, *_ITEM_COLUMNS)
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -204,4 +205,5 @@ def _spread_over_items(by_skill: Floats, items: ItemFacts, pool: Pool, goal_due:
     columns[first + 9] = items.time_fit
     np.multiply(columns[INDEX["goal"]], goal_due, out=columns[first + 10])
     columns[first + 11] = pool.breadth
+    columns[first + 12] = pool.teaches
     return columns

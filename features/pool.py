@@ -10,6 +10,8 @@ import numpy as np
 
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 
+TEACHING = ("lesson", "video", "text")
+
 
 @dataclass(frozen=True, eq=False)
 class Pool:
@@ -26,6 +28,8 @@ class Pool:
         Tags, padded by the number of tags (a column of zeros in a learner's interests).
     tag_scale : array of shape (n,)
         1 / sqrt(number of tags), 0 without tags: the resource's part of the cosine.
+    teaches : array of shape (n,)
+        1 for kinds that explain (`TEACHING`), 0 for those that only ask.
     n_skills, n_tags : int
         How many the whole catalogue has.
     """
@@ -37,6 +41,7 @@ class Pool:
     minutes: Floats
     tags: Ints
     tag_scale: Floats
+    teaches: Floats
     n_skills: int
     n_tags: int
 
@@ -53,6 +58,7 @@ class Pool:
             minutes=catalogue.minutes,
             tags=np.where(tags < 0, len(catalogue.tag_ids), tags),
             tag_scale=np.where(n_of_tags > 0, 1 / np.sqrt(np.maximum(n_of_tags, 1)), 0.0),
+            teaches=np.array([float(r.kind in TEACHING) for r in catalogue.resources]),
             n_skills=len(catalogue.skills),
             n_tags=len(catalogue.tag_ids),
         )
@@ -100,6 +106,7 @@ class Pool:
             self.minutes[positions],
             self.tags[positions],
             self.tag_scale[positions],
+            self.teaches[positions],
             self.n_skills,
             self.n_tags,
         )
