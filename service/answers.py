@@ -50,6 +50,10 @@ class StepAnswer(Answer):
     explored: bool
     relaxed: list[str]
     """Rules that had to give way."""
+    student: str | None = None
+    """Why, in the student's words; with `explain`."""
+    teacher: str | None = None
+    """Why, with the numbers; with `explain`."""
     menu: list[str]
     """Options to choose from, when a menu was asked for."""
 
@@ -142,11 +146,16 @@ class ProfileAnswer(Answer):
 
 
 class WhyNotAnswer(Answer):
-    """Why a resource was not proposed."""
+    """Why a resource is not the first step."""
 
-    resource: str
-    reason: str
-    """The rule that forbids it, or the parts of the score that are missing."""
+    rules: list[str]
+    """Rules that withhold it, the firmest first; empty when it may be drawn."""
+    sentence: str
+    missing: float
+    """Points that it scores less than the best allowed one."""
+    points: dict[str, float] | None
+    """The same by part of the score."""
+    degraded: bool
 
 
 class WhatIfAnswer(Answer):
@@ -182,17 +191,30 @@ class ExportAnswer(Answer):
     """All that is kept of one learner."""
 
     learner: str
+    opted_out: bool
     events: list[dict[str, object]]
     playlists: list[dict[str, object]]
     decisions: list[dict[str, object]]
     rewards: list[dict[str, object]]
 
 
+class CertificateAnswer(Answer):
+    """What an erasure did."""
+
+    rows: dict[str, int]
+    """Rows removed, by table."""
+    difference: float
+    """Of the reward model's sums from a refit on what remains."""
+    model: str
+    """The model fitted on what remains."""
+    not_removed: list[str]
+
+
 class ErasedAnswer(Answer):
     """The certificate of an erasure."""
 
     erased: bool
-    certificate: dict[str, object]
+    certificate: CertificateAnswer
 
 
 class Health(Answer):

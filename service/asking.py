@@ -43,6 +43,28 @@ def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
     return found | {"degraded": bool(known.charge.trouble)}
 
 
+def why_not(workspace: ServedWorkspace, learner: str, resource: str) -> Answer:
+    """Return the rule that keeps a resource from being the first step now, or the points it lacks.
+
+    Raises
+    ------
+    RefusedError
+        As `learner_profile`, and 422 for an unknown resource.
+    """
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+    request = Request(known.learner.surrogate, datetime.now(UTC), state=known.state)
+    found = known.charge.champion.recommender.why_not(request, resource)
+    points = None if found.points is None else dict(found.points)
+    return {
+        "rules": found.rules,
+        "sentence": found.sentence,
+        "missing": found.missing,
+        "points": points,
+        "degraded": bool(known.charge.trouble),
+    }
+
+
 def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answer:
     """Return the list drawn now and the list that would be drawn, by the same numbers, after some attempts.
 

@@ -64,12 +64,15 @@ class Decider:
     workspace: ServedWorkspace
     metrics: Metrics
 
-    def recommend(self, requests: Sequence[Request]) -> list[bytes]:
-        """Return the answers to requests; the decisions are stored with the desk's next commit."""
-        given, (champion, trouble) = self.workspace.answers(requests)
+    def recommend(self, asked: Sequence[tuple[Request, bool]]) -> list[bytes]:
+        """Return the answers to requests (and whether each is to be put in words), once they are stored."""
+        entries, (champion, trouble) = self.workspace.answers([request for request, _ in asked])
         if trouble:
-            self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(requests))
-        return [written(one, champion.fitted.catalogue, trouble=trouble) for one in given]
+            self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(asked))
+        return [
+            written(entry, champion.recommender, trouble=trouble, explain=explain)
+            for entry, (_, explain) in zip(entries, asked, strict=True)
+        ]
 
     def store(self, batches: Sequence[Batch]) -> list[bytes]:
         """Return the answers to batches of events; what is new is stored with the desk's next commit."""

@@ -21,14 +21,15 @@ router = APIRouter(prefix="/v1", tags=["decisions"])
 @router.post(
     "/recommend",
     openapi_extra=takes(schemas.RecommendBody),
-    responses=gives(answers.RecommendAnswer, OF_A_BODY),
+    responses=gives(answers.RecommendAnswer, (*OF_A_BODY, 409)),
 )
 async def recommend(request: Request) -> Response:
     """Return what a learner should do next, and why. The decisions are on disk before the answer is sent."""
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.RecommendBody)
     tenant = caller.tenant
-    return answer(await tenant.ask(tenant.decider.recommend, request_of(body, datetime.now(UTC))))
+    asked = request_of(body, datetime.now(UTC)), body.explain
+    return answer(await tenant.ask(tenant.decider.recommend, asked))
 
 
 @router.post(
@@ -68,7 +69,7 @@ async def override(request: Request, decision: DecisionId) -> Response:
 @router.post(
     "/decisions/{decision}/rating",
     openapi_extra=takes(schemas.RatingBody),
-    responses=gives(answers.Stored, (*OF_A_BODY, 404)),
+    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
 )
 async def rating(request: Request, decision: DecisionId) -> Response:
     """Store how the learner liked a step."""

@@ -31,7 +31,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get(
     "/metrics",
-    response_class=PlainTextResponse,
+    response_class=Response,
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         **{status: {"model": answers.FaultAnswer, "description": FAULTS[status]} for status in OF_EVERY_CALL},

@@ -19,7 +19,7 @@ ResourceId = Annotated[
 ]
 
 
-@router.get("/{learner:path}/profile", responses=gives(answers.ProfileAnswer, (404, 422)))
+@router.get("/{learner:path}/profile", responses=gives(answers.ProfileAnswer, (404, 409, 422)))
 async def profile(request: Request, learner: LearnerId) -> Response:
     """Return strengths, needs and interests, each with its uncertainty."""
     caller = caller_of(request, "backend", "teacher")
@@ -28,10 +28,19 @@ async def profile(request: Request, learner: LearnerId) -> Response:
     )
 
 
+@router.get("/{learner:path}/why-not", responses=gives(answers.WhyNotAnswer, (404, 409, 422)))
+async def why_not(request: Request, learner: LearnerId, resource: ResourceId) -> Response:
+    """Return the rule that keeps a resource from this learner, or the points it lacks."""
+    caller = caller_of(request, "backend", "teacher")
+    return answer(
+        await caller.tenant.aside(partial(asking.why_not, caller.tenant.workspace, learner, resource))
+    )
+
+
 @router.post(
     "/{learner:path}/what-if",
     openapi_extra=takes(schemas.WhatIfBody),
-    responses=gives(answers.WhatIfAnswer, (*OF_A_BODY, 404)),
+    responses=gives(answers.WhatIfAnswer, (*OF_A_BODY, 404, 409)),
 )
 async def what_if(request: Request, learner: LearnerId) -> Response:
     """Return what would be proposed after some imagined attempts. Nothing is stored."""
@@ -40,14 +49,14 @@ async def what_if(request: Request, learner: LearnerId) -> Response:
     return answer(await caller.tenant.aside(partial(asking.what_if, caller.tenant.workspace, learner, body)))
 
 
-@router.get("/{learner:path}/export", responses=gives(answers.ExportAnswer, (404, 422)))
+@router.get("/{learner:path}/export", responses=gives(answers.ExportAnswer, (404, 409, 422)))
 async def export(request: Request, learner: LearnerId) -> Response:
     """Return all that is kept of one learner."""
     caller = caller_of(request, "admin")
     return answer(await caller.tenant.aside(partial(rights.export, caller.tenant.workspace, learner)))
 
 
-@router.delete("/{learner:path}", responses=gives(answers.ErasedAnswer, (404, 422)))
+@router.delete("/{learner:path}", responses=gives(answers.ErasedAnswer, (404, 409, 422)))
 async def erase(request: Request, learner: LearnerId) -> Response:
     """Erase one learner, also from the model, and return the certificate. This cannot be undone."""
     caller = caller_of(request, "admin")

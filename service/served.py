@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from segue.engine import champion as champions
 from segue.engine.artefact import catalogue_in
 from segue.engine.champion import Champion
-from segue.engine.deciding import Ask, Given, Question, answer
+from segue.engine.deciding import Ask, Question, answer
 from segue.engine.decisions import Request
 from segue.engine.facts import Learner
 from segue.engine.fitting import fit
 from segue.engine.learning import fresh_model
-from segue.engine.ledger import Draw, log, rows_of
+from segue.engine.ledger import Draw, Entry, log, rows_of
 from segue.engine.store import get_document
 from segue.engine.tenancy import WorkspaceError
 from segue.engine.weeks import week_of
@@ -117,8 +117,8 @@ class ServedWorkspace(Workspace):
         assert isinstance(self.store, GroupedStore)
         return Memory(self.store, self.keyring)
 
-    def answers(self, requests: Sequence[Request]) -> tuple[list[Given], Charge]:
-        """Return the stored playlists of many requests and what decided, from memory where that holds."""
+    def answers(self, requests: Sequence[Request]) -> tuple[list[Entry], Charge]:
+        """Return the answers to many requests, stored, and what decided; from memory where that holds."""
         memory = self.memory
         with self.store.write() as connection:
             memory.catch_up(connection)
@@ -130,7 +130,7 @@ class ServedWorkspace(Workspace):
             numbers = [q.learner.number for q in questions if not q.learner.opted_out]
             entries = answer(champion, questions, memory.states(connection, numbers, champion))
             log(connection, rows_of(entries))
-        return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries], charge
+        return entries, charge
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         """Give every moment a draw of its own: a learner's requests of one week must not share their luck."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 from pydantic_core import to_json
 
-from segue.engine.deciding import Given
 from segue.engine.decisions import Dials, Goal, Mode, Place, Request, Step
+from segue.engine.ledger import Entry
+from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue
 from segue.service import schemas
 
@@ -49,19 +51,23 @@ def request_of(body: schemas.RecommendBody, now: datetime) -> Request:
     )
 
 
-def written(given: Given, catalogue: Catalogue, *, trouble: str) -> bytes:
+def written(entry: Entry, recommender: Recommender, *, trouble: str, explain: bool) -> bytes:
     """Return the JSON of a stored playlist; `trouble` says why no fitted model decided ("" if one did)."""
-    playlist = given.playlist
+    playlist = entry.playlist
     notes = [*playlist.notes]
     if trouble:
         notes.append(f"{trouble}: these steps rest on pedagogy alone")
+    steps = [
+        _step(step, decision_id, recommender.catalogue)
+        for step, decision_id in zip(playlist.steps, entry.decision_ids, strict=True)
+    ]
+    if explain:
+        for line, step in zip(steps, playlist.steps, strict=True):
+            line.update(asdict(recommender.explain(step, entry.request)))
     return to_json(
         {
-            "playlist_id": given.playlist_id,
-            "steps": [
-                _step(step, decision_id, catalogue)
-                for step, decision_id in zip(playlist.steps, given.decision_ids, strict=True)
-            ],
+            "playlist_id": entry.playlist_id,
+            "steps": steps,
             "certificate": dict(playlist.certificate),
             "notes": notes,
             "policy": playlist.policy,

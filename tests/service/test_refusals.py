@@ -33,6 +33,7 @@ CALLS: dict[tuple[str, str], tuple[Any, set[str]]] = {
     ("POST", "/v1/xapi/statements"): ({}, {"backend"}),
     ("POST", "/v1/caliper"): ({}, {"backend"}),
     ("GET", "/v1/learners/a/profile"): (None, {"backend", "teacher"}),
+    ("GET", "/v1/learners/a/why-not?resource=rate-race"): (None, {"backend", "teacher"}),
     ("POST", "/v1/learners/a/what-if"): (
         {"attempts": [{"resource": "rate-race", "score": 1}]},
         {"backend", "teacher"},

@@ -1,0 +1,89 @@
+"""Requests made from the OpenAPI document: no 5xx, no answer that it does not describe, bad data refused.
+
+The quick run tries a few of each operation; `pytest -m slow tests/service/test_fuzz.py` tries 2,000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CheckFunction, not_a_server_error
+from schemathesis.specs.openapi import checks
+
+Headers = Callable[[str], dict[str, str]]
+Serving = Callable[..., AbstractContextManager[httpx.Client]]
+CHECKS: list[CheckFunction] = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+]
+
+
+@pytest.fixture
+def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callable[[int], None]]:
+    """Return a function that tries each operation so many times, in valid and in broken ways."""
+    sent = headers("admin")
+    with serving(school) as client:
+        asked = client.post("/v1/recommend", json={"learner": "student-3", "mode": "menu"}, headers=sent)
+        known = {
+            "learner": "student-3",
+            "class_id": "7b",
+            "decision": asked.json()["steps"][0]["decision_id"],
+        }
+        schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
+
+        def attempt(n: int) -> None:
+            for result in schema.get_all_operations():
+                attempt_one(result.ok(), sent, known, n)
+
+        yield attempt
+        assert client.get("/readyz").status_code == 200
+
+
+def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: int) -> None:
+    modes = schemathesis.GenerationMode
+    seen: set[int] = set()
+
+    @settings(
+        max_examples=n,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        case=st.one_of(
+            operation.as_strategy(generation_mode=modes.POSITIVE),
+            operation.as_strategy(generation_mode=modes.NEGATIVE),
+        ),
+        someone=st.booleans(),
+    )
+    def check(case: Any, someone: bool) -> None:
+        case.headers = {**(case.headers or {}), **sent}
+        if someone:  # a made-up id is hardly ever one that the store knows
+            case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
+        seen.add(case.call_and_validate(checks=CHECKS).status_code)
+
+    check()
+    assert 401 not in seen, operation.label
+    assert len(seen) > 1 or seen == {200}, (operation.label, seen)
+
+
+def test_a_few_of_every_operation(attempt: Callable[[int], None]) -> None:
+    attempt(8)
+
+
+@pytest.mark.slow
+def test_many_of_every_operation(attempt: Callable[[int], None]) -> None:
+    attempt(2_000)
