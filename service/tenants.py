@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from segue.engine.keys import key_path
 from segue.features.catalogue import CatalogueError
 from segue.service.auth import KeyRing
 from segue.service.deciding import Decider
@@ -33,6 +34,7 @@ class Tenant:
         self.workspace, self.store = workspace, store
         self.keys = KeyRing(workspace.path)
         self.metrics = Metrics()
+        self._key_stamp = self._key_now()
         self.decider = Decider(workspace, self.metrics)
         self.desk = Desk(store, self.metrics, waiting=waiting)
 
@@ -62,6 +64,19 @@ class Tenant:
         """Whether the store is SQLite, which one process may serve."""
         return self.store.is_sqlite
 
+    def _key_now(self) -> tuple[int, int] | None:
+        try:
+            found = key_path(self.workspace.path).stat()
+        except FileNotFoundError:  # the key is in the environment
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def _check_key(self) -> None:
+        """Refuse to go on with a key that was turned: by the old one, every learner would look new."""
+        if self._key_now() != self._key_stamp:
+            message = "the workspace's key was changed while the service ran: restart the service"
+            raise RefusedError(503, "key_turned", message, {"retry-after": "60"})
+
     async def do(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, once it is committed.
 
@@ -70,6 +85,7 @@ class Tenant:
         RefusedError
             503 when the store is overloaded or away.
         """
+        self._check_key()
         try:
             return await self.desk.do(work)
         except (DBAPIError, CatalogueError) as error:
@@ -77,6 +93,7 @@ class Tenant:
 
     async def ask(self, work: Callable[[list[Q]], Sequence[T]], question: Q) -> T:
         """Return the answer to one question; see :meth:`Desk.ask`."""
+        self._check_key()
         try:
             return await self.desk.ask(work, question)
         except (DBAPIError, CatalogueError) as error:
@@ -84,6 +101,7 @@ class Tenant:
 
     async def aside(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, in a thread of its own: what takes long must not hold up others."""
+        self._check_key()
         try:
             return await asyncio.to_thread(work)
         except (DBAPIError, CatalogueError) as error:
@@ -98,6 +116,7 @@ class Tenant:
     def status(self) -> Status:
         """Return whether requests can be answered, and how well."""
         try:
+            self._check_key()
             with self.store.read() as connection:
                 connection.execute(text("SELECT 1"))
                 trouble = self.workspace.charge(connection).trouble

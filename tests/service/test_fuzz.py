@@ -44,7 +44,8 @@ def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callab
 
         def attempt(n: int) -> None:
             for result in schema.get_all_operations():
-                attempt_one(result.ok(), sent, known, n)
+                operation: Any = result
+                attempt_one(operation.ok(), sent, known, n)
 
         yield attempt
         assert client.get("/readyz").status_code == 200

@@ -22,6 +22,7 @@ import typer
 from typer.testing import CliRunner
 
 from segue import cli_serve
+from segue.engine import privacy
 from segue.engine.workspace import Workspace
 from segue.service import logs
 
@@ -114,6 +115,24 @@ def test_a_new_model_is_taken_up_while_running(school: Path, serving: Serving, h
         after = ask(client, headers)
         assert after["model"] != before
         assert not after["degraded"]
+
+
+def test_a_key_that_is_turned_stops_the_service_rather_than_doubling_learners(
+    school: Path, serving: Serving, headers: Headers
+) -> None:
+    with serving(school) as client:
+        ask(client, headers)
+        workspace = Workspace.open(school, environment={})
+        privacy.rotate(school, workspace.keyring, environment={})
+        workspace.close()
+        body = {"learner": "student-3"}
+        response = client.post("/v1/recommend", json=body, headers=headers("backend"))
+        assert response.status_code == 503
+        assert "restart the service" in response.json()["error"]["message"]
+        assert client.get("/readyz").status_code == 503
+    with serving(school) as client:
+        profile = client.get("/v1/learners/student-3/profile", headers=headers("teacher"))
+        assert profile.json()["attempts"] == 25
 
 
 def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Headers) -> None:
