@@ -14,6 +14,7 @@ from segue.features.state import LearnerState
 
 DAY = 86400.0
 FEW_TRIES = 2
+SHORT = 40  # letters of a statement that fits into a sentence
 _POINTS = {
     "readiness": "what it builds on",
     "zone": "difficulty",
@@ -90,8 +91,17 @@ def explain(
 
 
 def skill_name(skill: Skill) -> str:
-    """Return how a person calls a skill: its statement, else its code or id."""
-    return skill.statement or skill.code or skill.skill_id
+    """Return how a person calls a skill within a sentence: a short statement, else an id made of words.
+
+    >>> skill_name(Skill("unit-rates", statement="Turn a ratio into an amount for one unit and use it."))
+    'unit rates'
+    >>> skill_name(Skill("k7")), skill_name(Skill("k7", statement="Add fractions."))
+    ('this skill', 'add fractions')
+    """
+    words = skill.skill_id.replace("-", " ").replace("_", " ")
+    if 0 < len(skill.statement) <= SHORT:
+        return (skill.statement[0].lower() + skill.statement[1:]).rstrip(".")
+    return words if words.replace(" ", "").isalpha() else "this skill"
 
 
 def _past(past: Record, skill: Skill) -> str:
@@ -104,7 +114,8 @@ def _past(past: Record, skill: Skill) -> str:
 
 def _now(context: Mapping[str, float], past: Record) -> str:
     if context["due"] >= 0.5 and past.days is not None and past.days >= 1.0:
-        return f"That was {_days(past.days)} ago: time to refresh it."
+        what = "refresh it" if 2 * past.right >= past.tries else "try it again"
+        return f"That was {_days(past.days)} ago: time to {what}."
     chance = context["success"]
     if chance >= 0.85:
         return "This one should go well."

@@ -36,6 +36,7 @@ from segue.engine.ledger import Draw, log, rows_of
 from segue.engine.maturing import Outcome, open_learners, outcomes, record
 from segue.engine.profiles import Profile, SkillOfClass, class_view, mastery_table, profile
 from segue.engine.randomness import generator
+from segue.engine.reasons import Explanation
 from segue.engine.recommender import Recommender
 from segue.engine.store import Store, get_document, put_document
 from segue.engine.tenancy import (
@@ -233,6 +234,12 @@ class Workspace:
         """Return strengths, needs and interests; of a learner never seen, what is ready to be started."""
         champion, known = self.known([learner])
         return profile(champion, known[learner], now.timestamp())
+
+    def explain(self, request: Request, playlist: Playlist) -> list[Explanation]:
+        """Return each step of a request's playlist in words, from what is known of its learner."""
+        champion, known = self.known([request.learner])
+        asked = replace(request, state=known[request.learner])
+        return [champion.recommender.explain(step, asked) for step in playlist.steps]
 
     def alternatives(
         self, learner: str, playlist: Playlist, *, now: datetime

@@ -134,10 +134,12 @@ def _chosen(space: Workspace, room: SimulatedClass) -> str:
 
 
 def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
+    from segue.engine.decisions import Request
     from segue.showing import alternatives_text, playlist_text, profile_text
 
     typer.echo("\n" + profile_text(space.profile(learner, now=MONDAY), title=f"What is known of {learner}"))
-    typer.echo("\n" + playlist_text(playlist, space.catalogue(), title=f"The week of {learner}"))
+    words = space.explain(Request(learner, MONDAY), playlist)
+    typer.echo("\n" + playlist_text(playlist, space.catalogue(), words, title=f"The week of {learner}"))
     others = space.alternatives(learner, playlist, now=MONDAY)
     typer.echo("\n" + alternatives_text(others, space.catalogue(), title="What nearly came instead"))
 

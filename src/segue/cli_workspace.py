@@ -266,7 +266,8 @@ def recommend(
         excluded=tuple(exclude or ()),
     )
     given = space.recommend(request, ask=Ask("cli", week or None, seed, request_no))
+    words = space.explain(request, given.playlist)
     if as_json:
-        typer.echo(json.dumps(playlist_json(given, learner), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(playlist_json(given, learner, words), ensure_ascii=False, indent=1))
     else:
-        typer.echo(playlist_text(given.playlist, space.catalogue(), title=f"Playlist for {learner}"))
+        typer.echo(playlist_text(given.playlist, space.catalogue(), words, title=f"Playlist for {learner}"))

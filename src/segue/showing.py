@@ -5,31 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from segue.engine.reasons import lost
+
 if TYPE_CHECKING:
     from segue.engine.deciding import Given
     from segue.engine.decisions import Playlist, Step
     from segue.engine.profiles import Profile, SkillLine, SkillOfClass
+    from segue.engine.reasons import Explanation
     from segue.features.catalogue import Catalogue
     from segue.features.profile import LearnerProfile
 
 BAR = 20
 
 
-def playlist_json(given: Given, learner: str) -> dict[str, Any]:
-    """Return a stored playlist as plain values."""
+def playlist_json(given: Given, learner: str, words: Sequence[Explanation]) -> dict[str, Any]:
+    """Return a stored playlist as plain values, each step also in words."""
     playlist = given.playlist
+    steps = zip(playlist.steps, given.decision_ids, words, strict=True)
     return {
         "playlist_id": given.playlist_id,
         "learner": learner,
         "model": playlist.model_hash,
         "policy": playlist.policy,
-        "steps": [_step_json(step, d) for step, d in zip(playlist.steps, given.decision_ids, strict=True)],
+        "steps": [_step_json(step, decision_id, said) for step, decision_id, said in steps],
         "rules": dict(playlist.certificate),
         "notes": list(playlist.notes),
     }
 
 
-def _step_json(step: Step, decision_id: str) -> dict[str, Any]:
+def _step_json(step: Step, decision_id: str, said: Explanation) -> dict[str, Any]:
     out: dict[str, Any] = {
         "position": step.position,
         "decision_id": decision_id,
@@ -38,6 +42,7 @@ def _step_json(step: Step, decision_id: str) -> dict[str, Any]:
         "joint_propensity": step.joint_propensity,
         "score": step.score,
         "reasons": dict(step.reasons),
+        "why": {"student": said.student, "teacher": said.teacher},
         "explored": step.explored,
         "relaxed": list(step.relaxed),
     }
@@ -48,34 +53,37 @@ def _step_json(step: Step, decision_id: str) -> dict[str, Any]:
     return out
 
 
-def playlist_text(playlist: Playlist, catalogue: Catalogue, *, title: str) -> str:
-    """Return a playlist as a table: what, for which skill, how long, how likely it was drawn, and why."""
-    rows = [("", "what", "skill", "min", "p", "why")]
+def playlist_text(
+    playlist: Playlist, catalogue: Catalogue, words: Sequence[Explanation], *, title: str
+) -> str:
+    """Return a playlist as a table, the reason under each step in the words a student reads."""
+    rows = [("", "what", "skill", "min", "p")]
     for step in playlist.steps:
         resource = catalogue.resources[catalogue.resource_index[step.resource]]
         rows.append(
             (
                 str(step.position + 1),
-                _short(resource.title or resource.resource_id, 44),
-                _short(", ".join(resource.skills), 26),
+                _short(resource.title or resource.resource_id, 60),
+                _short(", ".join(resource.skills), 40),
                 f"{resource.minutes:g}",
                 f"{step.propensity:.3f}",
-                why(step),
             )
         )
+    head, *lines = table(rows)
+    said = [part for line, why in zip(lines, words, strict=True) for part in (line, f"      {why.student}")]
     notes = [f"note: {note}" for note in playlist.notes]
-    relaxed = [f"rule {name}: {said}" for name, said in playlist.certificate.items() if said != "held"]
-    return "\n".join([title, *table(rows), *notes, *relaxed])
+    relaxed = [f"rule {name}: {how}" for name, how in playlist.certificate.items() if how != "held"]
+    return "\n".join([title, head, *said, *notes, *relaxed])
 
 
 def alternatives_text(
     others: Sequence[tuple[str, Mapping[str, float]]], catalogue: Catalogue, *, title: str
 ) -> str:
-    """Return what was not chosen, best first, and the parts of the score that weigh most."""
-    rows = [("what", "skill", "why")]
+    """Return what was not chosen, best first, and where most of its points were lost."""
+    rows = [("what", "skill", "points lost")]
     for resource_id, reasons in others:
         resource = catalogue.resources[catalogue.resource_index[resource_id]]
-        rows.append((_short(resource.title, 44), _short(", ".join(resource.skills), 26), _largest(reasons)))
+        rows.append((_short(resource.title, 50), _short(", ".join(resource.skills), 26), lost(reasons)))
     return "\n".join([title, *table(rows)])
 
 
@@ -95,16 +103,6 @@ def beside_text(first: Playlist, second: Playlist, catalogue: Catalogue, *, titl
 
 def _name(catalogue: Catalogue, resource_id: str) -> str:
     return catalogue.resources[catalogue.resource_index[resource_id]].title or resource_id
-
-
-def why(step: Step) -> str:
-    """Return the largest parts of a step's score, from its own numbers."""
-    return _largest(step.reasons)
-
-
-def _largest(reasons: Mapping[str, float]) -> str:
-    largest = sorted(reasons.items(), key=lambda part: -abs(part[1]))[:3]
-    return ", ".join(f"{name} {value:+.2f}" for name, value in largest)
 
 
 def profile_text(profile: Profile, *, title: str) -> str:
