@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ from segue import cli_serve
 from segue.engine import privacy
 from segue.engine.workspace import Workspace
 from segue.service import logs
+from segue.service.errors import RefusedError
+from segue.service.limits import Limits
+from segue.service.schemas import EventBody
+from segue.service.tenants import Tenant
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
@@ -133,6 +139,35 @@ def test_a_key_that_is_turned_stops_the_service_rather_than_doubling_learners(
     with serving(school) as client:
         profile = client.get("/v1/learners/student-3/profile", headers=headers("teacher"))
         assert profile.json()["attempts"] == 25
+
+
+def test_a_full_disk_is_said_and_goes_by(school: Path, headers: Headers) -> None:
+    tenant = Tenant.open(school, limits=Limits())
+
+    def pages(most: int) -> None:
+        with tenant.store.write() as connection:
+            used = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {used + most}")
+
+    async def ask(n: int) -> bytes:
+        batch = [
+            EventBody(id=f"{n}-{i}", learner="a", resource="rate-race", score=1.0, seq=i) for i in range(900)
+        ]
+        return await tenant.ask(tenant.decider.store, batch)
+
+    async def main() -> None:
+        await tenant.do(partial(pages, 0))
+        outcomes = await asyncio.gather(*(ask(n) for n in range(20)), return_exceptions=True)
+        refused = [found for found in outcomes if isinstance(found, RefusedError)]
+        assert refused
+        assert {(found.status, found.code) for found in refused} == {(503, "store")}
+        await tenant.do(partial(pages, 10_000))
+        assert b'"accepted":900' in await ask(99)
+
+    try:
+        asyncio.run(main())
+    finally:
+        tenant.close()
 
 
 def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Headers) -> None:
