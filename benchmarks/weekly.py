@@ -1,0 +1,176 @@
+"""The weekly batch at a district's size, from raw attempts in Parquet to playlists.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/weekly.py [--learners 100000] [--workers 2]
+
+Synthetic log of 200 attempts a learner over 2,000 resources and 300 skills. Printed: learners a second and
+core from raw attempts and from stored states, beside the practical floor of the same run (decode, lockstep
+fold, one pass over the context block, write), and the largest memory of a worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import segue
+from segue.engine.batch import Task, batch, decide_states, do_bucket, schema_of, with_processes
+from segue.engine.buckets import read_bucket, shuffle
+from segue.engine.recommender import BLOCK, Recommender
+from segue.engine.weekly import Plan
+from segue.features.attempts import Attempts
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.contexts import COLUMNS
+from segue.features.lockstep import fold
+from segue.features.state import LearnerState
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+PLAN = Plan("2026-W48", NOW, "segue")
+RESOURCES, SKILLS, EACH = 2_000, 300, 200
+
+
+def catalogue(rng: np.random.Generator) -> Catalogue:
+    """Return a catalogue in which every third skill builds on the one before."""
+    made = [
+        Resource(
+            f"r{i:04d}",
+            skills=(f"k{i % SKILLS:03d}",),
+            tags=(f"t{i % 40}",),
+            minutes=float(rng.integers(5, 20)),
+        )
+        for i in range(RESOURCES)
+    ]
+    return Catalogue.build(made, prerequisites=[(f"k{i - 1:03d}", f"k{i:03d}") for i in range(1, SKILLS, 3)])
+
+
+def log(n_learners: int, rng: np.random.Generator, path: Path) -> None:
+    """Write a log in order of time, learners mixed: 200 attempts each, most on a band of skills."""
+    with pq.ParquetWriter(path, frame_of(2, rng).schema) as writer:
+        for _ in range(0, n_learners, 10_000):
+            writer.write_table(frame_of(min(10_000, n_learners), rng, first=_))
+
+
+def frame_of(n_learners: int, rng: np.random.Generator, *, first: int = 0) -> pa.Table:
+    """Return attempts of some learners, mixed."""
+    n = n_learners * EACH
+    learner = np.repeat(np.arange(first, first + n_learners), EACH)
+    start = rng.integers(0, SKILLS - 40, n_learners)
+    skill = np.repeat(start, EACH) + rng.integers(0, 40, n)
+    item = (skill + SKILLS * rng.integers(0, RESOURCES // SKILLS, n)) % RESOURCES
+    seconds = 1.76e9 + np.tile(np.sort(rng.integers(0, 8_000_000, EACH)), n_learners)
+    order = rng.permutation(n)
+    return pa.table(
+        {
+            "learner": pa.array([f"u{i:07d}" for i in learner[order].tolist()]),
+            "resource": pa.array([f"r{i:04d}" for i in item[order].tolist()]),
+            "score": rng.random(n) < 0.65,
+            "time": seconds[order],
+        }
+    ).cast(
+        pa.schema(
+            [
+                ("learner", pa.string()),
+                ("resource", pa.string()),
+                ("score", pa.float64()),
+                ("time", pa.float64()),
+            ]
+        )
+    )
+
+
+def floor_of(recommender: Recommender, bucket: Path, target: Path) -> float:
+    """Return the seconds of what no batch can do without."""
+    began = time.process_time()
+    attempts, names = read_bucket(bucket)
+    n_candidates = len(recommender.catalogue.resources)
+    ends = np.searchsorted(attempts.learner, np.arange(0, len(names) + BLOCK, BLOCK))
+    for i in range(len(ends) - 1):
+        some = attempts.take(slice(int(ends[i]), int(ends[i + 1])))
+        own = Attempts(some.learner - i * BLOCK, some.resource, some.score, some.time, some.seq)
+        size = min(BLOCK, len(names) - i * BLOCK)
+        fold(own, size, recommender.kernel.parameters)
+        context = np.ones((len(COLUMNS), size, n_candidates))
+        context.sum(axis=0)
+    table = pa.table({"learner": np.repeat(np.array(names), PLAN.k), "value": np.zeros(len(names) * PLAN.k)})
+    pq.write_table(table, target)
+    return time.process_time() - began
+
+
+def from_states(recommender: Recommender, bucket: Path, target: Path) -> tuple[float, int]:
+    """Return the seconds from states as bytes to a file of playlists, and how many learners."""
+    attempts, names = read_bucket(bucket)
+    kept = [s.to_bytes() for s in fold(attempts, len(names), recommender.kernel.parameters).states()]
+    began = time.process_time()
+    with pq.ParquetWriter(target, schema_of(recommender)) as writer:
+        for i in range(0, len(names), BLOCK):
+            states = [LearnerState.from_bytes(body) for body in kept[i : i + BLOCK]]
+            columns = decide_states(recommender, names[i : i + BLOCK], states, PLAN)
+            writer.write_table(pa.table(columns, schema=writer.schema))
+    return time.process_time() - began, len(names)
+
+
+def main() -> None:
+    """Make the log, fit on a slice, and measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--learners", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    asked = parser.parse_args()
+    rng = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        log(asked.learners, rng, folder / "log.parquet")
+        slice_ = frame_of(300, rng).to_pandas().assign(seq=0)
+        slice_["time"] = pd.to_datetime(slice_["time"], unit="s", utc=True)
+        recommender = segue.fit(catalogue(rng), slice_, now=NOW, rng=rng)
+        recommender.save(folder / "model")
+        one_core(recommender, folder, min(asked.learners, 2_000), rng)
+        began = time.perf_counter()
+        done = batch(
+            folder / "log.parquet",
+            folder / "model",
+            folder / "out",
+            plan=PLAN,
+            runner=with_processes(asked.workers),
+        )
+        seconds = time.perf_counter() - began
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        rate = done.learners / seconds
+        print(
+            f"whole: {done.learners:,} learners, {done.rows:,} attempts in {seconds:.1f} s on {asked.workers} ",
+            end="",
+        )
+        print(
+            f"processes: {rate:,.0f} learners a second, {rate / asked.workers:,.0f} a core, shuffle included"
+        )
+        print(f"largest worker: {memory:,.0f} MB")
+
+
+def one_core(recommender: Recommender, folder: Path, n_learners: int, rng: np.random.Generator) -> None:
+    """Print the rates of one process, on processor time: other work on the machine does not count."""
+    pq.write_table(frame_of(n_learners, rng), folder / "some.parquet")
+    began = time.process_time()
+    shuffled = shuffle(folder / "some.parquet", recommender.catalogue, folder / "some")
+    spent = time.process_time() - began
+    print(f"one core, processor time: shuffle {n_learners / spent:,.0f} learners a second")
+    tasks = [Task(b, folder / f"{b.stem}.out", folder / "model", PLAN) for b in shuffled.buckets]
+    began = time.process_time()
+    n_done = sum(do_bucket(task) for task in tasks)
+    raw = time.process_time() - began
+    print(f"  from raw attempts {n_done / raw:,.0f}")
+    parts = [from_states(recommender, bucket, folder / "states.out") for bucket in shuffled.buckets]
+    print(f"  from stored states {n_done / sum(seconds for seconds, _ in parts):,.0f}")
+    spent = sum(floor_of(recommender, bucket, folder / "floor.out") for bucket in shuffled.buckets)
+    print(f"  practical floor {n_done / spent:,.0f}; raw attempts take {raw / spent:.1f} times the floor")
+
+
+if __name__ == "__main__":
+    main()
