@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,10 +24,6 @@ from segue.models.success import BoostedSuccess, LogisticSuccess
 
 Bools = NDArray[np.bool_]
 ModelName = Literal["logistic", "boosting"]
-MODELS: dict[ModelName, Callable[[], ProbabilityModel]] = {
-    "logistic": lambda: LogisticSuccess(prior=prior_weights()),
-    "boosting": BoostedSuccess,
-}
 INNER_FOLDS = 5  # difficulty of training rows is fitted without their learner's fold
 BINS = 15
 
@@ -171,13 +167,19 @@ def trace(
                 X = np.hstack([X, _carried(trial, X, fold=inner, train=~test)])
         score = trial.attempts.score
         with clock.stage("fit"):
-            fitted = MODELS[model]().fit(X[train], score[train])
+            fitted = _model(model, X.shape[1]).fit(X[train], score[train])
         with clock.stage("predict"):
             p = fitted.predict_proba(X[test])[:, 1]
         found = scored(score[test], p, n_train=len(train))
         item_mean = 1.0 / (1.0 + np.exp(-logit[test]))
         out.append(Traced(score[test], p, item_mean, np.flatnonzero(test), found))
     return out
+
+
+def _model(name: ModelName, width: int) -> ProbabilityModel:
+    prior = np.zeros(width)
+    prior[: len(prior_weights())] = prior_weights()
+    return BoostedSuccess(prior=prior) if name == "boosting" else LogisticSuccess(prior=prior)
 
 
 def _carried(trial: Trial, X: Floats, *, fold: Ints, train: Bools) -> Floats:
