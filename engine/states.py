@@ -23,6 +23,7 @@ from segue.engine.store import get_document, insert_columns, put_document
 from segue.features.attempts import Attempt, HistoryParameters
 from segue.features.catalogue import Catalogue
 from segue.features.history import update
+from segue.features.interests import reveal
 from segue.features.state import LearnerState
 
 _FOLDED = [
@@ -44,7 +45,6 @@ _FOLDED = [
     )
 ]
 SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
-REVEALED_DECAY = 0.5
 Rows = Sequence[Row[Any]]
 
 
@@ -106,9 +106,7 @@ class Fold:
             seconds = float("nan") if row.time is None else row.time / 1e6
             update(state, Attempt(code, row.score, seconds, row.seq), self.parameters)
         elif row.kind in SEEN:
-            tags = self.catalogue.tag_matrix[code]
-            state.revealed *= REVEALED_DECAY
-            state.revealed[tags[tags >= 0]] += 1.0
+            reveal(state.revealed, self.catalogue.tag_matrix[code])
 
 
 def in_order(rows: Rows) -> list[Row[Any]]:
