@@ -180,10 +180,11 @@ def expected_reward(model: BayesianLinear, columns: Floats, optimism: float) -> 
     if optimism:
         mean, std = model.predict_columns(columns)
         return np.asarray(mean + optimism * std)
-    mean = np.zeros(columns.shape[1:])
-    for weight, column in zip(model.mean.tolist(), columns, strict=True):
-        mean += weight * column
-    return mean
+    flat = columns.reshape(len(columns), -1)
+    if flat.shape[1] == 1:  # a lone column would be added up in another order
+        flat = np.repeat(flat, 2, axis=1)
+    mean = np.einsum("c,cx->x", model.mean, flat)
+    return np.asarray(mean[: columns[0].size].reshape(columns.shape[1:]))
 
 
 def enter(asked: Asked) -> tuple[Asked, tuple[Mask, ...]]:

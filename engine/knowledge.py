@@ -10,10 +10,10 @@ import numpy as np
 from segue.engine.decisions import Goal, Request
 from segue.engine.scene import Asked
 from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
-from segue.features.columns import ITEM_POSITION, ITEM_TIME, USES
+from segue.features.columns import ITEM_POSITION, ITEM_TIME, USES, VARIANCE
 from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts, mastered
 from segue.features.history import StateBlock
-from segue.features.learner import Reading, evidence, mastery, recent_residual, seconds_since
+from segue.features.learner import Reading, evidence, recent_residual, seconds_since
 from segue.features.pool import Pool
 
 WEEK_HOURS = 168.0
@@ -59,16 +59,16 @@ def skill_facts(
 ) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``."""
     chance, later = reading.forecast(0.0), reading.forecast(WEEK_HOURS)
-    variance = mastery(block, now)[1]
+    days = seconds_since(block, now) * (1.0 / DAY)
     return SkillFacts(
         mastery=mastered(chance, span),
         chance=chance,
         chance_later=later,
         gain=chance - later,
-        spread=np.sqrt(variance),
+        spread=np.sqrt(block.skills[..., VARIANCE] + block.general[:, None, VARIANCE]),
         attempts=np.ascontiguousarray(evidence(block)),
         recent=recent_residual(block),
-        days=seconds_since(block, now) * (1.0 / DAY),
+        days=days,
     )
 
 

@@ -37,8 +37,9 @@ class Drawn:
     ----------
     position : array of int
         Which candidate of the pool; -1 where the list (or the menu) has ended.
-    propensity, score, diversity : arrays of float
-        Conditional on the steps and options before; the log-factor of diversity is part of the score.
+    propensity, score, diversity, best : arrays of float
+        Conditional on the steps and options before: `best` is the best score that was allowed; the
+        log-factor of diversity is part of the score.
     explored : array of bool
         True where a better score was allowed.
     relaxed : dict
@@ -53,6 +54,7 @@ class Drawn:
     propensity: Floats
     score: Floats
     diversity: Floats
+    best: Floats
     explored: Bools
     relaxed: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     pinned: dict[tuple[int, int], tuple[int, float] | None] = field(default_factory=dict)
@@ -63,9 +65,9 @@ class Drawn:
         """Return lists of which nothing has been drawn; what one draw writes lies together."""
         shape = (k, menu, n_rows)
         back = (2, 0, 1)
-        propensity, score, diversity = (np.zeros(shape).transpose(back) for _ in range(3))
+        propensity, score, diversity, best = (np.zeros(shape).transpose(back) for _ in range(4))
         explored = np.zeros(shape, dtype=np.bool_).transpose(back)
-        return cls(np.full(shape, -1).transpose(back), propensity, score, diversity, explored)
+        return cls(np.full(shape, -1).transpose(back), propensity, score, diversity, best, explored)
 
     def free(self, row: int, n: int) -> Bools:
         """Return which of `n` candidates one list has not used yet."""
@@ -102,9 +104,12 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
         alive = _step(plan, progress, allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn)
-        if not np.logical_or.reduce(alive):
-            break
-        progress.open[~alive] = False  # a list that has ended stays ended
+        if not np.logical_and.reduce(alive):
+            progress.open[~alive] = False  # a list that has ended stays ended
+            if not np.logical_or.reduce(alive):
+                break
+    drawn.score[...] = drawn.diversity + plan.scores[progress.rows[:, None, None], drawn.position]
+    drawn.explored[...] = drawn.score < drawn.best
     return drawn
 
 
@@ -182,9 +187,8 @@ def _step(
     """Draw one step (its menu) of every list that has something left; return which lists go on."""
     diversity = progress.diversity
     scores = plan.scores + diversity
-    rows, pool = progress.rows, plan.scene.pool
-    first, given = progress.rows, open_
-    minutes = np.zeros(len(rows))
+    rows, given = progress.rows, open_
+    first, minutes = rows, None
     for option in range(uniforms.shape[1]):
         position, propensity, best = _one(plan, scores, allowed, open_, uniforms[:, option])
         if option == 0:
@@ -194,11 +198,11 @@ def _step(
             first, open_ = position, given
         at = (slice(None), progress.step, option)
         drawn.position[at] = np.where(open_, position, -1)
-        drawn.propensity[at] = propensity
-        drawn.score[at] = scores[rows, position]
+        drawn.propensity[at], drawn.best[at] = propensity, best
         drawn.diversity[at] = diversity[rows, position]
-        drawn.explored[at] = drawn.score[at] < best
-        np.maximum(minutes, pool.minutes[position], out=minutes, where=open_)
+        if progress.minutes_left is not None:
+            cost = np.where(open_, plan.scene.pool.minutes[position], 0.0)
+            minutes = cost if minutes is None else np.maximum(minutes, cost)
         progress.open[rows, position] = False
         if option + 1 < uniforms.shape[1]:
             allowed = allowed.copy()
@@ -218,8 +222,7 @@ def _one(
     seen = scores if plan.spread is None else scores / plan.spread
     probabilities = plan.policy.probabilities(seen, plan.std, allowed=allowed)
     position = sample(probabilities, uniform)
-    best = np.maximum.reduce(scores, axis=1)
-    return position, probabilities[plan.scene.rows, position], best
+    return position, probabilities[plan.scene.rows, position], np.maximum.reduce(scores, axis=1)
 
 
 def _without_pins(plan: Plan, allowed: Bools) -> Bools:

@@ -29,7 +29,7 @@ class Progress:
         Not drawn yet, and allowed by every rule that does not change from step to step.
     never : sequence of arrays of shape (B, n)
         Masks of the rules that never give way.
-    per_skill, per_kind : arrays of shape (B, S), (B, n_kinds)
+    per_skill : array of shape (B, S)
         Steps given to each.
     diversity : array of shape (B, n)
         The log-factor of diversity of every candidate, given the steps so far.
@@ -46,7 +46,7 @@ class Progress:
         self.open = allowed
         self.never = never
         self.per_skill = np.zeros((n_rows, pool.n_skills))
-        self.per_kind = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
+        self._first: list[Ints] = []
         self.diversity = np.zeros(scene.shape)
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
@@ -63,15 +63,23 @@ class Progress:
         other = may & (kind != kind[may.argmax(axis=1)][:, None])
         return np.logical_or.reduce(other, axis=1, keepdims=True)
 
-    def close(self, first: Ints, minutes: Floats, *, given: Bools) -> None:
+    @property
+    def per_kind(self) -> Ints:
+        """Steps given to each kind, (B, n_kinds)."""
+        kinds = np.arange(len(self.scene.asked.catalogue.kind_ids))
+        given = self.scene.pool.kind[np.array(self._first, dtype=np.int64).reshape(-1, len(self.rows))]
+        return np.asarray(np.add.reduce(given[:, :, None] == kinds, axis=0, dtype=np.int64))
+
+    def close(self, first: Ints, minutes: Floats | None, *, given: Bools) -> None:
         """End a step: `first` (B,) is what counts for variety, `minutes` what the step may cost at most.
 
-        Rows that are not `given` have ended; what is counted for them is never read.
+        Rows that are not `given` have ended; what is counted for them is never read. `minutes` may be None
+        without a budget.
         """
         pool, rows = self.scene.pool, self.rows
-        if self.minutes_left is not None:
+        if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
-        self.per_kind[rows, pool.kind[first]] += 1
+        self._first.append(first)
         skills, present = pool.skills[first], pool.present[first]
         for slot in range(skills.shape[1]):
             self.per_skill[rows, skills[:, slot]] += present[:, slot]
@@ -152,10 +160,12 @@ class KindVariety:
         """Return what is of a kind short of the limit; where all is of one kind, no variety is asked for."""
         scene = progress.scene
         most = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
-        if progress.step < most or scene.pool.one_kind or not progress.several_kinds.any():
+        if progress.step < most or scene.pool.one_kind:
             return None
-        full = (progress.per_kind >= most) & progress.several_kinds
-        return ~full[:, scene.pool.kind]
+        full = progress.per_kind >= most
+        if not np.logical_or.reduce(full, axis=None):
+            return None
+        return ~(full & progress.several_kinds)[:, scene.pool.kind]
 
 
 @dataclass(frozen=True)
