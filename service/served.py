@@ -22,6 +22,7 @@ from segue.engine.facts import Learner
 from segue.engine.fitting import fit
 from segue.engine.learning import fresh_model
 from segue.engine.ledger import Draw, Entry, log, rows_of
+from segue.engine.states import Kept
 from segue.engine.store import get_document
 from segue.engine.tenancy import WorkspaceError
 from segue.engine.weeks import week_of
@@ -118,19 +119,33 @@ class ServedWorkspace(Workspace):
         return Memory(self.store, self.keyring)
 
     def answers(self, requests: Sequence[Request]) -> tuple[list[Entry], Charge]:
-        """Return the answers to many requests, stored, and what decided; from memory where that holds."""
-        memory = self.memory
+        """Return the answers to many requests, stored, and what decided; from memory where that holds.
+
+        On SQLite all of it is one transaction. On PostgreSQL, where other processes wait for its lock, the
+        decisions are computed between two short ones.
+        """
         with self.store.write() as connection:
-            memory.catch_up(connection)
-            charge = Charge(memory.champion, "") if memory.champion else self.charge(connection)
-            champion, trouble = charge
-            memory.champion = None if trouble else champion
-            people = memory.people(connection, [request.learner for request in requests])
-            questions = [self._question(request, people.get(request.learner), ASK) for request in requests]
-            numbers = [q.learner.number for q in questions if not q.learner.opted_out]
-            entries = answer(champion, questions, memory.states(connection, numbers, champion))
+            charge, questions, known = self._looked_up(connection, requests)
+            if self.store.is_sqlite:
+                entries = answer(charge.champion, questions, known)
+                log(connection, rows_of(entries))
+                return entries, charge
+        entries = answer(charge.champion, questions, known)
+        with self.store.write() as connection:
             log(connection, rows_of(entries))
         return entries, charge
+
+    def _looked_up(
+        self, connection: Connection, requests: Sequence[Request]
+    ) -> tuple[Charge, list[Question], dict[int, Kept]]:
+        memory = self.memory
+        memory.catch_up(connection)
+        charge = Charge(memory.champion, "") if memory.champion else self.charge(connection)
+        memory.champion = None if charge.trouble else charge.champion
+        people = memory.people(connection, [request.learner for request in requests])
+        questions = [self._question(request, people.get(request.learner), ASK) for request in requests]
+        numbers = [q.learner.number for q in questions if not q.learner.opted_out]
+        return charge, questions, memory.states(connection, numbers, charge.champion)
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         """Give every moment a draw of its own: a learner's requests of one week must not share their luck."""

