@@ -10,7 +10,7 @@ import numpy as np
 from segue.engine.decisions import Goal, Request
 from segue.engine.scene import Asked
 from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
-from segue.features.columns import ITEM_POSITION, ITEM_TIME, USES, VARIANCE
+from segue.features.columns import COUNT, ITEM_POSITION, ITEM_TIME, USES, VARIANCE
 from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts, mastered
 from segue.features.history import StateBlock
 from segue.features.learner import Reading, evidence, recent_residual, seconds_since
@@ -121,16 +121,17 @@ def interest_match(interests: Floats, pool: Pool) -> Floats:
 
 
 def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, int]) -> Floats:
+    """Return which share of classmates went on to each candidate from the learner's last resource."""
     out = np.zeros(shape)
     if not len(crowd.next_item) or not len(block.item_id):
         return out
-    latest = np.full(len(block), -1.0)
-    position = block.item_values[:, ITEM_POSITION]
-    np.maximum.at(latest, block.item_owner, position)
-    for i in np.flatnonzero(position == latest[block.item_owner]):
-        start, end = crowd.next_start[block.item_id[i]], crowd.next_start[block.item_id[i] + 1]
-        at = where[crowd.next_item[start:end]]
-        out[block.item_owner[i], at[at >= 0]] = crowd.next_share[start:end][at >= 0]
+    owner = block.item_owner
+    latest = np.flatnonzero(block.item_values[:, ITEM_POSITION] == block.general[owner, COUNT] - 1.0)
+    for row, item in zip(owner[latest].tolist(), block.item_id[latest].tolist(), strict=True):
+        edges = slice(crowd.next_start[item], crowd.next_start[item + 1])
+        at = where[crowd.next_item[edges]]
+        here = at >= 0
+        out[row, at[here]] = crowd.next_share[edges][here]
     return out
 
 

@@ -55,6 +55,11 @@ class Recommender:
         return self.kernel.hash
 
     @cached_property
+    def policy_name(self) -> str:
+        """The policy with its parameters."""
+        return repr(self.kernel.policy)
+
+    @cached_property
     def schema_hash(self) -> str:
         """Digest of the names of the context columns, in order."""
         return hashlib.blake2b("\n".join(COLUMNS).encode(), digest_size=8).hexdigest()
@@ -150,7 +155,7 @@ class Recommender:
         if not len(asked.pool):
             return [self._nothing(request) for request in requests]
         drawn = self.kernel.draw(asked, rngs)
-        policy = repr(self.kernel.policy)
+        policy = self.policy_name
         lengths = (drawn.drawn.position[:, :, 0] >= 0).sum(axis=1).tolist()
         hashes = _hashes(asked)
         return [

@@ -58,9 +58,8 @@ def _zone(c: Columns) -> Floats:
 
 
 def _room(c: Columns) -> Floats:
-    """What is left to master, plus half of what is due for review, on a floor: estimates of it are rough."""
+    """What is left to master, on a floor, for estimates of it are rough; what fades loses mastery by itself."""
     left = 1.0 - c["mastery"]
-    left += 0.5 * c["due"] * c["mastery"]
     left *= 1.0 - ROOM_FLOOR
     left += ROOM_FLOOR
     return left
