@@ -110,6 +110,12 @@ class Workspace:
         check_key(path, store, keyring)
         return cls(path, store, keyring, configuration)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of the database."""
         self.store.close()
