@@ -98,8 +98,10 @@ def run(name: str, folder: Path, workers: int) -> None:
     print(f"{stored.added:,} events stored; {report.learners:,} learners")
     print("  seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items()))
     learner = checked.events["learner"].iloc[0]
-    given = space.recommend(Request(learner, NOW), ask=Ask(week=WEEK))
-    print("  " + playlist_text(given.playlist, catalogue, title=f"The first learner's week: {learner}"))
+    request = Request(learner, NOW)
+    given = space.recommend(request, ask=Ask(week=WEEK))
+    words = space.explain(request, given.playlist)
+    print("  " + playlist_text(given.playlist, catalogue, words, title=f"The week of learner {learner}"))
     space.close()
 
 

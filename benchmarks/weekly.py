@@ -145,12 +145,9 @@ def main() -> None:
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         rate = done.learners / seconds
         print(
-            f"whole: {done.learners:,} learners, {done.rows:,} attempts in {seconds:.1f} s on {asked.workers} ",
-            end="",
+            f"whole: {done.learners:,} learners, {done.rows:,} attempts in {seconds:.1f} s, shuffle included"
         )
-        print(
-            f"processes: {rate:,.0f} learners a second, {rate / asked.workers:,.0f} a core, shuffle included"
-        )
+        print(f"  {asked.workers} processes: {rate:,.0f} learners a second")
         print(f"largest worker: {memory:,.0f} MB")
 
 

@@ -20,7 +20,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.records import RecordsError
 
 PIECE = 1_000_000  # rows held at once
-PER_BUCKET = 200_000  # rows a bucket is meant for
+PER_BUCKET = 100_000  # rows a bucket is meant for
 COLUMNS = ("learner", "resource", "score", "time", "seq")
 SCHEMA = pa.schema(
     [
