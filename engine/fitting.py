@@ -9,7 +9,7 @@ import pandas as pd
 
 from segue.engine.kernel import UNTRIED, Kernel
 from segue.engine.knowledge import Crowd
-from segue.engine.learning import learn_rewards, replay
+from segue.engine.learning import Steps, learn_rewards, replay
 from segue.engine.policies import Policy, Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
@@ -33,6 +33,7 @@ def fit(
     config: Settings | None = None,
     policy: Policy | None = None,
     time_zone: str = "UTC",
+    observed: Steps | None = None,
 ) -> Recommender:
     """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
 
@@ -44,6 +45,9 @@ def fit(
         Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
     time_zone : str
         The tenant's, which says what "a later day" is.
+    observed : Steps
+        Steps that were observed as they came (``segue.engine.learning.observe``): the rewards are learned
+        from them. None: every attempt is taken for a step and replayed, which costs more than all the rest.
 
     Raises
     ------
@@ -55,7 +59,7 @@ def fit(
     parameters, success, span = fit_success(attempts, catalogue, rng)
     crowd = crowd_of(attempts, events, catalogue)
     kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span)
-    rows = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
+    rows = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS)) if observed is None else observed
     learned = learn_rewards(rows, settings=settings, now=now.timestamp(), time_zone=time_zone)
     fitted = {
         "attempts": str(len(attempts)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 import numpy as np
@@ -22,6 +23,7 @@ NOISE_VARIANCE = 0.06
 PRIOR_PRECISION = 40.0
 PRIOR_MEAN = {"readiness": 0.02, "mastery": -0.03, "due": 0.02, "uses": -0.02}
 """Pedagogy before any reward: learn what is within reach and not yet mastered, and what is due."""
+_TRIES, _FORECASTS = (tuple(f.name for f in fields(kind)) for kind in (Tries, Forecasts))
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # replayed times are given as numbers
 
 
@@ -51,6 +53,28 @@ def replay(kernel: Kernel, attempts: Attempts) -> Steps:
             kernel, attempts, rows=starts[alive] + number, states=[states[i] for i in alive], steps=steps
         )
     return steps
+
+
+def observe(kernel: Kernel, states: list[LearnerState], attempts: Attempts) -> Steps:
+    """Fold one attempt into each state, in place, and return the steps with what was known before them.
+
+    Row i of `attempts` is of `states[i]`; each learner at most once.
+    """
+    n, skills = len(attempts), kernel.catalogue.skill_matrix
+    forecasts = Forecasts(*np.zeros((3, n, skills.shape[1])))
+    steps = Steps(np.zeros((n, len(COLUMNS))), tries_of(kernel, attempts), forecasts)
+    _replay_step(kernel, attempts, rows=np.arange(n), states=states, steps=steps)
+    return steps
+
+
+def joined(parts: Sequence[Steps]) -> Steps:
+    """Return steps of several occasions as one; each keeps the forecasts of the model that made it."""
+    tries, forecasts = [p.tries for p in parts], [p.forecasts for p in parts]
+    return Steps(
+        np.concatenate([p.contexts for p in parts]),
+        Tries(*(np.concatenate([getattr(t, name) for t in tries]) for name in _TRIES)),
+        Forecasts(*(np.concatenate([getattr(f, name) for f in forecasts]) for name in _FORECASTS)),
+    )
 
 
 def _replay_step(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,12 @@ import pandas as pd
 
 from segue.engine.decisions import Request
 from segue.engine.fitting import fit
+from segue.engine.learning import Steps, joined, observe, replay
 from segue.engine.policies import Policy, Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
-from segue.features.attempts import Attempt
+from segue.features.attempts import Attempts
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history import LearnerState, encode, fold, update
 
@@ -36,6 +38,8 @@ class ClassTutor:
         self.recommender: Recommender | None = None
         self.states: dict[str, LearnerState] = {}
         self._log: list[pd.DataFrame] = []
+        self._steps: list[Steps] = []
+        self._codes: dict[str, int] = {}
         self._former: set[str] = set()
         self._asked = 0
         self._seq = 0
@@ -59,14 +63,14 @@ class ClassTutor:
     def learn(self, events: pd.DataFrame) -> None:
         """Take in events; the first call is the log of a former class and makes the recommender."""
         frame = self._checked(events)
+        if not len(frame):
+            return
+        self._log.append(frame)
         if self.recommender is None:
-            self._log.append(frame)
             self._former = set(frame["learner"])
             self._refit()
-        elif len(frame):
-            self._log.append(frame)
-            for row in frame.itertuples(index=False):
-                self._fold(row)
+        else:
+            self._take_in(frame)
 
     def recommend(
         self,
@@ -119,7 +123,7 @@ class ClassTutor:
             learner=learner,
             now=_utc(asked["now"]).to_pydatetime(),
             state=state,
-            interests=_texts(asked["interests"]),
+            interests=_texts(asked["interests"]) or self.stated.get(learner, ()),
             candidates=pools[id(candidates)],
             k=min(int(asked["k"]), len(pools[id(candidates)])),
             fill=True,
@@ -127,11 +131,10 @@ class ClassTutor:
 
     def _stranger(self, learner: str, history: pd.DataFrame | None) -> LearnerState:
         """Return the state of a learner `learn` has told nothing about, from the history that came along."""
-        state = self.states[learner] = LearnerState.fresh(self.catalogue)
+        self.states[learner] = LearnerState.fresh(self.catalogue)
         if history is not None and len(history):
-            for row in self._checked(history).itertuples(index=False):
-                self._fold(row)
-        return state
+            self._take_in(self._checked(history).assign(learner=learner))
+        return self.states[learner]
 
     def _ready(self) -> Recommender:
         if self.recommender is None:
@@ -141,39 +144,66 @@ class ClassTutor:
         return self.recommender
 
     def _refit(self) -> None:
+        """Fit difficulty, success and rewards; steps keep the forecasts of the model that decided them."""
         events = pd.concat(self._log, ignore_index=True) if self._log else self._checked(pd.DataFrame())
-        now = events["time"].max() if len(events) else pd.Timestamp("2000-01-01", tz="UTC")
+        now = events["time"].max().to_pydatetime() if len(events) else datetime(2000, 1, 1, tzinfo=UTC)
         rng = generator(self.settings.seed, "fit", str(self._week), "", 0)
+        steps = joined(self._steps) if self._steps else None
         self.recommender = fit(
             self.catalogue,
             events,
             config=self.settings,
             policy=self.policy,
             rng=rng,
-            now=now.to_pydatetime(),
+            now=now,
+            observed=steps,
         )
-        own = events[~events["learner"].isin(self._former)]
-        attempts, learners = encode(own, self.catalogue)
-        block = fold(attempts, len(learners), self.recommender.kernel.parameters)
+        if steps is None and len(events):
+            self._steps = [replay(self.recommender.kernel, encode(events, self.catalogue)[0])]
+        self._fold_again(events[~events["learner"].isin(self._former)])
+
+    def _fold_again(self, events: pd.DataFrame) -> None:
+        """Fold the histories of this class with the difficulties just fitted."""
+        attempts, learners = encode(events, self.catalogue)
+        block = fold(attempts, len(learners), self._ready().kernel.parameters)
         self.states = dict(zip(learners, block.states(), strict=True)) if learners else {}
-        offered = own[own["completed"].notna()]
-        for who, resource, done in offered[["learner", "resource", "completed"]].itertuples(index=False):
-            self._offer(self.states[who], resource, done)
+        self._offer(events)
 
-    def _fold(self, row: Any) -> None:
-        state = self.states.get(row.learner)
-        if state is None:
-            state = self.states[row.learner] = LearnerState.fresh(self.catalogue)
-        if row.kind == "attempt":
-            code = self.catalogue.resource_index[row.resource]
-            attempt = Attempt(code, row.score, row.time.timestamp(), row.seq)
-            update(state, attempt, self._ready().kernel.parameters)
-        if row.completed == row.completed:  # not NaN
-            self._offer(state, row.resource, row.completed)
+    def _take_in(self, frame: pd.DataFrame) -> None:
+        """Fold events into the states, one of each learner at a time; what was chosen becomes a step."""
+        for learner in dict.fromkeys(frame["learner"]):
+            self.states.setdefault(learner, LearnerState.fresh(self.catalogue))
+        scored = frame[frame["kind"] == "attempt"]
+        kernel = self._ready().kernel
+        for _, part in scored.groupby(scored.groupby("learner").cumcount()):
+            states = [self.states[learner] for learner in part["learner"]]
+            attempts = self._attempts(part)
+            if part["completed"].notna().all():
+                self._steps.append(observe(kernel, states, attempts))
+            else:
+                for row, state in enumerate(states):
+                    update(state, attempts.one(row), kernel.parameters)
+        self._offer(frame)
 
-    def _offer(self, state: LearnerState, resource: str, completed: float) -> None:
-        code = self.catalogue.resource_index[resource]
-        state.kinds[self.catalogue.kind_code[code]] += (1.0, completed)
+    def _attempts(self, part: pd.DataFrame) -> Attempts:
+        """Return one attempt of each of several learners; codes follow those of the former class."""
+        first = len(self._former)
+        codes = [self._codes.setdefault(who, first + len(self._codes)) for who in part["learner"]]
+        return Attempts(
+            np.array(codes, dtype=np.int64),
+            self.catalogue.resource_codes(part["resource"].tolist()),
+            part["score"].to_numpy(np.float64),
+            part["time"].dt.as_unit("ns").astype("int64").to_numpy(np.float64) / 1e9,
+            part["seq"].to_numpy(np.int64),
+        )
+
+    def _offer(self, events: pd.DataFrame) -> None:
+        """Count which kinds of work were offered, and finished."""
+        offered = events[events["completed"].notna()]
+        kinds = self.catalogue.kind_code[self.catalogue.resource_codes(offered["resource"].tolist())]
+        done = offered["completed"].to_numpy(np.float64)
+        for who, kind, finished in zip(offered["learner"], kinds, done, strict=True):
+            self.states[who].kinds[kind] += (1.0, finished)
 
     def _checked(self, events: pd.DataFrame) -> pd.DataFrame:
         """Return contract events as Segue's: not completed is a view; a test offers nothing."""
