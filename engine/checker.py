@@ -138,9 +138,9 @@ class _Reading:
             yield f"the menu {options} repeats an option or begins with another"
         if not 0.0 < step.propensity <= 1.0 + SLACK:
             yield f"propensity {step.propensity} is not in (0, 1]"
+        if step.resource in self.so_far.used:
+            yield f"{step.resource} was given before"
         for i, option in enumerate(options):
-            if option in self.so_far.used:
-                yield f"{option} was given before"
             broken = set(self.broken(self.resources[option], (*FIRM, *ORDER)))
             if pinned and i == 0:
                 broken -= {"offered"}
@@ -174,7 +174,7 @@ class _Reading:
         so_far, first = self.so_far, self.resources[step.resource]
         options = step.menu or (step.resource,)
         so_far.step += 1
-        so_far.used |= set(options)
+        so_far.used.add(step.resource)
         so_far.minutes += max(self.resources[option].minutes for option in options)
         so_far.by_kind[first.kind] = so_far.by_kind.get(first.kind, 0) + 1
         so_far.below += self._is_below(first)

@@ -80,8 +80,7 @@ def conflicts(
             least = 0 if goes_on[row] else firm[row]
             asked = [(r.name, mask[row]) for r, mask in (*fixed, *moving) if r.relaxed >= least]
             found[row, step] = smallest_conflict(asked, free[row])
-        for option in options.T:
-            free[progress.rows[option >= 0], option[option >= 0]] = False
+        free[progress.rows[goes_on], options[goes_on, 0]] = False
         minutes = np.where(options >= 0, pool.minutes[options], 0.0).max(axis=1)
         progress.close(np.maximum(options[:, 0], 0), minutes, given=goes_on)
     return found

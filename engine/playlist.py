@@ -2,7 +2,8 @@
 
 At each step the rules mask what is allowed given the steps so far, the policy gives probabilities over what
 is left, one candidate is drawn from that very vector, and its entry is logged. A menu is drawn the same way,
-in order: its propensity is the product over its options.
+in order: its propensity is the product over its options. Its first option is the step, which later steps
+build on; the others are alternatives, and may come again while they are not taken.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Drawn:
     def free(self, row: int, n: int) -> Bools:
         """Return which of `n` candidates one list has not used yet."""
         out = np.ones(n, dtype=np.bool_)
-        used = self.position[row]
+        used = self.position[row, :, 0]
         out[used[used >= 0]] = False
         return out
 
@@ -203,7 +204,8 @@ def _step(
         if progress.minutes_left is not None:
             cost = np.where(open_, plan.scene.pool.minutes[position], 0.0)
             minutes = cost if minutes is None else np.maximum(minutes, cost)
-        progress.open[rows, position] = False
+        if option == 0:
+            progress.open[rows, position] = False
         if option + 1 < uniforms.shape[1]:
             allowed = allowed.copy()
             allowed[rows, position] = False

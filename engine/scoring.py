@@ -17,10 +17,13 @@ import numpy as np
 from segue.engine.decisions import Request
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats
+from segue.features.contexts import ZONE_CENTRE
 
 LEAST = 0.02
 REPEAT = 0.6
 ROOM_FLOOR = 0.15
+REVIEW_SHARE = 0.1
+ZONE_WIDTH = 0.25
 DIVERSITY = 0.45
 LOG_DIVERSITY = float(np.log(DIVERSITY))
 LOG_REPEAT = float(np.log(REPEAT))
@@ -47,8 +50,8 @@ def _ready(c: Columns) -> Floats:
 
 
 def _zone(c: Columns) -> Floats:
-    """A wide bell over the probability of success, centre .75, sd .3, on a floor of .1."""
-    z = (c["success"] - 0.75) * (1 / 0.3)
+    """A wide bell over the probability of success, centre .75, sd .25, on a floor of .1."""
+    z = (c["success"] - ZONE_CENTRE) * (1.0 / ZONE_WIDTH)
     z *= z
     z *= -0.5
     bell = np.exp(z)
@@ -58,8 +61,9 @@ def _zone(c: Columns) -> Floats:
 
 
 def _room(c: Columns) -> Floats:
-    """What is left to master, on a floor, for estimates of it are rough; what fades loses mastery by itself."""
+    """What is left to master and a tenth of what is due for review, on a floor: estimates of it are rough."""
     left = 1.0 - c["mastery"]
+    left += REVIEW_SHARE * c["due"] * c["mastery"]
     left *= 1.0 - ROOM_FLOOR
     left += ROOM_FLOOR
     return left

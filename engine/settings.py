@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 class Weights:
     """How much each log-factor of the score counts; 0 leaves it out."""
 
-    readiness: float = 3.0
+    readiness: float = 4.0
     zone: float = 1.0
     room: float = 1.0
     forecast_gain: float = 0.5
-    unlock: float = 0.5
+    unlock: float = 1.0
     breadth: float = 0.5
     completion: float = 0.5
     interest: float = 0.5
     repeat: float = 1.0
     diversity: float = 1.0
     goal: float = 1.0
-    pace: float = 1.0
+    pace: float = 0.6
     mode: float = 1.0
 
 
@@ -54,7 +54,7 @@ class Settings:
 
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
-    eta: float = 0.3
+    eta: float = 0.15
     eta_evidence: float = 4000.0
     optimism: float = 0.0
     seed: str = "segue"

@@ -129,7 +129,8 @@ def test_menu_propensity_is_the_product_over_its_options() -> None:
             assert len(step.menu) == 2
             assert step.resource == step.menu[0]
             assert step.propensity == pytest.approx(np.prod(step.menu_propensities), rel=1e-12)
-            used += step.menu
+            assert len(set(step.menu)) == 2
+            used.append(step.resource)
         assert len(set(used)) == len(used)
 
 

@@ -188,8 +188,8 @@ def _score(
     low, high = learned.value_range
     back, total = 1.0 - learned.eta, learned.eta * _log((mean - low) / (high - low))
     total += weights.readiness * _log(min(1.25 * c["readiness"], 1.0))
-    total += back * weights.zone * _log(0.1 + 0.9 * exp(-0.5 * ((c["success"] - 0.75) / 0.3) ** 2))
-    left = 1.0 - c["mastery"]
+    total += back * weights.zone * _log(0.1 + 0.9 * exp(-0.5 * ((c["success"] - 0.75) / 0.25) ** 2))
+    left = 1.0 - c["mastery"] + 0.1 * c["due"] * c["mastery"]
     total += back * weights.room * _log(ROOM_FLOOR + (1.0 - ROOM_FLOOR) * left)
     total += back * weights.forecast_gain * _log(0.5 + 0.5 * max(c["forecast_gain"], 0.0))
     total += weights.unlock * _log(0.5 + 0.5 * c["unlock"])
@@ -253,4 +253,4 @@ def test_golden_playlist() -> None:
     assert [step.resource for step in playlist.steps] == GOLDEN
 
 
-GOLDEN = ["r16", "r56", "r41", "r31", "r30"]
+GOLDEN = ["r16", "r56", "r41", "r31", "r46"]

@@ -141,12 +141,13 @@ def test_a_goal_comes_first_with_what_it_builds_on(made: Recommender) -> None:
 
 
 def test_the_match_dial_weighs_interests(made: Recommender) -> None:
-    request = Request("u", NOW, k=1, interests=("sport",))
-    keen = made.why_not(replace(request, dials=Dials(match=1.0)), "plain").points
-    cool = made.why_not(replace(request, dials=Dials(match=-1.0)), "plain").points
-    assert keen is not None
-    assert cool is not None
-    assert keen["interest"] == pytest.approx(16 * cool["interest"])
+    request = Request("u", NOW, k=1, interests=("sport",), candidates=("plain",))
+    keen, cool = (
+        ask(made, replace(request, dials=Dials(match=match))).steps[0].reasons["interest"]
+        for match in (1.0, -1.0)
+    )
+    assert keen == pytest.approx(16 * cool)
+    assert cool < 0
 
 
 def test_the_pace_dial_prefers_new_ground_or_known(made: Recommender) -> None:
