@@ -95,7 +95,7 @@ def school(template: Path, secrets: dict[str, str], tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serving() -> Serving:
     """Return a context that yields a client of a real server on the loopback interface."""
 

@@ -46,39 +46,40 @@ CALLS: dict[tuple[str, str], tuple[Any, set[str]]] = {
 
 
 @pytest.fixture(scope="module")
-def shared(template: Path, secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the school for tests that change nothing in it."""
+def shared(
+    template: Path, secrets: dict[str, str], serving: Serving, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
+    """A client of one service for all tests that change nothing."""
+    del secrets  # made before the template is copied
     folder = tmp_path_factory.mktemp("shared") / "school"
     shutil.copytree(template, folder)
     shutil.copy(template.with_suffix(".key"), folder.with_suffix(".key"))
-    return folder
+    with serving(folder) as client:
+        yield client
 
 
-def test_every_call_needs_a_key_of_its_scope(shared: Path, serving: Serving, headers: Headers) -> None:
-    with serving(shared) as client:
-        paths = client.get("/openapi.json").json()["paths"]
-        assert len(CALLS) == sum(len(m) for p, m in paths.items() if p.startswith(("/v1", "/metrics")))
-        for (method, path), (body, scopes) in CALLS.items():
-            response = client.request(method, path, json=body)
-            assert response.status_code == 401, path
-            assert response.headers["www-authenticate"] == "Bearer"
-            for scope in ("backend", "teacher", "analyst"):
-                status = client.request(method, path, json=body, headers=headers(scope)).status_code
-                assert (status == 403) == (scope not in scopes), (path, scope)
-            if method != "DELETE":
-                assert client.request(method, path, json=body, headers=headers("admin")).status_code != 403
+def test_every_call_needs_a_key_of_its_scope(client: httpx.Client, headers: Headers) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert len(CALLS) == sum(len(m) for p, m in paths.items() if p.startswith(("/v1", "/metrics")))
+    for (method, path), (body, scopes) in CALLS.items():
+        response = client.request(method, path, json=body)
+        assert response.status_code == 401, path
+        assert response.headers["www-authenticate"] == "Bearer"
+        for scope in ("backend", "teacher", "analyst"):
+            status = client.request(method, path, json=body, headers=headers(scope)).status_code
+            assert (status == 403) == (scope not in scopes), (path, scope)
+        assert client.request(method, path, json=body, headers=headers("admin")).status_code != 403
 
 
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer x", "Basic abc", "Bearer segue_1_x", "Bearer \xe9", "bearer " + "x" * 5000],
 )
-def test_no_key(shared: Path, serving: Serving, authorization: str) -> None:
-    with serving(shared) as client:
-        raw = [(b"authorization", authorization.encode("latin-1"))]
-        response = client.post("/v1/recommend", json={"learner": "a"}, headers=raw)
-        assert response.status_code == 401
-        assert "Bearer segue_" in response.json()["error"]["message"]
+def test_no_key(shared: httpx.Client, authorization: str) -> None:
+    raw = [(b"authorization", authorization.encode("latin-1"))]
+    response = shared.post("/v1/recommend", json={"learner": "a"}, headers=raw)
+    assert response.status_code == 401
+    assert "Bearer segue_" in response.json()["error"]["message"]
 
 
 def test_a_revoked_key_is_refused_within_a_second(school: Path, serving: Serving) -> None:
@@ -125,32 +126,32 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_bodies_that_cannot_be_meant(client: httpx.Client, headers: Headers, name: str) -> None:
+def test_bodies_that_cannot_be_meant(shared: httpx.Client, headers: Headers, name: str) -> None:
     content, status = BODIES[name]
     sent = headers("backend") | {"content-type": "application/json"}
-    response = client.post("/v1/recommend", content=content, headers=sent)
+    response = shared.post("/v1/recommend", content=content, headers=sent)
     assert response.status_code == status, response.text
     message = response.json()["error"]["message"]
     assert 10 < len(message) < 300
     assert "Ada" not in message
 
 
-def test_ten_megabytes(client: httpx.Client, headers: Headers) -> None:
+def test_ten_megabytes(shared: httpx.Client, headers: Headers) -> None:
     big = b'{"learner": "' + b"a" * 10_000_000 + b'"}'
-    announced = client.post("/v1/recommend", content=big, headers=headers("backend"))
+    announced = shared.post("/v1/recommend", content=big, headers=headers("backend"))
     assert announced.status_code == 413
     pieces = (big[i : i + 65_536] for i in range(0, len(big), 65_536))
     try:
-        untold = client.post("/v1/recommend", content=pieces, headers=headers("backend")).status_code
+        untold = shared.post("/v1/recommend", content=pieces, headers=headers("backend")).status_code
     except httpx.WriteError:  # the server has hung up before all was sent
         untold = 413
     assert untold == 413
-    assert client.get("/healthz").status_code == 200
+    assert shared.get("/healthz").status_code == 200
 
 
-def test_another_content_type(client: httpx.Client, headers: Headers) -> None:
+def test_another_content_type(shared: httpx.Client, headers: Headers) -> None:
     sent = headers("backend") | {"content-type": "text/xml"}
-    response = client.post("/v1/events", content=b"<events/>", headers=sent)
+    response = shared.post("/v1/events", content=b"<events/>", headers=sent)
     assert response.status_code == 415
     assert "application/json" in response.json()["error"]["message"]
 
@@ -175,10 +176,10 @@ def test_rates_are_kept_a_key(school: Path, serving: Serving, headers: Headers) 
         assert client.get("/metrics", headers=headers("admin")).status_code == 200
 
 
-def test_paths_and_methods_that_are_not_there(client: httpx.Client, headers: Headers) -> None:
-    assert client.get("/v1/nothing", headers=headers("admin")).json()["error"]["code"] == "no_route"
-    assert client.put("/v1/recommend", headers=headers("admin")).status_code == 405
-    long = client.get(f"/v1/learners/{'x' * 201}/profile", headers=headers("admin"))
+def test_paths_and_methods_that_are_not_there(shared: httpx.Client, headers: Headers) -> None:
+    assert shared.get("/v1/nothing", headers=headers("admin")).json()["error"]["code"] == "no_route"
+    assert shared.put("/v1/recommend", headers=headers("admin")).status_code == 405
+    long = shared.get(f"/v1/learners/{'x' * 201}/profile", headers=headers("admin"))
     assert long.status_code == 422
     assert "learner" in long.json()["error"]["message"]
 
