@@ -114,7 +114,6 @@ def examine(workspace: Workspace) -> list[Finding]:
             *_orphans(connection),
             _sums(connection, workspace),
             _counts(connection),
-            Finding("canonical digest", True, digest(workspace)),
         ]
 
 

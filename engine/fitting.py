@@ -34,6 +34,7 @@ def fit(
     policy: Policy | None = None,
     time_zone: str = "UTC",
     observed: Steps | None = None,
+    replay_until: datetime | None = None,
 ) -> Recommender:
     """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
 
@@ -48,6 +49,8 @@ def fit(
     observed : Steps
         Steps that were observed as they came (``segue.engine.learning.observe``): the rewards are learned
         from them. None: every attempt is taken for a step and replayed, which costs more than all the rest.
+    replay_until : datetime
+        When decisions began to be logged: later attempts teach as outcomes of those, and are not replayed too.
 
     Raises
     ------
@@ -59,7 +62,8 @@ def fit(
     parameters, success, span = fit_success(attempts, catalogue, rng)
     crowd = crowd_of(attempts, events, catalogue)
     kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span)
-    rows = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS)) if observed is None else observed
+    past = attempts if replay_until is None else attempts.take(attempts.time < replay_until.timestamp())
+    rows = replay(kernel, latest_learners(past, REPLAY_ATTEMPTS)) if observed is None else observed
     learned = learn_rewards(rows, settings=settings, now=now.timestamp(), time_zone=time_zone)
     fitted = {
         "attempts": str(len(attempts)),

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from segue.engine import champion as champions
 from segue.engine import states
@@ -38,6 +38,7 @@ from segue.engine.profiles import Profile, SkillOfClass, class_view, mastery_tab
 from segue.engine.randomness import generator
 from segue.engine.reasons import Explanation
 from segue.engine.recommender import Recommender
+from segue.engine.schema import playlists
 from segue.engine.store import Store, get_document, put_document
 from segue.engine.tenancy import (
     Configuration,
@@ -179,21 +180,31 @@ class Workspace:
 
     def fit(self, *, now: datetime) -> Recommender:
         """Fit difficulty, success model and reward model on all events, put the result in charge."""
+        recommender = self.challenger(now=now)
+        self.promote(recommender)
+        return recommender
+
+    def challenger(self, *, now: datetime) -> Recommender:
+        """Fit a model on all events, and put nothing in charge."""
         catalogue = self.catalogue()
         with self.store.read() as connection:
             events = read_events(connection)
-        recommender = fit(
+            decided = connection.execute(select(func.min(playlists.c.time))).scalar()
+        return fit(
             catalogue,
             events,
             rng=generator(self.configuration.seed, "fit", "", "", 0),
             now=now,
             time_zone=self.time_zone,
+            replay_until=None if decided is None else datetime.fromtimestamp(decided / 1e6, UTC),
         )
+
+    def promote(self, recommender: Recommender) -> None:
+        """Put a fitted model in charge, with the rewards of all logged decisions counted anew."""
         fit_hash = self._library.keep(recommender)
         with self.store.write() as connection:
             champions.promote(connection, fit_hash)
             champions.save_sums(connection, champions.counted(connection, recommender.schema_hash))
-        return recommender
 
     # ------------------------------------------------------------ decisions out
 

@@ -224,3 +224,69 @@ def test_demo_tells_the_whole_story(run: Run, tmp_path: Path) -> None:
     other = tmp_path / "mine"
     other.mkdir()
     assert "no demo made it" in run("demo", "--folder", other)[1]
+
+
+def test_a_week_is_done_in_order_and_once(run: Run, school: Path, tmp_path: Path) -> None:
+    job = ("week", school, "--week", "2026-W48", "--out", tmp_path / "job", "--events", attempts(tmp_path))
+    rest = ("--workers", "1", "--holiday", "2026-11-26", "--holiday", "2026-11-27")
+    code, said = run(*job, *rest)
+    assert code == 0, said
+    order = [
+        line.split(":")[0]
+        for line in said.splitlines()
+        if line.split(":")[0] in ("import", "learn", "fit", "weekly")
+    ]
+    assert order == ["import", "learn", "fit", "weekly"]
+    assert "6 playlists of 6 steps" in said  # three school days of five
+    table = (tmp_path / "job" / "playlists.csv").read_bytes()
+    assert run(*job, *rest) == (code, said)
+    assert (tmp_path / "job" / "playlists.csv").read_bytes() == table
+    assert "--skip must be one of" in run(*job, "--skip", "sleep")[1]
+
+
+def test_a_week_without_school_has_no_playlists(run: Run, school: Path, tmp_path: Path) -> None:
+    free = [word for day in range(21, 26) for word in ("--holiday", f"2026-12-{day}")]
+    code, said = run("week", school, "--week", "2026-W52", "--out", tmp_path / "job", *free)
+    assert (code, "2026-W52 has no school day" in said) == (0, True)
+
+
+def test_the_stores_own_commands(run: Run, school: Path, tmp_path: Path) -> None:
+    run("recommend", school, "-l", "pupil-1", "--now", NOW)
+    code, said = run("doctor", school, "--dump", tmp_path / "before.txt")
+    assert (code, "BAD" in said) == (0, False), said
+    assert run("rebuild", school) == (0, "6 learners made anew\n")
+    run("doctor", school, "--dump", tmp_path / "after.txt")
+    assert (tmp_path / "before.txt").read_bytes() == (tmp_path / "after.txt").read_bytes()
+    assert run("backup", school, tmp_path / "copy")[0] == 0
+    assert run("rotate-key", school)[0] == 0
+    stored = json.loads(run("export-data", school, "-l", "pupil-1")[1])
+    assert len(stored["events"]) == 10
+    certificate = json.loads(run("erase", school, "-l", "pupil-1", "--now", NOW)[1])
+    assert certificate["difference"] == 0.0
+    assert (
+        "60 rows read, 0 stored, 50 repeats, 10 of erased learners"
+        in run("import", school, "--events", attempts(tmp_path))[1]
+    )
+    assert run("opt-out", school, "-l", "pupil-2")[0] == 0
+    assert "50 events" in run("purge", school, "--before", "2027-01-01T00:00:00Z")[1]
+    assert run("doctor", school)[0] == 0
+
+
+def test_a_log_goes_from_file_to_file(run: Run, school: Path, tmp_path: Path) -> None:
+    log = pd.read_csv(attempts(tmp_path)).assign(
+        score=1.0, time=lambda f: pd.to_datetime(f["time"], utc=True)
+    )
+    log.to_parquet(tmp_path / "log.parquet")
+    (model,) = (school / "models").iterdir()
+    words = (
+        "batch",
+        tmp_path / "log.parquet",
+        "--model",
+        model,
+        "--week",
+        "2026-W48",
+        "--out",
+        tmp_path / "out",
+    )
+    assert "6 learners in 1 buckets, 60 attempts, 0 rejected" in run(*words, "--workers", "1")[1]
+    assert "needs --scheduler" in run(*words, "--engine", "dask")[1]

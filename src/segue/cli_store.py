@@ -1,4 +1,4 @@
-"""Store commands: doctor, rebuild, backup, purge; rights: export, erase, opt-out, rotate-key."""
+"""Store commands: doctor, rebuild, backup, purge; rights: export-data, erase, opt-out, rotate-key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("rebuild")(rebuild)
     app.command("backup")(backup)
     app.command("purge")(purge)
-    app.command("export")(export)
+    app.command("export-data")(export_data)
     app.command("erase")(erase)
     app.command("opt-out")(opt_out)
     app.command("rotate-key")(rotate_key)
@@ -30,12 +30,13 @@ def doctor(
     dump: Annotated[Path | None, typer.Option(help="Also write the canonical text of the store.")] = None,
 ) -> None:
     """Look at every table: is the store whole, and is every reward counted once? Exit 1 when not."""
-    from segue.engine.doctor import canonical, examine
+    from segue.engine.doctor import canonical, digest, examine
 
     space = opened(workspace)
     findings = examine(space)
     for finding in findings:
         typer.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.name}: {finding.said}")
+    typer.echo(f"canonical digest: {digest(space)}")
     if dump is not None:
         with dump.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in canonical(space))
@@ -75,7 +76,7 @@ def purge(
         typer.echo(f"{done.untimed} learners have events without a time, and keep all of theirs")
 
 
-def export(
+def export_data(
     workspace: Folder,
     *,
     learner: Learner,
