@@ -50,7 +50,7 @@ def fit(
         Steps that were observed as they came (``segue.engine.learning.observe``): the rewards are learned
         from them. None: every attempt is taken for a step and replayed, which costs more than all the rest.
     replay_until : datetime
-        When decisions began to be logged: later attempts teach as outcomes of those, and are not replayed too.
+        When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
 
     Raises
     ------
