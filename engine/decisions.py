@@ -41,7 +41,7 @@ class Dials:
     """The teacher's dials, each in [-1, 1], 0 is the default.
 
     `pace`: how much new ground against consolidation; `match`: how much interests weigh; `autonomy`: how
-    widely the choice is spread (menus, exploration).
+    many options a step offers.
     """
 
     pace: float = 0.0

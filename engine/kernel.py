@@ -141,7 +141,8 @@ class Kernel:
     def draw(self, asked: Asked, rngs: Sequence[np.random.Generator]) -> DrawnBlock:
         """Return the lists of a block, one generator a request."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
-        uniforms = np.stack([rng.random((n_steps, menu)) for rng in rngs])
+        # the first options first: a larger menu changes no step
+        uniforms = np.stack([rng.random((menu, n_steps)).T for rng in rngs])
         whole, (asked, entry) = asked, enter(asked)
         scene = self.scene(asked)
         names, parts = self.score(scene)
@@ -149,7 +150,7 @@ class Kernel:
         for part in parts:
             scores += part
         masks = (*entry, *state_masks(scene))
-        plan = Plan(scene, scores, np.zeros(1), masks, self.policy, _spread(asked), _pins(asked))
+        plan = Plan(scene, scores, np.zeros(1), masks, self.policy, _pins(asked))
         drawn = draw(plan, uniforms)
         if drawn.conflicts and len(asked.pool) < len(whole.pool):
             self._explain(whole, asked.pool, drawn)
@@ -210,8 +211,8 @@ def state_masks(scene: Scene) -> tuple[Mask, ...]:
 
 
 def menu_size(request: Request) -> int:
-    """Return how many options a step offers: those asked for, and up to two more as autonomy rises."""
-    return request.menu + round(2 * max(request.dials.autonomy, 0.0))
+    """Return how many options a step offers: those asked for, and up to two more or fewer by autonomy."""
+    return max(request.menu + round(2 * request.dials.autonomy), 1)
 
 
 def _state(request: Request, catalogue: Catalogue) -> LearnerState:
@@ -220,12 +221,6 @@ def _state(request: Request, catalogue: Catalogue) -> LearnerState:
     if not isinstance(request.state, LearnerState):
         raise TypeError(f"request.state must be a LearnerState or None, got {type(request.state).__name__}")
     return request.state
-
-
-def _spread(asked: Asked) -> Floats | None:
-    """Return what divides the scores: autonomy spreads the choice by up to √2 either way."""
-    dials = np.array([request.dials.autonomy for request in asked.requests])
-    return np.exp2(-0.5 * dials)[:, None] ** -1 if dials.any() else None
 
 
 def _pins(asked: Asked) -> tuple[tuple[int, ...], ...]:

@@ -80,9 +80,8 @@ class Drawn:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What the sampler needs: static scores and masks, the policy, and how the scores are spread.
+    """What the sampler needs: static scores and masks, and the policy.
 
-    `spread` (B, 1) divides the scores before the policy sees them (the autonomy dial), None for 1.
     `pins` holds, for each row, positions in the pool that the teacher put first.
     """
 
@@ -91,7 +90,6 @@ class Plan:
     std: Floats
     masks: tuple[Mask, ...]
     policy: Policy
-    spread: Floats | None = None
     pins: tuple[tuple[int, ...], ...] = ()
 
 
@@ -221,8 +219,7 @@ def _one(
     if not np.logical_and.reduce(open_):
         allowed = allowed | ~open_[:, None]  # a row without a candidate is drawn and thrown away
     scores = np.where(allowed, scores, -np.inf)
-    seen = scores if plan.spread is None else scores / plan.spread
-    probabilities = plan.policy.probabilities(seen, plan.std, allowed=allowed)
+    probabilities = plan.policy.probabilities(scores, plan.std, allowed=allowed)
     position = sample(probabilities, uniform)
     return position, probabilities[plan.scene.rows, position], np.maximum.reduce(scores, axis=1)
 

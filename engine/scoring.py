@@ -150,7 +150,7 @@ def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) 
     """Return the exponent of a factor for one request when the learned term weighs `eta`.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
-    multiplies that of interest by 4^match.
+    multiplies that of interest by 3^match.
     """
     own = float(getattr(settings.weights, factor.name))
     if factor.gives_way:
@@ -158,7 +158,7 @@ def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) 
     if factor is PACE:
         own *= request.dials.pace
     if factor.name == "interest":
-        own *= 4.0**request.dials.match
+        own *= 3.0**request.dials.match
     return own
 
 

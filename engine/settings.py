@@ -20,7 +20,7 @@ class Weights:
     repeat: float = 1.0
     diversity: float = 1.0
     goal: float = 1.0
-    pace: float = 0.6
+    pace: float = 0.35
     mode: float = 1.0
 
 

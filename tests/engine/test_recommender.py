@@ -195,7 +195,7 @@ def _score(
     total += weights.unlock * _log(0.5 + 0.5 * c["unlock"])
     total += weights.breadth * _log(c["breadth"])
     total += weights.completion * _log(c["kind"])
-    total += weights.interest * 4.0**request.dials.match * _log(0.5 + 0.5 * c["interest"])
+    total += weights.interest * 3.0**request.dials.match * _log(0.5 + 0.5 * c["interest"])
     total += weights.repeat * _log(0.6 ** (4.0 * c["uses"]))
     if request.goal is not None:
         total += weights.goal * _log(1.0 if c["goal"] > 0 else 0.3 - 0.2 * c["goal_due"])
