@@ -170,7 +170,7 @@ def _playlist_row(entry: Entry) -> dict[str, Any]:
 
 
 def _decision_row(playlist_id: str, entry: Entry, step: Step) -> dict[str, Any]:
-    menu = {"offered": step.menu, "propensities": step.menu_propensities} if step.menu else {}
+    menu = {"offered": step.menu, "propensities": step.menu_propensities}
     return {
         "decision_id": decision_id(playlist_id, step.position),
         "playlist_id": playlist_id,
@@ -181,11 +181,11 @@ def _decision_row(playlist_id: str, entry: Entry, step: Step) -> dict[str, Any]:
         "joint_propensity": step.joint_propensity,
         "score": step.score,
         "explored": step.explored,
-        "relaxed": json.dumps(list(step.relaxed)),
+        "relaxed": json.dumps(list(step.relaxed)) if step.relaxed else "[]",
         "context": np.array(list(step.context.values()), dtype="<f8").tobytes(),
         "reasons": json.dumps(dict(step.reasons)),
         "forecast": np.ascontiguousarray(entry.forecasts[step.position], dtype="<f8").tobytes(),
-        "menu": json.dumps(menu),
-        "override": json.dumps(dict(step.override) if step.override else {}),
+        "menu": json.dumps(menu) if step.menu else "{}",
+        "override": json.dumps(dict(step.override)) if step.override else "{}",
         "settled": False,
     }

@@ -70,7 +70,8 @@ class Desk:
 
     def __init__(self, store: GroupedStore, metrics: Metrics, *, waiting: int) -> None:
         self.store, self.metrics = store, metrics
-        self._queue: queue.Queue[Job | None] = queue.Queue(waiting)
+        self._most = waiting
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="segue-desk", daemon=True)
         self._thread.start()
 
@@ -93,11 +94,10 @@ class Desk:
     async def _put(self, work: Together, question: object) -> Any:
         loop = asyncio.get_running_loop()
         job = Job(work, question, loop, loop.create_future())
-        try:
-            self._queue.put_nowait(job)
-        except queue.Full:
+        if self._queue.qsize() >= self._most:
             message = "too many requests wait for the store: try again in a second"
-            raise RefusedError(503, "busy", message, {"retry-after": "1"}) from None
+            raise RefusedError(503, "busy", message, {"retry-after": "1"})
+        self._queue.put(job)
         return await job.answer
 
     @property

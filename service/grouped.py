@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from segue.engine.store import LOCK, Store
+
+LOG_PAGES = 8_000  # 32 MB
 
 
 class GroupedStore(Store):
@@ -25,7 +28,13 @@ class GroupedStore(Store):
 
     def pin(self) -> None:
         """Give the calling thread a connection that it keeps."""
-        self._local.pinned = self.engine.connect().execution_options(segue_write=True)
+        pinned = self.engine.connect().execution_options(segue_write=True)
+        if (
+            self.is_sqlite
+        ):  # copy the log back less often: under load most of its pages are written many times
+            raw: Any = pinned.connection.driver_connection
+            raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        self._local.pinned = pinned
 
     @property
     def _pinned(self) -> Connection | None:
@@ -77,8 +86,15 @@ class GroupedStore(Store):
             return
         turn = self._turn if self.is_sqlite else nullcontext()
         with turn, self._counted(), pinned.begin():
-            self.last_event = int(pinned.execute(LOCK).scalar_one())
+            self.last_event = self._last_event(pinned)
             yield pinned
+
+    def _last_event(self, connection: Connection) -> int:
+        """Take the writers' lock, which on SQLite is taken already, and return the counter of events."""
+        if not self.is_sqlite:
+            return int(connection.execute(LOCK).scalar_one())
+        raw: Any = connection.connection.driver_connection
+        return int(raw.execute("SELECT value FROM counters WHERE name = 'events'").fetchone()[0])
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
