@@ -108,11 +108,11 @@ def run(name: str, folder: Path, workers: int) -> None:
 def main() -> None:
     """Run the data sets that are named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*JOBS, []], default=list(JOBS))
+    parser.add_argument("names", nargs="*", metavar="name", help=f"default: {' '.join(JOBS)}")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for name in chosen.names:
+        for name in chosen.names or JOBS:
             run(name, Path(folder), chosen.workers)
 
 
