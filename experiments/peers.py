@@ -168,9 +168,9 @@ class Zpdes(_Peer):
     """
 
     name: str = "zpdes"
-    ready: float = 0.55
-    mastered: float = 0.85
-    explore: float = 0.3
+    ready: float = 0.45
+    mastered: float = 0.75
+    explore: float = 0.8
 
     def score(self, ask: Ask) -> Floats:
         """Log-weights plus Gumbel noise: a draw in proportion to the weights."""
@@ -189,7 +189,7 @@ class Spaced(_Peer):
     """A spacing scheduler: review what is due (intervals double with every success), else go on."""
 
     name: str = "spaced"
-    first_days: float = 3.0
+    first_days: float = 5.0
     growth: float = 2.0
     learned: float = 0.65
 
