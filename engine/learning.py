@@ -81,7 +81,7 @@ def _replay_step(
     kernel: Kernel, attempts: Attempts, *, rows: Ints, states: list[LearnerState], steps: Steps
 ) -> None:
     codes, items = attempts.resource[rows], np.unique(attempts.resource[rows])
-    now = np.where(np.isnan(attempts.time[rows]), 0.0, attempts.time[rows])
+    now = attempts.time[rows]
     requests = tuple(Request(str(i), _NEVER, state=state) for i, state in enumerate(states))
     asked = Asked(requests, kernel.catalogue, kernel.whole.keep(items), kernel.settings, now)
     scene = kernel.scene(asked)

@@ -155,15 +155,14 @@ class Recommender:
         if not len(asked.pool):
             return [self._nothing(request) for request in requests]
         drawn = self.kernel.draw(asked, rngs)
-        policy = self.policy_name
         lengths = (drawn.drawn.position[:, :, 0] >= 0).sum(axis=1).tolist()
-        hashes = _hashes(asked)
+        hashes, certificates = _hashes(asked), _certificates(drawn)
         return [
             Playlist(
                 learner=request.learner,
                 steps=Steps(drawn, row, lengths[row]),
-                certificate=_certificate(drawn, row),
-                policy=policy,
+                certificate=certificates[row],
+                policy=self.policy_name,
                 model_hash=self.model_hash,
                 schema_hash=self.schema_hash,
                 candidates_hash=hashes[row],
@@ -222,18 +221,17 @@ def _hashes(asked: Asked) -> list[str]:
     return [digest(codes[row]) for row in asked.offered]
 
 
-def _certificate(drawn: DrawnBlock, row: int) -> MappingProxyType[str, str]:
-    relaxed = drawn.drawn.relaxed
-    if not relaxed:
-        return _ALL_HELD
-    at: dict[str, list[str]] = {}
-    for step in range(drawn.drawn.position.shape[1]):
-        for name in relaxed.get((row, step), ()):
-            at.setdefault(name, []).append(str(step + 1))
-    if not at:
-        return _ALL_HELD
-    words = {name: "relaxed at step " + ", ".join(steps) for name, steps in at.items()}
-    return MappingProxyType({**_ALL_HELD, **words})
+def _certificates(drawn: DrawnBlock) -> list[Mapping[str, str]]:
+    """Return for each list what became of every rule."""
+    at: dict[int, dict[str, list[str]]] = {}
+    for (row, step), names in sorted(drawn.drawn.relaxed.items()):
+        for name in names:
+            at.setdefault(row, {}).setdefault(name, []).append(str(step + 1))
+    out: list[Mapping[str, str]] = [_ALL_HELD] * len(drawn.joint)
+    for row, rules in at.items():
+        words = {name: "relaxed at step " + ", ".join(steps) for name, steps in rules.items()}
+        out[row] = MappingProxyType({**_ALL_HELD, **words})
+    return out
 
 
 def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:

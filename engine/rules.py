@@ -193,11 +193,13 @@ class Manner:
     @staticmethod
     def _of(catalogue: Catalogue, request: Request) -> Bools | None:
         place = request.place
+        if not (place.kinds or place.content or place.process or place.product):
+            return None
         parts = [_fits(catalogue, name, getattr(place, name)) for name in ("content", "process", "product")]
         if place.kinds:
             parts.append(_where(catalogue, [r.kind in place.kinds for r in catalogue.resources]))
         asked = [part for part in parts if part is not None]
-        return np.asarray(np.logical_and.reduce(asked)) if asked else None
+        return np.asarray(np.logical_and.reduce(asked))
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,14 @@ def test_generators_differ_in_every_name() -> None:
     ]
     assert len({generator(*name).random() for name in names}) == len(names)
     assert generator(*names[0]).random() == generator(*names[0]).random()
+
+
+def test_a_log_without_times_can_be_fitted_and_its_rewards_stay_pending() -> None:
+    frame = events()
+    frame["time"] = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    made = fit(catalogue(), frame, rng=np.random.default_rng(0), now=NOW)
+    attempts, _ = encode(frame, made.catalogue)
+    steps = replay(made.kernel, attempts)
+    assert np.isfinite(steps.contexts).all()
+    assert made.kernel.learned is None
+    assert len(made.recommend(Request("u", NOW, k=4), rng=np.random.default_rng(0)).steps) == 4
