@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -26,6 +27,11 @@ from segue.engine.schema import decisions, events
 from segue.engine.tenancy import Configuration
 from segue.engine.workspace import Workspace
 from segue.service.auth import KeyRing
+from segue.service.errors import RefusedError
+from segue.service.limits import Limits
+from segue.service.schemas import RecommendBody
+from segue.service.tenants import Tenant
+from segue.service.wire import request_of
 
 
 @pytest.fixture
@@ -155,3 +161,34 @@ def test_a_kill(place: tuple[Path, str, int]) -> None:
 @pytest.mark.slow
 def test_fifty_kills(place: tuple[Path, str, int]) -> None:
     rounds(place, 50)
+
+
+def test_a_database_that_cuts_the_line_is_said_and_taken_up_again(postgresql: str, tmp_path: Path) -> None:
+    folder = tmp_path / "school"
+    workspace = Workspace.init(folder, environment={}, configuration=Configuration(database=postgresql))
+    workspace.set_catalogue(sample.load())
+    tenant = Tenant.open(folder, limits=Limits())
+
+    def cut() -> None:
+        with workspace.store.write() as connection:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            connection.exec_driver_sql(f"{others} AND datname = current_database()").all()
+
+    async def ask(n: int) -> bytes:
+        body = RecommendBody(learner=f"l{n}", k=2)
+        return await tenant.ask(tenant.decider.recommend, (request_of(body, datetime.now(UTC)), False))
+
+    async def main() -> None:
+        assert b"playlist_id" in await ask(1)
+        cut()
+        with pytest.raises(RefusedError, match="database is away") as refused:
+            await ask(2)
+        assert refused.value.status == 503
+        assert b"playlist_id" in await ask(2)
+
+    try:
+        asyncio.run(main())
+        assert tenant.status() == "degraded"  # nothing is fitted, but the database is back
+    finally:
+        tenant.close()
+        workspace.close()
