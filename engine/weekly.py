@@ -23,12 +23,12 @@ from segue.engine.deciding import Question, decide
 from segue.engine.decisions import Request
 from segue.engine.facts import Learner, add_learners
 from segue.engine.ledger import Draw, Entry, Rows, log, rows_of
+from segue.engine.recommender import Recommender
 from segue.engine.schema import learners
 from segue.engine.states import Kept
 from segue.engine.store import Store
 from segue.engine.tenancy import WorkspaceError, open_store, read_configuration
 from segue.engine.workspace import Workspace
-from segue.features.catalogue import Catalogue
 
 BLOCK = 128  # learners decided together
 FOLD_BLOCK = 32  # learners folded by one task
@@ -152,9 +152,9 @@ def bring_up(workspace: Workspace, numbers: Sequence[int], *, workers: int) -> i
     return len(behind)
 
 
-def table_of(entries: Sequence[Entry], names: Sequence[str], catalogue: Catalogue) -> pd.DataFrame:
-    """Return playlists as a table, one row a learner and position."""
-    rows = []
+def table_of(entries: Sequence[Entry], names: Sequence[str], recommender: Recommender) -> pd.DataFrame:
+    """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
+    rows, catalogue = [], recommender.catalogue
     for entry, name in zip(entries, names, strict=True):
         for step, decision in zip(entry.playlist.steps, entry.decision_ids, strict=True):
             resource = catalogue.resources[catalogue.resource_index[step.resource]]
@@ -169,6 +169,7 @@ def table_of(entries: Sequence[Entry], names: Sequence[str], catalogue: Catalogu
                     step.propensity,
                     step.score,
                     step.explored,
+                    recommender.explain(step, entry.request).student,
                     json.dumps(dict(step.reasons)),
                     decision,
                 )
@@ -186,6 +187,7 @@ COLUMNS = {
     "propensity": "float64",
     "score": "float64",
     "explored": "bool",
+    "why": "str",
     "reasons": "str",
     "decision_id": "str",
 }
@@ -281,7 +283,7 @@ def _decide_block(block: Block) -> Rows:
     with _here.store.read() as connection:
         champion = _here.library.champion(connection)
         entries = list(_entries(connection, champion, block, _here.plan))
-    table = table_of(entries, block.names, champion.fitted.catalogue)
+    table = table_of(entries, block.names, champion.recommender)
     table.to_parquet(block.stem.with_suffix(".parquet.new"), index=False)
     table.to_csv(block.stem.with_suffix(".csv.new"), index=False, lineterminator="\n")
     return rows_of(entries)

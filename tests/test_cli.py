@@ -290,3 +290,19 @@ def test_a_log_goes_from_file_to_file(run: Run, school: Path, tmp_path: Path) ->
     )
     assert "6 learners in 1 buckets, 60 attempts, 0 rejected" in run(*words, "--workers", "1")[1]
     assert "needs --scheduler" in run(*words, "--engine", "dask")[1]
+
+
+def test_a_class_is_printed_a_page_a_learner(run: Run, school: Path, tmp_path: Path) -> None:
+    roster = tmp_path / "roster.csv"
+    roster.write_text(
+        "learner,class,name\npupil-1,7b,Ada <A>\npupil-2,7b,\npupil-3,8a,Cyd\npupil-99,8a,New\n"
+    )
+    week = ("--week", "2026-W48", "--workers", "1")
+    assert run("weekly", school, *week, "--out", tmp_path / "out", "--roster", roster, "-k", "4")[0] == 0
+    code, said = run("print", tmp_path / "out", "--roster", roster)
+    assert (code, "class-001.html: 7b, 2 learners" in said) == (0, True), said
+    page = (tmp_path / "out" / "print" / "class-001.html").read_text()
+    assert page.count("<section>") == 2
+    assert page.count("<li>") == 8
+    assert "Ada &lt;A&gt;" in page
+    assert "http" not in page  # nothing from outside
