@@ -60,11 +60,11 @@ def learner_page(who: str, week: str, rows: Iterable[tuple[str, float, str]]) ->
     >>> "☐" in learner_page("Ada", "2026-W48", []), "&lt;b&gt;" in learner_page("<b>", "2026-W48", [("x", 5, "y")])
     (False, True)
     """
-    items = "".join(
+    items = [
         f"<li>{escape(title)} <small>{minutes:g} min<br>{escape(why)}</small></li>"
         for title, minutes, why in rows
-    )
-    return f"<section><h1>{escape(who)}</h1><p>{escape(week)}</p><ol>{items}</ol></section>"
+    ]
+    return f"<section><h1>{escape(who)}</h1><p>{escape(week)}</p><ol>{''.join(items)}</ol></section>"
 
 
 def _pages(members: pd.DataFrame, table: pd.DataFrame) -> Iterable[str]:
