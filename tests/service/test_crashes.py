@@ -130,14 +130,14 @@ def rounds(place: tuple[Path, str, int], n_rounds: int) -> None:
     for n in range(n_rounds):
         with served(folder, workers) as (pid, url):
             load = Load(url, secret, f"round-{n}")
-            time.sleep(rng.uniform(0.3, 1.0))
+            while not (load.events and load.decisions):  # a crowded machine may need a while
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.0, 0.7))
             os.killpg(pid, signal.SIGKILL)
             for thread in load.threads:
                 thread.join()
         events_of += load.events
         decisions_of += load.decisions
-    assert events_of
-    assert decisions_of
     check(folder, events_of, decisions_of)
 
 
