@@ -35,6 +35,11 @@ class Tutor(Protocol):
 class Contract:
     """A policy that asks a tutor.
 
+    Attributes
+    ----------
+    taught : list of (Slot, int)
+        What was done of what the tutor chose, and out of how many candidates.
+
     Examples
     --------
     ``run(stage, Contract(Segue()))``
@@ -56,6 +61,8 @@ class Contract:
         self._former = np.array(stage.former.ids, dtype=object)
         self._stated = [list(tags) for tags in stage.people.stated]
         self._frames: list[pd.DataFrame] = []
+        self.taught: list[tuple[Slot, int]] = []
+        self._offered = 0
         resources, prerequisites = stage.world.frames()
         shuffled = resources.iloc[np.random.default_rng([stage.seed, 4]).permutation(len(resources))]
         self.tutor.start(shuffled.reset_index(drop=True), prerequisites, stage.people.frame())
@@ -67,6 +74,8 @@ class Contract:
 
     def learn(self, slot: Slot) -> None:
         """Hand over what the class did."""
+        if self._offered:
+            self.taught.append((slot, self._offered))
         frame = self._frame(slot, self._people, began=_TERM)
         self._frames.append(frame)
         self.tutor.learn(frame)
@@ -77,6 +86,7 @@ class Contract:
 
     def choose(self, ask: Ask) -> tuple[Ints, Floats]:
         """Ask for everybody at once; a resource nobody knows becomes -1, which breaks the contract."""
+        self._offered = len(ask.candidates)
         answers = self.tutor.recommend_batch(self._requests(ask))
         if [len(answer) for answer in answers] != [ask.k] * len(ask.learners):
             return np.full((len(ask.learners), ask.k), -1, dtype=np.int64), np.ones(
