@@ -55,7 +55,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Path:
             space.fit(now=MONDAY)
             space.recommend_many([Request(learner, MONDAY, k=8) for learner in LEARNERS])
     space.close()
-    events(rng, 60_000, MONDAY, "new").to_csv(folder / "new.csv", index=False)
+    events(rng, 40_000, MONDAY, "new").to_csv(folder / "new.csv", index=False)
     return folder
 
 

@@ -124,7 +124,13 @@ def profile_text(profile: Profile, *, title: str) -> str:
 def _line(line: SkillLine) -> tuple[str, ...]:
     days = "" if line.days is None else f"{line.days:.0f} d ago"
     reach = f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})"
-    return _short(line.statement or line.skill, 60), bar(line.chance), reach, f"{line.attempts} tries", days
+    return (
+        _short(line.statement or line.skill, 60),
+        bar(line.chance),
+        reach,
+        "1 try" if line.attempts == 1 else f"{line.attempts} tries",
+        days,
+    )
 
 
 def bands_text(profile: LearnerProfile, *, most: int = 12) -> str:
