@@ -20,6 +20,7 @@ from segue.engine.remaining import remaining
 from segue.engine.rules import ENTRY_RULES, STATE_RULES, Rule
 from segue.engine.scene import Asked
 from segue.engine.step_rules import STEP_RULES
+from segue.engine.what_if import Edit, edited
 from segue.engine.why_not import WhyNot, why_not
 from segue.features.catalogue import Catalogue
 from segue.features.contexts import COLUMNS, INDEX
@@ -106,6 +107,10 @@ class Recommender:
         """
         (code,) = self.catalogue.resource_codes((resource,))
         return why_not(self.kernel, self.asked((request,)), int(code))
+
+    def what_if(self, request: Request, edit: Edit, *, rng: np.random.Generator) -> Playlist:
+        """Return the playlist that would follow from `edit`: the one that does, drawn with the same `rng`."""
+        return self.recommend(edited(self.kernel, request, edit), rng=rng)
 
     def explain(self, step: Step, request: Request) -> Explanation:
         """Return a step of this request's playlist in a student's and a teacher's words."""
