@@ -32,7 +32,7 @@ demo-experiment: $(VENV)/.dev
 
 # Against a real Kolibri (352 MB), in an environment of its own.
 test-peers: $(VENV)/.dev .venv-peers/bin/kolibri
-	KOLIBRI=$(CURDIR)/.venv-peers/bin/kolibri $(BIN)/python -m pytest -n 0 -m peers tests/peers
+	KOLIBRI=$(CURDIR)/.venv-peers/bin/kolibri $(BIN)/python -m pytest -n 0 -m peers tests/peers tests/test_school.py
 
 .venv-peers/bin/kolibri:
 	$(PYTHON) -m venv .venv-peers

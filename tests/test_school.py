@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,27 +14,29 @@ import pandas as pd
 import pytest
 
 from segue.cli_lms import import_document
+from segue.cli_push import lessons_of
 from segue.engine.keys import VARIABLE
 from segue.engine.tenancy import Configuration
 from segue.engine.weekly import Plan, weekly
 from segue.engine.workspace import Workspace
 from segue.lms import oneroster
 from segue.lms.base import Report
+from segue.lms.kolibri import Kolibri
 from segue.lms.lessons import Lesson, LessonItem
 from segue.lms.oneroster_tables import TABLES
 from segue.lms.xapi_recommended import statements
 
 SKILLS = [f"{i:08d}-0000-4000-8000-000000000000" for i in range(4)]
 STUDENTS = [f"s{i}" for i in range(12)]
-ITEMS = 16
+ITEMS = [f"r{i}" for i in range(16)]
 SITE = "https://school.example"
 TERM = datetime(2026, 9, 1, 8, tzinfo=UTC)
 
 
-def roster(folder: Path) -> Path:
+def roster(folder: Path, students: Sequence[str]) -> Path:
     """A OneRoster 1.2 bundle with one class."""
     folder.mkdir()
-    people = [*STUDENTS, "t1"]
+    people = [*students, "t1"]
     tables: dict[str, list[dict[str, str]]] = {
         "orgs": [{"sourcedId": "o1", "name": "School", "type": "school"}],
         "academicSessions": [
@@ -84,15 +86,15 @@ def standards(path: Path) -> Path:
     return path
 
 
-def course(folder: Path) -> Path:
+def course(folder: Path, items: Sequence[str]) -> Path:
     """A cartridge: web links, each with its standard."""
     folder.mkdir()
     places, resources = [], []
-    for i in range(ITEMS):
+    for i, name in enumerate(items):
         (folder / f"{i}.xml").write_text(f'<webLink><url href="{SITE}/item/{i}"/></webLink>')
-        places.append(f'<item identifierref="r{i}"><title>Item {i}</title></item>')
+        places.append(f'<item identifierref="{name}"><title>Item {i}</title></item>')
         resources.append(
-            f'<resource identifier="r{i}" type="imswl_xmlv1p3"><file href="{i}.xml"/><metadata>'
+            f'<resource identifier="{name}" type="imswl_xmlv1p3"><file href="{i}.xml"/><metadata>'
             f"<labelledGUID><GUID>{SKILLS[i % 4]}</GUID></labelledGUID></metadata></resource>"
         )
     outline = f"<organization><item>{''.join(places)}</item></organization>"
@@ -103,16 +105,16 @@ def course(folder: Path) -> Path:
     return folder
 
 
-def term(path: Path) -> Path:
+def term(path: Path, students: Sequence[str], n_items: int) -> Path:
     """Six weeks of xAPI statements of the class, and one that is voided."""
 
     def lines() -> Iterator[dict[str, Any]]:
         rng = random.Random(1)
         for n in range(480):
-            student, item = n % len(STUDENTS), rng.randrange(ITEMS)
+            student, item = n % len(students), rng.randrange(n_items)
             yield {
                 "id": f"00000000-0000-4000-8000-{n:012d}",
-                "actor": {"name": "CANARY", "account": {"homePage": SITE, "name": STUDENTS[student]}},
+                "actor": {"name": "CANARY", "account": {"homePage": SITE, "name": students[student]}},
                 "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
                 "object": {"id": f"{SITE}/item/{item}"},
                 "result": {"success": rng.random() < 0.3 + 0.05 * student, "response": "CANARY"},
@@ -128,15 +130,20 @@ def school(tmp_path: Path) -> Workspace:
     return Workspace.init(tmp_path / "ws", environment={VARIABLE: "11" * 32}, configuration=Configuration())
 
 
-def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspace, tmp_path: Path) -> None:
-    files = {
-        "case": standards(tmp_path / "standards.json"),
-        "cartridge": course(tmp_path / "course"),
-        "oneroster": roster(tmp_path / "roster"),
-        "xapi": term(tmp_path / "term.ndjson"),
+def files_of(folder: Path, students: Sequence[str], items: Sequence[str]) -> dict[str, Path]:
+    """What a school has, by format, in the order it is read."""
+    return {
+        "case": standards(folder / "standards.json"),
+        "cartridge": course(folder / "course", items),
+        "oneroster": roster(folder / "roster", students),
+        "xapi": term(folder / "term.ndjson", students, len(items)),
     }
+
+
+def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspace, tmp_path: Path) -> None:
+    files = files_of(tmp_path, STUDENTS, ITEMS)
     said = {name: import_document(school, path, name, "strict") for name, path in files.items()}
-    assert f"catalogue has {ITEMS} resources, 4 skills" in said["cartridge"][0]
+    assert f"catalogue has {len(ITEMS)} resources, 4 skills" in said["cartridge"][0]
     assert "12 events stored" in said["oneroster"][0]
     assert "480 events stored, 0 repeats, 0 rejected" in said["xapi"][0]
 
@@ -161,10 +168,30 @@ def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspa
     assert [lesson.learner for lesson in lessons] == sorted(STUDENTS)
     assert all(1 <= len(lesson.items) <= 4 for lesson in lessons)
     told = [s for lesson in lessons for s in statements(lesson, home_page=SITE, now=now)]
-    assert {s["object"]["id"] for s in told} <= {f"{SITE}/item/{i}" for i in range(ITEMS)}
+    assert {s["object"]["id"] for s in told} <= {f"{SITE}/item/{i}" for i in range(len(ITEMS))}
 
     school.close()
     folders = [school.path, tmp_path / "out"]
     kept = b"".join(f.read_bytes() for folder in folders for f in folder.rglob("*") if f.is_file())
     assert b"CANARY" not in kept
     assert b"canary" not in kept
+
+
+@pytest.mark.peers
+def test_the_same_files_become_lessons_in_kolibri(
+    school: Workspace, kolibri: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    address, seeded = kolibri
+    students = [learner["id"] for learner in seeded["learners"]]
+    items = [item["content_id"] for item in seeded["items"]]
+    for name, path in files_of(tmp_path, students, items).items():
+        import_document(school, path, name, "strict")
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    school.fit(now=now)
+    weekly(school, Plan("2026-W48", now, "seed", k=4), tmp_path / "out", roster=students)
+    server = Kolibri(address, "admin", "admin123")
+    room = server.roster(seeded["class"])
+    lessons = lessons_of(school, room, "2026-W48")
+    assert server.push(seeded["class"], lessons) == {"added": len(students)}
+    assert server.push(seeded["class"], lessons) == {"unchanged": len(students)}
+    school.close()
