@@ -29,8 +29,8 @@ class Progress:
         Not drawn yet, and allowed by every rule that does not change from step to step.
     never : sequence of arrays of shape (B, n)
         Masks of the rules that never give way.
-    per_skill : array of shape (B, S)
-        Steps given to each.
+    per_skill : array of shape (B, S + 1)
+        Steps given to each; the last column belongs to no skill.
     diversity : array of shape (B, n)
         The log-factor of diversity of every candidate, given the steps so far.
     minutes_left : array of shape (B, 1), or None without a budget
@@ -45,7 +45,7 @@ class Progress:
         self.rows = scene.rows
         self.open = allowed
         self.never = never
-        self.per_skill = np.zeros((n_rows, pool.n_skills))
+        self.per_skill = np.zeros((n_rows, pool.n_skills + 1))
         self._first: list[Ints] = []
         self.diversity = np.zeros(scene.shape)
         self.minutes_left = minutes_at_hand(scene)
@@ -80,9 +80,7 @@ class Progress:
         if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
         self._first.append(first)
-        skills, present = pool.skills[first], pool.present[first]
-        for slot in range(skills.shape[1]):
-            self.per_skill[rows, skills[:, slot]] += present[:, slot]
+        self.per_skill[rows[:, None], pool.own_skills[first]] += 1.0
         if self.below_floor is not None:
             self.below += self.below_floor[rows, first] & given
         self.diversity = pool.mean(self.per_skill)

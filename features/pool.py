@@ -69,6 +69,11 @@ class Pool:
         return np.asarray(self.weights > 0, dtype=np.float64)
 
     @cached_property
+    def own_skills(self) -> Ints:
+        """Skills of each candidate, padded by the number of skills (a column that nobody reads), (n, K)."""
+        return np.where(self.weights > 0, self.skills, self.n_skills)
+
+    @cached_property
     def breadth(self) -> Floats:
         """How many skills each candidate practises at once, min(K, 4) / 4, (n,)."""
         return np.asarray(np.minimum(self.present.sum(axis=1), 4.0) / 4.0)
