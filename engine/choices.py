@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class Policy(ABC):
         values = np.where(allowed, scores, -np.inf)
         top = np.maximum.reduce(values, axis=-1, keepdims=True)
         count = np.add.reduce(allowed, axis=-1, dtype=np.int64, keepdims=True)
-        if not np.isfinite(top).all():
+        if not isfinite(np.add.reduce(top, axis=None)):
             raise ValueError(_complaint(top, count))
         return self.weigh(Choice(values, std, allowed, top, count, rng))
 
@@ -115,7 +116,7 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
     """
     running = np.add.accumulate(probabilities, axis=-1)
     total = running[..., -1]
-    if not ((total > 0.0) & (total < np.inf)).all():
+    if not (np.minimum.reduce(total, axis=None) > 0.0 and isfinite(np.add.reduce(total, axis=None))):
         raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
     target = total * uniform
     drawn: Ints = (running > target[..., None]).argmax(axis=-1)

@@ -196,7 +196,9 @@ def _step(
                 allowed = _without_pins(plan, allowed)
             first, open_ = position, given
         at = (slice(None), progress.step, option)
-        drawn.position[at] = np.where(open_, position, -1)
+        drawn.position[at] = position
+        if not np.logical_and.reduce(open_):
+            drawn.position[at] = np.where(open_, position, -1)
         drawn.propensity[at], drawn.best[at] = propensity, best
         drawn.diversity[at] = diversity[rows, position]
         if progress.minutes_left is not None:
