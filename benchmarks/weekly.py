@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.engine.batch import Task, batch, decide_states, do_bucket, schema_of, with_processes
+from segue.engine.batch import BLOCK, Task, batch, decide_states, do_bucket, schema_of, with_processes
 from segue.engine.buckets import read_bucket, shuffle
-from segue.engine.recommender import BLOCK, Recommender
+from segue.engine.recommender import Recommender
 from segue.engine.weekly import Plan
 from segue.features.attempts import Attempts
 from segue.features.catalogue import Catalogue, Resource

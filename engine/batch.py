@@ -22,13 +22,14 @@ from segue.engine.buckets import read_bucket, shuffle
 from segue.engine.decisions import Request
 from segue.engine.lists import DrawnBlock
 from segue.engine.randomness import generator
-from segue.engine.recommender import BLOCK, Recommender
+from segue.engine.recommender import Recommender
 from segue.engine.scoring import factors_of
 from segue.engine.weekly import Plan, Share
 from segue.features.attempts import Attempts, encode
 from segue.features.history import LearnerState
 from segue.features.lockstep import fold
 
+BLOCK = 64  # learners decided together: their contexts fit the cache better than more would
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 Runner = Callable[[Callable[["Task"], int], Mapping[int, "Task"]], Iterator[tuple[int, int]]]
 

@@ -30,7 +30,7 @@ from segue.engine.store import Store
 from segue.engine.tenancy import WorkspaceError, open_store, read_configuration
 from segue.engine.workspace import Workspace
 
-BLOCK = 128  # learners decided together
+BLOCK = 64  # learners decided together
 FOLD_BLOCK = 32  # learners folded by one task
 MANIFEST = "manifest.json"
 
