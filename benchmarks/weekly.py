@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.engine.batch import BLOCK, Task, batch, decide_states, do_bucket, schema_of, with_processes
+from segue.engine.batch import BLOCK, Runner, Task, batch, decide_states, do_bucket, schema_of, with_processes
 from segue.engine.buckets import read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.engine.weekly import Plan
@@ -118,6 +117,20 @@ def from_states(recommender: Recommender, bucket: Path, target: Path) -> tuple[f
     return time.process_time() - began, len(names)
 
 
+def measured(task: Task) -> int:
+    """Do a bucket, and leave the largest memory that this process has had beside its file, in kB."""
+    count = do_bucket(task)
+    status = Path("/proc/self/status").read_text()
+    task.target.with_suffix(".peak").write_text(status.split("VmHWM:")[1].split()[0])
+    return count
+
+
+def measuring(workers: int) -> Runner:
+    """Return a pool of processes that note their memory."""
+    run = with_processes(workers)
+    return lambda _, tasks: run(measured, tasks)
+
+
 def main() -> None:
     """Make the log, fit on a slice, and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -139,10 +152,10 @@ def main() -> None:
             folder / "model",
             folder / "out",
             plan=PLAN,
-            runner=with_processes(asked.workers),
+            runner=measuring(asked.workers),
         )
         seconds = time.perf_counter() - began
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        memory = max(int(note.read_text()) for note in (folder / "out" / "playlists").glob("*.peak")) / 1024
         rate = done.learners / seconds
         print(
             f"whole: {done.learners:,} learners, {done.rows:,} attempts in {seconds:.1f} s, shuffle included"

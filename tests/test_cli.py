@@ -306,3 +306,35 @@ def test_a_class_is_printed_a_page_a_learner(run: Run, school: Path, tmp_path: P
     assert page.count("<li>") == 8
     assert "Ada &lt;A&gt;" in page
     assert "http" not in page  # nothing from outside
+
+
+def test_real_logs_from_csv_to_playlists(
+    run: Run, tmp_path: Path, shared_data: Callable[[str], Path]
+) -> None:
+    data, space = shared_data("statics2011"), tmp_path / "statics"
+    log = pd.read_csv(data / "interactions.csv.gz", dtype="str")
+    few = log[log["user_id"].isin(log["user_id"].unique()[:20])]
+    few.to_csv(tmp_path / "log.csv", index=False)
+    names = ("--map", "item_id=resource_id")
+    run("init", space)
+    assert run("import", space, "--catalogue", data / "item_skills.csv.gz", *names)[0] == 0
+    code, said = run(
+        "import",
+        space,
+        "--events",
+        tmp_path / "log.csv",
+        *names,
+        "--map",
+        "correct=score",
+        "--order-by",
+        "seq",
+    )
+    assert (code, f"{len(few)} rows read, {len(few)} stored, 0 repeats, 0 rejected" in said) == (0, True), (
+        said
+    )
+    assert run("fit", space, "--now", NOW)[0] == 0
+    week = ("--week", "2026-W48", "--workers", "1")
+    assert "20 learners" in run("weekly", space, *week, "--out", tmp_path / "out")[1]
+    table = pd.read_csv(tmp_path / "out" / "playlists.csv")
+    assert len(table) == 200
+    assert table["propensity"].between(0, 1, inclusive="right").all()
