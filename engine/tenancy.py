@@ -52,7 +52,8 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
         raise WorkspaceError(message) from None
     if (path / FILE).exists():
         raise WorkspaceError(f"{path} is a workspace already: use it, or choose another folder")
-    (path / "models").mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (path / "models").mkdir(exist_ok=True)
     if not environment.get(VARIABLE):
         if key_path(path).exists():
             raise WorkspaceError(

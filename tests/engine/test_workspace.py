@@ -145,6 +145,10 @@ def test_doctor_sees_what_is_wrong(school: School) -> None:
     assert ill == {"decisions without playlist", "every reward counted once"}
 
 
+def test_the_folder_is_for_its_owner_alone(school: School) -> None:
+    assert school.space.path.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_wrong_key_is_refused(school: School, tmp_path: Path) -> None:
     with pytest.raises(KeyMissingError, match="this is not the key of"):
         Workspace.open(tmp_path / "school", environment={"SEGUE_KEY": "22" * 32})
