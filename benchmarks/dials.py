@@ -2,8 +2,8 @@
 
 A class is taught for some weeks; then everybody's playlist is drawn with each dial at -1 and +1, the others
 at 0. Outcomes of a learner's playlist: new ground (share of steps on skills never practised), interest
-(cosine with the learner's interests), choice (options offered a step, and how evenly chances are spread).
-A shift is the mean difference from all dials at 0, in standard deviations over learners at 0.
+(cosine with the learner's interests), choice (options offered a step; two are asked for). A shift is the mean
+difference from all dials at 0, in standard deviations over learners at 0 (options: in options).
 
 Run: ``python benchmarks/dials.py [--model forgetting] [--weeks 4]``. Ends with status 1 when a dial fails to
 move its own outcome by .3 either way, or moves another by more than .1.
@@ -34,11 +34,11 @@ DRAWS = 6
 def outcomes(playlist: Playlist) -> dict[str, float]:
     """Return the three outcomes of a playlist."""
     steps = playlist.steps
-    spread = [len(step.menu or (step.resource,)) - np.log(step.propensity) for step in steps]
+    options = [len(step.menu or (step.resource,)) for step in steps]
     return {
         "new ground": float(np.mean([step.context["novelty"] for step in steps])),
         "interest": float(np.mean([step.context["interest"] for step in steps])),
-        "choice": float(np.mean(spread)),
+        "choice": float(np.mean(options)),
     }
 
 
@@ -58,7 +58,7 @@ def shifts(tutor: ClassTutor, stage: Stage, *, now: datetime) -> pd.DataFrame:
     """Return one row a dial position: shifts of the outcomes in standard deviations."""
     stated = dict(zip(stage.people.ids, stage.people.stated, strict=True))
     base = [
-        Request(learner=who, now=now, state=state, interests=stated[who], fill=True)
+        Request(learner=who, now=now, state=state, interests=stated[who], menu=2, fill=True)
         for who, state in tutor.states.items()
     ]
     at_rest = by_learner(tutor, base)
@@ -67,7 +67,7 @@ def shifts(tutor: ClassTutor, stage: Stage, *, now: datetime) -> pd.DataFrame:
         for value in (-1.0, 1.0):
             moved = [replace(request, dials=Dials(**{dial: value})) for request in base]
             change = by_learner(tutor, moved).mean() - at_rest.mean()
-            rows[f"{dial} {value:+.0f}"] = change / at_rest.std()
+            rows[f"{dial} {value:+.0f}"] = change / at_rest.std().replace(0.0, 1.0)
     return pd.DataFrame(rows).T
 
 
