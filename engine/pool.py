@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -70,8 +68,7 @@ def _round(
     waiting = iter(list(left.items()))
     context = get_context("spawn")  # a forked child would share the parent's database connections
     count = min(workers, len(left))
-    begin = (prepare, arguments)
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=begin) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=prepare, initargs=arguments) as pool:
         running: dict[Future[R], int] = {}
         while True:
             for number, task in waiting:
@@ -85,16 +82,3 @@ def _round(
                 result = future.result()
                 del left[number]
                 yield number, result
-
-
-def _begin(prepare: Callable[..., Callable[[], None]], arguments: tuple[Any, ...]) -> None:
-    """Make a worker ready, and let it end with its parent: one that was killed cannot stop its workers."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    prepare(*arguments)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
