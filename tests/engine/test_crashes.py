@@ -141,7 +141,6 @@ def test_a_lost_worker_is_replaced(school: School, tmp_path: Path) -> None:
     def kill_one() -> None:
         while not (children := multiprocessing.active_children()):
             time.sleep(0.005)
-        time.sleep(0.2)  # the other worker is on its way: its start is not what is tested
         killed.append(children[0].pid or 0)
         os.kill(killed[0], signal.SIGKILL)
 
