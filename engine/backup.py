@@ -22,8 +22,8 @@ ROWS = 20_000
 def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     """Copy a workspace to a new folder, as of one moment, and return the rows of each table.
 
-    The rows come from one snapshot, so writers go on meanwhile. The configuration is written last: a copy
-    that was cut off is no workspace. The key is not copied: keep it somewhere else.
+    The rows come from one snapshot, so writers go on meanwhile. The folder gets its name last: a copy that
+    was cut off is not there, and the next one clears what it left. The key is not copied: keep it elsewhere.
 
     Raises
     ------
@@ -32,16 +32,19 @@ def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     """
     if target.exists():
         raise WorkspaceError(f"{target} is there already: choose a new folder")
-    target.mkdir(parents=True)
+    draft = target.with_name(f"{target.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
     configuration = replace(workspace.configuration, database="", durability="normal")
-    copy = open_store(target, configuration, Store)
+    copy = open_store(draft, configuration, Store)
     with snapshot(workspace.store) as connection:
         with copy.write() as writing:
             counts = {t.name: _copy(connection, writing, t) for t in metadata.sorted_tables}
-        shutil.copytree(workspace.models, target / "models", ignore=shutil.ignore_patterns("*.new"))
+        shutil.copytree(workspace.models, draft / "models", ignore=shutil.ignore_patterns("*.new"))
     copy.close()
     configuration = replace(configuration, durability=workspace.configuration.durability)
-    (target / FILE).write_text(json.dumps(asdict(configuration), indent=1), encoding="utf-8")
+    (draft / FILE).write_text(json.dumps(asdict(configuration), indent=1), encoding="utf-8")
+    draft.rename(target)
     return counts
 
 

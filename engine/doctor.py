@@ -134,6 +134,8 @@ def _orphans(connection: Connection) -> list[Finding]:
         "decisions without playlist": (decisions.c.playlist_id, playlists.c.playlist_id),
         "rewards without decision": (rewards.c.decision_id, decisions.c.decision_id),
         "events without learner": (events.c.learner, learners.c.number),
+        "states without learner": (states.c.learner, learners.c.number),
+        "playlists without learner": (playlists.c.learner, learners.c.number),
         "learners without alias": (learners.c.surrogate, aliases.c.surrogate),
     }
     out = []

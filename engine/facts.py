@@ -75,6 +75,12 @@ def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[
     return known | made
 
 
+def present(connection: Connection, numbers: Collection[int]) -> set[int]:
+    """Return which of some learners are still there: one may be erased while others work on what it said."""
+    found = _where_in(connection, select(learners.c.number), learners.c.number, set(numbers))
+    return {row.number for row in found}
+
+
 def class_surrogates(
     connection: Connection, keyring: Keyring, class_ids: Collection[str], *, create: bool
 ) -> dict[str, str]:

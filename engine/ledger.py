@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Table, bindparam, select
 
 from segue.engine.decisions import Playlist, Request, Step
-from segue.engine.facts import QUERY_ROWS
+from segue.engine.facts import QUERY_ROWS, present
 from segue.engine.randomness import generator
 from segue.engine.schema import decisions, playlists
 from segue.engine.store import insert_columns, take_numbers
@@ -97,6 +98,20 @@ def rows_of(entries: Sequence[Entry]) -> Rows:
         for step in entry.playlist.steps
     ]
     return Rows(_columns(heads), _columns(steps))
+
+
+def without_erased(connection: Connection, rows: Rows) -> Rows:
+    """Return the rows of learners still there, within the write that logs them.
+
+    Decisions computed outside a write may be about someone who was erased meanwhile.
+    """
+    there = present(connection, rows.playlists.get("learner", ()))
+    return Rows(_of_learners(rows.playlists, there), _of_learners(rows.decisions, there))
+
+
+def _of_learners(columns: dict[str, list[Any]], there: set[int]) -> dict[str, list[Any]]:
+    keep = [learner in there for learner in columns.get("learner", ())]
+    return {name: list(compress(cells, keep)) for name, cells in columns.items()}
 
 
 _THERE = select(playlists.c.playlist_id).where(playlists.c.playlist_id.in_(bindparam("ids", expanding=True)))

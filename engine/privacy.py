@@ -89,7 +89,7 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
 
     Rows and the learner's share of the reward model go in one transaction, which also notes that a refit is
     due: difficulty, success model and what the crowd did are then fitted on what remains. If that is cut
-    off, the next erasure, `finish_erasures` or fit does it.
+    off, the same call again, another erasure, `finish_erasures` or a fit does it.
 
     Raises
     ------
@@ -97,12 +97,14 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
         When nothing is stored of this learner.
     """
     with workspace.store.write() as connection:
-        person = _person(workspace, connection, learner)
+        person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+        if person is None and not _cut_off(workspace, connection, learner):
+            raise nobody()
         had_model = champions.current_fit(connection) is not None
-        if had_model:
+        if person and had_model:
             _take_out_of_sums(connection, person, workspace.champion(connection).fitted.schema_hash)
             put_document(connection, REFIT_DUE, b"1")
-        rows = _remove(connection, person)
+        rows = _remove(connection, person) if person else {}
         difference = _difference(connection, workspace) if had_model else 0.0
     finish_erasures(workspace, now=now)
     with workspace.store.read() as connection:
@@ -167,8 +169,20 @@ def certificate_text(certificate: Certificate) -> str:
 def _person(workspace: Workspace, connection: Connection, learner: str) -> Learner:
     person = find_learners(connection, workspace.keyring, [learner]).get(learner)
     if person is None:
-        raise WorkspaceError("nothing is stored of this learner")
+        raise nobody()
     return person
+
+
+def nobody() -> WorkspaceError:
+    """Return what is said of a learner without rows."""
+    return WorkspaceError("nothing is stored of this learner")
+
+
+def _cut_off(workspace: Workspace, connection: Connection, learner: str) -> bool:
+    """Tell whether a learner was erased, and the models were not fitted anew since."""
+    digest = workspace.keyring.digest("learner", learner)
+    buried = connection.execute(select(tombstones.c.digest).where(tombstones.c.digest == digest)).first()
+    return buried is not None and bool(get_document(connection, REFIT_DUE))
 
 
 def _of(table: Table, person: Learner) -> ColumnElement[bool]:

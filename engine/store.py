@@ -15,13 +15,14 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from segue.engine import schema
 
 Durability = Literal["normal", "full"]
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 60
+REACH_SECONDS = 5  # within which a database answers, or is away
 
 
 class StoreError(RuntimeError):
@@ -118,10 +119,14 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
     rows = zip(*columns.values(), strict=True)
     names = ", ".join(columns)
     if connection.dialect.name == "postgresql":
-        cursor: Any = connection.connection.cursor()
-        with cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
+        driver: Any = connection.dialect.loaded_dbapi
+        try:
+            cursor: Any = connection.connection.cursor()
+            with cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except driver.Error as error:  # below SQLAlchemy, whose callers know its own errors only
+            raise DBAPIError.instance("COPY", None, error, driver.Error, hide_parameters=True) from None
     else:
         marks = ", ".join("?" * len(columns))
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))
@@ -139,7 +144,7 @@ def _engine(url: URL, durability: Durability) -> Engine:
     options = f"-c synchronous_commit={commit} -c lock_timeout={LOCK_SECONDS}s"
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
-        connect_args={"options": options},
+        connect_args={"options": options, "connect_timeout": REACH_SECONDS},
         pool_pre_ping=True,
         hide_parameters=True,  # an error may be logged; what was stored may not
     )

@@ -21,8 +21,8 @@ from segue.engine import pool, states
 from segue.engine.champion import Champion, Library
 from segue.engine.deciding import Question, decide
 from segue.engine.decisions import Request
-from segue.engine.facts import Learner, add_learners
-from segue.engine.ledger import Draw, Entry, Rows, log, rows_of
+from segue.engine.facts import Learner, add_learners, present
+from segue.engine.ledger import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.engine.recommender import Recommender
 from segue.engine.schema import learners
 from segue.engine.states import Kept
@@ -129,7 +129,7 @@ def weekly(
         _decide_block, todo, workers=workers, prepare=_prepare, arguments=(workspace.path, plan)
     ):
         with workspace.store.write() as connection:
-            log(connection, rows)
+            log(connection, without_erased(connection, rows))
         _publish(todo[number])
         tick(len(todo[number].people), total)
     complete = all(block.done for block in blocks)
@@ -148,7 +148,8 @@ def bring_up(workspace: Workspace, numbers: Sequence[int], *, workers: int) -> i
         _fold_block, tasks, workers=workers, prepare=_prepare, arguments=(workspace.path, None)
     ):
         with workspace.store.write() as connection:
-            states.save(connection, newer, champion.fold)
+            there = present(connection, newer)
+            states.save(connection, {n: kept for n, kept in newer.items() if n in there}, champion.fold)
     return len(behind)
 
 

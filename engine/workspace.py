@@ -282,16 +282,20 @@ class Workspace:
     # ------------------------------------------------------------ feedback
 
     def learn(self, *, now: datetime) -> Learnt:
-        """Join rewards to decisions and count them in the reward model, each once, also after a crash."""
+        """Join rewards to decisions and count them in the reward model, each once, also after a crash.
+
+        A clock that stepped back takes back nothing: what was censored by a later `now` stays so.
+        """
         with self.store.read() as connection:
             upto = last_number(connection)
-            since = learned_upto(connection)[0]
-            waiting = open_learners(connection, since=since, now=now.timestamp())
+            since, told = learned_upto(connection)
+            latest = max(now.timestamp(), told)
+            waiting = open_learners(connection, since=since, now=latest)
         total = Learnt()
         for start in range(0, len(waiting), BLOCK_LEARNERS):
-            total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], now.timestamp())
+            total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], latest)
         with self.store.write() as connection:
-            put_document(connection, LEARNED, json.dumps([upto, now.timestamp()]).encode())
+            put_document(connection, LEARNED, json.dumps([upto, latest]).encode())
         return total
 
     def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:

@@ -14,7 +14,15 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from segue.service import documents, routes_classes, routes_decide, routes_health, routes_learners, routes_lms
+from segue.service import (
+    documents,
+    logs,
+    routes_classes,
+    routes_decide,
+    routes_health,
+    routes_learners,
+    routes_lms,
+)
 from segue.service.errors import RefusedError
 from segue.service.gate import Gate
 from segue.service.limits import Limits
@@ -64,7 +72,10 @@ async def _watch(tenants: tuple[Tenant, ...]) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         for tenant in tenants:
-            await asyncio.to_thread(tenant.tick)
+            try:
+                await asyncio.to_thread(tenant.tick)
+            except Exception as error:  # whatever it was, the next look is due all the same
+                logs.write("tick", {"tenant": tenant.name}, level=40, error=error)
 
 
 async def _no_route(_: Request, error: Exception) -> Response:

@@ -27,7 +27,10 @@ class GroupedStore(Store):
         self.undone = 0
 
     def pin(self) -> None:
-        """Give the calling thread a connection that it keeps."""
+        """Let the calling thread keep a connection, from its next write on."""
+        self._local.keeps = True
+
+    def _pin(self) -> Connection:
         pinned = self.engine.connect().execution_options(segue_write=True)
         if (
             self.is_sqlite
@@ -35,10 +38,14 @@ class GroupedStore(Store):
             raw: Any = pinned.connection.driver_connection
             raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         self._local.pinned = pinned
+        return pinned
 
     @property
     def _pinned(self) -> Connection | None:
-        return getattr(self._local, "pinned", None)
+        pinned: Connection | None = getattr(self._local, "pinned", None)
+        if pinned is None and getattr(self._local, "keeps", False):
+            return self._pin()
+        return pinned
 
     @property
     def _open(self) -> Connection | None:
@@ -107,6 +114,7 @@ class GroupedStore(Store):
 
     def unpin(self) -> None:
         """Let go of the calling thread's connection."""
+        self._local.keeps = False
         if (pinned := self._pinned) is not None:
             pinned.close()
             self._local.pinned = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -22,7 +24,7 @@ async def healthz() -> Response:
 @router.get("/readyz", responses={200: {"model": answers.Health}, 503: {"model": answers.Health}})
 async def readyz(request: Request) -> Response:
     """Return whether requests can be answered: 200 (ok, or degraded: without a fitted model), else 503."""
-    states = [tenant.status() for tenant in request.app.state.tenants]
+    states = [await asyncio.to_thread(tenant.status) for tenant in request.app.state.tenants]
     worst = next((s for s in ("unavailable", "degraded") if s in states), "ok")
     response = answer({"status": worst})
     response.status_code = 503 if worst == "unavailable" else 200
@@ -40,6 +42,6 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Return the counters of this tenant in this process, for Prometheus."""
     tenant = caller_of(request, "analyst").tenant
-    tenant.gauge()
+    await asyncio.to_thread(tenant.gauge)
     text = "\n".join(tenant.metrics.lines()) + "\n"
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

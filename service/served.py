@@ -18,7 +18,7 @@ from segue.engine.artefact import catalogue_in
 from segue.engine.champion import Champion
 from segue.engine.deciding import Ask, Question, answer
 from segue.engine.decisions import Request
-from segue.engine.facts import Learner
+from segue.engine.facts import Learner, present
 from segue.engine.fitting import fit
 from segue.engine.learning import fresh_model
 from segue.engine.ledger import Draw, Entry, log, rows_of
@@ -37,6 +37,12 @@ from segue.service.memory import Memory
 UNREADABLE = "the model's files cannot be read"
 ASK = Ask(surface="service")
 NO_EVENTS = pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
+
+
+def erased() -> RefusedError:
+    """Return what is said of a learner who was erased."""
+    message = "this learner was erased: nothing of theirs is stored, so nothing is decided"
+    return RefusedError(409, "erased", message)
 
 
 class Charge(NamedTuple):
@@ -132,6 +138,9 @@ class ServedWorkspace(Workspace):
                 return entries, charge
         entries = answer(charge.champion, questions, known)
         with self.store.write() as connection:
+            numbers = {question.learner.number for question in questions}
+            if present(connection, numbers) != numbers:  # erased while their list was drawn
+                raise erased()
             log(connection, rows_of(entries))
         return entries, charge
 
@@ -150,8 +159,7 @@ class ServedWorkspace(Workspace):
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         """Give every moment a draw of its own: a learner's requests of one week must not share their luck."""
         if learner is None:
-            message = "this learner was erased: nothing of theirs is stored, so nothing is decided"
-            raise RefusedError(409, "erased", message)
+            raise erased()
         week = week_of(request.now, self.time_zone)
         moment = round(request.now.timestamp() * 1e3) % 2**31
         draw = Draw(self.configuration.seed, request.mode, week, learner.number, moment)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import IO, Literal, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from segue.engine.keys import key_path
+from segue.engine.tenancy import WorkspaceError
 from segue.features.catalogue import CatalogueError
 from segue.service.auth import KeyRing
 from segue.service.deciding import Decider
@@ -30,8 +32,10 @@ Status = Literal["ok", "degraded", "unavailable"]
 class Tenant:
     """What the routes work with. Open one with :meth:`open`, and close it."""
 
-    def __init__(self, workspace: ServedWorkspace, store: GroupedStore, *, waiting: int) -> None:
-        self.workspace, self.store = workspace, store
+    def __init__(
+        self, workspace: ServedWorkspace, store: GroupedStore, *, waiting: int, lock: IO[bytes] | None = None
+    ) -> None:
+        self.workspace, self.store, self._lock = workspace, store, lock
         self.keys = KeyRing(workspace.path)
         self.metrics = Metrics()
         self._key_stamp = self._key_now()
@@ -50,7 +54,12 @@ class Tenant:
         workspace = ServedWorkspace.open(folder, environment=os.environ, store_class=GroupedStore)
         store = workspace.store
         assert isinstance(store, GroupedStore)
-        tenant = cls(workspace, store, waiting=limits.waiting)
+        try:
+            lock = lock_of(folder) if store.is_sqlite else None
+        except WorkspaceError:
+            workspace.close()
+            raise
+        tenant = cls(workspace, store, waiting=limits.waiting, lock=lock)
         tenant.tick()
         return tenant
 
@@ -133,6 +142,26 @@ class Tenant:
         """Finish what waits, then let go of the database."""
         self.desk.close()
         self.workspace.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def lock_of(folder: Path) -> IO[bytes]:
+    """Return the file whose lock says that a process serves this workspace; it goes with the process.
+
+    Raises
+    ------
+    WorkspaceError
+        When another process holds it.
+    """
+    lock = (folder / "serve.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        message = f"{folder} is served by another process already, and SQLite has one writer: stop that one, "
+        raise WorkspaceError(f"{message}or move the workspace to PostgreSQL") from None
+    return lock
 
 
 def refusal(error: DBAPIError | CatalogueError) -> RefusedError:
@@ -140,6 +169,6 @@ def refusal(error: DBAPIError | CatalogueError) -> RefusedError:
     if isinstance(error, CatalogueError):
         return RefusedError(422, "not_in_catalogue", str(error))
     if isinstance(error, OperationalError) or error.connection_invalidated:
-        message = "the database is away or full: nothing was stored, try again"
+        message = "the database is away or full: send it again, what is stored already is not stored twice"
         return RefusedError(503, "store", message, {"retry-after": "2"})
     raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -18,7 +19,9 @@ import numpy as np
 import pytest
 
 from segue import sample
-from segue.engine import doctor, weekly, workspace
+from segue.engine import doctor, privacy, purging, weekly, workspace
+from segue.engine.backup import backup
+from segue.engine.tenancy import WorkspaceError
 from segue.engine.weeks import start_of
 from segue.engine.workspace import Workspace
 from segue.experiments.simulate import SimulatedClass
@@ -37,6 +40,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "BLOCK_LEARNERS", 1)
     monkeypatch.setattr(weekly, "BLOCK", 2)
     monkeypatch.setattr(weekly, "FOLD_BLOCK", 1)
+    monkeypatch.setattr(purging, "BLOCK", 1)
 
 
 @pytest.fixture
@@ -130,6 +134,49 @@ def test_rebuild(school: School, copy: Callable[[str], Path]) -> None:
     expected = school.digest()
     hold(copy, doctor.rebuild)
     assert school.digest() == expected
+
+
+def test_fit(school: School, copy: Callable[[str], Path]) -> None:
+    school.study()
+    hold(copy, lambda space: space.fit(now=MONDAY + timedelta(days=7)))
+
+
+def test_purge(school: School, copy: Callable[[str], Path]) -> None:
+    school.study()
+    school.space.learn(now=MONDAY + timedelta(days=60))
+    school.study(MONDAY + timedelta(days=60))
+    hold(copy, lambda space: purging.purge(space, before=MONDAY + timedelta(days=50)))
+
+
+def test_erase(school: School, copy: Callable[[str], Path]) -> None:
+    school.study()
+    school.space.learn(now=MONDAY + timedelta(days=7))
+
+    def erase(space: Workspace) -> None:
+        with contextlib.suppress(WorkspaceError):  # killed at the very end: nothing is left to do
+            privacy.erase(space, "pupil-003", now=MONDAY + timedelta(days=7))
+        assert not privacy.finish_erasures(space, now=MONDAY + timedelta(days=7))
+
+    hold(copy, erase)
+
+
+def test_backup(school: School, copy: Callable[[str], Path]) -> None:
+    school.study()
+    expected = school.digest()
+
+    def back_up(space: Workspace) -> None:
+        target = space.path.with_name(f"{space.path.name}-copy")
+        if not target.exists():
+            backup(space, target)
+
+    path = copy("whole")
+    seconds = in_a_process(path, back_up)
+    for moment in MOMENTS:
+        path = copy(f"killed-{moment}")
+        in_a_process(path, back_up, kill_after=moment * seconds)
+        in_a_process(path, back_up)
+        assert what_is_there(path.with_name(f"killed-{moment}-copy"))[0] == expected
+        assert what_is_there(path)[0] == expected
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # it is the pool that is tested

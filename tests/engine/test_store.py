@@ -15,7 +15,14 @@ from sqlalchemy.exc import IntegrityError
 
 from segue.engine import facts, schema
 from segue.engine.keys import Keyring
-from segue.engine.store import Store, StoreError, get_document, put_document, take_numbers
+from segue.engine.store import (
+    Store,
+    StoreError,
+    get_document,
+    insert_columns,
+    put_document,
+    take_numbers,
+)
 from segue.features.records import check, identify
 
 RING = Keyring((b"k" * 32,))
@@ -97,6 +104,14 @@ def test_a_correction_reaches_no_other_learner(store: Store) -> None:
     with store.read() as connection:
         events = facts.read_events(connection)
     assert not set(events["voids"]) & set(events["event_id"])
+
+
+def test_bulk_inserts_fail_in_the_terms_of_sqlalchemy(store: Store) -> None:
+    columns = {"name": ["x", "x"], "body": [b"1", b"2"]}
+    with pytest.raises(IntegrityError), store.write() as connection:
+        insert_columns(connection, schema.documents, columns)
+    with store.read() as connection:
+        assert get_document(connection, "x") is None
 
 
 def test_an_error_undoes_the_whole_write(store: Store) -> None:

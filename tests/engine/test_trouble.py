@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from segue.engine import doctor, workspace
+from segue.engine import doctor, pool, privacy, schema, weekly, workspace
 from segue.engine.decisions import Request
+from segue.engine.tenancy import WorkspaceError
+from segue.engine.weeks import start_of
 from segue.engine.workspace import Workspace
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -91,12 +95,44 @@ def fork(live: Callable[[], None]) -> int:
     return child
 
 
-def test_a_clock_that_steps_back_harms_nothing(school: School) -> None:
+def test_a_clock_that_steps_back_harms_nothing(school: School, tmp_path: Path) -> None:
     school.study()
-    school.space.learn(now=MONDAY + timedelta(days=7))
+    school.space.learn(now=MONDAY + timedelta(days=60))  # some rewards have matured, the others are censored
+    rewarded = school.count("rewards")
+    assert rewarded == school.count("decisions")
     earlier = MONDAY - timedelta(days=3)
     assert school.space.recommend(Request("pupil-001", earlier, k=3)).decision_ids
-    assert school.space.learn(now=earlier).matured == 0
+    school.study(earlier)
+    plan = weekly.Plan("2026-W47", start_of("2026-W47", "Europe/Paris"), "segue", k=3)
+    assert weekly.weekly(school.space, plan, tmp_path / "out", roster=school.roster).complete
+    school.space.learn(now=earlier)
+    with school.space.store.read() as connection:
+        status = connection.execute(select(schema.rewards.c.status).distinct()).scalars().all()
+    assert set(status) == {"matured", "censored"}  # none is pending again
+    assert school.well()
+    digest = school.digest()
+    doctor.rebuild(school.space)
+    assert school.digest() == digest
+
+
+def test_who_is_erased_while_others_decide_leaves_nothing(
+    school: School, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    school.study()
+    with school.space.store.write() as connection:
+        connection.execute(schema.states.delete())
+
+    run = pool.run
+
+    def erased_meanwhile(work: Any, tasks: Any, **how: Any) -> Any:
+        results = list(run(work, tasks, **how))
+        with contextlib.suppress(WorkspaceError):
+            privacy.erase(school.space, "pupil-003", now=MONDAY)
+        yield from results
+
+    monkeypatch.setattr(pool, "run", erased_meanwhile)
+    plan = weekly.Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
+    weekly.weekly(school.space, plan, tmp_path / "out", roster=school.roster)
     assert school.well()
 
 

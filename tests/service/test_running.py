@@ -321,3 +321,11 @@ def test_keys_by_command(tmp_path: Path) -> None:
     assert call(app, ["keys", "revoke", str(tmp_path), key_id]).exit_code == 0
     assert call(app, ["keys", "revoke", str(tmp_path), key_id]).exit_code == 2
     assert call(app, ["keys", "create", str(tmp_path), "--scope", "root"]).exit_code == 2
+
+
+def test_a_second_service_on_sqlite_is_refused(school: Path, serving: Serving, headers: Headers) -> None:
+    with serving(school) as client:
+        assert "served by another process already" in serve(str(school))
+        ask(client, headers)
+    with serving(school) as client:  # the lock went with the first
+        ask(client, headers)
