@@ -87,9 +87,65 @@ class Policy(ABC):
     def weigh(self, choice: Choice) -> Floats:
         """Return the probabilities of `choice`, shape (..., n), written over ``choice.values``."""
 
+    def odds(self, field: Field) -> Odds:
+        """Return what draws the steps of lists from `field`."""
+        return Odds(self, field)
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """The candidates of a block of lists; a score falls as a list gives steps to the same skills.
+
+    Attributes
+    ----------
+    scores : array of shape (B, n)
+        For the first step.
+    std : array that broadcasts to (B, n)
+    open : boolean array of shape (B, n)
+        Allowed at the first step; rules that give way may add to it later.
+    group : int array of shape (n,)
+        Candidates that fall alike: those of the same skills.
+    pull : float
+        What a step on just these skills takes from the score, at most 0.
+    """
+
+    scores: Floats
+    std: Floats
+    open: Bools
+    group: Ints
+    pull: float
+
+
+class Odds:
+    """The probabilities of the next step of a block of lists, from all scores anew at every step."""
+
+    def __init__(self, policy: Policy, field: Field) -> None:
+        self.policy = policy
+        self.field = field
+
+    def at(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
+        """Return the probability of every candidate (B, n), and the best allowed candidate of each row.
+
+        `shares` (B, D) is how many steps each list has given to each group.
+        """
+        return self.anew(shares, allowed, slice(None))
+
+    def anew(self, shares: Floats, allowed: Bools, rows: Ints | slice) -> tuple[Floats, Ints]:
+        """Return the same for some rows."""
+        field = self.field
+        scores = shares[rows].take(field.group, axis=1)
+        scores *= field.pull
+        scores += field.scores[rows]
+        std = field.std if len(field.std) == 1 else field.std[rows]
+        probabilities = self.policy.probabilities(scores, std, allowed=allowed[rows])
+        return probabilities, np.where(allowed[rows], scores, -np.inf).argmax(axis=1)
+
 
 def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
     """Return the index drawn from each row: the inverse distribution function at `uniform`.
+
+    Probabilities are rounded to multiples of 2⁻⁵⁰ first. Sums of these are exact, so that neither the order
+    of adding nor entries of 0 in between change a draw, and a long row can be searched block by block.
 
     Parameters
     ----------
@@ -114,13 +170,43 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
     >>> sample(p, np.array([0.2499, 0.25]))
     array([0, 2])
     """
-    running = np.add.accumulate(probabilities, axis=-1)
+    units = probabilities * _UNIT
+    np.rint(units, out=units)
+    if units.ndim == 2 and units.size > _SHORT:
+        starts = np.arange(0, units.shape[1], _BLOCK)
+        blocks: Floats = np.add.reduceat(units, starts, axis=1)
+    else:
+        blocks = units
+    running = np.add.accumulate(blocks, axis=-1)
     total = running[..., -1]
-    if not (np.minimum.reduce(total, axis=None) > 0.0 and isfinite(np.add.reduce(total, axis=None))):
-        raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
+    low, high = np.minimum.reduce(total, axis=None), np.maximum.reduce(total, axis=None)
+    if not (low > 0.5 * _UNIT and high < 2.0 * _UNIT):
+        return sample(_normalised(probabilities), uniform)
     target = total * uniform
     drawn: Ints = (running > target[..., None]).argmax(axis=-1)
+    return drawn if blocks is units else _within(units, running - blocks, target, drawn)
+
+
+_UNIT = 2.0**50
+_BLOCK = 64
+_SHORT = 1024  # entries up to which one running sum costs less than two levels
+
+
+def _within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:
+    """Return the index within the `block` of each row; `before` is what lies in front of every block."""
+    rows = np.arange(len(units))
+    at = np.minimum(block[:, None] * _BLOCK + np.arange(_BLOCK), units.shape[1] - 1)
+    running = np.add.accumulate(units[rows[:, None], at], axis=1)
+    running += before[rows, block][:, None]
+    drawn: Ints = at[rows, (running > target[:, None]).argmax(axis=1)]
     return drawn
+
+
+def _normalised(probabilities: Floats) -> Floats:
+    total = np.add.reduce(probabilities, axis=-1, keepdims=True)
+    if not (np.minimum.reduce(total, axis=None) > 0.0 and isfinite(np.add.reduce(total, axis=None))):
+        raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
+    return np.asarray(probabilities / total)
 
 
 def _complaint(top: Floats, count: Ints) -> str:

@@ -117,7 +117,7 @@ def interest_match(interests: Floats, pool: Pool) -> Floats:
     for slot in range(1, pool.tags.shape[1]):
         match += np.take(padded, pool.tags[:, slot], axis=1)
     match *= pool.tag_scale
-    return match
+    return match.take(pool.tagging, axis=1)
 
 
 def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, int]) -> Floats:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from segue.engine.choices import Field, Odds, Policy, sample
 from segue.engine.conflicts import OFFERED, smallest_conflict
-from segue.engine.policies import Policy, sample
 from segue.engine.rules import FILL, NEVER
 from segue.engine.scene import Scene
 from segue.engine.step_rules import STEP_RULES, Progress
@@ -38,9 +38,10 @@ class Drawn:
     ----------
     position : array of int
         Which candidate of the pool; -1 where the list (or the menu) has ended.
-    propensity, score, diversity, best : arrays of float
-        Conditional on the steps and options before: `best` is the best score that was allowed; the
-        log-factor of diversity is part of the score.
+    best : array of int
+        Which candidate was the best allowed.
+    propensity, score, diversity : arrays of float
+        Conditional on the steps and options before; the log-factor of diversity is part of the score.
     explored : array of bool
         True where a better score was allowed.
     relaxed : dict
@@ -52,10 +53,10 @@ class Drawn:
     """
 
     position: Ints
+    best: Ints
     propensity: Floats
     score: Floats
     diversity: Floats
-    best: Floats
     explored: Bools
     relaxed: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     pinned: dict[tuple[int, int], tuple[int, float] | None] = field(default_factory=dict)
@@ -66,9 +67,11 @@ class Drawn:
         """Return lists of which nothing has been drawn; what one draw writes lies together."""
         shape = (k, menu, n_rows)
         back = (2, 0, 1)
-        propensity, score, diversity, best = (np.zeros(shape).transpose(back) for _ in range(4))
-        explored = np.zeros(shape, dtype=np.bool_).transpose(back)
-        return cls(np.full(shape, -1).transpose(back), propensity, score, diversity, best, explored)
+        position, best = (np.full(shape, -1).transpose(back) for _ in range(2))
+        propensity, score, diversity = (np.zeros(shape).transpose(back) for _ in range(3))
+        return cls(
+            position, best, propensity, score, diversity, np.zeros(shape, dtype=np.bool_).transpose(back)
+        )
 
     def free(self, row: int, n: int) -> Bools:
         """Return which of `n` candidates one list has not used yet."""
@@ -99,16 +102,23 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     drawn = Drawn.empty(n_rows, k, menu)
     static = _all_of([mask.allowed for mask in plan.masks], plan.scene.shape)
     progress = Progress(plan.scene, static, never=[m.allowed for m in plan.masks if m.rank >= NEVER])
+    group = plan.scene.pool.combination
+    odds = plan.policy.odds(Field(plan.scores, plan.std, static, group, progress.pull))
     alive = np.ones(n_rows, dtype=np.bool_)
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
-        alive = _step(plan, progress, allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn)
+        alive = _step(
+            plan, progress, odds, allowed=allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn
+        )
         if not np.logical_and.reduce(alive):
             progress.open[~alive] = False  # a list that has ended stays ended
             if not np.logical_or.reduce(alive):
                 break
-    drawn.score[...] = drawn.diversity + plan.scores[progress.rows[:, None, None], drawn.position]
-    drawn.explored[...] = drawn.score < drawn.best
+    options = np.concatenate([drawn.position, drawn.best], axis=2)
+    diversity = progress.diversity(options)
+    scores = diversity + plan.scores[progress.rows[:, None, None], options]
+    drawn.diversity[...], drawn.score[...] = diversity[:, :, :menu], scores[:, :, :menu]
+    drawn.explored[...] = drawn.score < scores[:, :, menu:]
     return drawn
 
 
@@ -181,26 +191,33 @@ def _conflict(masks: Sequence[Mask], free: Bools) -> tuple[str, ...]:
 
 
 def _step(
-    plan: Plan, progress: Progress, allowed: Bools, *, open_: Bools, uniforms: Floats, drawn: Drawn
+    plan: Plan,
+    progress: Progress,
+    odds: Odds,
+    *,
+    allowed: Bools,
+    open_: Bools,
+    uniforms: Floats,
+    drawn: Drawn,
 ) -> Bools:
     """Draw one step (its menu) of every list that has something left; return which lists go on."""
-    diversity = progress.diversity
-    scores = plan.scores + diversity
     rows, given = progress.rows, open_
     first, minutes = rows, None
     for option in range(uniforms.shape[1]):
-        position, propensity, best = _one(plan, scores, allowed, open_, uniforms[:, option])
+        certain = np.logical_and.reduce(open_)
+        may = allowed if certain else allowed | ~open_[:, None]  # without a candidate: drawn and thrown away
+        probabilities, best = odds.at(progress.shares[-1], may)
+        position = sample(probabilities, uniforms[:, option])
+        propensity = probabilities[rows, position]
         if option == 0:
             if plan.pins:
                 given = _pin(plan, progress, position, propensity=propensity, open_=open_, drawn=drawn)
                 allowed = _without_pins(plan, allowed)
+                certain = np.logical_and.reduce(given)
             first, open_ = position, given
         at = (slice(None), progress.step, option)
-        drawn.position[at] = position
-        if not np.logical_and.reduce(open_):
-            drawn.position[at] = np.where(open_, position, -1)
+        drawn.position[at] = position if certain else np.where(open_, position, -1)
         drawn.propensity[at], drawn.best[at] = propensity, best
-        drawn.diversity[at] = diversity[rows, position]
         if progress.minutes_left is not None:
             cost = np.where(open_, plan.scene.pool.minutes[position], 0.0)
             minutes = cost if minutes is None else np.maximum(minutes, cost)
@@ -212,18 +229,6 @@ def _step(
             open_ = np.logical_or.reduce(allowed, axis=1)
     progress.close(first, minutes, given=given)
     return given
-
-
-def _one(
-    plan: Plan, scores: Floats, allowed: Bools, open_: Bools, uniform: Floats
-) -> tuple[Ints, Floats, Floats]:
-    """Return one draw a row: its position, its propensity, and the best score that was allowed."""
-    if not np.logical_and.reduce(open_):
-        allowed = allowed | ~open_[:, None]  # a row without a candidate is drawn and thrown away
-    scores = np.where(allowed, scores, -np.inf)
-    probabilities = plan.policy.probabilities(scores, plan.std, allowed=allowed)
-    position = sample(probabilities, uniform)
-    return position, probabilities[plan.scene.rows, position], np.maximum.reduce(scores, axis=1)
 
 
 def _without_pins(plan: Plan, allowed: Bools) -> Bools:

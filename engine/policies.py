@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import log_ndtr
 
-from segue.engine.choices import Bools, Choice, Floats, Policy, sample
+from segue.engine.choices import Bools, Choice, Field, Floats, Ints, Odds, Policy, sample
 
 __all__ = [
     "Choice",
@@ -32,6 +32,9 @@ __all__ = [
 
 
 _LEAST_EXPONENT = -700.0  # numpy's exp is four times slower where it underflows
+_UNIT = 2.0**38
+_FAINT = 1e-200
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,56 @@ class Softmax(Policy):
         values *= 1.0 / self.temperature
         np.maximum(values, _LEAST_EXPONENT, out=values)
         np.exp(values, out=values)
-        values *= choice.allowed
-        values /= _total(values)
+        values *= _UNIT
+        np.rint(values, out=values)
+        values /= np.add.reduce(values, axis=-1, keepdims=True)
         return choice.floored(values, self.floor)
+
+    def odds(self, field: Field) -> Odds:
+        """Return odds that take the exponential of every score once, not once a step."""
+        return SoftmaxOdds(self, field)
+
+
+class SoftmaxOdds(Odds):
+    """The softmax of scores that fall alike by groups: the exponential of a sum is a product.
+
+    Equal to ``Softmax.probabilities`` up to rounding (1e-11). Weights are whole numbers of units, 2³⁸ for
+    the best, so that their sums are exact (below 32,768 candidates as good as the best) in any order.
+    """
+
+    def __init__(self, policy: Softmax, field: Field) -> None:
+        super().__init__(policy, field)
+        self.floor = policy.floor
+        self.pace = field.pull / policy.temperature
+        top = np.where(field.open, field.scores, -np.inf).max(axis=1, keepdims=True)
+        weights = field.scores - np.where(np.isfinite(top), top, 0.0)
+        weights *= 1.0 / policy.temperature
+        np.maximum(weights, _LEAST_EXPONENT, out=weights)
+        self.weights = np.exp(weights, out=weights)
+        n_rows, n = weights.shape
+        self.first = np.arange(0, n_rows * n, n)
+        self.ones = np.ones(n)
+
+    def at(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
+        """Return the probability of every candidate (B, n), and the best allowed candidate of each row."""
+        values = np.exp(shares * self.pace).take(self.field.group, axis=1)
+        values *= self.weights
+        keep = allowed.astype(np.float64)
+        values *= keep
+        best = values.argmax(axis=1)
+        top = values.take(self.first + best)
+        certain = np.minimum.reduce(top) > _FAINT
+        faint = _NONE if certain else np.flatnonzero(~(top > _FAINT))  # far below the best that there was
+        if not certain:
+            values[faint], top[faint] = keep[faint], 1.0
+        values *= (_UNIT / top)[:, None]
+        np.rint(values, out=values)
+        values *= ((1.0 - self.floor) / values.dot(self.ones))[:, None]
+        values += (self.floor / keep.dot(self.ones))[:, None]
+        values *= keep
+        if not certain:
+            values[faint], best[faint] = self.anew(shares, allowed, faint)
+        return values, best
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ class Progress:
         Masks of the rules that never give way.
     per_skill : array of shape (B, S + 1)
         Steps given to each; the last column belongs to no skill.
-    diversity : array of shape (B, n)
-        The log-factor of diversity of every candidate, given the steps so far.
+    shares : list of arrays of shape (B, D)
+        For each step begun, the mean of `per_skill` over each combination of skills.
     minutes_left : array of shape (B, 1), or None without a budget
     below_floor, below : arrays of shape (B, n) and (B,)
         Which candidates lie below the grade floor (None: no floor), and how many steps so far.
@@ -45,13 +45,13 @@ class Progress:
         self.rows = scene.rows
         self.open = allowed
         self.never = never
-        self.per_skill = np.zeros((n_rows, pool.n_skills + 1))
+        self.per_skill = np.zeros((n_rows, pool.combinations.n_skills + 1))
         self._first: list[Ints] = []
-        self.diversity = np.zeros(scene.shape)
+        self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
-        self._pull = LOG_DIVERSITY * scene.settings.weights.diversity
+        self.pull = LOG_DIVERSITY * scene.settings.weights.diversity
 
     @cached_property
     def several_kinds(self) -> Bools:
@@ -70,6 +70,13 @@ class Progress:
         given = self.scene.pool.kind[np.array(self._first, dtype=np.int64).reshape(-1, len(self.rows))]
         return np.asarray(np.add.reduce(given[:, :, None] == kinds, axis=0, dtype=np.int64))
 
+    def diversity(self, position: Ints) -> Floats:
+        """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
+        shares = np.stack(self.shares[: position.shape[1]])
+        steps = np.minimum(np.arange(position.shape[1]), len(shares) - 1)
+        group = self.scene.pool.combination[position]
+        return np.asarray(self.pull * shares[steps[:, None], self.rows[:, None, None], group])
+
     def close(self, first: Ints, minutes: Floats | None, *, given: Bools) -> None:
         """End a step: `first` (B,) is what counts for variety, `minutes` what the step may cost at most.
 
@@ -83,8 +90,7 @@ class Progress:
         self.per_skill[rows[:, None], pool.own_skills[first]] += 1.0
         if self.below_floor is not None:
             self.below += self.below_floor[rows, first] & given
-        self.diversity = pool.mean(self.per_skill)
-        self.diversity *= self._pull
+        self.shares.append(pool.combinations.mean(self.per_skill))
         self.step += 1
 
 

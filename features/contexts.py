@@ -204,6 +204,6 @@ def _spread_over_items(by_skill: Floats, items: ItemFacts, pool: Pool, goal_due:
     columns[first + 8] = items.kind
     columns[first + 9] = items.time_fit
     np.multiply(columns[INDEX["goal"]], goal_due, out=columns[first + 10])
-    columns[first + 11] = pool.breadth
+    columns[first + 11] = pool.combinations.breadth[pool.combination]
     columns[first + 12] = pool.teaches
     return columns

@@ -1,4 +1,8 @@
-"""The candidates of a request as arrays: what the engine reads of resources, cut out once."""
+"""The candidates of a request as arrays: what the engine reads of resources, cut out once.
+
+Most of what is known of a candidate is known of its skills, and many candidates share the same ones: numbers
+are made for each *combination* of skills (and of tags), then handed to the candidates.
+"""
 
 from __future__ import annotations
 
@@ -14,69 +18,33 @@ TEACHING = ("lesson", "video", "text")
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
-    """Candidate resources, in catalogue order.
+class Combinations:
+    """Lists of skills, D of them.
 
     Attributes
     ----------
-    codes : array of int, shape (n,)
-        Positions in the catalogue, ascending: the order in which candidates are named never matters.
-    skills, weights : arrays of shape (n, K)
-        Skills of each candidate, padded by its first skill, and 1 / K_r (0 where padded).
-    kind, minutes : arrays of shape (n,)
-    tags : array of shape (n, T)
-        Tags, padded by the number of tags (a column of zeros in a learner's interests).
-    tag_scale : array of shape (n,)
-        1 / sqrt(number of tags), 0 without tags: the resource's part of the cosine.
-    teaches : array of shape (n,)
-        1 for kinds that explain (`TEACHING`), 0 for those that only ask.
-    n_skills, n_tags : int
+    skills, weights : arrays of shape (D, K)
+        The skills, padded by the first one, and 1 / K_r (0 where padded).
+    n_skills : int
         How many the whole catalogue has.
     """
 
-    codes: Ints
     skills: Ints
     weights: Floats
-    kind: Ints
-    minutes: Floats
-    tags: Ints
-    tag_scale: Floats
-    teaches: Floats
     n_skills: int
-    n_tags: int
 
-    @classmethod
-    def of(cls, catalogue: Catalogue) -> Pool:
-        """Return the whole catalogue as a pool."""
-        skills, tags = catalogue.skill_matrix, catalogue.tag_matrix
-        n_of_tags = (tags >= 0).sum(axis=1)
-        return cls(
-            codes=np.arange(len(catalogue.resources)),
-            skills=np.where(skills < 0, skills[:, :1], skills),
-            weights=catalogue.skill_weights,
-            kind=catalogue.kind_code,
-            minutes=catalogue.minutes,
-            tags=np.where(tags < 0, len(catalogue.tag_ids), tags),
-            tag_scale=np.where(n_of_tags > 0, 1 / np.sqrt(np.maximum(n_of_tags, 1)), 0.0),
-            teaches=np.array([float(r.kind in TEACHING) for r in catalogue.resources]),
-            n_skills=len(catalogue.skills),
-            n_tags=len(catalogue.tag_ids),
-        )
-
-    @cached_property
-    def present(self) -> Floats:
-        """1 where `skills` names a skill, 0 where it is padded, (n, K)."""
-        return np.asarray(self.weights > 0, dtype=np.float64)
+    def __len__(self) -> int:
+        return len(self.skills)
 
     @cached_property
     def own_skills(self) -> Ints:
-        """Skills of each candidate, padded by the number of skills (a column that nobody reads), (n, K)."""
+        """The skills, padded by the number of skills (a column that nobody reads), (D, K)."""
         return np.where(self.weights > 0, self.skills, self.n_skills)
 
     @cached_property
     def breadth(self) -> Floats:
-        """How many skills each candidate practises at once, min(K, 4) / 4, (n,)."""
-        return np.asarray(np.minimum(self.present.sum(axis=1), 4.0) / 4.0)
+        """How many skills are practised at once, min(K, 4) / 4, (D,)."""
+        return np.asarray(np.minimum((self.weights > 0).sum(axis=1), 4.0) / 4.0)
 
     @cached_property
     def skill_slots(self) -> list[Ints]:
@@ -87,6 +55,103 @@ class Pool:
     def weight_slots(self) -> list[Floats]:
         """The columns of `weights`, each contiguous."""
         return list(np.ascontiguousarray(self.weights.T))
+
+    def keep(self, positions: Ints) -> Combinations:
+        """Return the combinations at `positions`."""
+        return Combinations(self.skills[positions], self.weights[positions], self.n_skills)
+
+    def mean(self, by_skill: Floats) -> Floats:
+        """Return the weighted mean over each combination's skills: (..., S) -> (..., D).
+
+        Skills are added in their order in the catalogue, elementwise, so that a block of learners gives the
+        bits that each learner alone would give.
+        """
+        total = by_skill.take(self.skill_slots[0], axis=-1)
+        if self.skills.shape[1] == 1:
+            return total
+        total *= self.weight_slots[0]
+        for slot in range(1, self.skills.shape[1]):
+            part = by_skill.take(self.skill_slots[slot], axis=-1)
+            part *= self.weight_slots[slot]
+            total += part
+        return total
+
+    def least(self, by_skill: Floats) -> Floats:
+        """Return the smallest value over each combination's skills: (..., S) -> (..., D)."""
+        low = by_skill.take(self.skill_slots[0], axis=-1)
+        for slot in range(1, self.skills.shape[1]):
+            np.minimum(low, by_skill.take(self.skill_slots[slot], axis=-1), out=low)
+        return low
+
+    def any(self, by_skill: Bools) -> Bools:
+        """Return whether any of each combination's skills is marked: (..., S) -> (..., D)."""
+        hit = by_skill.take(self.skill_slots[0], axis=-1)
+        for slot in range(1, self.skills.shape[1]):
+            hit |= by_skill.take(self.skill_slots[slot], axis=-1)
+        return hit
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Candidate resources, in catalogue order.
+
+    Attributes
+    ----------
+    codes : array of int, shape (n,)
+        Positions in the catalogue, ascending: the order in which candidates are named never matters.
+    combinations : Combinations
+        Those of the candidates, and maybe more.
+    combination : array of int, shape (n,)
+        Which of them each candidate practises.
+    kind, minutes : arrays of shape (n,)
+    tags : array of shape (E, T)
+        Combinations of tags, padded by the number of tags (a column of zeros in a learner's interests).
+    tag_scale : array of shape (E,)
+        1 / sqrt(number of tags), 0 without tags: the resource's part of the cosine.
+    tagging : array of int, shape (n,)
+        Which combination of tags each candidate has.
+    teaches : array of shape (n,)
+        1 for kinds that explain (`TEACHING`), 0 for those that only ask.
+    n_tags : int
+        How many the whole catalogue has.
+    """
+
+    codes: Ints
+    combinations: Combinations
+    combination: Ints
+    kind: Ints
+    minutes: Floats
+    tags: Ints
+    tag_scale: Floats
+    tagging: Ints
+    teaches: Floats
+    n_tags: int
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> Pool:
+        """Return the whole catalogue as a pool."""
+        skills, tags = catalogue.skill_matrix, catalogue.tag_matrix
+        _, head, combination = np.unique(skills, axis=0, return_index=True, return_inverse=True)
+        each, tagging = np.unique(tags, axis=0, return_inverse=True)
+        n_of_tags = (each >= 0).sum(axis=1)
+        padded = np.where(skills < 0, skills[:, :1], skills)[head]
+        return cls(
+            codes=np.arange(len(catalogue.resources)),
+            combinations=Combinations(padded, catalogue.skill_weights[head], len(catalogue.skills)),
+            combination=combination.reshape(-1),
+            kind=catalogue.kind_code,
+            minutes=catalogue.minutes,
+            tags=np.where(each < 0, len(catalogue.tag_ids), each),
+            tag_scale=np.where(n_of_tags > 0, 1 / np.sqrt(np.maximum(n_of_tags, 1)), 0.0),
+            tagging=tagging.reshape(-1),
+            teaches=np.array([float(r.kind in TEACHING) for r in catalogue.resources]),
+            n_tags=len(catalogue.tag_ids),
+        )
+
+    @cached_property
+    def own_skills(self) -> Ints:
+        """Skills of each candidate, padded by the number of skills (a column that nobody reads), (n, K)."""
+        return self.combinations.own_skills[self.combination]
 
     @cached_property
     def one_kind(self) -> bool:
@@ -103,45 +168,31 @@ class Pool:
 
     def keep(self, positions: Ints | Bools) -> Pool:
         """Return the pool of the candidates at `positions` (ascending positions, or a mask)."""
+        combinations, combination = self.combinations, self.combination[positions]
+        if len(combinations) > 2 * len(combination):  # a few of many: what the others do is not asked
+            used, combination = np.unique(combination, return_inverse=True)
+            combinations = combinations.keep(used)
         return Pool(
             self.codes[positions],
-            self.skills[positions],
-            self.weights[positions],
+            combinations,
+            combination,
             self.kind[positions],
             self.minutes[positions],
-            self.tags[positions],
-            self.tag_scale[positions],
+            self.tags,
+            self.tag_scale,
+            self.tagging[positions],
             self.teaches[positions],
-            self.n_skills,
             self.n_tags,
         )
 
     def mean(self, by_skill: Floats) -> Floats:
-        """Return the weighted mean over each candidate's skills: (..., S) -> (..., n).
-
-        Skills are added in their order in the catalogue, elementwise, so that a block of learners gives the
-        bits that each learner alone would give.
-        """
-        total = by_skill.take(self.skill_slots[0], axis=-1)
-        if self.skills.shape[1] == 1:
-            return total
-        total *= self.weight_slots[0]
-        for slot in range(1, self.skills.shape[1]):
-            part = by_skill.take(self.skill_slots[slot], axis=-1)
-            part *= self.weight_slots[slot]
-            total += part
-        return total
+        """Return the weighted mean over each candidate's skills: (..., S) -> (..., n)."""
+        return self.combinations.mean(by_skill).take(self.combination, axis=-1)
 
     def least(self, by_skill: Floats) -> Floats:
         """Return the smallest value over each candidate's skills: (..., S) -> (..., n)."""
-        low = by_skill.take(self.skill_slots[0], axis=-1)
-        for slot in range(1, self.skills.shape[1]):
-            np.minimum(low, by_skill.take(self.skill_slots[slot], axis=-1), out=low)
-        return low
+        return self.combinations.least(by_skill).take(self.combination, axis=-1)
 
     def any(self, by_skill: Bools) -> Bools:
         """Return whether any of each candidate's skills is marked: (..., S) -> (..., n)."""
-        hit = by_skill.take(self.skill_slots[0], axis=-1)
-        for slot in range(1, self.skills.shape[1]):
-            hit |= by_skill.take(self.skill_slots[slot], axis=-1)
-        return hit
+        return self.combinations.any(by_skill).take(self.combination, axis=-1)

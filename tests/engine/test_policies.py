@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare, norm
 
 from segue.engine import policies
+from segue.engine.choices import Field, Odds
 from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
@@ -237,3 +238,44 @@ def test_parameters_out_of_range_are_named(make: object, message: str) -> None:
     assert callable(make)
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_draw_from_many_rows_is_the_draw_of_each_alone_whatever_stands_in_between() -> None:
+    rng = np.random.default_rng(4)
+    p = rng.random((40, 300)) * (rng.random((40, 300)) < 0.5)
+    p /= p.sum(axis=1, keepdims=True)
+    uniform = rng.random(40)
+    together = sample(p, uniform)  # long enough to be searched block by block
+    for row in range(40):
+        keep = np.flatnonzero(p[row])
+        assert together[row] == sample(p[row], uniform[row]) == keep[sample(p[row, keep], uniform[row])]
+
+
+def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[Field, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    allowed = rng.random((rows, n)) < 0.8
+    field = Field(rng.normal(0, 0.3, (rows, n)), np.zeros(1), allowed, rng.integers(12, size=n), -0.8)
+    return field, rng.integers(4, size=(rows, 12)) / 2, allowed & (rng.random((rows, n)) < 0.9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_softmax_odds_are_the_probabilities_of_the_scores_as_they_have_fallen(seed: int) -> None:
+    field, shares, allowed = falling(seed)
+    quick, best = Softmax().odds(field).at(shares, allowed)
+    slow, best_anew = Odds(Softmax(), field).at(shares, allowed)
+    np.testing.assert_allclose(quick, slow, rtol=1e-9, atol=1e-11)
+    np.testing.assert_array_equal(best, best_anew)
+    assert (quick[~allowed] == 0.0).all()
+    np.testing.assert_allclose(quick.sum(axis=1), 1.0, rtol=0, atol=1e-12)
+
+
+def test_softmax_odds_of_a_list_alone_have_the_bits_they_have_in_a_block() -> None:
+    field, shares, allowed = falling(3)
+    field.scores[7] -= 100.0 * ~allowed[7] - 50.0  # what is left of one list is far below its best
+    field.scores[8] -= 100.0 * allowed[8]
+    block, _ = Softmax().odds(field).at(shares, allowed)
+    for row in range(len(shares)):
+        at, keep = slice(row, row + 1), np.flatnonzero(field.open[row])
+        own = Field(field.scores[at, keep], field.std, field.open[at, keep], field.group[keep], field.pull)
+        alone, _ = Softmax().odds(own).at(shares[at], allowed[at, keep])
+        np.testing.assert_array_equal(alone[0], block[row, keep])
