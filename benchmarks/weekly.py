@@ -29,7 +29,7 @@ from segue.engine.weekly import Plan
 from segue.features.attempts import Attempts
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts import COLUMNS
-from segue.features.lockstep import fold
+from segue.features.folding import fold
 from segue.features.state import LearnerState
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -26,8 +26,8 @@ from segue.engine.recommender import Recommender
 from segue.engine.scoring import factors_of
 from segue.engine.weekly import Plan, Share
 from segue.features.attempts import Attempts, encode
+from segue.features.folding import fold
 from segue.features.history import LearnerState
-from segue.features.lockstep import fold
 
 BLOCK = 64  # learners decided together: their contexts fit the cache better than more would
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)

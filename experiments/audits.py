@@ -20,7 +20,7 @@ from segue.engine.policies import Policy
 from segue.engine.recommender import Recommender
 from segue.features.attempts import encode
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.lockstep import fold
+from segue.features.folding import fold
 from segue.features.state import LearnerState
 
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)

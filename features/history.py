@@ -1,4 +1,4 @@
-"""The fold of a learner's attempts: one at a time, or a whole log in lockstep, by the same rules.
+"""The fold of a learner's attempts: one at a time, or a whole log at once, by the same rules.
 
 An attempt with score y on a resource of easiness b (logit) leaves the residual r = y - σ(b). It changes the
 row of the learner and the rows of the resource's skills (`RULE` in ``segue.features.state``), and the
@@ -33,7 +33,7 @@ from segue.features.columns import (
     USES,
     VARIANCE,
 )
-from segue.features.lockstep import fold
+from segue.features.folding import fold
 from segue.features.readout import design
 from segue.features.state import LearnerState, StateBlock
 

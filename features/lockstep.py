@@ -32,7 +32,7 @@ from segue.features.columns import (
     TRIED,
     VARIANCE,
 )
-from segue.features.state import StateBlock, fresh_rows
+from segue.features.state import fresh_rows
 from segue.features.steps import Steps
 
 CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch
@@ -76,40 +76,18 @@ def chunks(
     attempts: Attempts, parameters: HistoryParameters, *, logit: Floats, rows: int = CHUNK_ROWS
 ) -> Iterator[Chunk]:
     """Fold whole learners in chunks of about `rows` attempts; `logit` (n,) is the easiness met at each."""
+    for part in whole_learners(attempts, rows):
+        yield _chunk(attempts.take(part), parameters, logit[part])
+
+
+def whole_learners(attempts: Attempts, rows: int) -> Iterator[slice]:
+    """Yield slices of about `rows` attempts that part no learner."""
     starts = attempts.starts
     lo = 0
     while lo < len(starts) - 1:
         hi = max(int(np.searchsorted(starts, starts[lo] + rows, side="right")) - 1, lo + 1)
-        part = slice(starts[lo], starts[hi])
-        yield _chunk(attempts.take(part), parameters, logit[part])
+        yield slice(starts[lo], starts[hi])
         lo = hi
-
-
-def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> StateBlock:
-    """Return the states of learners 0 … n_learners - 1 after all their attempts (1e-9 of the stream's)."""
-    n_skills, own = parameters.n_skills, parameters.n_skills + parameters.n_sets
-    rows = fresh_rows(n_learners, n_skills + 1)
-    sets: list[tuple[Ints, Ints, Floats]] = [_NO_SETS]
-    for chunk in chunks(attempts, parameters, logit=parameters.item_logit[attempts.resource]):
-        learner, row = chunk.final_learner, chunk.final_row
-        skill, several = row < n_skills, (row >= n_skills) & (row < own)
-        rows[learner[skill], row[skill]] = chunk.final[skill]
-        rows[learner[row == own], -1] = chunk.final[row == own]
-        sets.append((learner[several], row[several] - n_skills, chunk.final[several]))
-    owner, number, values = (np.concatenate(parts) for parts in zip(*sets, strict=True))
-    return StateBlock(
-        rows,
-        np.zeros((n_learners, parameters.n_tags)),
-        np.zeros((n_learners, parameters.n_tags)),
-        np.zeros((n_learners, parameters.n_kinds, 2)),
-        *_item_memory(attempts),
-        owner,
-        number,
-        values,
-    )
-
-
-_NO_SETS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, N_COLUMNS)))
 
 
 def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> Chunk:
@@ -123,10 +101,10 @@ def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> 
     slot = np.concatenate([np.full(n, own), skills[owner, column], sets[several] + n_skills])
     segments = Steps.of(local[row] * (own + 1) + slot)
     before, after = _remembered(attempts, logit, row, segments)
-    filtered, final = _filtered(attempts, parameters, logit, local)
+    kalman, final = filtered(attempts, parameters, logit, local)
     place, until = segments.place, n + len(owner)
-    for column_of, values in zip((MEAN, VARIANCE), filtered, strict=True):
-        before[place[:until], column_of] = np.concatenate([values[:, 0], values[owner, column + 1]])
+    for column_of, values in zip((MEAN, VARIANCE), kalman, strict=True):
+        before[place[:until], column_of] = np.concatenate([values[0], values[column + 1, owner]])
     final_local, final_row = np.divmod(segments.key, own + 1)
     filtered_row = np.where(final_row == own, n_skills, np.minimum(final_row, n_skills))
     known = (final_row < n_skills) | (final_row == own)
@@ -198,49 +176,41 @@ def _last_times(time: Floats, segments: Steps) -> tuple[Floats, Floats]:
     return before, by_key[np.searchsorted(np.sort(segments.key), segments.key)]
 
 
-def _filtered(
+def filtered(
     attempts: Attempts, parameters: HistoryParameters, logit: Floats, local: Ints
 ) -> tuple[tuple[Floats, Floats], Floats]:
-    """Run the Kalman filter; means and variances before each attempt (n, K + 1), and the last ones.
+    """Run the Kalman filter; means and variances before each attempt (K + 1, n), and the last ones.
 
-    The last ones have shape (2, learners, S + 2): skills, the learner's own, and one for padding.
+    `local` (n,) numbers the learners present. The last ones have shape (2, learners, S + 2): skills, the
+    learner's own, and one for padding.
     """
     n, width = len(attempts), parameters.n_skills + 2
-    own = np.full((n, 1), width - 2)
-    skills = parameters.skill_matrix[attempts.resource]
     steps = Steps.of(local)
-    slot = np.concatenate([own, np.where(skills < 0, width - 1, skills)], axis=1)
-    share = np.concatenate([np.ones((n, 1)), parameters.skill_weights[attempts.resource]], axis=1)
-    at_flat = np.empty_like(slot)
-    at_flat[steps.place] = slot + (local * width)[:, None]
-    h, y = steps.laid(share), steps.laid(attempts.score)
-    b = steps.laid(logit)
-    drift = np.full(slot.shape[1], DRIFT_SKILL)
+    row = np.empty(n, dtype=np.int64)
+    row[steps.place] = np.arange(n)
+    resource = attempts.resource[row]
+    skills = parameters.skill_matrix[resource].T
+    slot = np.concatenate([np.full((1, n), width - 2), np.where(skills < 0, width - 1, skills)])
+    slot += local[row] * width
+    h = np.concatenate([np.ones((1, n)), parameters.skill_weights[resource].T])
+    y, b = attempts.score[row], logit[row]
+    drift = np.full((len(slot), 1), DRIFT_SKILL)
     drift[0] = DRIFT_LEARNER
     m, v = np.zeros(len(steps.key) * width), np.ones(len(steps.key) * width)
     means, variances = np.empty(slot.shape), np.empty(slot.shape)
     for _, at in steps.slices():
-        i, share_now = at_flat[at], h[at]
+        i, share = slot[:, at], h[:, at]
         mean, variance = m[i], v[i]
-        means[at], variances[at] = mean, variance
-        p = 1.0 / (1.0 + np.exp(-((share_now * mean).sum(axis=1) + b[at])))
-        hv = share_now * variance
+        means[:, at], variances[:, at] = mean, variance
+        p = 1.0 / (1.0 + np.exp(-(np.add.reduce(share * mean) + b[at])))
+        hv = share * variance
         w = p * (1.0 - p)
-        den = 1.0 + w * (share_now * hv).sum(axis=1)
-        m[i] = mean + hv * ((y[at] - p) / den)[:, None]
-        v[i] = np.minimum(variance - hv * hv * (w / den)[:, None] + drift, MOST_VARIANCE)
+        den = 1.0 + w * np.add.reduce(share * hv)
+        m[i] = mean + hv * ((y[at] - p) / den)
+        v[i] = np.minimum(variance - hv * hv * (w / den) + drift, MOST_VARIANCE)
     final = np.stack([m, v]).reshape(2, len(steps.key), width)
-    return (means[steps.place], variances[steps.place]), final
-
-
-def _item_memory(attempts: Attempts) -> tuple[Ints, Ints, Floats]:
-    """Return owner, resource and memory of each (learner, resource) after all attempts."""
-    previous, uses = item_past(attempts)
-    last = np.ones(len(attempts), dtype=np.bool_)
-    last[previous[previous >= 0]] = False
-    time = np.where(np.isnan(attempts.time), -np.inf, attempts.time)
-    values = np.stack([uses + 1.0, 2.0 * attempts.score - 1.0, attempts.position, time], axis=1)
-    return attempts.learner[last], attempts.resource[last], values[last]
+    place = steps.place
+    return (means[:, place], variances[:, place]), final
 
 
 def item_past(attempts: Attempts) -> tuple[Ints, Floats]:

@@ -23,7 +23,7 @@ from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.weekly import Plan, Share
 from segue.features.attempts import encode
-from segue.features.lockstep import fold
+from segue.features.folding import fold
 from segue.features.records import RecordsError
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
