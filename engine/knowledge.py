@@ -65,8 +65,8 @@ def skill_facts(
         chance=chance,
         chance_later=later,
         gain=chance - later,
-        spread=np.sqrt(block.skills[..., VARIANCE] + block.general[:, None, VARIANCE]),
-        attempts=np.ascontiguousarray(evidence(block)),
+        spread=np.sqrt(block.of_skills(block.touched[:, VARIANCE], 1.0) + block.general[:, VARIANCE, None]),
+        attempts=evidence(block),
         recent=recent_residual(block),
         days=days,
     )
@@ -83,7 +83,7 @@ def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) 
     uses[owner, at] = block.item_values[known, USES]
     idle[owner, at] = np.maximum(asked.now[owner] - block.item_values[known, ITEM_TIME], 0.0) / DAY
     facts = ItemFacts(
-        success=reading.success(pool.codes),
+        success=reading.success_of(pool.combinations, pool.combination, pool.codes),
         interest=interest_match(wishes(block, asked), pool),
         next_item=_next_items(block, crowd, where, shape),
         uses=uses,

@@ -18,7 +18,6 @@ from segue.features.columns import (
     LAST_SCORE,
     LAST_TIME,
     MEAN,
-    N_COLUMNS,
     RECENT_RIGHT,
     RESIDUAL,
     RIGHT,
@@ -41,8 +40,12 @@ _NOTHING = 1e-18  # a product too small to change a run
 def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> StateBlock:
     """Return the states of learners 0 … n_learners - 1 after all their attempts (1e-9 of the stream's)."""
     n_skills = parameters.n_skills
-    rows = fresh_rows(n_learners, n_skills + 1)
-    sets = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros((0, N_COLUMNS)))]
+    general = fresh_rows(n_learners)
+    none = np.zeros(0, dtype=np.int64)
+    found: list[list[tuple[Ints, Ints, Floats]]] = [
+        [(none, none, fresh_rows(0))],
+        [(none, none, fresh_rows(0))],
+    ]
     for part in whole_learners(attempts, FOLD_ROWS):
         some = attempts.take(part)
         learner = some.learner[some.starts[:-1]]
@@ -52,16 +55,29 @@ def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> 
         kalman = filtered(some, parameters, logit, local)[1]
         single = slot <= n_skills
         final[single, MEAN], final[single, VARIANCE] = kalman[:, at[single], slot[single]]
-        rows[learner[at[single]], slot[single]] = final[single]
-        sets.append((learner[at[~single]], slot[~single] - n_skills - 1, final[~single]))
+        general[learner] = final[slot == n_skills]
+        for which, rows in zip(found, (slot < n_skills, slot > n_skills), strict=True):
+            which.append((learner[at[rows]], slot[rows], final[rows]))
+    skills, sets = (_by_learner(which) for which in found)
     return StateBlock(
-        rows,
+        general,
+        *skills,
+        n_skills,
         np.zeros((n_learners, parameters.n_tags)),
         np.zeros((n_learners, parameters.n_tags)),
         np.zeros((n_learners, parameters.n_kinds, 2)),
         *_item_memory(attempts),
-        *(np.concatenate(parts) for parts in zip(*sets, strict=True)),
+        sets[0],
+        sets[1] - n_skills - 1,
+        sets[2],
     )
+
+
+def _by_learner(parts: list[tuple[Ints, Ints, Floats]]) -> tuple[Ints, Ints, Floats]:
+    """Return owner, slot and row, sorted by owner."""
+    owner, slot, rows = (np.concatenate(each) for each in zip(*parts, strict=True))
+    order = np.argsort(owner, kind="stable")
+    return owner[order], slot[order], rows[order]
 
 
 def _last_rows(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from segue.features.attempts import Bools, Floats, HistoryParameters, Ints
 from segue.features.columns import COUNT, LAST_TIME, MEAN, MOST_VARIANCE, RESIDUAL, USES, VARIANCE, WEIGHT
+from segue.features.pool import Combinations
 from segue.features.readout import (
     N_ROW,
     NAMES,
@@ -34,7 +35,7 @@ from segue.features.readout import (
     read_steady,
     read_timed,
 )
-from segue.features.state import LearnerState, StateBlock
+from segue.features.state import FRESH_ROW, LearnerState, StateBlock
 
 __all__ = [
     "LearnerState",
@@ -73,18 +74,19 @@ def mastery(block: StateBlock, now: Floats | float) -> tuple[Floats, Floats]:
 
 def evidence(block: StateBlock) -> Floats:
     """Return how many attempts each learner made at each skill, shape (B, S)."""
-    return block.skills[..., COUNT]
+    return block.of_skills(block.touched[:, COUNT], 0.0)
 
 
 def recent_residual(block: StateBlock) -> Floats:
     """Return score minus what the items led to expect, over about the last 20 attempts, (B, S) in (-1, 1)."""
     column = RESIDUAL.start + 1
-    return np.asarray(block.skills[..., column] / (block.skills[..., WEIGHT.start + 1] + 2.0))
+    return block.of_skills(block.touched[:, column] / (block.touched[:, WEIGHT.start + 1] + 2.0), 0.0)
 
 
 def seconds_since(block: StateBlock, now: Floats | float) -> Floats:
     """Return seconds since the last attempt at each skill, (B, S); inf: never, or not known."""
-    return elapsed_since(block.skills[..., LAST_TIME], _column(now))
+    moments = np.broadcast_to(_column(now)[:, 0], len(block))[block.owner]
+    return block.of_skills(elapsed_since(block.touched[:, LAST_TIME], moments), np.inf)
 
 
 def item_uses(block: StateBlock, candidates: Ints, *, n_items: int) -> Floats:
@@ -119,10 +121,9 @@ class SuccessReader:
 
     Attributes
     ----------
-    row_weights : array of shape (S + 1, N_ROW)
-        Of skills' rows, and of the learner's own; 0 for what the model does not read.
-    set_weights : array of shape (N_ROW,)
-        Of a set of skills' row, and of a skill's that is a resource's only one.
+    row_weights : array of shape (3, N_ROW)
+        Of a skill's row, of the learner's own, and of a set of skills' row (a skill's row, where it is a
+        resource's only one); 0 for what the model does not read.
     gap_weights, newness_weights, memory_weights : arrays of shapes (2,), (2,) and (4,)
     item_part : array of shape (n,)
         Intercept and easiness of each resource.
@@ -132,7 +133,6 @@ class SuccessReader:
     """
 
     row_weights: Floats
-    set_weights: Floats
     gap_weights: Floats
     newness_weights: Floats
     memory_weights: Floats
@@ -147,14 +147,13 @@ class SuccessReader:
             raise ValueError(
                 f"weights must have one entry for each of {len(NAMES)} names, got {len(weights)}"
             )
-        rows, of_set = np.empty((parameters.n_skills + 1, N_ROW)), np.zeros(N_ROW)
-        of_set[SET_ROW] = weights[OF_SET]
-        rows[:-1], rows[-1] = weights[OF_SKILL], 0.0
-        rows[-1, OWN_ROW] = weights[OF_LEARNER][:-3]
+        rows = np.zeros((3, N_ROW))
+        rows[SKILL] = weights[OF_SKILL]
+        rows[OWN, OWN_ROW] = weights[OF_LEARNER][:-3]
+        rows[SET, SET_ROW] = weights[OF_SET]
         item, standard = weights[OF_ITEM][:2]
         return cls(
             rows,
-            of_set,
             weights[OF_LEARNER][-3:-1],
             np.array([weights[OF_LEARNER][-1], weights[OF_ITEM][-1]]),
             weights[OF_MEMORY],
@@ -162,12 +161,6 @@ class SuccessReader:
             intercept + (item + standard) * parameters.skill_logit,
             parameters,
         )
-
-    @cached_property
-    def set_column(self) -> Ints:
-        """Where the set of each resource lies among skills and combinations of several, shape (n,)."""
-        several = self.parameters.set_of
-        return np.where(several >= 0, several + self.parameters.n_skills, self.parameters.skill_matrix[:, 0])
 
     def success(self, block: StateBlock, candidates: Ints, now: Floats | float) -> Floats:
         """Return the probability that each learner succeeds at each candidate if tried at `now`.
@@ -192,78 +185,101 @@ class SuccessReader:
 
     def reading(self, block: StateBlock, now: Floats | float) -> Reading:
         """Return the block read at `now`: for several questions at the price of one."""
-        steady = read_steady(block.rows, block.general[:, COUNT, None])
-        return Reading(self, block, _column(now), self._dots(steady, _WHOLE_ROW))
-
-    def _dots(self, reads: Floats, part: slice) -> tuple[Floats, Floats]:
-        """Return the linear predictor of some columns: skills and learner, (B, S + 1); sets, (B, S)."""
-        return _dot(reads, self.row_weights[:, part]), _dot(reads[:, :-1], self.set_weights[part])
-
-    def _averaged(self, skill: Floats, candidates: Ints) -> Floats:
-        """Return the mean over each candidate's skills, summed in a fixed order; padding adds exactly 0."""
-        which, share = self.parameters.skill_matrix[candidates], self.parameters.skill_weights[candidates]
-        mean = np.take(skill, which[:, 0], axis=1)
-        if which.shape[1] == 1:
-            return mean
-        mean *= share[:, 0]
-        for slot in range(1, which.shape[1]):
-            mean += np.take(skill, which[:, slot], axis=1) * share[:, slot]
-        return mean
+        return Reading(self, block, _column(now))
 
 
-_WHOLE_ROW = slice(N_ROW)
-
-
-def _dot(reads: Floats, weights: Floats) -> Floats:
-    """Return reads @ weights, summed in a fixed order."""
-    return np.asarray(np.add.reduce(reads * weights, axis=-1))
+SKILL, OWN, SET = range(3)  # kinds of rows
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
     """A block of states read at one moment (B, 1); what does not change with the clock is read once.
 
-    `steady` holds the linear predictors without the clock: skills, then the learner, (B, S + 1); sets of one
-    skill, (B, S).
+    Rows are read side by side, Q of them: skills touched, learners' own, and a fresh one, which stands for
+    every skill not touched. There are always two or more, so that numpy adds up features one by one.
     """
 
     reader: SuccessReader
     block: StateBlock
     now: Floats
-    steady: tuple[Floats, Floats]
-
-    def _scores(self, now: Floats) -> tuple[Floats, Floats]:
-        elapsed = elapsed_since(self.block.rows[..., LAST_TIME], now)
-        skills, sets = self.reader._dots(read_timed(self.block.rows, elapsed), TIMED_PART)
-        skills += self.steady[0]
-        sets += self.steady[1]
-        gap, (once, squared) = read_gap(elapsed[:, -1]), self.reader.gap_weights
-        skills[:, -1] += gap * (once + squared * gap)
-        return skills, sets
 
     @cached_property
-    def scores_now(self) -> tuple[Floats, Floats]:
-        """The linear predictors now."""
-        return self._scores(self.now)
+    def _rows(self) -> Floats:
+        """The rows, (Q, N_COLUMNS), each column contiguous."""
+        block = self.block
+        return np.ascontiguousarray(np.concatenate([block.touched, block.general, FRESH_ROW[None]]).T).T
+
+    @cached_property
+    def _learner(self) -> Ints:
+        """Whose each row is, (Q,); the fresh one could be anybody's."""
+        return np.concatenate([self.block.owner, np.arange(len(self.block)), [0]])
+
+    @cached_property
+    def _steady(self) -> Floats:
+        """Linear predictors without the clock, (3, Q), each row read as one of a skill, learner, set."""
+        reads = read_steady(self._rows, self.block.general[self._learner, COUNT])
+        return _dots(reads, self.reader.row_weights)
+
+    def _read(self, hours: float) -> tuple[Floats, Floats]:
+        """Return the predictors of `hours` from now: (3, Q), and the learners' own, (B, 1)."""
+        moments = self._moments(self._learner)
+        elapsed = elapsed_since(self._rows[:, LAST_TIME], moments + 3600.0 * hours if hours else moments)
+        scores = _dots(read_timed(self._rows, elapsed), self.reader.row_weights[:, TIMED_PART])
+        scores += self._steady
+        own = slice(len(self.block.owner), -1)
+        gap, (once, squared) = read_gap(elapsed[own]), self.reader.gap_weights
+        return scores, (scores[OWN, own] + gap * (once + squared * gap))[:, None]
+
+    @cached_property
+    def _now(self) -> tuple[Floats, Floats]:
+        return self._read(0.0)
+
+    def _by_skill(self, scores: Floats) -> Floats:
+        """Return scores (Q,) of rows in the places of their skills, (B, S)."""
+        return self.block.of_skills(scores[: len(self.block.owner)], scores[-1])
 
     def success(self, candidates: Ints) -> Floats:
         """Return what ``SuccessReader.success`` does, (B, n)."""
-        skills, sets = self.scores_now
-        padded = np.zeros(skills.shape)  # the last column is the padding
-        padded[:, :-1] = skills[:, :-1]
-        logit = self.reader._averaged(padded, candidates)
-        logit += self._set_scores(sets)[:, self.reader.set_column[candidates]]
-        logit += skills[:, -1:]
+        parameters = self.reader.parameters
+        skills = parameters.skill_matrix[candidates]
+        padded = np.where(skills < 0, skills[:, :1], skills)
+        each = Combinations(candidates, padded, parameters.skill_weights[candidates], parameters.n_skills)
+        return self.success_of(each, np.arange(len(candidates)), candidates)
+
+    def success_of(self, combinations: Combinations, combination: Ints, candidates: Ints) -> Floats:
+        """Return the same of `candidates` (n,) whose skills are those of the `combination` (n,) of each."""
+        logit = self._of_combinations(combinations).take(combination, axis=1)
         logit += self.reader.item_part[candidates]
         logit += self._newness(self.reader.parameters.item_logit[candidates])
         self._add_item_memory(logit, candidates)
         return _sigmoid(logit)
 
+    def _of_combinations(self, combinations: Combinations) -> Floats:
+        """Return what learner, skills and sets of skills say of each combination, (B, D)."""
+        scores, own = self._now
+        if not self.reader.parameters.n_sets:
+            out = self._by_skill(scores[SKILL] + scores[SET]).take(combinations.skill_slots[0], axis=1)
+        else:
+            out = combinations.mean(self._by_skill(scores[SKILL]))
+            single, several = self._by_skill(scores[SET]), self._several()
+            sets = np.concatenate([single, several], axis=1)
+            out += sets.take(self._set_column(combinations), axis=1)
+        out += own
+        return out
+
+    def _set_column(self, combinations: Combinations) -> Ints:
+        """Return where the set of each combination lies among skills and combinations of several."""
+        several = self.reader.parameters.set_of[combinations.head]
+        return np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0])
+
     def forecast(self, hours: float) -> Floats:
         """Return what ``SuccessReader.forecast`` does, (B, S)."""
-        skills, sets = self._scores(self.now + 3600.0 * hours) if hours else self.scores_now
-        logit = skills[:, :-1] + sets + skills[:, -1:] + self.reader.skill_part
-        return _sigmoid(logit + self._newness(self.reader.parameters.skill_logit))
+        scores, own = self._read(hours) if hours else self._now
+        logit = self._by_skill(scores[SKILL] + scores[SET])
+        logit += own
+        logit += self.reader.skill_part
+        logit += self._newness(self.reader.parameters.skill_logit)
+        return _sigmoid(logit)
 
     def _newness(self, easiness: Floats) -> Floats:
         """Return what a learner's having done little changes, (B, len(easiness))."""
@@ -271,19 +287,17 @@ class Reading:
         little = newness(self.block.general[:, COUNT, None])
         return np.asarray(little * (own + times_easiness * easiness))
 
-    def _set_scores(self, single: Floats) -> Floats:
-        """Return the linear predictor of sets: of one skill, then of several, (B, S + C)."""
-        parameters, block = self.reader.parameters, self.block
-        if not parameters.n_sets:
-            return single
+    def _several(self) -> Floats:
+        """Return the linear predictor of each combination of several skills, (B, C)."""
+        block = self.block
         owner, values = block.set_owner, block.set_values
-        elapsed = elapsed_since(values[:, LAST_TIME], self._times(owner))
+        elapsed = elapsed_since(values[:, LAST_TIME], self._moments(owner))
         reads = read_rows(values, elapsed, block.general[owner, COUNT])
-        several = np.zeros((len(block), parameters.n_sets))
-        several[owner, block.set_id] = _dot(reads, self.reader.set_weights)
-        return np.concatenate([single, several], axis=1)
+        several = np.zeros((len(block), self.reader.parameters.n_sets))
+        several[owner, block.set_id] = np.add.reduce(reads * self.reader.row_weights[SET], axis=-1)
+        return several
 
-    def _times(self, owner: Ints) -> Floats:
+    def _moments(self, owner: Ints) -> Floats:
         return self.now[:, 0][owner] if len(self.now) > 1 else self.now[0]
 
     def _add_item_memory(self, logit: Floats, candidates: Ints) -> None:
@@ -292,9 +306,18 @@ class Reading:
             return
         asked, position = _asked(block, candidates, len(self.reader.item_part))
         owner = block.item_owner[asked]
-        reads = read_items(block.item_values[asked], block.general[owner, COUNT], self._times(owner))
-        logit[owner, position] += _dot(reads, self.reader.memory_weights)
+        reads = read_items(block.item_values[asked], block.general[owner, COUNT], self._moments(owner))
+        logit[owner, position] += np.add.reduce(reads * self.reader.memory_weights, axis=-1)
+
+
+def _dots(reads: Floats, weights: Floats) -> Floats:
+    """Return weights (3, F) by reads (Q, F), shape (3, Q), features added one by one."""
+    return np.asarray(np.add.reduce(weights[:, :, None] * reads.T, axis=1))
 
 
 def _sigmoid(logit: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-logit)))
+    """Return 1 / (1 + e^-x), written over `logit`."""
+    np.negative(logit, out=logit)
+    np.exp(logit, out=logit)
+    logit += 1.0
+    return np.divide(1.0, logit, out=logit)

@@ -23,12 +23,15 @@ class Combinations:
 
     Attributes
     ----------
+    head : int array of shape (D,)
+        Catalogue position of a resource with each.
     skills, weights : arrays of shape (D, K)
         The skills, padded by the first one, and 1 / K_r (0 where padded).
     n_skills : int
         How many the whole catalogue has.
     """
 
+    head: Ints
     skills: Ints
     weights: Floats
     n_skills: int
@@ -58,7 +61,9 @@ class Combinations:
 
     def keep(self, positions: Ints) -> Combinations:
         """Return the combinations at `positions`."""
-        return Combinations(self.skills[positions], self.weights[positions], self.n_skills)
+        return Combinations(
+            self.head[positions], self.skills[positions], self.weights[positions], self.n_skills
+        )
 
     def mean(self, by_skill: Floats) -> Floats:
         """Return the weighted mean over each combination's skills: (..., S) -> (..., D).
@@ -137,7 +142,7 @@ class Pool:
         padded = np.where(skills < 0, skills[:, :1], skills)[head]
         return cls(
             codes=np.arange(len(catalogue.resources)),
-            combinations=Combinations(padded, catalogue.skill_weights[head], len(catalogue.skills)),
+            combinations=Combinations(head, padded, catalogue.skill_weights[head], len(catalogue.skills)),
             combination=combination.reshape(-1),
             kind=catalogue.kind_code,
             minutes=catalogue.minutes,

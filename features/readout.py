@@ -95,7 +95,8 @@ def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
 
 def read_timed(rows: Floats, elapsed: Floats) -> Floats:
     """Return the numbers that change with the clock, columns `TIMED_PART` of `read_rows`, (..., 8)."""
-    faded = np.multiply(elapsed[..., None], _RATES)
+    faded = np.empty_like(rows[..., TIMED])  # in memory as `rows` are
+    np.multiply(elapsed[..., None], _RATES, out=faded)
     np.exp(faded, out=faded)
     faded *= rows[..., TIMED]
     return np.asarray(np.log1p(faded, out=faded))
@@ -103,7 +104,7 @@ def read_timed(rows: Floats, elapsed: Floats) -> Floats:
 
 def read_steady(rows: Floats, position: Floats) -> Floats:
     """Return the numbers of `read_rows` with 0 for those that change with the clock."""
-    out = np.zeros((*rows.shape[:-1], N_ROW))
+    out = np.zeros_like(rows[..., :N_ROW])
     out[..., 0] = rows[..., MEAN]
     out[..., 1] = rows[..., VARIANCE]
     out[..., 2:5] = rows[..., RESIDUAL] / (rows[..., WEIGHT] + 2.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -150,11 +151,15 @@ class _Reader:
 
 @dataclass(frozen=True, eq=False)
 class StateBlock:
-    """B learners as arrays; a block of one is a view of the state it came from.
+    """B learners as arrays; of skills, only the rows that were touched.
 
     Attributes
     ----------
-    rows : array of shape (B, S + 1, N_COLUMNS)
+    general : array of shape (B, N_COLUMNS)
+        Learners over all skills.
+    touched : array of shape (P, N_COLUMNS)
+        Rows of skills, of learner `owner` (P,) and skill `skill` (P,); each pair once.
+    n_skills : int
     stated, revealed : arrays of shape (B, T)
     kinds : array of shape (B, n_kinds, 2)
     item_owner, item_id : int arrays of shape (M,)
@@ -166,7 +171,11 @@ class StateBlock:
     set_values : array of shape (Q, N_COLUMNS)
     """
 
-    rows: Floats
+    general: Floats
+    owner: Ints
+    skill: Ints
+    touched: Floats
+    n_skills: int
     stated: Floats
     revealed: Floats
     kinds: Floats
@@ -180,18 +189,20 @@ class StateBlock:
     @classmethod
     def of(cls, states: Sequence[LearnerState]) -> StateBlock:
         """Return `states` (at least one) side by side."""
+        found = [np.flatnonzero(s.rows[:-1, COUNT]) for s in states]
+        n_skills = len(states[0].rows) - 1
         if len(states) == 1:
-            (s,) = states
-            return cls(
-                s.rows[None],
-                s.stated[None],
-                s.revealed[None],
-                s.kinds[None],
-                *_alone(s.items),
-                *_alone(s.sets),
-            )
+            (s,), (skill,) = states, found
+            owner = np.zeros(len(skill), dtype=np.int64)
+            of_learner = (s.rows[-1:], owner, skill, s.rows[skill], n_skills)
+            seen = (s.stated[None], s.revealed[None], s.kinds[None])
+            return cls(*of_learner, *seen, *_alone(s.items), *_alone(s.sets))
         return cls(
-            np.stack([s.rows for s in states]),
+            np.stack([s.rows[-1] for s in states]),
+            np.repeat(np.arange(len(states)), [len(skill) for skill in found]),
+            np.concatenate(found),
+            np.concatenate([s.rows[skill] for s, skill in zip(states, found, strict=True)]),
+            n_skills,
             np.stack([s.stated for s in states]),
             np.stack([s.revealed for s in states]),
             np.stack([s.kinds for s in states]),
@@ -200,25 +211,57 @@ class StateBlock:
         )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.general)
 
-    @property
-    def general(self) -> Floats:
-        """Learners over all skills, shape (B, N_COLUMNS)."""
-        return self.rows[:, -1]
-
-    @property
+    @cached_property
     def skills(self) -> Floats:
-        """Shape (B, S, N_COLUMNS)."""
-        return self.rows[:, :-1]
+        """Every row of every skill, shape (B, S, N_COLUMNS)."""
+        rows = fresh_rows(len(self), self.n_skills)
+        rows[self.owner, self.skill] = self.touched
+        return rows
+
+    def of_skills(self, column: Floats, fresh: float) -> Floats:
+        """Return numbers (P,) of the rows touched in their places, (B, S), and `fresh` in all others."""
+        out = np.full((len(self), self.n_skills), fresh)
+        out.reshape(-1)[self.place] = column
+        return out
+
+    @cached_property
+    def place(self) -> Ints:
+        """Where each row touched lies among B x S."""
+        return self.owner * self.n_skills + self.skill
+
+    def part(self, first: int, last: int) -> StateBlock:
+        """Return the learners from `first` up to `last`; those of each array must stand in their order."""
+        rows, items, sets = (
+            slice(*np.searchsorted(owner, (first, last)).tolist())
+            for owner in (self.owner, self.item_owner, self.set_owner)
+        )
+        return StateBlock(
+            self.general[first:last],
+            self.owner[rows] - first,
+            self.skill[rows],
+            self.touched[rows],
+            self.n_skills,
+            self.stated[first:last],
+            self.revealed[first:last],
+            self.kinds[first:last],
+            self.item_owner[items] - first,
+            self.item_id[items],
+            self.item_values[items],
+            self.set_owner[sets] - first,
+            self.set_id[sets],
+            self.set_values[sets],
+        )
 
     def states(self) -> list[LearnerState]:
         """Return the learners one by one, as copies."""
         items = _apart(FRESH_ITEM, self.item_owner, self.item_id, self.item_values, n=len(self))
         sets = _apart(FRESH_ROW, self.set_owner, self.set_id, self.set_values, n=len(self))
+        rows = np.concatenate([self.skills, self.general[:, None]], axis=1)
         return [
             LearnerState(
-                self.rows[i].copy(),
+                rows[i].copy(),
                 self.stated[i].copy(),
                 self.revealed[i].copy(),
                 self.kinds[i].copy(),

@@ -106,7 +106,7 @@ def test_the_order_of_rows_and_the_names_of_learners_do_not_matter(
     shuffle, names = rng.permutation(len(attempts)), rng.permutation(6)
     a = attempts.take(shuffle)
     again = Attempts.sorted(names[a.learner], a.resource, a.score, a.time, a.seq)
-    rows, renamed = fold(attempts, 6, parameters).rows, fold(again, 6, parameters).rows
+    rows, renamed = fold(attempts, 6, parameters).skills, fold(again, 6, parameters).skills
     np.testing.assert_allclose(renamed[names], rows, rtol=0, atol=1e-12)
 
 
