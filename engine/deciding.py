@@ -13,12 +13,10 @@ from segue.engine.champion import Champion
 from segue.engine.decisions import Playlist, Request
 from segue.engine.facts import Learner
 from segue.engine.kernel import enter, state_masks
-from segue.engine.knowledge import WEEK_HOURS
 from segue.engine.ledger import Draw, Entry
+from segue.engine.lists import Steps
 from segue.engine.recommender import Recommender
 from segue.engine.states import Kept
-from segue.features.catalogue import Floats
-from segue.features.state import LearnerState, StateBlock
 
 
 @dataclass(frozen=True)
@@ -71,33 +69,12 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
     ]
     recommender = champion.recommender
     drawn = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
+    seen = [playlist.steps.forecasts() if isinstance(playlist.steps, Steps) else [] for playlist in drawn]
     playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
-    seen = forecasts(champion, [k.state for k in kept], requests, playlists)
     return [
         Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)
         for q, r, p, k, f in zip(questions, requests, playlists, kept, seen, strict=True)
     ]
-
-
-def forecasts(
-    champion: Champion,
-    known: Sequence[LearnerState],
-    requests: Sequence[Request],
-    playlists: Sequence[Playlist],
-) -> list[list[Floats]]:
-    """Return, for each step of each playlist, chances on its skills (2, K): now and in 7 days."""
-    if not known:
-        return []
-    reader = champion.fitted.kernel.reader
-    catalogue = champion.fitted.catalogue
-    now = np.array([request.now.timestamp() for request in requests])
-    block = StateBlock.of(known)
-    ahead = np.stack([reader.forecast(block, hours, now) for hours in (0.0, WEEK_HOURS)], axis=1)
-    out = []
-    for chance, playlist in zip(ahead, playlists, strict=True):
-        codes = [catalogue.resource_index[step.resource] for step in playlist.steps]
-        out.append([chance[:, np.maximum(catalogue.skill_matrix[code], 0)] for code in codes])
-    return out
 
 
 def alternatives(

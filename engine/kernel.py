@@ -161,6 +161,7 @@ class Kernel:
             names=names,
             parts=parts,
             columns=scene.columns,
+            ahead=np.stack([scene.skills.chance, scene.skills.chance_later]),
         )
 
     def _explain(self, whole: Asked, scored: Pool, drawn: Drawn) -> None:

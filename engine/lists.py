@@ -30,6 +30,8 @@ class DrawnBlock:
         The context columns of each option.
     joint : array of shape (B, k)
         Product of the propensities up to each step.
+    ahead : array of shape (2, B, S)
+        Chance of success on a standard item of each skill, now and in 7 days, before the list.
     """
 
     catalogue: Catalogue
@@ -40,6 +42,7 @@ class DrawnBlock:
     contexts: Floats
     propensity: Floats
     joint: Floats
+    ahead: Floats
 
     @classmethod
     def of(
@@ -51,6 +54,7 @@ class DrawnBlock:
         names: tuple[str, ...],
         parts: Floats,
         columns: Floats,
+        ahead: Floats,
     ) -> DrawnBlock:
         """Pick the options' numbers out of `parts` (F - 1, B, n) and `columns` (C, B, n)."""
         at = np.maximum(drawn.position, 0)
@@ -68,6 +72,7 @@ class DrawnBlock:
             columns[:, rows, at],
             propensity,
             joint,
+            ahead,
         )
 
     def resource(self, position: int) -> str:
@@ -99,6 +104,12 @@ class DrawnBlock:
             menu_propensities=tuple(self.drawn.propensity[row, step, : len(ids)].tolist()) if menu else (),
         )
 
+    def forecasts(self, row: int) -> list[Floats]:
+        """Return, for each step of a list, `ahead` for the skills of its resource, (2, K)."""
+        codes = self.codes[self.drawn.position[row, : self.length(row), 0]]
+        skills = np.maximum(self.catalogue.skill_matrix[codes], 0)
+        return list(self.ahead[:, row][:, skills].swapaxes(0, 1))
+
     def _override(self, row: int, step: int) -> Mapping[str, Any] | None:
         if (row, step) not in self.drawn.pinned:
             return None
@@ -123,6 +134,10 @@ class Steps(Sequence[Step]):
 
     def __len__(self) -> int:
         return self._length
+
+    def forecasts(self) -> list[Floats]:
+        """Return what was foreseen of each step's skills before it, see ``DrawnBlock.forecasts``."""
+        return self._block.forecasts(self._row)
 
     @overload
     def __getitem__(self, index: int) -> Step: ...
