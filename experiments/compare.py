@@ -11,18 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from segue.experiments.choice import (
-    DEFAULT_RULE,
-    NOTHING,
-    Rule,
-    around,
-    imagined_weight,
-    spare_evidence,
-)
+from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around
 from segue.experiments.diagnostics import Diagnostics, diagnose
-from segue.experiments.estimators import Floats, Ints, Parts, Rounds, doubly_robust, snips
+from segue.experiments.estimators import Floats, Ints, Linearised, Parts, Rounds, doubly_robust, snips
+from segue.experiments.imagined import between, ends_of
 from segue.experiments.intervals import Bounds, Interval, joint_level, normal, recoded, standard_error
-from segue.experiments.likelihood import cressie_read_difference
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
 
@@ -31,8 +24,8 @@ Shipping = Literal["ship", "do not ship", "not enough evidence"]
 class Difference:
     """First estimate minus second, round by round: what both policies share cancels out of the error."""
 
-    first: Parts
-    second: Parts
+    first: Linearised
+    second: Linearised
 
     @property
     def n(self) -> int:
@@ -242,16 +235,11 @@ def _interval(
     """Return the interval both policies' diagnostics allow."""
     if all(map(rule.trusts_normal, found)):
         return normal(pair, cluster=cluster, level=level)
-    ball = cressie_read_difference(
-        challenger,
-        champion,
-        bounds=bounds,
-        largest=(imagined_weight(challenger.weight, bounds), imagined_weight(champion.weight, bounds)),
-        dof=min(map(spare_evidence, found)),
-        cluster=cluster,
-        level=level,
-    )
-    return around(ball, pair.value)
+    low, high = ends_of(challenger, bounds)
+    champion_low, champion_high = ends_of(champion, bounds)
+    ends = Difference(low, champion_high), Difference(high, champion_low)
+    reach = bounds.high - bounds.low
+    return around(between(*ends, cluster=cluster, level=level).within(-reach, reach), pair.value)
 
 
 def _verdict(interval: Interval, margin: float) -> tuple[Shipping, str]:

@@ -193,7 +193,8 @@ def _weeks_needed(
     """Return the weeks still to log before this comparison can be expected to say something."""
     if isfinite(found.low):
         return found.weeks_needed(part.n / weeks)
-    rewards = diagnose(part, cluster=cluster).effective_rewards
-    if not rewards > 0:
+    log = diagnose(part, cluster=cluster)
+    if not log.effective_rewards > 0:
         return inf
-    return float(ceil(max(rule.likelihood_rewards / rewards - 1.0, 1.0 / weeks) * weeks))
+    factor = max(rule.rewards / log.effective_rewards, rule.size / log.ess)
+    return float(ceil(max(factor - 1.0, 1.0 / weeks) * weeks))

@@ -1,12 +1,12 @@
 """Closed-form intervals for off-policy estimates: normal (delta) and empirical Bernstein, with clusters.
 
-Empirical likelihood is in `likelihood`, resampling in `bootstrap`, hedged capital in `betting`, and the
-choice between them in `choice`.
+The default is in `imagined`, empirical likelihood in `likelihood`, resampling in `bootstrap`, hedged capital
+in `betting`, and the choice between them in `choice`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log, sqrt
 
 import numpy as np
@@ -28,6 +28,10 @@ class Interval:
     def width(self) -> float:
         """High minus low."""
         return self.high - self.low
+
+    def within(self, lowest: float, highest: float) -> Interval:
+        """Return the part of it that is possible at all."""
+        return replace(self, low=max(self.low, lowest), high=min(self.high, highest))
 
 
 @dataclass(frozen=True)

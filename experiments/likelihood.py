@@ -76,14 +76,6 @@ def unseen_rounds(largest: Floats, *, low: float | Floats, high: float | Floats)
     return Imagined(nothing, nothing, nothing), Imagined(largest, largest * low, largest * high)
 
 
-def unseen_differences(
-    first: float, second: float, *, low: float | Floats, high: float | Floats
-) -> tuple[Imagined, Imagined]:
-    """Return the two extreme rounds of a difference: all weight on the second policy, or on the first."""
-    one, two = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    return Imagined(-two, -two * high, -two * low), Imagined(one, one * low, one * high)
-
-
 def cressie_read_bounds(
     sums: Sums,
     imagined: tuple[Imagined, Imagined],
@@ -202,51 +194,3 @@ def cressie_read(
         "Cressie-Read",
         bounds.caveat,
     )
-
-
-def cressie_read_difference(
-    first: Rounds,
-    second: Rounds,
-    *,
-    bounds: Bounds,
-    largest: tuple[float, float] | None = None,
-    dof: float | None = None,
-    cluster: Ints | None = None,
-    level: float = 0.95,
-) -> Interval:
-    """Return the Cressie-Read interval of the difference of two policies on the same rounds.
-
-    The control is the difference of their weights, whose true mean is 0; the value is that times the reward
-    (above the range's low end, or above the prediction), plus the difference of predictions.
-    """
-    ends = largest or (bounds.largest(first.weight), bounds.largest(second.weight))
-    control = first.weight - second.weight
-    base, value = _difference_values(first, second, control, bounds)
-    low, high = 0.0, bounds.high - bounds.low
-    if first.q_logged is not None:
-        typical = float(first.q_logged.mean())
-        low, high = bounds.low - typical, bounds.high - typical
-    lower, upper = cressie_read_bounds(
-        Sums.of(control, value),
-        unseen_differences(*ends, low=low, high=high),
-        mean=0.0,
-        dof=np.asarray(first.n if dof is None else dof),
-        design=design_effect(control, value, cluster),
-        level=level,
-    )
-    reach = bounds.high - bounds.low
-    return Interval(
-        max(-reach, base + float(lower)), min(reach, base + float(upper)), "Cressie-Read", bounds.caveat
-    )
-
-
-def _difference_values(
-    first: Rounds, second: Rounds, control: Floats, bounds: Bounds
-) -> tuple[float, Floats]:
-    """Return a constant, and each round's value of the difference without it."""
-    if first.q_logged is None or first.q_target is None:
-        return 0.0, control * (first.reward - bounds.low)
-    # The logging policy needs no prediction: its direct value is the logged action's own.
-    gap = first.q_target - (first.q_logged if second.q_target is None else second.q_target)
-    base = float(gap.mean())
-    return base, gap - base + control * (first.reward - first.q_logged)

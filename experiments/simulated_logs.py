@@ -15,18 +15,20 @@ BISECTIONS = 60
 
 @dataclass(frozen=True)
 class World:
-    """M equally likely contexts, K actions; a reward is 0 or 1.
+    """M equally likely contexts, K actions; a reward is 0 or 1, or graded between.
 
     Attributes
     ----------
     logging, target : (M, K)
         Probabilities of each action under the two policies.
     reward : (M, K)
-        Probability of a reward.
+        Mean reward.
     prediction : (M, K)
         A prediction of it, as wrong as models are.
     group : (M,) of int
         Group of each context.
+    grades : float or None
+        Rewards follow a Beta law around their mean, the closer the larger this is; None: they are 0 or 1.
     """
 
     logging: Floats
@@ -34,6 +36,7 @@ class World:
     reward: Floats
     prediction: Floats
     group: Ints
+    grades: float | None = None
 
     @property
     def truth(self) -> float:
@@ -61,9 +64,8 @@ class World:
         context = np.repeat(rng.integers(len(self.logging), size=n_clusters), cluster_size)[:n]
         edges = np.cumsum(self.logging, axis=1)[context]
         action = (edges[:, :-1] < rng.random((n, 1))).sum(axis=1)
-        reward = (rng.random(n) < self.reward[context, action]).astype(np.float64)
         return Log(
-            reward=reward,
+            reward=self._rewards(self.reward[context, action], rng),
             propensity=self.logging[context, action],
             target=self.target[context, action],
             action=action,
@@ -74,6 +76,12 @@ class World:
             group=np.char.add("g", self.group[context].astype(str)).astype(object),
         )
 
+    def _rewards(self, mean: Floats, rng: np.random.Generator) -> Floats:
+        """Return rewards of these means, (n,)."""
+        if self.grades is None:
+            return (rng.random(len(mean)) < mean).astype(np.float64)
+        return rng.beta(self.grades * mean, self.grades * (1 - mean))
+
 
 def make_world(
     *,
@@ -83,11 +91,14 @@ def make_world(
     n_contexts: int = 2048,
     n_actions: int = 10,
     n_groups: int = 4,
+    lean: float = 0.4,
+    blunder: float = 0.3,
 ) -> World:
     """Return a world where the log's effective share is `ess_fraction` and rewards come at about a rate.
 
     Both policies are softmax over preferences of their own, sharpened together until the weights are as
-    uneven as asked. Rewards lean towards what the target prefers.
+    uneven as asked. Rewards lean towards what the target prefers (`lean` logits; below 0: away from it), and
+    predictions err by `blunder` logits.
 
     Examples
     --------
@@ -102,7 +113,7 @@ def make_world(
         logging, target = softmax(middle * taste, axis=1), softmax(middle * other, axis=1)
         even = 1 / (target**2 / logging).sum(axis=1).mean() > ess_fraction
         blunt, sharp = (middle, sharp) if even else (blunt, middle)
-    logit = np.log(reward_rate / (1 - reward_rate)) + 0.4 * other + 0.4 * noise
-    prediction = expit(logit + 0.3 * error - 0.2)
+    logit = np.log(reward_rate / (1 - reward_rate)) + lean * other + 0.4 * noise
+    prediction = expit(logit + blunder * error - 0.2)
     group = np.arange(n_contexts) % n_groups
     return World(logging, target, expit(logit), prediction, group)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around, imagined_weight
+from segue.experiments.choice import DEFAULT_RULE, NOTHING, Rule, around
 from segue.experiments.diagnostics import Diagnostics, diagnose
 from segue.experiments.estimators import Floats, Ints, Parts, Rounds
-from segue.experiments.intervals import Bounds, Interval, recoded, standard_error
-from segue.experiments.likelihood import Sums, cressie_read_bounds, design_effect, unseen_rounds
+from segue.experiments.imagined import between, ends
+from segue.experiments.intervals import Interval, recoded, standard_error
 from segue.experiments.logs import Log
 from segue.experiments.slates import Slates, by_position, controls, slates_of
 
@@ -114,7 +114,7 @@ def evaluate_slates(
     """Return every slate estimate with an interval for the list's total reward, or the refusal.
 
     `reward_range` is that of one step ([0, 1], stretched to the sample's, if not given); `cluster` (S,)
-    groups lists. Each estimator's overall weight averages 1, which the Cressie-Read interval uses.
+    groups lists. Each estimator's overall weight averages 1.
     """
     steps = slates.weight.shape[1]
     low, high = reward_range or (min(0.0, slates.reward.min()), max(1.0, slates.reward.max()))
@@ -123,9 +123,11 @@ def evaluate_slates(
     for name, (parts, weight) in controls(slates).items():
         found = diagnose(Rounds(weight, _typical(parts, weight)), cluster=cluster)
         refusal = rule.refusal(found)
-        interval = _interval(parts, weight, found, span=span, cluster=cluster, level=level)
-        if refusal:
-            interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
+        interval = (
+            Interval(NOTHING, NOTHING, "none: not enough evidence")
+            if refusal
+            else _interval(parts, weight, span=span, cluster=cluster, level=level)
+        )
         estimates[name] = SlateEstimate(
             name,
             parts.value,
@@ -146,22 +148,9 @@ def _typical(parts: Parts, weight: Floats) -> Floats:
 
 
 def _interval(
-    parts: Parts,
-    weight: Floats,
-    found: Diagnostics,
-    *,
-    span: tuple[float, float],
-    cluster: Ints | None,
-    level: float,
+    parts: Parts, weight: Floats, *, span: tuple[float, float], cluster: Ints | None, level: float
 ) -> Interval:
-    """Return the Cressie-Read interval with the weight's known mean."""
-    lists = float(found.n if found.effective_clusters is None else found.effective_clusters)
-    low, high = cressie_read_bounds(
-        Sums.of(weight, parts.numerator),
-        unseen_rounds(np.asarray(imagined_weight(weight, Bounds())), low=span[0], high=span[1]),
-        mean=1.0,
-        dof=np.asarray(max(min(found.effective_rewards, lists) - 1, 1.0)),
-        design=design_effect(weight, parts.numerator, cluster),
-        level=level,
-    )
-    return around(Interval(float(low), float(high), "Cressie-Read"), parts.value)
+    """Return the interval with one imagined list more."""
+    typical = float(parts.numerator.sum()) / float(weight.sum())
+    low, high = ends(weight, parts.numerator, reach=(span[0] - typical, span[1] - typical))
+    return around(between(low, high, cluster=cluster, level=level).within(*span), parts.value)
