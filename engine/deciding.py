@@ -84,7 +84,8 @@ def alternatives(
     kernel = recommender.kernel
     asked, entry = enter(recommender.asked((request,)))
     scene = kernel.scene(asked)
-    names, parts = kernel.score(scene)
+    made = kernel.score(scene)
+    names, parts = made.names, made.whole()
     allowed = np.logical_and.reduce([mask.allowed[0] for mask in (*entry, *state_masks(scene))])
     score = np.where(allowed, parts[:, 0].sum(axis=0), -np.inf)
     ids = [recommender.catalogue.resources[code].resource_id for code in asked.pool.codes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,14 +13,15 @@ from segue.engine.conflicts import conflicts
 from segue.engine.decisions import Request
 from segue.engine.knowledge import Crowd, goal_marks, item_facts, skill_facts
 from segue.engine.lists import DrawnBlock
+from segue.engine.parts import Parts
 from segue.engine.playlist import Drawn, Mask, Plan, draw, firm_from
 from segue.engine.policies import Policy
 from segue.engine.rules import ENTRY_RULES, NEVER, STATE_RULES
 from segue.engine.scene import Asked, Scene
-from segue.engine.scoring import factors_of, learned_part, log_factors, weights_of
+from segue.engine.scoring import learned_part
 from segue.engine.settings import Settings
 from segue.features.catalogue import Catalogue, Floats
-from segue.features.contexts import COLUMNS, Map, build
+from segue.features.contexts import Map, build
 from segue.features.history import HistoryParameters, LearnerState, StateBlock
 from segue.features.learner import SuccessReader
 from segue.features.pool import Pool
@@ -115,28 +116,23 @@ class Kernel:
         skills = skill_facts(block, reading, asked.now, span=self.span)
         items, idle = item_facts(block, reading, self.crowd, asked)
         goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
-        columns = build(
+        contexts = build(
             skills, items, pool=asked.pool, skill_map=self.skill_map, goal=goal, goal_due=goal_due
         )
-        return Scene(asked, self.skill_map, skills, items, columns, goal, idle)
+        return Scene(asked, self.skill_map, skills, items, contexts, goal, idle)
 
-    def score(self, scene: Scene) -> tuple[tuple[str, ...], Floats]:
-        """Return the names of the parts of the score and their values, (F, B, n), the weights included."""
+    def score(self, scene: Scene) -> Parts:
+        """Return the parts of the scores, the weights included."""
         eta = self.learned.eta if self.learned else 0.0
-        factors = factors_of(scene.requests[0])
-        columns: Mapping[str, Floats] = dict(zip(COLUMNS, scene.columns, strict=True))
-        parts = np.empty((len(factors) + (self.learned is not None), *scene.shape))
-        log_factors(factors, columns, parts[: len(factors)])
-        parts[: len(factors)] *= weights_of(factors, scene.requests, self.settings, eta=eta)
-        names = tuple(factor.name for factor in factors)
+        parts = Parts.of(scene.contexts, scene.requests, self.settings, eta=eta)
         if self.learned is None:
-            return names, parts
+            return parts
         value = learned_part(
-            expected_reward(self.learned.model, scene.columns, self.settings.optimism),
+            expected_reward(self.learned.model, scene, self.settings.optimism),
             value_range=self.learned.value_range,
         )
-        np.multiply(value, eta, out=parts[-1])
-        return (*names, "learned"), parts
+        value *= eta
+        return parts.also("learned", value)
 
     def draw(self, asked: Asked, rngs: Sequence[np.random.Generator]) -> DrawnBlock:
         """Return the lists of a block, one generator a request."""
@@ -145,12 +141,9 @@ class Kernel:
         uniforms = np.stack([rng.random((menu, n_steps)).T for rng in rngs])
         whole, (asked, entry) = asked, enter(asked)
         scene = self.scene(asked)
-        names, parts = self.score(scene)
-        scores = np.zeros(scene.shape)
-        for part in parts:
-            scores += part
+        parts = self.score(scene)
         masks = (*entry, *state_masks(scene))
-        plan = Plan(scene, scores, np.zeros(1), masks, self.policy, _pins(asked))
+        plan = Plan(scene, parts.total(), np.zeros(1), masks, self.policy, _pins(asked))
         drawn = draw(plan, uniforms)
         if drawn.conflicts and len(asked.pool) < len(whole.pool):
             self._explain(whole, asked.pool, drawn)
@@ -158,9 +151,7 @@ class Kernel:
             self.catalogue,
             asked.pool.codes,
             drawn=drawn,
-            names=names,
             parts=parts,
-            columns=scene.columns,
             ahead=np.stack([scene.skills.chance, scene.skills.chance_later]),
         )
 
@@ -177,16 +168,12 @@ class Kernel:
         drawn.conflicts.update({(rows[row], step): names for (row, step), names in found.items()})
 
 
-def expected_reward(model: BayesianLinear, columns: Floats, optimism: float) -> Floats:
-    """Return μ + α std of `columns` (C, ...); columns are added in order, so that a block changes no bit."""
+def expected_reward(model: BayesianLinear, scene: Scene, optimism: float) -> Floats:
+    """Return μ + α std of each candidate, (B, n); always added up in one order: a block changes no bit."""
     if optimism:
-        mean, std = model.predict_columns(columns)
+        mean, std = model.predict_columns(scene.columns)
         return np.asarray(mean + optimism * std)
-    flat = columns.reshape(len(columns), -1)
-    if flat.shape[1] == 1:  # a lone column would be added up in another order
-        flat = np.repeat(flat, 2, axis=1)
-    mean = np.einsum("c,cx->x", model.mean, flat)
-    return np.asarray(mean[: columns[0].size].reshape(columns.shape[1:]))
+    return scene.contexts.dot(model.mean)
 
 
 def enter(asked: Asked) -> tuple[Asked, tuple[Mask, ...]]:

@@ -87,7 +87,7 @@ def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) 
         interest=interest_match(wishes(block, asked), pool),
         next_item=_next_items(block, crowd, where, shape),
         uses=uses,
-        kind=_kind_rates(block, crowd)[:, pool.kind],
+        kind=_kind_rates(block, crowd),
         time_fit=_time_fit(asked.requests, pool),
         difficulty=-reading.reader.parameters.item_logit[pool.codes],
         popularity=crowd.popularity[pool.codes],
@@ -108,7 +108,7 @@ def wishes(block: StateBlock, asked: Asked) -> Floats:
 
 
 def interest_match(interests: Floats, pool: Pool) -> Floats:
-    """Return the cosine of interests (B, T) with each candidate's tags, (B, n); 0 where either is empty."""
+    """Return the cosine of interests (B, T) with each combination of tags, (B, E); 0 where one is empty."""
     padded = np.zeros((len(interests), pool.n_tags + 1))
     padded[:, :-1] = interests
     norm = np.sqrt(np.add.accumulate(padded * padded, axis=1)[:, -1:])
@@ -117,7 +117,7 @@ def interest_match(interests: Floats, pool: Pool) -> Floats:
     for slot in range(1, pool.tags.shape[1]):
         match += np.take(padded, pool.tags[:, slot], axis=1)
     match *= pool.tag_scale
-    return match.take(pool.tagging, axis=1)
+    return match
 
 
 def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, int]) -> Floats:

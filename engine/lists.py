@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from segue.engine.decisions import Step
+from segue.engine.parts import Parts
 from segue.engine.playlist import Drawn
 from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.contexts import COLUMNS
@@ -51,15 +52,12 @@ class DrawnBlock:
         codes: Ints,
         *,
         drawn: Drawn,
-        names: tuple[str, ...],
-        parts: Floats,
-        columns: Floats,
+        parts: Parts,
         ahead: Floats,
     ) -> DrawnBlock:
-        """Pick the options' numbers out of `parts` (F - 1, B, n) and `columns` (C, B, n)."""
+        """Pick the options' numbers out of the parts of the scores and the contexts."""
         at = np.maximum(drawn.position, 0)
-        rows = np.arange(len(at))[:, None, None]
-        chosen = np.concatenate([parts[:, rows, at], drawn.diversity[None]])
+        chosen = np.concatenate([parts.at(at), drawn.diversity[None]])
         options = np.where(drawn.position >= 0, drawn.propensity, 1.0)
         propensity = np.multiply.accumulate(options, axis=2)[:, :, -1]
         joint = np.multiply.accumulate(propensity, axis=1)
@@ -67,9 +65,9 @@ class DrawnBlock:
             catalogue,
             codes,
             drawn,
-            (*names, "diversity"),
+            (*parts.names, "diversity"),
             chosen,
-            columns[:, rows, at],
+            parts.contexts.at(at),
             propensity,
             joint,
             ahead,

@@ -212,7 +212,7 @@ class Prerequisites:
 
     def mask(self, scene: Scene) -> Bools | None:
         """Return where readiness reaches the limit."""
-        return np.asarray(scene.column("readiness") >= scene.settings.limits.ready)
+        return scene.spread(scene.of_skills("readiness") >= scene.settings.limits.ready)
 
 
 @dataclass(frozen=True)
@@ -227,10 +227,10 @@ class Mastered:
         """Return where a skill is not mastered, or review is due."""
         limits = scene.settings.limits
         least = limits.mastered_attempts / (limits.mastered_attempts + 5.0)
-        done = scene.column("mastery_min") >= limits.mastered
-        done &= scene.column("evidence") >= least
-        done &= scene.column("due") < limits.due
-        return ~done
+        open_ = scene.of_skills("mastery_min") < limits.mastered
+        open_ |= scene.of_skills("evidence") < least
+        open_ |= scene.of_skills("due") >= limits.due
+        return scene.spread(open_)
 
 
 @dataclass(frozen=True)

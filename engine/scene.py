@@ -11,7 +11,7 @@ import numpy as np
 from segue.engine.decisions import Request
 from segue.engine.settings import Settings
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
-from segue.features.contexts import INDEX, ItemFacts, Map, SkillFacts
+from segue.features.contexts import Contexts, ItemFacts, Map, SkillFacts
 from segue.features.pool import Pool
 
 
@@ -54,7 +54,7 @@ class Asked:
 class Scene:
     """A block of requests with what the histories say.
 
-    `columns` are the contexts (C, B, n); `goal` (B, S) marks what the goal needs; `idle_days` (B, n) is the
+    `goal` (B, S) marks what the goal needs; `idle_days` (B, n) is the
     time since the learner last used each candidate (inf if never).
     """
 
@@ -62,7 +62,7 @@ class Scene:
     skill_map: Map
     skills: SkillFacts
     items: ItemFacts
-    columns: Floats
+    contexts: Contexts
     goal: Floats
     idle_days: Floats
 
@@ -91,6 +91,15 @@ class Scene:
         """(B, n)."""
         return len(self.asked.requests), len(self.asked.pool)
 
-    def column(self, name: str) -> Floats:
-        """Return one context column, (B, n)."""
-        return np.asarray(self.columns[INDEX[name]])
+    @cached_property
+    def columns(self) -> Floats:
+        """The context columns, (C, B, n)."""
+        return self.contexts.whole()
+
+    def of_skills(self, name: str) -> Floats:
+        """Return one context column of each combination of skills, (B, D)."""
+        return self.contexts.columns[name]
+
+    def spread(self, mask: Bools) -> Bools:
+        """Return a mask of combinations (B, D) for each candidate, (B, n)."""
+        return mask.take(self.pool.combination, axis=1)

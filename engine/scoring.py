@@ -17,7 +17,7 @@ import numpy as np
 from segue.engine.decisions import Request
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats
-from segue.features.contexts import ZONE_CENTRE
+from segue.features.contexts import ZONE_CENTRE, Level
 
 LEAST = 0.02
 REPEAT = 0.6
@@ -35,13 +35,14 @@ class Factor:
     """One soft rule: `value` gives f in (0, 1] from context columns, `weight` its exponent.
 
     `sentence` answers "why not this one?" when the factor is what costs it most points. `gives_way` marks
-    the factors that step back as the learned term gains evidence.
+    the factors that step back as the learned term gains evidence. `level` is that of the columns it reads.
     """
 
     name: str
     sentence: str
     value: Callable[[Columns], Floats]
     gives_way: bool = False
+    level: Level = Level.SKILLS
 
 
 def _ready(c: Columns) -> Floats:
@@ -97,14 +98,14 @@ def _repeat(c: Columns) -> Floats:
 
 FACTORS: tuple[Factor, ...] = (
     Factor("readiness", "what it builds on is still shaky", _ready),
-    Factor("zone", "it would be too hard or too easy now", _zone, gives_way=True),
+    Factor("zone", "it would be too hard or too easy now", _zone, gives_way=True, level=Level.ITEM),
     Factor("room", "there is little left to learn in it", _room, gives_way=True),
     Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
     Factor("unlock", "little builds on it", _unlock),
     Factor("breadth", "it practises fewer skills at once", _breadth),
-    Factor("completion", "work of this kind is often left unfinished", _completion),
-    Factor("interest", "it is further from the learner's interests", _interest),
-    Factor("repeat", "it was used before", _repeat),
+    Factor("completion", "work of this kind is often left unfinished", _completion, level=Level.KIND),
+    Factor("interest", "it is further from the learner's interests", _interest, level=Level.TAGS),
+    Factor("repeat", "it was used before", _repeat, level=Level.ITEM),
 )
 
 
@@ -128,7 +129,7 @@ def _explains(c: Columns) -> Floats:
 
 GOAL = Factor("goal", "it does not serve the goal", _goal)
 REVIEW = Factor("mode", "it is not due for review", _review)
-INTERVENE = Factor("mode", "it asks rather than explains", _explains)
+INTERVENE = Factor("mode", "it asks rather than explains", _explains, level=Level.ITEM)
 PACE = Factor("pace", "the teacher's pace asks for another mix of new and known", _new_ground)
 
 

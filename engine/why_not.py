@@ -62,9 +62,9 @@ def why_not(kernel: Kernel, asked: Asked, code: int) -> WhyNot:
     broken = sorted((m for m in masks if not m.allowed[0, at]), key=lambda m: -m.rank)
     if broken:
         return WhyNot(tuple(m.name for m in broken), _capital(_SENTENCES[broken[0].name]))
-    names, parts = kernel.score(scene)
+    parts = kernel.score(scene)
     left = np.logical_and.reduce([mask.allowed[0] for mask in masks])
-    return _short_of_the_best(names, parts[:, 0], left, at)
+    return _short_of_the_best(parts.names, parts.whole()[:, 0], left, at)
 
 
 def _entry(asked: Asked, at: int) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ stated interests, the request and the catalogue.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
@@ -52,6 +53,25 @@ INDEX = {name: i for i, name in enumerate(COLUMNS)}
 _N_MEAN, _N_LEAST = len(_MEAN_COLUMNS), len(_LEAST_COLUMNS)
 
 
+class Level(IntEnum):
+    """What a number is known of: candidates that are alike in it share it."""
+
+    SKILLS = 0
+    TAGS = 1
+    KIND = 2
+    ITEM = 3
+
+
+_OF_SKILLS = (*_MEAN_COLUMNS, *_LEAST_COLUMNS, "goal_due", "breadth")
+_OTHERS = tuple(name for name in _ITEM_COLUMNS if name not in _OF_SKILLS)
+LEVEL = (
+    dict.fromkeys(_OF_SKILLS, Level.SKILLS)
+    | dict.fromkeys(_OTHERS, Level.ITEM)
+    | {"interest": Level.TAGS, "kind": Level.KIND}
+)
+_SKILLS_AT = np.array([INDEX[name] for name in _OF_SKILLS])
+
+
 @dataclass(frozen=True, eq=False)
 class SkillFacts:
     """What is known of B learners on S skills; arrays of shape (B, S).
@@ -75,7 +95,10 @@ class SkillFacts:
 
 @dataclass(frozen=True, eq=False)
 class ItemFacts:
-    """What is known of B learners on n candidates; arrays of shape (B, n), or (n,) where all are alike."""
+    """What is known of B learners on n candidates; arrays of shape (B, n), or (n,) where all are alike.
+
+    `interest` is known of each combination of tags, (B, E), and `kind` of each kind, (B, n_kinds).
+    """
 
     success: Floats
     interest: Floats
@@ -157,6 +180,93 @@ def due(attempts: Floats, days: Floats) -> Floats:
     return np.asarray(1.0 - np.exp2(waited))
 
 
+def spread(values: Floats, group: Ints | None) -> Floats:
+    """Return numbers (B, G) of groups for each candidate, (B, n)."""
+    return values if group is None else values.take(group, axis=1)
+
+
+def pick(values: Floats, group: Ints | None, position: Ints) -> Floats:
+    """Return numbers (B or 1, G) of groups for the candidates at `position` (B, ...)."""
+    at = position if group is None else group.take(position)
+    if len(values) == 1:
+        return np.asarray(values[0].take(at))
+    first = np.arange(0, values.size, values.shape[1]).reshape(-1, *[1] * (at.ndim - 1))
+    return np.asarray(values.take(first + at))
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """The context columns of B learners and n candidates, each number once.
+
+    Attributes
+    ----------
+    pool : Pool
+    of_skills : array of shape (M, B, D)
+        Columns known of combinations of skills.
+    columns : dict of name to array
+        Every column, of shape (B or 1, G): G combinations of skills or of tags, kinds, or candidates.
+    """
+
+    pool: Pool
+    of_skills: Floats
+    columns: dict[str, Floats]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(B, n)."""
+        return self.of_skills.shape[1], len(self.pool)
+
+    def group(self, level: Level) -> Ints | None:
+        """Return where the numbers of a level lie for each candidate, (n,); None: one each."""
+        return (self.pool.combination, self.pool.tagging, self.pool.kind, None)[level]
+
+    def size(self, level: Level) -> int:
+        """Return how many numbers a level has for each learner."""
+        widest = {Level.SKILLS: "mastery", Level.TAGS: "interest", Level.KIND: "kind", Level.ITEM: "success"}
+        return int(self.columns[widest[level]].shape[1])
+
+    def column(self, name: str) -> Floats:
+        """Return one column, (B, n)."""
+        return np.broadcast_to(spread(self.columns[name], self.group(LEVEL[name])), self.shape)
+
+    def whole(self) -> Floats:
+        """Return all columns, shape (C, B, n), in the order of `COLUMNS`."""
+        out = np.empty((len(COLUMNS), *self.shape))
+        for i, name in enumerate(COLUMNS):
+            out[i] = self.column(name)
+        return out
+
+    def at(self, position: Ints) -> Floats:
+        """Return all columns of the candidates at `position` (B, ...), shape (C, B, ...)."""
+        out = np.empty((len(COLUMNS), *position.shape))
+        for i, name in enumerate(COLUMNS):
+            out[i] = pick(self.columns[name], self.group(LEVEL[name]), position)
+        return out
+
+    def dot(self, weights: Floats) -> Floats:
+        """Return the sum of all columns by their weights (C,), (B, n), added up in one and the same order."""
+        of, columns = dict(zip(COLUMNS, weights.tolist(), strict=True)), self.columns
+        alike = columns["difficulty"] * of["difficulty"]
+        for name in ("popularity", "teaches", "time_fit"):
+            alike = alike + columns[name] * of[name]
+        alike += of["bias"] - ZONE_CENTRE * of["zone_gap"]
+        total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1)
+        total += alike
+        total += (columns["interest"] * of["interest"]).take(self.pool.tagging, axis=1)
+        total += (columns["kind"] * of["kind"]).take(self.pool.kind, axis=1)
+        total += columns["success"] * (of["success"] + of["zone_gap"])
+        total += columns["next_item"] * of["next_item"]
+        total += columns["uses"] * of["uses"]
+        return total
+
+    def _of_skills(self, weights: Floats) -> Floats:
+        flat = self.of_skills.reshape(len(weights), -1)
+        if flat.shape[1] == 1:  # a lone column would be added up in another order
+            flat = np.repeat(flat, 2, axis=1)
+        total = np.einsum("c,cx->x", weights, flat)
+        return np.asarray(total[: self.of_skills[0].size].reshape(self.of_skills.shape[1:]))
+
+
 def build(
     skills: SkillFacts,
     items: ItemFacts,
@@ -165,8 +275,8 @@ def build(
     skill_map: Map,
     goal: Floats,
     goal_due: Floats,
-) -> Floats:
-    """Return the context columns, shape (C, B, n), in the order of `COLUMNS`.
+) -> Contexts:
+    """Return the context columns of B learners and the candidates of `pool`.
 
     `goal` (B, S) is 1 for skills of the goal; `goal_due` (B, 1) is 2^(-days to the due date / 7), 0 without.
     """
@@ -185,25 +295,31 @@ def build(
     by_skill[10] = due(skills.attempts, skills.days)
     by_skill[11] = skills.mastery
     by_skill[12] = readiness(skills.mastery, skill_map)
-    return _spread_over_items(by_skill, items, pool, goal_due)
+    of_skills = _of_combinations(by_skill, pool, goal_due)
+    return Contexts(pool, of_skills, dict(zip(_OF_SKILLS, of_skills, strict=True)) | _of_items(items, pool))
 
 
-def _spread_over_items(by_skill: Floats, items: ItemFacts, pool: Pool, goal_due: Floats) -> Floats:
-    columns = np.empty((len(COLUMNS), by_skill.shape[1], len(pool)))
-    columns[:_N_MEAN] = pool.mean(by_skill[:_N_MEAN])
-    columns[_N_MEAN : _N_MEAN + _N_LEAST] = pool.least(by_skill[_N_MEAN:])
-    first = _N_MEAN + _N_LEAST
-    columns[first] = 1.0
-    columns[first + 1] = items.success
-    np.subtract(items.success, ZONE_CENTRE, out=columns[first + 2])
-    columns[first + 3] = np.tanh(items.difficulty / 2)
-    columns[first + 4] = items.interest
-    columns[first + 5] = items.popularity
-    columns[first + 6] = items.next_item
-    columns[first + 7] = np.minimum(items.uses, 4.0) / 4.0
-    columns[first + 8] = items.kind
-    columns[first + 9] = items.time_fit
-    np.multiply(columns[INDEX["goal"]], goal_due, out=columns[first + 10])
-    columns[first + 11] = pool.combinations.breadth[pool.combination]
-    columns[first + 12] = pool.teaches
-    return columns
+def _of_combinations(by_skill: Floats, pool: Pool, goal_due: Floats) -> Floats:
+    combinations = pool.combinations
+    out = np.empty((len(_OF_SKILLS), by_skill.shape[1], len(combinations)))
+    out[:_N_MEAN] = combinations.mean(by_skill[:_N_MEAN])
+    out[_N_MEAN : _N_MEAN + _N_LEAST] = combinations.least(by_skill[_N_MEAN:])
+    np.multiply(out[INDEX["goal"]], goal_due, out=out[-2])
+    out[-1] = combinations.breadth
+    return out
+
+
+def _of_items(items: ItemFacts, pool: Pool) -> dict[str, Floats]:
+    return {
+        "bias": np.ones((1, len(pool))),
+        "success": items.success,
+        "zone_gap": items.success - ZONE_CENTRE,
+        "difficulty": np.tanh(items.difficulty / 2)[None],
+        "interest": items.interest,
+        "popularity": items.popularity[None],
+        "next_item": items.next_item,
+        "uses": np.minimum(items.uses, 4.0) / 4.0,
+        "kind": items.kind,
+        "time_fit": np.atleast_2d(items.time_fit),
+        "teaches": pool.teaches[None],
+    }

@@ -180,7 +180,7 @@ def test_a_plan_is_drawn_without_touching_it() -> None:
     made = recommender(Softmax())
     asked, entry = enter(made.asked((Request("u", NOW, k=3, fill=True),)))
     scene = made.kernel.scene(asked)
-    scores = made.kernel.score(scene)[1].sum(axis=0)
+    scores = made.kernel.score(scene).total()
     before = scores.copy()
     plan = Plan(scene, scores, np.zeros(1), entry, made.kernel.policy)
     uniforms = np.full((1, 3, 1), 0.5)

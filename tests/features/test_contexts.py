@@ -45,13 +45,13 @@ def facts(rng: np.random.Generator, n_learners: int) -> tuple[SkillFacts, ItemFa
         recent=2 * rng.random((n_learners, 3)) - 1,
         days=days,
     )
-    values = rng.random((5, n_learners, 3))
+    values = rng.random((4, n_learners, 3))
     items = ItemFacts(
         success=values[0],
         interest=values[1],
         next_item=values[2],
         uses=np.floor(9 * values[3]),
-        kind=values[4],
+        kind=rng.random((n_learners, len(catalogue().kind_ids))),
         time_fit=np.ones(3),
         difficulty=rng.normal(0, 3, 3),
         popularity=rng.random(3),
@@ -64,7 +64,9 @@ def columns(skills: SkillFacts, items: ItemFacts) -> np.ndarray:
     goal = np.zeros(skills.chance.shape)
     goal[:, 2] = 1.0
     due_by = np.full((len(goal), 1), 0.5)
-    return build(skills, items, pool=Pool.of(made), skill_map=Map.of(made), goal=goal, goal_due=due_by)
+    return build(
+        skills, items, pool=Pool.of(made), skill_map=Map.of(made), goal=goal, goal_due=due_by
+    ).whole()
 
 
 @settings(deadline=None, max_examples=30)
