@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from math import isfinite
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from segue.experiments.intervals import (
 from segue.experiments.likelihood import cressie_read
 from segue.experiments.logs import Log
 from segue.experiments.rejects import Rejected
+from segue.experiments.sensitivity import flipping_strength, told
 
 Verdict = Literal["enough evidence", "not enough evidence"]
 SMALLEST_GROUP = 5
@@ -83,11 +85,30 @@ class Evaluation:
     groups: Mapping[str, Evaluation] = field(default_factory=dict)
     rejected: Rejected = field(default_factory=Rejected)
     versus_logging: Comparison | None = None
+    log: Log | None = field(default=None, repr=False, compare=False)
 
     @property
     def headline(self) -> Estimate:
         """The estimate to quote, fixed beforehand: DR with predictions, else SNIPS."""
         return self.estimates["DR" if "DR" in self.estimates else "SNIPS"]
+
+    @cached_property
+    def flips_at(self) -> float | None:
+        """How much hidden confounding undoes the verdict against the policy that logged; None without one.
+
+        See `flipping_strength`.
+        """
+        gain, log = self.versus_logging, self.log
+        if log is None or gain is None or gain.verdict == "not enough evidence":
+            return None
+        return flipping_strength(
+            log.reward,
+            log.propensity,
+            target=log.target,
+            baseline=float(log.reward.mean()),
+            cluster=log.cluster,
+            level=gain.level,
+        )
 
     def table(self) -> pd.DataFrame:
         """Return one row an estimate, and beside each figure what it rests on."""
@@ -107,6 +128,7 @@ class Evaluation:
         }
         if self.versus_logging is not None:
             out["versus_logging"] = self.versus_logging.to_dict()
+            out["sensitivity"] = {"flipping_strength": self.flips_at}
         if self.groups:
             out["groups"] = {name: group.to_dict() for name, group in self.groups.items()}
         out["rejected"] = asdict(self.rejected)
@@ -117,6 +139,8 @@ class Evaluation:
         lines = [str(self.headline), *self.warnings]
         if self.versus_logging is not None:
             lines.append(f"Against the policy that logged — {self.versus_logging}")
+        if self.flips_at is not None:
+            lines.append(told(self.flips_at))
         lines += [f"{name} — {group.headline}" for name, group in self.groups.items()]
         return "\n".join(lines)
 
@@ -159,6 +183,7 @@ def evaluate(
         rejected=log.rejected,
         warnings=_warnings(log, reward_range is not None or _unit(rounds)),
         versus_logging=gain,
+        log=log,
         groups={} if log.group is None else _by_group(log, rounds, bounds, level, rule),
     )
 

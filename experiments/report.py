@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segue.experiments.evaluate import Evaluation
 from segue.experiments.plots import as_data_uri, forest, weights
+from segue.experiments.sensitivity import told
 
 STYLE = """
 :root { color-scheme: light }
@@ -116,6 +117,7 @@ def _caveats(evaluation: Evaluation) -> str:
         f"{found.n:,} steps count as {found.ess:,.0f} for the new policy; the largest weight is "
         f"{found.max_weight:.3g} ({found.share_of_max:.1%} of all).",
         f"The weights average {found.mean_weight:.4g}; with true propensities they average 1.",
+        *([] if evaluation.flips_at is None else [told(evaluation.flips_at)]),
         *evaluation.warnings,
     ]
     return "<h2>Read with care</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"

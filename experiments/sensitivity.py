@@ -17,6 +17,7 @@ from segue.experiments.estimators import Floats, Ints, Parts
 from segue.experiments.intervals import standard_error
 
 LARGEST = 1000.0
+HALVINGS = 16
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ def flipping_strength(
     cluster: Ints | None = None,
     level: float = 0.95,
 ) -> float:
-    """Return the smallest Λ at which "better (or worse) than `baseline`" no longer holds.
+    """Return the smallest Λ at which "better (or worse) than `baseline`" no longer holds, to 1 in 10,000.
 
     1 when the verdict does not even hold without confounding, `LARGEST` (1000) when it always holds. The
     closer to 1, the less hidden confounding it takes.
     """
+    order = np.argsort(reward, kind="stable")  # sorted already, each of the bounds below is found sooner
+    reward, propensity, target = reward[order], propensity[order], target[order]
+    cluster = None if cluster is None else cluster[order]
 
     def undecided(strength: float) -> bool:
         found = sensitivity_bounds(
@@ -99,10 +103,28 @@ def flipping_strength(
     holds, flips = 0.0, float(np.log(LARGEST))
     if not undecided(LARGEST):
         return LARGEST
-    for _ in range(30):
+    for _ in range(HALVINGS):
         middle = (holds + flips) / 2
         holds, flips = (holds, middle) if undecided(float(np.exp(middle))) else (middle, flips)
     return float(np.exp(flips))
+
+
+def told(strength: float) -> str:
+    """Return what a flipping strength means, in a sentence.
+
+    Examples
+    --------
+    >>> told(1.5)
+    'A hidden cause that makes the odds of what was logged 1.5 times higher or lower could undo this verdict.'
+    """
+    if strength <= 1:
+        return "Against hidden causes nothing can be said: the weights alone do not carry this verdict."
+    if strength >= LARGEST:
+        return "No hidden cause of what was logged could undo this verdict."
+    return (
+        f"A hidden cause that makes the odds of what was logged {strength:.3g} times higher or lower could "
+        "undo this verdict."
+    )
 
 
 def _extreme(score: Floats, small: Floats, large: Floats) -> Floats:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from segue.cli_evaluate import register
 from segue.experiments.evaluate import evaluate
 from segue.experiments.logs import Log
+from segue.experiments.sensitivity import flipping_strength, told
 from segue.experiments.simulated_logs import make_world
 
 WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(1), n_actions=3)
@@ -65,6 +66,29 @@ def test_json_equals_the_library(tmp_path: Path, log: Log) -> None:
     assert {"estimates", "diagnostics", "verdict", "reason", "groups", "rejected"} <= answer.keys()
     assert {"estimate", "se", "low", "high", "interval"} <= answer["estimates"]["SNIPS"].keys()
     assert len(answer["groups"]["g1"]["estimates"]) == 10
+
+
+def test_the_answer_tells_how_much_hidden_confounding_would_undo_it(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    log = WORLD.draw(10_000, np.random.default_rng(0))
+    path, page = write(log, tmp_path / "log.csv"), tmp_path / "page.html"
+    names = ("--reward", "click", "--propensity", "p", "--target", "t")
+    strength = json.loads(run(str(path), *names, "--json")[1])["sensitivity"]["flipping_strength"]
+    expected = flipping_strength(
+        log.reward, log.propensity, target=log.target, baseline=float(log.reward.mean())
+    )
+    assert strength == pytest.approx(expected)
+    assert 1 < strength < 3
+    assert told(strength) in run(str(path), *names, "--report", str(page))[1]
+    assert told(strength) in page.read_text()
+
+
+def test_without_a_verdict_there_is_nothing_to_undo(tmp_path: Path, log: Log) -> None:
+    path = write(log, tmp_path / "log.csv")
+    answer = json.loads(
+        run(str(path), "--reward", "click", "--propensity", "p", "--target", "p", "--json")[1]
+    )
+    assert answer["sensitivity"] == {"flipping_strength": None}
 
 
 def test_target_column_bounds_clusters_and_lists(tmp_path: Path, log: Log) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from segue.experiments.estimators import Rounds, snips
 from segue.experiments.intervals import standard_error
-from segue.experiments.sensitivity import LARGEST, flipping_strength, sensitivity_bounds
+from segue.experiments.sensitivity import LARGEST, flipping_strength, sensitivity_bounds, told
 from segue.experiments.simulated_logs import make_world
 
 WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(1))
@@ -53,9 +53,16 @@ def test_flipping_strength_is_where_the_interval_reaches_the_baseline() -> None:
     strength = flipping_strength(LOG.reward, LOG.propensity, **columns)
     assert 1 < strength < 2
     found = sensitivity_bounds(LOG.reward, LOG.propensity, target=LOG.target, strength=strength)
-    assert found.low == pytest.approx(columns["baseline"], abs=1e-6)
+    assert found.low == pytest.approx(columns["baseline"], abs=1e-4)
     never = flipping_strength(LOG.reward, LOG.propensity, target=LOG.target, baseline=-1.0)
     already = flipping_strength(LOG.reward, LOG.propensity, target=LOG.target, baseline=snips(ROUNDS).value)
     assert (never, already) == (LARGEST, 1.0)
     with pytest.raises(ValueError, match="strength must be >= 1"):
         sensitivity_bounds(LOG.reward, LOG.propensity, target=LOG.target, strength=0.5)
+
+
+@pytest.mark.parametrize(
+    ("strength", "said"), [(1.0, "nothing can be said"), (1.2, "1.2 times"), (LARGEST, "No")]
+)
+def test_the_strength_is_told_in_a_sentence(strength: float, said: str) -> None:
+    assert said in told(strength)
