@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.engine.batch import BLOCK, Runner, Task, batch, decide_states, do_bucket, schema_of, with_processes
+from segue.engine.batch import BLOCK, Runner, Task, batch, decide_block, do_bucket, schema_of, with_processes
 from segue.engine.buckets import read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.engine.weekly import Plan
@@ -30,7 +30,7 @@ from segue.features.attempts import Attempts
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts import COLUMNS
 from segue.features.folding import fold
-from segue.features.state import LearnerState
+from segue.features.state import LearnerState, StateBlock
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PLAN = Plan("2026-W48", NOW, "segue")
@@ -112,7 +112,7 @@ def from_states(recommender: Recommender, bucket: Path, target: Path) -> tuple[f
     with pq.ParquetWriter(target, schema_of(recommender)) as writer:
         for i in range(0, len(names), BLOCK):
             states = [LearnerState.from_bytes(body) for body in kept[i : i + BLOCK]]
-            columns = decide_states(recommender, names[i : i + BLOCK], states, PLAN)
+            columns = decide_block(recommender, names[i : i + BLOCK], StateBlock.of(states), PLAN)
             writer.write_table(pa.table(columns, schema=writer.schema))
     return time.process_time() - began, len(names)
 

@@ -7,7 +7,7 @@ is made step by step. :func:`playlists_of` is DataFrame in, DataFrame out, for w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from segue.engine.scoring import factors_of
 from segue.engine.weekly import Plan, Share
 from segue.features.attempts import Attempts, encode
 from segue.features.folding import fold
-from segue.features.history import LearnerState
+from segue.features.state import StateBlock
 
 BLOCK = 64  # learners decided together: their contexts fit the cache better than more would
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,25 +131,20 @@ def decide_blocks(
     recommender: Recommender, attempts: Attempts, names: Sequence[str], plan: Plan
 ) -> Iterator[dict[str, Any]]:
     """Yield the columns of the playlists of each block of learners, in the order of `names`."""
-    ends = np.searchsorted(attempts.learner, np.arange(0, len(names) + BLOCK, BLOCK))
-    for number, first in enumerate(range(0, len(names), BLOCK)):
-        some = attempts.take(slice(int(ends[number]), int(ends[number + 1])))
-        ids = names[first : first + BLOCK]
-        own = Attempts(some.learner - first, some.resource, some.score, some.time, some.seq)
-        states = fold(own, len(ids), recommender.kernel.parameters).states()
-        yield decide_states(recommender, ids, states, plan)
+    states = fold(attempts, len(names), recommender.kernel.parameters)
+    for first in range(0, len(names), BLOCK):
+        last = min(first + BLOCK, len(names))
+        yield decide_block(recommender, names[first:last], states.part(first, last), plan)
 
 
-def decide_states(
-    recommender: Recommender, ids: Sequence[str], states: Sequence[LearnerState], plan: Plan
+def decide_block(
+    recommender: Recommender, ids: Sequence[str], states: StateBlock, plan: Plan
 ) -> dict[str, Any]:
     """Return the columns of the playlists of learners whose states are known."""
-    requests = tuple(
-        Request(learner, plan.now, state=state, k=plan.k, minutes=plan.minutes)
-        for learner, state in zip(ids, states, strict=True)
-    )
+    requests = tuple(Request(learner, plan.now, k=plan.k, minutes=plan.minutes) for learner in ids)
     rngs = [generator(plan.seed, "playlist", plan.week, learner, 0) for learner in ids]
-    return _columns(recommender.kernel.draw(recommender.asked(requests), rngs), ids, plan)
+    asked = replace(recommender.asked(requests), block=states)
+    return _columns(recommender.kernel.draw(asked, rngs), ids, plan)
 
 
 def schema_of(recommender: Recommender) -> pa.Schema:

@@ -111,7 +111,7 @@ class Kernel:
 
     def scene(self, asked: Asked) -> Scene:
         """Return what is known of the learners who ask."""
-        block = StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
+        block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now)
         skills = skill_facts(block, reading, asked.now, span=self.span)
         items, idle = item_facts(block, reading, self.crowd, asked)

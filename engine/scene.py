@@ -13,13 +13,15 @@ from segue.engine.settings import Settings
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 from segue.features.contexts import Contexts, ItemFacts, Map, SkillFacts
 from segue.features.pool import Pool
+from segue.features.state import StateBlock
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """B requests of one shape (same `k`, `menu` and mode), before anything is known of the learners.
 
-    `offered` (B, n) says which candidates each learner may get, None when all of the pool.
+    `offered` (B, n) says which candidates each learner may get, None when all of the pool. `block` holds the
+    learners' states where they come side by side; without it they are the requests' own.
     """
 
     requests: tuple[Request, ...]
@@ -28,6 +30,7 @@ class Asked:
     settings: Settings
     now: Floats
     offered: Bools | None = None
+    block: StateBlock | None = None
 
     def __len__(self) -> int:
         return len(self.requests)
@@ -41,13 +44,17 @@ class Asked:
         """Return the requests of some rows, over the same candidates."""
         offered = None if self.offered is None else self.offered[rows]
         requests = tuple(self.requests[row] for row in rows)
-        return Asked(requests, self.catalogue, self.pool, self.settings, self.now[rows], offered)
+        block = None
+        if self.block is not None:
+            states = self.block.states()
+            block = StateBlock.of([states[row] for row in rows])
+        return Asked(requests, self.catalogue, self.pool, self.settings, self.now[rows], offered, block)
 
     def keep(self, positions: Bools) -> Asked:
         """Return the same requests over the candidates at `positions`."""
         offered = None if self.offered is None else self.offered[:, positions]
         pool = self.pool.keep(positions)
-        return Asked(self.requests, self.catalogue, pool, self.settings, self.now, offered)
+        return Asked(self.requests, self.catalogue, pool, self.settings, self.now, offered, self.block)
 
 
 @dataclass(frozen=True, eq=False)
