@@ -19,6 +19,7 @@ from segue.engine import champion as champions
 from segue.engine import states
 from segue.engine.artefact import catalogue_in, catalogue_out
 from segue.engine.champion import Champion, Library
+from segue.engine.classes import SkillOfClass, class_view, mastery_table
 from segue.engine.deciding import Ask, Given, Question, alternatives, decide
 from segue.engine.decisions import Playlist, Request
 from segue.engine.facts import (
@@ -34,7 +35,6 @@ from segue.engine.fitting import fit
 from segue.engine.keys import Keyring, find
 from segue.engine.ledger import Draw, log, rows_of
 from segue.engine.maturing import Outcome, open_learners, outcomes, record
-from segue.engine.profiles import Profile, SkillOfClass, class_view, mastery_table, profile
 from segue.engine.randomness import generator
 from segue.engine.reasons import Explanation
 from segue.engine.recommender import Recommender
@@ -50,6 +50,7 @@ from segue.engine.tenancy import (
 )
 from segue.engine.weeks import week_of
 from segue.features.catalogue import Catalogue
+from segue.features.profile import LearnerProfile, profile
 from segue.features.state import LearnerState
 
 BLOCK_EVENTS = 20_000
@@ -247,10 +248,11 @@ class Workspace:
         nobody = champion.fold.fresh().state
         return champion, {who: kept[numbers[who]].state if who in numbers else nobody for who in learners}
 
-    def profile(self, learner: str, *, now: datetime) -> Profile:
+    def profile(self, learner: str, *, now: datetime) -> LearnerProfile:
         """Return strengths, needs and interests; of a learner never seen, what is ready to be started."""
         champion, known = self.known([learner])
-        return profile(champion, known[learner], now.timestamp())
+        fitted = champion.fitted
+        return profile(known[learner], fitted.catalogue, reader=fitted.kernel.reader, now=now)
 
     def explain(self, request: Request, playlist: Playlist) -> list[Explanation]:
         """Return each step of a request's playlist in words, from what is known of its learner."""

@@ -14,7 +14,8 @@ import pandas as pd
 from segue.features.attempts import Floats
 from segue.features.catalogue import Catalogue
 from segue.features.columns import COUNT, ITEM_TIME, LAST_TIME, RESIDUAL, SUCCESSES, USES
-from segue.features.learner import Reading, SuccessReader, epoch_seconds, mastery, recent_residual
+from segue.features.contexts import Map, readiness
+from segue.features.learner import SuccessReader, epoch_seconds, mastery, recent_residual
 from segue.features.state import LearnerState, StateBlock
 
 Band = Literal["excelling", "progressing", "struggling", "not enough evidence"]
@@ -25,6 +26,7 @@ NORMAL_80 = 1.2816
 STEADY = 0.05  # recent against usual residual
 HORIZON_DAYS = 120
 LEAST_INTEREST = 0.01
+MOST_NEXT = 5
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ class SkillProfile:
 
 
 @dataclass(frozen=True)
+class NextSkill:
+    """A skill never tried: chance of success, and how far its prerequisites are met, both in (0, 1]."""
+
+    skill: str
+    statement: str
+    chance: float
+    ready: float
+
+
+@dataclass(frozen=True)
 class InterestProfile:
     """One interest: its weight, whether it was named, how many works bore the tag, and the last day."""
 
@@ -75,7 +87,7 @@ class InterestProfile:
 
 @dataclass(frozen=True)
 class LearnerProfile:
-    """Strengths and needs (surest first), the other skills tried, and interests (strongest first)."""
+    """Strengths and needs (surest first), other skills tried, interests (strongest first), what to start."""
 
     now: str
     attempts: int
@@ -83,6 +95,7 @@ class LearnerProfile:
     needs: tuple[SkillProfile, ...]
     others: tuple[SkillProfile, ...]
     interests: tuple[InterestProfile, ...]
+    next_steps: tuple[NextSkill, ...] = ()
 
     def skills(self) -> Iterator[SkillProfile]:
         """Yield every skill tried: needs, others, strengths."""
@@ -101,6 +114,7 @@ def profile(
     state: LearnerState, catalogue: Catalogue, *, reader: SuccessReader, now: datetime
 ) -> LearnerProfile:
     """Return what the history of a learner says at `now` (UTC-aware)."""
+    chance = reader.forecast(StateBlock.of([state]), 0.0, epoch_seconds(now))
     lines = _skills(state, catalogue, reader, now)
     strengths = [line for line in lines if line.band == "excelling"]
     needs = [line for line in lines if line.band == "struggling"]
@@ -111,6 +125,7 @@ def profile(
         needs=tuple(sorted(needs, key=lambda line: line.high)),
         others=tuple(line for line in lines if line.band not in ("excelling", "struggling")),
         interests=tuple(_interests(state, catalogue)),
+        next_steps=tuple(_next_steps(state, catalogue, chance)),
     )
 
 
@@ -125,7 +140,7 @@ def _skills(
     low, high = 1.0 / (1.0 + np.exp(reach - logit)), 1.0 / (1.0 + np.exp(-reach - logit))
     usual = state.skills[:, RESIDUAL.stop - 1] / (state.skills[:, COUNT] + 2.0)
     change = recent_residual(block)[0] - usual
-    fading = _days_to_fade(reading, chance)
+    fading = _days_to_fade(state, reader, seconds, chance)
     return [
         SkillProfile(
             skill=catalogue.skills[k].skill_id,
@@ -158,13 +173,22 @@ def _trend(change: float) -> Trend:
     return "falling" if change < -STEADY else "steady"
 
 
-def _days_to_fade(reading: Reading, chance: Floats) -> Floats:
+def _days_to_fade(state: LearnerState, reader: SuccessReader, seconds: float, chance: Floats) -> Floats:
     """Return in how many days each skill will have left its band downwards, (S,); inf: not soon."""
     floor = np.where(chance >= EXCELLING, EXCELLING, np.where(chance >= STRUGGLING, STRUGGLING, 0.0))
-    out = np.full(len(chance), np.inf)
-    for days in range(HORIZON_DAYS, 0, -1):
-        out[reading.forecast(24.0 * days)[0] < floor] = days
-    return out
+    days = np.arange(1.0, HORIZON_DAYS + 1)
+    ahead = reader.forecast(StateBlock.of([state] * len(days)), 0.0, seconds + 86400.0 * days)
+    below = ahead < floor
+    return np.where(below.any(axis=0), days[below.argmax(axis=0)], np.inf)
+
+
+def _next_steps(state: LearnerState, catalogue: Catalogue, chance: Floats) -> Iterator[NextSkill]:
+    ready = readiness(chance, Map.of(catalogue))[0]
+    fresh = np.flatnonzero(state.skills[:, COUNT] == 0).tolist()
+    for k in sorted(fresh, key=lambda k: (-round(float(ready[k]), 6), -float(chance[0, k])))[:MOST_NEXT]:
+        skill = catalogue.skills[k]
+        statement = skill.i_can or skill.statement
+        yield NextSkill(skill.skill_id, statement, float(chance[0, k]), float(ready[k]))
 
 
 def _day(seconds: float) -> str | None:

@@ -119,9 +119,22 @@ class SkillLine(Answer):
     low: float
     high: float
     """A range of 80 %."""
+    band: Literal["excelling", "progressing", "struggling", "not enough evidence"]
+    trend: Literal["rising", "steady", "falling"]
+    fades_on: str | None
+    """Day on which the chance will have left the band without practice; null: not soon, or not known."""
     attempts: int
-    days: float | None
-    """Since the last practice; null when never, or not known."""
+    successes: float
+    last: str | None
+    """Day of the last attempt; null when times are not known."""
+
+
+class NextLine(Answer):
+    """A skill never tried that might be started."""
+
+    skill: str
+    statement: str
+    chance: float
     ready: float
     """How far the prerequisites are met, 0 to 1."""
 
@@ -132,16 +145,21 @@ class InterestLine(Answer):
     tag: str
     weight: float
     stated: bool
+    uses: int
+    """Tries of resources that bear the tag."""
+    last: str | None
 
 
 class ProfileAnswer(Answer):
     """Strengths, needs and interests of one learner."""
 
+    now: str
+    attempts: int
     strengths: list[SkillLine]
     needs: list[SkillLine]
-    next_steps: list[SkillLine]
+    others: list[SkillLine]
     interests: list[InterestLine]
-    attempts: int
+    next_steps: list[NextLine]
     degraded: bool
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from sqlalchemy import Connection, select
 
 from segue.engine import states
+from segue.engine.classes import FEWEST, class_view
 from segue.engine.decisions import Request
 from segue.engine.facts import Learner, class_surrogates, find_learners
-from segue.engine.profiles import FEWEST, class_view, profile
 from segue.engine.schema import events, learners
-from segue.features.attempts import Attempt
-from segue.features.history import update
+from segue.engine.what_if import Edit
+from segue.features.profile import profile
 from segue.features.state import LearnerState
 from segue.service.errors import RefusedError
 from segue.service.schemas import WhatIfBody
@@ -35,12 +35,9 @@ def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
     """
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
-    found = asdict(profile(known.charge.champion, known.state, datetime.now(UTC).timestamp()))
-    found["interests"] = [
-        {"tag": tag, "weight": weight, "stated": stated}
-        for tag, (weight, stated) in found["interests"].items()
-    ]
-    return found | {"degraded": bool(known.charge.trouble)}
+    fitted = known.charge.champion.fitted
+    found = profile(known.state, fitted.catalogue, reader=fitted.kernel.reader, now=datetime.now(UTC))
+    return asdict(found) | {"degraded": bool(known.charge.trouble)}
 
 
 def why_not(workspace: ServedWorkspace, learner: str, resource: str) -> Answer:
@@ -77,17 +74,12 @@ def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answe
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
     recommender = known.charge.champion.recommender
-    imagined = known.state.copy()
-    codes = recommender.catalogue.resource_codes([trial.resource for trial in body.attempts])
-    for seq, (code, trial) in enumerate(zip(codes.tolist(), body.attempts, strict=True)):
-        attempt = Attempt(code, trial.score, now.timestamp(), 2**52 + seq)
-        update(imagined, attempt, known.charge.champion.fold.parameters)
-    lists = [
-        recommender.recommend(
-            Request(known.learner.surrogate, now, state=state, k=body.k), rng=np.random.default_rng(0)
-        )
-        for state in (known.state, imagined)
-    ]
+    request = Request(known.learner.surrogate, now, state=known.state, k=body.k)
+    edit = Edit(answers=tuple((trial.resource, trial.score) for trial in body.attempts))
+    lists = (
+        recommender.recommend(request, rng=np.random.default_rng(0)),
+        recommender.what_if(request, edit, rng=np.random.default_rng(0)),
+    )
     before, after = ([step.resource for step in playlist.steps] for playlist in lists)
     return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
 

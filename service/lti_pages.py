@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from segue.engine.profiles import SkillOfClass
+from segue.engine.classes import SkillOfClass
 from segue.engine.published import Published
 from segue.features.catalogue import Catalogue
 

@@ -113,8 +113,9 @@ def test_profile_shows_strengths_needs_and_interests(run: Run, school: Path) -> 
     assert code == 0
     shown = json.loads(said)
     assert shown["attempts"] == 10
-    for line in [*shown["strengths"], *shown["needs"], *shown["next_steps"]]:
+    for line in [*shown["strengths"], *shown["needs"], *shown["others"]]:
         assert 0 < line["low"] <= line["chance"] <= line["high"] < 1
+    assert all(0 < line["ready"] <= 1 for line in shown["next_steps"])
 
 
 def test_reading_again_changes_nothing(run: Run, school: Path, tmp_path: Path) -> None:

@@ -41,12 +41,14 @@ def test_a_profile_says_what_it_rests_on(
     asked = ("profile", space, "-l", "ada", "--now", NOW)
     run(monkeypatch, *asked, "--json", "--picture", tmp_path / "ada.png")
     shown = json.loads(capsys.readouterr().out)
-    for skill in shown["skills"]:
+    skills = [*shown["strengths"], *shown["needs"], *shown["others"]]
+    assert skills
+    for skill in skills:
         assert (skill["attempts"], skill["successes"], skill["last"]) == (5, 5.0, "2026-11-14")
         assert skill["band"] in ("excelling", "progressing", "struggling")
         assert 0.0 < skill["low"] < skill["chance"] < skill["high"] < 1.0
     assert (tmp_path / "ada.png").read_bytes()[:4] == b"\x89PNG"
     run(monkeypatch, *asked)
     text = capsys.readouterr().out
-    assert "Bands" in text
+    assert "Strengths" in text
     assert "5 of 5, last 2026-11-14" in text

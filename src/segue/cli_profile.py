@@ -32,22 +32,14 @@ def profile(
     """Show a learner's strengths, needs and interests, each with its uncertainty and its evidence."""
     from dataclasses import asdict
 
-    from segue.features.profile import profile as read
-    from segue.showing import bands_text, profile_text
+    from segue.showing import profile_text
 
-    space, when = opened(workspace), moment(now)
-    shown = space.profile(learner, now=when)
-    champion, known = space.known([learner])
-    fitted = champion.fitted
-    evidence = read(known[learner], fitted.catalogue, reader=fitted.kernel.reader, now=when)
+    shown = opened(workspace).profile(learner, now=moment(now))
     if picture is not None:
         from segue.experiments.profile_plot import profile_figure
 
-        profile_figure(evidence).savefig(picture, dpi=120)
+        profile_figure(shown).savefig(picture, dpi=120)
     if as_json:
-        skills, interests = [asdict(s) for s in evidence.skills()], [asdict(i) for i in evidence.interests]
-        found = {"learner": learner, **asdict(shown), "skills": skills, "interest_evidence": interests}
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        typer.echo(json.dumps({"learner": learner, **asdict(shown)}, ensure_ascii=False, indent=1))
     else:
         typer.echo(profile_text(shown, title=f"Profile of {learner}"))
-        typer.echo(bands_text(evidence))

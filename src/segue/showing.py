@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from segue.engine.reasons import lost
 
 if TYPE_CHECKING:
+    from segue.engine.classes import SkillOfClass
     from segue.engine.deciding import Given
     from segue.engine.decisions import Playlist, Step
-    from segue.engine.profiles import Profile, SkillLine, SkillOfClass
     from segue.engine.reasons import Explanation
     from segue.features.catalogue import Catalogue
-    from segue.features.profile import LearnerProfile
+    from segue.features.profile import LearnerProfile, SkillProfile
 
 BAR = 20
 
@@ -105,52 +105,33 @@ def _name(catalogue: Catalogue, resource_id: str) -> str:
     return catalogue.resources[catalogue.resource_index[resource_id]].title or resource_id
 
 
-def profile_text(profile: Profile, *, title: str) -> str:
-    """Return a profile as three short tables."""
+def profile_text(profile: LearnerProfile, *, title: str, most: int = 8) -> str:
+    """Return a profile as short tables: chance, band and trend of each skill, and what says so."""
+    skills = (("Strengths", profile.strengths), ("Needs", profile.needs), ("Others", profile.others))
     parts = [f"{title}: {profile.attempts} attempts"]
-    for name, lines in (
-        ("Strengths", profile.strengths),
-        ("Needs", profile.needs),
-        ("Next", profile.next_steps),
-    ):
-        parts += ["", name, *(table([_line(line) for line in lines[:8]]) or ["  none yet"])]
-    interests = [
-        f"{tag} {weight:.2f}{' (stated)' if stated else ''}"
-        for tag, (weight, stated) in profile.interests.items()
+    for name, lines in skills:
+        parts += ["", name, *(table([_line(line) for line in lines[:most]]) or ["  none yet"])]
+    following = [
+        (_short(n.statement or n.skill, 60), bar(n.chance), f"{n.chance:.0%}", f"{n.ready:.0%} ready")
+        for n in profile.next_steps
     ]
-    return "\n".join([*parts, "", "Interests", "  " + (", ".join(interests[:8]) or "none known")])
+    interests = [
+        f"{i.tag} {i.weight:.2f} ({'named' if i.stated else 'seen'}, {i.uses} tries{_last(i.last)})"
+        for i in profile.interests[:most]
+    ]
+    parts += ["", "Next", *(table(following) or ["  none"])]
+    return "\n".join([*parts, "", "Interests", "  " + (", ".join(interests) or "none known")])
 
 
-def _line(line: SkillLine) -> tuple[str, ...]:
-    days = "" if line.days is None else f"{line.days:.0f} d ago"
-    reach = f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})"
+def _line(line: SkillProfile) -> tuple[str, ...]:
     return (
         _short(line.statement or line.skill, 60),
         bar(line.chance),
-        reach,
-        "1 try" if line.attempts == 1 else f"{line.attempts} tries",
-        days,
+        f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})",
+        line.trend if line.band != "not enough evidence" else line.band,
+        f"fades below by {line.fades_on}" if line.fades_on else "",
+        f"{line.successes:g} of {line.attempts}{_last(line.last)}",
     )
-
-
-def bands_text(profile: LearnerProfile, *, most: int = 12) -> str:
-    """Return the band of each skill tried, its trend, when it will have faded below, and what says so."""
-    rows = [
-        (
-            _short(line.statement or line.skill, 60),
-            line.band,
-            line.trend,
-            f"fades below by {line.fades_on}" if line.fades_on else "",
-            f"{line.successes:g} of {line.attempts}{_last(line.last)}",
-        )
-        for line in list(profile.skills())[:most]
-    ]
-    sources = [
-        f"{i.tag} ({'named' if i.stated else 'seen'}, {i.uses} tries{_last(i.last)})"
-        for i in profile.interests[:8]
-    ]
-    parts = ["", "Bands", *(table(rows) or ["  none yet"])]
-    return "\n".join(parts + (["", "Interests rest on", "  " + ", ".join(sources)] if sources else []))
 
 
 def _last(day: str | None) -> str:

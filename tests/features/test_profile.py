@@ -95,6 +95,11 @@ def test_a_turn_shows_as_a_trend(
     assert line.trend == trend
 
 
-def test_a_stranger_has_an_empty_profile(catalogue: Catalogue, reader: SuccessReader) -> None:
+def test_a_stranger_is_only_told_what_to_start(catalogue: Catalogue, reader: SuccessReader) -> None:
     shown = profile(LearnerState.fresh(catalogue), catalogue, reader=reader, now=NOW)
     assert (shown.attempts, list(shown.skills()), shown.interests) == (0, [], ())
+    assert {step.skill for step in shown.next_steps} == set(SKILLS)
+
+
+def test_what_to_start_is_what_was_never_tried(shown: LearnerProfile) -> None:
+    assert [(step.skill, step.ready) for step in shown.next_steps] == [("never", 1.0)]
