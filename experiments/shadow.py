@@ -1,8 +1,8 @@
-"""A challenger in the champion's shadow: what another policy would have done, at the very same steps.
+"""A challenger in the champion's shadow: what another policy, or another model, would have done.
 
-The champion draws with its own generator, so every state, mask and step before is the logged one; beside each
-vector the champion draws from, the challenger's is noted. Its entry at what was drawn is the target
-probability that evaluation needs.
+The challenger is asked the champion's questions and led along the champion's lists: at each step it gives
+its probabilities, and is then made to take what the champion took, so that it meets the same step with the
+same steps before. Its entry at what was taken is the target probability that evaluation needs.
 """
 
 from __future__ import annotations
@@ -12,29 +12,53 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from segue.engine.choices import Bools, Choice, Field, Odds, Policy
 from segue.engine.decisions import Request, Step
-from segue.engine.policies import Choice, Policy
+from segue.engine.kernel import enter, menu_size
 from segue.engine.recommender import Recommender
 from segue.experiments.estimators import Floats, Ints
 
+UNKNOWN, NOTHING = -1, -2  # a candidate the challenger does not know; no further option
+
 
 @dataclass(frozen=True)
-class Shadow(Policy):
-    """Chooses as `champion` does, and notes what `challenger` would give each candidate.
+class Led(Policy):
+    """Weighs as `policy` does, and takes the candidates at `path` one after another.
 
-    `seen` grows by one pair (challenger's probabilities, scores; -inf where not allowed) a call.
+    `seen` grows by one pair (probabilities, scores; -inf where not allowed) a choice.
     """
 
-    champion: Policy
-    challenger: Policy
+    policy: Policy
+    path: tuple[int, ...]
     seen: list[tuple[Floats, Floats]] = field(default_factory=list, repr=False, compare=False)
 
     def weigh(self, choice: Choice) -> Floats:
-        """Return the champion's probabilities."""
-        scores = choice.values.copy()
-        other = self.challenger.weigh(replace(choice, values=scores.copy()))
-        self.seen.append((np.array(other), scores))
-        return self.champion.weigh(choice)
+        """Return the policy's probabilities."""
+        return self.policy.weigh(choice)
+
+    def odds(self, field: Field) -> Odds:
+        """Return odds that leave no choice but the path."""
+        return LedOdds(self, field)
+
+
+class LedOdds(Odds):
+    """Notes the policy's odds, and gives all to the next candidate of the path, if that is in the pool."""
+
+    def __init__(self, policy: Led, field: Field) -> None:
+        super().__init__(policy, field)
+        self.led = policy
+        self.own = policy.policy.odds(field)
+
+    def at(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
+        """Return certainty, and the best allowed candidate."""
+        probabilities, best = self.own.at(shares, allowed)
+        scores = self.field.scores + self.field.pull * shares.take(self.field.group, axis=1)
+        self.led.seen.append((probabilities[0].copy(), np.where(allowed, scores, -np.inf)[0]))
+        taken = self.led.path[len(self.led.seen) - 1]
+        if taken >= 0:
+            probabilities[0] = 0.0
+            probabilities[0, taken] = 1.0
+        return probabilities, best
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +73,7 @@ class ShadowList:
         Challenger's probability of what was drawn (of the whole menu, in order), given the steps before; NaN
         where a teacher's pin was.
     probabilities, scores : (k, m, n)
-        Challenger's probability and the champion's score (-inf: not allowed) of every candidate at every
-        option.
+        Challenger's probability and score (-inf: not allowed) of every candidate at every option.
     codes : (n,) of int
         Catalogue position of each candidate.
     """
@@ -67,30 +90,77 @@ def shadow_lists(
     requests: Sequence[Request],
     *,
     rngs: Sequence[np.random.Generator],
-    challenger: Policy,
+    challenger: Policy | Recommender,
+    own: Sequence[Request] | None = None,
 ) -> list[ShadowList]:
     """Return the champion's lists as `recommend_batch` draws them, with the challenger beside each step.
 
-    To look back on logged lists, give the requests and generators of then: the same bits come out.
+    Parameters
+    ----------
+    recommender : Recommender
+        The champion.
+    requests, rngs : one a list
+        To look back on logged lists, give the requests and generators of then: the same bits come out.
+    challenger : Policy or Recommender
+        A policy reads the champion's scores; another fitted model brings its own.
+    own : sequence of Request, optional
+        The same requests with the states that the challenger reads, if it is a model that folds histories
+        with parameters of its own.
     """
+    rival = challenger if isinstance(challenger, Recommender) else with_policy(recommender, challenger)
+    lists = recommender.recommend_batch(requests, rngs=rngs)
     return [
-        _shadow_list(recommender, request, rng, challenger)
-        for request, rng in zip(requests, rngs, strict=True)
+        follow(rival, request, playlist.steps)
+        for request, playlist in zip(own or requests, lists, strict=True)
     ]
 
 
-def _shadow_list(
-    recommender: Recommender, request: Request, rng: np.random.Generator, challenger: Policy
-) -> ShadowList:
-    """Return one list; a batch of one is drawn as it is in any batch."""
-    watching = Shadow(recommender.kernel.policy, challenger)
-    kernel = replace(recommender.kernel, policy=watching)
-    block = kernel.draw(Recommender(kernel).asked((request,)), [rng])
-    length, menu = block.length(0), block.drawn.position.shape[2]
-    seen = np.array(watching.seen).reshape(-1, menu, 2, len(block.codes))[:length]
-    drawn = block.drawn.position[0, :length]
-    chances = np.take_along_axis(seen[:, :, 0], np.maximum(drawn, 0)[:, :, None], axis=2)[:, :, 0]
-    target = np.where(drawn >= 0, chances, 1.0).prod(axis=1)
-    target[[step for _, step in block.drawn.pinned]] = np.nan
-    steps = tuple(block.step(0, step) for step in range(length))
-    return ShadowList(steps, target, seen[:, :, 0], seen[:, :, 1], block.codes)
+def with_policy(recommender: Recommender, policy: Policy) -> Recommender:
+    """Return the same model with another policy."""
+    return replace(recommender, kernel=replace(recommender.kernel, policy=policy))
+
+
+def follow(challenger: Recommender, request: Request, steps: Sequence[Step]) -> ShadowList:
+    """Return a list drawn, or logged, by somebody else with the challenger's view of every step.
+
+    `request` is the one the list answered, its state as the challenger reads it. What the challenger could
+    not have offered there has target probability 0.
+
+    Raises
+    ------
+    ValueError
+        If the request asks for fewer steps, or smaller menus, than there are.
+    """
+    asked, menu = challenger.asked((request,)), menu_size(request)
+    codes = enter(asked)[0].pool.codes
+    taken = _positions(challenger, codes, steps, shape=(request.k, menu))
+    led = Led(challenger.kernel.policy, tuple(taken.ravel().tolist()))
+    drawn = replace(challenger.kernel, policy=led).draw(asked, [np.random.default_rng(0)]).drawn
+    seen = np.zeros((request.k * menu, 2, len(codes)))
+    seen[: len(led.seen)] = np.array(led.seen).reshape(-1, *seen.shape[1:])
+    probabilities, scores = (part.reshape(request.k, menu, -1)[: len(steps)] for part in seen.swapaxes(0, 1))
+    probabilities[drawn.position[0, : len(steps), 0] < 0] = 0.0  # the challenger's list had ended
+    taken = taken[: len(steps)]
+    chances = np.take_along_axis(probabilities, np.maximum(taken, 0)[:, :, None], axis=2)[:, :, 0]
+    chances[taken == UNKNOWN] = 0.0
+    chances[taken == NOTHING] = 1.0
+    target = chances.prod(axis=1)
+    target[[at for at, step in enumerate(steps) if step.override is not None]] = np.nan
+    return ShadowList(tuple(steps), target, probabilities, scores, codes)
+
+
+def _positions(
+    challenger: Recommender, codes: Ints, steps: Sequence[Step], *, shape: tuple[int, int]
+) -> Ints:
+    """Return where in the challenger's pool what was taken stands, (k, m)."""
+    place = {int(code): at for at, code in enumerate(codes)}
+    index = challenger.catalogue.resource_index
+    menus = [step.menu or (step.resource,) for step in steps]
+    if len(menus) > shape[0] or max(map(len, menus), default=0) > shape[1]:
+        raise ValueError(
+            f"the request asks for {shape[0]} steps of {shape[1]}, the list has more: give its own"
+        )
+    taken = np.full(shape, NOTHING)
+    for step, names in enumerate(menus):
+        taken[step, : len(names)] = [place.get(index.get(name, UNKNOWN), UNKNOWN) for name in names]
+    return taken
