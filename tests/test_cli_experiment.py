@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 from segue.cli import app
 
 pytest.importorskip("mlflow")
+
+NOW = datetime(2026, 9, 7, tzinfo=UTC)
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -60,3 +63,55 @@ def test_the_gate_says_why_and_its_exit_code_is_the_decision(
     found, printed = run("gate", log(tmp_path / "log.csv", better=better), *columns)
     assert found == code, printed
     assert printed.startswith(f"{decision}. Overall: ")
+
+
+def school(folder: Path, *, seed: int, resources: int = 16) -> Path:
+    """Return a workspace with a catalogue and the history of a simulated class."""
+    from segue.engine.tenancy import Configuration
+    from segue.engine.workspace import Workspace
+    from segue.experiments.simulate import SimulatedClass
+    from segue.experiments.worlds import course
+    from segue.features.records import check
+
+    rng = np.random.default_rng(seed)
+    catalogue = course(np.random.default_rng(0), n_skills=4, n_resources=resources, n_tags=3).catalogue
+    room = SimulatedClass.before(NOW, catalogue, n_learners=8, weeks=2, rng=rng)
+    space = Workspace.init(folder, environment={}, configuration=Configuration())
+    space.set_catalogue(catalogue)
+    space.add_events(check(room.events, range(len(room.events))).events)
+    space.close()
+    return folder
+
+
+def model_in_charge(folder: Path) -> str:
+    from segue.engine.workspace import Workspace
+
+    with Workspace.open(folder, environment={}).store.read() as connection:
+        return Workspace.open(folder, environment={}).champion(connection).fitted.model_hash
+
+
+def test_a_challenger_goes_through_the_gate_into_a_workspace(tmp_path: Path) -> None:
+    folder, store = school(tmp_path / "school", seed=1), ("--store", str(tmp_path / "registry"))
+    code, printed = run("challenger", str(folder), *store, "--now", NOW.isoformat())
+    assert code == 0, printed
+    model = printed.split()[-1]
+    assert "no model is registered as 'champion'" in run("deploy", str(folder), *store)[1]
+    columns = ["--reward", "r", "--propensity", "p", "--target", "t"]
+    worse = run("gate", log(tmp_path / "log.csv", better=-0.5), *columns, "--promote", *store)
+    assert worse[0] == 1
+    assert "no model is registered as 'champion'" in run("deploy", str(folder), *store)[1]
+    better = run("gate", log(tmp_path / "log.csv", better=0.5), *columns, "--promote", *store)
+    assert "champion is now version 1" in better[1]
+    code, printed = run("deploy", str(folder), *store)
+    assert code == 0, printed
+    assert f"champion version 1, model {model}, is in charge" in printed
+    assert model_in_charge(folder) == model
+
+
+def test_a_model_of_another_school_is_not_deployed(tmp_path: Path) -> None:
+    other, store = school(tmp_path / "other", seed=2, resources=24), ("--store", str(tmp_path / "registry"))
+    assert run("challenger", str(other), *store, "--now", NOW.isoformat())[0] == 0
+    mine = school(tmp_path / "mine", seed=1)
+    code, printed = run("deploy", str(mine), *store, "--alias", "challenger")
+    assert code == 1
+    assert "8 resources that the workspace lacks" in printed

@@ -1,11 +1,21 @@
-"""`segue experiment`: run a study, compare its settings, and put a challenger through the gate."""
+"""`segue experiment`: studies, and the way of a challenger through the gate and into service.
+
+``challenger`` fits and registers one, ``gate --promote`` makes it the champion of the registry, ``deploy``
+puts the champion in charge of a workspace: a service that runs takes it up by itself, without mlflow.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from segue.cli_workspace import Folder, Now, moment, opened
+
+if TYPE_CHECKING:
+    from segue.engine.recommender import Recommender
+    from segue.engine.workspace import Workspace
 
 Store = Annotated[Path, typer.Option(help="Folder of the tracking store (SQLite and artefacts).")]
 RUNS = Path("demo-experiment")
@@ -14,11 +24,13 @@ FIGURES = ("mean", "worst")
 
 def register(app: typer.Typer) -> None:
     """Mount the group."""
-    experiment = typer.Typer(help="Studies in simulated classrooms, tracked in MLflow.", no_args_is_help=True)
+    experiment = typer.Typer(help="Studies, and the way of a new model into service.", no_args_is_help=True)
     experiment.command("list")(list_)
     experiment.command("sweep")(sweep)
     experiment.command("compare")(compare)
+    experiment.command("challenger")(challenger)
     experiment.command("gate")(gate)
+    experiment.command("deploy")(deploy)
     app.add_typer(experiment, name="experiment")
 
 
@@ -77,6 +89,57 @@ def compare(
     table["mean"], table["worst"] = table.mean(axis=1), table.min(axis=1)
     typer.echo(table.round(3).to_string())
     typer.echo(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant")
+
+
+def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None:
+    """Fit a model on a workspace's events and register it as the challenger; nothing is put in charge."""
+    import tempfile
+
+    from segue.experiments.tracking import CHALLENGER, Run, Tracker
+
+    fitted = opened(workspace).challenger(now=moment(now))
+    with tempfile.TemporaryDirectory() as scratch:
+        fitted.save(Path(scratch) / "recommender")
+        parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}
+        run = Run(f"challenger {fitted.model_hash}", parameters, model=Path(scratch) / "recommender")
+        tracker = Tracker(store)
+        version = tracker.register(tracker.record("models", run), CHALLENGER)
+    typer.echo(f"challenger is now version {version}, model {fitted.model_hash}")
+
+
+def deploy(
+    workspace: Folder,
+    *,
+    store: Store = RUNS,
+    alias: Annotated[str, typer.Option(help="Which model of the registry.")] = "champion",
+) -> None:
+    """Put the registry's champion in charge of a workspace; a service that runs takes it up by itself."""
+    import tempfile
+
+    from segue.engine.recommender import Recommender
+    from segue.experiments.tracking import Tracker
+
+    space = opened(workspace)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "recommender"
+        try:
+            version = Tracker(store).fetch(alias, folder)
+        except LookupError as nothing:
+            raise ValueError(str(nothing)) from None
+        recommender = Recommender.load(folder)
+        _refuse_strangers(space, recommender)
+        space.promote(recommender)
+    typer.echo(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
+
+
+def _refuse_strangers(space: Workspace, recommender: Recommender) -> None:
+    """Refuse a model that could recommend what the workspace does not have."""
+    strange = recommender.catalogue.resource_index.keys() - space.catalogue().resource_index.keys()
+    if strange:
+        raise ValueError(
+            f"the model knows {len(strange)} resources that the workspace lacks, as {min(strange)}: "
+            "it was fitted for another school; nothing was changed"
+        )
 
 
 def gate(
