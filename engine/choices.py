@@ -179,8 +179,7 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
         blocks = units
     running = np.add.accumulate(blocks, axis=-1)
     total = running[..., -1]
-    low, high = np.minimum.reduce(total, axis=None), np.maximum.reduce(total, axis=None)
-    if not (low > 0.5 * _UNIT and high < 2.0 * _UNIT):
+    if not _near(_UNIT, total):
         return sample(_normalised(probabilities), uniform)
     target = total * uniform
     drawn: Ints = (running > target[..., None]).argmax(axis=-1)
@@ -190,6 +189,22 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
 _UNIT = 2.0**50
 _BLOCK = 64
 _SHORT = 1024  # entries up to which one running sum costs less than two levels
+
+
+def every(flags: Bools) -> bool:
+    """Return whether all of a few flags (B,) are set: without numpy's overhead of a reduction."""
+    return all(flags.tolist())
+
+
+def _near(unit: float, total: Floats) -> bool:
+    """Return whether all sums are numbers, within a factor of two of `unit`."""
+    low, high = 0.5 * unit, 2.0 * unit
+    if total.size <= _FEW:
+        return all(low < t < high for t in total.ravel().tolist())
+    return bool(np.minimum.reduce(total, axis=None) > low and np.maximum.reduce(total, axis=None) < high)
+
+
+_FEW = 8
 
 
 def _within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:

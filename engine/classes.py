@@ -55,7 +55,7 @@ def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float
 def facts_of(champion: Champion, block: StateBlock, now: float) -> SkillFacts:
     """Return what a block of learners' histories says of each skill at `now` (UTC epoch seconds)."""
     when = np.full(len(block), now)
-    return skill_facts(block, champion.fitted.kernel.reader.reading(block, when), when)
+    return skill_facts(block, champion.fitted.kernel.reader.reading(block, when))
 
 
 def mastery_table(champion: Champion, known: Sequence[LearnerState], now: float) -> Floats:

@@ -22,8 +22,8 @@ from segue.engine.scoring import learned_part
 from segue.engine.settings import Settings
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts import Map, build
+from segue.features.foresight import SuccessReader
 from segue.features.history import HistoryParameters, LearnerState, StateBlock
-from segue.features.learner import SuccessReader
 from segue.features.pool import Pool
 from segue.models.bayesian_linear import BayesianLinear
 from segue.models.success import Coefficients
@@ -113,7 +113,7 @@ class Kernel:
         """Return what is known of the learners who ask."""
         block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now)
-        skills = skill_facts(block, reading, asked.now, span=self.span)
+        skills = skill_facts(block, reading, span=self.span)
         items, idle = item_facts(block, reading, self.crowd, asked)
         goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
         contexts = build(

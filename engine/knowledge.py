@@ -12,11 +12,11 @@ from segue.engine.scene import Asked
 from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
 from segue.features.columns import COUNT, ITEM_POSITION, ITEM_TIME, USES, VARIANCE
 from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts, mastered
+from segue.features.foresight import Reading, Used
 from segue.features.history import StateBlock
-from segue.features.learner import Reading, evidence, recent_residual, seconds_since
+from segue.features.learner import evidence, recent_residual
 from segue.features.pool import Pool
 
-WEEK_HOURS = 168.0
 GOAL_HALF_LIFE = 7.0
 
 
@@ -54,12 +54,10 @@ class Crowd:
         )
 
 
-def skill_facts(
-    block: StateBlock, reading: Reading, now: Floats, *, span: tuple[float, float] = (0.0, 1.0)
-) -> SkillFacts:
+def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0)) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``."""
-    chance, later = reading.forecast(0.0), reading.forecast(WEEK_HOURS)
-    days = seconds_since(block, now) * (1.0 / DAY)
+    chance, later = reading.forecasts
+    elapsed = reading.elapsed[0, : len(block.owner)]
     return SkillFacts(
         mastery=mastered(chance, span),
         chance=chance,
@@ -68,24 +66,23 @@ def skill_facts(
         spread=np.sqrt(block.of_skills(block.touched[:, VARIANCE], 1.0) + block.general[:, VARIANCE, None]),
         attempts=evidence(block),
         recent=recent_residual(block),
-        days=days,
+        days=block.of_skills(elapsed * (1.0 / DAY), np.inf),
     )
 
 
 def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) -> tuple[ItemFacts, Floats]:
     """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never)."""
     pool, shape = asked.pool, (len(asked), len(asked.pool))
+    used = Used.of(block, pool.where)
+    memory = block.item_values[used.memory]
     uses, idle = np.zeros(shape), np.full(shape, np.inf)
-    where = np.full(len(asked.catalogue.resources), -1)
-    where[pool.codes] = np.arange(len(pool))
-    known = where[block.item_id] >= 0
-    owner, at = block.item_owner[known], where[block.item_id[known]]
-    uses[owner, at] = block.item_values[known, USES]
-    idle[owner, at] = np.maximum(asked.now[owner] - block.item_values[known, ITEM_TIME], 0.0) / DAY
+    uses[used.owner, used.position] = memory[:, USES]
+    since = asked.now[used.owner] - memory[:, ITEM_TIME]
+    idle[used.owner, used.position] = np.maximum(since, 0.0) / DAY
     facts = ItemFacts(
-        success=reading.success_of(pool.combinations, pool.combination, pool.codes),
+        success=reading.success(pool.combinations, pool.combination, codes=pool.codes, used=used),
         interest=interest_match(wishes(block, asked), pool),
-        next_item=_next_items(block, crowd, where, shape),
+        next_item=_next_items(block, crowd, pool.where, shape),
         uses=uses,
         kind=_kind_rates(block, crowd),
         time_fit=_time_fit(asked.requests, pool),

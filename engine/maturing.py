@@ -15,7 +15,6 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
 
 from segue.engine.facts import QUERY_ROWS
-from segue.engine.knowledge import WEEK_HOURS
 from segue.engine.ledger import context_of
 from segue.engine.recommender import Recommender
 from segue.engine.schema import decisions, events, playlists, rewards
@@ -23,6 +22,7 @@ from segue.engine.states import Fold, events_of, in_order, openings_of
 from segue.engine.store import insert_columns, take_numbers
 from segue.features.catalogue import Floats
 from segue.features.contexts import COLUMNS
+from segue.features.foresight import WEEK_HOURS
 from segue.features.rewards import CENSOR_DAYS, STATUS, Forecasts, Rewards, Tries, learning
 from segue.features.state import LearnerState, StateBlock
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segue.engine.choices import Field, Odds, Policy, sample
+from segue.engine.choices import Field, Odds, Policy, every, sample
 from segue.engine.conflicts import OFFERED, smallest_conflict
 from segue.engine.rules import FILL, NEVER
 from segue.engine.scene import Scene
@@ -110,9 +110,9 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
         alive = _step(
             plan, progress, odds, allowed=allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn
         )
-        if not np.logical_and.reduce(alive):
+        if not every(alive):
             progress.open[~alive] = False  # a list that has ended stays ended
-            if not np.logical_or.reduce(alive):
+            if every(~alive):
                 break
     options = np.concatenate([drawn.position, drawn.best], axis=2)
     diversity = progress.diversity(options)
@@ -139,7 +139,7 @@ def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tupl
     for _, mask in moving:
         allowed = allowed & mask
     some = np.logical_or.reduce(allowed, axis=1)
-    if np.logical_and.reduce(some):
+    if every(some):
         return allowed, some
     allowed = allowed.copy()
     for row in np.flatnonzero(alive & ~some).tolist():
@@ -201,31 +201,31 @@ def _step(
     drawn: Drawn,
 ) -> Bools:
     """Draw one step (its menu) of every list that has something left; return which lists go on."""
-    rows, given = progress.rows, open_
-    first, minutes = rows, None
+    given = open_
+    first, minutes = progress.rows, None
     for option in range(uniforms.shape[1]):
-        certain = np.logical_and.reduce(open_)
+        certain = every(open_)
         may = allowed if certain else allowed | ~open_[:, None]  # without a candidate: drawn and thrown away
         probabilities, best = odds.at(progress.shares[-1], may)
         position = sample(probabilities, uniforms[:, option])
-        propensity = probabilities[rows, position]
+        place = progress.begin + position
+        propensity = probabilities.take(place)
         if option == 0:
             if plan.pins:
                 given = _pin(plan, progress, position, propensity=propensity, open_=open_, drawn=drawn)
                 allowed = _without_pins(plan, allowed)
-                certain = np.logical_and.reduce(given)
+                certain, place = every(given), progress.begin + position
             first, open_ = position, given
+            progress.open.put(place, False)
         at = (slice(None), progress.step, option)
         drawn.position[at] = position if certain else np.where(open_, position, -1)
         drawn.propensity[at], drawn.best[at] = propensity, best
         if progress.minutes_left is not None:
             cost = np.where(open_, plan.scene.pool.minutes[position], 0.0)
             minutes = cost if minutes is None else np.maximum(minutes, cost)
-        if option == 0:
-            progress.open[rows, position] = False
         if option + 1 < uniforms.shape[1]:
             allowed = allowed.copy()
-            allowed[rows, position] = False
+            allowed.put(place, False)
             open_ = np.logical_or.reduce(allowed, axis=1)
     progress.close(first, minutes, given=given)
     return given

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import log_ndtr
 
-from segue.engine.choices import Bools, Choice, Field, Floats, Ints, Odds, Policy, sample
+from segue.engine.choices import Bools, Choice, Field, Floats, Ints, Odds, Policy, every, sample
 
 __all__ = [
     "Choice",
@@ -128,7 +128,7 @@ class SoftmaxOdds(Odds):
         values *= keep
         best = values.argmax(axis=1)
         top = values.take(self.first + best)
-        certain = np.minimum.reduce(top) > _FAINT
+        certain = every(top > _FAINT)
         faint = _NONE if certain else np.flatnonzero(~(top > _FAINT))  # far below the best that there was
         if not certain:
             values[faint], top[faint] = keep[faint], 1.0

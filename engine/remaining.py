@@ -43,7 +43,7 @@ def _mastered(kernel: Kernel, request: Request) -> set[int]:
     """Return the skills that a learner has mastered and need not review yet."""
     state = request.state if request.state is not None else LearnerState.fresh(kernel.catalogue)
     block, now = StateBlock.of([state]), np.array([request.now.timestamp()])
-    facts = skill_facts(block, kernel.reader.reading(block, now), now, span=kernel.span)
+    facts = skill_facts(block, kernel.reader.reading(block, now), span=kernel.span)
     limits = kernel.settings.limits
     there = (facts.mastery >= limits.mastered) & (facts.attempts >= limits.mastered_attempts)
     there &= due(facts.attempts, facts.days) < limits.due

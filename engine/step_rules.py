@@ -23,14 +23,16 @@ class Progress:
     ----------
     step : int
         Position of the step to be drawn.
-    rows : array of int, shape (B,)
-        0 … B - 1.
+    rows, begin : arrays of int, shape (B,)
+        0 … B - 1, and where each row begins in a flat array of shape (B, n).
     open : array of bool, shape (B, n)
         Not drawn yet, and allowed by every rule that does not change from step to step.
     never : sequence of arrays of shape (B, n)
         Masks of the rules that never give way.
     per_skill : array of shape (B, S + 1)
         Steps given to each; the last column belongs to no skill.
+    per_kind : array of shape (B, n_kinds)
+        The same; not counted where all candidates are of one kind.
     shares : list of arrays of shape (B, D)
         For each step begun, the mean of `per_skill` over each combination of skills.
     minutes_left : array of shape (B, 1), or None without a budget
@@ -43,10 +45,11 @@ class Progress:
         self.scene = scene
         self.step = 0
         self.rows = scene.rows
+        self.begin = self.rows * len(pool)
         self.open = allowed
         self.never = never
         self.per_skill = np.zeros((n_rows, pool.combinations.n_skills + 1))
-        self._first: list[Ints] = []
+        self.per_kind = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
@@ -62,13 +65,6 @@ class Progress:
         kind = self.scene.pool.kind
         other = may & (kind != kind[may.argmax(axis=1)][:, None])
         return np.logical_or.reduce(other, axis=1, keepdims=True)
-
-    @property
-    def per_kind(self) -> Ints:
-        """Steps given to each kind, (B, n_kinds)."""
-        kinds = np.arange(len(self.scene.asked.catalogue.kind_ids))
-        given = self.scene.pool.kind[np.array(self._first, dtype=np.int64).reshape(-1, len(self.rows))]
-        return np.asarray(np.add.reduce(given[:, :, None] == kinds, axis=0, dtype=np.int64))
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
@@ -86,8 +82,9 @@ class Progress:
         pool, rows = self.scene.pool, self.rows
         if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
-        self._first.append(first)
         self.per_skill[rows[:, None], pool.own_skills[first]] += 1.0
+        if not pool.one_kind:
+            self.per_kind[rows, pool.kind[first]] += 1
         if self.below_floor is not None:
             self.below += self.below_floor[rows, first] & given
         self.shares.append(pool.combinations.mean(self.per_skill))
@@ -147,9 +144,10 @@ class SkillVariety:
         if progress.step < limit:  # no skill can have as many yet
             return None
         full = progress.per_skill >= limit
-        if not np.logical_or.reduce(full, axis=None):
+        if not full.any():
             return None
-        return ~progress.scene.pool.any(full)
+        combinations = progress.scene.pool.combinations
+        return progress.scene.spread(~combinations.any(full))
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class KindVariety:
         if progress.step < most or scene.pool.one_kind:
             return None
         full = progress.per_kind >= most
-        if not np.logical_or.reduce(full, axis=None):
+        if not full.any():
             return None
         return ~(full & progress.several_kinds)[:, scene.pool.kind]
 

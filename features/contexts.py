@@ -239,8 +239,17 @@ class Contexts:
     def at(self, position: Ints) -> Floats:
         """Return all columns of the candidates at `position` (B, ...), shape (C, B, ...)."""
         out = np.empty((len(COLUMNS), *position.shape))
-        for i, name in enumerate(COLUMNS):
-            out[i] = pick(self.columns[name], self.group(LEVEL[name]), position)
+        rows = np.arange(len(position)).reshape(-1, *[1] * (position.ndim - 1))
+        of_skills = self.of_skills.reshape(len(_OF_SKILLS), -1)
+        combination = self.pool.combination.take(position)
+        out[_SKILLS_AT] = of_skills.take(combination + rows * self.of_skills.shape[2], axis=1)
+        place = position + rows * len(self.pool)
+        for name in ("success", "next_item", "uses"):
+            out[INDEX[name]] = self.columns[name].take(place)
+        for name in ("interest", "kind", "difficulty", "popularity", "time_fit", "teaches"):
+            out[INDEX[name]] = pick(self.columns[name], self.group(LEVEL[name]), position)
+        out[INDEX["bias"]] = 1.0
+        np.subtract(out[INDEX["success"]], ZONE_CENTRE, out=out[INDEX["zone_gap"]])
         return out
 
     def dot(self, weights: Floats) -> Floats:

@@ -104,6 +104,8 @@ class Pool:
     ----------
     codes : array of int, shape (n,)
         Positions in the catalogue, ascending: the order in which candidates are named never matters.
+    n_resources : int
+        How many the whole catalogue has.
     combinations : Combinations
         Those of the candidates, and maybe more.
     combination : array of int, shape (n,)
@@ -122,6 +124,7 @@ class Pool:
     """
 
     codes: Ints
+    n_resources: int
     combinations: Combinations
     combination: Ints
     kind: Ints
@@ -142,6 +145,7 @@ class Pool:
         padded = np.where(skills < 0, skills[:, :1], skills)[head]
         return cls(
             codes=np.arange(len(catalogue.resources)),
+            n_resources=len(catalogue.resources),
             combinations=Combinations(head, padded, catalogue.skill_weights[head], len(catalogue.skills)),
             combination=combination.reshape(-1),
             kind=catalogue.kind_code,
@@ -152,6 +156,13 @@ class Pool:
             teaches=np.array([float(r.kind in TEACHING) for r in catalogue.resources]),
             n_tags=len(catalogue.tag_ids),
         )
+
+    @cached_property
+    def where(self) -> Ints:
+        """The position of each resource among the candidates, -1: it is none."""
+        out = np.full(self.n_resources, -1)
+        out[self.codes] = np.arange(len(self))
+        return out
 
     @cached_property
     def own_skills(self) -> Ints:
@@ -179,6 +190,7 @@ class Pool:
             combinations = combinations.keep(used)
         return Pool(
             self.codes[positions],
+            self.n_resources,
             combinations,
             combination,
             self.kind[positions],

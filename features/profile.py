@@ -15,7 +15,8 @@ from segue.features.attempts import Floats
 from segue.features.catalogue import Catalogue
 from segue.features.columns import COUNT, ITEM_TIME, LAST_TIME, RESIDUAL, SUCCESSES, USES
 from segue.features.contexts import Map, readiness
-from segue.features.learner import SuccessReader, epoch_seconds, mastery, recent_residual
+from segue.features.foresight import SuccessReader
+from segue.features.learner import epoch_seconds, mastery, recent_residual
 from segue.features.state import LearnerState, StateBlock
 
 Band = Literal["excelling", "progressing", "struggling", "not enough evidence"]
@@ -133,8 +134,7 @@ def _skills(
     state: LearnerState, catalogue: Catalogue, reader: SuccessReader, now: datetime
 ) -> list[SkillProfile]:
     block, seconds = StateBlock.of([state]), epoch_seconds(now)
-    reading = reader.reading(block, seconds)
-    chance = reading.forecast(0.0)[0]
+    chance = reader.forecast(block, 0.0, seconds)[0]
     reach = NORMAL_80 * np.sqrt(mastery(block, seconds)[1][0])
     logit = np.log(chance) - np.log1p(-chance)
     low, high = 1.0 / (1.0 + np.exp(reach - logit)), 1.0 / (1.0 + np.exp(-reach - logit))

@@ -72,7 +72,7 @@ _ENDS = np.cumsum(
     [len(g) for g in (LEARNER_NAMES, SKILL_NAMES, SET_NAMES, ITEM_NAMES, MEMORY_NAMES)]
 ).tolist()
 OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
-_RATES = np.array([-1.0 / span for span in SPANS] * 2)
+RATES = np.array([[-1.0 / span] for span in SPANS] * 2)
 LONGEST_GAP = 86400.0
 
 
@@ -95,8 +95,7 @@ def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
 
 def read_timed(rows: Floats, elapsed: Floats) -> Floats:
     """Return the numbers that change with the clock, columns `TIMED_PART` of `read_rows`, (..., 8)."""
-    faded = np.empty_like(rows[..., TIMED])  # in memory as `rows` are
-    np.multiply(elapsed[..., None], _RATES, out=faded)
+    faded = np.multiply(elapsed[..., None], RATES[:, 0])
     np.exp(faded, out=faded)
     faded *= rows[..., TIMED]
     return np.asarray(np.log1p(faded, out=faded))

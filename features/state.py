@@ -220,11 +220,12 @@ class StateBlock:
         rows[self.owner, self.skill] = self.touched
         return rows
 
-    def of_skills(self, column: Floats, fresh: float) -> Floats:
-        """Return numbers (P,) of the rows touched in their places, (B, S), and `fresh` in all others."""
-        out = np.full((len(self), self.n_skills), fresh)
-        out.reshape(-1)[self.place] = column
-        return out
+    def of_skills(self, values: Floats, fresh: Floats | float) -> Floats:
+        """Return numbers (..., P) of the rows touched in their places, (..., B, S); elsewhere `fresh`."""
+        out = np.empty((*values.shape[:-1], len(self) * self.n_skills))
+        out[...] = np.asarray(fresh)[..., None]
+        out[..., self.place] = values
+        return out.reshape(*values.shape[:-1], len(self), self.n_skills)
 
     @cached_property
     def place(self) -> Ints:

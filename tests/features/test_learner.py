@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from segue.features.attempts import Attempts, HistoryParameters
 from segue.features.catalogue import Catalogue
 from segue.features.columns import LAST_TIME
+from segue.features.foresight import SuccessReader
 from segue.features.history import design, fold, update
 from segue.features.learner import (
-    SuccessReader,
     epoch_seconds,
     evidence,
     item_uses,

@@ -10,8 +10,8 @@ import pytest
 
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.difficulty import Difficulty
+from segue.features.foresight import SuccessReader
 from segue.features.history import Attempt, update
-from segue.features.learner import SuccessReader
 from segue.features.profile import LearnerProfile, profile
 from segue.features.readout import NAMES, prior_weights
 from segue.features.state import LearnerState
