@@ -48,14 +48,11 @@ class Given:
     playlist: Playlist
 
 
-def decide(
-    connection: Connection, champion: Champion, questions: Sequence[Question], *, keep: bool
-) -> list[Entry]:
-    """Return the answers to questions, ready to be logged; `keep` stores the states that were brought up."""
+def decide(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Entry]:
+    """Return the answers to questions, ready to be logged; states that were brought up for it are stored."""
     numbers = [q.learner.number for q in questions if not q.learner.opted_out]
     known, newer = states.current(connection, numbers, champion.fold)
-    if keep:
-        states.save(connection, newer, champion.fold)
+    states.save(connection, newer, champion.fold)
     return answer(champion, questions, known)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from segue.engine.facts import find_learners
 from segue.engine.schema import decisions, events, playlists
@@ -26,29 +28,45 @@ def published(
     """Return each learner's playlist of `week` from one of the `surfaces`; who has none is left out.
 
     `roster` holds the LMS's own ids: each is looked up, nothing stored is turned back into an id. Of several
-    playlists of one week the last one counts.
+    playlists of one week the last one counts; the lists of a week's courses follow one another.
     """
     with workspace.store.read() as connection:
         people = find_learners(connection, workspace.keyring, roster)
         inside = {person.number: who for who, person in people.items() if not person.opted_out}
         query = (
-            select(playlists.c.learner, playlists.c.number, playlists.c.time, decisions.c.resource)
+            select(*_OF_LIST, decisions.c.resource)
             .join_from(playlists, decisions, playlists.c.playlist_id == decisions.c.playlist_id)
             .where(playlists.c.week == week, playlists.c.surface.in_(surfaces))
             .order_by(playlists.c.learner, playlists.c.number, decisions.c.position)
         )
         if len(inside) <= SMALL:
             query = query.where(playlists.c.learner.in_(inside))
-        lists: dict[int, tuple[int, int, list[str]]] = {}
-        for row in connection.execute(query):
-            if row.learner in inside:
-                if lists.get(row.learner, (None,))[0] != row.number:
-                    lists[row.learner] = (row.number, row.time, [])
-                lists[row.learner][2].append(row.resource)
+        steps: Iterable[Row[Any]] = connection.execute(query)
+        mine = groupby(steps, key=lambda row: int(row.learner))
+        lists = {learner: _last(list(rows)) for learner, rows in mine if learner in inside}
         return {
-            inside[learner]: Published(tuple(found), _done(connection, learner, made, found))
-            for learner, (_, made, found) in lists.items()
+            inside[learner]: Published(found, _done(connection, learner, made, found))
+            for learner, (made, found) in lists.items()
         }
+
+
+_OF_LIST = [
+    playlists.c[name] for name in ("learner", "number", "time", "request_no", "surface", "model_hash")
+]
+
+
+def _last(rows: Sequence[Row[Any]]) -> tuple[int, tuple[str, ...]]:
+    """Return when the last playlist among steps in order was made, and its steps.
+
+    A weekly list for a course is numbered from 1, and goes with those of the other courses by the same model.
+    """
+    last = rows[-1]
+    if last.surface == "weekly" and last.request_no:
+        by_course = {r.request_no: r.number for r in rows if r.request_no and r.model_hash == last.model_hash}
+        numbers = set(by_course.values())
+    else:
+        numbers = {last.number}
+    return last.time, tuple(row.resource for row in rows if row.number in numbers)
 
 
 SMALL = 500  # learners named in one query

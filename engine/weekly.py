@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,8 @@ from sqlalchemy import Connection, select
 
 from segue.engine import pool, states
 from segue.engine.champion import Champion, Library
-from segue.engine.deciding import Question, decide
+from segue.engine.courses import Course, lists
+from segue.engine.deciding import Question, answer
 from segue.engine.decisions import Request
 from segue.engine.facts import Learner, add_learners, present
 from segue.engine.ledger import Draw, Entry, Rows, log, rows_of, without_erased
@@ -37,13 +38,14 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Plan:
-    """What the batch decides: the week, its first moment, and the shape of a playlist."""
+    """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it."""
 
     week: str
     now: datetime
     seed: str
     k: int = 10
     minutes: float | None = None
+    courses: tuple[Course, ...] = ()
 
     def request(self, learner: str) -> Request:
         """Return the question asked for one learner."""
@@ -71,12 +73,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Block:
-    """Some learners, by what they are called in the output, and where their files go."""
+    """Some learners, by what they are called in the output; where their files go; which courses they take."""
 
     number: int
     people: tuple[Learner, ...]
     names: tuple[str, ...]
     folder: Path
+    taken: tuple[tuple[int, ...], ...] = ()
 
     @property
     def stem(self) -> Path:
@@ -95,6 +98,7 @@ def weekly(
     out: Path,
     *,
     roster: Sequence[str] | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
     share: Share | None = None,
     workers: int = 1,
     tick: Callable[[int, int], object] = lambda _, __: None,
@@ -106,6 +110,9 @@ def weekly(
     roster : sequence of str, optional
         Learners by the LMS's ids, which then stand in the output; without it all learners of the store, by
         their surrogates.
+    classes : mapping, optional
+        The classes of each learner of the roster: of `plan.courses`, these are what the learner takes. Who
+        takes none gets one list from the whole catalogue.
     share : Share, optional
         The part of the blocks that this machine does; the CSV appears when all of them are there.
     tick : callable
@@ -118,8 +125,8 @@ def weekly(
     """
     share = share or Share()
     people = _people(workspace, roster)
-    blocks = _blocks(people, out)
-    _claim(out, _manifest(workspace, plan, people))
+    blocks = _blocks(people, out, plan, classes or {})
+    _claim(out, _manifest(workspace, plan, blocks))
     todo = {b.number: b for b in blocks if b.number % share.of == share.index and not b.done}
     total = sum(len(b.people) for b in todo.values())
     tick(0, total)
@@ -153,10 +160,13 @@ def bring_up(workspace: Workspace, numbers: Sequence[int], *, workers: int) -> i
     return len(behind)
 
 
-def table_of(entries: Sequence[Entry], names: Sequence[str], recommender: Recommender) -> pd.DataFrame:
+def table_of(entries: Sequence[Entry], block: Block, recommender: Recommender, plan: Plan) -> pd.DataFrame:
     """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
     rows, catalogue = [], recommender.catalogue
-    for entry, name in zip(entries, names, strict=True):
+    name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
+    course_of = ("", *(course.class_id for course in plan.courses))
+    for entry in entries:
+        name, course = name_of[entry.draw.learner], course_of[entry.draw.request_no]
         for step, decision in zip(entry.playlist.steps, entry.decision_ids, strict=True):
             resource = catalogue.resources[catalogue.resource_index[step.resource]]
             rows.append(
@@ -173,6 +183,7 @@ def table_of(entries: Sequence[Entry], names: Sequence[str], recommender: Recomm
                     recommender.explain(step, entry.request).student,
                     json.dumps(dict(step.reasons)),
                     decision,
+                    course,
                 )
             )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
@@ -191,6 +202,7 @@ COLUMNS = {
     "why": "str",
     "reasons": "str",
     "decision_id": "str",
+    "course": "str",
 }
 
 
@@ -205,20 +217,31 @@ def _people(workspace: Workspace, roster: Sequence[str] | None) -> list[tuple[Le
     return sorted(((learner, source) for source, learner in found.items()), key=lambda pair: pair[0].number)
 
 
-def _blocks(people: Sequence[tuple[Learner, str]], out: Path) -> list[Block]:
+def _blocks(
+    people: Sequence[tuple[Learner, str]], out: Path, plan: Plan, classes: Mapping[str, Sequence[str]]
+) -> list[Block]:
+    place = {course.class_id: i for i, course in enumerate(plan.courses)}
+    taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
     folder = out / "playlists"
     folder.mkdir(parents=True, exist_ok=True)
     parts = [people[i : i + BLOCK] for i in range(0, len(people), BLOCK)]
     return [
-        Block(number, tuple(p for p, _ in part), tuple(name for _, name in part), folder)
+        Block(
+            number,
+            tuple(p for p, _ in part),
+            tuple(name for _, name in part),
+            folder,
+            tuple(taken.get(name, ()) for _, name in part),
+        )
         for number, part in enumerate(parts)
     ]
 
 
-def _manifest(workspace: Workspace, plan: Plan, people: Sequence[tuple[Learner, str]]) -> str:
+def _manifest(workspace: Workspace, plan: Plan, blocks: Sequence[Block]) -> str:
     with workspace.store.read() as connection:
         model = workspace.champion(connection).recommender.model_hash
-    names = hashlib.blake2b("\n".join(name for _, name in people).encode(), digest_size=8).hexdigest()
+    who = repr([(block.names, block.taken) for block in blocks])
+    names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
     said = {**asdict(plan), "now": plan.now.isoformat(), "model": model, "learners": names, "block": BLOCK}
     return json.dumps(said, indent=1)
 
@@ -284,13 +307,16 @@ def _decide_block(block: Block) -> Rows:
     with _here.store.read() as connection:
         champion = _here.library.champion(connection)
         entries = list(_entries(connection, champion, block, _here.plan))
-    table = table_of(entries, block.names, champion.recommender)
+    table = table_of(entries, block, champion.recommender, _here.plan)
     table.to_parquet(block.stem.with_suffix(".parquet.new"), index=False)
     table.to_csv(block.stem.with_suffix(".csv.new"), index=False, lineterminator="\n")
     return rows_of(entries)
 
 
 def _entries(connection: Connection, champion: Champion, block: Block, plan: Plan) -> Iterator[Entry]:
+    """Yield the lists of a block: one a learner, or one a course for those who take some."""
+    known, _ = states.current(connection, [p.number for p in block.people if not p.opted_out], champion.fold)
+    takes = list(zip(block.people, block.taken, strict=True))
     questions = [
         Question(
             plan.request(person.surrogate),
@@ -298,6 +324,10 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Pla
             Draw(plan.seed, "playlist", plan.week, person.number),
             "weekly",
         )
-        for person in block.people
+        for person, courses in takes
+        if not courses
     ]
-    yield from decide(connection, champion, questions, keep=False)
+    yield from answer(champion, questions, known)
+    if some := [(person, courses) for person, courses in takes if courses]:
+        people, taken = zip(*some, strict=True)
+        yield from lists(champion, people, known, plan=plan, taken=taken)

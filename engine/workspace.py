@@ -224,7 +224,7 @@ class Workspace:
             champion = self.champion(connection)
             people = add_learners(connection, self.keyring, [r.learner for r in requests])
             questions = [self._question(request, people.get(request.learner), ask) for request in requests]
-            entries = decide(connection, champion, questions, keep=True)
+            entries = decide(connection, champion, questions)
             log(connection, rows_of(entries))
         return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries]
 

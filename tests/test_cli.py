@@ -245,6 +245,23 @@ def test_a_week_is_done_in_order_and_once(run: Run, school: Path, tmp_path: Path
     assert "--skip must be one of" in run(*job, "--skip", "sleep")[1]
 
 
+def test_a_week_is_shared_among_courses(run: Run, school: Path, tmp_path: Path) -> None:
+    roster, courses = tmp_path / "roster.csv", tmp_path / "courses.csv"
+    roster.write_text("learner,class\npupil-1,maths\npupil-1,club\npupil-2,club\n")
+    courses.write_text("class,minutes,skills\nmaths,50,ratio-language;unit-rates\nclub,50,\n")
+    job = ("week", school, "--week", "2026-W48", "--out", tmp_path / "job", "--courses", courses)
+    assert "--courses needs --roster" in run(*job, "--minutes", "60")[1]
+    rest = ("--roster", roster, "--minutes", "60", "--holiday", "2026-11-26", "--workers", "1")
+    code, said = run(*job, *rest)
+    assert code == 0, said
+    table = pd.read_csv(tmp_path / "job" / "playlists.csv")
+    assert set(table.loc[table["learner"] == "pupil-1", "course"]) == {"maths", "club"}
+    assert set(table.loc[table["learner"] == "pupil-2", "course"]) == {"club"}
+    assert table.groupby("learner")["minutes"].sum().max() <= 48.0  # four days of five
+    courses.write_text("class,minutes\nmaths,many\n")
+    assert "minutes of maths must be a number of 0 or more, got many" in run(*job, *rest)[1]
+
+
 def test_a_week_without_school_has_no_playlists(run: Run, school: Path, tmp_path: Path) -> None:
     free = [word for day in range(21, 26) for word in ("--holiday", f"2026-12-{day}")]
     code, said = run("week", school, "--week", "2026-W52", "--out", tmp_path / "job", *free)

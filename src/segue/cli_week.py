@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli_weekly import CORES, Progress, Week, read_roster
+from segue.cli_weekly import CORES, Courses, Progress, Roster, Week, read_courses, read_roster
 from segue.cli_workspace import Folder, opened
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 STEPS = ("import", "learn", "fit", "weekly")
 SCHOOL_DAYS = 5
+People = tuple[list[str] | None, dict[str, list[str]] | None]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +36,8 @@ def week_(
     week: Week,
     out: Annotated[Path, typer.Option(help="Folder of the output and of the record of the job.")],
     events: Annotated[list[Path] | None, typer.Option(help="New events; may be repeated.")] = None,
-    roster: Annotated[Path | None, typer.Option(help="CSV with column learner.")] = None,
+    roster: Roster = None,
+    courses: Courses = None,
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of a whole school week.", min=1)] = None,
     holiday: Annotated[list[str] | None, typer.Option(help="Day without school; may be repeated.")] = None,
@@ -56,11 +59,14 @@ def week_(
     job.do("fit", lambda: _fit(space, now))
     days = school_days(week, holiday or [])
     if days:
-        shorter = None if minutes is None else minutes * days / SCHOOL_DAYS
-        steps = max(round(k * days / SCHOOL_DAYS), 1)
-        plan = Plan(week, now, space.configuration.seed, steps, shorter)
-        names = read_roster(roster) if roster else None
-        job.do("weekly", lambda: _weekly(space, plan, out, roster=names, workers=workers))
+        part = days / SCHOOL_DAYS
+        shorter = None if minutes is None else minutes * part
+        shared = read_courses(courses) if courses else ()
+        shared = tuple(replace(course, minutes=course.minutes * part) for course in shared)
+        steps = max(round(k * part), 1)
+        plan = Plan(week, now, space.configuration.seed, steps, shorter, shared)
+        people = read_roster(roster, shared) if roster or shared else (None, None)
+        job.do("weekly", lambda: _weekly(space, plan, out, people=people, workers=workers))
     else:
         typer.echo(f"weekly: {week} has no school day, so no playlists")
     if _alarms(space, now):
@@ -132,11 +138,12 @@ def _fit(space: Workspace, now: datetime) -> str:
     return f"model {challenger.model_hash} in charge" + (f"; {passage.said}" if passage else "")
 
 
-def _weekly(space: Workspace, plan: Plan, out: Path, *, roster: list[str] | None, workers: int) -> str:
+def _weekly(space: Workspace, plan: Plan, out: Path, *, people: People, workers: int) -> str:
     from segue.engine.weekly import weekly
 
+    roster, classes = people
     with Progress() as tick:
-        report = weekly(space, plan, out, roster=roster, workers=workers, tick=tick)
+        report = weekly(space, plan, out, roster=roster, classes=classes, workers=workers, tick=tick)
     return f"{report.learners} playlists of {plan.k} steps in {out / 'playlists.csv'}"
 
 

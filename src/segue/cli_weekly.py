@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +13,22 @@ import typer
 from segue.cli_workspace import Folder, opened
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.engine.courses import Course
     from segue.engine.weekly import Share
 
 CORES = os.cpu_count() or 1
+Roster = Annotated[
+    Path | None,
+    typer.Option(help="CSV with column learner (and class): the LMS's ids, to stand in the output."),
+]
+Courses = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with columns class, minutes, skills (a;b): a learner's week is shared among them."
+    ),
+]
 Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 
 
@@ -31,9 +44,8 @@ def weekly(
     out: Annotated[Path, typer.Option(help="Folder of the output; a run cut off goes on there.")],
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of each learner's week.", min=1)] = None,
-    roster: Annotated[
-        Path | None, typer.Option(help="CSV with column learner: the LMS's ids, to stand in the output.")
-    ] = None,
+    roster: Roster = None,
+    courses: Courses = None,
     workers: Annotated[int, typer.Option(help="Processes (default: all cores).", min=1)] = CORES,
     part: Annotated[str, typer.Option(help="This machine's share of the blocks, as 2/8.")] = "1/1",
 ) -> None:
@@ -43,12 +55,15 @@ def weekly(
     from segue.engine.weeks import start_of
 
     space = opened(workspace)
-    plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes)
+    shared = read_courses(courses) if courses else ()
+    plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
     share = share_of(part)
-    names = read_roster(roster) if roster else None
+    names, classes = read_roster(roster, plan.courses) if roster or shared else (None, None)
     began = time.perf_counter()
     with Progress() as tick:
-        report = write_playlists(space, plan, out, roster=names, share=share, workers=workers, tick=tick)
+        report = write_playlists(
+            space, plan, out, roster=names, classes=classes, share=share, workers=workers, tick=tick
+        )
     seconds = time.perf_counter() - began
     skipped = f", {report.skipped} blocks were there already" if report.skipped else ""
     typer.echo(f"{report.learners} learners, {report.blocks} blocks in {seconds:.1f} s{skipped}")
@@ -65,15 +80,46 @@ def share_of(part: str) -> Share:
     return Share(int(index) - 1, int(of))
 
 
-def read_roster(path: Path) -> list[str]:
-    """Return the learners of a roster file, in its order."""
+def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the learners of a roster file, in its order, and each one's classes where there are courses."""
+    if path is None:
+        raise ValueError("--courses needs --roster, a CSV with columns learner and class")
+    frame = _table(path, "learner", *(["class_id"] if courses else []))
+    rows = frame[frame["learner"] != ""]
+    names = rows["learner"].drop_duplicates().tolist()
+    return names, dict(rows.groupby("learner")["class_id"].agg(list)) if courses else {}
+
+
+def read_courses(path: Path) -> tuple[Course, ...]:
+    """Return the courses of a file, in its order."""
+    from segue.engine.courses import Course
+
+    out = []
+    for row in _table(path, "class_id", "minutes").to_dict("records"):
+        skills = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
+        minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdigit() else -1.0
+        if minutes < 0:
+            raise ValueError(
+                f"{path}: minutes of {row['class_id']} must be a number of 0 or more, got {row['minutes']}"
+            )
+        out.append(Course(row["class_id"], minutes, skills))
+    if len({course.class_id for course in out}) < len(out):
+        raise ValueError(f"{path} names a class twice: one row a class")
+    return tuple(out)
+
+
+def _table(path: Path, *needed: str) -> pd.DataFrame:
     from segue.features.reading import EVENT_ALIASES
     from segue.features.tables import read_table
 
     frame = read_table(path, {}, aliases=EVENT_ALIASES).frame
-    if "learner" not in frame:
-        raise ValueError(f"{path} has no column learner (found: {', '.join(map(str, frame.columns))})")
-    return [learner for learner in frame["learner"].astype("str").str.strip().tolist() if learner]
+    for name in needed:
+        if name not in frame:
+            said = name.removesuffix("_id")
+            raise ValueError(f"{path} has no column {said} (found: {', '.join(map(str, frame.columns))})")
+    for name in frame.columns:
+        frame[name] = frame[name].fillna("").astype("str").str.strip()
+    return frame
 
 
 class Progress:
