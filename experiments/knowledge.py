@@ -7,8 +7,8 @@ clairvoyant reference can ask "what if" of every learner and resource at once.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,31 +41,6 @@ class Step:
     luck: Floats | None = None
 
 
-class Knowledge(Protocol):
-    """How one skill is learned, kept and lost."""
-
-    @property
-    def guess(self) -> float:
-        """Probability of success without any knowledge."""
-
-    @property
-    def slip(self) -> float:
-        """Probability of failure with full knowledge."""
-
-    @property
-    def transfer(self) -> float:
-        """Share of what is learned that also reaches each neighbouring skill."""
-
-    def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
-        """Return cells (L, S, F) at hour 0 from prior knowledge in logits (L, S)."""
-
-    def level(self, cells: Floats, hours: float) -> Floats:
-        """Return true mastery in [0, 1] at `hours`."""
-
-    def after(self, cells: Floats, step: Step) -> Floats:
-        """Return the cells after a completed step."""
-
-
 def sigmoid(x: Floats) -> Floats:
     """Return the logistic function of `x`."""
     return np.asarray(1.0 / (1.0 + np.exp(-x)))
@@ -76,8 +51,42 @@ def bell(x: Floats, centre: float, width: float) -> Floats:
     return np.asarray(np.exp(-0.5 * ((x - centre) / width) ** 2))
 
 
-@dataclass(frozen=True)
-class Gated:
+def kept(hours: float, last: Floats, half_life: float | Floats) -> Floats:
+    """Return the share that is left `hours - last` hours later."""
+    return np.asarray(np.exp2(-np.maximum(hours - last, 0.0) / half_life))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge(ABC):
+    """How one skill is learned, kept and lost; without more said a cell is one number, ability in logits.
+
+    Attributes
+    ----------
+    guess, slip : probability of success without any knowledge, and of failure with all of it
+    transfer : share of what is learned that also reaches each neighbouring skill
+    """
+
+    guess: float = 0.12
+    slip: float = 0.05
+    transfer: float = 0.0
+
+    def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
+        """Return cells (L, S, F) at hour 0 from prior knowledge in logits (L, S)."""
+        del rng
+        return prior[..., None].copy()
+
+    def level(self, cells: Floats, hours: float) -> Floats:
+        """Return true mastery in [0, 1] at `hours`."""
+        del hours
+        return sigmoid(cells[..., 0])
+
+    @abstractmethod
+    def after(self, cells: Floats, step: Step) -> Floats:
+        """Return the cells after a completed step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gated(Knowledge):
     """All or nothing: a skill is known or not, and is learned only when its prerequisites are known.
 
     Knowledge tracing with gates (Corbett and Anderson 1995, with the learning rate set by prerequisites).
@@ -87,7 +96,6 @@ class Gated:
     closed: float = 0.03
     guess: float = 0.15
     slip: float = 0.06
-    transfer: float = 0.0
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
         """Known with the prior's probability, sharpened."""
@@ -108,8 +116,8 @@ class Gated:
         return np.maximum(known, step.luck < jump)[..., None]
 
 
-@dataclass(frozen=True)
-class Forgetting:
+@dataclass(frozen=True, kw_only=True)
+class Forgetting(Knowledge):
     """Practice adds strength that fades with a fixed half-life; a part of it stays.
 
     Cells: what stays (logits), what fades (logits), hour of the last practice.
@@ -118,9 +126,7 @@ class Forgetting:
     rate: float = 1.1
     stays: float = 0.3
     half_life: float = 3 * _WEEK
-    guess: float = 0.12
     slip: float = 0.06
-    transfer: float = 0.0
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
         """Prior knowledge stays."""
@@ -129,12 +135,12 @@ class Forgetting:
 
     def level(self, cells: Floats, hours: float) -> Floats:
         """What stays and what has not faded yet."""
-        fade = np.exp2(-np.maximum(hours - cells[..., 2], 0.0) / self.half_life)
+        fade = kept(hours, cells[..., 2], self.half_life)
         return sigmoid(cells[..., 0] + cells[..., 1] * fade)
 
     def after(self, cells: Floats, step: Step) -> Floats:
         """Less is gained the more is known, and without the prerequisites."""
-        fade = np.exp2(-np.maximum(step.hours - cells[..., 2], 0.0) / self.half_life)
+        fade = kept(step.hours, cells[..., 2], self.half_life)
         left = cells[..., 1] * fade
         room = 1.0 - sigmoid(cells[..., 0] + left)
         gain = self.rate * step.lift * (0.25 + 0.75 * step.ready) * (0.35 + room) * (0.6 + 0.4 * step.correct)
@@ -144,8 +150,8 @@ class Forgetting:
         )
 
 
-@dataclass(frozen=True)
-class Spacing:
+@dataclass(frozen=True, kw_only=True)
+class Spacing(Knowledge):
     """Memory whose half-life grows with every recall, most when it was nearly lost.
 
     Two-component memory (Bjork and Bjork 1992; half-life regression, Settles and Meeder 2016). Cells: how
@@ -157,7 +163,6 @@ class Spacing:
     growth: float = 2.2
     guess: float = 0.15
     slip: float = 0.06
-    transfer: float = 0.0
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
         """What was known before is held for long."""
@@ -167,12 +172,12 @@ class Spacing:
 
     def level(self, cells: Floats, hours: float) -> Floats:
         """Acquired, times the probability of recalling it."""
-        recall = np.exp2(-np.maximum(hours - cells[..., 2], 0.0) / cells[..., 1])
+        recall = kept(hours, cells[..., 2], cells[..., 1])
         return np.asarray(cells[..., 0] * recall)
 
     def after(self, cells: Floats, step: Step) -> Floats:
         """Acquire some of the rest; the half-life grows with what had to be recalled."""
-        recall = np.exp2(-np.maximum(step.hours - cells[..., 2], 0.0) / cells[..., 1])
+        recall = kept(step.hours, cells[..., 2], cells[..., 1])
         share = self.rate * step.lift * (0.15 + 0.85 * step.ready)
         acquired = cells[..., 0] + (1.0 - cells[..., 0]) * np.clip(share, 0.0, 0.8)
         effort = cells[..., 0] * (1.0 - recall) * (0.3 + 0.7 * step.correct) * np.minimum(step.lift, 1.0)
@@ -180,27 +185,14 @@ class Spacing:
         return np.stack([acquired, half_life, 0.0 * recall + step.hours], axis=-1)
 
 
-@dataclass(frozen=True)
-class Zone:
+@dataclass(frozen=True, kw_only=True)
+class Zone(Knowledge):
     """Learning happens in the zone of proximal development: not too easy, not too hard (Vygotsky 1978)."""
 
     rate: float = 1.0
     centre: float = 0.65
     width: float = 0.17
     outside: float = 0.06
-    guess: float = 0.12
-    slip: float = 0.05
-    transfer: float = 0.0
-
-    def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
-        """One number: ability in the skill, in logits."""
-        del rng
-        return prior[..., None].copy()
-
-    def level(self, cells: Floats, hours: float) -> Floats:
-        """Ability as a probability."""
-        del hours
-        return sigmoid(cells[..., 0])
 
     def after(self, cells: Floats, step: Step) -> Floats:
         """Gain by how near the chance of success was to the centre of the zone."""
@@ -209,8 +201,8 @@ class Zone:
         return np.asarray(np.minimum(cells[..., 0] + gain, 4.0))[..., None]
 
 
-@dataclass(frozen=True)
-class Practice:
+@dataclass(frozen=True, kw_only=True)
+class Practice(Knowledge):
     """Plain practice with falling returns, more from success than from failure (performance factors).
 
     With `interest` the learner takes more from what interests them; with `transfer` a part of what is
@@ -219,20 +211,7 @@ class Practice:
 
     rate: float = 0.8
     interest: float = 0.0
-    transfer: float = 0.0
     failure: float = 0.45
-    guess: float = 0.12
-    slip: float = 0.05
-
-    def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
-        """One number: ability in the skill, in logits."""
-        del rng
-        return prior[..., None].copy()
-
-    def level(self, cells: Floats, hours: float) -> Floats:
-        """Ability as a probability."""
-        del hours
-        return sigmoid(cells[..., 0])
 
     def after(self, cells: Floats, step: Step) -> Floats:
         """Gain by outcome, room, readiness and interest."""
@@ -244,13 +223,10 @@ class Practice:
 
 
 @dataclass(frozen=True)
-class Mixed:
+class Mixed(Knowledge):
     """A class in which every learner follows one of several models; the last column says which."""
 
     parts: tuple[Knowledge, ...]
-    guess: float = 0.12
-    slip: float = 0.05
-    transfer: float = 0.0
 
     def begin(self, prior: Floats, rng: np.random.Generator) -> Floats:
         """Cells of every part side by side, then the part of each learner."""
