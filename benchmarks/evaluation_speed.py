@@ -2,8 +2,8 @@
 
     python benchmarks/evaluation_speed.py [--rounds 1000000]
 
-Prints seconds of the points, the analytic intervals, Cressie-Read and 1,000 bootstrap replicates, and the
-peak memory of the process.
+Prints seconds of the points, the analytic intervals (normal; one imagined round more), Cressie-Read and 1,000
+bootstrap replicates, and the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from segue.experiments.bootstrap import bootstrap
 from segue.experiments.estimators import ESTIMATORS, Floats, Ints, Parts, rounds_of_tables
+from segue.experiments.imagined import between, ends_of
 from segue.experiments.intervals import Bounds, normal
 from segue.experiments.likelihood import cressie_read
 
@@ -66,6 +67,7 @@ def main() -> None:
     parts = timed("points of five estimators", points)
     timed("analytic intervals", lambda: {name: normal(part) for name, part in parts.items()})
     rounds = rounds_of_tables(reward, propensity, action=action, policy=policy, prediction=prediction)
+    timed("one imagined round more", lambda: between(*ends_of(rounds, Bounds())))
     timed("Cressie-Read", lambda: cressie_read(rounds, bounds=Bounds()))
     timed("1,000 bootstrap replicates", lambda: bootstrap(parts, rng=np.random.default_rng(1)), repeats=1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
