@@ -123,8 +123,8 @@ class Odds:
         self.policy = policy
         self.field = field
 
-    def at(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
-        """Return the probability of every candidate (B, n), and the best allowed candidate of each row.
+    def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
+        """Return the probability of every candidate (B, n) in `UNIT`s, and the best one allowed in each row.
 
         `shares` (B, D) is how many steps each list has given to each group.
         """
@@ -138,7 +138,8 @@ class Odds:
         scores += field.scores[rows]
         std = field.std if len(field.std) == 1 else field.std[rows]
         probabilities = self.policy.probabilities(scores, std, allowed=allowed[rows])
-        return probabilities, np.where(allowed[rows], scores, -np.inf).argmax(axis=1)
+        best = np.where(allowed[rows], scores, -np.inf).argmax(axis=1)
+        return np.rint(probabilities * UNIT), best
 
 
 def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
@@ -170,25 +171,34 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
     >>> sample(p, np.array([0.2499, 0.25]))
     array([0, 2])
     """
-    units = probabilities * _UNIT
-    np.rint(units, out=units)
-    if units.ndim == 2 and units.size > _SHORT:
-        starts = np.arange(0, units.shape[1], _BLOCK)
-        blocks: Floats = np.add.reduceat(units, starts, axis=1)
-    else:
-        blocks = units
-    running = np.add.accumulate(blocks, axis=-1)
-    total = running[..., -1]
-    if not _near(_UNIT, total):
-        return sample(_normalised(probabilities), uniform)
-    target = total * uniform
-    drawn: Ints = (running > target[..., None]).argmax(axis=-1)
-    return drawn if blocks is units else _within(units, running - blocks, target, drawn)
+    return drawn_from(np.rint(_normalised(probabilities) * UNIT), uniform)[0]
 
 
-_UNIT = 2.0**50
+UNIT = 2.0**50
 _BLOCK = 64
 _SHORT = 1024  # entries up to which one running sum costs less than two levels
+_FEW = 8
+
+
+def drawn_from(units: Floats, uniform: Floats | float) -> tuple[Ints, Floats]:
+    """Return the index drawn from each row of probabilities in `UNIT`s, whole numbers, and its probability.
+
+    What is drawn and what is returned as its probability come from the very same sums, which are exact.
+    """
+    in_blocks = units.ndim == 2 and units.size > _SHORT
+    starts = np.arange(0, units.shape[-1], _BLOCK)
+    blocks: Floats = np.add.reduceat(units, starts, axis=1) if in_blocks else units
+    running = np.add.accumulate(blocks, axis=-1)
+    total = running[..., -1]
+    if not _near(UNIT, total):
+        raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
+    target = total * uniform
+    drawn: Ints = (running > target[..., None]).argmax(axis=-1)
+    if in_blocks:
+        drawn = _within(units, running - blocks, target, drawn)
+    if units.ndim == 2:
+        return drawn, units.take(drawn + np.arange(0, units.size, units.shape[1])) / total
+    return drawn, np.take_along_axis(units, drawn[..., None], axis=-1)[..., 0] / total
 
 
 def every(flags: Bools) -> bool:
@@ -204,9 +214,6 @@ def _near(unit: float, total: Floats) -> bool:
     return bool(np.minimum.reduce(total, axis=None) > low and np.maximum.reduce(total, axis=None) < high)
 
 
-_FEW = 8
-
-
 def _within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:
     """Return the index within the `block` of each row; `before` is what lies in front of every block."""
     rows = np.arange(len(units))
@@ -219,9 +226,16 @@ def _within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:
 
 def _normalised(probabilities: Floats) -> Floats:
     total = np.add.reduce(probabilities, axis=-1, keepdims=True)
+    if _near(1.0, total):
+        return probabilities
     if not (np.minimum.reduce(total, axis=None) > 0.0 and isfinite(np.add.reduce(total, axis=None))):
         raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
     return np.asarray(probabilities / total)
+
+
+def as_column(values: Floats) -> Floats | float:
+    """Return numbers (B,) as a column, or the one number there is: numpy multiplies by that much faster."""
+    return float(values.item()) if len(values) == 1 else values[:, None]
 
 
 def _complaint(top: Floats, count: Ints) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segue.engine.choices import Field, Odds, Policy, every, sample
+from segue.engine.choices import Field, Odds, Policy, drawn_from, every
 from segue.engine.conflicts import OFFERED, smallest_conflict
 from segue.engine.rules import FILL, NEVER
 from segue.engine.scene import Scene
@@ -206,10 +206,9 @@ def _step(
     for option in range(uniforms.shape[1]):
         certain = every(open_)
         may = allowed if certain else allowed | ~open_[:, None]  # without a candidate: drawn and thrown away
-        probabilities, best = odds.at(progress.shares[-1], may)
-        position = sample(probabilities, uniforms[:, option])
+        units, best = odds.units(progress.shares[-1], may)
+        position, propensity = drawn_from(units, uniforms[:, option])
         place = progress.begin + position
-        propensity = probabilities.take(place)
         if option == 0:
             if plan.pins:
                 given = _pin(plan, progress, position, propensity=propensity, open_=open_, drawn=drawn)

@@ -15,7 +15,19 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import log_ndtr
 
-from segue.engine.choices import Bools, Choice, Field, Floats, Ints, Odds, Policy, every, sample
+from segue.engine.choices import (
+    UNIT,
+    Bools,
+    Choice,
+    Field,
+    Floats,
+    Ints,
+    Odds,
+    Policy,
+    as_column,
+    every,
+    sample,
+)
 
 __all__ = [
     "Choice",
@@ -32,7 +44,7 @@ __all__ = [
 
 
 _LEAST_EXPONENT = -700.0  # numpy's exp is four times slower where it underflows
-_UNIT = 2.0**38
+_BEST = 2.0**38  # weight of the best candidate of a softmax: whole numbers of it have exact sums
 _FAINT = 1e-200
 _NONE = np.zeros(0, dtype=np.int64)
 
@@ -90,7 +102,7 @@ class Softmax(Policy):
         values *= 1.0 / self.temperature
         np.maximum(values, _LEAST_EXPONENT, out=values)
         np.exp(values, out=values)
-        values *= _UNIT
+        values *= _BEST
         np.rint(values, out=values)
         values /= np.add.reduce(values, axis=-1, keepdims=True)
         return choice.floored(values, self.floor)
@@ -120,8 +132,8 @@ class SoftmaxOdds(Odds):
         self.first = np.arange(0, n_rows * n, n)
         self.ones = np.ones(n)
 
-    def at(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
-        """Return the probability of every candidate (B, n), and the best allowed candidate of each row."""
+    def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
+        """Return the probability of each candidate (B, n) in `UNIT`s, and the best one allowed in each row."""
         values = np.exp(shares * self.pace).take(self.field.group, axis=1)
         values *= self.weights
         keep = allowed.astype(np.float64)
@@ -132,11 +144,12 @@ class SoftmaxOdds(Odds):
         faint = _NONE if certain else np.flatnonzero(~(top > _FAINT))  # far below the best that there was
         if not certain:
             values[faint], top[faint] = keep[faint], 1.0
-        values *= (_UNIT / top)[:, None]
+        values *= _BEST / as_column(top)
         np.rint(values, out=values)
-        values *= ((1.0 - self.floor) / values.dot(self.ones))[:, None]
-        values += (self.floor / keep.dot(self.ones))[:, None]
+        values *= (1.0 - self.floor) * UNIT / as_column(values.dot(self.ones))
+        values += self.floor * UNIT / as_column(keep.dot(self.ones))
         values *= keep
+        np.rint(values, out=values)
         if not certain:
             values[faint], best[faint] = self.anew(shares, allowed, faint)
         return values, best

@@ -32,7 +32,7 @@ class Progress:
     per_skill : array of shape (B, S + 1)
         Steps given to each; the last column belongs to no skill.
     per_kind : array of shape (B, n_kinds)
-        The same; not counted where all candidates are of one kind.
+        The same.
     shares : list of arrays of shape (B, D)
         For each step begun, the mean of `per_skill` over each combination of skills.
     minutes_left : array of shape (B, 1), or None without a budget
@@ -48,8 +48,10 @@ class Progress:
         self.begin = self.rows * len(pool)
         self.open = allowed
         self.never = never
-        self.per_skill = np.zeros((n_rows, pool.combinations.n_skills + 1))
-        self.per_kind = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
+        n_skills, n_kinds = pool.combinations.n_skills, len(scene.asked.catalogue.kind_ids)
+        self._given = np.zeros((n_rows, n_skills + 1 + n_kinds))
+        self._each = (self.rows * self._given.shape[1])[:, None]
+        self.per_skill, self.per_kind = self._given[:, : n_skills + 1], self._given[:, n_skills + 1 :]
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
@@ -79,15 +81,14 @@ class Progress:
         Rows that are not `given` have ended; what is counted for them is never read. `minutes` may be None
         without a budget.
         """
-        pool, rows = self.scene.pool, self.rows
+        pool = self.scene.pool
         if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
-        self.per_skill[rows[:, None], pool.own_skills[first]] += 1.0
-        if not pool.one_kind:
-            self.per_kind[rows, pool.kind[first]] += 1
+        at = self._each + pool.counted.take(first, axis=0)
+        self._given.put(at, self._given.take(at) + 1.0)
         if self.below_floor is not None:
-            self.below += self.below_floor[rows, first] & given
-        self.shares.append(pool.combinations.mean(self.per_skill))
+            self.below += self.below_floor[self.rows, first] & given
+        self.shares.append(pool.combinations.mean(self._given))
         self.step += 1
 
 
@@ -144,7 +145,7 @@ class SkillVariety:
         if progress.step < limit:  # no skill can have as many yet
             return None
         full = progress.per_skill >= limit
-        if not full.any():
+        if not np.count_nonzero(full):
             return None
         combinations = progress.scene.pool.combinations
         return progress.scene.spread(~combinations.any(full))
@@ -165,7 +166,7 @@ class KindVariety:
         if progress.step < most or scene.pool.one_kind:
             return None
         full = progress.per_kind >= most
-        if not full.any():
+        if not np.count_nonzero(full):
             return None
         return ~(full & progress.several_kinds)[:, scene.pool.kind]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from segue.engine.choices import Bools, Choice, Field, Odds, Policy
+from segue.engine.choices import UNIT, Bools, Choice, Field, Odds, Policy
 from segue.engine.decisions import Request, Step
 from segue.engine.kernel import enter, menu_size
 from segue.engine.recommender import Recommender
@@ -49,16 +49,16 @@ class LedOdds(Odds):
         self.led = policy
         self.own = policy.policy.odds(field)
 
-    def at(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
+    def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
         """Return certainty, and the best allowed candidate."""
-        probabilities, best = self.own.at(shares, allowed)
+        units, best = self.own.units(shares, allowed)
         scores = self.field.scores + self.field.pull * shares.take(self.field.group, axis=1)
-        self.led.seen.append((probabilities[0].copy(), np.where(allowed, scores, -np.inf)[0]))
+        self.led.seen.append((units[0] / UNIT, np.where(allowed, scores, -np.inf)[0]))
         taken = self.led.path[len(self.led.seen) - 1]
         if taken >= 0:
-            probabilities[0] = 0.0
-            probabilities[0, taken] = 1.0
-        return probabilities, best
+            units[0] = 0.0
+            units[0, taken] = UNIT
+        return units, best
 
 
 @dataclass(frozen=True, eq=False)

@@ -165,9 +165,10 @@ class Pool:
         return out
 
     @cached_property
-    def own_skills(self) -> Ints:
-        """Skills of each candidate, padded by the number of skills (a column that nobody reads), (n, K)."""
-        return self.combinations.own_skills[self.combination]
+    def counted(self) -> Ints:
+        """What a step on each candidate counts for, (n, K + 1): its skills (S: none), and S + 1 + its kind."""
+        kind = self.combinations.n_skills + 1 + self.kind
+        return np.column_stack([self.combinations.own_skills[self.combination], kind])
 
     @cached_property
     def one_kind(self) -> bool:

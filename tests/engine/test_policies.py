@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare, norm
 
 from segue.engine import policies
-from segue.engine.choices import Field, Odds
+from segue.engine.choices import UNIT, Field, Odds
 from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
@@ -261,21 +261,22 @@ def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[Field, np.ndarray, 
 @pytest.mark.parametrize("seed", range(3))
 def test_softmax_odds_are_the_probabilities_of_the_scores_as_they_have_fallen(seed: int) -> None:
     field, shares, allowed = falling(seed)
-    quick, best = Softmax().odds(field).at(shares, allowed)
-    slow, best_anew = Odds(Softmax(), field).at(shares, allowed)
-    np.testing.assert_allclose(quick, slow, rtol=1e-9, atol=1e-11)
+    quick, best = Softmax().odds(field).units(shares, allowed)
+    slow, best_anew = Odds(Softmax(), field).units(shares, allowed)
+    np.testing.assert_allclose(quick / UNIT, slow / UNIT, rtol=1e-9, atol=1e-11)
     np.testing.assert_array_equal(best, best_anew)
     assert (quick[~allowed] == 0.0).all()
-    np.testing.assert_allclose(quick.sum(axis=1), 1.0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(quick.sum(axis=1), UNIT, rtol=1e-12)
+    np.testing.assert_array_equal(quick, np.rint(quick))
 
 
 def test_softmax_odds_of_a_list_alone_have_the_bits_they_have_in_a_block() -> None:
     field, shares, allowed = falling(3)
     field.scores[7] -= 100.0 * ~allowed[7] - 50.0  # what is left of one list is far below its best
     field.scores[8] -= 100.0 * allowed[8]
-    block, _ = Softmax().odds(field).at(shares, allowed)
+    block, _ = Softmax().odds(field).units(shares, allowed)
     for row in range(len(shares)):
         at, keep = slice(row, row + 1), np.flatnonzero(field.open[row])
         own = Field(field.scores[at, keep], field.std, field.open[at, keep], field.group[keep], field.pull)
-        alone, _ = Softmax().odds(own).at(shares[at], allowed[at, keep])
+        alone, _ = Softmax().odds(own).units(shares[at], allowed[at, keep])
         np.testing.assert_array_equal(alone[0], block[row, keep])
