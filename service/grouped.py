@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -111,6 +113,13 @@ class GroupedStore(Store):
         except BaseException:
             self.undone += 1
             raise
+
+    def copy_log_back(self) -> None:
+        """Copy what is committed from SQLite's log into its file, so that the writer need not stop for it."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection, contextlib.suppress(sqlite3.Error):  # or the next time
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def unpin(self) -> None:
         """Let go of the calling thread's connection."""

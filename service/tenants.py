@@ -121,6 +121,7 @@ class Tenant:
         self.keys.refresh()
         self.workspace.try_again()
         self.status()
+        self.store.copy_log_back()
 
     def status(self) -> Status:
         """Return whether requests can be answered, and how well."""

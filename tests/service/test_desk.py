@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -135,3 +136,20 @@ def test_a_failed_commit_fails_every_job_of_the_group(store: GroupedStore) -> No
     results = asyncio.run(main())
     assert all(isinstance(result, Exception) for result in results)
     assert documents(store) == before
+
+
+def test_the_log_is_copied_back_beside_the_writer(store: GroupedStore, tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(store, Metrics(), waiting=100)
+        for i in range(20):
+            await desk.do(writing(store, f"d{i}"))
+        await asyncio.to_thread(store.copy_log_back)
+        await desk.do(writing(store, "last"))  # begins the log anew: all of it was copied
+        desk.close()
+
+    asyncio.run(main())
+    with sqlite3.connect(
+        f"file:{tmp_path}/store.db?mode=ro&immutable=1", uri=True
+    ) as alone:  # without the log
+        assert alone.execute("SELECT count(*) FROM documents WHERE name LIKE 'd%'").fetchone()[0] >= 20
+    alone.close()
