@@ -123,22 +123,20 @@ class Kernel:
 
     def score(self, scene: Scene) -> Parts:
         """Return the parts of the scores, the weights included."""
-        eta = self.learned.eta if self.learned else 0.0
-        parts = Parts.of(scene.contexts, scene.requests, self.settings, eta=eta)
+        contexts, requests = scene.contexts, scene.requests
         if self.learned is None:
-            return parts
+            return Parts.of(contexts, requests, self.settings, eta=0.0)
         value = learned_part(
             expected_reward(self.learned.model, scene, self.settings.optimism),
             value_range=self.learned.value_range,
         )
-        value *= eta
-        return parts.also("learned", value)
+        return Parts.of(contexts, requests, self.settings, eta=self.learned.eta, learned=value)
 
     def draw(self, asked: Asked, rngs: Sequence[np.random.Generator]) -> DrawnBlock:
         """Return the lists of a block, one generator a request."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
         # the first options first: a larger menu changes no step
-        uniforms = np.stack([rng.random((menu, n_steps)).T for rng in rngs])
+        uniforms = np.array([rng.random((menu, n_steps)) for rng in rngs]).swapaxes(1, 2)
         whole, (asked, entry) = asked, enter(asked)
         scene = self.scene(asked)
         parts = self.score(scene)
@@ -152,7 +150,7 @@ class Kernel:
             asked.pool.codes,
             drawn=drawn,
             parts=parts,
-            ahead=np.stack([scene.skills.chance, scene.skills.chance_later]),
+            ahead=np.array([scene.skills.chance, scene.skills.chance_later]),
         )
 
     def _explain(self, whole: Asked, scored: Pool, drawn: Drawn) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from segue.engine.decisions import Request
-from segue.engine.scoring import Factor, factors_of, log_factors, weights_of
+from segue.engine.scoring import factors_of, log_factors, weights_of
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats, Ints
-from segue.features.contexts import Contexts, Level, pick, spread
+from segue.features.contexts import Contexts, Level, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,73 +24,72 @@ class Parts:
     names : tuple of str
     levels : tuple of Level
         Of what each part is known.
-    values : tuple of arrays of shape (B, G)
-        G as many as there are of that level, see ``contexts.Contexts``.
+    ends : tuple of int
+        Where each part begins in a row of `values`, and where the last one ends.
+    values : array of shape (B, ends[-1])
+        The parts side by side, as many numbers of each as there are of its level (``contexts.Contexts``).
     contexts : Contexts
     """
 
     names: tuple[str, ...]
     levels: tuple[Level, ...]
-    values: tuple[Floats, ...]
+    ends: tuple[int, ...]
+    values: Floats
     contexts: Contexts
 
     @classmethod
-    def of(cls, contexts: Contexts, requests: Sequence[Request], settings: Settings, *, eta: float) -> Parts:
-        """Return the pedagogical parts, when the learned one weighs `eta`."""
+    def of(
+        cls,
+        contexts: Contexts,
+        requests: Sequence[Request],
+        settings: Settings,
+        *,
+        eta: float,
+        learned: Floats | None = None,
+    ) -> Parts:
+        """Return the parts from pedagogy, and the `learned` one (B, n) when it weighs `eta`."""
         factors = factors_of(requests[0])
-        values: list[Floats] = [np.zeros(0)] * len(factors)
-        for level in Level:
-            at = [i for i, factor in enumerate(factors) if factor.level is level]
-            if at:
-                made = _of_level([factors[i] for i in at], contexts, requests, settings=settings, eta=eta)
-                for i, part in zip(at, made, strict=True):
-                    values[i] = part
-        names, levels = (f.name for f in factors), (f.level for f in factors)
-        return cls(tuple(names), tuple(levels), tuple(values), contexts)
-
-    def also(self, name: str, value: Floats) -> Parts:
-        """Return these parts and one more, known of each candidate."""
-        return Parts((*self.names, name), (*self.levels, Level.ITEM), (*self.values, value), self.contexts)
+        sizes = [contexts.size(factor.level) for factor in factors]
+        names, levels = tuple(f.name for f in factors), tuple(f.level for f in factors)
+        if learned is not None:
+            names, levels, sizes = (*names, "learned"), (*levels, Level.ITEM), [*sizes, learned.shape[1]]
+        ends = tuple(accumulate(sizes, initial=0))
+        values = np.empty((len(requests), ends[-1]))
+        pedagogy = values[:, : ends[len(factors)]]
+        log_factors(factors, contexts.columns, pedagogy, ends=ends)
+        pedagogy *= np.repeat(weights_of(factors, requests, settings, eta=eta), sizes[: len(factors)], axis=1)
+        if learned is not None:
+            np.multiply(learned, eta, out=values[:, ends[-2] :])
+        return cls(names, levels, ends, values, contexts)
 
     def total(self) -> Floats:
         """Return the scores, (B, n): parts of a level are added up first, in order."""
-        total: Floats = np.zeros(0)
-        for level in Level:
-            some = [part for part, of in zip(self.values, self.levels, strict=True) if of is level]
-            if not some:
-                continue
-            summed = some[0] + some[1] if len(some) > 1 else some[0]
-            for part in some[2:]:
-                summed += part
-            summed = spread(summed, self.contexts.group(level))
-            total = np.add(total, summed, out=total) if len(total) else summed
+        by_level: dict[Level, Floats] = {}
+        for level, (start, end) in zip(self.levels, pairwise(self.ends), strict=True):
+            part = self.values[:, start:end]
+            if level not in by_level:
+                by_level[level] = part.copy()
+            else:
+                by_level[level] += part
+        total: Floats | None = None
+        for level in sorted(by_level):
+            summed = spread(by_level[level], self.contexts.group(level))
+            total = summed if total is None else np.add(total, summed, out=total)
+        assert total is not None, "there is always a part"
         return total
 
     def whole(self) -> Floats:
         """Return every part, (F, B, n)."""
         out = np.empty((len(self.names), *self.contexts.shape))
-        for i, (level, part) in enumerate(zip(self.levels, self.values, strict=True)):
-            out[i] = spread(part, self.contexts.group(level))
+        for i, (level, (start, end)) in enumerate(zip(self.levels, pairwise(self.ends), strict=True)):
+            out[i] = spread(self.values[:, start:end], self.contexts.group(level))
         return out
 
     def at(self, position: Ints) -> Floats:
         """Return every part of the candidates at `position` (B, ...), shape (F, B, ...)."""
-        out = np.empty((len(self.names), *position.shape))
-        for i, (level, part) in enumerate(zip(self.levels, self.values, strict=True)):
-            out[i] = pick(part, self.contexts.group(level), position)
-        return out
-
-
-def _of_level(
-    factors: Sequence[Factor],
-    contexts: Contexts,
-    requests: Sequence[Request],
-    *,
-    settings: Settings,
-    eta: float,
-) -> Floats:
-    n = contexts.size(factors[0].level)
-    parts = np.empty((len(factors), len(requests), n))
-    log_factors(factors, contexts.columns, parts)
-    parts *= weights_of(factors, requests, settings, eta=eta)
-    return parts
+        groups = [self.contexts.group(level) for level in Level]
+        each = np.array([position if group is None else group.take(position) for group in groups])
+        each += (np.arange(len(position)) * self.ends[-1]).reshape(-1, *[1] * (position.ndim - 1))
+        place = each[list(self.levels)]
+        place += np.array(self.ends[:-1]).reshape(-1, *[1] * position.ndim)
+        return np.asarray(self.values.take(place))

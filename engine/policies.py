@@ -133,7 +133,7 @@ class SoftmaxOdds(Odds):
         self.ones = np.ones(n)
 
     def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
-        """Return the probability of each candidate (B, n) in `UNIT`s, and the best one allowed in each row."""
+        """Return the probability of each candidate (B, n) in `UNIT`s, and the best one allowed in a row."""
         values = np.exp(shares * self.pace).take(self.field.group, axis=1)
         values *= self.weights
         keep = allowed.astype(np.float64)

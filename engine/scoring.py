@@ -163,10 +163,10 @@ def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) 
     return own
 
 
-def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats) -> None:
-    """Write log max(f, .02) of each factor into `out` (F, B, n)."""
-    for part, factor in zip(out, factors, strict=True):
-        part[...] = factor.value(columns)
+def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats, *, ends: Sequence[int]) -> None:
+    """Write log max(f, .02) of each factor into `out` (B, ...), from one of `ends` to the next."""
+    for factor, start, end in zip(factors, ends[:-1], ends[1:], strict=False):
+        out[:, start:end] = factor.value(columns)
     np.maximum(out, LEAST, out=out)
     np.log(out, out=out)
 
@@ -174,11 +174,11 @@ def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats) -> Non
 def weights_of(
     factors: Sequence[Factor], requests: Sequence[Request], settings: Settings, *, eta: float
 ) -> Floats:
-    """Return the exponents, (F, B, 1); (F, 1, 1) when the requests have the same dials."""
+    """Return the exponents, (B, F); (1, F) when the requests have the same dials."""
     first = requests[0].dials
     if all(request.dials is first or request.dials == first for request in requests):
         requests = requests[:1]
-    return np.array([[[weight_of(f, r, settings, eta)] for r in requests] for f in factors])
+    return np.array([[weight_of(f, r, settings, eta) for f in factors] for r in requests])
 
 
 def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:

@@ -69,6 +69,7 @@ LEVEL = (
     | dict.fromkeys(_OTHERS, Level.ITEM)
     | {"interest": Level.TAGS, "kind": Level.KIND}
 )
+_ONE_OF = ("mastery", "interest", "kind", "success")  # a column of each level
 _SKILLS_AT = np.array([INDEX[name] for name in _OF_SKILLS])
 
 
@@ -222,8 +223,7 @@ class Contexts:
 
     def size(self, level: Level) -> int:
         """Return how many numbers a level has for each learner."""
-        widest = {Level.SKILLS: "mastery", Level.TAGS: "interest", Level.KIND: "kind", Level.ITEM: "success"}
-        return int(self.columns[widest[level]].shape[1])
+        return int(self.columns[_ONE_OF[level]].shape[1])
 
     def column(self, name: str) -> Floats:
         """Return one column, (B, n)."""

@@ -166,7 +166,7 @@ class Pool:
 
     @cached_property
     def counted(self) -> Ints:
-        """What a step on each candidate counts for, (n, K + 1): its skills (S: none), and S + 1 + its kind."""
+        """What a step on each candidate counts for, (n, K + 1): its skills (S: none), S + 1 + its kind."""
         kind = self.combinations.n_skills + 1 + self.kind
         return np.column_stack([self.combinations.own_skills[self.combination], kind])
 
