@@ -20,6 +20,7 @@ from segue.engine.decisions import Request
 from segue.engine.keys import KeyMissingError
 from segue.engine.tenancy import Configuration, WorkspaceError
 from segue.engine.workspace import Workspace
+from segue.features.state import StateBlock
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}
@@ -43,11 +44,17 @@ def test_what_is_logged_is_what_was_drawn(school: School) -> None:
     given = school.space.recommend(Request("pupil-001", MONDAY, k=STEPS))
     with school.space.store.read() as connection:
         rows = connection.execute(select(schema.decisions).order_by(schema.decisions.c.position)).all()
+    champion, known = school.space.known(["pupil-001"])
+    catalogue, block = champion.fitted.catalogue, StateBlock.of([known["pupil-001"]])
+    reader = champion.fitted.kernel.reader
+    ahead = [reader.forecast(block, hours, MONDAY.timestamp())[0] for hours in (0.0, 168.0)]
     for row, step in zip(rows, given.playlist.steps, strict=True):
         assert (row.resource, row.propensity, row.score) == (step.resource, step.propensity, step.score)
         assert np.frombuffer(row.context).tolist() == list(step.context.values())
-        now, week = np.frombuffer(row.forecast).reshape(2, -1)
-        assert ((now > 0) & (now < 1) & (week > 0) & (week < 1)).all()
+        resource = catalogue.resources[catalogue.resource_index[row.resource]]
+        skills = [catalogue.skill_index[skill] for skill in resource.skills]
+        found = np.frombuffer(row.forecast).reshape(2, -1)[:, : len(skills)]
+        assert np.array_equal(found, [chance[skills] for chance in ahead])
 
 
 def test_many_at_once_are_what_each_is_alone(school: School) -> None:

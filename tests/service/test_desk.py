@@ -148,8 +148,7 @@ def test_the_log_is_copied_back_beside_the_writer(store: GroupedStore, tmp_path:
         desk.close()
 
     asyncio.run(main())
-    with sqlite3.connect(
-        f"file:{tmp_path}/store.db?mode=ro&immutable=1", uri=True
-    ) as alone:  # without the log
-        assert alone.execute("SELECT count(*) FROM documents WHERE name LIKE 'd%'").fetchone()[0] >= 20
+    without_log = f"file:{tmp_path}/store.db?mode=ro&immutable=1"
+    alone = sqlite3.connect(without_log, uri=True)
+    assert alone.execute("SELECT count(*) FROM documents WHERE name LIKE 'd%'").fetchone()[0] >= 20
     alone.close()
