@@ -150,9 +150,9 @@ def cascade_doubly_robust(slates: Slates) -> Parts:
     """
     if slates.q_logged is None or slates.q_target is None:
         raise ValueError("cascade DR needs predicted rewards (q_logged and q_target)")
-    prefix = slates.prefix
-    before = np.hstack([np.ones((slates.n, 1)), prefix[:, :-1]])
-    return Parts((prefix * (slates.reward - slates.q_logged) + before * slates.q_target).sum(axis=1))
+    following = np.hstack([slates.q_target[:, 1:], np.zeros((slates.n, 1))])
+    residual = slates.reward + following - slates.q_logged  # of the value from each step on
+    return Parts((slates.prefix * residual).sum(axis=1), base=slates.q_target[:, 0])
 
 
 def pseudo_inverse(slates: Slates) -> Parts:

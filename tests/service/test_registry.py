@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -12,9 +15,11 @@ from typer.testing import CliRunner
 from segue.cli import app
 from segue.engine.workspace import Workspace
 from segue.features.records import check
-from tests.service.conftest import Headers, Serving
 
 pytest.importorskip("mlflow")
+
+Headers = Callable[[str], dict[str, str]]
+Serving = Callable[..., AbstractContextManager[httpx.Client]]
 
 
 def segue(*arguments: str) -> str:
