@@ -18,7 +18,8 @@ from statistics import median
 
 import numpy as np
 
-from segue.experiments.evaluate import Evaluation, evaluate
+from segue.experiments.answers import Evaluation
+from segue.experiments.evaluate import evaluate
 from segue.experiments.simulated_logs import World, make_world
 
 NAMES = ("IPS", "SNIPS", "DR", "SNDR")

@@ -25,9 +25,10 @@ from segue.engine.fitting import fit
 from segue.engine.policies import Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
+from segue.experiments.answers import Evaluation
 from segue.experiments.decision_log import decision_log
 from segue.experiments.estimators import Floats, Rounds, ips
-from segue.experiments.evaluate import Evaluation, evaluate
+from segue.experiments.evaluate import evaluate
 from segue.experiments.intervals import normal
 from segue.experiments.shadow import ShadowList, shadow_lists
 from segue.experiments.simulate import SimulatedClass

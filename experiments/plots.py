@@ -14,7 +14,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from segue.experiments.evaluate import Estimate
+from segue.experiments.answers import Estimate
 
 INK, QUIET, GOOD, BAD = "#1f2933", "#9aa5b1", "#2f7d6d", "#b4552d"
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from segue.experiments.evaluate import Evaluation
+from segue.experiments.answers import Evaluation
 from segue.experiments.plots import as_data_uri, forest, weights
 from segue.experiments.sensitivity import told
 

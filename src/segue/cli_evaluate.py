@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from segue.experiments.evaluate import Evaluation
+    from segue.experiments.answers import Evaluation
     from segue.experiments.logs import Log
     from segue.experiments.slate_report import SlateEvaluation
 
@@ -86,7 +86,7 @@ def evaluate(
 
 def _as_json(result: Evaluation, lists: SlateEvaluation | None) -> str:
     """Return one JSON object, without a NaN."""
-    from segue.experiments.evaluate import finite
+    from segue.experiments.answers import finite
 
     slates = {} if lists is None else {"slates": finite(lists.to_dict())}
     return json.dumps(result.to_dict() | slates, allow_nan=False)

@@ -7,7 +7,8 @@ from math import isnan
 import numpy as np
 import pytest
 
-from segue.experiments.evaluate import evaluate, finite
+from segue.experiments.answers import finite
+from segue.experiments.evaluate import evaluate
 from segue.experiments.logs import Log
 from segue.experiments.simulated_logs import World, make_world
 from segue.experiments.slate_report import evaluate_slates, list_clusters, slates_of_log

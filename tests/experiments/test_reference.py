@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segue.experiments.answers import Evaluation
 from segue.experiments.compare import Difference
 from segue.experiments.datasets import STAR_ARMS, item_shares, open_bandit, star
 from segue.experiments.diagnostics import diagnose, unseen_support
 from segue.experiments.estimators import ESTIMATORS, rounds_of
-from segue.experiments.evaluate import Evaluation, evaluate
+from segue.experiments.evaluate import evaluate
 from segue.experiments.intervals import Bounds, empirical_bernstein, normal, standard_error
 from segue.experiments.likelihood import cressie_read
 from segue.experiments.logs import Log

@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from segue.experiments.evaluate import Evaluation, evaluate
+from segue.experiments.answers import Evaluation
+from segue.experiments.evaluate import evaluate
 from segue.experiments.logs import Log
 from segue.experiments.plots import gain_by_policy, mastery_map, reliability, trade_off
 from segue.experiments.report import report
