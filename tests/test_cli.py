@@ -258,6 +258,8 @@ def test_a_week_is_shared_among_courses(run: Run, school: Path, tmp_path: Path) 
     assert set(table.loc[table["learner"] == "pupil-1", "course"]) == {"maths", "club"}
     assert set(table.loc[table["learner"] == "pupil-2", "course"]) == {"club"}
     assert table.groupby("learner")["minutes"].sum().max() <= 48.0  # four days of five
+    courses.write_text("class,minutes,skills\nmaths,50,ratio-lang\n")
+    assert "maths names the unknown skill ratio-lang" in run(*job, *rest)[1]
     courses.write_text("class,minutes\nmaths,many\n")
     assert "minutes of maths must be a number of 0 or more, got many" in run(*job, *rest)[1]
 

@@ -61,7 +61,7 @@ def week_(
     if days:
         part = days / SCHOOL_DAYS
         shorter = None if minutes is None else minutes * part
-        shared = read_courses(courses) if courses else ()
+        shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
         shared = tuple(replace(course, minutes=course.minutes * part) for course in shared)
         steps = max(round(k * part), 1)
         plan = Plan(week, now, space.configuration.seed, steps, shorter, shared)

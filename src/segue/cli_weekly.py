@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +55,7 @@ def weekly(
     from segue.engine.weeks import start_of
 
     space = opened(workspace)
-    shared = read_courses(courses) if courses else ()
+    shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
     plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
     share = share_of(part)
     names, classes = read_roster(roster, plan.courses) if roster or shared else (None, None)
@@ -90,19 +90,23 @@ def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list
     return names, dict(rows.groupby("learner")["class_id"].agg(list)) if courses else {}
 
 
-def read_courses(path: Path) -> tuple[Course, ...]:
-    """Return the courses of a file, in its order."""
+def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
+    """Return the courses of a file, in its order; they may name the `skills` of the catalogue."""
     from segue.engine.courses import Course
 
     out = []
     for row in _table(path, "class_id", "minutes").to_dict("records"):
-        skills = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
+        named = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
+        if unknown := [skill for skill in named if skill not in skills]:
+            raise ValueError(
+                f"{path}: {row['class_id']} names the unknown skill {unknown[0]}: the catalogue has skill ids"
+            )
         minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdigit() else -1.0
         if minutes < 0:
             raise ValueError(
                 f"{path}: minutes of {row['class_id']} must be a number of 0 or more, got {row['minutes']}"
             )
-        out.append(Course(row["class_id"], minutes, skills))
+        out.append(Course(row["class_id"], minutes, named))
     if len({course.class_id for course in out}) < len(out):
         raise ValueError(f"{path} names a class twice: one row a class")
     return tuple(out)
