@@ -171,34 +171,42 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
     >>> sample(p, np.array([0.2499, 0.25]))
     array([0, 2])
     """
-    return drawn_from(np.rint(_normalised(probabilities) * UNIT), uniform)[0]
+    units = np.rint(_normalised(probabilities) * UNIT)
+    rows = drawn_from(units.reshape(-1, units.shape[-1]), np.ravel(uniform))[0]
+    return rows.reshape(units.shape[:-1])
 
 
 UNIT = 2.0**50
 _BLOCK = 64
-_SHORT = 1024  # entries up to which one running sum costs less than two levels
+_SHORT = 1024  # entries of one row up to which a running sum costs less than two levels
 _FEW = 8
 
 
-def drawn_from(units: Floats, uniform: Floats | float) -> tuple[Ints, Floats]:
-    """Return the index drawn from each row of probabilities in `UNIT`s, whole numbers, and its probability.
+def drawn_from(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
+    """Return the index drawn from each row of probabilities (B, n) in `UNIT`s, and that one's own, both (B,).
 
-    What is drawn and what is returned as its probability come from the very same sums, which are exact.
+    They are whole numbers, so that sums are exact: a long row is searched block by block. What is drawn and
+    what is returned as its probability come from the very same sums.
     """
-    in_blocks = units.ndim == 2 and units.size > _SHORT
-    starts = np.arange(0, units.shape[-1], _BLOCK)
-    blocks: Floats = np.add.reduceat(units, starts, axis=1) if in_blocks else units
-    running = np.add.accumulate(blocks, axis=-1)
-    total = running[..., -1]
+    if len(units) == 1 and units.size <= _SHORT:  # numpy searches one row faster than it compares
+        running = np.add.accumulate(units.reshape(-1))
+        total = _checked(running[-1:])
+        at = running.searchsorted(total * uniform, side="right")
+        return at, units.take(at) / total
+    starts = np.arange(0, units.shape[1], _BLOCK)
+    blocks: Floats = np.add.reduceat(units, starts, axis=1)
+    running = np.add.accumulate(blocks, axis=1)
+    total = _checked(running[:, -1])
+    target = total * uniform
+    block = (running > target[:, None]).argmax(axis=1)
+    drawn = _within(units, running - blocks, target, block)
+    return drawn, units.take(drawn + np.arange(0, units.size, units.shape[1])) / total
+
+
+def _checked(total: Floats) -> Floats:
     if not _near(UNIT, total):
         raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
-    target = total * uniform
-    drawn: Ints = (running > target[..., None]).argmax(axis=-1)
-    if in_blocks:
-        drawn = _within(units, running - blocks, target, drawn)
-    if units.ndim == 2:
-        return drawn, units.take(drawn + np.arange(0, units.size, units.shape[1])) / total
-    return drawn, np.take_along_axis(units, drawn[..., None], axis=-1)[..., 0] / total
+    return total
 
 
 def every(flags: Bools) -> bool:

@@ -74,11 +74,10 @@ def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) 
     """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never)."""
     pool, shape = asked.pool, (len(asked), len(asked.pool))
     used = Used.of(block, pool.where)
-    memory = block.item_values[used.memory]
+    memory, place = block.item_values.take(used.memory, axis=0), used.owner * shape[1] + used.position
     uses, idle = np.zeros(shape), np.full(shape, np.inf)
-    uses[used.owner, used.position] = memory[:, USES]
-    since = asked.now[used.owner] - memory[:, ITEM_TIME]
-    idle[used.owner, used.position] = np.maximum(since, 0.0) / DAY
+    uses.put(place, memory[:, USES])
+    idle.put(place, np.maximum(asked.now.take(used.owner) - memory[:, ITEM_TIME], 0.0) * (1.0 / DAY))
     facts = ItemFacts(
         success=reading.success(pool.combinations, pool.combination, codes=pool.codes, used=used),
         interest=interest_match(wishes(block, asked), pool),
@@ -86,8 +85,8 @@ def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) 
         uses=uses,
         kind=_kind_rates(block, crowd),
         time_fit=_time_fit(asked.requests, pool),
-        difficulty=-reading.reader.parameters.item_logit[pool.codes],
-        popularity=crowd.popularity[pool.codes],
+        difficulty=-reading.reader.parameters.item_logit.take(pool.codes),
+        popularity=crowd.popularity.take(pool.codes),
     )
     return facts, idle
 

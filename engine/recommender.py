@@ -86,6 +86,8 @@ class Recommender:
         """
         if len(rngs) != len(requests):
             raise ValueError(f"rngs must be one a request, got {len(rngs)} for {len(requests)} requests")
+        if len(requests) == 1:
+            return self._lists(tuple(requests), rngs)
         out: list[Playlist | None] = [None] * len(requests)
         for rows in _blocks(requests, block):
             some = tuple(requests[i] for i in rows)
@@ -160,7 +162,7 @@ class Recommender:
         if not len(asked.pool):
             return [self._nothing(request) for request in requests]
         drawn = self.kernel.draw(asked, rngs)
-        lengths = (drawn.drawn.position[:, :, 0] >= 0).sum(axis=1).tolist()
+        lengths = np.add.reduce(drawn.drawn.position[:, :, 0] >= 0, axis=1, dtype=np.int64).tolist()
         hashes, certificates = _hashes(asked), _certificates(drawn)
         return [
             Playlist(
@@ -228,6 +230,8 @@ def _hashes(asked: Asked) -> list[str]:
 
 def _certificates(drawn: DrawnBlock) -> list[Mapping[str, str]]:
     """Return for each list what became of every rule."""
+    if not drawn.drawn.relaxed:
+        return [_ALL_HELD] * len(drawn.joint)
     at: dict[int, dict[str, list[str]]] = {}
     for (row, step), names in sorted(drawn.drawn.relaxed.items()):
         for name in names:

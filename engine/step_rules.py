@@ -29,12 +29,8 @@ class Progress:
         Not drawn yet, and allowed by every rule that does not change from step to step.
     never : sequence of arrays of shape (B, n)
         Masks of the rules that never give way.
-    per_skill : array of shape (B, S + 1)
-        Steps given to each; the last column belongs to no skill.
-    per_kind : array of shape (B, n_kinds)
-        The same.
     shares : list of arrays of shape (B, D)
-        For each step begun, the mean of `per_skill` over each combination of skills.
+        For each step begun, the steps given before to the skills of each combination, on average over these.
     minutes_left : array of shape (B, 1), or None without a budget
     below_floor, below : arrays of shape (B, n) and (B,)
         Which candidates lie below the grade floor (None: no floor), and how many steps so far.
@@ -48,10 +44,7 @@ class Progress:
         self.begin = self.rows * len(pool)
         self.open = allowed
         self.never = never
-        n_skills, n_kinds = pool.combinations.n_skills, len(scene.asked.catalogue.kind_ids)
-        self._given = np.zeros((n_rows, n_skills + 1 + n_kinds))
-        self._each = (self.rows * self._given.shape[1])[:, None]
-        self.per_skill, self.per_kind = self._given[:, : n_skills + 1], self._given[:, n_skills + 1 :]
+        self._first: list[Ints] = []
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
@@ -67,6 +60,22 @@ class Progress:
         kind = self.scene.pool.kind
         other = may & (kind != kind[may.argmax(axis=1)][:, None])
         return np.logical_or.reduce(other, axis=1, keepdims=True)
+
+    @property
+    def per_skill(self) -> Floats:
+        """Steps given to each skill, (B, S + 1); the last column belongs to no skill."""
+        combinations = self.scene.pool.combinations
+        out = np.zeros((len(self.rows), combinations.n_skills + 1))
+        for first in self._first:
+            out[self.rows[:, None], combinations.own_skills[self.scene.pool.combination[first]]] += 1.0
+        return out
+
+    @property
+    def per_kind(self) -> Ints:
+        """Steps given to each kind, (B, n_kinds)."""
+        kinds = np.arange(len(self.scene.asked.catalogue.kind_ids))
+        given = self.scene.pool.kind[np.array(self._first, dtype=np.int64).reshape(-1, len(self.rows))]
+        return np.asarray(np.add.reduce(given[:, :, None] == kinds, axis=0, dtype=np.int64))
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
@@ -84,11 +93,10 @@ class Progress:
         pool = self.scene.pool
         if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
-        at = self._each + pool.counted.take(first, axis=0)
-        self._given.put(at, self._given.take(at) + 1.0)
+        self._first.append(first)
         if self.below_floor is not None:
             self.below += self.below_floor[self.rows, first] & given
-        self.shares.append(pool.combinations.mean(self._given))
+        self.shares.append(self.shares[-1] + pool.combinations.overlap(pool.combination.take(first)))
         self.step += 1
 
 
@@ -142,12 +150,13 @@ class SkillVariety:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what has a skill short of the limit on every one of its skills."""
         limit = progress.scene.settings.limits.per_skill
-        if progress.step < limit:  # no skill can have as many yet
-            return None
+        combinations = progress.scene.pool.combinations
+        shares = progress.shares[-1]
+        if shares.item(shares.argmax()) * combinations.skills.shape[1] < limit - 0.5:
+            return None  # no skill can have as many yet
         full = progress.per_skill >= limit
         if not np.count_nonzero(full):
             return None
-        combinations = progress.scene.pool.combinations
         return progress.scene.spread(~combinations.any(full))
 
 

@@ -175,10 +175,11 @@ def due(attempts: Floats, days: Floats) -> Floats:
     Expanding intervals (spacing effect, Cepeda et al. 2006); 0 for a skill never practised, or practised at
     an unknown time.
     """
-    waited = np.where(np.isfinite(days), days, 0.0)
+    waited = days * -0.5
+    waited[np.isinf(days)] = 0.0
     waited /= attempts + 1.0
-    waited *= -0.5
-    return np.asarray(1.0 - np.exp2(waited))
+    np.exp2(waited, out=waited)
+    return np.subtract(1.0, waited, out=waited)
 
 
 def spread(values: Floats, group: Ints | None) -> Floats:
@@ -290,19 +291,17 @@ def build(
     `goal` (B, S) is 1 for skills of the goal; `goal_due` (B, 1) is 2^(-days to the due date / 7), 0 without.
     """
     by_skill = np.empty((_N_MEAN + _N_LEAST, *skills.chance.shape))
-    practised = skills.attempts > 0
-    by_skill[0] = skills.mastery
-    np.minimum(skills.spread / 1.5, 1.0, out=by_skill[1])
-    by_skill[2] = skills.attempts / (skills.attempts + 5.0)
+    by_skill[0] = by_skill[11] = skills.mastery
+    np.minimum(skills.spread * (1.0 / 1.5), 1.0, out=by_skill[1])
+    np.divide(skills.attempts, skills.attempts + 5.0, out=by_skill[2])
     by_skill[3] = skills.recent
-    by_skill[4] = np.minimum(np.log1p(np.minimum(skills.days, 60.0)) / np.log(61.0), 1.0)
+    np.multiply(np.log1p(np.minimum(skills.days, 60.0)), 1.0 / np.log(61.0), out=by_skill[4])
     np.minimum(skills.chance_later / np.maximum(skills.chance, 1e-9), 1.0, out=by_skill[5])
-    np.clip(4.0 * skills.gain, -1.0, 1.0, out=by_skill[6])
+    np.maximum(np.minimum(4.0 * skills.gain, 1.0), -1.0, out=by_skill[6])
     by_skill[7] = unlocking(skills.mastery, skill_map)
-    by_skill[8] = ~practised
+    np.equal(skills.attempts, 0.0, out=by_skill[8])
     by_skill[9] = goal
     by_skill[10] = due(skills.attempts, skills.days)
-    by_skill[11] = skills.mastery
     by_skill[12] = readiness(skills.mastery, skill_map)
     of_skills = _of_combinations(by_skill, pool, goal_due)
     return Contexts(pool, of_skills, dict(zip(_OF_SKILLS, of_skills, strict=True)) | _of_items(items, pool))
@@ -327,7 +326,7 @@ def _of_items(items: ItemFacts, pool: Pool) -> dict[str, Floats]:
         "interest": items.interest,
         "popularity": items.popularity[None],
         "next_item": items.next_item,
-        "uses": np.minimum(items.uses, 4.0) / 4.0,
+        "uses": np.minimum(items.uses, 4.0) * 0.25,
         "kind": items.kind,
         "time_fit": np.atleast_2d(items.time_fit),
         "teaches": pool.teaches[None],

@@ -14,6 +14,7 @@ import numpy as np
 
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 
+_TABLE = 1024  # combinations whose overlaps are kept: 8 MB
 TEACHING = ("lesson", "video", "text")
 
 
@@ -29,12 +30,15 @@ class Combinations:
         The skills, padded by the first one, and 1 / K_r (0 where padded).
     n_skills : int
         How many the whole catalogue has.
+    passing : bool
+        Cut out for one request: no table is made of them.
     """
 
     head: Ints
     skills: Ints
     weights: Floats
     n_skills: int
+    passing: bool = False
 
     def __len__(self) -> int:
         return len(self.skills)
@@ -58,6 +62,21 @@ class Combinations:
     def weight_slots(self) -> list[Floats]:
         """The columns of `weights`, each contiguous."""
         return list(np.ascontiguousarray(self.weights.T))
+
+    def overlap(self, given: Ints) -> Floats:
+        """Return the share of each combination's skills that those `given` (B,) practise too, (B, D)."""
+        if self.passing or len(self) > _TABLE:
+            return self._overlap(given)
+        return self._table.take(given, axis=0)
+
+    def _overlap(self, given: Ints) -> Floats:
+        marks = np.zeros((len(given), self.n_skills + 1))
+        marks[np.arange(len(given))[:, None], self.own_skills[given]] = 1.0
+        return self.mean(marks)
+
+    @cached_property
+    def _table(self) -> Floats:
+        return self._overlap(np.arange(len(self)))
 
     def keep(self, positions: Ints) -> Combinations:
         """Return the combinations at `positions`."""
@@ -163,12 +182,6 @@ class Pool:
         out = np.full(self.n_resources, -1)
         out[self.codes] = np.arange(len(self))
         return out
-
-    @cached_property
-    def counted(self) -> Ints:
-        """What a step on each candidate counts for, (n, K + 1): its skills (S: none), S + 1 + its kind."""
-        kind = self.combinations.n_skills + 1 + self.kind
-        return np.column_stack([self.combinations.own_skills[self.combination], kind])
 
     @cached_property
     def one_kind(self) -> bool:

@@ -74,6 +74,7 @@ _ENDS = np.cumsum(
 OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
 RATES = np.array([[-1.0 / span] for span in SPANS] * 2)
 LONGEST_GAP = 86400.0
+_LOGARITHMS = np.array([[True], [False], [True], [True]])  # of a resource's memory
 
 
 def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
@@ -134,13 +135,15 @@ def newness(position: Floats) -> Floats:
 
 def read_items(values: Floats, position: Floats, now: Floats) -> Floats:
     """Return the numbers of `MEMORY_NAMES` of resources used before, (M, 4); all 0 for one never used."""
-    out = np.empty((len(values), 4))
-    out[:, 0] = np.log1p(values[:, USES])
-    out[:, 1] = values[:, ITEM_SCORE]
-    out[:, 2] = np.log1p(position - values[:, ITEM_POSITION])
+    out = np.empty((4, len(values)))
+    out[0] = values[:, USES]
+    np.subtract(position, values[:, ITEM_POSITION], out=out[2])
     elapsed = elapsed_since(values[:, ITEM_TIME], now)
-    out[:, 3] = np.where(np.isfinite(elapsed), np.log1p(elapsed / 86400.0), 0.0)
-    return out
+    np.multiply(elapsed, 1.0 / 86400.0, out=out[3])
+    out[3][np.isinf(elapsed)] = 0.0
+    np.log1p(out, out=out, where=_LOGARITHMS)
+    out[1] = values[:, ITEM_SCORE]
+    return out.T
 
 
 def prior_weights() -> Floats:
