@@ -61,13 +61,18 @@ class Entry:
     @cached_property
     def playlist_id(self) -> str:
         """Digest of the draw, the question, the history and the model: the same question has one answer."""
-        said = (self.draw, self.upto, self.playlist.model_hash, _question(self.request))
-        return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+        return playlist_id(self.draw, self.request, upto=self.upto, model_hash=self.playlist.model_hash)
 
     @cached_property
     def decision_ids(self) -> list[str]:
         """One id a step, made from the playlist's."""
         return [decision_id(self.playlist_id, position) for position in range(len(self.playlist.steps))]
+
+
+def playlist_id(draw: Draw, request: Request, *, upto: int, model_hash: str) -> str:
+    """Return the id of the playlist that answers a question: the same history and model, the same id."""
+    said = (draw, upto, model_hash, _question(request))
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
 def decision_id(playlist_id: str, position: int) -> str:

@@ -7,18 +7,35 @@ same steps before. Its entry at what was taken is the target probability that ev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from segue.engine.choices import UNIT, Bools, Choice, Field, Odds, Policy
-from segue.engine.decisions import Request, Step
+from segue.engine.decisions import Request
 from segue.engine.kernel import enter, menu_size
 from segue.engine.recommender import Recommender
 from segue.experiments.estimators import Floats, Ints
 
 UNKNOWN, NOTHING = -1, -2  # a candidate the challenger does not know; no further option
+
+
+class Given(Protocol):
+    """A step of somebody's list: an engine's `Step`, or what a log says of one."""
+
+    @property
+    def resource(self) -> str:
+        """What is to be done."""
+
+    @property
+    def menu(self) -> tuple[str, ...]:
+        """The options offered, in order; empty without a menu."""
+
+    @property
+    def override(self) -> Mapping[str, Any] | None:
+        """What a teacher changed."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +84,7 @@ class ShadowList:
 
     Attributes
     ----------
-    steps : tuple of Step
+    steps : tuple
         As the champion drew them.
     target : (k,)
         Challenger's probability of what was drawn (of the whole menu, in order), given the steps before; NaN
@@ -78,7 +95,7 @@ class ShadowList:
         Catalogue position of each candidate.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Given, ...]
     target: Floats
     probabilities: Floats
     scores: Floats
@@ -120,7 +137,7 @@ def with_policy(recommender: Recommender, policy: Policy) -> Recommender:
     return replace(recommender, kernel=replace(recommender.kernel, policy=policy))
 
 
-def follow(challenger: Recommender, request: Request, steps: Sequence[Step]) -> ShadowList:
+def follow(challenger: Recommender, request: Request, steps: Sequence[Given]) -> ShadowList:
     """Return a list drawn, or logged, by somebody else with the challenger's view of every step.
 
     `request` is the one the list answered, its state as the challenger reads it. What the challenger could
@@ -150,7 +167,7 @@ def follow(challenger: Recommender, request: Request, steps: Sequence[Step]) -> 
 
 
 def _positions(
-    challenger: Recommender, codes: Ints, steps: Sequence[Step], *, shape: tuple[int, int]
+    challenger: Recommender, codes: Ints, steps: Sequence[Given], *, shape: tuple[int, int]
 ) -> Ints:
     """Return where in the challenger's pool what was taken stands, (k, m)."""
     place = {int(code): at for at, code in enumerate(codes)}

@@ -19,6 +19,7 @@ import pandas as pd
 
 # Nothing about a school's runs leaves the machine: MLflow reads this once, when it is imported.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 
 import mlflow
 import mlflow.pyfunc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli import app
+from segue.engine.deciding import Given
+from segue.engine.decisions import Request
+from segue.engine.tenancy import Configuration
+from segue.engine.workspace import Workspace
+from segue.experiments.simulate import SimulatedClass
+from segue.experiments.worlds import course
+from segue.features.records import check
 
 pytest.importorskip("mlflow")
 
@@ -67,12 +74,6 @@ def test_the_gate_says_why_and_its_exit_code_is_the_decision(
 
 def school(folder: Path, *, seed: int, resources: int = 16) -> Path:
     """Return a workspace with a catalogue and the history of a simulated class."""
-    from segue.engine.tenancy import Configuration
-    from segue.engine.workspace import Workspace
-    from segue.experiments.simulate import SimulatedClass
-    from segue.experiments.worlds import course
-    from segue.features.records import check
-
     rng = np.random.default_rng(seed)
     catalogue = course(np.random.default_rng(0), n_skills=4, n_resources=resources, n_tags=3).catalogue
     room = SimulatedClass.before(NOW, catalogue, n_learners=8, weeks=2, rng=rng)
@@ -84,8 +85,6 @@ def school(folder: Path, *, seed: int, resources: int = 16) -> Path:
 
 
 def model_in_charge(folder: Path) -> str:
-    from segue.engine.workspace import Workspace
-
     with Workspace.open(folder, environment={}).store.read() as connection:
         return Workspace.open(folder, environment={}).champion(connection).fitted.model_hash
 
@@ -115,3 +114,53 @@ def test_a_model_of_another_school_is_not_deployed(tmp_path: Path) -> None:
     code, printed = run("deploy", str(mine), *store, "--alias", "challenger")
     assert code == 1
     assert "8 resources that the workspace lacks" in printed
+
+
+def outcomes(given: list[Given], learners: list[str]) -> pd.DataFrame:
+    """Return two tries of every step of some lists, a day and three days later."""
+    rows = [
+        {
+            "event_id": f"{one.decision_ids[position]}-{day}",
+            "learner": learner,
+            "resource": step.resource,
+            "score": float((position + day) % 2),
+            "time": (NOW + timedelta(days=day, minutes=position)).isoformat(),
+        }
+        for one, learner in zip(given, learners, strict=True)
+        for position, step in enumerate(one.playlist.steps)
+        for day in (1, 3)
+    ]
+    return check(pd.DataFrame(rows), range(len(rows))).events
+
+
+def test_what_the_challenger_would_have_done_is_evidence_for_the_gate(tmp_path: Path) -> None:
+    folder, store = school(tmp_path / "school", seed=1), ("--store", str(tmp_path / "registry"))
+    space = Workspace.open(folder, environment={})
+    space.fit(now=NOW - timedelta(days=7))
+    before = NOW - timedelta(days=3)
+    space.recommend_many([Request(f"new-{i}", before, k=3) for i in range(5)])
+    catalogue = space.catalogue()
+    more = SimulatedClass.before(NOW, catalogue, n_learners=12, weeks=3, rng=np.random.default_rng(5))
+    events = more.events.assign(event_id="more-" + more.events["event_id"].astype(str))
+    space.add_events(check(events, range(len(events))).events)
+    assert run("challenger", str(folder), *store, "--now", NOW.isoformat())[0] == 0
+    learners = [f"new-{i}" for i in range(40)]
+    given = space.recommend_many([Request(learner, NOW, k=3) for learner in learners])
+    space.add_events(outcomes(given, learners))
+    space.learn(now=NOW + timedelta(days=10))
+    space.close()
+    evidence = tmp_path / "evidence.csv"
+    code, printed = run("shadow", str(folder), *store, "-k", "3", "--out", str(evidence))
+    assert code == 0, printed
+    frame = pd.read_csv(evidence)
+    assert printed.startswith("15 decisions are older than the challenger")
+    assert f"{len(frame)} decisions of 120 are in" in printed
+    assert len(frame) > 100
+    weights = frame["target"] / frame["propensity"]
+    assert weights.std() > 0.05
+    assert weights.mean() == pytest.approx(1, abs=4 * weights.std() / np.sqrt(len(frame)))
+    columns = ["--reward", "reward", "--propensity", "propensity", "--target", "target"]
+    code, printed = run("gate", str(evidence), *columns, "--cluster", "learner")
+    assert printed.split(".")[0] in ("Promote", "Hold", "Reject")
+    printed = run("shadow", str(folder), *store, "-k", "4", "--out", str(evidence))[1]
+    assert "0 decisions of 120 are in" in printed

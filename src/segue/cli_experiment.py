@@ -1,11 +1,13 @@
 """`segue experiment`: studies, and the way of a challenger through the gate and into service.
 
-``challenger`` fits and registers one, ``gate --promote`` makes it the champion of the registry, ``deploy``
-puts the champion in charge of a workspace: a service that runs takes it up by itself, without mlflow.
+``challenger`` fits and registers one, ``shadow`` says what it would have done at a workspace's decisions,
+``gate --promote`` makes it the champion of the registry, ``deploy`` puts the champion in charge of the
+workspace: a service that runs takes it up by itself, without mlflow.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from segue.engine.recommender import Recommender
     from segue.engine.workspace import Workspace
 
+Alias = Annotated[str, typer.Option(help="Which model of the registry.")]
 Store = Annotated[Path, typer.Option(help="Folder of the tracking store (SQLite and artefacts).")]
 RUNS = Path("demo-experiment")
 FIGURES = ("mean", "worst")
@@ -29,6 +32,7 @@ def register(app: typer.Typer) -> None:
     experiment.command("sweep")(sweep)
     experiment.command("compare")(compare)
     experiment.command("challenger")(challenger)
+    experiment.command("shadow")(shadow)
     experiment.command("gate")(gate)
     experiment.command("deploy")(deploy)
     app.add_typer(experiment, name="experiment")
@@ -107,29 +111,69 @@ def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None
     typer.echo(f"challenger is now version {version}, model {fitted.model_hash}")
 
 
-def deploy(
+def shadow(
     workspace: Folder,
     *,
+    out: Annotated[Path, typer.Option(help="CSV of the evidence: for segue evaluate, and for the gate.")],
+    k: Annotated[list[int] | None, typer.Option("-k", help="Steps asked for; may be repeated.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes asked for.", min=1)] = None,
+    menu: Annotated[int, typer.Option(help="Options a step.", min=1)] = 1,
+    since: Annotated[str, typer.Option(help="First week, as 2026-W48.")] = "",
     store: Store = RUNS,
-    alias: Annotated[str, typer.Option(help="Which model of the registry.")] = "champion",
+    alias: Alias = "challenger",
 ) -> None:
+    """Write what the challenger would have done at a workspace's decisions, beside their rewards."""
+    import pandas as pd
+
+    from segue.engine.decisions import Request
+    from segue.experiments.decision_log import decision_log
+    from segue.experiments.looking_back import shadow_frame
+
+    space, (_, recommender) = opened(workspace), _registered(store, alias)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    questions = [Request("", epoch, k=steps, minutes=minutes, menu=menu) for steps in k or [10]]
+    frame = shadow_frame(space, recommender, questions=questions, since=since)
+    seen = frame["time"] < pd.Timestamp(recommender.fitted["now"])
+    if seen.any():
+        typer.echo(f"{seen.sum()} decisions are older than the challenger, which has seen what came of them")
+    frame = frame[~seen]
+    log = decision_log(frame, frame["target"].to_numpy())
+    columns = {
+        "learner": log.cluster,
+        "playlist": log.slate,
+        "position": log.position,
+        "reward": log.reward,
+        "propensity": log.propensity,
+        "target": log.target,
+    }
+    pd.DataFrame(columns).to_csv(out, index=False)
+    typer.echo(
+        f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}"
+    )
+
+
+def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion") -> None:
     """Put the registry's champion in charge of a workspace; a service that runs takes it up by itself."""
+    space, (version, recommender) = opened(workspace), _registered(store, alias)
+    _refuse_strangers(space, recommender)
+    space.promote(recommender)
+    typer.echo(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
+
+
+def _registered(store: Path, alias: str) -> tuple[str, Recommender]:
+    """Return the version and the model that carry an alias."""
     import tempfile
 
     from segue.engine.recommender import Recommender
     from segue.experiments.tracking import Tracker
 
-    space = opened(workspace)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "recommender"
         try:
             version = Tracker(store).fetch(alias, folder)
         except LookupError as nothing:
             raise ValueError(str(nothing)) from None
-        recommender = Recommender.load(folder)
-        _refuse_strangers(space, recommender)
-        space.promote(recommender)
-    typer.echo(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
+        return version, Recommender.load(folder)
 
 
 def _refuse_strangers(space: Workspace, recommender: Recommender) -> None:
