@@ -10,11 +10,10 @@ import numpy as np
 from segue.engine.decisions import Goal, Request
 from segue.engine.scene import Asked
 from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
-from segue.features.columns import COUNT, ITEM_POSITION, ITEM_TIME, USES, VARIANCE
+from segue.features.columns import COUNT, ITEM_POSITION, ITEM_TIME, RECENT, RECENT_WEIGHT, USES, VARIANCE
 from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts, mastered
 from segue.features.foresight import Reading, Used
 from segue.features.history import StateBlock
-from segue.features.learner import evidence, recent_residual
 from segue.features.pool import Pool
 
 GOAL_HALF_LIFE = 7.0
@@ -57,17 +56,28 @@ class Crowd:
 def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0)) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``."""
     chance, later = reading.forecasts
-    elapsed = reading.elapsed[0, : len(block.owner)]
+    rows = block.touched.T
+    known = np.empty((4, len(block.owner)))
+    known[0], known[1] = rows[VARIANCE], rows[COUNT]
+    np.divide(rows[RECENT], rows[RECENT_WEIGHT] + 2.0, out=known[2])
+    np.multiply(reading.elapsed[0, : len(block.owner)], 1.0 / DAY, out=known[3])
+    variance, attempts, recent, days = block.of_skills(known, _UNTOUCHED)
+    variance += block.general[:, VARIANCE, None]
     return SkillFacts(
         mastery=mastered(chance, span),
         chance=chance,
         chance_later=later,
         gain=chance - later,
-        spread=np.sqrt(block.of_skills(block.touched[:, VARIANCE], 1.0) + block.general[:, VARIANCE, None]),
-        attempts=evidence(block),
-        recent=recent_residual(block),
-        days=block.of_skills(elapsed * (1.0 / DAY), np.inf),
+        spread=np.sqrt(variance, out=variance),
+        attempts=attempts,
+        recent=recent,
+        days=days,
     )
+
+
+_UNTOUCHED = np.array(
+    [1.0, 0.0, 0.0, np.inf]
+)  # variance, attempts, recent residual, days since: of no attempt
 
 
 def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) -> tuple[ItemFacts, Floats]:

@@ -65,13 +65,9 @@ class Drawn:
     @classmethod
     def empty(cls, n_rows: int, k: int, menu: int) -> Drawn:
         """Return lists of which nothing has been drawn; what one draw writes lies together."""
-        shape = (k, menu, n_rows)
-        back = (2, 0, 1)
-        position, best = (np.full(shape, -1).transpose(back) for _ in range(2))
-        propensity, score, diversity = (np.zeros(shape).transpose(back) for _ in range(3))
-        return cls(
-            position, best, propensity, score, diversity, np.zeros(shape, dtype=np.bool_).transpose(back)
-        )
+        position, best = np.full((2, k, menu, n_rows), -1).transpose(0, 3, 1, 2)
+        propensity, score, diversity = np.zeros((3, k, menu, n_rows)).transpose(0, 3, 1, 2)
+        return cls(position, best, propensity, score, diversity, score > diversity)
 
     def free(self, row: int, n: int) -> Bools:
         """Return which of `n` candidates one list has not used yet."""

@@ -22,6 +22,7 @@ SPANS = (HOUR, 24 * HOUR, 7 * 24 * HOUR, 30 * 24 * HOUR)  # seconds: time consta
 MEAN, VARIANCE = 0, 1  # Kalman filter, logits
 RESIDUAL = slice(2, 5)  # sum of score - expected by item difficulty, decayed by DECAYS
 WEIGHT = slice(5, 8)  # its count, decayed alike
+RECENT, RECENT_WEIGHT = 3, 6  # of the two, over about the last 20 attempts
 COUNT = 7  # attempts ever (the decay of 1)
 TRIED = slice(8, 12)  # attempts, decayed by SPANS
 RIGHT = slice(12, 16)  # scores, decayed by SPANS

@@ -143,7 +143,9 @@ def mastered(chance: Floats, span: tuple[float, float]) -> Floats:
     chance of .3 on four-option questions is no mastery at all, and .9 may be as good as it gets.
     """
     low, high = span
-    return np.asarray(np.clip((chance - low) * (1.0 / (high - low)), 0.02, 0.98))
+    reach = (chance - low) * (1.0 / (high - low))
+    np.maximum(reach, 0.02, out=reach)
+    return np.asarray(np.minimum(reach, 0.98, out=reach))
 
 
 def readiness(mastery: Floats, skill_map: Map) -> Floats:
@@ -247,8 +249,10 @@ class Contexts:
         place = position + rows * len(self.pool)
         for name in ("success", "next_item", "uses"):
             out[INDEX[name]] = self.columns[name].take(place)
-        for name in ("interest", "kind", "difficulty", "popularity", "time_fit", "teaches"):
+        for name in ("interest", "kind", "time_fit"):
             out[INDEX[name]] = pick(self.columns[name], self.group(LEVEL[name]), position)
+        for name in ("difficulty", "popularity", "teaches"):
+            out[INDEX[name]] = self.columns[name].take(position)
         out[INDEX["bias"]] = 1.0
         np.subtract(out[INDEX["success"]], ZONE_CENTRE, out=out[INDEX["zone_gap"]])
         return out

@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.features.attempts import Bools, Floats, Ints
-from segue.features.columns import COUNT, LAST_TIME, MEAN, MOST_VARIANCE, RESIDUAL, USES, VARIANCE, WEIGHT
+from segue.features.columns import (
+    COUNT,
+    LAST_TIME,
+    MEAN,
+    MOST_VARIANCE,
+    RECENT,
+    RECENT_WEIGHT,
+    USES,
+    VARIANCE,
+)
 from segue.features.readout import (
     elapsed_since,
 )
@@ -59,8 +68,7 @@ def evidence(block: StateBlock) -> Floats:
 
 def recent_residual(block: StateBlock) -> Floats:
     """Return score minus what the items led to expect, over about the last 20 attempts, (B, S) in (-1, 1)."""
-    column = RESIDUAL.start + 1
-    return block.of_skills(block.touched[:, column] / (block.touched[:, WEIGHT.start + 1] + 2.0), 0.0)
+    return block.of_skills(block.touched[:, RECENT] / (block.touched[:, RECENT_WEIGHT] + 2.0), 0.0)
 
 
 def seconds_since(block: StateBlock, now: Floats | float) -> Floats:
