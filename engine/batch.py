@@ -21,7 +21,7 @@ from segue.engine import pool
 from segue.engine.buckets import read_bucket, shuffle
 from segue.engine.decisions import Request
 from segue.engine.lists import DrawnBlock
-from segue.engine.randomness import generator
+from segue.engine.randomness import generators
 from segue.engine.recommender import Recommender
 from segue.engine.scoring import factors_of
 from segue.engine.weekly import Plan, Share
@@ -109,9 +109,10 @@ def do_bucket(task: Task) -> int:
     recommender = _artefact(task.artefact)
     attempts, names = read_bucket(task.bucket)
     draft = task.target.with_suffix(".new")
-    with pq.ParquetWriter(draft, schema_of(recommender), compression="zstd") as writer:
-        for columns in decide_blocks(recommender, attempts, names, task.plan):
-            writer.write_table(pa.table(columns, schema=writer.schema))
+    schema = schema_of(recommender)
+    blocks = decide_blocks(recommender, attempts, names, task.plan)
+    table = pa.concat_tables([schema.empty_table(), *(pa.table(c, schema=schema) for c in blocks)])
+    pq.write_table(table.combine_chunks(), draft, compression="zstd")
     draft.rename(task.target)
     return len(names)
 
@@ -142,7 +143,7 @@ def decide_block(
 ) -> dict[str, Any]:
     """Return the columns of the playlists of learners whose states are known."""
     requests = tuple(Request(learner, plan.now, k=plan.k, minutes=plan.minutes) for learner in ids)
-    rngs = [generator(plan.seed, "playlist", plan.week, learner, 0) for learner in ids]
+    rngs = generators(plan.seed, "playlist", plan.week, ids, 0)
     asked = replace(recommender.asked(requests), block=states)
     return _columns(recommender.kernel.draw(asked, rngs), ids, plan)
 
@@ -166,12 +167,11 @@ def _columns(block: DrawnBlock, ids: Sequence[str], plan: Plan) -> dict[str, Any
     drawn = block.drawn
     row, step = np.nonzero(drawn.position[:, :, 0] >= 0)
     codes = block.codes[drawn.position[row, step, 0]]
-    resources = block.catalogue.resources
     out: dict[str, Any] = {
-        "week": [plan.week] * len(row),
-        "learner": [ids[i] for i in row.tolist()],
+        "week": pa.repeat(plan.week, len(row)),
+        "learner": pa.array(ids, pa.string()).take(pa.array(row)),
         "position": (step + 1).astype(np.int32),
-        "resource": [resources[code].resource_id for code in codes.tolist()],
+        "resource": pa.array(block.catalogue.resource_ids[codes], pa.string()),
         "propensity": block.propensity[row, step],
         "joint_propensity": block.joint[row, step],
         "score": drawn.score[row, step, 0],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -132,8 +132,8 @@ class Kernel:
         )
         return Parts.of(contexts, requests, self.settings, eta=self.learned.eta, learned=value)
 
-    def draw(self, asked: Asked, rngs: Sequence[np.random.Generator]) -> DrawnBlock:
-        """Return the lists of a block, one generator a request."""
+    def draw(self, asked: Asked, rngs: Iterable[np.random.Generator]) -> DrawnBlock:
+        """Return the lists of a block, one generator a request, each spent before the next is asked for."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
         # the first options first: a larger menu changes no step
         uniforms = np.array([rng.random((menu, n_steps)) for rng in rngs]).swapaxes(1, 2)

@@ -49,7 +49,17 @@ class Attempts:
         """Return the rows in canonical order."""
         unknown = np.zeros(int(learner.max(initial=-1)) + 1, dtype=np.bool_)
         unknown[learner[np.isnan(time)]] = True
-        return np.lexsort((resource, seq, np.where(unknown[learner], 0.0, time), learner))
+        moment = np.where(unknown[learner], 0.0, time)
+        rows = np.argsort(moment)
+        small = learner.astype(np.uint16) if len(unknown) <= 2**16 else learner  # sorted in linear time
+        rows = rows[np.argsort(small[rows], kind="stable")]
+        who, when = learner[rows], moment[rows]
+        tied = np.zeros(len(rows) + 1, dtype=np.bool_)
+        tied[1:-1] = (who[1:] == who[:-1]) & (when[1:] == when[:-1])
+        at = np.flatnonzero(tied[1:] | tied[:-1])  # groups of equal learner and time, each in one piece
+        some = rows[at]
+        rows[at] = some[np.lexsort((resource[some], seq[some], moment[some], learner[some]))]
+        return rows
 
     def __len__(self) -> int:
         return len(self.learner)

@@ -138,6 +138,11 @@ class Catalogue:
         return {r.resource_id: i for i, r in enumerate(self.resources)}
 
     @cached_property
+    def resource_ids(self) -> NDArray[np.object_]:
+        """The ids of the resources, (n,)."""
+        return np.array([r.resource_id for r in self.resources], dtype=object)
+
+    @cached_property
     def skill_index(self) -> Mapping[str, int]:
         """Position of each skill id."""
         return {s.skill_id: i for i, s in enumerate(self.skills)}
