@@ -4,7 +4,7 @@ Run: OMP_NUM_THREADS=1 python benchmarks/weekly.py [--learners 100000] [--worker
 
 Synthetic log of 200 attempts a learner over 2,000 resources and 300 skills. Printed: learners a second and
 core from raw attempts and from stored states, beside the practical floor of the same run (decode, lockstep
-fold, one pass over the context block, write), and the largest memory of a worker.
+fold, hard masks, one pass over the context block, write), and the largest memory of a worker.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.engine.batch import BLOCK, Runner, Task, batch, decide_block, do_bucket, schema_of, with_processes
+from segue.engine.batch import BLOCK, Runner, Task, batch, decide_block, do_bucket, with_processes, write
 from segue.engine.buckets import read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.engine.weekly import Plan
-from segue.features.attempts import Attempts
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts import COLUMNS
 from segue.features.folding import fold
@@ -91,13 +90,11 @@ def floor_of(recommender: Recommender, bucket: Path, target: Path) -> float:
     began = time.process_time()
     attempts, names = read_bucket(bucket)
     n_candidates = len(recommender.catalogue.resources)
-    ends = np.searchsorted(attempts.learner, np.arange(0, len(names) + BLOCK, BLOCK))
-    for i in range(len(ends) - 1):
-        some = attempts.take(slice(int(ends[i]), int(ends[i + 1])))
-        own = Attempts(some.learner - i * BLOCK, some.resource, some.score, some.time, some.seq)
-        size = min(BLOCK, len(names) - i * BLOCK)
-        fold(own, size, recommender.kernel.parameters)
-        context = np.ones((len(COLUMNS), size, n_candidates))
+    fold(attempts, len(names), recommender.kernel.parameters)
+    for first in range(0, len(names), BLOCK):
+        masks = np.ones((3, min(BLOCK, len(names) - first), n_candidates), dtype=np.bool_)
+        np.logical_and.reduce(masks)
+        context = np.ones((len(COLUMNS), *masks.shape[1:]))
         context.sum(axis=0)
     table = pa.table({"learner": np.repeat(np.array(names), PLAN.k), "value": np.zeros(len(names) * PLAN.k)})
     pq.write_table(table, target)
@@ -109,11 +106,11 @@ def from_states(recommender: Recommender, bucket: Path, target: Path) -> tuple[f
     attempts, names = read_bucket(bucket)
     kept = [s.to_bytes() for s in fold(attempts, len(names), recommender.kernel.parameters).states()]
     began = time.process_time()
-    with pq.ParquetWriter(target, schema_of(recommender)) as writer:
-        for i in range(0, len(names), BLOCK):
-            states = [LearnerState.from_bytes(body) for body in kept[i : i + BLOCK]]
-            columns = decide_block(recommender, names[i : i + BLOCK], StateBlock.of(states), PLAN)
-            writer.write_table(pa.table(columns, schema=writer.schema))
+    blocks = []
+    for i in range(0, len(names), BLOCK):
+        states = StateBlock.of([LearnerState.from_bytes(body) for body in kept[i : i + BLOCK]])
+        blocks.append(decide_block(recommender, names[i : i + BLOCK], states, PLAN))
+    write(target, recommender, blocks)
     return time.process_time() - began, len(names)
 
 

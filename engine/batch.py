@@ -6,7 +6,7 @@ is made step by step. :func:`playlists_of` is DataFrame in, DataFrame out, for w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,23 +108,29 @@ def do_bucket(task: Task) -> int:
     """Decide for the learners of one bucket, write the file under another name first, return how many."""
     recommender = _artefact(task.artefact)
     attempts, names = read_bucket(task.bucket)
-    draft = task.target.with_suffix(".new")
-    schema = schema_of(recommender)
     blocks = decide_blocks(recommender, attempts, names, task.plan)
-    table = pa.concat_tables([schema.empty_table(), *(pa.table(c, schema=schema) for c in blocks)])
-    pq.write_table(table.combine_chunks(), draft, compression="zstd")
+    draft = task.target.with_suffix(".new")
+    write(draft, recommender, blocks)
     draft.rename(task.target)
     return len(names)
+
+
+def write(path: Path, recommender: Recommender, blocks: Iterable[dict[str, Any]]) -> None:
+    """Write the columns of blocks of playlists to one Parquet file."""
+    table = _table(recommender, blocks)
+    names_only = ["week", "learner", "resource"]  # numbers hardly repeat
+    pq.write_table(table.combine_chunks(), path, compression="zstd", use_dictionary=names_only)
+
+
+def _table(recommender: Recommender, blocks: Iterable[dict[str, Any]]) -> pa.Table:
+    schema = schema_of(recommender)
+    return pa.concat_tables([schema.empty_table(), *(pa.table(c, schema=schema) for c in blocks)])
 
 
 def playlists_of(recommender: Recommender, attempts: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """Return the playlists of the learners of a frame of events, one row a learner and position."""
     encoded, names = encode(attempts, recommender.catalogue)
-    parts = [
-        pa.table(c, schema=schema_of(recommender)) for c in decide_blocks(recommender, encoded, names, plan)
-    ]
-    table = pa.concat_tables(parts) if parts else schema_of(recommender).empty_table()
-    frame: pd.DataFrame = table.to_pandas()
+    frame: pd.DataFrame = _table(recommender, decide_blocks(recommender, encoded, names, plan)).to_pandas()
     return frame
 
 

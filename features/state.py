@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segue.features.attempts import Floats, Ints
 from segue.features.catalogue import Catalogue
 from segue.features.columns import COUNT, LAST_TIME, N_COLUMNS, VARIANCE
 from segue.features.memory import Memory
+
+T = TypeVar("T", bound=np.generic)
 
 
 def fresh_rows(*shape: int) -> Floats:
@@ -119,34 +123,27 @@ class LearnerState:
     @classmethod
     def from_bytes(cls, data: bytes) -> LearnerState:
         """Return the state that `to_bytes` wrote."""
-        read = _Reader(data)
-        n_rows, n_touched, n_items, n_sets, n_tags, n_named, n_kinds = read.ints(7).tolist()
-        touched, items, sets, tags = (read.ints(n) for n in (n_touched, n_items, n_sets, n_named))
-        rows = fresh_rows(n_rows)
-        rows[touched] = read.floats(n_touched, N_COLUMNS)
-        item_memory = Memory(FRESH_ITEM, ids=items, values=read.floats(n_items, 4))
-        set_memory = Memory(FRESH_ROW, ids=sets, values=read.floats(n_sets, N_COLUMNS))
-        stated, revealed = np.zeros((2, n_tags))
-        stated[tags] = read.floats(n_named)
-        revealed[tags] = read.floats(n_named)
-        return cls(rows, stated, revealed, read.floats(n_kinds, 2), item_memory, set_memory)
+        sizes = np.frombuffer(data, "<i8", 7).tolist()
+        n_rows, n_touched, n_items, n_sets, n_tags, n_named, n_kinds = sizes
+        ints = np.frombuffer(data, "<i8", n_touched + n_items + n_sets + n_named, 8 * 7).astype(np.int64)
+        floats = np.frombuffer(data, "<f8", offset=8 * (7 + len(ints))).astype(np.float64)
+        touched, items, sets, tags = _cut(ints, n_touched, n_items, n_sets)
+        seen, used, met, stated, revealed, kinds = _cut(
+            floats, n_touched * N_COLUMNS, n_items * 4, n_sets * N_COLUMNS, n_named, n_named
+        )
+        state = cls(fresh_rows(n_rows), np.zeros(n_tags), np.zeros(n_tags), kinds.reshape(n_kinds, 2))
+        state.rows[touched] = seen.reshape(-1, N_COLUMNS)
+        state.items = Memory(FRESH_ITEM, ids=items, values=used.reshape(-1, 4))
+        state.sets = Memory(FRESH_ROW, ids=sets, values=met.reshape(-1, N_COLUMNS))
+        if n_named:
+            state.stated[tags], state.revealed[tags] = stated, revealed
+        return state
 
 
-class _Reader:
-    """Arrays from a run of bytes, one after the other."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.at = 0
-
-    def ints(self, n: int) -> Ints:
-        self.at += 8 * n
-        return np.frombuffer(self.data, "<i8", n, self.at - 8 * n).astype(np.int64)
-
-    def floats(self, *shape: int) -> Floats:
-        n = int(np.prod(shape))
-        self.at += 8 * n
-        return np.frombuffer(self.data, "<f8", n, self.at - 8 * n).astype(np.float64).reshape(shape)
+def _cut(values: NDArray[T], *lengths: int) -> list[NDArray[T]]:
+    """Return the first parts of an array, of these lengths, and what is left."""
+    ends = [0, *accumulate(lengths), len(values)]
+    return [values[start:end] for start, end in pairwise(ends)]
 
 
 @dataclass(frozen=True, eq=False)
