@@ -59,7 +59,10 @@ def shuffle(attempts: Path, catalogue: Catalogue, folder: Path) -> Shuffled:
     n_buckets = max(1, -(-total // PER_BUCKET))
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / f"bucket-{number:05d}.parquet" for number in range(n_buckets))
-    writers = [pq.ParquetWriter(path, SCHEMA, compression="zstd") for path in paths]
+    writers = [  # read once and deleted: quick matters more than small
+        pq.ParquetWriter(path, SCHEMA, compression="lz4", use_dictionary=["learner", "resource"])
+        for path in paths
+    ]
     kept = 0
     for file in files:
         for piece in _pieces(file, catalogue):
@@ -72,8 +75,8 @@ def shuffle(attempts: Path, catalogue: Catalogue, folder: Path) -> Shuffled:
 
 def read_bucket(path: Path) -> tuple[Attempts, list[str]]:
     """Return the attempts of a bucket in canonical order, and the learners that their codes point into."""
-    table = pq.read_table(path).combine_chunks()
-    column = table.column("learner").combine_chunks().dictionary_encode()
+    table = pq.read_table(path, read_dictionary=["learner"]).unify_dictionaries().combine_chunks()
+    column = table.column("learner").combine_chunks()
     names = np.array(column.dictionary.to_pylist(), dtype=object)
     order = np.argsort(names, kind="stable")
     rank = np.empty(len(names), dtype=np.int64)
@@ -151,7 +154,8 @@ def _seconds(table: pa.Table) -> Floats:
 def _spread(piece: pd.DataFrame, writers: list[pq.ParquetWriter]) -> None:
     """Append each row to the file of its bucket."""
     bucket = (piece["hash"] % len(writers)).to_numpy()
-    order = np.argsort(bucket, kind="stable")
+    small = bucket.astype(np.uint16) if len(writers) <= 2**16 else bucket  # sorted in linear time
+    order = np.argsort(small, kind="stable")
     ends = np.searchsorted(bucket[order], np.arange(len(writers) + 1))
     rows = piece.drop(columns="hash").iloc[order]
     for writer, start, end in zip(writers, ends[:-1], ends[1:], strict=True):
