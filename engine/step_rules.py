@@ -45,6 +45,7 @@ class Progress:
         self.open = allowed
         self.never = never
         self._first: list[Ints] = []
+        self._per_skill, self._counted = np.zeros((n_rows, pool.combinations.n_skills + 1)), 0
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
@@ -64,11 +65,13 @@ class Progress:
     @property
     def per_skill(self) -> Floats:
         """Steps given to each skill, (B, S + 1); the last column belongs to no skill."""
-        combinations = self.scene.pool.combinations
-        out = np.zeros((len(self.rows), combinations.n_skills + 1))
-        for first in self._first:
-            out[self.rows[:, None], combinations.own_skills[self.scene.pool.combination[first]]] += 1.0
-        return out
+        pool, counts = self.scene.pool, self._per_skill
+        for first in self._first[self._counted :]:
+            at = pool.combinations.own_skills.take(pool.combination.take(first), axis=0)
+            at += self.rows[:, None] * counts.shape[1]
+            counts.put(at, counts.take(at) + 1.0)
+        self._counted = len(self._first)
+        return counts
 
     @property
     def per_kind(self) -> Ints:
@@ -151,8 +154,10 @@ class SkillVariety:
         """Return what has a skill short of the limit on every one of its skills."""
         limit = progress.scene.settings.limits.per_skill
         combinations = progress.scene.pool.combinations
-        shares = progress.shares[-1]
-        if shares.item(shares.argmax()) * combinations.skills.shape[1] < limit - 0.5:
+        if progress.step < limit:
+            return None
+        steps = progress.shares[-1] * combinations.sizes
+        if steps.item(steps.argmax()) < limit - 0.5:
             return None  # no skill can have as many yet
         full = progress.per_skill >= limit
         if not np.count_nonzero(full):

@@ -121,7 +121,20 @@ class SuccessReader:
 
     def reading(self, block: StateBlock, now: Floats | float, *, hours: tuple[float, ...] = AHEAD) -> Reading:
         """Return the block read at `now` and, for forecasts, `hours` from then."""
-        return Reading(self, block, np.asarray(now, dtype=np.float64).reshape(-1), hours)
+        moments = np.asarray(now, dtype=np.float64).reshape(-1)
+        owner = np.concatenate([block.owner, block.set_owner, np.arange(len(block)), [0]])
+        rows = np.concatenate([block.touched, block.set_values, block.general, FRESH_ROW[None]])
+        columns = np.ascontiguousarray(rows.T)  # feature by feature
+        later = _of(moments, owner) + 3600.0 * np.array(hours)[:, None]
+        elapsed = elapsed_since(columns[LAST_TIME], later)
+        position = block.general[:, COUNT].take(owner)
+        scores = _scores(self.row_weights, columns, elapsed, position=position)
+        own = slice(-1 - len(block), -1)
+        gap, (once, squared) = read_gap(elapsed[:, own]), self.gap_weights
+        of_learners = (scores[:, OWN, own] + gap * (once + squared * gap))[:, :, None]
+        return Reading(
+            self, block, moments, elapsed, scores, of_learners, newness(block.general[:, COUNT, None])
+        )
 
     @cached_property
     def newness_parts(self) -> tuple[Floats, Floats]:
@@ -148,60 +161,31 @@ class Used(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A block of states read at `now` (B,) or (1,), and H times `hours` from then, the first of them at once.
+    """A block of states read at `now` (B,) or (1,), and at H moments from then, the first of them at once.
 
     Rows are read side by side, Q of them: skills touched, sets of skills touched, learners' own, and a fresh
     one, which stands for every skill not touched. There are always two or more, so that numpy adds up the
     features of each one by one.
+
+    Attributes
+    ----------
+    elapsed : array of shape (H, Q)
+        Seconds from each row's last time to the moments read; inf: never, or not known.
+    scores : array of shape (H, 3, Q)
+        Linear predictors of each row read as one of a skill, of a learner, of a set.
+    own : array of shape (H, B, 1)
+        What the learners' own rows add.
+    little : array of shape (B, 1)
+        How new each learner is.
     """
 
     reader: SuccessReader
     block: StateBlock
     now: Floats
-    hours: tuple[float, ...]
-
-    @cached_property
-    def _rows(self) -> Floats:
-        """The rows, feature by feature, (N_COLUMNS, Q)."""
-        block = self.block
-        rows = np.concatenate([block.touched, block.set_values, block.general, FRESH_ROW[None]])
-        return np.ascontiguousarray(rows.T)
-
-    @cached_property
-    def _learner(self) -> Ints:
-        """Whose each row is, (Q,); the fresh one could be anybody's."""
-        return np.concatenate([self.block.owner, self.block.set_owner, np.arange(len(self.block)), [0]])
-
-    @cached_property
-    def elapsed(self) -> Floats:
-        """Seconds from each row's last time to the moments read, (H, Q); inf: never, or not known."""
-        later = self._moments(self._learner) + 3600.0 * np.array(self.hours)[:, None]
-        return elapsed_since(self._rows[LAST_TIME], later)
-
-    @cached_property
-    def _scores(self) -> Floats:
-        """Linear predictors, (H, 3, Q), each row read as one of a skill, a learner, a set."""
-        weights = self.reader.row_weights
-        steady = read_steady(self._rows.T, self.block.general[:, COUNT].take(self._learner)).T
-        timed = self.elapsed[:, None] * RATES
-        np.exp(timed, out=timed)
-        timed *= self._rows[TIMED]
-        np.log1p(timed, out=timed)
-        scores = np.add.reduce(weights[:, TIMED_PART, None] * timed[:, None], axis=2)
-        scores += np.add.reduce(weights[:, :, None] * steady, axis=1)
-        return np.asarray(scores)
-
-    @cached_property
-    def _own(self) -> Floats:
-        """What the learners' own rows add, (H, B, 1)."""
-        own = slice(-1 - len(self.block), -1)
-        gap, (once, squared) = read_gap(self.elapsed[:, own]), self.reader.gap_weights
-        return np.asarray((self._scores[:, OWN, own] + gap * (once + squared * gap))[:, :, None])
-
-    @cached_property
-    def _little(self) -> Floats:
-        """How new each learner is, (B, 1)."""
-        return newness(self.block.general[:, COUNT, None])
+    elapsed: Floats
+    scores: Floats
+    own: Floats
+    little: Floats
 
     def _by_skill(self, scores: Floats) -> Floats:
         """Return scores (..., Q) of rows in the places of their skills, (..., B, S)."""
@@ -210,9 +194,9 @@ class Reading:
     @cached_property
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments read, shape (H, B, S)."""
-        logit = self._by_skill(self._scores[:, SKILL] + self._scores[:, SET])
-        logit += self._own
-        logit += self.reader.skill_part + self._little * self.reader.newness_parts[1]
+        logit = self._by_skill(self.scores[:, SKILL] + self.scores[:, SET])
+        logit += self.own
+        logit += self.reader.skill_part + self.little * self.reader.newness_parts[1]
         return _sigmoid(logit)
 
     def success(self, combinations: Combinations, combination: Ints, *, codes: Ints, used: Used) -> Floats:
@@ -221,16 +205,16 @@ class Reading:
         `combination` (n,) says whose skills among `combinations` are each candidate's.
         """
         logit = self._of_combinations(combinations).take(combination, axis=1)
-        logit += self.reader.item_part.take(codes) + self._little * self.reader.newness_parts[0].take(codes)
+        logit += self.reader.item_part.take(codes) + self.little * self.reader.newness_parts[0].take(codes)
         if len(used.memory):
             position = self.block.general[:, COUNT].take(used.owner)
-            reads = read_items(self.block.item_values[used.memory], position, self._moments(used.owner))
+            reads = read_items(self.block.item_values[used.memory], position, _of(self.now, used.owner))
             logit[used.owner, used.position] += np.add.reduce(reads * self.reader.memory_weights, axis=-1)
         return _sigmoid(logit)
 
     def _of_combinations(self, combinations: Combinations) -> Floats:
         """Return what learner, skills and sets of skills say of each combination, (B, D)."""
-        scores, parameters = self._scores[0], self.reader.parameters
+        scores, parameters = self.scores[0], self.reader.parameters
         if not parameters.n_sets:
             out = self._by_skill(scores[SKILL] + scores[SET]).take(combinations.skill_slots[0], axis=1)
         else:
@@ -240,7 +224,7 @@ class Reading:
             several = slice(len(self.block.owner), -1 - len(self.block))
             sets[self.block.set_owner, parameters.n_skills + self.block.set_id] = scores[SET, several]
             out += sets.take(self._set_column(combinations), axis=1)
-        out += self._own[0]
+        out += self.own[0]
         return out
 
     def _set_column(self, combinations: Combinations) -> Ints:
@@ -248,8 +232,21 @@ class Reading:
         several = self.reader.parameters.set_of.take(combinations.head)
         return np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0])
 
-    def _moments(self, owner: Ints) -> Floats:
-        return self.now.take(owner) if len(self.now) > 1 else self.now
+
+def _scores(weights: Floats, columns: Floats, elapsed: Floats, *, position: Floats) -> Floats:
+    """Return weights (3, N_ROW) by what rows (N_COLUMNS, Q) say at H moments, shape (H, 3, Q)."""
+    steady = read_steady(columns.T, position).T
+    timed = elapsed[:, None] * RATES
+    np.exp(timed, out=timed)
+    timed *= columns[TIMED]
+    np.log1p(timed, out=timed)
+    scores = np.add.reduce(weights[:, TIMED_PART, None] * timed[:, None], axis=2)
+    scores += np.add.reduce(weights[:, :, None] * steady, axis=1)
+    return np.asarray(scores)
+
+
+def _of(moments: Floats, owner: Ints) -> Floats:
+    return moments.take(owner) if len(moments) > 1 else moments
 
 
 def _sigmoid(logit: Floats) -> Floats:

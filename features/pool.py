@@ -49,9 +49,14 @@ class Combinations:
         return np.where(self.weights > 0, self.skills, self.n_skills)
 
     @cached_property
+    def sizes(self) -> Floats:
+        """How many skills are practised at once, (D,)."""
+        return np.asarray((self.weights > 0).sum(axis=1), dtype=np.float64)
+
+    @cached_property
     def breadth(self) -> Floats:
-        """How many skills are practised at once, min(K, 4) / 4, (D,)."""
-        return np.asarray(np.minimum((self.weights > 0).sum(axis=1), 4.0) / 4.0)
+        """The same as min(K, 4) / 4, (D,)."""
+        return np.minimum(self.sizes, 4.0) / 4.0
 
     @cached_property
     def skill_slots(self) -> list[Ints]:
