@@ -21,7 +21,8 @@ from segue.engine.scene import Asked, Scene
 from segue.engine.scoring import learned_part
 from segue.engine.settings import Settings
 from segue.features.catalogue import Catalogue, Floats
-from segue.features.contexts import Map, build
+from segue.features.contexts import build
+from segue.features.course import Map
 from segue.features.foresight import SuccessReader
 from segue.features.history import HistoryParameters, LearnerState, StateBlock
 from segue.features.pool import Pool
@@ -76,8 +77,8 @@ class Kernel:
 
     @cached_property
     def skill_map(self) -> Map:
-        """Prerequisites as arrays."""
-        return Map.of(self.catalogue)
+        """Prerequisites and the order of the course as arrays."""
+        return Map.of(self.catalogue, self.parameters.skill_logit)
 
     @cached_property
     def hash(self) -> str:

@@ -11,7 +11,8 @@ from segue.engine.decisions import Goal, Request
 from segue.engine.scene import Asked
 from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
 from segue.features.columns import COUNT, ITEM_POSITION, ITEM_TIME, RECENT, RECENT_WEIGHT, USES, VARIANCE
-from segue.features.contexts import DAY, ItemFacts, Map, SkillFacts, mastered
+from segue.features.contexts import DAY, ItemFacts, SkillFacts, mastered
+from segue.features.course import Map
 from segue.features.foresight import Reading, Used
 from segue.features.history import StateBlock
 from segue.features.pool import Pool

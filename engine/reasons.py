@@ -17,6 +17,7 @@ FEW_TRIES = 2
 SHORT = 40  # letters of a statement that fits into a sentence
 _POINTS = {
     "readiness": "what it builds on",
+    "frontier": "what comes before it",
     "zone": "difficulty",
     "room": "room to learn",
     "forecast_gain": "what practice now keeps",

@@ -11,7 +11,8 @@ import numpy as np
 from segue.engine.decisions import Request
 from segue.engine.settings import Settings
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
-from segue.features.contexts import Contexts, ItemFacts, Map, SkillFacts
+from segue.features.contexts import Contexts, ItemFacts, SkillFacts
+from segue.features.course import Map
 from segue.features.pool import Pool
 from segue.features.state import StateBlock
 

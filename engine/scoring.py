@@ -50,6 +50,10 @@ def _ready(c: Columns) -> Floats:
     return np.minimum(c["readiness"] * 1.25, 1.0)
 
 
+def _frontier(c: Columns) -> Floats:
+    return c["frontier"]
+
+
 def _zone(c: Columns) -> Floats:
     """A wide bell over the probability of success, centre .75, sd .25, on a floor of .1."""
     z = (c["success"] - ZONE_CENTRE) * (1.0 / ZONE_WIDTH)
@@ -98,6 +102,7 @@ def _repeat(c: Columns) -> Floats:
 
 FACTORS: tuple[Factor, ...] = (
     Factor("readiness", "what it builds on is still shaky", _ready),
+    Factor("frontier", "what comes before it in the course is still shaky", _frontier),
     Factor("zone", "it would be too hard or too easy now", _zone, gives_way=True, level=Level.ITEM),
     Factor("room", "there is little left to learn in it", _room, gives_way=True),
     Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
@@ -151,7 +156,7 @@ def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) 
     """Return the exponent of a factor for one request when the learned term weighs `eta`.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
-    multiplies that of interest by 3^match.
+    multiplies that of interest by 2.5^match.
     """
     own = float(getattr(settings.weights, factor.name))
     if factor.gives_way:
@@ -159,7 +164,7 @@ def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) 
     if factor is PACE:
         own *= request.dials.pace
     if factor.name == "interest":
-        own *= 3.0**request.dials.match
+        own *= 2.5**request.dials.match
     return own
 
 

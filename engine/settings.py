@@ -10,17 +10,18 @@ class Weights:
     """How much each log-factor of the score counts; 0 leaves it out."""
 
     readiness: float = 4.0
-    zone: float = 1.0
-    room: float = 1.0
+    frontier: float = 1.0
+    zone: float = 0.8
+    room: float = 1.3
     forecast_gain: float = 0.5
     unlock: float = 1.0
     breadth: float = 0.5
     completion: float = 0.5
-    interest: float = 0.5
+    interest: float = 0.6
     repeat: float = 1.0
     diversity: float = 1.0
     goal: float = 1.0
-    pace: float = 0.35
+    pace: float = 0.25
     mode: float = 1.0
 
 

@@ -84,7 +84,16 @@ SWEEPS: Mapping[str, Sweep] = {
                 Setting("all"),
                 *(
                     Setting(f"without {name}", _weights(**{name: 0.0}))
-                    for name in ("readiness", "zone", "room", "forecast_gain", "unlock", "interest", "repeat")
+                    for name in (
+                        "readiness",
+                        "frontier",
+                        "zone",
+                        "room",
+                        "forecast_gain",
+                        "unlock",
+                        "interest",
+                        "repeat",
+                    )
                 ),
             ),
             models=("gated", "forgetting", "spacing", "zone", "motivation"),

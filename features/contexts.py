@@ -11,7 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from segue.features.catalogue import Catalogue, Floats, Ints
+from segue.features.catalogue import Floats, Ints
+from segue.features.course import Map, frontier, readiness, unlocking
 from segue.features.pool import Pool
 
 DAY = 86400.0
@@ -32,6 +33,7 @@ _MEAN_COLUMNS = (
 _LEAST_COLUMNS = (
     "mastery_min",  # the same of the weakest skill, [0, 1]
     "readiness",  # weakest prerequisite of the weakest skill (or the skill itself, if stronger), [0, 1]
+    "frontier",  # mean mastery of what comes just before the weakest skill in the course, [0, 1]
 )
 _ITEM_COLUMNS = (
     "bias",  # 1
@@ -111,31 +113,6 @@ class ItemFacts:
     popularity: Floats
 
 
-@dataclass(frozen=True, eq=False)
-class Map:
-    """Prerequisites as index arrays.
-
-    `before` (S, P) and `after` (S, Q): direct prerequisites and followers of each skill, padded by S.
-    """
-
-    before: Ints
-    after: Ints
-
-    @classmethod
-    def of(cls, catalogue: Catalogue) -> Map:
-        """Return the map of a catalogue."""
-        n_skills = len(catalogue.skills)
-        followers: list[list[int]] = [[] for _ in range(n_skills)]
-        for first, then in catalogue.prerequisites.tolist():
-            followers[first].append(then)
-        width = max((len(f) for f in followers), default=0)
-        after = np.full((n_skills, max(width, 1)), n_skills)
-        for skill, row in enumerate(followers):
-            after[skill, : len(row)] = row
-        before = catalogue.prerequisite_matrix
-        return cls(np.where(before < 0, n_skills, before), after)
-
-
 def mastered(chance: Floats, span: tuple[float, float]) -> Floats:
     """Return how far a chance of success reaches from what guessing gives to what slips leave, in [.02, .98].
 
@@ -146,29 +123,6 @@ def mastered(chance: Floats, span: tuple[float, float]) -> Floats:
     reach = (chance - low) * (1.0 / (high - low))
     np.maximum(reach, 0.02, out=reach)
     return np.asarray(np.minimum(reach, 0.98, out=reach))
-
-
-def readiness(mastery: Floats, skill_map: Map) -> Floats:
-    """Return how ready each learner is for each skill, (B, S) in [0, 1]: 1 without prerequisites.
-
-    The weakest direct prerequisite counts, but success on the skill itself proves readiness: catalogues name
-    prerequisites that are none.
-    """
-    padded = np.concatenate([mastery, np.ones((len(mastery), 1))], axis=1)
-    low = np.take(padded, skill_map.before[:, 0], axis=1)
-    for slot in range(1, skill_map.before.shape[1]):
-        np.minimum(low, np.take(padded, skill_map.before[:, slot], axis=1), out=low)
-    return np.asarray(np.maximum(low, mastery, out=low))
-
-
-def unlocking(mastery: Floats, skill_map: Map) -> Floats:
-    """Return what each skill opens, (B, S) in [0, 1]: Σ over direct followers of (1 - mastery), over 4."""
-    padded = np.concatenate([1 - mastery, np.zeros((len(mastery), 1))], axis=1)
-    total = np.take(padded, skill_map.after[:, 0], axis=1)
-    for slot in range(1, skill_map.after.shape[1]):
-        total += np.take(padded, skill_map.after[:, slot], axis=1)
-    total *= 0.25
-    return np.asarray(np.minimum(total, 1.0, out=total))
 
 
 def due(attempts: Floats, days: Floats) -> Floats:
@@ -307,6 +261,7 @@ def build(
     by_skill[9] = goal
     by_skill[10] = due(skills.attempts, skills.days)
     by_skill[12] = readiness(skills.mastery, skill_map)
+    by_skill[13] = frontier(skills.mastery, skill_map)
     of_skills = _of_combinations(by_skill, pool, goal_due)
     return Contexts(pool, of_skills, dict(zip(_OF_SKILLS, of_skills, strict=True)) | _of_items(items, pool))
 

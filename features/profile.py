@@ -14,7 +14,7 @@ import pandas as pd
 from segue.features.attempts import Floats
 from segue.features.catalogue import Catalogue
 from segue.features.columns import COUNT, ITEM_TIME, LAST_TIME, RESIDUAL, SUCCESSES, USES
-from segue.features.contexts import Map, readiness
+from segue.features.course import Map, readiness
 from segue.features.foresight import SuccessReader
 from segue.features.learner import epoch_seconds, mastery, recent_residual
 from segue.features.state import LearnerState, StateBlock

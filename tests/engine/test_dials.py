@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from segue.engine.decisions import Dials, Request
 from segue.engine.fitting import fit
 from segue.engine.recommender import Recommender
+from segue.experiments.simulate import SimulatedClass
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.history import Attempt, LearnerState, update
+from segue.features.history import LearnerState, encode, fold
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_LEARNERS, N_SKILLS, N_RESOURCES, ROUNDS = 80, 24, 192, 6
@@ -20,7 +20,8 @@ PACE, MATCH, AUTONOMY = range(3)
 
 
 @pytest.fixture(scope="module")
-def made() -> Recommender:
+def room() -> SimulatedClass:
+    """Return a class after four weeks of lessons."""
     rng = np.random.default_rng(0)
     resources = [
         Resource(
@@ -33,22 +34,21 @@ def made() -> Recommender:
     ]
     edges = [(f"s{i}", f"s{i + 1}") for i in range(0, N_SKILLS - 1, 2)]
     catalogue = Catalogue.build(resources, prerequisites=edges)
-    return fit(catalogue, pd.DataFrame(), rng=rng, now=NOW)
+    return SimulatedClass.before(NOW, catalogue, n_learners=N_LEARNERS, weeks=4, rng=rng)
 
 
 @pytest.fixture(scope="module")
-def learners(made: Recommender) -> list[tuple[LearnerState, tuple[str, ...]]]:
-    """Return states after 5 to 60 attempts on the first two thirds of the skills, and stated interests."""
-    rng = np.random.default_rng(1)
-    out = []
-    for _ in range(N_LEARNERS):
-        state = LearnerState.fresh(made.catalogue)
-        codes = [i for i in range(N_RESOURCES) if i % N_SKILLS < 2 * N_SKILLS // 3]
-        for at, code in enumerate(rng.choice(codes, rng.integers(5, 60)).tolist()):
-            time = NOW.timestamp() - 86400.0 * (70 - at)
-            update(state, Attempt(code, float(rng.random() < 0.6), time, at), made.kernel.parameters)
-        out.append((state, tuple(f"t{t}" for t in rng.choice(10, rng.integers(1, 5), replace=False))))
-    return out
+def made(room: SimulatedClass) -> Recommender:
+    return fit(room.cohort.world.catalogue, room.events, rng=np.random.default_rng(1), now=NOW)
+
+
+@pytest.fixture(scope="module")
+def learners(room: SimulatedClass, made: Recommender) -> list[tuple[LearnerState, tuple[str, ...]]]:
+    """Return the learners' states and stated interests."""
+    attempts, names = encode(room.events, made.catalogue)
+    states = fold(attempts, len(names), made.kernel.parameters).states()
+    stated = dict(zip(room.learners["learner"], room.learners["interests"], strict=True))
+    return [(state, tuple(stated[name])) for state, name in zip(states, names, strict=True)]
 
 
 def outcomes(

@@ -188,6 +188,7 @@ def _score(
     low, high = learned.value_range
     back, total = 1.0 - learned.eta, learned.eta * _log((mean - low) / (high - low))
     total += weights.readiness * _log(min(1.25 * c["readiness"], 1.0))
+    total += weights.frontier * _log(c["frontier"])
     total += back * weights.zone * _log(0.1 + 0.9 * exp(-0.5 * ((c["success"] - 0.75) / 0.25) ** 2))
     left = 1.0 - c["mastery"] + 0.1 * c["due"] * c["mastery"]
     total += back * weights.room * _log(ROOM_FLOOR + (1.0 - ROOM_FLOOR) * left)
@@ -195,7 +196,7 @@ def _score(
     total += weights.unlock * _log(0.5 + 0.5 * c["unlock"])
     total += weights.breadth * _log(c["breadth"])
     total += weights.completion * _log(c["kind"])
-    total += weights.interest * 3.0**request.dials.match * _log(0.5 + 0.5 * c["interest"])
+    total += weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"])
     total += weights.repeat * _log(0.6 ** (4.0 * c["uses"]))
     if request.goal is not None:
         total += weights.goal * _log(1.0 if c["goal"] > 0 else 0.3 - 0.2 * c["goal_due"])
@@ -253,4 +254,4 @@ def test_golden_playlist() -> None:
     assert [step.resource for step in playlist.steps] == GOLDEN
 
 
-GOLDEN = ["r16", "r56", "r41", "r31", "r46"]
+GOLDEN = ["r16", "r56", "r46", "r11", "r26"]

@@ -146,7 +146,7 @@ def test_the_match_dial_weighs_interests(made: Recommender) -> None:
         ask(made, replace(request, dials=Dials(match=match))).steps[0].reasons["interest"]
         for match in (1.0, -1.0)
     )
-    assert keen == pytest.approx(9 * cool)
+    assert keen == pytest.approx(2.5**2 * cool)
     assert cool < 0
 
 

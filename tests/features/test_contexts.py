@@ -12,14 +12,12 @@ from segue.features.contexts import (
     COLUMNS,
     INDEX,
     ItemFacts,
-    Map,
     SkillFacts,
     build,
     due,
     mastered,
-    readiness,
-    unlocking,
 )
+from segue.features.course import Map
 from segue.features.pool import Pool
 
 
@@ -88,18 +86,6 @@ def test_a_column_is_the_mean_or_the_least_over_the_skills() -> None:
     assert X[INDEX["goal"]][0].tolist() == [0.0, 0.5, 1.0]
     assert X[INDEX["goal_due"]][0].tolist() == [0.0, 0.25, 0.5]
     assert X[INDEX["breadth"]][0].tolist() == [0.25, 0.5, 0.25]
-
-
-def test_readiness_is_the_weakest_prerequisite_or_the_skill_itself() -> None:
-    mastery = np.array([[0.3, 0.6, 0.2]])
-    assert readiness(mastery, Map.of(catalogue()))[0].tolist() == [1.0, 0.6, 0.3]
-
-
-def test_a_skill_is_worth_what_it_opens() -> None:
-    mastery = np.array([[0.9, 0.5, 0.1]])
-    assert unlocking(mastery, Map.of(catalogue()))[0].tolist() == pytest.approx(
-        [(0.5 + 0.9) / 4, 0.9 / 4, 0.0]
-    )
 
 
 def test_review_is_due_by_half_after_a_half_life_that_grows_with_practice() -> None:

@@ -1,0 +1,84 @@
+"""The course: which skill builds on which, and in which order they come to be known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from segue.features.catalogue import Catalogue, Floats, Ints
+
+JUST_BEFORE = 0.3  # share of the skills that lie just before one
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """Prerequisites as index arrays, and the order of the course.
+
+    `before` (S, P) and `after` (S, Q): direct prerequisites and followers of each skill, padded by S.
+    `course` (S,): the skills, the one that most learners know first.
+    """
+
+    before: Ints
+    after: Ints
+    course: Ints
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, easiness: Floats | None = None) -> Map:
+        """Return the map of a catalogue; `easiness` (S,) orders the course, None: as the catalogue does."""
+        n_skills = len(catalogue.skills)
+        followers: list[list[int]] = [[] for _ in range(n_skills)]
+        for first, then in catalogue.prerequisites.tolist():
+            followers[first].append(then)
+        width = max((len(f) for f in followers), default=0)
+        after = np.full((n_skills, max(width, 1)), n_skills)
+        for skill, row in enumerate(followers):
+            after[skill, : len(row)] = row
+        before = catalogue.prerequisite_matrix
+        course = np.arange(n_skills) if easiness is None else np.argsort(-easiness, kind="stable")
+        return cls(np.where(before < 0, n_skills, before), after, course)
+
+    @cached_property
+    def place(self) -> Ints:
+        """Where each skill lies in the course, (S,)."""
+        return np.argsort(self.course)
+
+
+def readiness(mastery: Floats, skill_map: Map) -> Floats:
+    """Return how ready each learner is for each skill, (B, S) in [0, 1]: 1 without prerequisites.
+
+    The weakest direct prerequisite counts, but success on the skill itself proves readiness: catalogues name
+    prerequisites that are none.
+    """
+    padded = np.concatenate([mastery, np.ones((len(mastery), 1))], axis=1)
+    low = np.take(padded, skill_map.before[:, 0], axis=1)
+    for slot in range(1, skill_map.before.shape[1]):
+        np.minimum(low, np.take(padded, skill_map.before[:, slot], axis=1), out=low)
+    return np.asarray(np.maximum(low, mastery, out=low))
+
+
+def frontier(mastery: Floats, skill_map: Map) -> Floats:
+    """Return how well each learner knows what comes just before each skill in the course, (B, S) in [0, 1].
+
+    The mean mastery of the next easier 30 % of the skills; 1 for the easiest. Catalogues leave out
+    prerequisites, and a skill without any looks ready: most of what it builds on is then found here.
+    """
+    n_skills = mastery.shape[1]
+    total = np.zeros((len(mastery), n_skills + 1))
+    np.cumsum(mastery.take(skill_map.course, axis=1), axis=1, out=total[:, 1:])
+    end = np.arange(n_skills)
+    start = np.maximum(end - max(round(JUST_BEFORE * n_skills), 1), 0)
+    known = (total.take(end, axis=1) - total.take(start, axis=1)) / np.maximum(end - start, 1)
+    known[:, :1] = 1.0
+    return np.asarray(known.take(skill_map.place, axis=1))
+
+
+def unlocking(mastery: Floats, skill_map: Map) -> Floats:
+    """Return what each skill opens, (B, S) in [0, 1]: Σ over direct followers of (1 - mastery), over 4."""
+    padded = np.concatenate([1 - mastery, np.zeros((len(mastery), 1))], axis=1)
+    total = np.take(padded, skill_map.after[:, 0], axis=1)
+    for slot in range(1, skill_map.after.shape[1]):
+        total += np.take(padded, skill_map.after[:, slot], axis=1)
+    total *= 0.25
+    return np.asarray(np.minimum(total, 1.0, out=total))
