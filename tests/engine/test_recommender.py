@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from math import exp, log
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +15,8 @@ from hypothesis import strategies as st
 from segue.engine.decisions import Dials, Goal, Place, Request
 from segue.engine.fitting import fit
 from segue.engine.recommender import Recommender
-from segue.engine.scoring import ROOM_FLOOR
+from segue.experiments import rescoring
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
-from segue.features.contexts import COLUMNS
 from segue.features.history import LearnerState, encode, fold
 from segue.features.learner import StateBlock
 
@@ -166,47 +163,10 @@ def test_reasons_sum_to_the_score_recomputed_from_the_logged_columns(
 ) -> None:
     n_explored = 0
     for i, request in enumerate(requests(states)):
-        given: dict[str, int] = {}
-        for step in made.recommend(request, rng=rng_of(i)).steps:
-            assert sum(step.reasons.values()) == pytest.approx(step.score, abs=1e-9)
-            assert _score(made, request, step.context, step.resource, given) == pytest.approx(
-                step.score, abs=1e-9
-            )
-            n_explored += step.explored
-            for skill in made.catalogue.resources[made.catalogue.resource_index[step.resource]].skills:
-                given[skill] = given.get(skill, 0) + 1
+        playlist = made.recommend(request, rng=rng_of(i))
+        assert rescoring.faults(playlist, request, made) == []
+        n_explored += sum(step.explored for step in playlist.steps)
     assert n_explored > 10
-
-
-def _score(
-    made: Recommender, request: Request, c: Mapping[str, float], resource: str, given: dict[str, int]
-) -> float:
-    """Add the score up again, in plain Python, from what a decision row keeps and the steps before."""
-    weights, learned = made.kernel.settings.weights, made.kernel.learned
-    assert learned is not None
-    mean = sum(w * c[name] for w, name in zip(learned.model.mean, COLUMNS, strict=True))
-    low, high = learned.value_range
-    back, total = 1.0 - learned.eta, learned.eta * _log((mean - low) / (high - low))
-    total += weights.readiness * _log(min(1.25 * c["readiness"], 1.0))
-    total += weights.frontier * _log(c["frontier"])
-    total += back * weights.zone * _log(0.1 + 0.9 * exp(-0.5 * ((c["success"] - 0.75) / 0.25) ** 2))
-    left = 1.0 - c["mastery"] + 0.1 * c["due"] * c["mastery"]
-    total += back * weights.room * _log(ROOM_FLOOR + (1.0 - ROOM_FLOOR) * left)
-    total += back * weights.forecast_gain * _log(0.5 + 0.5 * max(c["forecast_gain"], 0.0))
-    total += weights.unlock * _log(0.5 + 0.5 * c["unlock"])
-    total += weights.breadth * _log(c["breadth"])
-    total += weights.completion * _log(c["kind"])
-    total += weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"])
-    total += weights.repeat * _log(0.6 ** (4.0 * c["uses"]))
-    if request.goal is not None:
-        total += weights.goal * _log(1.0 if c["goal"] > 0 else 0.3 - 0.2 * c["goal_due"])
-    total += weights.pace * request.dials.pace * _log(exp(c["novelty"] - 1.0))
-    skills = made.catalogue.resources[made.catalogue.resource_index[resource]].skills
-    return total + weights.diversity * log(0.45) * sum(given.get(k, 0) for k in skills) / len(skills)
-
-
-def _log(f: float) -> float:
-    return log(max(f, 0.02))
 
 
 def test_errors_name_the_fault() -> None:
