@@ -46,7 +46,6 @@ __all__ = [
 _LEAST_EXPONENT = -700.0  # numpy's exp is four times slower where it underflows
 _BEST = 2.0**38  # weight of the best candidate of a softmax: whole numbers of it have exact sums
 _FAINT = 1e-200
-_NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -139,20 +138,23 @@ class SoftmaxOdds(Odds):
         keep = allowed.astype(np.float64)
         values *= keep
         best = values.argmax(axis=1)
-        top = values.take(self.first + best)
-        certain = every(top > _FAINT)
-        faint = _NONE if certain else np.flatnonzero(~(top > _FAINT))  # far below the best that there was
-        if not certain:
-            values[faint], top[faint] = keep[faint], 1.0
-        values *= _BEST / as_column(top)
+        top = as_column(values.take(self.first + best))
+        if top > _FAINT if isinstance(top, float) else every(top.ravel() > _FAINT):
+            return self._share(values, keep, top), best
+        faint = np.flatnonzero(~(np.ravel(top) > _FAINT))  # lists far below the best that they had
+        values[faint] = keep[faint]
+        units = self._share(values, keep, np.where(top > _FAINT, top, 1.0))
+        units[faint], best[faint] = self.anew(shares, allowed, faint)
+        return units, best
+
+    def _share(self, values: Floats, keep: Floats, top: Floats | float) -> Floats:
+        """Turn weights, of which the best is `top`, into probabilities in `UNIT`s, written over `values`."""
+        values *= _BEST / top
         np.rint(values, out=values)
         values *= (1.0 - self.floor) * UNIT / as_column(values.dot(self.ones))
         values += self.floor * UNIT / as_column(keep.dot(self.ones))
         values *= keep
-        np.rint(values, out=values)
-        if not certain:
-            values[faint], best[faint] = self.anew(shares, allowed, faint)
-        return values, best
+        return np.rint(values, out=values)
 
 
 @dataclass(frozen=True)
