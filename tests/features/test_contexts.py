@@ -107,3 +107,12 @@ def test_a_pool_cut_down_gathers_the_same_bits() -> None:
     assert np.array_equal(part.least(values), whole.least(values)[:, 1:])
     assert np.array_equal(part.any(values > 0.5), whole.any(values > 0.5)[:, 1:])
     assert len(part) == 2
+
+
+def test_the_overlap_of_combinations_is_the_share_of_skills_in_common_with_and_without_a_table() -> None:
+    made = Pool.of(catalogue())
+    combinations, order = made.combinations, made.combination
+    share = combinations.overlap(order)[:, order]
+    assert share.tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.5, 1.0]]
+    passing = combinations.keep(np.arange(len(combinations)))
+    assert np.array_equal(passing.overlap(order), combinations.overlap(order))

@@ -217,3 +217,20 @@ def test_encoding_numbers_learners_by_id_and_keeps_unknown_times(catalogue: Cata
     assert ids == ("ada", "zoe")
     assert attempts.learner.tolist() == [0, 0, 1]
     np.testing.assert_array_equal(attempts.time[:2], [np.nan, 10.0])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS)
+def test_a_learner_folded_alone_and_among_others_ends_in_the_same_bits(
+    seed: int, parameters: HistoryParameters, make_attempts: MakeAttempts
+) -> None:
+    attempts = make_attempts(seed)
+    together = fold(attempts, 6, parameters)
+    for i in range(6):
+        own = attempts.take(attempts.learner == i)
+        alone = fold(replace(own, learner=np.zeros_like(own.learner)), 1, parameters)
+        part = together.part(i, i + 1)
+        for name in ("general", "skills", "item_id", "item_values", "set_id", "set_values"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(alone, name))
+        assert part.states()[0].to_bytes() == alone.states()[0].to_bytes()
+        assert LearnerState.from_bytes(part.states()[0].to_bytes()).to_bytes() == alone.states()[0].to_bytes()
