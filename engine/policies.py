@@ -147,12 +147,16 @@ class SoftmaxOdds(Odds):
         units[faint], best[faint] = self.anew(shares, allowed, faint)
         return units, best
 
+    def _total(self, whole: Floats) -> Floats:
+        """Return the sum of each row of whole numbers, exact in any order: the quickest way will do."""
+        return whole.dot(self.ones) if len(whole) == 1 else np.einsum("bn->b", whole)
+
     def _share(self, values: Floats, keep: Floats, top: Floats | float) -> Floats:
         """Turn weights, of which the best is `top`, into probabilities in `UNIT`s, written over `values`."""
         values *= _BEST / top
         np.rint(values, out=values)
-        values *= (1.0 - self.floor) * UNIT / as_column(values.dot(self.ones))
-        values += self.floor * UNIT / as_column(keep.dot(self.ones))
+        values *= (1.0 - self.floor) * UNIT / as_column(self._total(values))
+        values += self.floor * UNIT / as_column(self._total(keep))
         values *= keep
         return np.rint(values, out=values)
 
