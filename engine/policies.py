@@ -149,7 +149,7 @@ class SoftmaxOdds(Odds):
 
     def _total(self, whole: Floats) -> Floats:
         """Return the sum of each row of whole numbers, exact in any order: the quickest way will do."""
-        return whole.dot(self.ones) if len(whole) == 1 else np.einsum("bn->b", whole)
+        return np.asarray(whole.dot(self.ones) if len(whole) == 1 else np.einsum("bn->b", whole))
 
     def _share(self, values: Floats, keep: Floats, top: Floats | float) -> Floats:
         """Turn weights, of which the best is `top`, into probabilities in `UNIT`s, written over `values`."""
