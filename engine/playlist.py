@@ -132,6 +132,8 @@ def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tupl
     """
     moving = [(rule, mask) for rule in STEP_RULES if (mask := rule.mask(progress)) is not None]
     allowed = progress.open
+    if not moving and progress.spare > progress.step and every(alive):
+        return allowed, alive
     for _, mask in moving:
         allowed = allowed & mask
     some = np.logical_or.reduce(allowed, axis=1)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from segue.engine.decisions import Request
-from segue.engine.settings import Settings
+from segue.engine.decisions import Dials, Request
+from segue.engine.settings import Settings, Weights
 from segue.features.catalogue import Floats
 from segue.features.contexts import ZONE_CENTRE, Level
 
@@ -30,7 +31,7 @@ LOG_REPEAT = float(np.log(REPEAT))
 Columns = Mapping[str, Floats]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Factor:
     """One soft rule: `value` gives f in (0, 1] from context columns, `weight` its exponent.
 
@@ -152,19 +153,24 @@ def factors_of(request: Request) -> tuple[Factor, ...]:
     return FACTORS + extra
 
 
-def weight_of(factor: Factor, request: Request, settings: Settings, eta: float) -> float:
-    """Return the exponent of a factor for one request when the learned term weighs `eta`.
+@lru_cache(maxsize=256)
+def exponents(factors: tuple[Factor, ...], dials: Dials, weights: Weights, eta: float) -> tuple[float, ...]:
+    """Return the exponents of `factors` when the learned term weighs `eta`; remembered, for most ask alike.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
     multiplies that of interest by 2.5^match.
     """
-    own = float(getattr(settings.weights, factor.name))
+    return tuple(_exponent(factor, dials, weights, eta) for factor in factors)
+
+
+def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> float:
+    own = float(getattr(weights, factor.name))
     if factor.gives_way:
         own *= 1.0 - eta
     if factor is PACE:
-        own *= request.dials.pace
+        own *= dials.pace
     if factor.name == "interest":
-        own *= 2.5**request.dials.match
+        own *= 2.5**dials.match
     return own
 
 
@@ -177,13 +183,13 @@ def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats, *, end
 
 
 def weights_of(
-    factors: Sequence[Factor], requests: Sequence[Request], settings: Settings, *, eta: float
+    factors: tuple[Factor, ...], requests: Sequence[Request], settings: Settings, *, eta: float
 ) -> Floats:
     """Return the exponents, (B, F); (1, F) when the requests have the same dials."""
     first = requests[0].dials
     if all(request.dials is first or request.dials == first for request in requests):
         requests = requests[:1]
-    return np.array([[weight_of(f, r, settings, eta) for f in factors] for r in requests])
+    return np.array([exponents(factors, r.dials, settings.weights, eta) for r in requests])
 
 
 def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:

@@ -27,6 +27,8 @@ class Progress:
         0 … B - 1, and where each row begins in a flat array of shape (B, n).
     open : array of bool, shape (B, n)
         Not drawn yet, and allowed by every rule that does not change from step to step.
+    spare : int
+        How many candidates are open at the start where they are fewest; every step takes one.
     never : sequence of arrays of shape (B, n)
         Masks of the rules that never give way.
     shares : list of arrays of shape (B, D)
@@ -43,6 +45,7 @@ class Progress:
         self.rows = scene.rows
         self.begin = self.rows * len(pool)
         self.open = allowed
+        self.spare = min(np.count_nonzero(row) for row in allowed)
         self.never = never
         self._first: list[Ints] = []
         self._per_skill, self._counted = np.zeros((n_rows, pool.combinations.n_skills + 1)), 0
