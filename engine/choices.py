@@ -178,7 +178,7 @@ def sample(probabilities: Floats, uniform: Floats | float) -> Ints:
 
 UNIT = 2.0**50
 _BLOCK = 64
-_SHORT = 1024  # entries of one row up to which a running sum costs less than two levels
+_SHORT = 256  # entries of one row up to which a running sum costs less than two levels
 _FEW = 8
 
 
@@ -188,11 +188,8 @@ def drawn_from(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
     They are whole numbers, so that sums are exact: a long row is searched block by block. What is drawn and
     what is returned as its probability come from the very same sums.
     """
-    if len(units) == 1 and units.size <= _SHORT:  # numpy searches one row faster than it compares
-        running = np.add.accumulate(units.reshape(-1))
-        total = _checked(running[-1:])
-        at = running.searchsorted(total * uniform, side="right")
-        return at, units.take(at) / total
+    if len(units) == 1:
+        return _from_row(units.reshape(-1), uniform)
     starts = np.arange(0, units.shape[1], _BLOCK)
     blocks: Floats = np.add.reduceat(units, starts, axis=1)
     running = np.add.accumulate(blocks, axis=1)
@@ -201,6 +198,22 @@ def drawn_from(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
     block = (running > target[:, None]).argmax(axis=1)
     drawn = _within(units, running - blocks, target, block)
     return drawn, units.take(drawn + np.arange(0, units.size, units.shape[1])) / total
+
+
+def _from_row(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
+    """Return the same of one row (n,): numpy searches that faster than it compares."""
+    if len(units) > _SHORT:
+        blocks: Floats = np.add.reduceat(units, np.arange(0, len(units), _BLOCK))
+        running = np.add.accumulate(blocks)
+        total = _checked(running[-1:])
+        block = int(running.searchsorted(total.item() * uniform.item(), side="right"))
+        first, before = block * _BLOCK, running.item(block) - blocks.item(block)
+        inside = np.add.accumulate(units[first : first + _BLOCK])
+    else:
+        first, before, inside = 0, 0.0, np.add.accumulate(units)
+        total = _checked(inside[-1:])
+    at = first + inside.searchsorted(total * uniform - before, side="right")
+    return at, units.take(at) / total
 
 
 def _checked(total: Floats) -> Floats:
