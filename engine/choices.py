@@ -180,6 +180,7 @@ UNIT = 2.0**50
 _BLOCK = 64
 _SHORT = 256  # entries of one row up to which a running sum costs less than two levels
 _FEW = 8
+_NO_SUM = "probabilities must have a positive, finite sum in every row: nothing can be drawn"
 
 
 def drawn_from(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
@@ -205,20 +206,26 @@ def _from_row(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
     if len(units) > _SHORT:
         blocks: Floats = np.add.reduceat(units, np.arange(0, len(units), _BLOCK))
         running = np.add.accumulate(blocks)
-        total = _checked(running[-1:])
-        block = int(running.searchsorted(total.item() * uniform.item(), side="right"))
+        total = _checked_one(running.item(-1))
+        block = int(running.searchsorted(total * uniform.item(), side="right"))
         first, before = block * _BLOCK, running.item(block) - blocks.item(block)
         inside = np.add.accumulate(units[first : first + _BLOCK])
     else:
         first, before, inside = 0, 0.0, np.add.accumulate(units)
-        total = _checked(inside[-1:])
-    at = first + inside.searchsorted(total * uniform - before, side="right")
-    return at, units.take(at) / total
+        total = _checked_one(inside.item(-1))
+    at = first + int(inside.searchsorted(total * uniform.item() - before, side="right"))
+    return np.array([at]), np.array([units.item(at) / total])
 
 
 def _checked(total: Floats) -> Floats:
     if not _near(UNIT, total):
-        raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
+        raise ValueError(_NO_SUM)
+    return total
+
+
+def _checked_one(total: float) -> float:
+    if not 0.5 * UNIT < total < 2.0 * UNIT:
+        raise ValueError(_NO_SUM)
     return total
 
 
@@ -250,13 +257,8 @@ def _normalised(probabilities: Floats) -> Floats:
     if _near(1.0, total):
         return probabilities
     if not (np.minimum.reduce(total, axis=None) > 0.0 and isfinite(np.add.reduce(total, axis=None))):
-        raise ValueError("probabilities must have a positive, finite sum in every row: nothing can be drawn")
+        raise ValueError(_NO_SUM)
     return np.asarray(probabilities / total)
-
-
-def as_column(values: Floats) -> Floats | float:
-    """Return numbers (B,) as a column, or the one number there is: numpy multiplies by that much faster."""
-    return float(values.item()) if len(values) == 1 else values[:, None]
 
 
 def _complaint(top: Floats, count: Ints) -> str:

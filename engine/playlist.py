@@ -112,7 +112,7 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
                 break
     options = np.concatenate([drawn.position, drawn.best], axis=2)
     diversity = progress.diversity(options)
-    scores = diversity + plan.scores[progress.rows[:, None, None], options]
+    scores = diversity + plan.scores.take(options + progress.begin[:, None, None])
     drawn.diversity[...], drawn.score[...] = diversity[:, :, :menu], scores[:, :, :menu]
     drawn.explored[...] = drawn.score < scores[:, :, menu:]
     return drawn
@@ -130,7 +130,7 @@ def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tupl
 
     Rules give way in rows where nothing is left; a row without a candidate even so ends its list.
     """
-    moving = [(rule, mask) for rule in STEP_RULES if (mask := rule.mask(progress)) is not None]
+    moving = [(rule, mask) for rule in progress.awake() if (mask := rule.mask(progress)) is not None]
     allowed = progress.open
     if not moving and progress.spare > progress.step and every(alive):
         return allowed, alive

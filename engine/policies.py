@@ -24,7 +24,6 @@ from segue.engine.choices import (
     Ints,
     Odds,
     Policy,
-    as_column,
     every,
     sample,
 )
@@ -138,7 +137,7 @@ class SoftmaxOdds(Odds):
         keep = allowed.astype(np.float64)
         values *= keep
         best = values.argmax(axis=1)
-        top = as_column(values.take(self.first + best))
+        top = values.item(best.item()) if len(values) == 1 else values.take(self.first + best)[:, None]
         if top > _FAINT if isinstance(top, float) else every(top.ravel() > _FAINT):
             return self._share(values, keep, top), best
         faint = np.flatnonzero(~(np.ravel(top) > _FAINT))  # lists far below the best that they had
@@ -147,16 +146,19 @@ class SoftmaxOdds(Odds):
         units[faint], best[faint] = self.anew(shares, allowed, faint)
         return units, best
 
-    def _total(self, whole: Floats) -> Floats:
-        """Return the sum of each row of whole numbers, exact in any order: the quickest way will do."""
-        return np.asarray(whole.dot(self.ones) if len(whole) == 1 else np.einsum("bn->b", whole))
+    def _total(self, whole: Floats) -> Floats | float:
+        """Return the sums of rows of whole numbers as a column, or the one sum there is, as a number.
+
+        They are exact in any order: the quickest way will do.
+        """
+        return float(whole.dot(self.ones).item()) if len(whole) == 1 else np.einsum("bn->b", whole)[:, None]
 
     def _share(self, values: Floats, keep: Floats, top: Floats | float) -> Floats:
         """Turn weights, of which the best is `top`, into probabilities in `UNIT`s, written over `values`."""
         values *= _BEST / top
         np.rint(values, out=values)
-        values *= (1.0 - self.floor) * UNIT / as_column(self._total(values))
-        values += self.floor * UNIT / as_column(self._total(keep))
+        values *= (1.0 - self.floor) * UNIT / self._total(values)
+        values += self.floor * UNIT / self._total(keep)
         values *= keep
         return np.rint(values, out=values)
 

@@ -33,6 +33,8 @@ class Progress:
         Masks of the rules that never give way.
     shares : list of arrays of shape (B, D)
         For each step begun, the steps given before to the skills of each combination, on average over these.
+    quiet : dict of str to float
+        Rules that need not be asked before a later step: they withhold nothing, whatever is drawn until then.
     minutes_left : array of shape (B, 1), or None without a budget
     below_floor, below : arrays of shape (B, n) and (B,)
         Which candidates lie below the grade floor (None: no floor), and how many steps so far.
@@ -50,6 +52,7 @@ class Progress:
         self._first: list[Ints] = []
         self._per_skill, self._counted = np.zeros((n_rows, pool.combinations.n_skills + 1)), 0
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
+        self.quiet: dict[str, float] = {}
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
@@ -64,6 +67,18 @@ class Progress:
         kind = self.scene.pool.kind
         other = may & (kind != kind[may.argmax(axis=1)][:, None])
         return np.logical_or.reduce(other, axis=1, keepdims=True)
+
+    def awake(self) -> list[StepRule]:
+        """Return the rules that may withhold something from this step."""
+        return [rule for rule in STEP_RULES if self.quiet.get(rule.name, 0) <= self.step]
+
+    def waits(self, rule: StepRule, limit: int, *, most: int) -> bool:
+        """Return whether nothing has `limit` steps yet; `rule` is quiet until something can.
+
+        `most` is what one thing has now, at most: with every step one more.
+        """
+        self.quiet[rule.name] = self.step + limit - most
+        return most < limit
 
     @property
     def per_skill(self) -> Floats:
@@ -85,10 +100,11 @@ class Progress:
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
-        shares = np.stack(self.shares[: position.shape[1]])
-        steps = np.minimum(np.arange(position.shape[1]), len(shares) - 1)
-        group = self.scene.pool.combination[position]
-        return np.asarray(self.pull * shares[steps[:, None], self.rows[:, None, None], group])
+        shares = np.concatenate(self.shares[: position.shape[1]])
+        steps = np.minimum(np.arange(position.shape[1]), len(self.shares) - 1)
+        row = steps[:, None] * len(self.rows) + self.rows[:, None, None]
+        group = self.scene.pool.combination.take(position)
+        return np.asarray(self.pull * shares.take(row * shares.shape[1] + group))
 
     def close(self, first: Ints, minutes: Floats | None, *, given: Bools) -> None:
         """End a step: `first` (B,) is what counts for variety, `minutes` what the step may cost at most.
@@ -141,6 +157,7 @@ class MinutesBudget:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what still fits."""
         if progress.minutes_left is None:
+            progress.quiet[self.name] = math.inf
             return None
         return np.asarray(progress.scene.pool.minutes <= progress.minutes_left + 1e-9)
 
@@ -157,11 +174,11 @@ class SkillVariety:
         """Return what has a skill short of the limit on every one of its skills."""
         limit = progress.scene.settings.limits.per_skill
         combinations = progress.scene.pool.combinations
-        if progress.step < limit:
+        if progress.waits(self, limit, most=progress.step):
             return None
-        steps = progress.shares[-1] * combinations.sizes
-        if steps.item(steps.argmax()) < limit - 0.5:
-            return None  # no skill can have as many yet
+        steps = progress.shares[-1] * combinations.sizes  # those of all its skills together
+        if progress.waits(self, limit, most=round(steps.item(steps.argmax()))):
+            return None
         full = progress.per_skill >= limit
         if not np.count_nonzero(full):
             return None
@@ -179,13 +196,13 @@ class KindVariety:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what is of a kind short of the limit; where all is of one kind, no variety is asked for."""
         scene = progress.scene
-        most = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
-        if progress.step < most or scene.pool.one_kind:
+        limit = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
+        if progress.waits(self, limit, most=progress.step) or scene.pool.one_kind:
             return None
-        full = progress.per_kind >= most
-        if not np.count_nonzero(full):
+        given = progress.per_kind
+        if progress.waits(self, limit, most=given.item(given.argmax())):
             return None
-        return ~(full & progress.several_kinds)[:, scene.pool.kind]
+        return ~((given >= limit) & progress.several_kinds)[:, scene.pool.kind]
 
 
 @dataclass(frozen=True)
@@ -199,6 +216,7 @@ class GradeFloor:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what keeps the share below the floor at one half."""
         if progress.below_floor is None:
+            progress.quiet[self.name] = math.inf
             return None
         room = 2 * (progress.below + 1) <= progress.step + 1
         return ~progress.below_floor | room[:, None]
@@ -216,6 +234,7 @@ class SlotRole:
         """Return what suits the slot."""
         request = progress.scene.requests[0]
         if progress.step or request.mode != "playlist" or request.k < 3:
+            progress.quiet[self.name] = math.inf
             return None
         return np.asarray(progress.scene.items.success >= progress.scene.settings.limits.warm_up)
 
