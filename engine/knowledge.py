@@ -90,14 +90,14 @@ def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) 
     uses.put(place, memory[:, USES])
     idle.put(place, np.maximum(asked.now.take(used.owner) - memory[:, ITEM_TIME], 0.0) * (1.0 / DAY))
     facts = ItemFacts(
-        success=reading.success(pool.combinations, pool.combination, codes=pool.codes, used=used),
+        success=reading.success(pool.combinations, pool.combination, cut=pool.cut, used=used),
         interest=interest_match(wishes(block, asked), pool),
         next_item=_next_items(block, crowd, pool.where, shape),
         uses=uses,
         kind=_kind_rates(block, crowd),
         time_fit=_time_fit(asked.requests, pool),
-        difficulty=-reading.reader.parameters.item_logit.take(pool.codes),
-        popularity=crowd.popularity.take(pool.codes),
+        difficulty=pool.cut(reading.reader.parameters.difficulty),
+        popularity=pool.cut(crowd.popularity),
     )
     return facts, idle
 
@@ -120,9 +120,9 @@ def interest_match(interests: Floats, pool: Pool) -> Floats:
     padded[:, :-1] = interests
     norm = np.sqrt(np.add.accumulate(padded * padded, axis=1)[:, -1:])
     padded /= np.where(norm > 0, norm, 1.0)
-    match = np.take(padded, pool.tags[:, 0], axis=1)
+    match = padded.take(pool.tags[:, 0], axis=1)
     for slot in range(1, pool.tags.shape[1]):
-        match += np.take(padded, pool.tags[:, slot], axis=1)
+        match += padded.take(pool.tags[:, slot], axis=1)
     match *= pool.tag_scale
     return match
 
@@ -133,10 +133,11 @@ def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, 
     if not len(crowd.next_item) or not len(block.item_id):
         return out
     owner = block.item_owner
-    latest = np.flatnonzero(block.item_values[:, ITEM_POSITION] == block.general[owner, COUNT] - 1.0)
-    for row, item in zip(owner[latest].tolist(), block.item_id[latest].tolist(), strict=True):
+    last = block.general[:, COUNT].take(owner) - 1.0
+    latest = np.flatnonzero(block.item_values[:, ITEM_POSITION] == last)
+    for row, item in zip(owner.take(latest).tolist(), block.item_id.take(latest).tolist(), strict=True):
         edges = slice(crowd.next_start[item], crowd.next_start[item + 1])
-        at = where[crowd.next_item[edges]]
+        at = where.take(crowd.next_item[edges])
         here = at >= 0
         out[row, at[here]] = crowd.next_share[edges][here]
     return out

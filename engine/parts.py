@@ -49,15 +49,17 @@ class Parts:
     ) -> Parts:
         """Return the parts from pedagogy, and the `learned` one (B, n) when it weighs `eta`."""
         factors = factors_of(requests[0])
-        sizes = [contexts.size(factor.level) for factor in factors]
-        names, levels = tuple(f.name for f in factors), tuple(f.level for f in factors)
-        if learned is not None:
-            names, levels, sizes = (*names, "learned"), (*levels, Level.ITEM), [*sizes, learned.shape[1]]
+        names, levels = tuple([f.name for f in factors]), tuple([f.level for f in factors])
+        of_level = [contexts.size(level) for level in Level]
+        sizes = tuple([of_level[level] for level in levels])
         ends = tuple(accumulate(sizes, initial=0))
+        if learned is not None:
+            names, levels = (*names, "learned"), (*levels, Level.ITEM)
+            ends = (*ends, ends[-1] + learned.shape[1])
         values = np.empty((len(requests), ends[-1]))
         pedagogy = values[:, : ends[len(factors)]]
         log_factors(factors, contexts.columns, pedagogy, ends=ends)
-        pedagogy *= np.repeat(weights_of(factors, requests, settings, eta=eta), sizes[: len(factors)], axis=1)
+        pedagogy *= weights_of(factors, requests, settings, eta=eta, sizes=sizes)
         if learned is not None:
             np.multiply(learned, eta, out=values[:, ends[-2] :])
         return cls(names, levels, ends, values, contexts)

@@ -153,14 +153,18 @@ def factors_of(request: Request) -> tuple[Factor, ...]:
     return FACTORS + extra
 
 
-@lru_cache(maxsize=256)
-def exponents(factors: tuple[Factor, ...], dials: Dials, weights: Weights, eta: float) -> tuple[float, ...]:
-    """Return the exponents of `factors` when the learned term weighs `eta`; remembered, for most ask alike.
+@lru_cache(maxsize=64)
+def exponents(
+    factors: tuple[Factor, ...], dials: Dials, weights: Weights, eta: float, sizes: tuple[int, ...]
+) -> Floats:
+    """Return the exponents of `factors` when the learned term weighs `eta`, each repeated as `sizes` says.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
-    multiplies that of interest by 2.5^match.
+    multiplies that of interest by 2.5^match. Remembered, for most ask alike: not to be changed.
     """
-    return tuple(_exponent(factor, dials, weights, eta) for factor in factors)
+    out = np.repeat([_exponent(factor, dials, weights, eta) for factor in factors], sizes)
+    out.setflags(write=False)
+    return out
 
 
 def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> float:
@@ -183,13 +187,18 @@ def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats, *, end
 
 
 def weights_of(
-    factors: tuple[Factor, ...], requests: Sequence[Request], settings: Settings, *, eta: float
+    factors: tuple[Factor, ...],
+    requests: Sequence[Request],
+    settings: Settings,
+    *,
+    eta: float,
+    sizes: tuple[int, ...],
 ) -> Floats:
-    """Return the exponents, (B, F); (1, F) when the requests have the same dials."""
+    """Return the exponents, (B, Σ sizes); (Σ sizes,) when the requests have the same dials."""
     first = requests[0].dials
     if all(request.dials is first or request.dials == first for request in requests):
-        requests = requests[:1]
-    return np.array([exponents(factors, r.dials, settings.weights, eta) for r in requests])
+        return exponents(factors, first, settings.weights, eta, sizes)
+    return np.stack([exponents(factors, r.dials, settings.weights, eta, sizes) for r in requests])
 
 
 def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:

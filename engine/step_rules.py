@@ -33,8 +33,10 @@ class Progress:
         Masks of the rules that never give way.
     shares : list of arrays of shape (B, D)
         For each step begun, the steps given before to the skills of each combination, on average over these.
-    quiet : dict of str to float
-        Rules that need not be asked before a later step: they withhold nothing, whatever is drawn until then.
+    rules : list of StepRule
+        Those that may still withhold something.
+    quiet : dict of str to int
+        For some of them, the step before which they withhold nothing, whatever is drawn until then.
     minutes_left : array of shape (B, 1), or None without a budget
     below_floor, below : arrays of shape (B, n) and (B,)
         Which candidates lie below the grade floor (None: no floor), and how many steps so far.
@@ -52,7 +54,8 @@ class Progress:
         self._first: list[Ints] = []
         self._per_skill, self._counted = np.zeros((n_rows, pool.combinations.n_skills + 1)), 0
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
-        self.quiet: dict[str, float] = {}
+        self.rules: list[StepRule] = list(STEP_RULES)
+        self.quiet: dict[str, int] = {}
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
@@ -70,7 +73,11 @@ class Progress:
 
     def awake(self) -> list[StepRule]:
         """Return the rules that may withhold something from this step."""
-        return [rule for rule in STEP_RULES if self.quiet.get(rule.name, 0) <= self.step]
+        return [rule for rule in self.rules if self.quiet.get(rule.name, 0) <= self.step]
+
+    def drop(self, rule: StepRule) -> None:
+        """Do not ask `rule` again: it withholds nothing from this list any more."""
+        self.rules = [other for other in self.rules if other is not rule]
 
     def waits(self, rule: StepRule, limit: int, *, most: int) -> bool:
         """Return whether nothing has `limit` steps yet; `rule` is quiet until something can.
@@ -94,9 +101,10 @@ class Progress:
     @property
     def per_kind(self) -> Ints:
         """Steps given to each kind, (B, n_kinds)."""
-        kinds = np.arange(len(self.scene.asked.catalogue.kind_ids))
-        given = self.scene.pool.kind[np.array(self._first, dtype=np.int64).reshape(-1, len(self.rows))]
-        return np.asarray(np.add.reduce(given[:, :, None] == kinds, axis=0, dtype=np.int64))
+        n_rows, n_kinds = len(self.rows), len(self.scene.asked.catalogue.kind_ids)
+        at = self.scene.pool.kind.take(np.concatenate(self._first)).reshape(-1, n_rows)
+        at += self.rows * n_kinds
+        return np.bincount(at.ravel(), minlength=n_rows * n_kinds).reshape(n_rows, n_kinds)
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
@@ -157,7 +165,7 @@ class MinutesBudget:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what still fits."""
         if progress.minutes_left is None:
-            progress.quiet[self.name] = math.inf
+            progress.drop(self)
             return None
         return np.asarray(progress.scene.pool.minutes <= progress.minutes_left + 1e-9)
 
@@ -216,7 +224,7 @@ class GradeFloor:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what keeps the share below the floor at one half."""
         if progress.below_floor is None:
-            progress.quiet[self.name] = math.inf
+            progress.drop(self)
             return None
         room = 2 * (progress.below + 1) <= progress.step + 1
         return ~progress.below_floor | room[:, None]
@@ -234,7 +242,7 @@ class SlotRole:
         """Return what suits the slot."""
         request = progress.scene.requests[0]
         if progress.step or request.mode != "playlist" or request.k < 3:
-            progress.quiet[self.name] = math.inf
+            progress.drop(self)
             return None
         return np.asarray(progress.scene.items.success >= progress.scene.settings.limits.warm_up)
 

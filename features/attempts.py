@@ -179,6 +179,11 @@ class HistoryParameters:
         return len(self.skill_logit)
 
     @cached_property
+    def difficulty(self) -> Floats:
+        """How much harder than average each resource is for everyone, tanh(logit / 2) in [-1, 1], (n,)."""
+        return np.asarray(np.tanh(self.item_logit * -0.5))
+
+    @cached_property
     def skills_of(self) -> list[list[int]]:
         """Skill indices of each resource, without padding."""
         return [[k for k in row if k >= 0] for row in self.skill_matrix.tolist()]

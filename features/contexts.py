@@ -101,6 +101,7 @@ class ItemFacts:
     """What is known of B learners on n candidates; arrays of shape (B, n), or (n,) where all are alike.
 
     `interest` is known of each combination of tags, (B, E), and `kind` of each kind, (B, n_kinds).
+    `difficulty` is the column: tanh(logit / 2).
     """
 
     success: Floats
@@ -281,7 +282,7 @@ def _of_items(items: ItemFacts, pool: Pool) -> dict[str, Floats]:
         "bias": np.ones((1, len(pool))),
         "success": items.success,
         "zone_gap": items.success - ZONE_CENTRE,
-        "difficulty": np.tanh(items.difficulty / 2)[None],
+        "difficulty": items.difficulty[None],
         "interest": items.interest,
         "popularity": items.popularity[None],
         "next_item": items.next_item,

@@ -44,6 +44,23 @@ class Map:
         """Where each skill lies in the course, (S,)."""
         return np.argsort(self.course)
 
+    @cached_property
+    def just_before(self) -> tuple[Ints, Ints, Ints]:
+        """Where what comes just before each place of the course begins and ends, and how many it is, (S,)."""
+        end = np.arange(len(self.course))
+        start = np.maximum(end - max(round(JUST_BEFORE * len(end)), 1), 0)
+        return start, end, np.maximum(end - start, 1)
+
+    @cached_property
+    def before_slots(self) -> list[Ints]:
+        """The columns of `before`, each contiguous."""
+        return list(np.ascontiguousarray(self.before.T))
+
+    @cached_property
+    def after_slots(self) -> list[Ints]:
+        """The columns of `after`, each contiguous."""
+        return list(np.ascontiguousarray(self.after.T))
+
 
 def readiness(mastery: Floats, skill_map: Map) -> Floats:
     """Return how ready each learner is for each skill, (B, S) in [0, 1]: 1 without prerequisites.
@@ -51,10 +68,11 @@ def readiness(mastery: Floats, skill_map: Map) -> Floats:
     The weakest direct prerequisite counts, but success on the skill itself proves readiness: catalogues name
     prerequisites that are none.
     """
-    padded = np.concatenate([mastery, np.ones((len(mastery), 1))], axis=1)
-    low = np.take(padded, skill_map.before[:, 0], axis=1)
-    for slot in range(1, skill_map.before.shape[1]):
-        np.minimum(low, np.take(padded, skill_map.before[:, slot], axis=1), out=low)
+    padded = _with_full(mastery)
+    first, *others = skill_map.before_slots
+    low = padded.take(first, axis=1)
+    for slot in others:
+        np.minimum(low, padded.take(slot, axis=1), out=low)
     return np.asarray(np.maximum(low, mastery, out=low))
 
 
@@ -64,21 +82,27 @@ def frontier(mastery: Floats, skill_map: Map) -> Floats:
     The mean mastery of the next easier 30 % of the skills; 1 for the easiest. Catalogues leave out
     prerequisites, and a skill without any looks ready: most of what it builds on is then found here.
     """
-    n_skills = mastery.shape[1]
-    total = np.zeros((len(mastery), n_skills + 1))
-    np.cumsum(mastery.take(skill_map.course, axis=1), axis=1, out=total[:, 1:])
-    end = np.arange(n_skills)
-    start = np.maximum(end - max(round(JUST_BEFORE * n_skills), 1), 0)
-    known = (total.take(end, axis=1) - total.take(start, axis=1)) / np.maximum(end - start, 1)
+    start, end, many = skill_map.just_before
+    total = np.zeros((len(mastery), mastery.shape[1] + 1))
+    np.add.accumulate(mastery.take(skill_map.course, axis=1), axis=1, out=total[:, 1:])
+    known = (total.take(end, axis=1) - total.take(start, axis=1)) / many
     known[:, :1] = 1.0
     return np.asarray(known.take(skill_map.place, axis=1))
 
 
 def unlocking(mastery: Floats, skill_map: Map) -> Floats:
     """Return what each skill opens, (B, S) in [0, 1]: Σ over direct followers of (1 - mastery), over 4."""
-    padded = np.concatenate([1 - mastery, np.zeros((len(mastery), 1))], axis=1)
-    total = np.take(padded, skill_map.after[:, 0], axis=1)
-    for slot in range(1, skill_map.after.shape[1]):
-        total += np.take(padded, skill_map.after[:, slot], axis=1)
+    left = 1.0 - _with_full(mastery)
+    first, *others = skill_map.after_slots
+    total = left.take(first, axis=1)
+    for slot in others:
+        total += left.take(slot, axis=1)
     total *= 0.25
     return np.asarray(np.minimum(total, 1.0, out=total))
+
+
+def _with_full(mastery: Floats) -> Floats:
+    """Return mastery (B, S) with a skill that everybody knows at the end: what pads the map."""
+    out = np.empty((len(mastery), mastery.shape[1] + 1))
+    out[:, :-1], out[:, -1] = mastery, 1.0
+    return out

@@ -6,6 +6,7 @@ learner alone and in a block get identical bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -112,7 +113,10 @@ class SuccessReader:
         where = np.full(len(self.item_part), -1)
         where[candidates] = np.arange(len(candidates))
         return self.reading(block, now).success(
-            each, np.arange(len(candidates)), codes=candidates, used=Used.of(block, where)
+            each,
+            np.arange(len(candidates)),
+            cut=lambda numbers: numbers.take(candidates),
+            used=Used.of(block, where),
         )
 
     def forecast(self, block: StateBlock, hours: float, now: Floats | float) -> Floats:
@@ -187,25 +191,35 @@ class Reading:
     own: Floats
     little: Floats
 
-    def _by_skill(self, scores: Floats) -> Floats:
-        """Return scores (..., Q) of rows in the places of their skills, (..., B, S)."""
+    @cached_property
+    def _by_skill(self) -> Floats:
+        """The scores of each skill as a skill and as a set of one, shape (H, 2, B, S)."""
+        scores = self.scores[:, SKILL :: SET - SKILL]
         return self.block.of_skills(scores[..., : len(self.block.owner)], scores[..., -1])
 
     @cached_property
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments read, shape (H, B, S)."""
-        logit = self._by_skill(self.scores[:, SKILL] + self.scores[:, SET])
+        logit = self._by_skill[:, 0] + self._by_skill[:, 1]
         logit += self.own
         logit += self.reader.skill_part + self.little * self.reader.newness_parts[1]
         return _sigmoid(logit)
 
-    def success(self, combinations: Combinations, combination: Ints, *, codes: Ints, used: Used) -> Floats:
-        """Return what ``SuccessReader.success`` does, (B, n), for candidates at catalogue positions `codes`.
+    def success(
+        self,
+        combinations: Combinations,
+        combination: Ints,
+        *,
+        cut: Callable[[Floats], Floats],
+        used: Used,
+    ) -> Floats:
+        """Return what ``SuccessReader.success`` does, (B, n), for any candidates.
 
-        `combination` (n,) says whose skills among `combinations` are each candidate's.
+        `combination` (n,) says whose skills among `combinations` are each candidate's, `cut` what numbers of
+        the catalogue's resources are those of the candidates.
         """
         logit = self._of_combinations(combinations).take(combination, axis=1)
-        logit += self.reader.item_part.take(codes) + self.little * self.reader.newness_parts[0].take(codes)
+        logit += cut(self.reader.item_part) + self.little * cut(self.reader.newness_parts[0])
         if len(used.memory):
             position = self.block.general[:, COUNT].take(used.owner)
             reads = read_items(self.block.item_values[used.memory], position, _of(self.now, used.owner))
@@ -214,15 +228,15 @@ class Reading:
 
     def _of_combinations(self, combinations: Combinations) -> Floats:
         """Return what learner, skills and sets of skills say of each combination, (B, D)."""
-        scores, parameters = self.scores[0], self.reader.parameters
+        parameters, (as_skill, as_set) = self.reader.parameters, self._by_skill[0]
         if not parameters.n_sets:
-            out = self._by_skill(scores[SKILL] + scores[SET]).take(combinations.skill_slots[0], axis=1)
+            out: Floats = (as_skill + as_set).take(combinations.skill_slots[0], axis=1)
         else:
-            out = combinations.mean(self._by_skill(scores[SKILL]))
+            out = combinations.mean(as_skill)
             sets = np.zeros((len(self.block), parameters.n_skills + parameters.n_sets))
-            sets[:, : parameters.n_skills] = self._by_skill(scores[SET])
+            sets[:, : parameters.n_skills] = as_set
             several = slice(len(self.block.owner), -1 - len(self.block))
-            sets[self.block.set_owner, parameters.n_skills + self.block.set_id] = scores[SET, several]
+            sets[self.block.set_owner, parameters.n_skills + self.block.set_id] = self.scores[0, SET, several]
             out += sets.take(self._set_column(combinations), axis=1)
         out += self.own[0]
         return out

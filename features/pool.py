@@ -221,6 +221,10 @@ class Pool:
             self.n_tags,
         )
 
+    def cut(self, numbers: Floats) -> Floats:
+        """Return those of the candidates, (n,), out of numbers of all resources: these when all are."""
+        return numbers if len(self) == self.n_resources else numbers.take(self.codes)
+
     def mean(self, by_skill: Floats) -> Floats:
         """Return the weighted mean over each candidate's skills: (..., S) -> (..., n)."""
         return self.combinations.mean(by_skill).take(self.combination, axis=-1)

@@ -13,6 +13,7 @@ from segue.engine.decisions import Dials, Goal, Place, Playlist, Request
 from segue.engine.fitting import fit
 from segue.engine.policies import Greedy
 from segue.engine.recommender import RULES, Recommender
+from segue.engine.step_rules import STEP_RULES, Progress
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history import Attempt, LearnerState, update
 
@@ -208,3 +209,24 @@ def test_explanations_are_made_of_the_numbers(made: Recommender) -> None:
     words = made.explain(ask(made, new).steps[0], new)
     assert "This is new for you" in words.student
     assert "sport, which you like" in words.student
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_rule_that_is_not_asked_would_withhold_nothing(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    skills = [tuple(rng.choice(list("abc"), size=rng.integers(1, 3), replace=False)) for _ in range(12)]
+    pool = [Resource(f"r{i}", skills=s, kind=("game", "lesson")[i % 4 == 0]) for i, s in enumerate(skills)]
+    plain = fit(Catalogue.build(pool), pd.DataFrame(), rng=np.random.default_rng(0), now=NOW)
+    minutes = 30.0 if seed % 2 else None
+    scene = plain.kernel.scene(plain.asked((Request("u", NOW, k=8, minutes=minutes),) * 2))
+    asked, all_asked = (Progress(scene, np.ones(scene.shape, dtype=np.bool_)) for _ in range(2))
+    for _ in range(8):
+        for rule in STEP_RULES:
+            mask = rule.mask(all_asked)
+            if rule in asked.awake():
+                assert np.array_equal(rule.mask(asked), mask)
+            else:
+                assert mask is None or mask.all()
+        given = rng.integers(12, size=2)
+        for progress in (asked, all_asked):
+            progress.close(given, np.full(2, 5.0), given=np.ones(2, dtype=np.bool_))

@@ -51,7 +51,7 @@ def facts(rng: np.random.Generator, n_learners: int) -> tuple[SkillFacts, ItemFa
         uses=np.floor(9 * values[3]),
         kind=rng.random((n_learners, len(catalogue().kind_ids))),
         time_fit=np.ones(3),
-        difficulty=rng.normal(0, 3, 3),
+        difficulty=np.tanh(rng.normal(0, 3, 3)),
         popularity=rng.random(3),
     )
     return skills, items
