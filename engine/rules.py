@@ -121,9 +121,9 @@ class Available:
 
     def mask(self, asked: Asked) -> Bools | None:
         """Return what is open at each request's `now`."""
-        opens, closes = asked.catalogue.opening
-        if not (np.isfinite(opens).any() or np.isfinite(closes).any()):
+        if asked.catalogue.always_open:
             return None
+        opens, closes = asked.catalogue.opening
         codes, now = asked.pool.codes, asked.now[:, None]
         return np.asarray((opens[codes] <= now) & (now < closes[codes]))
 

@@ -44,7 +44,7 @@ class Progress:
 
     def __init__(self, scene: Scene, allowed: Bools, *, never: Sequence[Bools] = ()) -> None:
         n_rows, pool = len(scene.requests), scene.pool
-        self.scene = scene
+        self.scene, self.pool = scene, pool
         self.step = 0
         self.rows = scene.rows
         self.begin = self.rows * len(pool)
@@ -67,7 +67,7 @@ class Progress:
         may: Bools = np.ones(self.scene.shape, dtype=np.bool_)
         for mask in self.never:
             may = may & mask
-        kind = self.scene.pool.kind
+        kind = self.pool.kind
         other = may & (kind != kind[may.argmax(axis=1)][:, None])
         return np.logical_or.reduce(other, axis=1, keepdims=True)
 
@@ -90,7 +90,7 @@ class Progress:
     @property
     def per_skill(self) -> Floats:
         """Steps given to each skill, (B, S + 1); the last column belongs to no skill."""
-        pool, counts = self.scene.pool, self._per_skill
+        pool, counts = self.pool, self._per_skill
         for first in self._first[self._counted :]:
             at = pool.combinations.own_skills.take(pool.combination.take(first), axis=0)
             at += self.rows[:, None] * counts.shape[1]
@@ -102,7 +102,7 @@ class Progress:
     def per_kind(self) -> Ints:
         """Steps given to each kind, (B, n_kinds)."""
         n_rows, n_kinds = len(self.rows), len(self.scene.asked.catalogue.kind_ids)
-        at = self.scene.pool.kind.take(np.concatenate(self._first)).reshape(-1, n_rows)
+        at = self.pool.kind.take(np.concatenate(self._first)).reshape(-1, n_rows)
         at += self.rows * n_kinds
         return np.bincount(at.ravel(), minlength=n_rows * n_kinds).reshape(n_rows, n_kinds)
 
@@ -111,7 +111,7 @@ class Progress:
         shares = np.concatenate(self.shares[: position.shape[1]])
         steps = np.minimum(np.arange(position.shape[1]), len(self.shares) - 1)
         row = steps[:, None] * len(self.rows) + self.rows[:, None, None]
-        group = self.scene.pool.combination.take(position)
+        group = self.pool.combination.take(position)
         return np.asarray(self.pull * shares.take(row * shares.shape[1] + group))
 
     def close(self, first: Ints, minutes: Floats | None, *, given: Bools) -> None:
@@ -120,13 +120,13 @@ class Progress:
         Rows that are not `given` have ended; what is counted for them is never read. `minutes` may be None
         without a budget.
         """
-        pool = self.scene.pool
         if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
         self._first.append(first)
         if self.below_floor is not None:
             self.below += self.below_floor[self.rows, first] & given
-        self.shares.append(self.shares[-1] + pool.combinations.overlap(pool.combination.take(first)))
+        group = self.pool.combination.take(first)
+        self.shares.append(self.shares[-1] + self.pool.combinations.overlap(group))
         self.step += 1
 
 
@@ -167,7 +167,7 @@ class MinutesBudget:
         if progress.minutes_left is None:
             progress.drop(self)
             return None
-        return np.asarray(progress.scene.pool.minutes <= progress.minutes_left + 1e-9)
+        return np.asarray(progress.pool.minutes <= progress.minutes_left + 1e-9)
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class SkillVariety:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what has a skill short of the limit on every one of its skills."""
         limit = progress.scene.settings.limits.per_skill
-        combinations = progress.scene.pool.combinations
+        combinations = progress.pool.combinations
         if progress.waits(self, limit, most=progress.step):
             return None
         steps = progress.shares[-1] * combinations.sizes  # those of all its skills together
@@ -203,14 +203,14 @@ class KindVariety:
 
     def mask(self, progress: Progress) -> Bools | None:
         """Return what is of a kind short of the limit; where all is of one kind, no variety is asked for."""
-        scene = progress.scene
+        scene, pool = progress.scene, progress.pool
         limit = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
-        if progress.waits(self, limit, most=progress.step) or scene.pool.one_kind:
+        if progress.waits(self, limit, most=progress.step) or pool.one_kind:
             return None
         given = progress.per_kind
         if progress.waits(self, limit, most=given.item(given.argmax())):
             return None
-        return ~((given >= limit) & progress.several_kinds)[:, scene.pool.kind]
+        return ~((given >= limit) & progress.several_kinds)[:, pool.kind]
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,11 @@ class Catalogue:
         return np.array(opens, dtype=np.float64), np.array(closes, dtype=np.float64)
 
     @cached_property
+    def always_open(self) -> bool:
+        """Whether every resource is open at any time."""
+        return not np.isfinite(self.opening).any()
+
+    @cached_property
     def works_offline(self) -> Bools:
         """Whether each resource works without a connection, shape (n,)."""
         return np.array([r.offline for r in self.resources], dtype=np.bool_)
