@@ -180,7 +180,7 @@ def rebuild(workspace: Workspace, *, workers: int = 1) -> int:
         connection.execute(states.delete())
         connection.execute(rewards.delete())
         connection.execute(decisions.update().values(settled=False))
-        _, now = learned_upto(connection)
+        *_, now = learned_upto(connection)
         for start in range(0, len(numbers), BLOCK_LEARNERS):
             _rejoin(connection, workspace, numbers[start : start + BLOCK_LEARNERS], now)
         if champions.current_fit(connection) is not None:

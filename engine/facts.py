@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, Table, select
 
 from segue.engine.keys import Keyring
 from segue.engine.schema import aliases, events, learners, tombstones
@@ -156,9 +156,9 @@ def turn_digests(connection: Connection, keyring: Keyring) -> None:
             connection.execute(table.insert(), rows)
 
 
-def last_number(connection: Connection) -> int:
-    """Return the number of the last event stored, 0 when there is none."""
-    return connection.execute(select(events.c.number).order_by(events.c.number.desc()).limit(1)).scalar() or 0
+def last_number(connection: Connection, table: Table = events) -> int:
+    """Return the number of the last row stored of `table` (events, decisions), 0 when there is none."""
+    return connection.execute(select(table.c.number).order_by(table.c.number.desc()).limit(1)).scalar() or 0
 
 
 def _where_in(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, select
 
 from segue.engine.facts import QUERY_ROWS
 from segue.engine.ledger import context_of
@@ -62,10 +62,23 @@ class Change:
     taken: Floats
 
 
-def open_learners(connection: Connection, *, since: int, now: float) -> list[int]:
-    """Return learners with decisions that may have changed: new events since a number, or open too long."""
+def open_learners(connection: Connection, *, since: int, decided: int, now: float) -> list[int]:
+    """Return learners with decisions that may have changed.
+
+    They have events after number `since`, or decisions after number `decided` with an attempt that was stored
+    before and is dated later (a clock was wrong), or decisions that have been open too long.
+    """
     fresh = select(events.c.learner).where(events.c.number > since)
     with_news = select(decisions.c.learner).where(decisions.c.learner.in_(fresh)).distinct()
+    new = (
+        select(decisions.c.learner, func.min(playlists.c.time).label("time"))
+        .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .where(decisions.c.number > decided)
+        .group_by(decisions.c.learner)
+        .subquery()
+    )
+    foretold = exists().where(events.c.learner == new.c.learner, events.c.time >= new.c.time)
+    ahead = select(new.c.learner).where(foretold)
     limit = round((now - CENSOR_DAYS * DAY) * 1e6)
     overdue = (
         select(decisions.c.learner)
@@ -73,7 +86,7 @@ def open_learners(connection: Connection, *, since: int, now: float) -> list[int
         .where(decisions.c.settled.is_(False), playlists.c.time < limit)
         .distinct()
     )
-    return sorted({*connection.execute(with_news).scalars(), *connection.execute(overdue).scalars()})
+    return sorted({n for query in (with_news, ahead, overdue) for n in connection.execute(query).scalars()})
 
 
 def outcomes(

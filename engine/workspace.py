@@ -38,7 +38,7 @@ from segue.engine.maturing import Outcome, open_learners, outcomes, record
 from segue.engine.randomness import generator
 from segue.engine.reasons import Explanation
 from segue.engine.recommender import Recommender
-from segue.engine.schema import playlists
+from segue.engine.schema import decisions, playlists
 from segue.engine.store import Store, get_document, put_document
 from segue.engine.tenancy import (
     Configuration,
@@ -289,15 +289,15 @@ class Workspace:
         A clock that stepped back takes back nothing: what was censored by a later `now` stays so.
         """
         with self.store.read() as connection:
-            upto = last_number(connection)
-            since, told = learned_upto(connection)
+            upto = last_number(connection), last_number(connection, decisions)
+            since, decided, told = learned_upto(connection)
             latest = max(now.timestamp(), told)
-            waiting = open_learners(connection, since=since, now=latest)
+            waiting = open_learners(connection, since=since, decided=decided, now=latest)
         total = Learnt()
         for start in range(0, len(waiting), BLOCK_LEARNERS):
             total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], latest)
         with self.store.write() as connection:
-            put_document(connection, LEARNED, json.dumps([upto, latest]).encode())
+            put_document(connection, LEARNED, json.dumps([*upto, latest]).encode())
         return total
 
     def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
@@ -320,11 +320,11 @@ class Workspace:
         )
 
 
-def learned_upto(connection: Connection) -> tuple[int, float]:
-    """Return the last event that `learn` has seen, and the time it was told, 0 before the first."""
+def learned_upto(connection: Connection) -> tuple[int, int, float]:
+    """Return the last event and decision that `learn` has seen, and the time it was told, 0 before that."""
     body = get_document(connection, LEARNED)
-    upto, now = json.loads(body) if body else (0, 0.0)
-    return int(upto), float(now)
+    event, decision, now = json.loads(body) if body else (0, 0, 0.0)
+    return int(event), int(decision), float(now)
 
 
 def _merged(before: Catalogue, new: Catalogue) -> Catalogue:

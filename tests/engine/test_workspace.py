@@ -142,6 +142,16 @@ def test_rebuild_gives_the_same_dump(school: School) -> None:
     assert school.well()
 
 
+def test_attempts_that_were_known_before_a_decision_dated_earlier_count_at_once(school: School) -> None:
+    school.study()
+    school.space.learn(now=MONDAY + timedelta(days=7))
+    school.decide(MONDAY + timedelta(days=1))  # by a clock that runs behind
+    assert school.space.learn(now=MONDAY + timedelta(days=7)).matured > 0
+    digest = school.digest()
+    doctor.rebuild(school.space)
+    assert school.digest() == digest
+
+
 def test_doctor_sees_what_is_wrong(school: School) -> None:
     school.study()
     school.space.learn(now=MONDAY + timedelta(days=7))
