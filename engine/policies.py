@@ -121,7 +121,7 @@ class SoftmaxOdds(Odds):
         super().__init__(policy, field)
         self.floor = policy.floor
         self.pace = field.pull / policy.temperature
-        top = np.maximum.reduce(np.where(field.open, field.scores, -np.inf), axis=1, keepdims=True)
+        top = np.maximum.reduce(field.scores, axis=1, keepdims=True, where=field.open, initial=-np.inf)
         weights = field.scores - np.where(np.isfinite(top), top, 0.0)
         weights *= 1.0 / policy.temperature
         np.maximum(weights, _LEAST_EXPONENT, out=weights)

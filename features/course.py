@@ -46,8 +46,8 @@ class Map:
 
     @cached_property
     def just_before(self) -> tuple[Ints, Ints, Ints]:
-        """Where what comes just before each place of the course begins and ends, and how many it is, (S,)."""
-        end = np.arange(len(self.course))
+        """Where in the course what comes just before each skill begins and ends, and how many it is, (S,)."""
+        end = self.place
         start = np.maximum(end - max(round(JUST_BEFORE * len(end)), 1), 0)
         return start, end, np.maximum(end - start, 1)
 
@@ -85,9 +85,11 @@ def frontier(mastery: Floats, skill_map: Map) -> Floats:
     start, end, many = skill_map.just_before
     total = np.zeros((len(mastery), mastery.shape[1] + 1))
     np.add.accumulate(mastery.take(skill_map.course, axis=1), axis=1, out=total[:, 1:])
-    known = (total.take(end, axis=1) - total.take(start, axis=1)) / many
-    known[:, :1] = 1.0
-    return np.asarray(known.take(skill_map.place, axis=1))
+    known = total.take(end, axis=1)
+    known -= total.take(start, axis=1)
+    known /= many
+    known[:, skill_map.course[:1]] = 1.0
+    return known
 
 
 def unlocking(mastery: Floats, skill_map: Map) -> Floats:
