@@ -76,9 +76,8 @@ def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float
     )
 
 
-_UNTOUCHED = np.array(
-    [1.0, 0.0, 0.0, np.inf]
-)  # variance, attempts, recent residual, days since: of no attempt
+# Of a skill never tried: variance, attempts, recent residual, days since.
+_UNTOUCHED = np.array([1.0, 0.0, 0.0, np.inf])
 
 
 def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) -> tuple[ItemFacts, Floats]:

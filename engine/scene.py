@@ -62,8 +62,8 @@ class Asked:
 class Scene:
     """A block of requests with what the histories say.
 
-    `goal` (B, S) marks what the goal needs; `idle_days` (B, n) is the
-    time since the learner last used each candidate (inf if never).
+    `goal` (B, S) marks what the goal needs; `idle_days` (B, n) is the time since the learner last used each
+    candidate (inf if never).
     """
 
     asked: Asked

@@ -33,7 +33,7 @@ _MEAN_COLUMNS = (
 _LEAST_COLUMNS = (
     "mastery_min",  # the same of the weakest skill, [0, 1]
     "readiness",  # weakest prerequisite of the weakest skill (or the skill itself, if stronger), [0, 1]
-    "frontier",  # mean mastery of what comes just before the weakest skill in the course, [0, 1]
+    "frontier",  # mean mastery of what comes just before a skill in the course, where it is least, [0, 1]
 )
 _ITEM_COLUMNS = (
     "bias",  # 1

@@ -22,9 +22,7 @@ from segue.features.columns import (
     USES,
     VARIANCE,
 )
-from segue.features.readout import (
-    elapsed_since,
-)
+from segue.features.readout import elapsed_since
 from segue.features.state import LearnerState, StateBlock
 
 __all__ = [

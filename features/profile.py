@@ -115,8 +115,10 @@ def profile(
     state: LearnerState, catalogue: Catalogue, *, reader: SuccessReader, now: datetime
 ) -> LearnerProfile:
     """Return what the history of a learner says at `now` (UTC-aware)."""
-    chance = reader.forecast(StateBlock.of([state]), 0.0, epoch_seconds(now))
-    lines = _skills(state, catalogue, reader, now)
+    seconds = epoch_seconds(now)
+    chance = reader.forecast(StateBlock.of([state]), 0.0, seconds)[0]
+    fading = _days_to_fade(state, reader, seconds, chance)
+    lines = _skills(state, catalogue, seconds, chance=chance, fading=fading)
     strengths = [line for line in lines if line.band == "excelling"]
     needs = [line for line in lines if line.band == "struggling"]
     return LearnerProfile(
@@ -131,16 +133,14 @@ def profile(
 
 
 def _skills(
-    state: LearnerState, catalogue: Catalogue, reader: SuccessReader, now: datetime
+    state: LearnerState, catalogue: Catalogue, seconds: float, *, chance: Floats, fading: Floats
 ) -> list[SkillProfile]:
-    block, seconds = StateBlock.of([state]), epoch_seconds(now)
-    chance = reader.forecast(block, 0.0, seconds)[0]
+    block = StateBlock.of([state])
     reach = NORMAL_80 * np.sqrt(mastery(block, seconds)[1][0])
     logit = np.log(chance) - np.log1p(-chance)
     low, high = 1.0 / (1.0 + np.exp(reach - logit)), 1.0 / (1.0 + np.exp(-reach - logit))
     usual = state.skills[:, RESIDUAL.stop - 1] / (state.skills[:, COUNT] + 2.0)
     change = recent_residual(block)[0] - usual
-    fading = _days_to_fade(state, reader, seconds, chance)
     return [
         SkillProfile(
             skill=catalogue.skills[k].skill_id,
@@ -183,12 +183,12 @@ def _days_to_fade(state: LearnerState, reader: SuccessReader, seconds: float, ch
 
 
 def _next_steps(state: LearnerState, catalogue: Catalogue, chance: Floats) -> Iterator[NextSkill]:
-    ready = readiness(chance, Map.of(catalogue))[0]
+    ready = readiness(chance[None], Map.of(catalogue))[0]
     fresh = np.flatnonzero(state.skills[:, COUNT] == 0).tolist()
-    for k in sorted(fresh, key=lambda k: (-round(float(ready[k]), 6), -float(chance[0, k])))[:MOST_NEXT]:
+    for k in sorted(fresh, key=lambda k: (-round(float(ready[k]), 6), -float(chance[k])))[:MOST_NEXT]:
         skill = catalogue.skills[k]
         statement = skill.i_can or skill.statement
-        yield NextSkill(skill.skill_id, statement, float(chance[0, k]), float(ready[k]))
+        yield NextSkill(skill.skill_id, statement, float(chance[k]), float(ready[k]))
 
 
 def _day(seconds: float) -> str | None:

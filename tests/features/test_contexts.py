@@ -11,6 +11,7 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts import (
     COLUMNS,
     INDEX,
+    Contexts,
     ItemFacts,
     SkillFacts,
     build,
@@ -57,14 +58,16 @@ def facts(rng: np.random.Generator, n_learners: int) -> tuple[SkillFacts, ItemFa
     return skills, items
 
 
-def columns(skills: SkillFacts, items: ItemFacts) -> np.ndarray:
+def contexts(skills: SkillFacts, items: ItemFacts) -> Contexts:
     made = catalogue()
     goal = np.zeros(skills.chance.shape)
     goal[:, 2] = 1.0
     due_by = np.full((len(goal), 1), 0.5)
-    return build(
-        skills, items, pool=Pool.of(made), skill_map=Map.of(made), goal=goal, goal_due=due_by
-    ).whole()
+    return build(skills, items, pool=Pool.of(made), skill_map=Map.of(made), goal=goal, goal_due=due_by)
+
+
+def columns(skills: SkillFacts, items: ItemFacts) -> np.ndarray:
+    return contexts(skills, items).whole()
 
 
 @settings(deadline=None, max_examples=30)
@@ -76,6 +79,16 @@ def test_every_column_stays_in_its_range(seed: int, n_learners: int) -> None:
     assert (np.abs(X) <= 1.0).all()
     signed = {"recent", "forecast_gain", "zone_gap", "difficulty"}
     assert all((X[INDEX[name]] >= 0).all() for name in COLUMNS if name not in signed)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), n_learners=st.integers(1, 4))
+def test_picked_and_weighed_columns_are_those_of_the_whole(seed: int, n_learners: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = contexts(*facts(rng, n_learners))
+    X, weights, at = made.whole(), rng.normal(size=len(COLUMNS)), rng.integers(3, size=(n_learners, 5))
+    assert np.array_equal(made.at(at), X[:, np.arange(n_learners)[:, None], at])
+    assert made.dot(weights) == pytest.approx(np.einsum("c,cbn->bn", weights, X), abs=1e-12)
 
 
 def test_a_column_is_the_mean_or_the_least_over_the_skills() -> None:
