@@ -16,8 +16,8 @@ from collections import Counter
 
 import numpy as np
 
-from segue.engine.checker import Checker, Known
-from segue.experiments import audits
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.playlist_checker import Checker, Known
 
 WORLDS = 10
 

@@ -1,9 +1,10 @@
 """Do learners learn more? Segue behind the classroom contract, beside what a school would use instead.
 
 Run: ``python benchmarks/classroom.py [--seeds 10] [--models gated,zone] [--log 100] [--rows FILE]``. Every
-policy teaches the same simulated classes (``segue.experiments.term``: 12 weeks, 48 skills, 240 resources, 150
-learners, 180 steps each). Figures are normalised gains: 0 is a policy that draws at random, 1 the clairvoyant
-reference that sees true mastery. With `--rows` finished terms are kept, and a second run goes on from there.
+policy teaches the same simulated classes (``segue.experiments.simulation.school_term``: 12 weeks, 48 skills,
+240 resources, 150 learners, 180 steps each). Figures are normalised gains: 0 is a policy that draws at
+random, 1 the clairvoyant reference that sees true mastery. With `--rows` finished terms are kept, and
+a second run goes on from there.
 
 Student models are set so that the former class answers like real ones: in Algebra I 2005-2006 a first attempt
 at a skill succeeds in 53 % of cases (Statics 2011: 72 %), a second one in 80 % after a success (83 %) and in
@@ -22,12 +23,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from segue.experiments.contract import Contract
-from segue.experiments.peers import Clairvoyant, Random, Spaced, Threshold, Zpdes
-from segue.experiments.peers import Sequence as TeachersSequence
-from segue.experiments.student_models import MODELS, student_model
-from segue.experiments.term import Plan, Policy, Result, Stage, run
-from segue.experiments.tutor import ClassTutor
+from segue.experiments.simulation.baseline_policies import Clairvoyant, Random, Spaced, Threshold, Zpdes
+from segue.experiments.simulation.baseline_policies import Sequence as TeachersSequence
+from segue.experiments.simulation.school_term import Plan, Policy, Result, Stage, run
+from segue.experiments.simulation.segue_tutor import ClassTutor
+from segue.experiments.simulation.student_models import MODELS, student_model
+from segue.experiments.simulation.tutor_adapter import Contract
 
 FIRST_SEED = 1000
 TEACHER = "sequence"

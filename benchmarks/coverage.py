@@ -18,9 +18,9 @@ from statistics import median
 
 import numpy as np
 
-from segue.experiments.answers import Evaluation
-from segue.experiments.evaluate import evaluate
-from segue.experiments.simulated_logs import World, make_world
+from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.evaluation_result import Evaluation
+from segue.experiments.simulation.synthetic_logs import World, make_world
 
 NAMES = ("IPS", "SNIPS", "DR", "SNDR")
 

@@ -20,14 +20,14 @@ import numpy as np
 import pandas as pd
 import vowpalwabbit
 
-from segue.engine.decisions import Request
-from segue.engine.fitting import fit
-from segue.engine.policies import Policy, Softmax
+from segue.engine.policies.greedy import Policy, Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
+from segue.engine.request import Request
+from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, Floats, Resource
-from segue.features.contexts import COLUMNS
-from segue.features.history import LearnerState, encode, fold
+from segue.features.contexts.context_columns import COLUMNS
+from segue.features.history.streaming_update import LearnerState, encode, fold
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_SKILLS, N_LEARNERS, N_ATTEMPTS, STEPS = 48, 150, 80, 10

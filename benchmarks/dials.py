@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from segue.engine.decisions import Dials, Playlist, Request
 from segue.engine.randomness import generator
-from segue.experiments.contract import Contract
-from segue.experiments.student_models import student_model
-from segue.experiments.term import Plan, Stage, run
-from segue.experiments.tutor import ClassTutor
+from segue.engine.request import Dials, Playlist, Request
+from segue.experiments.simulation.school_term import Plan, Stage, run
+from segue.experiments.simulation.segue_tutor import ClassTutor
+from segue.experiments.simulation.student_models import student_model
+from segue.experiments.simulation.tutor_adapter import Contract
 
 OWN = {"pace": "new ground", "match": "interest", "autonomy": "choice"}
 DRAWS = 6

@@ -16,11 +16,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from segue.experiments.bootstrap import bootstrap
-from segue.experiments.estimators import ESTIMATORS, Floats, Ints, Parts, rounds_of_tables
-from segue.experiments.imagined import between, ends_of
-from segue.experiments.intervals import Bounds, normal
-from segue.experiments.likelihood import cressie_read
+from segue.experiments.evaluation.estimators import ESTIMATORS, Floats, Ints, Parts, rounds_of_tables
+from segue.experiments.evaluation.intervals.bootstrap import bootstrap
+from segue.experiments.evaluation.intervals.closed_form import Bounds, normal
+from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
+from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 
 NAMES = ("IPS", "SNIPS", "DM", "DR", "SWITCH_DR_10")
 N_ACTIONS = 10

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from _data import shared_data
 
-from segue.lms import xapi
-from segue.lms.answers import answer
-from segue.lms.base import Report
 from segue.lms.case import open_framework
+from segue.lms.read_document import answer
+from segue.lms.source_records import Report
+from segue.lms.xapi import reader as xapi
 
 
 def write_log(path: Path, n: int) -> float:

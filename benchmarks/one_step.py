@@ -20,23 +20,23 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from segue.engine.decisions import Request
-from segue.engine.fitting import fit
-from segue.engine.policies import Softmax
+from segue.engine.policies.greedy import Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
-from segue.experiments.answers import Evaluation
-from segue.experiments.decision_log import decision_log
-from segue.experiments.estimators import Floats, Rounds, ips
-from segue.experiments.evaluate import evaluate
-from segue.experiments.intervals import normal
-from segue.experiments.shadow import ShadowList, shadow_lists
-from segue.experiments.simulate import SimulatedClass
-from segue.experiments.worlds import course
-from segue.features.attempts import Attempt
+from segue.engine.request import Request
+from segue.engine.training.fit import fit
+from segue.experiments.evaluation.estimators import Floats, Rounds, ips
+from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.evaluation_result import Evaluation
+from segue.experiments.evaluation.intervals.closed_form import normal
+from segue.experiments.evaluation.shadow_policy import ShadowList, shadow_lists
+from segue.experiments.evaluation.workspace_log import decision_log
+from segue.experiments.simulation.simulated_class import SimulatedClass
+from segue.experiments.simulation.synthetic_course import course
 from segue.features.catalogue import Catalogue
-from segue.features.history import update
-from segue.features.state import LearnerState
+from segue.features.history.attempts import Attempt
+from segue.features.history.learner_state import LearnerState
+from segue.features.history.streaming_update import update
 
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)
 WEEKS_BEFORE, WEEKS, STEPS, LEARNERS = 2, 3, 10, 30

@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from segue.engine.decisions import Dials, Place, Playlist, Request
-from segue.engine.policies import (
+from segue.engine.policies.greedy import (
     EpsilonGreedy,
     Exponentiated,
     Greedy,
@@ -35,7 +34,8 @@ from segue.engine.policies import (
     sample,
 )
 from segue.engine.recommender import Recommender
-from segue.experiments import audits
+from segue.engine.request import Dials, Place, Playlist, Request
+from segue.experiments.audit import stress_cases as audits
 from segue.models.bayesian_linear import BayesianLinear
 
 Floats = NDArray[np.float64]

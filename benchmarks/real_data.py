@@ -17,14 +17,14 @@ from pathlib import Path
 
 from _data import shared_data
 
-from segue.engine.deciding import Ask
-from segue.engine.decisions import Request
-from segue.engine.tenancy import Configuration
-from segue.engine.weekly import Plan, weekly
-from segue.engine.workspace import Workspace
-from segue.features.reading import Source, read_catalogue, read_events
-from segue.features.records import Clock
-from segue.showing import playlist_text
+from segue.batch.from_workspace import Plan, weekly
+from segue.cli.text_output import playlist_text
+from segue.engine.request import Request
+from segue.features.events.event_records import Clock
+from segue.features.events.file_readers import Source, read_catalogue, read_events
+from segue.workspace.answering import Ask
+from segue.workspace.configuration import Configuration
+from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 WEEK = "2026-W48"

@@ -12,7 +12,8 @@ import time
 
 import numpy as np
 
-from segue.experiments import audits, rescoring
+from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.audit import stress_cases as audits
 
 WORLDS = 5
 

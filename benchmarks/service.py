@@ -28,14 +28,14 @@ import numpy as np
 import pandas as pd
 
 from segue import sample
-from segue.engine import states
-from segue.engine.decisions import Request
-from segue.engine.facts import find_learners
-from segue.engine.tenancy import Configuration
-from segue.engine.workspace import Workspace
+from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
-from segue.features.records import check
-from segue.service.auth import KeyRing
+from segue.features.events.event_records import check
+from segue.service.http.api_keys import KeyRing
+from segue.workspace.configuration import Configuration
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.events import find_learners
+from segue.workspace.workspace import Workspace
 
 N_RESOURCES, N_LEARNERS, N_ATTEMPTS, STEPS = 200, 300, 60, 10
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -111,7 +111,17 @@ def bare_milliseconds(folder: Path, *, pause: float, calls: int = 300) -> float:
 @contextmanager
 def service(folder: Path) -> Iterator[tuple[int, int]]:
     """Yield process id and port of a running service."""
-    command = [sys.executable, "-m", "segue.cli", "serve", str(folder), "--port", "0", "--rate", "1000000"]
+    command = [
+        sys.executable,
+        "-m",
+        "segue.cli.main",
+        "serve",
+        str(folder),
+        "--port",
+        "0",
+        "--rate",
+        "1000000",
+    ]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
         port = int(json.loads(started.stderr.readline())["port"])

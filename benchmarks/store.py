@@ -24,11 +24,12 @@ import pandas as pd
 from sqlalchemy import select
 
 from segue import sample
-from segue.engine import doctor, schema
-from segue.engine.decisions import Request
-from segue.engine.tenancy import Configuration
-from segue.engine.workspace import Workspace
-from segue.features.records import check, identify
+from segue.engine.request import Request
+from segue.features.events.event_records import check, identify
+from segue.workspace.configuration import Configuration
+from segue.workspace.operations import integrity as doctor
+from segue.workspace.storage import schema
+from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from _data import DATA
 
-from segue.experiments.interest_trace import trace_interests
-from segue.experiments.tracing import (
+from segue.experiments.learner_vectors.next_view_prediction import trace_interests
+from segue.experiments.learner_vectors.success_prediction import (
     Clock,
     ModelName,
     Traced,
@@ -31,10 +31,10 @@ from segue.experiments.tracing import (
     reliability,
     trace,
 )
-from segue.features.attempts import Attempts, HistoryParameters
-from segue.features.difficulty import fit_difficulty
-from segue.features.history import design, update
-from segue.features.state import LearnerState
+from segue.features.history.attempts import Attempts, HistoryParameters
+from segue.features.history.difficulty import fit_difficulty
+from segue.features.history.learner_state import LearnerState
+from segue.features.history.streaming_update import design, update
 
 ANCHORS = {
     "statics2011": {"PFA": 0.69, "IRT": 0.79, "SAKT": 0.81, "Best-LR": 0.82, "DKT": 0.83},
@@ -114,7 +114,7 @@ def _calibration(traced: list[Traced], picture: Path | None) -> None:
     table = reliability(y, p).round(3)
     print("\npredicted and observed success, bins of equal mass\n" + table.T.to_string(header=False))
     if picture is not None:
-        from segue.experiments import plots  # noqa: PLC0415  # the only part that needs matplotlib
+        from segue.experiments.evaluation import plots  # noqa: PLC0415  # the only part that needs matplotlib
 
         plots.reliability(p, y).savefig(picture, dpi=120)
 

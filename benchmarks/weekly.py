@@ -22,14 +22,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.engine.batch import BLOCK, Runner, Task, batch, decide_block, do_bucket, with_processes, write
-from segue.engine.buckets import read_bucket, shuffle
+from segue.batch.from_files import BLOCK, Runner, Task, batch, decide_block, do_bucket, with_processes, write
+from segue.batch.from_workspace import Plan
+from segue.batch.shuffle import read_bucket, shuffle
 from segue.engine.recommender import Recommender
-from segue.engine.weekly import Plan
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.contexts import COLUMNS
-from segue.features.folding import fold
-from segue.features.state import LearnerState, StateBlock
+from segue.features.contexts.context_columns import COLUMNS
+from segue.features.history.batch_fold import fold
+from segue.features.history.learner_state import LearnerState, StateBlock
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PLAN = Plan("2026-W48", NOW, "segue")

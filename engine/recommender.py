@@ -11,20 +11,20 @@ from types import MappingProxyType
 
 import numpy as np
 
-from segue.engine.artefact import load, save
-from segue.engine.decisions import Playlist, Request, Step
-from segue.engine.kernel import Kernel, menu_size
-from segue.engine.lists import DrawnBlock, Steps
-from segue.engine.reasons import Explanation, explain
-from segue.engine.remaining import remaining
-from segue.engine.rules import ENTRY_RULES, STATE_RULES, Rule
-from segue.engine.scene import Asked
-from segue.engine.step_rules import STEP_RULES
-from segue.engine.what_if import Edit, edited
-from segue.engine.why_not import WhyNot, why_not
+from segue.engine.explanations.remaining_steps import remaining
+from segue.engine.explanations.what_if import Edit, edited
+from segue.engine.explanations.why import Explanation, explain
+from segue.engine.explanations.why_not import WhyNot, why_not
+from segue.engine.pipeline import Kernel, menu_size
+from segue.engine.request import Playlist, Request, Step
+from segue.engine.request_batch import Asked
+from segue.engine.rules.request_rules import ENTRY_RULES, STATE_RULES, Rule
+from segue.engine.rules.sequence_rules import STEP_RULES
+from segue.engine.sampling.drawn_playlists import DrawnBlock, Steps
+from segue.engine.serialization import load, save
+from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue
-from segue.features.contexts import COLUMNS, INDEX
-from segue.features.pool import Pool
+from segue.features.contexts.context_columns import COLUMNS, INDEX
 
 BLOCK = 128
 FEW = 8
@@ -38,8 +38,8 @@ _ALL_HELD = MappingProxyType(dict.fromkeys((*(rule.name for rule in RULES), "mus
 class Recommender:
     """What a school has learned so far, ready to decide.
 
-    Make one with ``segue.engine.fitting.fit``; it never changes. `kernel` holds the catalogue, the fitted
-    models and the settings; `fitted` what to know of the fit (rows, dates, scores).
+    Make one with ``segue.engine.training.fit.fit``; it never changes. `kernel` holds the catalogue, the
+    fitted models and the settings; `fitted` what to know of the fit (rows, dates, scores).
     """
 
     kernel: Kernel

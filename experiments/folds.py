@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.experiments.estimators import Ints
+from segue.experiments.evaluation.estimators import Ints
 
 
 def folds_of(n: int, folds: int, *, rng: np.random.Generator, cluster: Ints | None = None) -> Ints:

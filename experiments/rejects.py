@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from segue.experiments.estimators import Ints
+from segue.experiments.evaluation.estimators import Ints
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class CatalogueError(ValueError):
 class Catalogue:
     """Resources and skills, with what the engine reads of them as arrays.
 
-    Build it with :meth:`build` (objects) or ``segue.features.reading`` (files).
+    Build it with :meth:`build` (objects) or ``segue.features.events.file_readers`` (files).
 
     Attributes
     ----------

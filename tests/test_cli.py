@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from segue import cli, sample
+from segue import sample
+from segue.cli import main as cli
 
 NOW = "2026-11-23T08:00:00+00:00"
 Run = Callable[..., tuple[int, str]]

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from segue.cli import app
-from segue.engine.deciding import Given
-from segue.engine.decisions import Request
-from segue.engine.tenancy import Configuration
-from segue.engine.workspace import Workspace
-from segue.experiments.simulate import SimulatedClass
-from segue.experiments.worlds import course
-from segue.features.records import check
+from segue.cli.main import app
+from segue.engine.request import Request
+from segue.experiments.simulation.simulated_class import SimulatedClass
+from segue.experiments.simulation.synthetic_course import course
+from segue.features.events.event_records import check
+from segue.workspace.answering import Given
+from segue.workspace.configuration import Configuration
+from segue.workspace.workspace import Workspace
 
 pytest.importorskip("mlflow")
 
@@ -30,8 +30,8 @@ def run(*arguments: str) -> tuple[int, str]:
 
 
 def test_a_study_is_recorded_term_by_term_and_compared(tmp_path: Path) -> None:
-    from segue.experiments.sweeps import SWEEPS
-    from segue.experiments.tracking import Tracker
+    from segue.experiments.simulation.sweeps import SWEEPS
+    from segue.experiments.tracking.mlflow_store import Tracker
 
     study = SWEEPS["learning"].quick()
     code, printed = run("sweep", "learning", "--quick", "--store", str(tmp_path))

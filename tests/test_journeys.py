@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 
 from segue import sample
-from segue.engine import doctor
-from segue.engine.decisions import Request
-from segue.engine.tenancy import Configuration
-from segue.engine.workspace import Workspace
-from segue.features.records import check, identify
+from segue.engine.request import Request
+from segue.features.events.event_records import check, identify
+from segue.workspace.configuration import Configuration
+from segue.workspace.operations import integrity as doctor
+from segue.workspace.workspace import Workspace
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}
@@ -61,7 +61,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(path: Path, words: list[str], *, kill_after: float | None = None) -> float:
     """Run `segue ...` on a workspace, killed after some seconds; return how long it took."""
-    program = [sys.executable, "-m", "segue.cli", words[0], str(path), *words[1:]]
+    program = [sys.executable, "-m", "segue.cli.main", words[0], str(path), *words[1:]]
     began = time.perf_counter()
     process = subprocess.Popen(program, env={**os.environ, **KEY}, stdout=subprocess.DEVNULL, cwd=path.parent)
     if kill_after is None:

@@ -13,18 +13,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from segue.cli_lms import import_document
-from segue.cli_push import lessons_of
-from segue.engine.keys import VARIABLE
-from segue.engine.tenancy import Configuration
-from segue.engine.weekly import Plan, weekly
-from segue.engine.workspace import Workspace
-from segue.lms import oneroster
-from segue.lms.base import Report
+from segue.batch.from_workspace import Plan, weekly
+from segue.cli.kolibri import lessons_of
+from segue.cli.lms import import_document
 from segue.lms.kolibri import Kolibri
-from segue.lms.lessons import Lesson, LessonItem
-from segue.lms.oneroster_tables import TABLES
-from segue.lms.xapi_recommended import statements
+from segue.lms.oneroster import reader as oneroster
+from segue.lms.oneroster.tables import TABLES
+from segue.lms.outgoing_lesson import Lesson, LessonItem
+from segue.lms.source_records import Report
+from segue.lms.xapi.recommended_statements import statements
+from segue.workspace.configuration import Configuration
+from segue.workspace.storage.pseudonyms import VARIABLE
+from segue.workspace.workspace import Workspace
 
 SKILLS = [f"{i:08d}-0000-4000-8000-000000000000" for i in range(4)]
 STUDENTS = [f"s{i}" for i in range(12)]

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from segue.engine.decisions import Dials, Goal, Place, Playlist, Request, Step
     from segue.engine.recommender import Recommender
+    from segue.engine.request import Dials, Goal, Place, Playlist, Request, Step
     from segue.engine.settings import Settings
-    from segue.engine.workspace import Workspace
     from segue.features.catalogue import Catalogue, Resource, Skill
+    from segue.workspace.workspace import Workspace
 
 __all__ = [
     "Catalogue",
@@ -41,17 +41,17 @@ __all__ = [
 ]
 _HOMES = {
     "Catalogue": "segue.features.catalogue",
-    "Dials": "segue.engine.decisions",
-    "Goal": "segue.engine.decisions",
-    "Place": "segue.engine.decisions",
-    "Playlist": "segue.engine.decisions",
+    "Dials": "segue.engine.request",
+    "Goal": "segue.engine.request",
+    "Place": "segue.engine.request",
+    "Playlist": "segue.engine.request",
     "Recommender": "segue.engine.recommender",
-    "Request": "segue.engine.decisions",
+    "Request": "segue.engine.request",
     "Resource": "segue.features.catalogue",
     "Settings": "segue.engine.settings",
     "Skill": "segue.features.catalogue",
-    "Step": "segue.engine.decisions",
-    "Workspace": "segue.engine.workspace",
+    "Step": "segue.engine.request",
+    "Workspace": "segue.workspace.workspace",
 }
 
 
@@ -90,7 +90,7 @@ def fit(
     settings: Settings | None = None,
     time_zone: str = "UTC",
 ) -> Recommender:
-    """Return a recommender fitted on events (columns of ``segue.features.records``); None is a cold start.
+    """Return a recommender fitted on events (``segue.features.events.event_records``); None is a cold start.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def fit(
     """
     import pandas as pd  # noqa: PLC0415 - `import segue` is to stay instant
 
-    from segue.engine.fitting import fit as fit_events  # noqa: PLC0415
+    from segue.engine.training.fit import fit as fit_events  # noqa: PLC0415
 
     rows = pd.DataFrame() if events is None else events
     return fit_events(catalogue, rows, rng=rng, now=now, config=settings, time_zone=time_zone)
@@ -119,7 +119,7 @@ def open(folder: str | Path) -> Workspace:  # noqa: A001 - as in gzip.open: segu
     """
     import os  # noqa: PLC0415
 
-    from segue.engine.workspace import Workspace  # noqa: PLC0415
+    from segue.workspace.workspace import Workspace  # noqa: PLC0415
 
     return Workspace.open(Path(folder), environment=os.environ)
 

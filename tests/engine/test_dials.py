@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from segue.engine.decisions import Dials, Request
-from segue.engine.fitting import fit
 from segue.engine.recommender import Recommender
-from segue.experiments.simulate import SimulatedClass
+from segue.engine.request import Dials, Request
+from segue.engine.training.fit import fit
+from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.history import LearnerState, encode, fold
+from segue.features.history.streaming_update import LearnerState, encode, fold
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_LEARNERS, N_SKILLS, N_RESOURCES, ROUNDS = 80, 24, 192, 6

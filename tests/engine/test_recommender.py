@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.engine.decisions import Dials, Goal, Place, Request
-from segue.engine.fitting import fit
 from segue.engine.recommender import Recommender
-from segue.experiments import rescoring
+from segue.engine.request import Dials, Goal, Place, Request
+from segue.engine.training.fit import fit
+from segue.experiments.audit import score_recomputation as rescoring
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
-from segue.features.history import LearnerState, encode, fold
-from segue.features.learner import StateBlock
+from segue.features.history.streaming_update import LearnerState, encode, fold
+from segue.features.vectors.mastery import StateBlock
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_LEARNERS, N_RESOURCES, N_SKILLS = 30, 60, 12

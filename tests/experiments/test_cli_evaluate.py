@@ -9,11 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from segue.cli_evaluate import register
-from segue.experiments.evaluate import evaluate
-from segue.experiments.logs import Log
-from segue.experiments.sensitivity import flipping_strength, told
-from segue.experiments.simulated_logs import make_world
+from segue.cli.evaluate import register
+from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.hidden_confounding import flipping_strength, told
+from segue.experiments.evaluation.logged_data import Log
+from segue.experiments.simulation.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(1), n_actions=3)
 

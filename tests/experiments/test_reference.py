@@ -12,15 +12,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.experiments.answers import Evaluation
-from segue.experiments.compare import Difference
-from segue.experiments.datasets import STAR_ARMS, item_shares, open_bandit, star
-from segue.experiments.diagnostics import diagnose, unseen_support
-from segue.experiments.estimators import ESTIMATORS, rounds_of
-from segue.experiments.evaluate import evaluate
-from segue.experiments.intervals import Bounds, empirical_bernstein, normal, standard_error
-from segue.experiments.likelihood import cressie_read
-from segue.experiments.logs import Log
+from segue.experiments.evaluation.datasets import STAR_ARMS, item_shares, open_bandit, star
+from segue.experiments.evaluation.diagnostics import diagnose, unseen_support
+from segue.experiments.evaluation.estimators import ESTIMATORS, rounds_of
+from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.evaluation_result import Evaluation
+from segue.experiments.evaluation.intervals.closed_form import (
+    Bounds,
+    empirical_bernstein,
+    normal,
+    standard_error,
+)
+from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
+from segue.experiments.evaluation.logged_data import Log
+from segue.experiments.evaluation.policy_comparison import Difference
 
 Find = Callable[[str], Path]
 CAMPAIGNS = ["men", "women"]

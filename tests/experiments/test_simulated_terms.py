@@ -9,12 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.experiments.contract import Contract
-from segue.experiments.knowledge import Forgetting, Gated, Knowledge, Spacing, Step, Zone
-from segue.experiments.peers import Clairvoyant, Random, Sequence, Spaced, Threshold, Zpdes
-from segue.experiments.student_models import MODELS, StudentModel, student_model
-from segue.experiments.term import WEEK, Plan, Policy, Stage, former_log, run
-from segue.experiments.worlds import course
+from segue.experiments.simulation.baseline_policies import (
+    Clairvoyant,
+    Random,
+    Sequence,
+    Spaced,
+    Threshold,
+    Zpdes,
+)
+from segue.experiments.simulation.learning_dynamics import Forgetting, Gated, Knowledge, Spacing, Step, Zone
+from segue.experiments.simulation.school_term import WEEK, Plan, Policy, Stage, former_log, run
+from segue.experiments.simulation.student_models import MODELS, StudentModel, student_model
+from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.tutor_adapter import Contract
 
 SMALL = Plan(n_learners=16, n_log=10, weeks=4, holiday=2, n_test=8, n_skills=16, n_resources=64)
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from segue.features.attempts import Attempts, HistoryParameters
 from segue.features.catalogue import Catalogue, Resource
+from segue.features.history.attempts import Attempts, HistoryParameters
 
 N_ITEMS, N_SKILLS = 30, 8
 MakeAttempts = Callable[..., Attempts]

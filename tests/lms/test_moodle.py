@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.lms import moodle
-from segue.lms.base import Event, Report
+from segue.lms.source_records import Event, Report
 
 ROW: dict[str, Any] = {
     "id": "17",

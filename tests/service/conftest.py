@@ -17,13 +17,13 @@ import pytest
 import uvicorn
 
 from segue import sample
-from segue.engine.tenancy import Configuration
-from segue.engine.workspace import Workspace
-from segue.features.records import check
+from segue.features.events.event_records import check
 from segue.service.app import create_app
-from segue.service.auth import SCOPES, KeyRing
-from segue.service.limits import Limits
-from segue.service.tenants import Tenant
+from segue.service.http.api_keys import SCOPES, KeyRing
+from segue.service.http.rate_limits import Limits
+from segue.service.tenant.tenant import Tenant
+from segue.workspace.configuration import Configuration
+from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 Headers = Callable[[str], dict[str, str]]

@@ -16,11 +16,11 @@ import pytest
 from typer.testing import CliRunner
 
 from segue import sample
-from segue.cli import app
-from segue.engine import privacy
-from segue.engine.workspace import Workspace
-from segue.service import logs
-from segue.service.auth import KeyRing
+from segue.cli.main import app
+from segue.service.http import request_log as logs
+from segue.service.http.api_keys import KeyRing
+from segue.workspace.privacy import learner_rights as privacy
+from segue.workspace.workspace import Workspace
 
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
 CANARY = "Canary-Zx81"

@@ -25,16 +25,16 @@ import pytest
 from sqlalchemy import select
 
 from segue import sample
-from segue.engine import doctor
-from segue.engine.schema import decisions, events
-from segue.engine.tenancy import Configuration
-from segue.engine.workspace import Workspace
-from segue.service.auth import KeyRing
-from segue.service.errors import RefusedError
-from segue.service.limits import Limits
-from segue.service.schemas import RecommendBody
-from segue.service.tenants import Tenant
-from segue.service.wire import request_of
+from segue.service.http.api_keys import KeyRing
+from segue.service.http.rate_limits import Limits
+from segue.service.http.refusals import RefusedError
+from segue.service.http.request_schemas import RecommendBody
+from segue.service.tenant.conversion import request_of
+from segue.service.tenant.tenant import Tenant
+from segue.workspace.configuration import Configuration
+from segue.workspace.operations import integrity as doctor
+from segue.workspace.storage.schema import decisions, events
+from segue.workspace.workspace import Workspace
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def served(folder: Path, workers: int) -> Iterator[tuple[int, str]]:
     command = [
         sys.executable,
         "-m",
-        "segue.cli",
+        "segue.cli.main",
         "serve",
         str(folder),
         "--port",

@@ -21,7 +21,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from typer.testing import CliRunner
 
-from segue.cli import app
+from segue.cli.main import app
 
 pytest.importorskip("pylti1p3")
 

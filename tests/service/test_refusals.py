@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from segue.service.auth import KeyRing
-from segue.service.limits import Limits
+from segue.service.http.api_keys import KeyRing
+from segue.service.http.rate_limits import Limits
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]

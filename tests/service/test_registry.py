@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from segue.cli import app
-from segue.engine.workspace import Workspace
-from segue.features.records import check
+from segue.cli.main import app
+from segue.features.events.event_records import check
+from segue.workspace.workspace import Workspace
 
 pytest.importorskip("mlflow")
 

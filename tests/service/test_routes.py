@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from segue.service import answers
+from segue.service.http import response_schemas as answers
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]

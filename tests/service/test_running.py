@@ -22,13 +22,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from segue import cli_serve
-from segue.engine import privacy
-from segue.engine.workspace import Workspace
-from segue.service.errors import RefusedError
-from segue.service.limits import Limits
-from segue.service.schemas import EventBody
-from segue.service.tenants import Tenant
+from segue.cli import serve as cli_serve
+from segue.service.http.rate_limits import Limits
+from segue.service.http.refusals import RefusedError
+from segue.service.http.request_schemas import EventBody
+from segue.service.tenant.tenant import Tenant
+from segue.workspace.privacy import learner_rights as privacy
+from segue.workspace.workspace import Workspace
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
@@ -204,7 +204,7 @@ def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Heade
 @contextmanager
 def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield a real `segue serve` and its address."""
-    command = [sys.executable, "-m", "segue.cli", "serve", str(folder), "--port", "0"]
+    command = [sys.executable, "-m", "segue.cli.main", "serve", str(folder), "--port", "0"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as started:
         assert started.stderr is not None

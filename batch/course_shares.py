@@ -1,0 +1,155 @@
+"""A week shared among a learner's courses: what each gets of the minutes, and one list for each.
+
+A course gives some minutes a week to the list, and a learner has minutes of the week in all. Where the
+courses give more than there is, it is divided by minutes × need, so that the course with more to learn and to
+review gets more, and none more than it gives. Lists are drawn one course after the other, in the order of the
+plan: a later one repeats nothing of an earlier one, and may use what an earlier one left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from segue.engine.request import Request
+from segue.features.catalogue import Catalogue, Floats
+from segue.features.contexts.context_columns import due
+from segue.features.contexts.context_facts import skill_facts
+from segue.features.history.learner_state import StateBlock
+from segue.workspace.answering import Question, answer
+from segue.workspace.model_registry import Champion
+from segue.workspace.records.decision_log import Draw, Entry
+from segue.workspace.records.events import Learner
+from segue.workspace.records.learner_states import Kept
+
+if TYPE_CHECKING:
+    from segue.batch.from_workspace import Plan
+
+LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets something
+
+
+@dataclass(frozen=True)
+class Course:
+    """A class as the week sees it: minutes a week that it gives to the list, and the skills it teaches.
+
+    Without `skills`, everything in the catalogue belongs to it.
+    """
+
+    class_id: str
+    minutes: float
+    skills: tuple[str, ...] = ()
+
+    def resources(self, catalogue: Catalogue) -> tuple[str, ...] | None:
+        """Return the resources that train one of its skills; None for all."""
+        if not self.skills:
+            return None
+        mine = set(self.skills)
+        return tuple(r.resource_id for r in catalogue.resources if not mine.isdisjoint(r.skills))
+
+
+@dataclass
+class Purse:
+    """What a learner has left of the week: minutes and steps; what was drawn; what each course is due."""
+
+    learner: Learner
+    due: dict[int, float]
+    steps: int
+    spare: float = 0.0
+    drawn: tuple[str, ...] = ()
+
+
+def shares(minutes: Floats, needs: Floats, total: float) -> Floats:
+    """Divide `total` minutes among courses by minutes × need, none getting more than its own.
+
+    >>> shares(np.array([60.0, 60.0, 60.0]), np.array([0.9, 0.3, 0.3]), 100.0).tolist()
+    [60.0, 20.0, 20.0]
+    >>> shares(np.array([60.0, 30.0]), np.array([0.2, 0.9]), 500.0).tolist()
+    [60.0, 30.0]
+    """
+    given = np.zeros(len(minutes))
+    open_ = minutes * needs > 0.0
+    while open_.any():
+        left = max(total - given.sum(), 0.0)
+        weight = np.where(open_, minutes * needs, 0.0)
+        offer = left * weight / weight.sum()
+        full = open_ & (offer >= minutes)
+        if not full.any():
+            return np.where(open_, offer, given)
+        given[full] = minutes[full]
+        open_ &= ~full
+    return given
+
+
+def needs(champion: Champion, known: Sequence[Kept], plan: Plan) -> Floats:
+    """Return what each learner has to do in each course, (B, C), in [0.1, 1].
+
+    The mean over the course's skills of what is not mastered, or what is due for review where that is more.
+    """
+    kernel = champion.fitted.kernel
+    block, now = StateBlock.of([kept.state for kept in known]), np.full(len(known), plan.now.timestamp())
+    facts = skill_facts(block, kernel.reader.reading(block, now), span=kernel.span)
+    need = np.maximum(1.0 - facts.mastery, due(facts.attempts, facts.days))
+    index = kernel.catalogue.skill_index
+    columns = [[index[s] for s in c.skills if s in index] or slice(None) for c in plan.courses]
+    means = np.stack([need[:, which].mean(axis=1) for which in columns], axis=1)
+    return np.asarray(np.maximum(means, LEAST_NEED))
+
+
+def lists(
+    champion: Champion,
+    people: Sequence[Learner],
+    known: Mapping[int, Kept],
+    *,
+    plan: Plan,
+    taken: Sequence[tuple[int, ...]],
+) -> Iterator[Entry]:
+    """Yield the lists of learners, one for each course that they take (`taken`: places in `plan.courses`).
+
+    ``draw.request_no`` of an entry is the place of its course, from 1.
+    """
+    nobody = champion.fold.fresh()
+    need = needs(champion, [nobody if p.opted_out else known[p.number] for p in people], plan)
+    purses = [_purse(*mine, plan=plan) for mine in zip(people, need, taken, strict=True)]
+    for place, course in enumerate(plan.courses):
+        candidates = course.resources(champion.fitted.catalogue)
+        asking = [purse for purse in purses if place in purse.due and purse.steps > 0]
+        questions = [_question(purse, place, plan, candidates) for purse in asking]
+        entries = answer(champion, questions, known) if questions else []
+        for purse, entry in zip(asking, entries, strict=True):
+            _close(purse, entry, champion.fitted.catalogue)
+        yield from entries
+
+
+def _purse(person: Learner, need: Floats, taken: tuple[int, ...], *, plan: Plan) -> Purse:
+    minutes = np.array([plan.courses[place].minutes for place in taken])
+    total = float(minutes.sum()) if plan.minutes is None else plan.minutes
+    given = shares(minutes, need[list(taken)], total)
+    return Purse(person, dict(zip(taken, given.tolist(), strict=True)), plan.k)
+
+
+def _question(purse: Purse, place: int, plan: Plan, candidates: tuple[str, ...] | None) -> Question:
+    mine, later = purse.due[place], sum(m for other, m in purse.due.items() if other > place)
+    minutes = min(mine + purse.spare, plan.courses[place].minutes)
+    steps = purse.steps if not later else round(purse.steps * mine / (mine + later))
+    request = Request(
+        purse.learner.surrogate,
+        plan.now,
+        candidates=candidates,
+        excluded=purse.drawn,
+        k=max(steps, 1),
+        minutes=minutes,
+    )
+    draw = Draw(plan.seed, "playlist", plan.week, purse.learner.number, place + 1)
+    purse.spare += mine
+    return Question(request, purse.learner, draw, "weekly")
+
+
+def _close(purse: Purse, entry: Entry, catalogue: Catalogue) -> None:
+    """Take what a list uses from what there is."""
+    drawn = [step.resource for step in entry.playlist.steps]
+    purse.spare -= sum(catalogue.resources[catalogue.resource_index[r]].minutes for r in drawn)
+    purse.steps -= len(drawn)
+    purse.drawn += tuple(drawn)

@@ -1,0 +1,199 @@
+"""Playlists from files to files, without a store: a log of attempts, a fitted artefact, a week.
+
+The same kernel as everywhere, asked for blocks of learners; what it draws is written as columns, so nothing
+is made step by step. :func:`playlists_of` is DataFrame in, DataFrame out, for whoever brings the learners.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segue.batch import worker_pool as pool
+from segue.batch.from_workspace import Plan, Share
+from segue.batch.shuffle import read_bucket, shuffle
+from segue.engine.randomness import generators
+from segue.engine.recommender import Recommender
+from segue.engine.request import Request
+from segue.engine.sampling.drawn_playlists import DrawnBlock
+from segue.engine.scoring.factors import factors_of
+from segue.features.history.attempts import Attempts, encode
+from segue.features.history.batch_fold import fold
+from segue.features.history.learner_state import StateBlock
+
+BLOCK = 64  # learners decided together: their contexts fit the cache better than more would
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+Runner = Callable[[Callable[["Task"], int], Mapping[int, "Task"]], Iterator[tuple[int, int]]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One bucket: where it lies, where its playlists go, and what decides."""
+
+    bucket: Path
+    target: Path
+    artefact: Path
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a batch did."""
+
+    learners: int
+    rows: int
+    rejected: int
+    buckets: int
+
+
+def batch(
+    attempts: Path,
+    artefact: Path,
+    out: Path,
+    *,
+    plan: Plan,
+    share: Share | None = None,
+    runner: Runner,
+    tick: Callable[[int, int], object] = lambda _, __: None,
+) -> Done:
+    """Write playlists for all learners of a log to `out`, one Parquet file a bucket.
+
+    Parameters
+    ----------
+    attempts : Path
+        Parquet file or folder, rows in any order (see ``segue.batch.shuffle.shuffle``).
+    artefact : Path
+        Folder of a fitted recommender.
+    share : Share, optional
+        The part of the buckets that this machine does.
+    runner : callable
+        How tasks are run: `with_processes(workers)`, or ``segue.batch.dask_runner.with_dask(address)``.
+    """
+    share = share or Share()
+    catalogue = Recommender.load(artefact).catalogue
+    (out / "playlists").mkdir(parents=True, exist_ok=True)
+    shuffled = shuffle(attempts, catalogue, out / f"buckets-{share.index}")
+    todo = {}
+    for number, bucket in enumerate(shuffled.buckets):
+        target = out / "playlists" / f"part-{number:05d}.parquet"
+        if number % share.of == share.index and not target.exists():
+            todo[number] = Task(bucket, target, artefact, plan)
+    tick(0, len(todo))
+    learners = 0
+    for number, count in runner(do_bucket, todo):
+        learners += count
+        todo[number].bucket.unlink()
+        tick(1, len(todo))
+    return Done(learners, shuffled.rows, shuffled.rejected, len(todo))
+
+
+def with_processes(workers: int) -> Runner:
+    """Return what runs tasks in a pool of processes."""
+
+    def run(work: Callable[[Task], int], tasks: Mapping[int, Task]) -> Iterator[tuple[int, int]]:
+        return pool.run(work, tasks, workers=workers, prepare=_nothing, arguments=())
+
+    return run
+
+
+def do_bucket(task: Task) -> int:
+    """Decide for the learners of one bucket, write the file under another name first, return how many."""
+    recommender = _artefact(task.artefact)
+    attempts, names = read_bucket(task.bucket)
+    blocks = decide_blocks(recommender, attempts, names, task.plan)
+    draft = task.target.with_suffix(".new")
+    write(draft, recommender, blocks)
+    draft.rename(task.target)
+    return len(names)
+
+
+def write(path: Path, recommender: Recommender, blocks: Iterable[dict[str, Any]]) -> None:
+    """Write the columns of blocks of playlists to one Parquet file."""
+    table = _table(recommender, blocks)
+    names_only = ["week", "learner", "resource"]  # numbers hardly repeat
+    pq.write_table(table.combine_chunks(), path, compression="zstd", use_dictionary=names_only)
+
+
+def _table(recommender: Recommender, blocks: Iterable[dict[str, Any]]) -> pa.Table:
+    schema = schema_of(recommender)
+    return pa.concat_tables([schema.empty_table(), *(pa.table(c, schema=schema) for c in blocks)])
+
+
+def playlists_of(recommender: Recommender, attempts: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Return the playlists of the learners of a frame of events, one row a learner and position."""
+    encoded, names = encode(attempts, recommender.catalogue)
+    frame: pd.DataFrame = _table(recommender, decide_blocks(recommender, encoded, names, plan)).to_pandas()
+    return frame
+
+
+def decide_blocks(
+    recommender: Recommender, attempts: Attempts, names: Sequence[str], plan: Plan
+) -> Iterator[dict[str, Any]]:
+    """Yield the columns of the playlists of each block of learners, in the order of `names`."""
+    states = fold(attempts, len(names), recommender.kernel.parameters)
+    for first in range(0, len(names), BLOCK):
+        last = min(first + BLOCK, len(names))
+        yield decide_block(recommender, names[first:last], states.part(first, last), plan)
+
+
+def decide_block(
+    recommender: Recommender, ids: Sequence[str], states: StateBlock, plan: Plan
+) -> dict[str, Any]:
+    """Return the columns of the playlists of learners whose states are known."""
+    requests = tuple(Request(learner, plan.now, k=plan.k, minutes=plan.minutes) for learner in ids)
+    rngs = generators(plan.seed, "playlist", plan.week, ids, 0)
+    asked = replace(recommender.asked(requests), block=states)
+    return _columns(recommender.kernel.draw(asked, rngs), ids, plan)
+
+
+def schema_of(recommender: Recommender) -> pa.Schema:
+    """Return the columns of a playlist file: parts of the score, named `why_…`, sum to `score`."""
+    factors = [factor.name for factor in factors_of(Request("", _ANY_TIME))]
+    learned = ["learned"] if recommender.kernel.learned else []
+    names = [f"why_{name}" for name in (*factors, *learned, "diversity")]
+    floats = ["propensity", "joint_propensity", "score", *names]
+    heads = [
+        ("week", pa.string()),
+        ("learner", pa.string()),
+        ("position", pa.int32()),
+        ("resource", pa.string()),
+    ]
+    return pa.schema([*heads, *((name, pa.float64()) for name in floats), ("explored", pa.bool_())])
+
+
+def _columns(block: DrawnBlock, ids: Sequence[str], plan: Plan) -> dict[str, Any]:
+    drawn = block.drawn
+    row, step = np.nonzero(drawn.position[:, :, 0] >= 0)
+    codes = block.codes[drawn.position[row, step, 0]]
+    out: dict[str, Any] = {
+        "week": pa.repeat(plan.week, len(row)),
+        "learner": pa.array(ids, pa.string()).take(pa.array(row)),
+        "position": (step + 1).astype(np.int32),
+        "resource": pa.array(block.catalogue.resource_ids[codes], pa.string()),
+        "propensity": block.propensity[row, step],
+        "joint_propensity": block.joint[row, step],
+        "score": drawn.score[row, step, 0],
+    }
+    out |= {f"why_{name}": block.parts[i, row, step, 0] for i, name in enumerate(block.names)}
+    return out | {"explored": drawn.explored[row, step, 0]}
+
+
+def _nothing() -> Callable[[], None]:
+    return lambda: None
+
+
+_loaded: dict[Path, Recommender] = {}  # one a process: a worker does many buckets with one artefact
+
+
+def _artefact(folder: Path) -> Recommender:
+    if folder not in _loaded:
+        _loaded[folder] = Recommender.load(folder)
+    return _loaded[folder]

@@ -1,0 +1,334 @@
+"""The weekly batch: a playlist for every learner, in blocks, by as many processes as there are.
+
+Blocks of learners are fixed, so neither the number of workers nor a split over machines changes a byte. A
+block's decisions are in the store before its files get their names; a block whose files are there is done,
+so that a run that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from segue.batch import worker_pool as pool
+from segue.batch.course_shares import Course, lists
+from segue.engine.recommender import Recommender
+from segue.engine.request import Request
+from segue.workspace.answering import Question, answer
+from segue.workspace.configuration import WorkspaceError, open_store, read_configuration
+from segue.workspace.model_registry import Champion, Library
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
+from segue.workspace.records.events import Learner, add_learners, present
+from segue.workspace.records.learner_states import Kept
+from segue.workspace.storage.database import Store
+from segue.workspace.storage.schema import learners
+from segue.workspace.workspace import Workspace
+
+BLOCK = 64  # learners decided together
+FOLD_BLOCK = 32  # learners folded by one task
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it."""
+
+    week: str
+    now: datetime
+    seed: str
+    k: int = 10
+    minutes: float | None = None
+    courses: tuple[Course, ...] = ()
+
+    def request(self, learner: str) -> Request:
+        """Return the question asked for one learner."""
+        return Request(learner, self.now, k=self.k, minutes=self.minutes)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which blocks this run does: those whose number leaves `index` when divided by `of`."""
+
+    index: int = 0
+    of: int = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did."""
+
+    learners: int
+    blocks: int
+    skipped: int
+    folded: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some learners, by what they are called in the output; where their files go; which courses they take."""
+
+    number: int
+    people: tuple[Learner, ...]
+    names: tuple[str, ...]
+    folder: Path
+    taken: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def stem(self) -> Path:
+        """Path of the block's files, without ending."""
+        return self.folder / f"part-{self.number:05d}"
+
+    @property
+    def done(self) -> bool:
+        """Whether its files have their names."""
+        return self.stem.with_suffix(".csv").exists()
+
+
+def weekly(
+    workspace: Workspace,
+    plan: Plan,
+    out: Path,
+    *,
+    roster: Sequence[str] | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    share: Share | None = None,
+    workers: int = 1,
+    tick: Callable[[int, int], object] = lambda _, __: None,
+) -> Report:
+    """Write playlists for a week to `out`: a Parquet dataset ``playlists/`` and one ``playlists.csv``.
+
+    Parameters
+    ----------
+    roster : sequence of str, optional
+        Learners by the LMS's ids, which then stand in the output; without it all learners of the store, by
+        their surrogates.
+    classes : mapping, optional
+        The classes of each learner of the roster: of `plan.courses`, these are what the learner takes. Who
+        takes none gets one list from the whole catalogue.
+    share : Share, optional
+        The part of the blocks that this machine does; the CSV appears when all of them are there.
+    tick : callable
+        Told how many learners have been finished since it was told last, and how many this run has in all.
+
+    Raises
+    ------
+    WorkspaceError
+        When `out` holds the output of another plan, another model or another roster.
+    """
+    share = share or Share()
+    people = _people(workspace, roster)
+    blocks = _blocks(people, out, plan, classes or {})
+    _claim(out, _manifest(workspace, plan, blocks))
+    todo = {b.number: b for b in blocks if b.number % share.of == share.index and not b.done}
+    total = sum(len(b.people) for b in todo.values())
+    tick(0, total)
+    mine = sum(b.number % share.of == share.index for b in blocks)
+    folded = bring_up(workspace, [p.number for b in todo.values() for p in b.people], workers=workers)
+    for number, rows in pool.run(
+        _decide_block, todo, workers=workers, prepare=_prepare, arguments=(workspace.path, plan)
+    ):
+        with workspace.store.write() as connection:
+            log(connection, without_erased(connection, rows))
+        _publish(todo[number])
+        tick(len(todo[number].people), total)
+    complete = all(block.done for block in blocks)
+    if complete:
+        _join(blocks, out / "playlists.csv")
+    return Report(len(people), len(todo), mine - len(todo), folded, complete)
+
+
+def bring_up(workspace: Workspace, numbers: Sequence[int], *, workers: int) -> int:
+    """Fold the events that stored states lack, in parallel; return how many learners had some."""
+    with workspace.store.read() as connection:
+        champion = workspace.champion(connection)
+        behind = sorted(set(states.stale(connection, champion.fold)) & set(numbers))
+    tasks = {i: behind[i : i + FOLD_BLOCK] for i in range(0, len(behind), FOLD_BLOCK)}
+    for _, newer in pool.run(
+        _fold_block, tasks, workers=workers, prepare=_prepare, arguments=(workspace.path, None)
+    ):
+        with workspace.store.write() as connection:
+            there = present(connection, newer)
+            states.save(connection, {n: kept for n, kept in newer.items() if n in there}, champion.fold)
+    return len(behind)
+
+
+def table_of(entries: Sequence[Entry], block: Block, recommender: Recommender, plan: Plan) -> pd.DataFrame:
+    """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
+    rows, catalogue = [], recommender.catalogue
+    name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
+    course_of = ("", *(course.class_id for course in plan.courses))
+    for entry in entries:
+        name, course = name_of[entry.draw.learner], course_of[entry.draw.request_no]
+        for step, decision in zip(entry.playlist.steps, entry.decision_ids, strict=True):
+            resource = catalogue.resources[catalogue.resource_index[step.resource]]
+            rows.append(
+                (
+                    entry.draw.week,
+                    name,
+                    step.position + 1,
+                    step.resource,
+                    resource.title,
+                    resource.minutes,
+                    step.propensity,
+                    step.score,
+                    step.explored,
+                    recommender.explain(step, entry.request).student,
+                    json.dumps(dict(step.reasons)),
+                    decision,
+                    course,
+                )
+            )
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+COLUMNS = {
+    "week": "str",
+    "learner": "str",
+    "position": "int64",
+    "resource": "str",
+    "title": "str",
+    "minutes": "float64",
+    "propensity": "float64",
+    "score": "float64",
+    "explored": "bool",
+    "why": "str",
+    "reasons": "str",
+    "decision_id": "str",
+    "course": "str",
+}
+
+
+def _people(workspace: Workspace, roster: Sequence[str] | None) -> list[tuple[Learner, str]]:
+    """Return learners and what they are called in the output, by number; erased ones are left out."""
+    if roster is None:
+        with workspace.store.read() as connection:
+            rows = connection.execute(select(learners).order_by(learners.c.number))
+            return [(Learner(row.number, row.surrogate, row.opted_out), row.surrogate) for row in rows]
+    with workspace.store.write() as connection:
+        found = add_learners(connection, workspace.keyring, list(dict.fromkeys(roster)))
+    return sorted(((learner, source) for source, learner in found.items()), key=lambda pair: pair[0].number)
+
+
+def _blocks(
+    people: Sequence[tuple[Learner, str]], out: Path, plan: Plan, classes: Mapping[str, Sequence[str]]
+) -> list[Block]:
+    place = {course.class_id: i for i, course in enumerate(plan.courses)}
+    taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
+    folder = out / "playlists"
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [people[i : i + BLOCK] for i in range(0, len(people), BLOCK)]
+    return [
+        Block(
+            number,
+            tuple(p for p, _ in part),
+            tuple(name for _, name in part),
+            folder,
+            tuple(taken.get(name, ()) for _, name in part),
+        )
+        for number, part in enumerate(parts)
+    ]
+
+
+def _manifest(workspace: Workspace, plan: Plan, blocks: Sequence[Block]) -> str:
+    with workspace.store.read() as connection:
+        model = workspace.champion(connection).recommender.model_hash
+    who = repr([(block.names, block.taken) for block in blocks])
+    names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
+    said = {**asdict(plan), "now": plan.now.isoformat(), "model": model, "learners": names, "block": BLOCK}
+    return json.dumps(said, indent=1)
+
+
+def _claim(out: Path, manifest: str) -> None:
+    """Write what this output is, or check that it is the same."""
+    path = out / MANIFEST
+    if path.exists():
+        if path.read_text(encoding="utf-8") != manifest:
+            raise WorkspaceError(
+                f"{out} holds the output of another week, model, roster or length: choose another folder"
+            )
+        return
+    draft = out / f"{MANIFEST}.new"
+    draft.write_text(manifest, encoding="utf-8")
+    draft.rename(path)
+
+
+def _publish(block: Block) -> None:
+    """Give a block's files their names; the one that says it is done comes last."""
+    for ending in (".parquet", ".csv"):
+        block.stem.with_suffix(f"{ending}.new").rename(block.stem.with_suffix(ending))
+
+
+def _join(blocks: Sequence[Block], path: Path) -> None:
+    draft = path.with_suffix(".csv.new")
+    with draft.open("wb") as whole:
+        for block in blocks:
+            head, _, body = block.stem.with_suffix(".csv").read_bytes().partition(b"\n")
+            whole.write((head + b"\n" if block.number == 0 else b"") + body)
+    draft.rename(path)
+
+
+# ---------------------------------------------------------------- in a worker
+
+
+class _Worker:
+    """What a worker holds: the store, the models, the plan."""
+
+    store: Store
+    library: Library
+    plan: Plan | None
+
+
+_here = _Worker()  # one a process, set by `_prepare`
+
+
+def _prepare(path: Path, plan: Plan | None) -> Callable[[], None]:
+    _here.store = open_store(path, read_configuration(path), Store)
+    _here.library = Library(path / "models")
+    _here.plan = plan
+    return _here.store.close
+
+
+def _fold_block(numbers: Sequence[int]) -> dict[int, Kept]:
+    with _here.store.read() as connection:
+        return states.current(connection, numbers, _here.library.champion(connection).fold)[1]
+
+
+def _decide_block(block: Block) -> Rows:
+    """Decide for a block, write its files under draft names, and return what is to be logged."""
+    assert _here.plan is not None
+    with _here.store.read() as connection:
+        champion = _here.library.champion(connection)
+        entries = list(_entries(connection, champion, block, _here.plan))
+    table = table_of(entries, block, champion.recommender, _here.plan)
+    table.to_parquet(block.stem.with_suffix(".parquet.new"), index=False)
+    table.to_csv(block.stem.with_suffix(".csv.new"), index=False, lineterminator="\n")
+    return rows_of(entries)
+
+
+def _entries(connection: Connection, champion: Champion, block: Block, plan: Plan) -> Iterator[Entry]:
+    """Yield the lists of a block: one a learner, or one a course for those who take some."""
+    known, _ = states.current(connection, [p.number for p in block.people if not p.opted_out], champion.fold)
+    takes = list(zip(block.people, block.taken, strict=True))
+    questions = [
+        Question(
+            plan.request(person.surrogate),
+            person,
+            Draw(plan.seed, "playlist", plan.week, person.number),
+            "weekly",
+        )
+        for person, courses in takes
+        if not courses
+    ]
+    yield from answer(champion, questions, known)
+    if some := [(person, courses) for person, courses in takes if courses]:
+        people, taken = zip(*some, strict=True)
+        yield from lists(champion, people, known, plan=plan, taken=taken)

@@ -1,0 +1,171 @@
+"""Why this one: a student's and a teacher's wording of a step, made from its logged numbers only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.engine.request import Step
+from segue.features.catalogue import Catalogue, Resource, Skill
+from segue.features.history.learner_state import LearnerState
+from segue.features.history.state_columns import COUNT, LAST_TIME, SUCCESSES
+
+DAY = 86400.0
+FEW_TRIES = 2
+SHORT = 40  # letters of a statement that fits into a sentence
+_POINTS = {
+    "readiness": "what it builds on",
+    "frontier": "what comes before it",
+    "zone": "difficulty",
+    "room": "room to learn",
+    "forecast_gain": "what practice now keeps",
+    "unlock": "what it opens",
+    "breadth": "skills at once",
+    "completion": "work that gets finished",
+    "interest": "interests",
+    "repeat": "used before",
+    "diversity": "variety",
+    "learned": "what classes learned from it",
+    "goal": "the goal",
+    "mode": "due for review",
+    "pace": "the pace asked for",
+}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One step in words: a sentence or two for the student, and one with the numbers for the teacher."""
+
+    student: str
+    teacher: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a learner did on a skill: tries, how many were right, and days since the last (None: unknown)."""
+
+    tries: int
+    right: float
+    days: float | None
+
+
+def record_of(state: LearnerState | None, skill: int, now: float) -> Record:
+    """Return a learner's record on a skill at `now` (UTC epoch seconds)."""
+    if state is None:
+        return Record(0, 0.0, None)
+    row = state.rows[skill]
+    last = float(row[LAST_TIME])
+    return Record(
+        int(row[COUNT]), float(row[SUCCESSES]), max(now - last, 0.0) / DAY if np.isfinite(last) else None
+    )
+
+
+def explain(
+    step: Step,
+    catalogue: Catalogue,
+    *,
+    state: LearnerState | None,
+    now: float,
+    interests: tuple[str, ...] = (),
+) -> Explanation:
+    """Return the wording of a step of a playlist of `catalogue`.
+
+    Parameters
+    ----------
+    state : LearnerState or None
+        As the request had it; None for a cold start.
+    now : float
+        When it was decided, UTC epoch seconds.
+    interests : tuple of str
+        Tags that the learner stated; one that the resource has is named.
+    """
+    resource = catalogue.resources[catalogue.resource_index[step.resource]]
+    index = catalogue.skill_index[resource.skills[0]]
+    skill, past = catalogue.skills[index], record_of(state, index, now)
+    student = [_past(past, skill), _now(step.context, past), _taste(resource, interests), _can(skill)]
+    return Explanation(
+        student=" ".join(part for part in student if part),
+        teacher=_teacher(step, resource, past),
+    )
+
+
+def skill_name(skill: Skill) -> str:
+    """Return how a person calls a skill within a sentence: a short statement, else an id made of words.
+
+    >>> skill_name(Skill("unit-rates", statement="Turn a ratio into an amount for one unit and use it."))
+    'unit rates'
+    >>> skill_name(Skill("k7")), skill_name(Skill("k7", statement="Add fractions."))
+    ('this skill', 'add fractions')
+    """
+    words = skill.skill_id.replace("-", " ").replace("_", " ")
+    if 0 < len(skill.statement) <= SHORT:
+        return (skill.statement[0].lower() + skill.statement[1:]).rstrip(".")
+    return words if words.replace(" ", "").isalpha() else "this skill"
+
+
+def _past(past: Record, skill: Skill) -> str:
+    if past.tries >= FEW_TRIES:
+        return f"You were right {past.right:.3g} of {past.tries} times on {skill_name(skill)}."
+    if past.tries:
+        return f"You have tried {skill_name(skill)} once."
+    return f"This is new for you: {skill_name(skill)}."
+
+
+def _now(context: Mapping[str, float], past: Record) -> str:
+    if context["due"] >= 0.5 and past.days is not None and past.days >= 1.0:
+        what = "refresh it" if 2 * past.right >= past.tries else "try it again"
+        return f"That was {_days(past.days)} ago: time to {what}."
+    chance = context["success"]
+    if chance >= 0.85:
+        return "This one should go well."
+    if chance >= 0.6:
+        return "This one is a step up that you can manage."
+    if context["readiness"] >= 0.6:
+        return "This one is a stretch, and you have what it builds on."
+    return "This one is a stretch: ask for help when you need it."
+
+
+def _tries(tries: int) -> str:
+    return "1 try" if tries == 1 else f"{tries} tries"
+
+
+def _days(days: float) -> str:
+    whole = max(round(days), 1)
+    return "a day" if whole == 1 else f"{whole} days"
+
+
+def _taste(resource: Resource, interests: tuple[str, ...]) -> str:
+    shared = [tag for tag in interests if tag in resource.tags]
+    return f"It is about {shared[0]}, which you like." if shared else ""
+
+
+def _can(skill: Skill) -> str:
+    return f"Then you can say: “{skill.i_can}”" if skill.i_can else ""
+
+
+def _teacher(step: Step, resource: Resource, past: Record) -> str:
+    c = step.context
+    facts = [
+        f"{resource.title or resource.resource_id} ({resource.kind}, {resource.minutes:g} min)",
+        f"chance of success {c['success']:.0%}, mastery {c['mastery']:.0%} after {_tries(past.tries)}",
+        f"readiness {c['readiness']:.0%}",
+        "points lost: " + lost(step.reasons),
+        f"drawn with probability {step.propensity:.2g}" + (" (explored)" if step.explored else ""),
+    ]
+    if step.relaxed:
+        facts.append("gave way: " + ", ".join(step.relaxed))
+    if step.override is not None:
+        facts.append(f"placed by the {step.override['by']} ({step.override['reason']})")
+    return "; ".join(facts) + "."
+
+
+def lost(reasons: Mapping[str, float], most: int = 3) -> str:
+    """Return where most points of a score are lost, e.g. "difficulty 0.41, interests 0.20".
+
+    >>> lost({"zone": -0.41, "interest": -0.2, "readiness": 0.0})
+    'difficulty 0.41, interests 0.20'
+    """
+    order = sorted((value, name) for name, value in reasons.items() if value < -0.005)[:most]
+    return ", ".join(f"{_POINTS.get(name, name)} {-value:.2f}" for value, name in order) or "none"

@@ -1,0 +1,89 @@
+"""Why not this one: the rule that withholds a resource, or the points that it falls short of the best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.engine.pipeline import Kernel, enter, state_masks
+from segue.engine.request_batch import Asked
+from segue.engine.rules.request_rules import ENTRY_RULES, STATE_RULES, Rule
+from segue.engine.rules.sequence_rules import STEP_RULES, Progress
+from segue.engine.sampling.sampler import Mask
+from segue.engine.scoring.factors import FACTORS, GOAL, INTERVENE, PACE, REVIEW
+from segue.features.catalogue import Floats
+
+_RULES: tuple[Rule, ...] = (*ENTRY_RULES, *STATE_RULES, *STEP_RULES)
+_SENTENCES = {rule.name: rule.sentence for rule in _RULES}
+_COSTS = {factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, INTERVENE, PACE)}
+_COSTS["learned"] = "classes learned less from such steps"
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why a resource is not the first step.
+
+    Attributes
+    ----------
+    rules : tuple of str
+        Names of the rules that withhold it, the firmest first; empty when it may be drawn.
+    sentence : str
+        The answer for a person.
+    missing : float
+        Points that it scores less than the best allowed candidate (0 for the best itself).
+    points : dict
+        The same by part of the score; they sum to `missing` (1e-9). Negative where it does better.
+    """
+
+    rules: tuple[str, ...]
+    sentence: str
+    missing: float = 0.0
+    points: Mapping[str, float] | None = None
+
+
+def why_not(kernel: Kernel, asked: Asked, code: int) -> WhyNot:
+    """Return why the resource at catalogue position `code` is not the first step of a block of one."""
+    if code not in asked.pool.codes:
+        return WhyNot(("offered",), _capital(_SENTENCES["offered"]))
+    closed = _entry(asked, int(np.searchsorted(asked.pool.codes, code)))
+    asked, entry = enter(asked)
+    if code not in asked.pool.codes:
+        return WhyNot(closed, _capital(_SENTENCES[closed[0]]))
+    at = int(np.searchsorted(asked.pool.codes, code))
+    scene = kernel.scene(asked)
+    masks = [*entry, *state_masks(scene)]
+    allowed = np.logical_and.reduce([mask.allowed for mask in masks]) if masks else None
+    progress = Progress(scene, np.ones(scene.shape, dtype=np.bool_) if allowed is None else allowed)
+    for rule in STEP_RULES:
+        if (mask := rule.mask(progress)) is not None:
+            masks.append(Mask(rule.name, rule.relaxed, mask))
+    broken = sorted((m for m in masks if not m.allowed[0, at]), key=lambda m: -m.rank)
+    if broken:
+        return WhyNot(tuple(m.name for m in broken), _capital(_SENTENCES[broken[0].name]))
+    parts = kernel.score(scene)
+    left = np.logical_and.reduce([mask.allowed[0] for mask in masks])
+    return _short_of_the_best(parts.names, parts.whole()[:, 0], left, at)
+
+
+def _entry(asked: Asked, at: int) -> tuple[str, ...]:
+    masks = [(rule, rule.mask(asked)) for rule in ENTRY_RULES]
+    return tuple(rule.name for rule, mask in masks if mask is not None and not mask[0, at])
+
+
+def _short_of_the_best(names: tuple[str, ...], parts: Floats, allowed: Floats, at: int) -> WhyNot:
+    scores = parts.sum(axis=0)
+    best = int(np.where(allowed, scores, -np.inf).argmax())
+    gaps = (parts[:, best] - parts[:, at]).tolist()
+    points = dict(zip(names, gaps, strict=True))
+    missing = float(sum(gaps))
+    if missing <= 0.0:
+        return WhyNot((), "It is the best first step; the draw may still fall on another.", 0.0, points)
+    worst = max(points, key=lambda name: points[name])
+    sentence = f"{_capital(_COSTS[worst])} ({missing:.2f} points short, {points[worst]:.2f} of them here)"
+    return WhyNot((), sentence, missing, points)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,219 @@
+"""One block of requests, from histories to drawn lists: the only path, for one learner or for two hundred."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from segue.engine.policies.greedy import Policy
+from segue.engine.request import Request
+from segue.engine.request_batch import Asked, Scene
+from segue.engine.rules.conflicts import conflicts
+from segue.engine.rules.request_rules import ENTRY_RULES, NEVER, STATE_RULES
+from segue.engine.sampling.drawn_playlists import DrawnBlock
+from segue.engine.sampling.sampler import Drawn, Mask, Plan, draw, firm_from
+from segue.engine.scoring.factors import learned_part
+from segue.engine.scoring.score_parts import Parts
+from segue.engine.settings import Settings
+from segue.features.candidates import Pool
+from segue.features.catalogue import Catalogue, Floats
+from segue.features.contexts.context_columns import build
+from segue.features.contexts.context_facts import Crowd, goal_marks, item_facts, skill_facts
+from segue.features.history.streaming_update import HistoryParameters, LearnerState, StateBlock
+from segue.features.prerequisite_map import Map
+from segue.features.vectors.success_forecast import SuccessReader
+from segue.models.bayesian_linear import BayesianLinear
+from segue.models.success_probability import Coefficients
+
+UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The learned part of the score: a reward model with its frozen range and weight.
+
+    `value_range` holds the 2 % and 98 % quantiles of the predicted reward at the refit, `eta` its weight.
+    """
+
+    model: BayesianLinear
+    value_range: tuple[float, float]
+    eta: float
+
+    @property
+    def n(self) -> float:
+        """How many rewards it rests on."""
+        return self.model.n
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Everything a decision reads, immutable.
+
+    `span`: the chances of success that stand for no mastery and for full mastery (``contexts.mastered``).
+    """
+
+    catalogue: Catalogue
+    parameters: HistoryParameters
+    success: Coefficients
+    crowd: Crowd
+    settings: Settings
+    policy: Policy
+    learned: Learned | None = None
+    span: tuple[float, float] = UNTRIED
+
+    @cached_property
+    def reader(self) -> SuccessReader:
+        """The success model, ready to read blocks of states."""
+        return SuccessReader.of(self.success.weights, self.success.intercept, self.parameters)
+
+    @cached_property
+    def whole(self) -> Pool:
+        """The whole catalogue as candidates."""
+        return Pool.of(self.catalogue)
+
+    @cached_property
+    def skill_map(self) -> Map:
+        """Prerequisites and the order of the course as arrays."""
+        return Map.of(self.catalogue, self.parameters.skill_logit)
+
+    @cached_property
+    def hash(self) -> str:
+        """Digest of everything a decision reads: equal hashes decide alike."""
+        digest = hashlib.blake2b(digest_size=8)
+        texts = (
+            self.catalogue.hash,
+            repr(self.settings),
+            repr(self.policy),
+            repr((self.success.intercept, self.span)),
+        )
+        digest.update("\n".join(texts).encode())
+        for array in (
+            self.parameters.item_logit,
+            self.parameters.skill_logit,
+            self.success.weights,
+            self.crowd.popularity,
+            self.crowd.kind_rate,
+            self.crowd.next_share,
+        ):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        learned = self.learned
+        if learned:
+            digest.update(repr((learned.value_range, learned.eta)).encode())
+            digest.update(learned.model.A.tobytes() + learned.model.b.tobytes())
+        return digest.hexdigest()
+
+    def with_learned(self, learned: Learned | None) -> Kernel:
+        """Return the same kernel with another reward model."""
+        return replace(self, learned=learned)
+
+    def scene(self, asked: Asked) -> Scene:
+        """Return what is known of the learners who ask."""
+        block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
+        reading = self.reader.reading(block, asked.now)
+        skills = skill_facts(block, reading, span=self.span)
+        items, idle = item_facts(block, reading, self.crowd, asked)
+        goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
+        contexts = build(
+            skills, items, pool=asked.pool, skill_map=self.skill_map, goal=goal, goal_due=goal_due
+        )
+        return Scene(asked, self.skill_map, skills, items, contexts, goal, idle)
+
+    def score(self, scene: Scene) -> Parts:
+        """Return the parts of the scores, the weights included."""
+        contexts, requests = scene.contexts, scene.requests
+        if self.learned is None:
+            return Parts.of(contexts, requests, self.settings, eta=0.0)
+        value = learned_part(
+            expected_reward(self.learned.model, scene, self.settings.optimism),
+            value_range=self.learned.value_range,
+        )
+        return Parts.of(contexts, requests, self.settings, eta=self.learned.eta, learned=value)
+
+    def draw(self, asked: Asked, rngs: Iterable[np.random.Generator]) -> DrawnBlock:
+        """Return the lists of a block, one generator a request, each spent before the next is asked for."""
+        n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
+        # the first options first: a larger menu changes no step
+        uniforms = np.array([rng.random((menu, n_steps)) for rng in rngs]).swapaxes(1, 2)
+        whole, (asked, entry) = asked, enter(asked)
+        scene = self.scene(asked)
+        parts = self.score(scene)
+        masks = (*entry, *state_masks(scene))
+        plan = Plan(scene, parts.total(), np.zeros(1), masks, self.policy, _pins(asked))
+        drawn = draw(plan, uniforms)
+        if drawn.conflicts and len(asked.pool) < len(whole.pool):
+            self._explain(whole, asked.pool, drawn)
+        return DrawnBlock.of(
+            self.catalogue,
+            asked.pool.codes,
+            drawn=drawn,
+            parts=parts,
+            ahead=np.array([scene.skills.chance, scene.skills.chance_later]),
+        )
+
+    def _explain(self, whole: Asked, scored: Pool, drawn: Drawn) -> None:
+        """Find the conflicts again among all candidates: some were dropped before they were scored."""
+        rows = sorted({row for row, _ in drawn.conflicts})
+        places = np.append(np.searchsorted(whole.pool.codes, scored.codes), -1)  # -1 stays -1
+        found = conflicts(
+            self.scene(whole.some(rows)),
+            places[drawn.position[rows]],
+            at=[(rows.index(row), step) for row, step in drawn.conflicts],
+            firm=[firm_from(whole.requests[row].fill) for row in rows],
+        )
+        drawn.conflicts.update({(rows[row], step): names for (row, step), names in found.items()})
+
+
+def expected_reward(model: BayesianLinear, scene: Scene, optimism: float) -> Floats:
+    """Return μ + α std of each candidate, (B, n); always added up in one order: a block changes no bit."""
+    if optimism:
+        mean, std = model.predict_columns(scene.columns)
+        return np.asarray(mean + optimism * std)
+    return scene.contexts.dot(model.mean)
+
+
+def enter(asked: Asked) -> tuple[Asked, tuple[Mask, ...]]:
+    """Ask the entry rules, and drop candidates that no learner of the block may ever get."""
+    masks = [(rule, mask) for rule in ENTRY_RULES if (mask := rule.mask(asked)) is not None]
+    if not masks:
+        return asked, ()
+    open_ = np.ones((len(asked), len(asked.pool)), dtype=np.bool_)
+    for rule, mask in masks:
+        if rule.relaxed >= NEVER:
+            open_ &= mask
+    keep = open_.any(axis=0)
+    pinned = [code for r in asked.requests for code in asked.catalogue.resource_codes(r.pins)]
+    keep |= np.isin(asked.pool.codes, pinned)
+    keep[:1] |= not keep.any()  # an empty block is drawn like any other, and says which rules emptied it
+    return asked.keep(keep), tuple(Mask(rule.name, rule.relaxed, mask[:, keep]) for rule, mask in masks)
+
+
+def state_masks(scene: Scene) -> tuple[Mask, ...]:
+    """Ask the state rules."""
+    asked = [(rule, rule.mask(scene)) for rule in STATE_RULES]
+    return tuple(Mask(rule.name, rule.relaxed, mask) for rule, mask in asked if mask is not None)
+
+
+def menu_size(request: Request) -> int:
+    """Return how many options a step offers: those asked for, and up to two more or fewer by autonomy."""
+    return max(request.menu + round(2 * request.dials.autonomy), 1)
+
+
+def _state(request: Request, catalogue: Catalogue) -> LearnerState:
+    if request.state is None:
+        return LearnerState.fresh(catalogue)
+    if not isinstance(request.state, LearnerState):
+        raise TypeError(f"request.state must be a LearnerState or None, got {type(request.state).__name__}")
+    return request.state
+
+
+def _pins(asked: Asked) -> tuple[tuple[int, ...], ...]:
+    """Return, a row, the positions of the pins in the pool, in the teacher's order."""
+    if not any(request.pins for request in asked.requests):
+        return ()
+    where = {int(code): i for i, code in enumerate(asked.pool.codes)}
+    codes = [asked.catalogue.resource_codes(tuple(dict.fromkeys(r.pins))) for r in asked.requests]
+    return tuple(tuple(where[int(code)] for code in row) for row in codes)

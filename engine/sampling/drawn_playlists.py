@@ -1,0 +1,164 @@
+"""Drawn arrays as playlists: steps are made when looked at, from numbers that were fixed when drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from segue.engine.request import Step
+from segue.engine.sampling.sampler import Drawn
+from segue.engine.scoring.score_parts import Parts
+from segue.features.catalogue import Catalogue, Floats, Ints
+from segue.features.contexts.context_columns import COLUMNS
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnBlock:
+    """The lists of one block.
+
+    Attributes
+    ----------
+    codes : array of int, shape (n,)
+        Catalogue position of each candidate.
+    names : tuple of str, length F
+        Names of the parts of the score; the last is "diversity".
+    parts : array of shape (F, B, k, m)
+        What each part gives the score of each option.
+    contexts : array of shape (C, B, k, m)
+        The context columns of each option.
+    joint : array of shape (B, k)
+        Product of the propensities up to each step.
+    ahead : array of shape (2, B, S)
+        Chance of success on a standard item of each skill, now and in 7 days, before the list.
+    """
+
+    catalogue: Catalogue
+    codes: Ints
+    drawn: Drawn
+    names: tuple[str, ...]
+    parts: Floats
+    contexts: Floats
+    propensity: Floats
+    joint: Floats
+    ahead: Floats
+
+    @classmethod
+    def of(
+        cls,
+        catalogue: Catalogue,
+        codes: Ints,
+        *,
+        drawn: Drawn,
+        parts: Parts,
+        ahead: Floats,
+    ) -> DrawnBlock:
+        """Pick the options' numbers out of the parts of the scores and the contexts."""
+        at = np.maximum(drawn.position, 0)
+        chosen = np.concatenate([parts.at(at), drawn.diversity[None]])
+        options = np.where(drawn.position >= 0, drawn.propensity, 1.0)
+        propensity = np.multiply.accumulate(options, axis=2)[:, :, -1]
+        joint = np.multiply.accumulate(propensity, axis=1)
+        return cls(
+            catalogue,
+            codes,
+            drawn,
+            (*parts.names, "diversity"),
+            chosen,
+            parts.contexts.at(at),
+            propensity,
+            joint,
+            ahead,
+        )
+
+    def resource(self, position: int) -> str:
+        """Return the id of a candidate of the pool."""
+        return self.catalogue.resources[int(self.codes[position])].resource_id
+
+    def length(self, row: int) -> int:
+        """Return how many steps a list has."""
+        return int((self.drawn.position[row, :, 0] >= 0).sum())
+
+    def step(self, row: int, step: int) -> Step:
+        """Return one step of one list."""
+        options = [int(p) for p in self.drawn.position[row, step] if p >= 0]
+        ids = tuple(self.resource(p) for p in options)
+        menu = self.drawn.position.shape[2] > 1
+        return Step(
+            position=step,
+            resource=ids[0],
+            propensity=float(self.propensity[row, step]),
+            joint_propensity=float(self.joint[row, step]),
+            score=float(self.drawn.score[row, step, 0]),
+            reasons=dict(zip(self.names, self.parts[:, row, step, 0].tolist(), strict=True)),
+            context=dict(zip(COLUMNS, self.contexts[:, row, step, 0].tolist(), strict=True)),
+            relaxed=self.drawn.relaxed.get((row, step), ()),
+            conflict=self.drawn.conflicts.get((row, step), ()),
+            explored=bool(self.drawn.explored[row, step, 0]),
+            override=self._override(row, step),
+            menu=ids if menu else (),
+            menu_propensities=tuple(self.drawn.propensity[row, step, : len(ids)].tolist()) if menu else (),
+        )
+
+    def forecasts(self, row: int) -> list[Floats]:
+        """Return, for each step of a list, `ahead` for the skills of its resource, (2, K)."""
+        codes = self.codes[self.drawn.position[row, : self.length(row), 0]]
+        skills = np.maximum(self.catalogue.skill_matrix[codes], 0)
+        return list(self.ahead[:, row][:, skills].swapaxes(0, 1))
+
+    def _override(self, row: int, step: int) -> Mapping[str, Any] | None:
+        if (row, step) not in self.drawn.pinned:
+            return None
+        would = self.drawn.pinned[row, step]
+        return {
+            "by": "teacher",
+            "reason": "pin",
+            "engine_action": None if would is None else self.resource(would[0]),
+            "engine_propensity": None if would is None else would[1],
+        }
+
+
+class Steps(Sequence[Step]):
+    """The steps of one list; equal to any sequence of equal steps."""
+
+    __slots__ = ("_block", "_length", "_row")
+
+    def __init__(self, block: DrawnBlock, row: int, length: int) -> None:
+        self._block = block
+        self._row = row
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def forecasts(self) -> list[Floats]:
+        """Return what was foreseen of each step's skills before it, see ``DrawnBlock.forecasts``."""
+        return self._block.forecasts(self._row)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(self._length)))
+        if not -self._length <= index < self._length:
+            raise IndexError(f"step {index} of a list of {self._length}")
+        return self._block.step(self._row, index % self._length)
+
+    def __iter__(self) -> Iterator[Step]:
+        return (self._block.step(self._row, i) for i in range(self._length))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(step.resource for step in self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def __reduce__(self) -> tuple[type[tuple[Step, ...]], tuple[tuple[Step, ...]]]:
+        return tuple, (tuple(self),)

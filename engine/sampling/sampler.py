@@ -1,0 +1,255 @@
+"""A playlist drawn step by step without replacement, with the exact conditional propensity of every step.
+
+At each step the rules mask what is allowed given the steps so far, the policy gives probabilities over what
+is left, one candidate is drawn from that very vector, and its entry is logged. A menu is drawn the same way,
+in order: its propensity is the product over its options. Its first option is the step, which later steps
+build on; the others are alternatives, and may come again while they are not taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from segue.engine.policies.base import Field, Odds, Policy, drawn_from, every
+from segue.engine.request_batch import Scene
+from segue.engine.rules.conflicts import OFFERED, smallest_conflict
+from segue.engine.rules.request_rules import FILL, NEVER
+from segue.engine.rules.sequence_rules import STEP_RULES, Progress
+from segue.features.catalogue import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """What one rule leaves, with the rank at which it gives way."""
+
+    name: str
+    rank: int
+    allowed: Bools
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The steps of a block of lists; arrays of shape (B, k, m) for menus of m options.
+
+    Attributes
+    ----------
+    position : array of int
+        Which candidate of the pool; -1 where the list (or the menu) has ended.
+    best : array of int
+        Which candidate was the best allowed.
+    propensity, score, diversity : arrays of float
+        Conditional on the steps and options before; the log-factor of diversity is part of the score.
+    explored : array of bool
+        True where a better score was allowed.
+    relaxed : dict
+        (row, step) → names of the rules that gave way there.
+    pinned : dict
+        (row, step) → (position, propensity) of what the engine would have drawn, None if nothing.
+    conflicts : dict
+        (row, step) → the smallest set of rules that left nothing there, also at the step after the last.
+    """
+
+    position: Ints
+    best: Ints
+    propensity: Floats
+    score: Floats
+    diversity: Floats
+    explored: Bools
+    relaxed: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+    pinned: dict[tuple[int, int], tuple[int, float] | None] = field(default_factory=dict)
+    conflicts: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls, n_rows: int, k: int, menu: int) -> Drawn:
+        """Return lists of which nothing has been drawn; what one draw writes lies together."""
+        position, best = np.full((2, k, menu, n_rows), -1).transpose(0, 3, 1, 2)
+        propensity, score, diversity = np.zeros((3, k, menu, n_rows)).transpose(0, 3, 1, 2)
+        return cls(position, best, propensity, score, diversity, score > diversity)
+
+    def free(self, row: int, n: int) -> Bools:
+        """Return which of `n` candidates one list has not used yet."""
+        out = np.ones(n, dtype=np.bool_)
+        used = self.position[row, :, 0]
+        out[used[used >= 0]] = False
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What the sampler needs: static scores and masks, and the policy.
+
+    `pins` holds, for each row, positions in the pool that the teacher put first.
+    """
+
+    scene: Scene
+    scores: Floats
+    std: Floats
+    masks: tuple[Mask, ...]
+    policy: Policy
+    pins: tuple[tuple[int, ...], ...] = ()
+
+
+def draw(plan: Plan, uniforms: Floats) -> Drawn:
+    """Return the lists drawn with `uniforms` (B, k, m), each in [0, 1)."""
+    n_rows, k, menu = uniforms.shape
+    drawn = Drawn.empty(n_rows, k, menu)
+    static = _all_of([mask.allowed for mask in plan.masks], plan.scene.shape)
+    progress = Progress(plan.scene, static, never=[m.allowed for m in plan.masks if m.rank >= NEVER])
+    group = plan.scene.pool.combination
+    odds = plan.policy.odds(Field(plan.scores, plan.std, static, group, progress.pull))
+    alive = np.ones(n_rows, dtype=np.bool_)
+    for step in range(k):
+        allowed, open_ = _allowed(plan, progress, alive, drawn)
+        alive = _step(
+            plan, progress, odds, allowed=allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn
+        )
+        if not every(alive):
+            progress.open[~alive] = False  # a list that has ended stays ended
+            if every(~alive):
+                break
+    options = np.concatenate([drawn.position, drawn.best], axis=2)
+    diversity = progress.diversity(options)
+    scores = diversity + plan.scores.take(options + progress.begin[:, None, None])
+    drawn.diversity[...], drawn.score[...] = diversity[:, :, :menu], scores[:, :, :menu]
+    drawn.explored[...] = drawn.score < scores[:, :, menu:]
+    return drawn
+
+
+def _all_of(masks: Sequence[Bools], shape: tuple[int, int]) -> Bools:
+    out = np.ones(shape, dtype=np.bool_)
+    for mask in masks:
+        out &= mask
+    return out
+
+
+def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tuple[Bools, Bools]:
+    """Return what may be drawn (B, n) and where that is anything (B,).
+
+    Rules give way in rows where nothing is left; a row without a candidate even so ends its list.
+    """
+    moving = [(rule, mask) for rule in progress.awake() if (mask := rule.mask(progress)) is not None]
+    allowed = progress.open
+    if not moving and progress.spare > progress.step and every(alive):
+        return allowed, alive
+    for _, mask in moving:
+        allowed = allowed & mask
+    some = np.logical_or.reduce(allowed, axis=1)
+    if every(some):
+        return allowed, some
+    allowed = allowed.copy()
+    for row in np.flatnonzero(alive & ~some).tolist():
+        masks = [Mask(m.name, m.rank, m.allowed[row]) for m in plan.masks]
+        masks += [Mask(rule.name, rule.relaxed, mask[row]) for rule, mask in moving]
+        fill, free = plan.scene.requests[row].fill, drawn.free(row, allowed.shape[1])
+        names, left = give_way(masks, free, fill=fill)
+        least = 0 if left is not None else firm_from(fill)
+        drawn.conflicts[row, progress.step] = _conflict([m for m in masks if m.rank >= least], free)
+        if left is not None:
+            allowed[row], some[row] = left, True
+            drawn.relaxed[row, progress.step] = names
+    return allowed, some
+
+
+def give_way(masks: Sequence[Mask], free: Bools, *, fill: bool) -> tuple[tuple[str, ...], Bools | None]:
+    """Return which rules give way so that something is left, and what is left.
+
+    The masks are those of one learner, (n,). Rules give way by rank, one more at a time; then each one that
+    need not is put back, the last to go first. None when what must hold leaves nothing.
+    """
+    limit = firm_from(fill)
+    order = sorted((m for m in masks if m.rank < limit), key=lambda m: m.rank)
+    firm = [m.allowed for m in masks if m.rank >= limit]
+    for n_gone in range(len(order) + 1):
+        left = np.logical_and.reduce([free, *firm, *(m.allowed for m in order[n_gone:])])
+        if left.any():
+            break
+    else:
+        return (), None
+    gone: list[str] = []
+    for mask in reversed(order[:n_gone]):
+        if (left & mask.allowed).any():
+            left &= mask.allowed
+        else:
+            gone.append(mask.name)
+    return tuple(reversed(gone)), left
+
+
+def firm_from(fill: bool) -> int:
+    """Return the rank from which rules do not give way."""
+    return NEVER if fill else FILL
+
+
+def _conflict(masks: Sequence[Mask], free: Bools) -> tuple[str, ...]:
+    offered = [mask.allowed for mask in masks if mask.name == OFFERED]
+    named = [(mask.name, mask.allowed) for mask in masks if mask.name != OFFERED]
+    return smallest_conflict(named, np.logical_and.reduce([free, *offered]))
+
+
+def _step(
+    plan: Plan,
+    progress: Progress,
+    odds: Odds,
+    *,
+    allowed: Bools,
+    open_: Bools,
+    uniforms: Floats,
+    drawn: Drawn,
+) -> Bools:
+    """Draw one step (its menu) of every list that has something left; return which lists go on."""
+    given = open_
+    first, minutes = progress.rows, None
+    for option in range(uniforms.shape[1]):
+        certain = every(open_)
+        may = allowed if certain else allowed | ~open_[:, None]  # without a candidate: drawn and thrown away
+        units, best = odds.units(progress.shares[-1], may)
+        position, propensity = drawn_from(units, uniforms[:, option])
+        place = progress.begin + position
+        if option == 0:
+            if plan.pins:
+                given = _pin(plan, progress, position, propensity=propensity, open_=open_, drawn=drawn)
+                allowed = _without_pins(plan, allowed)
+                certain, place = every(given), progress.begin + position
+            first, open_ = position, given
+            progress.open.put(place, False)
+        at = (slice(None), progress.step, option)
+        drawn.position[at] = position if certain else np.where(open_, position, -1)
+        drawn.propensity[at], drawn.best[at] = propensity, best
+        if progress.minutes_left is not None:
+            cost = np.where(open_, plan.scene.pool.minutes[position], 0.0)
+            minutes = cost if minutes is None else np.maximum(minutes, cost)
+        if option + 1 < uniforms.shape[1]:
+            allowed = allowed.copy()
+            allowed.put(place, False)
+            open_ = np.logical_or.reduce(allowed, axis=1)
+    progress.close(first, minutes, given=given)
+    return given
+
+
+def _without_pins(plan: Plan, allowed: Bools) -> Bools:
+    """A pin stands in its own step: it is no option of a menu before."""
+    allowed = allowed.copy()
+    for row, pins in enumerate(plan.pins):
+        allowed[row, list(pins)] = False
+    return allowed
+
+
+def _pin(
+    plan: Plan, progress: Progress, position: Ints, *, propensity: Floats, open_: Bools, drawn: Drawn
+) -> Bools:
+    """Put the teacher's pins in place, beside what the engine would have drawn; return what is given."""
+    step, given = progress.step, open_.copy()
+    for row, pins in enumerate(plan.pins):
+        if step >= len(pins):
+            continue
+        would = (int(position[row]), float(propensity[row])) if open_[row] else None
+        drawn.pinned[row, step] = would
+        position[row], propensity[row], given[row] = pins[step], 1.0, True
+        masks = [(m.name, m.allowed) for m in plan.masks if m.name != "offered"]
+        masks += [(r.name, mask) for r in STEP_RULES if (mask := r.mask(progress)) is not None]
+        broken = [name for name, mask in masks if not mask[row, pins[step]]]
+        gave_way = drawn.relaxed.get((row, step), ()) if drawn.position.shape[2] > 1 else ()
+        drawn.relaxed[row, step] = tuple(dict.fromkeys([*gave_way, *broken]))  # for the rest of the menu
+    return given

@@ -1,0 +1,208 @@
+"""The score of a candidate: a sum of named log-factors from pedagogy and one learned term.
+
+    s = Σ_j w_j log max(f_j, .02) + η log max(.02, (μ(x) + α std(x) - v_lo) / (v_hi - v_lo))
+
+Each factor f_j is in (0, 1] and reads the context columns only, so that a score can be recomputed from a
+logged row. Pedagogy is the prior, learning the correction: the weight η of the learned term grows with the
+rewards that have matured, and zone, room and forecast gain then weigh 1 - η.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from segue.engine.request import Dials, Request
+from segue.engine.settings import Settings, Weights
+from segue.features.catalogue import Floats
+from segue.features.contexts.context_columns import ZONE_CENTRE, Level
+
+LEAST = 0.02
+REPEAT = 0.6
+ROOM_FLOOR = 0.15
+REVIEW_SHARE = 0.1
+ZONE_WIDTH = 0.25
+DIVERSITY = 0.45
+LOG_DIVERSITY = float(np.log(DIVERSITY))
+LOG_REPEAT = float(np.log(REPEAT))
+Columns = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One soft rule: `value` gives f in (0, 1] from context columns, `weight` its exponent.
+
+    `sentence` answers "why not this one?" when the factor is what costs it most points. `gives_way` marks
+    the factors that step back as the learned term gains evidence. `level` is that of the columns it reads.
+    """
+
+    name: str
+    sentence: str
+    value: Callable[[Columns], Floats]
+    gives_way: bool = False
+    level: Level = Level.SKILLS
+
+
+def _ready(c: Columns) -> Floats:
+    """Full from a mastery of .8 of the weakest prerequisite."""
+    return np.minimum(c["readiness"] * 1.25, 1.0)
+
+
+def _frontier(c: Columns) -> Floats:
+    return c["frontier"]
+
+
+def _zone(c: Columns) -> Floats:
+    """A wide bell over the probability of success, centre .75, sd .25, on a floor of .1."""
+    z = (c["success"] - ZONE_CENTRE) * (1.0 / ZONE_WIDTH)
+    z *= z
+    z *= -0.5
+    bell = np.exp(z)
+    bell *= 0.9
+    bell += 0.1
+    return bell
+
+
+def _room(c: Columns) -> Floats:
+    """What is left to master and a tenth of what is due for review, on a floor: estimates of it are rough."""
+    left = 1.0 - c["mastery"]
+    left += REVIEW_SHARE * c["due"] * c["mastery"]
+    left *= 1.0 - ROOM_FLOOR
+    left += ROOM_FLOOR
+    return left
+
+
+def _gain(c: Columns) -> Floats:
+    return 0.5 + 0.5 * np.maximum(c["forecast_gain"], 0.0)
+
+
+def _unlock(c: Columns) -> Floats:
+    return 0.5 + 0.5 * c["unlock"]
+
+
+def _breadth(c: Columns) -> Floats:
+    """Practice of several skills at once; its exponent of one half lets the returns fall."""
+    return c["breadth"]
+
+
+def _completion(c: Columns) -> Floats:
+    """Chance that work of this kind is finished."""
+    return c["kind"]
+
+
+def _interest(c: Columns) -> Floats:
+    return 0.5 + 0.5 * c["interest"]
+
+
+def _repeat(c: Columns) -> Floats:
+    return np.exp(c["uses"] * (4.0 * LOG_REPEAT))
+
+
+FACTORS: tuple[Factor, ...] = (
+    Factor("readiness", "what it builds on is still shaky", _ready),
+    Factor("frontier", "what comes before it in the course is still shaky", _frontier),
+    Factor("zone", "it would be too hard or too easy now", _zone, gives_way=True, level=Level.ITEM),
+    Factor("room", "there is little left to learn in it", _room, gives_way=True),
+    Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
+    Factor("unlock", "little builds on it", _unlock),
+    Factor("breadth", "it practises fewer skills at once", _breadth),
+    Factor("completion", "work of this kind is often left unfinished", _completion, level=Level.KIND),
+    Factor("interest", "it is further from the learner's interests", _interest, level=Level.TAGS),
+    Factor("repeat", "it was used before", _repeat, level=Level.ITEM),
+)
+
+
+def _goal(c: Columns) -> Floats:
+    """Outside the goal .3, falling to .1 as the due date comes."""
+    return np.where(c["goal"] > 0, 1.0, 0.3 - 0.2 * c["goal_due"])
+
+
+def _review(c: Columns) -> Floats:
+    return 0.2 + 0.8 * c["due"]
+
+
+def _new_ground(c: Columns) -> Floats:
+    """How new the skills are; a dial below 0 turns the preference round."""
+    return np.exp(c["novelty"] - 1.0)
+
+
+def _explains(c: Columns) -> Floats:
+    return 0.4 + 0.6 * c["teaches"]
+
+
+GOAL = Factor("goal", "it does not serve the goal", _goal)
+REVIEW = Factor("mode", "it is not due for review", _review)
+INTERVENE = Factor("mode", "it asks rather than explains", _explains, level=Level.ITEM)
+PACE = Factor("pace", "the teacher's pace asks for another mix of new and known", _new_ground)
+
+
+def factors_of(request: Request) -> tuple[Factor, ...]:
+    """Return the factors that count for requests of this kind (alike in goal, mode and dials or not)."""
+    extra: tuple[Factor, ...] = ()
+    if request.goal is not None:
+        extra += (GOAL,)
+    if request.mode == "review":
+        extra += (REVIEW,)
+    if request.mode == "intervene":
+        extra += (INTERVENE,)
+    if request.dials.pace:
+        extra += (PACE,)
+    return FACTORS + extra
+
+
+@lru_cache(maxsize=64)
+def exponents(
+    factors: tuple[Factor, ...], dials: Dials, weights: Weights, eta: float, sizes: tuple[int, ...]
+) -> Floats:
+    """Return the exponents of `factors` when the learned term weighs `eta`, each repeated as `sizes` says.
+
+    The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
+    multiplies that of interest by 2.5^match. Remembered, for most ask alike: not to be changed.
+    """
+    out = np.repeat([_exponent(factor, dials, weights, eta) for factor in factors], sizes)
+    out.setflags(write=False)
+    return out
+
+
+def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> float:
+    own = float(getattr(weights, factor.name))
+    if factor.gives_way:
+        own *= 1.0 - eta
+    if factor is PACE:
+        own *= dials.pace
+    if factor.name == "interest":
+        own *= 2.5**dials.match
+    return own
+
+
+def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats, *, ends: Sequence[int]) -> None:
+    """Write log max(f, .02) of each factor into `out` (B, ...), from one of `ends` to the next."""
+    for factor, start, end in zip(factors, ends[:-1], ends[1:], strict=False):
+        out[:, start:end] = factor.value(columns)
+    np.maximum(out, LEAST, out=out)
+    np.log(out, out=out)
+
+
+def weights_of(
+    factors: tuple[Factor, ...],
+    requests: Sequence[Request],
+    settings: Settings,
+    *,
+    eta: float,
+    sizes: tuple[int, ...],
+) -> Floats:
+    """Return the exponents, (B, Σ sizes); (Σ sizes,) when the requests have the same dials."""
+    first = requests[0].dials
+    if all(request.dials is first or request.dials == first for request in requests):
+        return exponents(factors, first, settings.weights, eta, sizes)
+    return np.stack([exponents(factors, r.dials, settings.weights, eta, sizes) for r in requests])
+
+
+def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:
+    """Return log max(.02, (v - v_lo) / (v_hi - v_lo)) of values μ + α std, without its weight."""
+    low, high = value_range
+    share = (value - low) * (1.0 / (high - low))
+    return np.log(np.maximum(share, LEAST))

@@ -1,0 +1,97 @@
+"""The parts of the scores of a block: each number once, however many candidates share it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from segue.engine.request import Request
+from segue.engine.scoring.factors import factors_of, log_factors, weights_of
+from segue.engine.settings import Settings
+from segue.features.catalogue import Floats, Ints
+from segue.features.contexts.context_columns import Contexts, Level, spread
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Parts of the score of n candidates for B learners, weights included.
+
+    Attributes
+    ----------
+    names : tuple of str
+    levels : tuple of Level
+        Of what each part is known.
+    ends : tuple of int
+        Where each part begins in a row of `values`, and where the last one ends.
+    values : array of shape (B, ends[-1])
+        The parts side by side, as many numbers of each as there are of its level (``contexts.Contexts``).
+    contexts : Contexts
+    """
+
+    names: tuple[str, ...]
+    levels: tuple[Level, ...]
+    ends: tuple[int, ...]
+    values: Floats
+    contexts: Contexts
+
+    @classmethod
+    def of(
+        cls,
+        contexts: Contexts,
+        requests: Sequence[Request],
+        settings: Settings,
+        *,
+        eta: float,
+        learned: Floats | None = None,
+    ) -> Parts:
+        """Return the parts from pedagogy, and the `learned` one (B, n) when it weighs `eta`."""
+        factors = factors_of(requests[0])
+        names, levels = tuple([f.name for f in factors]), tuple([f.level for f in factors])
+        of_level = [contexts.size(level) for level in Level]
+        sizes = tuple([of_level[level] for level in levels])
+        ends = tuple(accumulate(sizes, initial=0))
+        if learned is not None:
+            names, levels = (*names, "learned"), (*levels, Level.ITEM)
+            ends = (*ends, ends[-1] + learned.shape[1])
+        values = np.empty((len(requests), ends[-1]))
+        pedagogy = values[:, : ends[len(factors)]]
+        log_factors(factors, contexts.columns, pedagogy, ends=ends)
+        pedagogy *= weights_of(factors, requests, settings, eta=eta, sizes=sizes)
+        if learned is not None:
+            np.multiply(learned, eta, out=values[:, ends[-2] :])
+        return cls(names, levels, ends, values, contexts)
+
+    def total(self) -> Floats:
+        """Return the scores, (B, n): parts of a level are added up first, in order."""
+        by_level: dict[Level, Floats] = {}
+        for level, (start, end) in zip(self.levels, pairwise(self.ends), strict=True):
+            part = self.values[:, start:end]
+            if level not in by_level:
+                by_level[level] = part.copy()
+            else:
+                by_level[level] += part
+        total: Floats | None = None
+        for level in sorted(by_level):
+            summed = spread(by_level[level], self.contexts.group(level))
+            total = summed if total is None else np.add(total, summed, out=total)
+        assert total is not None, "there is always a part"
+        return total
+
+    def whole(self) -> Floats:
+        """Return every part, (F, B, n)."""
+        out = np.empty((len(self.names), *self.contexts.shape))
+        for i, (level, (start, end)) in enumerate(zip(self.levels, pairwise(self.ends), strict=True)):
+            out[i] = spread(self.values[:, start:end], self.contexts.group(level))
+        return out
+
+    def at(self, position: Ints) -> Floats:
+        """Return every part of the candidates at `position` (B, ...), shape (F, B, ...)."""
+        groups = [self.contexts.group(level) for level in Level]
+        each = np.array([position if group is None else group.take(position) for group in groups])
+        each += (np.arange(len(position)) * self.ends[-1]).reshape(-1, *[1] * (position.ndim - 1))
+        place = each[list(self.levels)]
+        place += np.array(self.ends[:-1]).reshape(-1, *[1] * position.ndim)
+        return np.asarray(self.values.take(place))

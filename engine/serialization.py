@@ -1,0 +1,153 @@
+"""A kernel on disk: plain arrays in one ``.npz``, the rest as JSON; nothing in either is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segue.engine.pipeline import Kernel, Learned
+from segue.engine.policies import greedy as policies
+from segue.engine.policies.greedy import Policy
+from segue.engine.settings import Limits, Settings, Weights
+from segue.features.catalogue import Catalogue, Resource, Skill
+from segue.features.contexts.context_facts import Crowd
+from segue.features.history.streaming_update import HistoryParameters
+from segue.models.bayesian_linear import BayesianLinear
+from segue.models.success_probability import Coefficients
+
+FORMAT = 1
+_CROWD = tuple(field.name for field in fields(Crowd))
+
+
+def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
+    """Write a kernel, and what to know of its fit, to `folder` (made when needed)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "item_logit": kernel.parameters.item_logit,
+        "skill_logit": kernel.parameters.skill_logit,
+        "weights": kernel.success.weights,
+        "scalars": np.array([kernel.parameters.global_logit, kernel.success.intercept, *kernel.span]),
+        **{name: getattr(kernel.crowd, name) for name in _CROWD},
+    }
+    if kernel.learned:
+        arrays |= {f"reward_{name}": array for name, array in kernel.learned.model.to_arrays().items()}
+        arrays["learned"] = np.array([*kernel.learned.value_range, kernel.learned.eta])
+    with (folder / "arrays.npz").open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    text = {
+        "format": FORMAT,
+        "catalogue": catalogue_out(kernel.catalogue),
+        "settings": asdict(kernel.settings),
+        "policy": _policy_out(kernel.policy),
+        "fitted": dict(fitted),
+        "hash": kernel.hash,
+    }
+    (folder / "recommender.json").write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
+
+
+def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
+    """Return what `save` wrote: a kernel of the same hash, and what to know of its fit.
+
+    Raises
+    ------
+    ValueError
+        When the folder was written by another format, or its files do not belong together.
+    """
+    text = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
+    if text["format"] != FORMAT:
+        raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
+    with (folder / "arrays.npz").open("rb") as stored, np.load(stored, allow_pickle=False) as file:
+        arrays = dict(file)
+    catalogue = catalogue_in(text["catalogue"])
+    global_logit, intercept, low, high = arrays["scalars"].tolist()
+    parameters = HistoryParameters.of(
+        catalogue,
+        item_logit=arrays["item_logit"],
+        skill_logit=arrays["skill_logit"],
+        global_logit=global_logit,
+    )
+    kernel = Kernel(
+        catalogue,
+        parameters,
+        Coefficients(arrays["weights"], intercept),
+        Crowd(**{name: arrays[name] for name in _CROWD}),
+        _settings_in(text["settings"]),
+        _policy_in(text["policy"]),
+        _learned_in(arrays),
+        (low, high),
+    )
+    if kernel.hash != text["hash"]:
+        raise ValueError(f"the files of {folder} do not belong together: save the recommender again")
+    return kernel, text["fitted"]
+
+
+def _learned_in(arrays: dict[str, Any]) -> Learned | None:
+    if "learned" not in arrays:
+        return None
+    stem = "reward_"
+    model = BayesianLinear.from_arrays({k[len(stem) :]: v for k, v in arrays.items() if k.startswith(stem)})
+    low, high, eta = arrays["learned"].tolist()
+    return Learned(model, (low, high), eta)
+
+
+def _settings_in(text: dict[str, Any]) -> Settings:
+    return Settings(**{**text, "weights": Weights(**text["weights"]), "limits": Limits(**text["limits"])})
+
+
+def _policy_out(policy: Any) -> dict[str, Any]:
+    if not is_dataclass(policy) or type(policy).__name__ not in policies.__all__:
+        raise ValueError(
+            f"policy {policy!r} cannot be saved: list it in segue.engine.policies.greedy.__all__"
+        )
+    values = {field.name: getattr(policy, field.name) for field in fields(policy)}
+    inner = {k: _policy_out(v) if isinstance(v, Policy) else v for k, v in values.items()}
+    return {"name": type(policy).__name__, "parameters": inner}
+
+
+def _policy_in(text: dict[str, Any]) -> Policy:
+    if text["name"] not in policies.__all__:
+        raise ValueError(f"unknown policy {text['name']!r}: known are {', '.join(policies.__all__)}")
+    made = {k: _policy_in(v) if isinstance(v, dict) else v for k, v in text["parameters"].items()}
+    policy: Policy = getattr(policies, text["name"])(**made)
+    return policy
+
+
+def catalogue_out(catalogue: Catalogue) -> dict[str, Any]:
+    """Return a catalogue as plain values, for JSON."""
+    return {
+        "resources": [_resource_out(resource) for resource in catalogue.resources],
+        "skills": [asdict(skill) for skill in catalogue.skills],
+        "prerequisites": catalogue.prerequisites.tolist(),
+        "broken_edges": catalogue.broken_edges,
+        "notes": catalogue.notes,
+    }
+
+
+def _resource_out(resource: Resource) -> dict[str, Any]:
+    out = dict(resource.__dict__)
+    for name in ("available_from", "available_until"):
+        out[name] = None if out[name] is None else out[name].isoformat()
+    return out
+
+
+def _resource_in(text: dict[str, Any]) -> Resource:
+    for name in ("available_from", "available_until"):
+        text[name] = None if text[name] is None else pd.Timestamp(text[name])
+    return Resource(**{**text, "skills": tuple(text["skills"]), "tags": tuple(text["tags"])})
+
+
+def catalogue_in(text: dict[str, Any]) -> Catalogue:
+    """Return the catalogue that `catalogue_out` gave."""
+    return Catalogue(
+        tuple(_resource_in(resource) for resource in text["resources"]),
+        tuple(Skill(**skill) for skill in text["skills"]),
+        np.array(text["prerequisites"], dtype=np.int64).reshape(-1, 2),
+        tuple((a, b) for a, b in text["broken_edges"]),
+        tuple(text["notes"]),
+    )

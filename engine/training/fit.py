@@ -1,0 +1,157 @@
+"""From events to a recommender: difficulty, success model, what the crowd did, and the reward model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from segue.engine.pipeline import UNTRIED, Kernel
+from segue.engine.policies.greedy import Policy, Softmax
+from segue.engine.recommender import Recommender
+from segue.engine.settings import Settings
+from segue.engine.training.reward_model import Steps, learn_rewards, replay
+from segue.features.catalogue import Catalogue, Floats, Ints
+from segue.features.contexts.context_facts import Crowd
+from segue.features.history.attempts import Attempts, HistoryParameters, encode
+from segue.features.history.difficulty import learner_folds
+from segue.features.vectors.learner_vector import prior_weights, training_design
+from segue.models.success_probability import Coefficients, LogisticSuccess
+
+FOLDS = 4
+REPLAY_ATTEMPTS = 60_000
+LEAST_SPAN = 0.3
+
+
+def fit(
+    catalogue: Catalogue,
+    events: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    now: datetime,
+    config: Settings | None = None,
+    policy: Policy | None = None,
+    time_zone: str = "UTC",
+    observed: Steps | None = None,
+    replay_until: datetime | None = None,
+) -> Recommender:
+    """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
+
+    Parameters
+    ----------
+    events : DataFrame
+        Columns of ``segue.features.events.event_records.COLUMNS``; what came after `now` is an error of the
+        caller.
+    rng : Generator
+        Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
+    time_zone : str
+        The tenant's, which says what "a later day" is.
+    observed : Steps
+        Steps that were observed as they came (``observe`` of ``segue.engine.training.reward_model``): the
+        rewards are learned from them. None: every attempt is taken for a step and replayed, which costs more
+        than all the rest.
+    replay_until : datetime
+        When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
+
+    Raises
+    ------
+    CatalogueError
+        When an attempt names a resource that the catalogue does not have.
+    """
+    settings, policy = config or Settings(), policy or Softmax()
+    attempts = encode(events, catalogue)[0] if len(events) else no_attempts()
+    parameters, success, span = fit_success(attempts, catalogue, rng)
+    crowd = crowd_of(attempts, events, catalogue)
+    kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span)
+    past = attempts if replay_until is None else attempts.take(attempts.time < replay_until.timestamp())
+    rows = replay(kernel, latest_learners(past, REPLAY_ATTEMPTS)) if observed is None else observed
+    learned = learn_rewards(rows, settings=settings, now=now.timestamp(), time_zone=time_zone)
+    fitted = {
+        "attempts": str(len(attempts)),
+        "now": now.isoformat(),
+        "rewards": str(learned.n if learned else 0),
+    }
+    return Recommender(kernel.with_learned(learned), fitted)
+
+
+def no_attempts() -> Attempts:
+    """Return the attempts of nobody."""
+    none, numbers = np.zeros(0, dtype=np.int64), np.zeros(0)
+    return Attempts(none, none, numbers, numbers, none)
+
+
+def latest_learners(attempts: Attempts, most: int) -> Attempts:
+    """Return whole learners, the last by code, with at most `most` attempts together (one at least)."""
+    if len(attempts) <= most:
+        return attempts
+    starts = attempts.starts
+    first = min(int(np.searchsorted(starts, len(attempts) - most)), len(starts) - 2)
+    return attempts.take(slice(int(starts[first]), len(attempts)))
+
+
+def fit_success(
+    attempts: Attempts, catalogue: Catalogue, rng: np.random.Generator
+) -> tuple[HistoryParameters, Coefficients, tuple[float, float]]:
+    """Return the difficulty of every resource, the success model that reads it, and its span.
+
+    Each learner's vectors are made with a difficulty fitted without that learner, as they will be for
+    learners yet to come.
+    """
+    n_learners = int(attempts.learner.max(initial=-1)) + 1
+    fold = learner_folds(n_learners, max(min(FOLDS, n_learners), 1), rng)
+    X, difficulty = training_design(attempts, catalogue, fold=fold)
+    model = LogisticSuccess(prior=prior_weights()).fit(X, attempts.score)
+    success = Coefficients(model.weights_, model.intercept_)
+    return difficulty.parameters(catalogue), success, span_of(model.predict_proba(X)[:, 1])
+
+
+def span_of(chances: Floats) -> tuple[float, float]:
+    """Return the chances that stand for no mastery and for full mastery: the outer tenths, shrunk to a guess.
+
+    A hundred answers count as much as the guess, and the two stay `LEAST_SPAN` apart: answers that are alike
+    say little of mastery.
+    """
+    if not len(chances):
+        return UNTRIED
+    share = len(chances) / (len(chances) + 100.0)
+    low, high = np.quantile(chances, [0.1, 0.9]).tolist()
+    short = max(LEAST_SPAN - (high - low), 0.0) / 2
+    low, high = low - short, high + short
+    return UNTRIED[0] + share * (low - UNTRIED[0]), UNTRIED[1] + share * (high - UNTRIED[1])
+
+
+def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:
+    """Return what everybody did: how often, how gladly, and in which order."""
+    n = len(catalogue.resources)
+    uses = np.bincount(attempts.resource, minlength=n).astype(np.float64)
+    start, item, share = _transitions(attempts, n)
+    return Crowd(
+        popularity=np.log1p(uses) / np.log1p(max(float(uses.max(initial=0.0)), 1.0)),
+        kind_rate=_kind_rates(events, catalogue),
+        next_start=start,
+        next_item=item,
+        next_share=share,
+    )
+
+
+def _kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
+    """Return completion rates by kind, shrunk to .8 by twenty offers."""
+    rates = np.full(len(catalogue.kind_ids), 0.8)
+    if "completed" not in events:
+        return rates
+    known = events[events["completed"].notna() & events["resource"].isin(catalogue.resource_index)]
+    kind = catalogue.kind_code[catalogue.resource_codes(known["resource"].tolist())]
+    offered = np.bincount(kind, minlength=len(rates))
+    done = np.bincount(kind, known["completed"].to_numpy(np.float64), minlength=len(rates))
+    return np.asarray((done + 20.0 * rates) / (offered + 20.0))
+
+
+def _transitions(attempts: Attempts, n: int) -> tuple[Ints, Ints, Floats]:
+    """Return for each resource where learners went next, and with which share (shrunk by five moves)."""
+    same = attempts.learner[1:] == attempts.learner[:-1]
+    here, there = attempts.resource[:-1][same], attempts.resource[1:][same]
+    pairs, count = np.unique(here * n + there, return_counts=True)
+    first = pairs // n
+    total = np.bincount(here, minlength=n)[first] + 5.0
+    return np.searchsorted(first, np.arange(n + 1)), pairs % n, count / total

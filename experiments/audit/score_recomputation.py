@@ -1,0 +1,104 @@
+"""A step's reasons once more, in plain Python, from what a decision row keeps: an audit of the engine's own.
+
+Nothing of the scoring code is used: formulas and numbers stand here a second time, so that a change of one
+side alone is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import exp, log
+
+from segue.engine.recommender import Recommender
+from segue.engine.request import Playlist, Request
+from segue.features.contexts.context_columns import COLUMNS
+
+TOLERANCE = 1e-9
+
+
+def faults(playlist: Playlist, request: Request, recommender: Recommender) -> list[str]:
+    """Return what is wrong with the reasons of a playlist, in words; nothing when all is as it should be.
+
+    Every named part must equal its formula over the step's logged columns, none may be missing or left over,
+    and the parts must sum to the score, each to 1e-9.
+    """
+    out, before = [], list[Sequence[str]]()
+    catalogue = recommender.catalogue
+    for number, step in enumerate(playlist.steps, start=1):
+        skills = catalogue.resources[catalogue.resource_index[step.resource]].skills
+        expected = reasons_again(step.context, request, recommender, skills=skills, before=before)
+        if expected.keys() != step.reasons.keys():
+            out.append(f"step {number} names {sorted(step.reasons)}, expected {sorted(expected)}")
+        for name, value in expected.items():
+            found = step.reasons.get(name, 0.0)
+            if abs(found - value) > TOLERANCE:
+                out.append(f"step {number}: {name} is {found!r}, expected {value!r}")
+        if abs(sum(step.reasons.values()) - step.score) > TOLERANCE:
+            out.append(f"step {number}: the parts do not sum to the score")
+        before.append(skills)
+    return out
+
+
+def reasons_again(
+    context: Mapping[str, float],
+    request: Request,
+    recommender: Recommender,
+    *,
+    skills: Sequence[str],
+    before: Sequence[Sequence[str]],
+) -> dict[str, float]:
+    """Return the parts of the score of a step by name.
+
+    Parameters
+    ----------
+    context : mapping
+        The logged columns of the step.
+    skills : sequence of str
+        Of the step's resource.
+    before : sequence of sequences of str
+        Skills of each step before it.
+    """
+    kernel, c = recommender.kernel, context
+    weights, learned = kernel.settings.weights, kernel.learned
+    eta = learned.eta if learned else 0.0
+    left = 1.0 - c["mastery"] + 0.1 * c["due"] * c["mastery"]
+    parts = {
+        "readiness": weights.readiness * _log(min(1.25 * c["readiness"], 1.0)),
+        "frontier": weights.frontier * _log(c["frontier"]),
+        "zone": (1.0 - eta)
+        * weights.zone
+        * _log(0.1 + 0.9 * exp(-0.5 * ((c["success"] - 0.75) / 0.25) ** 2)),
+        "room": (1.0 - eta) * weights.room * _log(0.15 + 0.85 * left),
+        "forecast_gain": (1.0 - eta) * weights.forecast_gain * _log(0.5 + 0.5 * max(c["forecast_gain"], 0.0)),
+        "unlock": weights.unlock * _log(0.5 + 0.5 * c["unlock"]),
+        "breadth": weights.breadth * _log(c["breadth"]),
+        "completion": weights.completion * _log(c["kind"]),
+        "interest": weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"]),
+        "repeat": weights.repeat * _log(0.6 ** (4.0 * c["uses"])),
+    }
+    parts |= _asked_for(c, request, recommender)
+    given = sum(skill in one for one in before for skill in skills)
+    parts["diversity"] = weights.diversity * log(0.45) * given / len(skills)
+    if learned is not None:
+        mean = sum(w * c[name] for w, name in zip(learned.model.mean.tolist(), COLUMNS, strict=True))
+        low, high = learned.value_range
+        parts["learned"] = eta * _log((mean - low) / (high - low))
+    return parts
+
+
+def _asked_for(c: Mapping[str, float], request: Request, recommender: Recommender) -> dict[str, float]:
+    """Return the parts that only some requests have."""
+    weights, parts = recommender.kernel.settings.weights, {}
+    if request.goal is not None:
+        parts["goal"] = weights.goal * _log(1.0 if c["goal"] > 0 else 0.3 - 0.2 * c["goal_due"])
+    if request.mode == "review":
+        parts["mode"] = weights.mode * _log(0.2 + 0.8 * c["due"])
+    if request.mode == "intervene":
+        parts["mode"] = weights.mode * _log(0.4 + 0.6 * c["teaches"])
+    if request.dials.pace:
+        parts["pace"] = weights.pace * request.dials.pace * _log(exp(c["novelty"] - 1.0))
+    return parts
+
+
+def _log(f: float) -> float:
+    return log(max(f, 0.02))

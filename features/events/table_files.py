@@ -1,0 +1,171 @@
+"""Rows of CSV and Parquet files as text columns; a line that cannot be read leaves with its number."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segue.features.events.event_records import RecordsError
+
+LONGEST_LINE = 1 << 20
+Rejects = list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file's rows: `frame` (its columns), `lines` (where each row ends), and what was unreadable."""
+
+    frame: pd.DataFrame
+    lines: NDArray[np.int64]
+    rejects: pd.DataFrame
+
+
+def read_table(path: Path, names: Mapping[str, str], *, aliases: Mapping[str, str]) -> Table:
+    """Return the rows of a ``.csv``, ``.csv.gz`` or ``.parquet`` file, with columns renamed.
+
+    `names` maps columns of the file to ours; several that map to one are joined by ";". `aliases` are other
+    spellings of our own names, in the file as in `names`. CSV cells stay text. A line that is not UTF-8, has
+    the wrong number of cells, or is longer than 1 MiB is rejected on its own.
+
+    Raises
+    ------
+    RecordsError
+        When the file is missing or empty, its header cannot be read, or `names` speaks of a column it lacks.
+    """
+    if not path.is_file():
+        raise RecordsError(f"file {path} does not exist")
+    if path.stat().st_size == 0:
+        raise RecordsError(f"file {path} is empty: it needs a header line and rows")
+    table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    return replace(table, frame=_renamed(table.frame, names, aliases, path))
+
+
+def _renamed(
+    frame: pd.DataFrame, names: Mapping[str, str], aliases: Mapping[str, str], path: Path
+) -> pd.DataFrame:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        found = ", ".join(map(str, frame.columns))
+        raise RecordsError(f"{path.name} has no column {missing[0]!r} to map (found: {found})")
+    sources: dict[str, list[str]] = {}
+    for name, target in names.items():
+        sources.setdefault(aliases.get(target, target), []).append(name)
+    for name in frame.columns:
+        if name not in names:
+            sources.setdefault(aliases.get(name, name), [name])
+    return pd.DataFrame({target: _joined(frame, columns) for target, columns in sources.items()})
+
+
+def _joined(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
+    if len(columns) == 1:
+        return frame[columns[0]]
+    joined = frame[columns[0]].astype("str").fillna("")
+    for name in columns[1:]:
+        joined = joined + ";" + frame[name].astype("str").fillna("")
+    return joined
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        frame = pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise RecordsError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    return Table(frame, np.arange(1, len(frame) + 1, dtype=np.int64), _frame([]))
+
+
+def _csv(path: Path) -> Table:
+    rejects: Rejects = []
+    with _opened(path) as source:
+        numbers: list[int] = []
+        lines = _texts(source, path, numbers, rejects)
+        reader = csv.reader(lines)
+        header = [name.strip() for name in next(reader, [])]
+        if not any(header):
+            raise RecordsError(f"{path} has no header line")
+        if len(set(header)) < len(header):
+            raise RecordsError(f"{path} names a column twice: {', '.join(header)}")
+        rows, ends = _rows(reader, len(header), numbers, rejects)
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    frame = pd.DataFrame(
+        {name: pd.Series(cells, dtype="str") for name, cells in zip(header, columns, strict=True)}
+    )
+    return Table(frame, np.array(ends, dtype=np.int64), _frame(rejects))
+
+
+def _rows(
+    reader: Iterator[list[str]], width: int, numbers: list[int], rejects: Rejects
+) -> tuple[list[list[str]], list[int]]:
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return rows, ends
+        except csv.Error as error:
+            rejects.append((numbers[-1], f"line cannot be read as CSV: {error}"))
+            continue
+        if len(row) == width:
+            rows.append(row)
+            ends.append(numbers[-1])
+        elif row:
+            rejects.append((numbers[-1], f"line has {len(row)} cells, the header has {width}"))
+
+
+def _opened(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
+def _texts(source: BinaryIO, path: Path, numbers: list[int], rejects: Rejects) -> Iterator[str]:
+    """Yield decoded lines; `numbers[-1]` is the number of the line yielded last."""
+    number = 0
+    numbers.append(0)
+    try:
+        while line := source.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                _skip(source)
+                text, fault = None, f"line is longer than {LONGEST_LINE:,} bytes"
+            else:
+                text, fault = _decoded(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+            if text is not None:
+                numbers[-1] = number
+                yield text
+            elif number == 1:
+                raise RecordsError(f"the header of {path} cannot be read: {fault}")
+            else:
+                rejects.append((number, fault))
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise RecordsError(f"{path} cannot be read as gzip: {error}") from None
+
+
+def _decoded(line: bytes) -> tuple[str | None, str]:
+    if b"\x00" in line:
+        return None, "line holds zero bytes (UTF-16? save the file as UTF-8)"
+    try:
+        return line.decode("utf-8"), ""
+    except UnicodeDecodeError as error:
+        return None, f"line is not UTF-8 at byte {error.start + 1} (Latin-1? convert the file to UTF-8)"
+
+
+def _skip(source: BinaryIO) -> None:
+    """Read to the end of the line, a piece at a time: memory stays flat however long it is."""
+    while (piece := source.readline(LONGEST_LINE)) and not piece.endswith(b"\n"):
+        pass
+
+
+def _frame(rejects: Rejects) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "line": np.array([line for line, _ in rejects], dtype=np.int64),
+            "reason": pd.Series([reason for _, reason in rejects], dtype="str"),
+        }
+    )

@@ -1,0 +1,168 @@
+"""Easiness of resources in logits, shrunk item → skill set → all: what makes rare items usable.
+
+    logit P(success) = b_item,   b_item ~ N(b_set + slope · label, 0.7²),   b_set ~ N(b_0, 1)
+
+`set` is the set of skills a resource has. `label` is the catalogue's own difficulty, standardised; its
+slope is learned with the prior N(-0.3, 0.3²), "a higher label is harder". The posterior mode is found by
+Newton steps; the Hessian is a tree, so each step costs one pass over the items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.features.catalogue import Catalogue
+from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
+
+ITEM_PRECISION = 1.0 / 0.7**2
+SET_PRECISION = 1.0
+ROOT_MEAN = np.array([0.5, -0.3])  # of b_0 and the slope
+ROOT_PRECISION = np.array([0.1, 1.0 / 0.3**2])
+NEWTON_STEPS = 25
+
+
+@dataclass(frozen=True, eq=False)
+class Difficulty:
+    """Fitted easiness.
+
+    Attributes
+    ----------
+    item_logit : array of shape (n,)
+        Logit of an average learner's success; of a resource never tried, its skill set's.
+    skill_logit : array of shape (S,)
+        The same of a standard item of each skill; of a skill never seen, the global one.
+    global_logit : float
+    label_slope : float
+        Change of logit per standard deviation of the catalogue's label.
+    """
+
+    item_logit: Floats
+    skill_logit: Floats
+    global_logit: float
+    label_slope: float
+
+    def parameters(self, catalogue: Catalogue) -> HistoryParameters:
+        """Return what folding the histories of this catalogue needs."""
+        return HistoryParameters.of(
+            catalogue,
+            item_logit=self.item_logit,
+            skill_logit=self.skill_logit,
+            global_logit=self.global_logit,
+        )
+
+
+def learner_folds(n_learners: int, n_folds: int, rng: np.random.Generator) -> Ints:
+    """Return a fold number of each learner, shape (n_learners,), as even as can be."""
+    fold = np.empty(n_learners, dtype=np.int64)
+    fold[rng.permutation(n_learners)] = np.arange(n_learners) % n_folds
+    return fold
+
+
+def fit_difficulty(attempts: Attempts, catalogue: Catalogue) -> Difficulty:
+    """Return the difficulty fitted on all `attempts` (none at all: the prior)."""
+    tries, right = _counts(attempts, len(catalogue.resources))
+    return _Tree.of(catalogue).fit(tries, right)
+
+
+def fit_difficulty_out_of_fold(
+    attempts: Attempts, catalogue: Catalogue, fold: Ints
+) -> tuple[Difficulty, tuple[Difficulty, ...]]:
+    """Return the difficulty of all attempts, and for each fold the one fitted without that fold's learners.
+
+    `fold` (n_learners,) numbers the fold of each learner code. Counts are additive, so a fold more costs
+    one pass over the items, not over the attempts.
+    """
+    n, n_folds = len(catalogue.resources), int(fold.max(initial=0)) + 1
+    cell = fold[attempts.learner] * n + attempts.resource
+    tries = np.bincount(cell, minlength=n_folds * n).reshape(n_folds, n).astype(np.float64)
+    right = np.bincount(cell, attempts.score, minlength=n_folds * n).reshape(n_folds, n)
+    tree = _Tree.of(catalogue)
+    # Summed over the other folds, not subtracted from the whole: not a bit of the fold's own answers is left.
+    others = [np.arange(n_folds) != number for number in range(n_folds)]
+    parts = tuple(tree.fit(tries[other].sum(axis=0), right[other].sum(axis=0)) for other in others)
+    return tree.fit(tries.sum(axis=0), right.sum(axis=0)), parts
+
+
+def out_of_fold_logit(
+    attempts: Attempts, catalogue: Catalogue, *, fold: Ints, train: Bools | None = None
+) -> tuple[Floats, Difficulty]:
+    """Return the easiness that each attempt meets, (n,), and the difficulty fitted on all training rows.
+
+    A training row meets the difficulty fitted without its learner's `fold` (n_learners,); a row outside
+    `train` (n,), by default none, what all training rows say.
+    """
+    seen = attempts if train is None else attempts.take(train)
+    whole, parts = fit_difficulty_out_of_fold(seen, catalogue, fold)
+    logit = np.stack([part.item_logit for part in parts])[fold[attempts.learner], attempts.resource]
+    if train is not None:
+        logit[~train] = whole.item_logit[attempts.resource[~train]]
+    return logit, whole
+
+
+def _counts(attempts: Attempts, n: int) -> tuple[Floats, Floats]:
+    tries = np.bincount(attempts.resource, minlength=n).astype(np.float64)
+    right = np.bincount(attempts.resource, attempts.score, minlength=n).astype(np.float64)
+    return tries, right
+
+
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """Which resource hangs on which set of skills, and the standardised labels (0 where there is none)."""
+
+    group: Ints
+    sets: Ints
+    label: Floats
+    n_skills: int
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> _Tree:
+        sets, group = np.unique(np.sort(catalogue.skill_matrix, axis=1), axis=0, return_inverse=True)
+        return cls(group.reshape(-1), sets, _standardised(catalogue.difficulty), len(catalogue.skills))
+
+    def fit(self, tries: Floats, right: Floats) -> Difficulty:
+        """Newton's method on the posterior; concave, started at the prior mean of the pooled rate."""
+        root = ROOT_MEAN.copy()
+        pooled = (right.sum() + 0.5) / (tries.sum() + 1.0)
+        root[0] = np.log(pooled / (1.0 - pooled))
+        b_set = np.full(len(self.sets), root[0])
+        b = root[0] + root[1] * self.label
+        for _ in range(NEWTON_STEPS):
+            p = 1.0 / (1.0 + np.exp(-b))
+            weight = np.maximum(tries * p * (1.0 - p), 1e-12)
+            target = b + (right - tries * p) / weight
+            before, (b, b_set, root) = b, self._solve(weight, target)
+            if np.abs(b - before).max(initial=0.0) < 1e-9:
+                break
+        return Difficulty(b, self._skills(tries, b_set, float(root[0])), float(root[0]), float(root[1]))
+
+    def _solve(self, weight: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the mode of items, sets and root (b_0, slope) for working targets with given weights."""
+        x, group, n_sets = self.label, self.group, len(self.sets)
+        u = weight * ITEM_PRECISION / (weight + ITEM_PRECISION)  # information that reaches the set
+        U, Z, X = (np.bincount(group, u * a, minlength=n_sets) for a in (1.0, target, x))
+        k = 1.0 / (U + SET_PRECISION)
+        cross = (X - k * U * X).sum()
+        A = np.array([[(U - k * U * U).sum(), cross], [cross, (u * x * x).sum() - (k * X * X).sum()]])
+        rhs = np.array([(Z - k * U * Z).sum(), (u * x * target).sum() - (k * X * Z).sum()])
+        root = np.linalg.solve(A + np.diag(ROOT_PRECISION), rhs + ROOT_PRECISION * ROOT_MEAN)
+        b_set = (Z - root[1] * X + SET_PRECISION * root[0]) * k
+        prior = b_set[group] + root[1] * x
+        return (weight * target + ITEM_PRECISION * prior) / (weight + ITEM_PRECISION), b_set, root
+
+    def _skills(self, tries: Floats, b_set: Floats, b_0: float) -> Floats:
+        """Return each skill's easiness: its sets' mean by attempts, shrunk to b_0 by one attempt."""
+        seen = np.bincount(self.group, tries, minlength=len(self.sets))
+        row, column = np.nonzero(self.sets >= 0)
+        skill = self.sets[row, column]
+        total = np.bincount(skill, seen[row], minlength=self.n_skills)
+        shifted = np.bincount(skill, seen[row] * (b_set[row] - b_0), minlength=self.n_skills)
+        return np.asarray(b_0 + shifted / (total + 1.0))
+
+
+def _standardised(label: Floats) -> Floats:
+    known = np.isfinite(label)
+    if not known.any() or np.std(label[known]) == 0.0:
+        return np.zeros(len(label))
+    return np.where(known, (label - label[known].mean()) / label[known].std(), 0.0)

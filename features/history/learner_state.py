@@ -1,0 +1,285 @@
+"""What the history says of a learner: one row of numbers a skill, one for all skills together.
+
+The columns of a row are described in ``segue.features.history.state_columns``, how attempts change them in
+``segue.features.history.streaming_update``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.features.catalogue import Catalogue
+from segue.features.history.attempts import Floats, Ints
+from segue.features.history.item_memory import Memory
+from segue.features.history.state_columns import COUNT, LAST_TIME, N_COLUMNS, VARIANCE
+
+T = TypeVar("T", bound=np.generic)
+
+
+def fresh_rows(*shape: int) -> Floats:
+    """Return rows of learners who have done nothing yet, shape ``shape + (N_COLUMNS,)``."""
+    rows = np.zeros((*shape, N_COLUMNS))
+    rows[..., VARIANCE] = 1.0
+    rows[..., LAST_TIME] = -np.inf
+    return rows
+
+
+FRESH_ROW = fresh_rows()
+FRESH_ITEM = np.zeros(4)
+
+
+@dataclass(eq=False)
+class LearnerState:
+    """One learner, now; changed in place by ``segue.features.history.streaming_update.update``.
+
+    Attributes
+    ----------
+    rows : array of shape (S + 1, N_COLUMNS)
+        One row a skill; the last one is the learner over all skills.
+    items : Memory
+        What was done with single resources: uses, last score (2y - 1), its position and time.
+    sets : Memory
+        One row, as of a skill, for each combination of several skills met.
+    stated : array of shape (T,)
+        1 where the learner named the tag as an interest.
+    revealed : array of shape (T,)
+        Tags of what was chosen lately, each view counting half of the next.
+    kinds : array of shape (n_kinds, 2)
+        Per kind of resource: offered, completed.
+    """
+
+    rows: Floats
+    stated: Floats
+    revealed: Floats
+    kinds: Floats
+    items: Memory = field(default_factory=lambda: Memory(FRESH_ITEM))
+    sets: Memory = field(default_factory=lambda: Memory(FRESH_ROW))
+
+    @classmethod
+    def fresh(cls, catalogue: Catalogue) -> LearnerState:
+        """Return the state of a learner of whom nothing is known."""
+        n_tags = len(catalogue.tag_ids)
+        return cls(
+            fresh_rows(len(catalogue.skills) + 1),
+            np.zeros(n_tags),
+            np.zeros(n_tags),
+            np.zeros((len(catalogue.kind_ids), 2)),
+        )
+
+    @property
+    def general(self) -> Floats:
+        """The learner over all skills, shape (N_COLUMNS,)."""
+        return np.asarray(self.rows[-1])
+
+    @property
+    def skills(self) -> Floats:
+        """One row a skill, shape (S, N_COLUMNS)."""
+        return np.asarray(self.rows[:-1])
+
+    def copy(self) -> LearnerState:
+        """Return an independent copy."""
+        return LearnerState(
+            self.rows.copy(),
+            self.stated.copy(),
+            self.revealed.copy(),
+            self.kinds.copy(),
+            self.items.copy(),
+            self.sets.copy(),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the state as bytes: only the rows touched; equal histories give equal bytes."""
+        touched = np.flatnonzero(self.rows[:, COUNT] > 0)
+        items, sets = np.argsort(self.items.ids), np.argsort(self.sets.ids)
+        tags = np.flatnonzero((self.stated != 0) | (self.revealed != 0))
+        sizes = (len(self.rows), len(touched), len(items), len(sets), len(self.stated), len(tags))
+        whole = (
+            np.array([*sizes, len(self.kinds)]),
+            touched,
+            self.items.ids[items],
+            self.sets.ids[sets],
+            tags,
+        )
+        numbers = (
+            self.rows[touched],
+            self.items.values[items],
+            self.sets.values[sets],
+            self.stated[tags],
+            self.revealed[tags],
+            self.kinds,
+        )
+        return b"".join(
+            [np.ascontiguousarray(a, dtype="<i8").tobytes() for a in whole]
+            + [np.ascontiguousarray(a, dtype="<f8").tobytes() for a in numbers]
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LearnerState:
+        """Return the state that `to_bytes` wrote."""
+        sizes = np.frombuffer(data, "<i8", 7).tolist()
+        n_rows, n_touched, n_items, n_sets, n_tags, n_named, n_kinds = sizes
+        ints = np.frombuffer(data, "<i8", n_touched + n_items + n_sets + n_named, 8 * 7).astype(np.int64)
+        floats = np.frombuffer(data, "<f8", offset=8 * (7 + len(ints))).astype(np.float64)
+        touched, items, sets, tags = _cut(ints, n_touched, n_items, n_sets)
+        seen, used, met, stated, revealed, kinds = _cut(
+            floats, n_touched * N_COLUMNS, n_items * 4, n_sets * N_COLUMNS, n_named, n_named
+        )
+        state = cls(fresh_rows(n_rows), np.zeros(n_tags), np.zeros(n_tags), kinds.reshape(n_kinds, 2))
+        state.rows[touched] = seen.reshape(-1, N_COLUMNS)
+        state.items = Memory(FRESH_ITEM, ids=items, values=used.reshape(-1, 4))
+        state.sets = Memory(FRESH_ROW, ids=sets, values=met.reshape(-1, N_COLUMNS))
+        if n_named:
+            state.stated[tags], state.revealed[tags] = stated, revealed
+        return state
+
+
+def _cut(values: NDArray[T], *lengths: int) -> list[NDArray[T]]:
+    """Return the first parts of an array, of these lengths, and what is left."""
+    ends = [0, *accumulate(lengths), len(values)]
+    return [values[start:end] for start, end in pairwise(ends)]
+
+
+@dataclass(frozen=True, eq=False)
+class StateBlock:
+    """B learners as arrays; of skills, only the rows that were touched.
+
+    Attributes
+    ----------
+    general : array of shape (B, N_COLUMNS)
+        Learners over all skills.
+    touched : array of shape (P, N_COLUMNS)
+        Rows of skills, of learner `owner` (P,) and skill `skill` (P,); each pair once.
+    n_skills : int
+    stated, revealed : arrays of shape (B, T)
+    kinds : array of shape (B, n_kinds, 2)
+    item_owner, item_id : int arrays of shape (M,)
+        Which learner of the block used which resource; each pair once.
+    item_values : array of shape (M, 4)
+        Columns USES, ITEM_SCORE, ITEM_POSITION, ITEM_TIME.
+    set_owner, set_id : int arrays of shape (Q,)
+        Which learner met which combination of several skills; each pair once.
+    set_values : array of shape (Q, N_COLUMNS)
+    """
+
+    general: Floats
+    owner: Ints
+    skill: Ints
+    touched: Floats
+    n_skills: int
+    stated: Floats
+    revealed: Floats
+    kinds: Floats
+    item_owner: Ints
+    item_id: Ints
+    item_values: Floats
+    set_owner: Ints
+    set_id: Ints
+    set_values: Floats
+
+    @classmethod
+    def of(cls, states: Sequence[LearnerState]) -> StateBlock:
+        """Return `states` (at least one) side by side."""
+        found = [np.flatnonzero(s.rows[:-1, COUNT]) for s in states]
+        n_skills = len(states[0].rows) - 1
+        if len(states) == 1:
+            (s,), (skill,) = states, found
+            owner = np.zeros(len(skill), dtype=np.int64)
+            of_learner = (s.rows[-1:], owner, skill, s.rows[skill], n_skills)
+            seen = (s.stated[None], s.revealed[None], s.kinds[None])
+            return cls(*of_learner, *seen, *_alone(s.items), *_alone(s.sets))
+        return cls(
+            np.stack([s.rows[-1] for s in states]),
+            np.repeat(np.arange(len(states)), [len(skill) for skill in found]),
+            np.concatenate(found),
+            np.concatenate([s.rows[skill] for s, skill in zip(states, found, strict=True)]),
+            n_skills,
+            np.stack([s.stated for s in states]),
+            np.stack([s.revealed for s in states]),
+            np.stack([s.kinds for s in states]),
+            *_together([s.items for s in states]),
+            *_together([s.sets for s in states]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.general)
+
+    @cached_property
+    def skills(self) -> Floats:
+        """Every row of every skill, shape (B, S, N_COLUMNS)."""
+        rows = fresh_rows(len(self), self.n_skills)
+        rows[self.owner, self.skill] = self.touched
+        return rows
+
+    def of_skills(self, values: Floats, fresh: Floats | float) -> Floats:
+        """Return numbers (..., P) of the rows touched in their places, (..., B, S); elsewhere `fresh`."""
+        out = np.empty((*values.shape[:-1], len(self) * self.n_skills))
+        out[...] = np.asarray(fresh)[..., None]
+        out[..., self.place] = values
+        return out.reshape(*values.shape[:-1], len(self), self.n_skills)
+
+    @cached_property
+    def place(self) -> Ints:
+        """Where each row touched lies among B x S."""
+        return self.owner * self.n_skills + self.skill
+
+    def part(self, first: int, last: int) -> StateBlock:
+        """Return the learners from `first` up to `last`; those of each array must stand in their order."""
+        rows, items, sets = (
+            slice(*np.searchsorted(owner, (first, last)).tolist())
+            for owner in (self.owner, self.item_owner, self.set_owner)
+        )
+        return StateBlock(
+            self.general[first:last],
+            self.owner[rows] - first,
+            self.skill[rows],
+            self.touched[rows],
+            self.n_skills,
+            self.stated[first:last],
+            self.revealed[first:last],
+            self.kinds[first:last],
+            self.item_owner[items] - first,
+            self.item_id[items],
+            self.item_values[items],
+            self.set_owner[sets] - first,
+            self.set_id[sets],
+            self.set_values[sets],
+        )
+
+    def states(self) -> list[LearnerState]:
+        """Return the learners one by one, as copies."""
+        items = _apart(FRESH_ITEM, self.item_owner, self.item_id, self.item_values, n=len(self))
+        sets = _apart(FRESH_ROW, self.set_owner, self.set_id, self.set_values, n=len(self))
+        rows = np.concatenate([self.skills, self.general[:, None]], axis=1)
+        return [
+            LearnerState(
+                rows[i].copy(),
+                self.stated[i].copy(),
+                self.revealed[i].copy(),
+                self.kinds[i].copy(),
+                items[i],
+                sets[i],
+            )
+            for i in range(len(self))
+        ]
+
+
+def _alone(memory: Memory) -> tuple[Ints, Ints, Floats]:
+    return np.zeros(memory.size, dtype=np.int64), memory.ids, memory.values
+
+
+def _together(memories: Sequence[Memory]) -> tuple[Ints, Ints, Floats]:
+    owner = np.repeat(np.arange(len(memories)), [m.size for m in memories])
+    return owner, np.concatenate([m.ids for m in memories]), np.concatenate([m.values for m in memories])
+
+
+def _apart(fresh: Floats, owner: Ints, ids: Ints, values: Floats, *, n: int) -> list[Memory]:
+    order = np.argsort(owner, kind="stable")
+    ends = np.searchsorted(owner[order], np.arange(n + 1))
+    return [Memory(fresh, ids=ids[order[a:b]], values=values[order[a:b]]) for a, b in pairwise(ends.tolist())]

@@ -1,0 +1,215 @@
+"""Learner vectors and interest vectors as scikit-learn transformers: a frame in, a frame out.
+
+A row is made of the rows before it (of the same learner) only, so the score of an attempt may stand in the
+frame that is transformed: it never enters its own vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.history.attempts import Attempts, Floats, Ints
+from segue.features.history.difficulty import fit_difficulty, learner_folds, out_of_fold_logit
+from segue.features.vectors.interests import reveal
+from segue.features.vectors.learner_vector import NAMES, design
+
+Named = NDArray[np.object_]
+
+
+class _FrameTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both share: input is a frame with given columns, which scikit-learn's arrays cannot stand for."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+    def _require(self, X: pd.DataFrame, columns: Sequence[str]) -> None:
+        found = list(X.columns) if isinstance(X, pd.DataFrame) else type(X).__name__
+        if not isinstance(X, pd.DataFrame) or any(c not in X for c in columns):
+            raise ValueError(f"X must be a frame with columns {', '.join(columns)}, got {found}")
+
+
+class LearnerVectors(_FrameTransformer):
+    """The vector of every attempt: strengths and needs of the learner at the resource, just before it.
+
+    Parameters
+    ----------
+    skills : mapping of resource id to skill ids, optional
+        A resource that is not in it is its own skill.
+    folds : int
+        In `fit_transform`, each learner meets difficulties fitted without that learner's fold, as new ones
+        will.
+    seed : int
+        Decides the folds.
+
+    Attributes
+    ----------
+    resources_ : tuple of str
+        What was met in `fit`.
+    tries_ : DataFrame
+        The attempts difficulty is fitted on: columns `resource` and `score`.
+
+    Examples
+    --------
+    >>> attempts = pd.DataFrame({"learner": ["a", "a", "b"], "resource": ["r"] * 3, "score": [1.0, 0.0, 1.0]})
+    >>> vectors = LearnerVectors().fit(attempts).transform(attempts)
+    >>> vectors["learner_log_successes"].round(3).tolist()
+    [0.0, 0.693, 0.0]
+    """
+
+    def __init__(
+        self, *, skills: Mapping[str, Sequence[str]] | None = None, folds: int = 5, seed: int = 0
+    ) -> None:
+        self.skills = skills
+        self.folds = folds
+        self.seed = seed
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002  # scikit-learn passes y
+        """Learn the difficulty of resources.
+
+        Parameters
+        ----------
+        X : DataFrame
+            Columns `learner`, `resource`, `score` in [0, 1]; optionally `time` and `seq` (else: the order
+            of rows).
+        """
+        self._require(X, ("learner", "resource", "score"))
+        self.tries_ = X[["resource", "score"]].astype({"resource": str}).reset_index(drop=True)
+        self.resources_ = tuple(sorted(self.tries_["resource"].unique()))
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the vector of each row, columns `readout.NAMES`; a new resource is of average difficulty."""
+        check_is_fitted(self, "tries_")
+        self._require(X, ("learner", "resource", "score"))
+        catalogue = self._catalogue(X)
+        codes = catalogue.resource_codes(self.tries_["resource"].tolist())
+        score = self.tries_["score"].to_numpy(np.float64)
+        unknown, seq = np.full(len(codes), np.nan), np.arange(len(codes))
+        seen = Attempts(np.zeros(len(codes), dtype=np.int64), codes, score, unknown, seq)
+        attempts, order = _encoded(X, catalogue)
+        return _as_frame(
+            design(attempts, fit_difficulty(seen, catalogue).parameters(catalogue)), order, X.index
+        )
+
+    def fit_transform(self, X: pd.DataFrame, y: object = None) -> pd.DataFrame:
+        """Fit, and return vectors whose difficulties do not know the learner's own answers."""
+        self.fit(X, y)
+        catalogue = self._catalogue(X)
+        attempts, order = _encoded(X, catalogue)
+        n_learners = int(attempts.learner.max(initial=-1)) + 1
+        n_folds = max(min(self.folds, n_learners), 1)
+        fold = learner_folds(n_learners, n_folds, np.random.default_rng(self.seed))
+        logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold)
+        return _as_frame(design(attempts, difficulty.parameters(catalogue), logit=logit), order, X.index)
+
+    def get_feature_names_out(self, input_features: object = None) -> Named:  # noqa: ARG002
+        """Return the names of the columns, whatever the input's."""
+        return np.array(NAMES, dtype=object)
+
+    def _catalogue(self, X: pd.DataFrame) -> Catalogue:
+        skills = self.skills or {}
+        names = sorted({*self.resources_, *X["resource"].astype(str), *skills})
+        return Catalogue.build([Resource(name, skills=tuple(skills.get(name, ()))) for name in names])
+
+
+class InterestVectors(_FrameTransformer):
+    """What a learner's earlier views reveal, just before each view: one number a tag, each view half of the
+    next.
+
+    Parameters
+    ----------
+    tags : mapping of item id to tags, optional
+        An item that is not in it reveals nothing.
+
+    Attributes
+    ----------
+    tag_ids_ : tuple of str
+        The tags of the items met in `fit`, sorted.
+
+    Examples
+    --------
+    >>> views = pd.DataFrame({"learner": ["a", "a", "a"], "item": ["x", "y", "x"]})
+    >>> InterestVectors(tags={"x": ["music"], "y": ["art"]}).fit_transform(views)["music"].tolist()
+    [0.0, 1.0, 0.5]
+    """
+
+    def __init__(self, *, tags: Mapping[str, Sequence[str]] | None = None) -> None:
+        self.tags = tags
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
+        """Learn which tags there are; `X` has columns `learner`, `item`, and optionally `time` and `seq`."""
+        self._require(X, ("learner", "item"))
+        tags = self.tags or {}
+        items = X["item"].astype(str).unique()
+        self.tag_ids_ = tuple(sorted({tag for item in items for tag in tags.get(item, ())}))
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the revealed interests before each row, one column a tag."""
+        check_is_fitted(self, "tag_ids_")
+        self._require(X, ("learner", "item"))
+        tags, index = self.tags or {}, {tag: i for i, tag in enumerate(self.tag_ids_)}
+        learner, order = _ordered(X, np.zeros(len(X), dtype=np.int64))
+        out, revealed = np.zeros((len(X), len(index))), np.zeros(len(index))
+        items = X["item"].astype(str).to_numpy()
+        for before, row in zip([-1, *order[:-1].tolist()], order.tolist(), strict=False):
+            if before < 0 or learner[before] != learner[row]:
+                revealed[:] = 0.0
+            out[row] = revealed
+            known = [index[tag] for tag in dict.fromkeys(tags.get(items[row], ())) if tag in index]
+            reveal(revealed, np.array(known, dtype=np.int64))
+        return pd.DataFrame(out, index=X.index, columns=list(self.tag_ids_))
+
+    def get_feature_names_out(self, input_features: object = None) -> Named:  # noqa: ARG002
+        """Return the tags."""
+        check_is_fitted(self, "tag_ids_")
+        return np.array(self.tag_ids_, dtype=object)
+
+
+def _ordered(X: pd.DataFrame, resource: Ints) -> tuple[Ints, Ints]:
+    """Return learner codes by sorted id, and the rows in canonical order."""
+    learner = np.unique(X["learner"].astype(str).to_numpy(), return_inverse=True)[1]
+    return learner, Attempts.order(learner, resource, _times(X), _sequence(X))
+
+
+def _encoded(X: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, Ints]:
+    resource = catalogue.resource_codes(X["resource"].astype(str).tolist())
+    learner, order = _ordered(X, resource)
+    score = X["score"].to_numpy(np.float64)
+    if not ((score >= 0.0) & (score <= 1.0)).all():
+        bad = score[~((score >= 0.0) & (score <= 1.0))][0]
+        raise ValueError(f"score must be in [0, 1], got {bad} (percent? divide by 100)")
+    return Attempts(learner, resource, score, _times(X), _sequence(X)).take(order), order
+
+
+def _times(X: pd.DataFrame) -> Floats:
+    """Return seconds: of `time` as UTC times or as numbers; NaN without."""
+    if "time" not in X:
+        return np.full(len(X), np.nan)
+    time = X["time"]
+    if pd.api.types.is_numeric_dtype(time):
+        return time.to_numpy(np.float64)
+    stamps = pd.to_datetime(time, utc=True).dt.as_unit("ns")
+    return np.where(stamps.isna().to_numpy(), np.nan, stamps.astype("int64").to_numpy(np.int64) / 1e9)
+
+
+def _sequence(X: pd.DataFrame) -> Ints:
+    return X["seq"].to_numpy(np.int64) if "seq" in X else np.arange(len(X), dtype=np.int64)
+
+
+def _as_frame(vectors: Floats, order: Ints, index: pd.Index) -> pd.DataFrame:
+    out = np.empty_like(vectors)
+    out[order] = vectors
+    return pd.DataFrame(out, index=index, columns=list(NAMES))

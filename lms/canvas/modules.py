@@ -1,0 +1,61 @@
+"""Canvas: a learner's playlist as a module of links, assigned to that learner alone, through canvasapi."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from canvasapi.util import combine_kwargs
+
+from segue.lms.outgoing_lesson import Change, Lesson
+
+Course = Any  # canvasapi.course.Course; the library ships no types
+Module = Any
+
+
+def push(course: Course, lessons: Sequence[Lesson]) -> Counter[Change]:
+    """Make `course` hold exactly one module per lesson, and return how many were added, updated, unchanged.
+
+    The module's name carries the lesson's key, so a second run finds it; items that differ are replaced.
+    """
+    present = {str(module.name): module for module in course.get_modules()}
+    return Counter(_push(course, lesson, present.get(_name(lesson))) for lesson in lessons)
+
+
+def _name(lesson: Lesson) -> str:
+    return f"{lesson.heading} [{lesson.key}]"
+
+
+def _push(course: Course, lesson: Lesson, module: Module | None) -> Change:
+    """Create, fill, assign, publish, in this order: a push that was cut short is finished by the next."""
+    wanted = [(item.title, item.url) for item in lesson.items]
+    change: Change = "added" if module is None else "updated"
+    module = module or course.create_module(module={"name": _name(lesson)})
+    present = list(module.get_module_items())
+    same = [(item.title, getattr(item, "external_url", "")) for item in present] == wanted
+    if same and getattr(module, "published", False):
+        return "unchanged"
+    if not same:
+        _refill(module, present, wanted)
+    _assign(module, lesson.learner)
+    module.edit(module={"published": True})
+    return change
+
+
+def _refill(module: Module, present: Sequence[Any], wanted: Sequence[tuple[str, str]]) -> None:
+    for item in present:
+        item.delete()
+    for position, (title, url) in enumerate(wanted, start=1):
+        module.create_module_item(
+            module_item={"type": "ExternalUrl", "title": title, "external_url": url, "position": position}
+        )
+
+
+def _assign(module: Module, learner: str) -> None:
+    """Show the module to one learner only; canvasapi has no method for this call of Canvas's yet."""
+    module._requester.request(
+        "PUT",
+        f"courses/{module.course_id}/modules/{module.id}/assignment_overrides",
+        _kwargs=combine_kwargs(overrides=[{"student_ids": [learner]}]),
+    )

@@ -1,0 +1,239 @@
+"""Open edX tracking logs (the raw log and the event bus's form) as events.
+
+Each record is first put into xAPI's words (verb, type of object: ``deed_of``), then mapped as a statement is,
+so that a school which switches from one to the other sees no step. A submission leaves up to three records:
+the browser's (which knows no outcome, so it is no attempt), the problem's and the grade book's; of the last
+two only the first is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from segue.lms import source_records as base
+from segue.lms.openedx.block_ids import block_in, course_block, problem_of_browser
+from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.untrusted_values import digest, instant, learner_id, number, obj, score_of, text, type_name
+from segue.lms.xapi.reader import kind_of
+
+TYPES = {
+    "edx.course.enrollment.activated": ("registered", "course"),
+    "edx.course.enrollment.deactivated": ("unregistered", "course"),
+    "edx.course.enrollment.mode_changed": ("registered", "course"),
+    "edx.course.completed": ("completed", "course"),
+    "edx.course.grade.passed.first_time": ("passed", "course"),
+    "edx.course.grade.now_passed": ("passed", "course"),
+    "edx.course.grade.now_failed": ("failed", "course"),
+    "edx.grades.course.grade_calculated": ("earned", "course"),
+    "edx.grades.subsection.grade_calculated": ("earned", "resource"),
+    "edx.grades.problem.submitted": ("attempted", "question"),
+    "problem_check": ("evaluated", "cmi.interaction"),
+    "edx.problem.completed": ("completed", "cmi.interaction"),
+    "edx.problem.hint.demandhint_displayed": ("interacted", "supplemental-info"),
+    "showanswer": ("asked", "solution"),
+    "edx.ui.lms.link_clicked": ("navigated", "link"),
+    "edx.ui.lms.outline.selected": ("navigated", "module"),
+    "edx.ui.lms.sequence.outline.selected": ("navigated", "module"),
+    "edx.ui.lms.sequence.next_selected": ("navigated", "resource"),
+    "edx.ui.lms.sequence.previous_selected": ("navigated", "resource"),
+    "edx.ui.lms.sequence.tab_selected": ("navigated", "resource"),
+    "edx.completion.block_completion.changed": ("progressed", "resource"),
+    "edx.completion_aggregator.progress.course": ("progressed", "course"),
+    "load_video": ("initialized", "video"),
+    "edx.video.loaded": ("initialized", "video"),
+    "play_video": ("played", "video"),
+    "edx.video.played": ("played", "video"),
+    "stop_video": ("terminated", "video"),
+    "edx.video.stopped": ("terminated", "video"),
+    "pause_video": ("paused", "video"),
+    "edx.video.paused": ("paused", "video"),
+    "complete_video": ("completed", "video"),
+    "edx.video.completed": ("completed", "video"),
+    "seek_video": ("seeked", "video"),
+    "edx.video.position.changed": ("seeked", "video"),
+}
+"""Verb and type of object by the name of the record (after Open edX's own event routing)."""
+FORUM = {"created": "posted", "edited": "edited", "viewed": "viewed", "deleted": "deleted", "voted": "voted"}
+FORUM |= {"reported": "reported", "unreported": "unreported"}
+EXAM = {"created": "initialized", "submitted": "terminated"}
+_FORUM = re.compile(r"edx\.forum\.(?:thread|response|comment)\.(\w+)")
+_EXAM = re.compile(r"edx\.special_exam\.(timed|practice|proctored)\.attempt\.(\w+)")
+_PROGRESS = re.compile(r"edx\.completion_aggregator\.progress\.(?:chapter|sequential|vertical)")
+_VIDEO = re.compile(
+    r"edx\.video\.(?:closed_captions|transcript|language_menu|cc_menu|speed)\.\w+|speed_change_video"
+    r"|(?:hide|show)_transcript|video_(?:hide|show)_cc_menu"
+)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """A record in xAPI's words: `verb` and `object_type` are the last parts of their IRIs."""
+
+    verb: str
+    object_type: str
+    name: str
+    data: dict[str, Json] = field(repr=False)
+    context: dict[str, Json] = field(repr=False)
+
+
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+    """Return the events of tracking records (one, a list, NDJSON) and the report they fill."""
+    submissions = _Submissions()
+
+    def translate(record: Json, _: Mode, report: Report) -> Iterator[Event]:
+        if not isinstance(record, dict) or not _name(record):
+            raise RefusedError("a tracking record must be an object with name or event_type")
+        deed = deed_of(record)
+        if deed is None:
+            report.skip("page" if _name(record).startswith("/") else type_name(_name(record)))
+            return
+        event = _event(record, deed, report)
+        if submissions.is_second(event, deed.name):
+            report.skip("second record of a submission")
+        else:
+            yield event
+
+    return base.read(source, mode, translate=translate)
+
+
+def _name(record: dict[str, Json]) -> str:
+    return text(record.get("name")) or text(record.get("event_type"))
+
+
+def deed_of(record: dict[str, Json]) -> Deed | None:
+    """Return what a record says in xAPI's words, or None for a record that says nothing of learning."""
+    name = _name(record)
+    context = obj(record.get("context"))
+    known = TYPES.get(name) or _patterned(name)
+    if known is None:
+        return None
+    source = text(record.get("event_source")) or text(context.get("event_source"))
+    verb = "attempted" if name == "problem_check" and source == "browser" else known[0]
+    return Deed(verb, known[1], name, _data(record), context)
+
+
+def _patterned(name: str) -> tuple[str, str] | None:
+    forum, exam = _FORUM.fullmatch(name), _EXAM.fullmatch(name)
+    if forum and forum[1] in FORUM:
+        return FORUM[forum[1]], "discussion"
+    if exam and exam[2] in EXAM:
+        return EXAM[exam[2]], f"{exam[1]}-assessment"
+    if _PROGRESS.fullmatch(name):
+        return "progressed", "module"
+    return ("interacted", "video") if _VIDEO.fullmatch(name) else None
+
+
+def _data(record: dict[str, Json]) -> dict[str, Json]:
+    """Return the payload: an object, or the browser's JSON text of one; form data is kept as `form`."""
+    data = record.get("data") if record.get("data") is not None else record.get("event")
+    if isinstance(data, str):
+        try:
+            return obj(parse(data)) or {"form": data}
+        except RefusedError:
+            return {"form": data}
+    return obj(data)
+
+
+def _event(record: dict[str, Json], deed: Deed, report: Report) -> Event:
+    learner, resource = _learner(record, deed), _resource(record, deed)
+    if not learner or not resource:
+        raise RefusedError("record must say who (user_id) and on what (block or course)")
+    score, completed = _score(deed, report), _completed(deed)
+    event: Event = {
+        "kind": "hint" if "hint" in deed.name else kind_of(deed.verb, score, completed=completed),
+        "learner": learner,
+        "resource": resource,
+        "score": score,
+        "time": instant(record.get("timestamp")) or instant(record.get("time")),
+        "id": "",
+    }
+    event["id"] = digest(*event.values(), deed.name, text(deed.data.get("event_transaction_id")))
+    course, attempts = text(deed.context.get("course_id")), number(deed.data.get("attempts"))
+    if course:
+        event["class"] = course
+    if attempts is not None and 0 < attempts < 1e9 and score is not None:
+        event["attempt_no"] = int(attempts)
+    return event
+
+
+def _learner(record: dict[str, Json], deed: Deed) -> str:
+    """Return the id of whom the record is about; staff may act for a learner, whom `data` then names."""
+    for value in (deed.data.get("user_id"), deed.context.get("user_id")):
+        if text(value):
+            return learner_id(value)
+    for place in (deed.data, deed.context, record):
+        if text(place.get("username")):
+            return digest("login", text(place.get("username")))
+    return ""
+
+
+def _resource(record: dict[str, Json], deed: Deed) -> str:
+    data, context = deed.data, deed.context
+    course = text(data.get("course_id")) or text(context.get("course_id"))
+    if deed.object_type == "course":
+        return course
+    if deed.object_type == "video":
+        return course_block(course, "video", text(data.get("id")))
+    if deed.object_type in ("link", "module"):
+        return block_in(data.get("target_url")) or text(data.get("block_id")) or course
+    for name in ("problem_id", "module_id", "block_id", "exam_content_id", "id"):
+        if text(data.get(name)):
+            return text(data[name])
+    return (
+        text(obj(context.get("module")).get("usage_key"))
+        or problem_of_browser(course, text(data.get("form")))
+        or block_in(context.get("referer") or record.get("referer"))
+        or course
+    )
+
+
+POINTS = {
+    "edx.grades.problem.submitted": ("weighted_earned", "weighted_possible"),
+    "edx.grades.subsection.grade_calculated": ("weighted_total_earned", "weighted_total_possible"),
+}
+"""Names of points earned and possible, by record."""
+
+
+def _score(deed: Deed, report: Report) -> float | None:
+    data = deed.data
+    if deed.name == "problem_check" and deed.verb == "evaluated":
+        correct = data.get("success") == "correct"  # as Open edX itself reads a verdict that is not there
+        return score_of(report, raw=data.get("grade"), high=data.get("max_grade"), success=correct)
+    if deed.name in POINTS:
+        earned, possible = POINTS[deed.name]
+        return score_of(report, raw=data.get(earned), high=data.get(possible))
+    if deed.name == "edx.grades.course.grade_calculated":
+        return score_of(report, scaled=data.get("percent_grade"))
+    return score_of(report, scaled=data.get("percent")) if "completion_aggregator" in deed.name else None
+
+
+def _completed(deed: Deed) -> bool:
+    share = deed.data.get("completion", deed.data.get("percent"))
+    return deed.verb == "completed" or (deed.verb == "progressed" and number(share) == 1.0)
+
+
+class _Submissions:
+    """Remembers the last scored records, a bounded number, to know the second record of one submission."""
+
+    def __init__(self, capacity: int = 20_000, seconds: float = 10.0) -> None:
+        self._last: OrderedDict[tuple[str, str], tuple[str, float | None, datetime]] = OrderedDict()
+        self._capacity, self._seconds = capacity, seconds
+
+    def is_second(self, event: Event, name: str) -> bool:
+        """Whether another kind of record said the same of this learner and problem moments before."""
+        if event["kind"] != "attempt" or event["time"] is None:
+            return False
+        key, now = (event["learner"], event["resource"]), datetime.fromisoformat(event["time"])
+        before = self._last.pop(key, None)
+        if before is not None and before[0] != name and before[1] == event["score"]:
+            apart = abs((now - before[2]).total_seconds())
+            if apart <= self._seconds:
+                return True
+        self._last[key] = (name, event["score"], now)
+        if len(self._last) > self._capacity:
+            self._last.popitem(last=False)
+        return False

@@ -1,0 +1,89 @@
+"""cmi5 statements: xAPI statements of an assignable unit, with what the cmi5 profile adds.
+
+Written from the specification (cmi5 1.0, "Quartz"); not yet tried on statements of a real system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segue.lms import source_records as base
+from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.untrusted_values import obj, text
+from segue.lms.xapi import reader as xapi
+from segue.lms.xapi import rules as xapi_rules
+
+CATEGORY = "https://w3id.org/xapi/cmi5/context/categories/cmi5"
+MOVE_ON = "https://w3id.org/xapi/cmi5/context/categories/moveon"
+SESSION = "https://w3id.org/xapi/cmi5/context/extensions/sessionid"
+ADL, CMI5 = "http://adlnet.gov/expapi/verbs/", "https://w3id.org/xapi/adl/verbs/"
+VERBS = {
+    ADL + verb: verb for verb in ("launched", "initialized", "completed", "passed", "failed", "terminated")
+}
+VERBS |= {CMI5 + verb: verb for verb in ("abandoned", "waived", "satisfied")}
+TEACHES = ("completed", "passed", "failed", "initialized", "launched", "terminated", "abandoned")
+"""Verbs of what the learner did; waived and satisfied are decisions of the system."""
+
+
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+    """Return the events of cmi5 statements and the report; other xAPI statements are read as xAPI."""
+    return base.read(source, mode, translate=translate, unpack=xapi.unpack)
+
+
+def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
+    """Yield the event of one statement; its resource is the publisher's id, the same in every session.
+
+    Raises
+    ------
+    RefusedError
+        When a rule of xAPI or (strict) of cmi5 is broken.
+    """
+    verb = VERBS.get(text(obj(obj(statement).get("verb")).get("id")), "")
+    if not verb or not _is_defined(statement):
+        yield from xapi.translate(statement, mode, report)
+        return
+    if mode == "strict":
+        xapi_rules.check(statement)
+        _check(statement, verb)
+    if verb not in TEACHES:
+        report.skip(verb)
+        return
+    for event in xapi.translate(statement, mode, report):
+        yield event | {"resource": _publisher_id(statement) or event["resource"]}
+
+
+def _activities(statement: Json, place: str) -> list[Json]:
+    found = obj(obj(obj(statement).get("context")).get("contextActivities")).get(place)
+    return found if isinstance(found, list) else [found]
+
+
+def _is_defined(statement: Json) -> bool:
+    return any(obj(activity).get("id") == CATEGORY for activity in _activities(statement, "category"))
+
+
+def _publisher_id(statement: Json) -> str:
+    return next(
+        (text(obj(one).get("id")) for one in _activities(statement, "grouping") if obj(one).get("id")), ""
+    )
+
+
+def _check(statement: dict[str, Json], verb: str) -> None:
+    """Check the rules of cmi5 section 9 that a single statement can show."""
+    context, result = obj(statement.get("context")), obj(statement.get("result"))
+    if "account" not in obj(statement.get("actor")):
+        raise RefusedError("actor of a cmi5 statement must be identified by account")
+    if "registration" not in context or not statement.get("timestamp") or not statement.get("id"):
+        raise RefusedError("a cmi5 statement needs id, timestamp and context.registration")
+    if SESSION not in obj(context.get("extensions")):
+        raise RefusedError("a cmi5 statement needs the session id extension")
+    if "score" in result and verb not in ("passed", "failed"):
+        raise RefusedError("only passed and failed may have a score")
+    if verb in ("passed", "failed") and result.get("success") is not (verb == "passed"):
+        raise RefusedError("result.success must be true for passed and false for failed")
+    if verb == "completed" and result.get("completion") is not True:
+        raise RefusedError("result.completion must be true for completed")
+    if verb in ("completed", "passed", "failed", "terminated") and "duration" not in result:
+        raise RefusedError(f"{verb} needs result.duration")
+    moves = any(obj(activity).get("id") == MOVE_ON for activity in _activities(statement, "category"))
+    if moves != ("success" in result or "completion" in result):
+        raise RefusedError("the moveOn category goes with success or completion, and only with them")

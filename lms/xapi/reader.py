@@ -1,0 +1,195 @@
+"""xAPI statements (1.0.3 and 2.0) as events.
+
+Strict mode keeps to the data rules (``segue.lms.xapi.rules``); lenient mode takes every statement that says
+who did what, and refuses the rest. Groups, sub-statements and statements about agents teach nothing; a
+voiding statement becomes an event that `voids` another, which may arrive later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from segue.lms import source_records as base
+from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.untrusted_values import (
+    digest,
+    instant,
+    learner_id,
+    mail_hash,
+    number,
+    obj,
+    score_of,
+    seconds_of,
+    text,
+)
+from segue.lms.xapi import rules as xapi_rules
+
+KINDS = {
+    "enrol": ("registered", "enrolled"),
+    "completion": ("completed", "submitted", "finished", "passed", "failed", "mastered", "satisfied"),
+    "view": (
+        "experienced",
+        "viewed",
+        "launched",
+        "initialized",
+        "played",
+        "opened",
+        "accessed",
+        "read",
+        "watched",
+        "navigated",
+    ),
+    "rating": ("rated",),
+    "hint": ("hinted", "requested-hint", "asked"),
+    "choice": ("chose", "selected"),
+    "dwell": ("exited", "suspended", "paused", "terminated", "abandoned"),
+}
+"""Kinds of event by the last part of a verb's IRI; what is not listed is `other`."""
+KIND_OF = {verb: kind for kind, verbs in KINDS.items() for verb in verbs}
+AGGREGATES = frozenset(
+    {"earned", "progressed"}
+)  # verbs of sums over many attempts: their score is no attempt
+ATTEMPT_NUMBER = "http://id.tincanapi.com/extension/attempt-id"
+
+
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+    """Return the events of statements (a statement, a list, a statement result, NDJSON) and the report."""
+    return base.read(source, mode, translate=translate, unpack=unpack)
+
+
+def unpack(document: Json) -> Iterable[Json]:
+    """Return the statements of a document: itself, or those of a statement result."""
+    if isinstance(document, dict) and "verb" not in document and isinstance(document.get("statements"), list):
+        statements: list[Json] = document["statements"]
+        return statements
+    return document if isinstance(document, list) else (document,)
+
+
+def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
+    """Yield the event of one statement, if it teaches something.
+
+    Raises
+    ------
+    RefusedError
+        In strict mode when a data rule is broken; in lenient mode when it does not say who did what.
+    """
+    if mode == "strict":
+        xapi_rules.check(statement)
+    elif not isinstance(statement, dict):
+        raise RefusedError("statement must be an object")
+    target = obj(statement.get("object"))
+    kind = target.get("objectType", "Activity")
+    voids = text(obj(statement.get("verb")).get("id")) == xapi_rules.VOIDED
+    if obj(statement.get("actor")).get("objectType") == "Group":
+        report.skip("group")
+    elif _same_agent(statement.get("actor"), obj(statement.get("context")).get("instructor")):
+        report.skip("statement of an instructor")
+    elif voids and kind == "StatementRef":
+        yield _voiding(statement, text(target.get("id")))
+    elif kind in ("Agent", "Group", "SubStatement", "StatementRef"):
+        report.skip(f"statement about a {kind}")
+    else:
+        yield event_of(statement, report)
+
+
+def _same_agent(actor: Json, instructor: Json) -> bool:
+    return isinstance(instructor, dict) and learner_of(actor) == learner_of(instructor) != ""
+
+
+def learner_of(actor: Json) -> str:
+    """Return the source's id of an agent: account name, or the hash of mailbox or OpenID; '' without any."""
+    agent = obj(actor)
+    if isinstance(agent.get("mbox"), str):
+        return mail_hash(agent["mbox"])
+    if isinstance(agent.get("openid"), str):
+        return mail_hash(agent["openid"])
+    return text(agent.get("mbox_sha1sum")).lower() or learner_id(obj(agent.get("account")).get("name"))
+
+
+def event_of(statement: dict[str, Json], report: Report) -> Event:
+    """Return the event of a statement about an activity.
+
+    Raises
+    ------
+    RefusedError
+        When the learner, the verb or the activity is not said.
+    """
+    result, target = obj(statement.get("result")), obj(statement.get("object"))
+    learner, resource = learner_of(statement.get("actor")), text(target.get("id"))
+    verb = text(obj(statement.get("verb")).get("id")).rstrip("/").rpartition("/")[2].lower()
+    if not (learner and resource and verb):
+        raise RefusedError("statement must say who (actor), did (verb.id) and what (object.id)")
+    points = obj(result.get("score"))
+    score = score_of(
+        report,
+        scaled=points.get("scaled"),
+        raw=points.get("raw"),
+        low=points.get("min"),
+        high=points.get("max"),
+        success=result.get("success"),
+    )
+    event: Event = {
+        "kind": kind_of(verb, score, completed=result.get("completion") is True),
+        "learner": learner,
+        "resource": resource,
+        "score": score,
+        "time": instant(statement.get("timestamp")) or instant(statement.get("stored")),
+        "id": "",
+    }
+    event["id"] = text(statement.get("id")) or digest(*event.values(), verb)
+    _add_optional(event, statement)
+    return event
+
+
+def kind_of(verb: str, score: float | None, *, completed: bool) -> str:
+    """Return the kind of event: a scored verb is an attempt unless it rates or sums up others.
+
+    >>> kind_of("answered", 1.0, completed=False), kind_of("earned", 0.5, completed=False)
+    ('attempt', 'other')
+    >>> kind_of("answered", None, completed=False), kind_of("interacted", None, completed=True)
+    ('other', 'completion')
+    """
+    if completed and (score is None or verb in AGGREGATES):
+        return "completion"
+    kind = KIND_OF.get(verb, "other")
+    return "attempt" if score is not None and verb not in AGGREGATES and kind != "rating" else kind
+
+
+def _add_optional(event: Event, statement: dict[str, Json]) -> None:
+    context, result = obj(statement.get("context")), obj(statement.get("result"))
+    seconds = seconds_of(result.get("duration"))
+    if seconds is not None:
+        event["seconds"] = seconds
+    course = course_of(context.get("contextActivities"))
+    if course:
+        event["class"] = course
+    definition = obj(obj(statement.get("object")).get("definition"))
+    attempt = number(obj(definition.get("extensions")).get(ATTEMPT_NUMBER))
+    if attempt is not None and 0 < attempt < 1e9:
+        event["attempt_no"] = int(attempt)
+
+
+def course_of(activities: Json) -> str:
+    """Return the id of the first context activity whose type is a course; '' without one."""
+    for place in ("parent", "grouping", "category", "other"):
+        found = obj(activities).get(place)
+        for activity in found if isinstance(found, list) else (found,):
+            kind = text(obj(obj(activity).get("definition")).get("type"))
+            if kind.rstrip("/").endswith("/course"):
+                return text(obj(activity).get("id"))
+    return ""
+
+
+def _voiding(statement: dict[str, Json], target: str) -> Event:
+    learner = learner_of(statement.get("actor"))
+    if not target:
+        raise RefusedError("a voiding statement must name the statement that it voids")
+    return {
+        "kind": "other",
+        "learner": learner,
+        "resource": "",
+        "score": None,
+        "time": instant(statement.get("timestamp")) or instant(statement.get("stored")),
+        "id": text(statement.get("id")) or digest("void", target),
+        "voids": target,
+    }

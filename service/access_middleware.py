@@ -1,0 +1,169 @@
+"""The gate before every request: who is it, may it go on, how long did it take."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from segue.service.http import request_log as logs
+from segue.service.http.api_keys import ApiKey
+from segue.service.http.api_keys import Scope as KeyScope
+from segue.service.http.metrics import Metrics
+from segue.service.http.rate_limits import Buckets, Limits, counted, too_fast, too_large
+from segue.service.http.refusals import RefusedError
+from segue.service.tenant.tenant import Tenant
+
+OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
+LTI = "/lti/"  # asked by browsers, which carry a signed launch and no key
+REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a key, and the tenant it belongs to."""
+
+    tenant: Tenant
+    key: ApiKey
+
+
+def caller_of(request: Request, *scopes: KeyScope) -> Caller:
+    """Return who asks.
+
+    Raises
+    ------
+    RefusedError
+        403 when the key has none of `scopes`.
+    """
+    caller: Caller = request.scope["caller"]
+    if not caller.key.allows(scopes):
+        needed = " or ".join(sorted({*scopes, "admin"}))
+        raise RefusedError(403, "wrong_scope", f"this key may not do that: use one with scope {needed}")
+    return caller
+
+
+class Gate:
+    """ASGI middleware: request id, key, rate, size, clock, one log line and the counters."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tenants: tuple[Tenant, ...],
+        limits: Limits,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.app, self.tenants, self.limits, self.clock = app, tenants, limits, clock
+        self.buckets = Buckets(rate=limits.rate, burst=limits.burst)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer why not."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        passage = Passage(scope, send)
+        try:
+            self._admit(scope)
+            await self.app(scope, counted(receive, self.limits), passage.send)
+        except RefusedError as refused:
+            await passage.refuse(refused, receive)
+        except Exception as error:
+            logs.write("failed", passage.fields(), level=40, error=error)
+            broken = RefusedError(500, "failed", f"something failed here; the log has it under {passage.id}")
+            await passage.refuse(broken, receive)
+        finally:
+            self._note(passage)
+
+    def _admit(self, scope: Scope) -> None:
+        """Find the caller, and check rate and announced length.
+
+        Raises
+        ------
+        RefusedError
+            401, 413 or 429.
+        """
+        if scope["path"] in OPEN:
+            return
+        if scope["path"].startswith(LTI):
+            client = scope.get("client") or ("",)
+            if wait := self.buckets.take(f"lti {client[0]}", now=time.monotonic()):
+                raise too_fast(wait, self.limits)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        caller = self._caller(headers.get(b"authorization", b""))
+        scope["caller"] = caller
+        if wait := self.buckets.take(caller.key.key_id, now=time.monotonic()):
+            raise too_fast(wait, self.limits)
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self.limits.body_bytes:
+            raise too_large(self.limits)
+
+    def _caller(self, authorization: bytes) -> Caller:
+        scheme, _, secret = authorization.decode("latin-1").partition(" ")
+        if scheme.lower() == "bearer":
+            now = self.clock()
+            for tenant in self.tenants:
+                if key := tenant.keys.find(secret.strip(), now=now):
+                    return Caller(tenant, key)
+        message = "send a valid key as 'Authorization: Bearer segue_...' (segue keys create makes one)"
+        raise RefusedError(401, "no_key", message, {"www-authenticate": "Bearer"})
+
+    def _note(self, passage: Passage) -> None:
+        """Log and count; a tenant's counters are its own, so requests without a key are only logged."""
+        if passage.scope["path"] in OPEN:
+            return
+        fields = passage.fields()
+        logs.write("request", fields)
+        if caller := passage.scope.get("caller"):
+            metrics: Metrics = caller.tenant.metrics
+            labels = {name: str(fields[name]) for name in ("route", "method", "status")}
+            metrics.count("segue_requests_total", labels)
+            metrics.observe("segue_request_seconds", passage.seconds, {"route": labels["route"]})
+
+
+class Passage:
+    """One request on its way through the gate."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope, self._send = scope, send
+        self.started = time.perf_counter()
+        self.status = 0
+        sent = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        self.id = sent if REQUEST_ID.match(sent) else uuid4().hex
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the request came."""
+        return time.perf_counter() - self.started
+
+    async def send(self, message: Message) -> None:
+        """Send on, noting the status and adding the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], (b"x-request-id", self.id.encode())]
+        await self._send(message)
+
+    async def refuse(self, refused: RefusedError, receive: Receive) -> None:
+        """Answer a refusal, unless an answer has begun."""
+        if not self.status:
+            await refused.response()(self.scope, receive, self.send)
+
+    def fields(self) -> dict[str, logs.Field]:
+        """Return what may be logged: the route's pattern (the path itself holds ids), status, time, key."""
+        route = self.scope.get("route")
+        caller: Caller | None = self.scope.get("caller")
+        return {
+            "id": self.id,
+            "method": self.scope["method"],
+            "route": getattr(route, "path", "none"),
+            "status": self.status,
+            "ms": round(self.seconds * 1e3, 2),
+            "tenant": caller.tenant.name if caller else "",
+            "key": caller.key.key_id if caller else "",
+        }

@@ -1,0 +1,58 @@
+"""From bytes to a checked body, and from an answer to bytes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Path, Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from segue.service.http.refusals import RefusedError, unreadable
+
+B = TypeVar("B", bound=BaseModel)
+ID = r"^[^\x00-\x1f\x7f-\x9f]+$"
+LearnerId = Annotated[
+    str, Path(min_length=1, max_length=200, pattern=ID, description="The LMS's own id of a learner.")
+]
+DecisionId = Annotated[
+    str, Path(min_length=1, max_length=40, pattern=ID, description="`decision_id` of a step.")
+]
+ClassId = Annotated[
+    str, Path(min_length=1, max_length=200, pattern=ID, description="The LMS's own id of a class.")
+]
+
+
+async def read(request: Request, model: type[B]) -> B:
+    """Return the body of a request, checked in one pass from bytes to objects.
+
+    Raises
+    ------
+    RefusedError
+        400 for what is no JSON (bad UTF-8, too deep), 415 for another type, 422 for wrong content.
+    """
+    body = await body_of(request)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+async def body_of(request: Request) -> bytes:
+    """Return the bytes of a JSON body.
+
+    Raises
+    ------
+    RefusedError
+        415 when the body says that it is something else.
+    """
+    kind = request.headers.get("content-type", "application/json")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(415, "not_json", "the body must be application/json")
+    return await request.body()
+
+
+def answer(value: dict[str, Any] | bytes) -> Response:
+    """Return a JSON answer; bytes are taken as written."""
+    return Response(value if isinstance(value, bytes) else to_json(value), media_type="application/json")

@@ -1,0 +1,97 @@
+"""How much one key may ask: a rate, and a size of body."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import Message, Receive
+
+from segue.service.http.refusals import RefusedError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a service accepts.
+
+    Attributes
+    ----------
+    rate : float
+        Requests per second and key, on average.
+    burst : int
+        Requests a key may send at once after a pause.
+    body_bytes : int
+        Largest body of any request.
+    body_seconds : float
+        Longest pause between two parts of a body.
+    waiting : int
+        Requests that may wait for the store; further ones are answered 503 at once rather than late.
+    """
+
+    rate: float = 500.0
+    burst: int = 1000
+    body_bytes: int = 2_000_000
+    body_seconds: float = 20.0
+    waiting: int = 512
+
+
+class Buckets:
+    """One token bucket a key: full at `burst`, refilled at `rate` tokens a second.
+
+    Examples
+    --------
+    >>> buckets = Buckets(rate=2.0, burst=1)
+    >>> buckets.take("a", now=0.0), buckets.take("a", now=0.25), buckets.take("a", now=0.5)
+    (0.0, 0.25, 0.0)
+    """
+
+    def __init__(self, *, rate: float, burst: int) -> None:
+        self.rate, self.burst = rate, burst
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def take(self, key: str, *, now: float) -> float:
+        """Return 0 and take a token, or the seconds to wait for the next one (`now` in seconds)."""
+        level, then = self._levels.get(key, (float(self.burst), now))
+        level = min(float(self.burst), level + max(now - then, 0.0) * self.rate)
+        allowed = level >= 1.0
+        self._levels[key] = (level - 1.0 if allowed else level, now)
+        return 0.0 if allowed else (1.0 - level) / self.rate
+
+
+def too_fast(wait: float, limits: Limits) -> RefusedError:
+    """Return the refusal of a key that has used up its bucket."""
+    message = f"this key may send {limits.rate:g} requests per second: try again in {max(wait, 0.01):.2f} s"
+    return RefusedError(429, "too_fast", message, {"retry-after": str(math.ceil(wait))})
+
+
+def too_large(limits: Limits) -> RefusedError:
+    """Return the refusal of a body over the limit."""
+    message = f"the body is larger than {limits.body_bytes} bytes: send it in smaller batches"
+    return RefusedError(413, "too_large", message, {"connection": "close"})
+
+
+def too_slow(limits: Limits) -> RefusedError:
+    """Return the refusal of a body that stops coming."""
+    message = f"the body stopped for {limits.body_seconds:g} s: send it again"
+    return RefusedError(408, "too_slow", message, {"connection": "close"})
+
+
+def counted(receive: Receive, limits: Limits) -> Callable[[], Awaitable[Message]]:
+    """Return `receive` with a count that refuses a body over the limit, also one of untold length."""
+    seen = 0
+
+    async def receive_some() -> Message:
+        nonlocal seen
+        try:
+            async with asyncio.timeout(limits.body_seconds):
+                message = await receive()
+        except TimeoutError:
+            raise too_slow(limits) from None
+        seen += len(message.get("body", b""))
+        if seen > limits.body_bytes:
+            raise too_large(limits)
+        return message
+
+    return receive_some

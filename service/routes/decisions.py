@@ -1,0 +1,80 @@
+"""What an LMS back end calls all day: recommendations, events, and what became of a step."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.service.access_middleware import caller_of
+from segue.service.http import request_schemas as schemas
+from segue.service.http import response_schemas as answers
+from segue.service.http.bodies import DecisionId, answer, body_of, read
+from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.tenant.conversion import request_of
+from segue.service.tenant.recommend_and_store import read_batch
+from segue.workspace import feedback
+
+router = APIRouter(prefix="/v1", tags=["decisions"])
+
+
+@router.post(
+    "/recommend",
+    openapi_extra=takes(schemas.RecommendBody),
+    responses=gives(answers.RecommendAnswer, (*OF_A_BODY, 409)),
+)
+async def recommend(request: Request) -> Response:
+    """Return what a learner should do next, and why. The decisions are on disk before the answer is sent."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.RecommendBody)
+    tenant = caller.tenant
+    asked = request_of(body, datetime.now(UTC)), body.explain
+    return answer(await tenant.ask(tenant.decider.recommend, asked))
+
+
+@router.post(
+    "/events", openapi_extra=takes(schemas.EventsBody), responses=gives(answers.EventsAnswer, OF_A_BODY)
+)
+async def events(request: Request) -> Response:
+    """Store what learners did. An event sent again is a no-op; a wrong one does not hold up the others."""
+    caller = caller_of(request, "backend")
+    batch = read_batch(await body_of(request))
+    return answer(await caller.tenant.ask(caller.tenant.decider.store, batch))
+
+
+@router.post(
+    "/decisions/{decision}/choice",
+    openapi_extra=takes(schemas.ChoiceBody),
+    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
+)
+async def choice(request: Request, decision: DecisionId) -> Response:
+    """Store which option of a step's menu the learner picked."""
+    caller = caller_of(request, "backend")
+    body = await read(request, schemas.ChoiceBody)
+    return answer(await caller.tenant.do(partial(feedback.choose, caller.tenant.workspace, decision, body)))
+
+
+@router.post(
+    "/decisions/{decision}/override",
+    openapi_extra=takes(schemas.OverrideBody),
+    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
+)
+async def override(request: Request, decision: DecisionId) -> Response:
+    """Store what a teacher did with a step; such a step never counts as the engine's own choice."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, schemas.OverrideBody)
+    return answer(await caller.tenant.do(partial(feedback.override, caller.tenant.workspace, decision, body)))
+
+
+@router.post(
+    "/decisions/{decision}/rating",
+    openapi_extra=takes(schemas.RatingBody),
+    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
+)
+async def rating(request: Request, decision: DecisionId) -> Response:
+    """Store how the learner liked a step."""
+    caller = caller_of(request, "backend")
+    body = await read(request, schemas.RatingBody)
+    return answer(await caller.tenant.do(partial(feedback.rate, caller.tenant.workspace, decision, body)))

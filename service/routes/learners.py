@@ -1,0 +1,66 @@
+"""One learner: profile, questions about a playlist, and the learner's rights over the data."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from segue.service import rights
+from segue.service.access_middleware import caller_of
+from segue.service.http import request_schemas as schemas
+from segue.service.http import response_schemas as answers
+from segue.service.http.bodies import ID, LearnerId, answer, read
+from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.tenant import queries as asking
+
+router = APIRouter(prefix="/v1/learners", tags=["learners"])
+ResourceId = Annotated[
+    str, Query(min_length=1, max_length=200, pattern=ID, description="A resource of the catalogue.")
+]
+
+
+@router.get("/{learner:path}/profile", responses=gives(answers.ProfileAnswer, (404, 409, 422)))
+async def profile(request: Request, learner: LearnerId) -> Response:
+    """Return strengths, needs and interests, each with its uncertainty."""
+    caller = caller_of(request, "backend", "teacher")
+    return answer(
+        await caller.tenant.aside(partial(asking.learner_profile, caller.tenant.workspace, learner))
+    )
+
+
+@router.get("/{learner:path}/why-not", responses=gives(answers.WhyNotAnswer, (404, 409, 422)))
+async def why_not(request: Request, learner: LearnerId, resource: ResourceId) -> Response:
+    """Return the rule that keeps a resource from this learner, or the points it lacks."""
+    caller = caller_of(request, "backend", "teacher")
+    return answer(
+        await caller.tenant.aside(partial(asking.why_not, caller.tenant.workspace, learner, resource))
+    )
+
+
+@router.post(
+    "/{learner:path}/what-if",
+    openapi_extra=takes(schemas.WhatIfBody),
+    responses=gives(answers.WhatIfAnswer, (*OF_A_BODY, 404, 409)),
+)
+async def what_if(request: Request, learner: LearnerId) -> Response:
+    """Return what would be proposed after some imagined attempts. Nothing is stored."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.WhatIfBody)
+    return answer(await caller.tenant.aside(partial(asking.what_if, caller.tenant.workspace, learner, body)))
+
+
+@router.get("/{learner:path}/export", responses=gives(answers.ExportAnswer, (404, 409, 422)))
+async def export(request: Request, learner: LearnerId) -> Response:
+    """Return all that is kept of one learner."""
+    caller = caller_of(request, "admin")
+    return answer(await caller.tenant.aside(partial(rights.export, caller.tenant.workspace, learner)))
+
+
+@router.delete("/{learner:path}", responses=gives(answers.ErasedAnswer, (404, 409, 422)))
+async def erase(request: Request, learner: LearnerId) -> Response:
+    """Erase one learner, also from the model, and return the certificate. This cannot be undone."""
+    caller = caller_of(request, "admin")
+    return answer(await caller.tenant.aside(partial(rights.erase, caller.tenant.workspace, learner)))

@@ -1,0 +1,111 @@
+"""Processes: what `segue serve` starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from segue.service.app import create_app
+from segue.service.http import request_log as logs
+from segue.service.http.rate_limits import Limits
+from segue.service.tenant.tenant import Tenant
+
+PLAN = "SEGUE_SERVE_PLAN"
+GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to serve: folders of workspaces, and the limits."""
+
+    workspaces: tuple[str, ...]
+    limits: Limits
+
+    def text(self) -> str:
+        """Return the plan as JSON, to hand it to worker processes."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Plan:
+        """Return the plan that `text` wrote."""
+        found = json.loads(text)
+        return cls(tuple(found["workspaces"]), Limits(**found["limits"]))
+
+
+def application(plan: Plan) -> FastAPI:
+    """Return the application of a plan, its workspaces opened.
+
+    Raises
+    ------
+    ValueError
+        When two workspaces have one name: it tells tenants apart in logs and counters.
+    """
+    names = [Path(folder).name for folder in plan.workspaces]
+    if len(set(names)) < len(names):
+        raise ValueError(f"workspaces must differ in their folder's name, got {', '.join(names)}")
+    tenants = [Tenant.open(Path(folder), limits=plan.limits) for folder in plan.workspaces]
+    return create_app(tenants, limits=plan.limits)
+
+
+def from_environment() -> FastAPI:
+    """Return the application of the plan in the environment; each worker process calls this."""
+    logs.set_up()
+    return application(Plan.read(os.environ[PLAN]))
+
+
+def run(plan: Plan, *, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    Raises
+    ------
+    RuntimeError
+        When more than one worker is asked for and a workspace lies in SQLite.
+    """
+    logs.set_up()
+    if workers > 1:
+        _check_workers(plan)
+        os.environ[PLAN] = plan.text()
+    app = application(plan) if workers == 1 else "segue.service.server:from_environment"
+    config = _config(app, workers=workers)
+    with socket.create_server((host, port), family=_family(host), backlog=2048) as listening:
+        logs.write("listening", {"host": host, "port": listening.getsockname()[1], "workers": workers})
+        if workers == 1:
+            uvicorn.Server(config).run([listening])
+        else:
+            Multiprocess(config, sockets=[listening]).run()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _config(app: FastAPI | str, *, workers: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=workers > 1,
+        workers=workers,
+        log_config=None,
+        access_log=False,  # its lines would hold paths, and paths hold learners' ids
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws="none",
+    )
+
+
+def _check_workers(plan: Plan) -> None:
+    for folder in plan.workspaces:
+        tenant = Tenant.open(Path(folder), limits=plan.limits)
+        embedded = tenant.embedded
+        tenant.close()
+        if embedded:
+            raise RuntimeError(
+                f"{folder} lies in SQLite, which has one writer: use --workers 1, or move it to PostgreSQL"
+            )

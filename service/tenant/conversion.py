@@ -1,0 +1,136 @@
+"""Between JSON and the engine: bodies become requests and events, playlists become bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from pydantic_core import to_json
+
+from segue.engine.recommender import Recommender
+from segue.engine.request import Dials, Goal, Mode, Place, Request, Step
+from segue.features.catalogue import Catalogue
+from segue.service.http import request_schemas as schemas
+from segue.workspace.records.decision_log import Entry
+
+MODES: dict[str, Mode] = {"menu": "next"}
+STEPS = {"next": 1, "menu": 1}
+OPTIONS = {"menu": 3}
+
+
+def request_of(body: schemas.RecommendBody, now: datetime) -> Request:
+    """Return the engine's request for a body that came at `now` (UTC-aware)."""
+    place, dials = body.place, body.dials
+    return Request(
+        learner=body.learner,
+        now=body.now or now,
+        interests=body.interests,
+        candidates=body.candidates,
+        k=body.k or STEPS.get(body.mode, 10),
+        menu=body.menu or OPTIONS.get(body.mode, 1),
+        mode=MODES.get(body.mode, body.mode),  # type: ignore[arg-type]
+        minutes=body.minutes,
+        place=Place(
+            offline=place.offline,
+            language=place.language,
+            grade_band=place.grade_band,
+            grade_floor=place.grade_floor,
+            kinds=place.kinds,
+            content=place.content,
+            process=place.process,
+            product=place.product,
+        ),
+        goal=Goal(body.goal.skills, body.goal.due) if body.goal else None,
+        dials=Dials(pace=dials.pace, match=dials.match, autonomy=dials.autonomy),
+        pins=body.pins,
+        excluded=body.excluded,
+        fill=body.fill,
+    )
+
+
+def written(entry: Entry, recommender: Recommender, *, trouble: str, explain: bool) -> bytes:
+    """Return the JSON of a stored playlist; `trouble` says why no fitted model decided ("" if one did)."""
+    playlist = entry.playlist
+    notes = [*playlist.notes]
+    if trouble:
+        notes.append(f"{trouble}: these steps rest on pedagogy alone")
+    steps = [
+        _step(step, decision_id, recommender.catalogue)
+        for step, decision_id in zip(playlist.steps, entry.decision_ids, strict=True)
+    ]
+    if explain:
+        for line, step in zip(steps, playlist.steps, strict=True):
+            line.update(asdict(recommender.explain(step, entry.request)))
+    return to_json(
+        {
+            "playlist_id": entry.playlist_id,
+            "steps": steps,
+            "certificate": dict(playlist.certificate),
+            "notes": notes,
+            "policy": playlist.policy,
+            "model": playlist.model_hash,
+            "degraded": bool(trouble),
+        }
+    )
+
+
+def _step(step: Step, decision_id: str, catalogue: Catalogue) -> dict[str, object]:
+    resource = catalogue.resources[catalogue.resource_index[step.resource]]
+    return {
+        "decision_id": decision_id,
+        "position": step.position,
+        "resource": step.resource,
+        "title": resource.title,
+        "url": resource.url,
+        "minutes": resource.minutes,
+        "propensity": step.propensity,
+        "joint_propensity": step.joint_propensity,
+        "score": step.score,
+        "reasons": dict(step.reasons),
+        "explored": step.explored,
+        "relaxed": step.relaxed,
+        "menu": step.menu,
+    }
+
+
+def frame_of(events: Sequence[schemas.EventBody]) -> pd.DataFrame:
+    """Return checked events as a frame of ``segue.features.events.event_records.COLUMNS``."""
+    seconds = [np.nan if e.time is None else e.time.timestamp() for e in events]
+    micros = np.round(np.array(seconds) * 1e6)
+    times = pd.to_datetime(micros, unit="us", utc=True).as_unit("ns")
+    nan = np.nan
+    return pd.DataFrame(
+        {
+            "event_id": [e.id for e in events],
+            "kind": [e.kind for e in events],
+            "learner": [e.learner for e in events],
+            "resource": [e.resource or "" for e in events],
+            "score": np.array([nan if e.score is None else e.score for e in events]),
+            "time": times,
+            "seq": np.array([i if e.seq is None else e.seq for i, e in enumerate(events)], dtype=np.int64),
+            "seconds": np.array([nan if e.seconds is None else e.seconds for e in events]),
+            "class_id": [e.class_id or "" for e in events],
+            "attempt_no": np.array([nan if e.attempt_no is None else float(e.attempt_no) for e in events]),
+            "step": [e.step or "" for e in events],
+            "completed": np.array([nan if e.completed is None else float(e.completed) for e in events]),
+            "tags": [";".join(e.tags) for e in events],
+            "supersedes": [e.supersedes or "" for e in events],
+            "voids": [e.voids or "" for e in events],
+        }
+    )
+
+
+def fault_of(event: schemas.EventBody, catalogue: Catalogue) -> str:
+    """Return why an event cannot be stored, or "". The learner is never quoted."""
+    if event.kind == "attempt" and event.score is None:
+        return "an attempt needs a score"
+    if event.resource is None and event.kind not in ("enrol", "other"):
+        return f"an event of kind {event.kind} needs a resource"
+    if event.resource is not None and event.resource not in catalogue.resource_index:
+        return f"unknown resource {event.resource!r}: add it to the catalogue, then send the event again"
+    if event.time is None and event.seq is None:
+        return "an event needs a time, or a seq that orders a learner's events"
+    return ""

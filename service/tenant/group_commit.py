@@ -1,0 +1,129 @@
+"""A store whose writes can share one commit, seen from the one thread that writes all day."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from segue.workspace.storage.database import LOCK, Store
+
+LOG_PAGES = 8_000  # 32 MB
+
+
+class GroupedStore(Store):
+    """A store with a thread that keeps its connection, and whose writes in a group are savepoints.
+
+    Other threads read and write by connections of their own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._local = threading.local()
+        self.last_event = 0
+        self.undone = 0
+
+    def pin(self) -> None:
+        """Let the calling thread keep a connection, from its next write on."""
+        self._local.keeps = True
+
+    def _pin(self) -> Connection:
+        pinned = self.engine.connect().execution_options(segue_write=True)
+        if (
+            self.is_sqlite
+        ):  # copy the log back less often: under load most of its pages are written many times
+            raw: Any = pinned.connection.driver_connection
+            raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        self._local.pinned = pinned
+        return pinned
+
+    @property
+    def _pinned(self) -> Connection | None:
+        pinned: Connection | None = getattr(self._local, "pinned", None)
+        if pinned is None and getattr(self._local, "keeps", False):
+            return self._pin()
+        return pinned
+
+    @property
+    def _open(self) -> Connection | None:
+        return getattr(self._local, "group", None)
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Commit everything written inside at once (on PostgreSQL, which needs no such thing, each write)."""
+        if not self.is_sqlite:
+            yield
+            return
+        with self._alone() as connection:
+            self._local.group = connection
+            try:
+                yield
+            finally:
+                self._local.group = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the writer's connection; an error undoes this write only."""
+        if (connection := self._open) is None:
+            with self._alone() as connection:
+                yield connection
+        else:
+            with self._counted(), connection.begin_nested():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees what the group has written so far."""
+        if (connection := self._open) is None:
+            with super().read() as connection:
+                yield connection
+        else:
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """Yield the connection of a write that commits; the pinned one where the thread has it."""
+        pinned = self._pinned
+        if pinned is None:
+            with super().write() as connection:
+                yield connection
+            return
+        turn = self._turn if self.is_sqlite else nullcontext()
+        with turn, self._counted(), pinned.begin():
+            self.last_event = self._last_event(pinned)
+            yield pinned
+
+    def _last_event(self, connection: Connection) -> int:
+        """Take the writers' lock, which on SQLite is taken already, and return the counter of events."""
+        if not self.is_sqlite:
+            return int(connection.execute(LOCK).scalar_one())
+        raw: Any = connection.connection.driver_connection
+        return int(raw.execute("SELECT value FROM counters WHERE name = 'events'").fetchone()[0])
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what was undone: whoever remembers anything of it must forget."""
+        try:
+            yield
+        except BaseException:
+            self.undone += 1
+            raise
+
+    def copy_log_back(self) -> None:
+        """Copy what is committed from SQLite's log into its file, so that the writer need not stop for it."""
+        if self.is_sqlite:
+            with self.engine.connect() as connection, contextlib.suppress(sqlite3.Error):  # or the next time
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def unpin(self) -> None:
+        """Let go of the calling thread's connection."""
+        self._local.keeps = False
+        if (pinned := self._pinned) is not None:
+            pinned.close()
+            self._local.pinned = None

@@ -1,0 +1,153 @@
+"""Questions about a learner or a class: read from the store, nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from segue.engine.explanations.what_if import Edit
+from segue.engine.request import Request
+from segue.features.history.learner_state import LearnerState
+from segue.features.learner_profile import profile
+from segue.service.http.refusals import RefusedError
+from segue.service.http.request_schemas import WhatIfBody
+from segue.service.tenant.fallback_workspace import Charge, ServedWorkspace
+from segue.workspace.class_report import FEWEST, class_view
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.events import Learner, class_surrogates, find_learners
+from segue.workspace.storage.schema import events, learners
+
+Answer = dict[str, Any]
+
+
+def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
+    """Return strengths, needs, next steps and interests.
+
+    Raises
+    ------
+    RefusedError
+        404 for a learner of whom nothing is stored, 409 for one who opted out.
+    """
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+    fitted = known.charge.champion.fitted
+    found = profile(known.state, fitted.catalogue, reader=fitted.kernel.reader, now=datetime.now(UTC))
+    return asdict(found) | {"degraded": bool(known.charge.trouble)}
+
+
+def why_not(workspace: ServedWorkspace, learner: str, resource: str) -> Answer:
+    """Return the rule that keeps a resource from being the first step now, or the points it lacks.
+
+    Raises
+    ------
+    RefusedError
+        As `learner_profile`, and 422 for an unknown resource.
+    """
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+    request = Request(known.learner.surrogate, datetime.now(UTC), state=known.state)
+    found = known.charge.champion.recommender.why_not(request, resource)
+    points = None if found.points is None else dict(found.points)
+    return {
+        "rules": found.rules,
+        "sentence": found.sentence,
+        "missing": found.missing,
+        "points": points,
+        "degraded": bool(known.charge.trouble),
+    }
+
+
+def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answer:
+    """Return the list drawn now and the list that would be drawn, by the same numbers, after some attempts.
+
+    Raises
+    ------
+    RefusedError
+        As `learner_profile`, and 422 for an unknown resource.
+    """
+    now = body.now or datetime.now(UTC)
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+    recommender = known.charge.champion.recommender
+    request = Request(known.learner.surrogate, now, state=known.state, k=body.k)
+    edit = Edit(answers=tuple((trial.resource, trial.score) for trial in body.attempts))
+    lists = (
+        recommender.recommend(request, rng=np.random.default_rng(0)),
+        recommender.what_if(request, edit, rng=np.random.default_rng(0)),
+    )
+    before, after = ([step.resource for step in playlist.steps] for playlist in lists)
+    return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
+
+
+def class_of(workspace: ServedWorkspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:
+    """Return how a class stands, skill by skill.
+
+    The ids of stuck learners are those of `roster`, as the LMS sent it: the store cannot name anyone. Without
+    `names` (an analyst asks) there are counts only, and none of a group under five.
+
+    Raises
+    ------
+    RefusedError
+        404 for a class of which nothing is stored, 409 for one too small to be summed up.
+    """
+    with workspace.store.read() as connection:
+        people = _members(workspace, connection, class_id)
+        if not names and len(people) < FEWEST:
+            raise RefusedError(409, "too_few", f"a group under {FEWEST} learners is not reported")
+        champion, trouble = workspace.charge(connection)
+        kept, _ = states.current(connection, list(people), champion.fold)
+        sent = find_learners(connection, workspace.keyring, roster) if names else {}
+    called = {person.number: source for source, person in sent.items()}
+    known = {str(number): one.state for number, one in kept.items()}
+    rows = class_view(champion, known, datetime.now(UTC).timestamp())
+    skills = [
+        {
+            "skill": row.skill,
+            "statement": row.statement,
+            "mean_chance": row.mean_chance,
+            "tried": row.tried if names or row.tried >= FEWEST else None,
+            "n_stuck": len(row.stuck) if names or len(row.stuck) >= FEWEST else None,
+            "stuck": [called[int(n)] for n in row.stuck if int(n) in called],
+        }
+        for row in rows
+    ]
+    return {"learners": len(people), "skills": skills, "degraded": bool(trouble)}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A learner of the store, and the model that reads the state."""
+
+    learner: Learner
+    state: LearnerState
+    charge: Charge
+
+
+def _known(workspace: ServedWorkspace, connection: Connection, learner: str) -> Known:
+    person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+    if person is None:
+        raise RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
+    if person.opted_out:
+        raise RefusedError(409, "opted_out", "this learner has opted out of profiling")
+    charge = workspace.charge(connection)
+    kept, _ = states.current(connection, [person.number], charge.champion.fold)
+    return Known(person, kept[person.number].state, charge)
+
+
+def _members(workspace: ServedWorkspace, connection: Connection, class_id: str) -> list[int]:
+    """Return the numbers of learners with an event in a class, without those who opted out."""
+    inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id)
+    if inside is None:
+        raise RefusedError(404, "no_class", "nothing is stored of a class of this id in this tenant")
+    query = (
+        select(events.c.learner)
+        .join_from(events, learners, events.c.learner == learners.c.number)
+        .where(events.c.class_id == inside, learners.c.opted_out.is_(False))
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars())

@@ -1,0 +1,175 @@
+"""A tenant: one workspace, its keys, its counters, and the thread that works on it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Literal, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from segue.features.catalogue import CatalogueError
+from segue.service.http.api_keys import KeyRing
+from segue.service.http.metrics import Metrics
+from segue.service.http.rate_limits import Limits
+from segue.service.http.refusals import RefusedError
+from segue.service.tenant.fallback_workspace import ServedWorkspace
+from segue.service.tenant.group_commit import GroupedStore
+from segue.service.tenant.recommend_and_store import Decider
+from segue.service.tenant.write_queue import Desk
+from segue.workspace.configuration import WorkspaceError
+from segue.workspace.storage.pseudonyms import key_path
+
+T = TypeVar("T")
+Q = TypeVar("Q")
+Status = Literal["ok", "degraded", "unavailable"]
+
+
+class Tenant:
+    """What the routes work with. Open one with :meth:`open`, and close it."""
+
+    def __init__(
+        self, workspace: ServedWorkspace, store: GroupedStore, *, waiting: int, lock: IO[bytes] | None = None
+    ) -> None:
+        self.workspace, self.store, self._lock = workspace, store, lock
+        self.keys = KeyRing(workspace.path)
+        self.metrics = Metrics()
+        self._key_stamp = self._key_now()
+        self.decider = Decider(workspace, self.metrics)
+        self.desk = Desk(store, self.metrics, waiting=waiting)
+
+    @classmethod
+    def open(cls, folder: Path, *, limits: Limits) -> Tenant:
+        """Return the tenant of a workspace's folder.
+
+        Raises
+        ------
+        WorkspaceError, StoreError, KeyMissingError
+            When there is no workspace, its database cannot be reached, or its key is missing.
+        """
+        workspace = ServedWorkspace.open(folder, environment=os.environ, store_class=GroupedStore)
+        store = workspace.store
+        assert isinstance(store, GroupedStore)
+        try:
+            lock = lock_of(folder) if store.is_sqlite else None
+        except WorkspaceError:
+            workspace.close()
+            raise
+        tenant = cls(workspace, store, waiting=limits.waiting, lock=lock)
+        tenant.tick()
+        return tenant
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.workspace.path.name
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the store is SQLite, which one process may serve."""
+        return self.store.is_sqlite
+
+    def _key_now(self) -> tuple[int, int] | None:
+        try:
+            found = key_path(self.workspace.path).stat()
+        except FileNotFoundError:  # the key is in the environment
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def _check_key(self) -> None:
+        """Refuse to go on with a key that was turned: by the old one, every learner would look new."""
+        if self._key_now() != self._key_stamp:
+            message = "the workspace's key was changed while the service ran: restart the service"
+            raise RefusedError(503, "key_turned", message, {"retry-after": "60"})
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, once it is committed.
+
+        Raises
+        ------
+        RefusedError
+            503 when the store is overloaded or away.
+        """
+        self._check_key()
+        try:
+            return await self.desk.do(work)
+        except (DBAPIError, CatalogueError) as error:
+            raise refusal(error) from error
+
+    async def ask(self, work: Callable[[list[Q]], Sequence[T]], question: Q) -> T:
+        """Return the answer to one question; see :meth:`Desk.ask`."""
+        self._check_key()
+        try:
+            return await self.desk.ask(work, question)
+        except (DBAPIError, CatalogueError) as error:
+            raise refusal(error) from error
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, in a thread of its own: what takes long must not hold up others."""
+        self._check_key()
+        try:
+            return await asyncio.to_thread(work)
+        except (DBAPIError, CatalogueError) as error:
+            raise refusal(error) from error
+
+    def tick(self) -> None:
+        """Look for changed keys, and whether a model can be read."""
+        self.keys.refresh()
+        self.workspace.try_again()
+        self.status()
+        self.store.copy_log_back()
+
+    def status(self) -> Status:
+        """Return whether requests can be answered, and how well."""
+        try:
+            self._check_key()
+            with self.store.read() as connection:
+                connection.execute(text("SELECT 1"))
+                trouble = self.workspace.charge(connection).trouble
+        except Exception:
+            return "unavailable"
+        return "degraded" if trouble else "ok"
+
+    def gauge(self) -> None:
+        """Set the gauges, before they are read."""
+        self.metrics.set("segue_degraded", float(self.status() == "degraded"))
+        self.metrics.set("segue_waiting", self.desk.waiting)
+
+    def close(self) -> None:
+        """Finish what waits, then let go of the database."""
+        self.desk.close()
+        self.workspace.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def lock_of(folder: Path) -> IO[bytes]:
+    """Return the file whose lock says that a process serves this workspace; it goes with the process.
+
+    Raises
+    ------
+    WorkspaceError
+        When another process holds it.
+    """
+    lock = (folder / "serve.lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        message = f"{folder} is served by another process already, and SQLite has one writer: stop that one, "
+        raise WorkspaceError(f"{message}or move the workspace to PostgreSQL") from None
+    return lock
+
+
+def refusal(error: DBAPIError | CatalogueError) -> RefusedError:
+    """Return what a caller reads of an error below: never a database's own text, which may hold data."""
+    if isinstance(error, CatalogueError):
+        return RefusedError(422, "not_in_catalogue", str(error))
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        message = "the database is away or full: send it again, what is stored already is not stored twice"
+        return RefusedError(503, "store", message, {"retry-after": "2"})
+    raise error

@@ -1,0 +1,179 @@
+"""`segue demo`: a class and two weeks, from catalogue and history to playlists, reasons and a class view."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.engine.request import Playlist
+    from segue.experiments.simulation.simulated_class import SimulatedClass
+    from segue.workspace.workspace import Workspace
+
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+WEEK, NEXT_WEEK = "2026-W48", "2026-W49"
+LEARNERS, WEEKS_BEFORE, STEPS = 30, 8, 10
+MARK = "made-by-segue-demo"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("demo")(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to put the workspace and the output.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Another seed is another class.")] = 7,
+) -> None:
+    """Run a whole fortnight with the bundled class of grade 6 to 8 mathematics; no data is needed."""
+    began = time.perf_counter()
+    space, room = _school(folder, seed)
+    _heading(1, f"A class of {LEARNERS}, {WEEKS_BEFORE} weeks of history, and a model of it")
+    _history(space, room)
+    _heading(2, f"Playlists for {WEEK}")
+    first = _playlists(space, room, WEEK, MONDAY, folder)
+    learner = _chosen(space, room)
+    _show_one(space, learner, first[learner])
+    _heading(3, "The class works through the week, and Segue learns from it")
+    _study(space, room, first)
+    _heading(4, f"{learner}: {WEEK} beside {NEXT_WEEK}")
+    second = _playlists(space, room, NEXT_WEEK, MONDAY + timedelta(days=7), folder)
+    _show_two(space, first[learner], second[learner])
+    _heading(5, "The teacher's view: who is stuck where")
+    _class_view(space, room, folder)
+    typer.echo(f"\nAll of it lies in {folder}. ({time.perf_counter() - began:.0f} s)")
+
+
+def _heading(number: int, text: str) -> None:
+    typer.echo(f"\n{number}. {text}\n{'─' * (len(text) + 3)}")
+
+
+def _school(folder: Path, seed: int) -> tuple[Workspace, SimulatedClass]:
+    """Make a fresh workspace with the bundled catalogue, and simulate its class's history."""
+    import numpy as np
+
+    from segue import sample
+    from segue.experiments.simulation.simulated_class import SimulatedClass
+    from segue.workspace.configuration import Configuration
+    from segue.workspace.workspace import Workspace
+
+    if folder.exists():
+        if not (folder / MARK).exists():
+            raise ValueError(f"{folder} is there already and no demo made it: choose another with --folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+    space = Workspace.init(folder / "workspace", environment={}, configuration=Configuration())
+    space.set_catalogue(sample.load())
+    rng = np.random.default_rng(seed)
+    room = SimulatedClass.before(MONDAY, space.catalogue(), n_learners=LEARNERS, weeks=WEEKS_BEFORE, rng=rng)
+    return space, room
+
+
+def _history(space: Workspace, room: SimulatedClass) -> None:
+    catalogue = space.catalogue()
+    stated = _stated(room)
+    done = _store(space, room.events) + _store(space, stated)
+    typer.echo(f"catalogue: {len(catalogue.resources)} resources, {len(catalogue.skills)} skills")
+    typer.echo(f"history: {done} events stored ({len(stated)} of them stated interests)")
+    recommender = space.fit(now=MONDAY)
+    typer.echo(f"model {recommender.model_hash} fitted on {recommender.fitted['attempts']} attempts")
+
+
+def _stated(room: SimulatedClass) -> pd.DataFrame:
+    """Return the interests that learners named, as events."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "learner": room.learners["learner"],
+            "class_id": room.learners["class_id"],
+            "tags": room.learners["interests"].map(";".join),
+            "kind": "other",
+            "time": MONDAY - timedelta(weeks=WEEKS_BEFORE),
+            "seq": range(-len(room.learners), 0),
+        }
+    )
+
+
+def _store(space: Workspace, events: pd.DataFrame) -> int:
+    from segue.features.events.event_records import check, identify
+
+    checked = check(events, range(1, len(events) + 1), resources=space.catalogue().resource_index)
+    return space.add_events(identify(checked.events)).added
+
+
+def _playlists(
+    space: Workspace, room: SimulatedClass, week: str, now: datetime, folder: Path
+) -> dict[str, Playlist]:
+    """Run the weekly batch, then read each playlist back as the single call gives it: the same one."""
+    from segue.batch.from_workspace import Plan, weekly
+    from segue.engine.request import Request
+    from segue.workspace.answering import Ask
+
+    roster = room.learners["learner"].tolist()
+    plan = Plan(week, now, space.configuration.seed, STEPS)
+    report = weekly(space, plan, folder / week, roster=roster)
+    typer.echo(f"{report.learners} playlists of {STEPS} steps: {folder / week / 'playlists.csv'}")
+    given = space.recommend_many([Request(name, now, k=STEPS) for name in roster], ask=Ask(week=week))
+    return {name: one.playlist for name, one in zip(roster, given, strict=True)}
+
+
+def _chosen(space: Workspace, room: SimulatedClass) -> str:
+    """Return a learner worth a look: the one with most needs that work can change."""
+    roster: list[str] = room.learners["learner"].tolist()
+    return max(roster, key=lambda name: (len(space.profile(name, now=MONDAY).needs), name))
+
+
+def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
+    from segue.cli.text_output import alternatives_text, playlist_text, profile_text
+    from segue.engine.request import Request
+
+    typer.echo("\n" + profile_text(space.profile(learner, now=MONDAY), title=f"What is known of {learner}"))
+    words = space.explain(Request(learner, MONDAY), playlist)
+    typer.echo("\n" + playlist_text(playlist, space.catalogue(), words, title=f"The week of {learner}"))
+    others = space.alternatives(learner, playlist, now=MONDAY)
+    typer.echo("\n" + alternatives_text(others, space.catalogue(), title="What nearly came instead"))
+
+
+def _study(space: Workspace, room: SimulatedClass, playlists: dict[str, Playlist]) -> None:
+    steps = {name: [step.resource for step in playlist.steps] for name, playlist in playlists.items()}
+    events = room.answer(steps, now=MONDAY)
+    stored = _store(space, events)
+    done = space.learn(now=MONDAY + timedelta(days=7))
+    finished = int(events["completed"].sum())
+    typer.echo(f"{stored} events: {finished} of {sum(map(len, steps.values()))} steps finished")
+    typer.echo(
+        f"{done.matured} rewards matured (the skill came up again on a later day), "
+        f"{done.pending} pending; the reward model has learned from each once"
+    )
+
+
+def _show_two(space: Workspace, first: Playlist, second: Playlist) -> None:
+    from segue.cli.text_output import beside_text
+
+    typer.echo(beside_text(first, second, space.catalogue(), titles=(WEEK, NEXT_WEEK)))
+
+
+def _class_view(space: Workspace, room: SimulatedClass, folder: Path) -> None:
+    from segue.cli.text_output import class_text
+
+    roster: Sequence[str] = room.learners["learner"].tolist()
+    now = MONDAY + timedelta(days=7)
+    typer.echo(class_text(space.class_view(roster, now=now)))
+    try:
+        from segue.experiments.evaluation.plots import mastery_map
+    except ModuleNotFoundError:
+        typer.echo("\n(no picture: pip install 'segue[experiments]' brings matplotlib)")
+        return
+    figure = mastery_map(space.mastery(roster, now=now), title=f"Chance of success now, {NEXT_WEEK}")
+    figure.savefig(folder / "mastery.png", dpi=120)
+    typer.echo(f"\nMastery by skill and learner: {folder / 'mastery.png'}")

@@ -1,0 +1,134 @@
+"""`segue evaluate`: from a CSV log to estimates, diagnostics and a verdict."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from segue.experiments.evaluation.evaluation_result import Evaluation
+    from segue.experiments.evaluation.logged_data import Log
+    from segue.experiments.evaluation.slate_report import SlateEvaluation
+
+LogFile = Annotated[Path, typer.Argument(help="CSV log, one row a logged choice (.gz is read too).")]
+Reward = Annotated[str, typer.Option(help="Column of the reward.")]
+Propensity = Annotated[str, typer.Option(help="Column of the logged action's propensity, in (0, 1].")]
+Target = Annotated[str, typer.Option(help="Column of the target's probability of the logged action.")]
+Action = Annotated[str, typer.Option(help="Column of the logged action.")]
+TargetPrefix = Annotated[str, typer.Option(help="PREFIX<action> holds the target's probability of it.")]
+QhatPrefix = Annotated[str, typer.Option(help="PREFIX<action> holds its predicted reward.")]
+Cluster = Annotated[str, typer.Option(help="Column of clusters (class or learner): honest errors.")]
+Group = Annotated[str, typer.Option(help="Column of groups: the same by group, intervals jointly valid.")]
+SlateId = Annotated[str, typer.Option(help="Column of the playlist's id.")]
+Position = Annotated[str, typer.Option(help="Column of the step's position in its playlist.")]
+RewardRange = Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")]
+MaxWeight = Annotated[float | None, typer.Option(help="Largest possible weight, when it is known.")]
+Report = Annotated[Path | None, typer.Option(help="Also write the answer as an HTML page of one file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    log: LogFile,
+    *,
+    reward: Reward,
+    propensity: Propensity,
+    target: Target = "",
+    action: Action = "",
+    target_prefix: TargetPrefix = "",
+    qhat_prefix: QhatPrefix = "",
+    cluster: Cluster = "",
+    group: Group = "",
+    slate_id: SlateId = "",
+    position: Position = "",
+    reward_range: RewardRange = "",
+    max_weight: MaxWeight = None,
+    report: Report = None,
+    as_json: AsJson = False,
+) -> None:
+    """Estimate what a target policy would have earned, from another policy's log."""
+    from segue.experiments.evaluation.datasets import read_csv_log
+    from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
+    from segue.experiments.evaluation.logged_data import Columns
+
+    try:
+        limits = _limits(reward_range)
+        columns = Columns(
+            reward=reward,
+            propensity=propensity,
+            target=target,
+            action=action,
+            target_prefix=target_prefix,
+            qhat_prefix=qhat_prefix,
+            cluster=cluster,
+            group=group,
+            slate=slate_id,
+            position=position,
+        )
+        read = read_csv_log(log, columns, reward_range=limits)
+        result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
+        lists = _lists(read, limits) if slate_id else None
+    except (ValueError, OSError) as problem:
+        typer.echo(f"segue evaluate: {problem}", err=True)
+        raise typer.Exit(2) from None
+    if report is not None:
+        _write_report(report, read, result)
+    typer.echo(_as_json(result, lists) if as_json else _as_text(result, lists))
+
+
+def _as_json(result: Evaluation, lists: SlateEvaluation | None) -> str:
+    """Return one JSON object, without a NaN."""
+    from segue.experiments.evaluation.evaluation_result import finite
+
+    slates = {} if lists is None else {"slates": finite(lists.to_dict())}
+    return json.dumps(result.to_dict() | slates, allow_nan=False)
+
+
+def _as_text(result: Evaluation, lists: SlateEvaluation | None) -> str:
+    """Return sentences."""
+    return str(result) if lists is None else f"{result}\n{lists}"
+
+
+def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
+    """Return the evaluation of whole playlists."""
+    from segue.experiments.evaluation.slate_report import evaluate_slates, list_clusters, slates_of_log
+
+    return evaluate_slates(slates_of_log(log), reward_range=limits, cluster=list_clusters(log))
+
+
+def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
+    """Write the page; its pictures need the experiments extra."""
+    try:
+        from segue.experiments.evaluation.html_report import report
+    except ModuleNotFoundError as missing:
+        typer.echo(f"--report needs {missing.name}: pip install 'segue[experiments]'", err=True)
+        raise typer.Exit(2) from None
+    rounds = log.rounds()
+    page = report(
+        evaluation,
+        rounds.weight,
+        title="Would the new policy be better?",
+        logged_value=float(rounds.reward.mean()),
+        now=datetime.now(UTC),
+    )
+    path.write_text(page, encoding="utf-8")
+    typer.echo(f"report: {path}", err=True)
+
+
+def _limits(text: str) -> tuple[float, float] | None:
+    """Return LOW and HIGH of ``LOW,HIGH``; None when empty."""
+    if not text:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--reward-range must be LOW,HIGH such as 0,1, got {text!r}") from None
+    return low, high

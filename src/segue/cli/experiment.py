@@ -1,0 +1,236 @@
+"""`segue experiment`: studies, and the way of a challenger through the gate and into service.
+
+``challenger`` fits and registers one, ``shadow`` says what it would have done at a workspace's decisions,
+``gate --promote`` makes it the champion of the registry, ``deploy`` puts the champion in charge of the
+workspace: a service that runs takes it up by itself, without mlflow.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.workspace import Folder, Now, moment, opened
+
+if TYPE_CHECKING:
+    from segue.engine.recommender import Recommender
+    from segue.workspace.workspace import Workspace
+
+Alias = Annotated[str, typer.Option(help="Which model of the registry.")]
+Store = Annotated[Path, typer.Option(help="Folder of the tracking store (SQLite and artefacts).")]
+RUNS = Path("demo-experiment")
+FIGURES = ("mean", "worst")
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    experiment = typer.Typer(help="Studies, and the way of a new model into service.", no_args_is_help=True)
+    experiment.command("list")(list_)
+    experiment.command("sweep")(sweep)
+    experiment.command("compare")(compare)
+    experiment.command("challenger")(challenger)
+    experiment.command("shadow")(shadow)
+    experiment.command("gate")(gate)
+    experiment.command("deploy")(deploy)
+    app.add_typer(experiment, name="experiment")
+
+
+def list_() -> None:
+    """Name the studies, with the question each answers."""
+    from segue.experiments.simulation.sweeps import SWEEPS
+
+    for name, study in SWEEPS.items():
+        typer.echo(f"{name:14}{study.n_runs:4} terms  {study.question}")
+
+
+def sweep(
+    name: Annotated[str, typer.Argument(help="Name of the study: segue experiment list.")],
+    *,
+    store: Store = RUNS,
+    quick: Annotated[bool, typer.Option(help="A small class for two weeks, to see that it runs.")] = False,
+) -> None:
+    """Run a study; each term is a run of the store, with its parameters and figures."""
+    from tqdm import tqdm
+
+    from segue.experiments.evaluation.plots import gain_by_policy
+    from segue.experiments.simulation.sweeps import GROUP, SWEEPS, compared, outcomes
+    from segue.experiments.tracking.mlflow_store import Run, Tracker
+
+    if name not in SWEEPS:
+        raise ValueError(f"name must be one of {', '.join(SWEEPS)}, got {name}")
+    study = SWEEPS[name].quick() if quick else SWEEPS[name]
+    tracker, found = Tracker(store), []
+    for outcome in tqdm(outcomes(study), total=study.n_runs, unit=" terms", disable=None):
+        parameters = outcome.setting.parameters() | {GROUP: outcome.model, "seed": str(outcome.seed)}
+        run_name = f"{outcome.setting.name} / {outcome.model} / {outcome.seed}"
+        tracker.record(study.name, Run(run_name, parameters, outcome.metrics()))
+        found.append(outcome)
+    table = compared(found)
+    summary = {
+        f"{column} {row}": table.loc[row, column] for row in table.index for column in ("mean", "worst")
+    }
+    gains = table.drop(columns=list(FIGURES))
+    figures = {"gain.png": gain_by_policy(gains)}
+    texts = {"gain.csv": table.to_csv(), "question.txt": study.question}
+    tracker.record(f"{study.name} summary", Run(name, {"quick": quick}, _named(summary), figures, texts))
+    typer.echo(f"{study.question}\n{table.round(3).to_string()}")
+    typer.echo(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
+
+
+def compare(
+    name: Annotated[str, typer.Argument(help="Name of a study that was run.")], *, store: Store = RUNS
+) -> None:
+    """Print gain by setting and student model over every recorded run of a study."""
+    from segue.experiments.tracking.mlflow_store import Tracker
+
+    runs = Tracker(store).runs(name)
+    if runs.empty:
+        raise ValueError(f"{store} has no finished run of {name!r}: segue experiment sweep {name}")
+    table = runs.pivot_table(index="setting", columns="model", values="gain", aggfunc="mean", sort=False)
+    table["mean"], table["worst"] = table.mean(axis=1), table.min(axis=1)
+    typer.echo(table.round(3).to_string())
+    typer.echo(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant")
+
+
+def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None:
+    """Fit a model on a workspace's events and register it as the challenger; nothing is put in charge."""
+    import tempfile
+
+    from segue.experiments.tracking.mlflow_store import CHALLENGER, Run, Tracker
+
+    fitted = opened(workspace).challenger(now=moment(now))
+    with tempfile.TemporaryDirectory() as scratch:
+        fitted.save(Path(scratch) / "recommender")
+        parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}
+        run = Run(f"challenger {fitted.model_hash}", parameters, model=Path(scratch) / "recommender")
+        tracker = Tracker(store)
+        version = tracker.register(tracker.record("models", run), CHALLENGER)
+    typer.echo(f"challenger is now version {version}, model {fitted.model_hash}")
+
+
+def shadow(
+    workspace: Folder,
+    *,
+    out: Annotated[Path, typer.Option(help="CSV of the evidence: for segue evaluate, and for the gate.")],
+    k: Annotated[list[int] | None, typer.Option("-k", help="Steps asked for; may be repeated.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Minutes asked for.", min=1)] = None,
+    menu: Annotated[int, typer.Option(help="Options a step.", min=1)] = 1,
+    since: Annotated[str, typer.Option(help="First week, as 2026-W48.")] = "",
+    store: Store = RUNS,
+    alias: Alias = "challenger",
+) -> None:
+    """Write what the challenger would have done at a workspace's decisions, beside their rewards."""
+    import pandas as pd
+
+    from segue.engine.request import Request
+    from segue.experiments.evaluation.shadow_log import shadow_frame
+    from segue.experiments.evaluation.workspace_log import decision_log
+
+    space, (_, recommender) = opened(workspace), _registered(store, alias)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    questions = [Request("", epoch, k=steps, minutes=minutes, menu=menu) for steps in k or [10]]
+    frame = shadow_frame(space, recommender, questions=questions, since=since)
+    seen = frame["time"] < pd.Timestamp(recommender.fitted["now"])
+    if seen.any():
+        typer.echo(f"{seen.sum()} decisions are older than the challenger, which has seen what came of them")
+    frame = frame[~seen]
+    log = decision_log(frame, frame["target"].to_numpy())
+    columns = {
+        "learner": log.cluster,
+        "playlist": log.slate,
+        "position": log.position,
+        "reward": log.reward,
+        "propensity": log.propensity,
+        "target": log.target,
+    }
+    pd.DataFrame(columns).to_csv(out, index=False)
+    typer.echo(
+        f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}"
+    )
+
+
+def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion") -> None:
+    """Put the registry's champion in charge of a workspace; a service that runs takes it up by itself."""
+    space, (version, recommender) = opened(workspace), _registered(store, alias)
+    _refuse_strangers(space, recommender)
+    space.promote(recommender)
+    typer.echo(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
+
+
+def _registered(store: Path, alias: str) -> tuple[str, Recommender]:
+    """Return the version and the model that carry an alias."""
+    import tempfile
+
+    from segue.engine.recommender import Recommender
+    from segue.experiments.tracking.mlflow_store import Tracker
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "recommender"
+        try:
+            version = Tracker(store).fetch(alias, folder)
+        except LookupError as nothing:
+            raise ValueError(str(nothing)) from None
+        return version, Recommender.load(folder)
+
+
+def _refuse_strangers(space: Workspace, recommender: Recommender) -> None:
+    """Refuse a model that could recommend what the workspace does not have."""
+    strange = recommender.catalogue.resource_index.keys() - space.catalogue().resource_index.keys()
+    if strange:
+        raise ValueError(
+            f"the model knows {len(strange)} resources that the workspace lacks, as {min(strange)}: "
+            "it was fitted for another school; nothing was changed"
+        )
+
+
+def gate(
+    log: Annotated[Path, typer.Argument(help="CSV log, one row a logged choice.")],
+    *,
+    reward: Annotated[str, typer.Option(help="Column of the reward.")],
+    propensity: Annotated[str, typer.Option(help="Column of the propensity.")],
+    target: Annotated[str, typer.Option(help="Column of the challenger's probability of the logged choice.")],
+    group: Annotated[str, typer.Option(help="Column of the groups to protect.")] = "",
+    cluster: Annotated[str, typer.Option(help="Column of clusters.")] = "",
+    margin: Annotated[float, typer.Option(help="By how much it must be better.", min=0)] = 0.0,
+    group_margin: Annotated[float, typer.Option(help="By how much a group may fare worse.", min=0)] = 0.02,
+    alpha: Annotated[float, typer.Option(help="Accepted share of wrongful promotions.")] = 0.05,
+    weeks: Annotated[float, typer.Option(help="Weeks the log covers.", min=0.01)] = 1.0,
+    promote: Annotated[bool, typer.Option(help="If it passes, make the challenger the champion.")] = False,
+    store: Store = RUNS,
+) -> None:
+    """Decide whether a challenger may become the champion: exit 0 when it passes, 1 when it does not."""
+    from segue.experiments.evaluation.datasets import read_csv_log
+    from segue.experiments.evaluation.logged_data import Columns
+    from segue.experiments.evaluation.promotion_gate import GateRules
+    from segue.experiments.evaluation.promotion_gate import gate as passed
+
+    columns = Columns(reward=reward, propensity=propensity, target=target, group=group, cluster=cluster)
+    read = read_csv_log(log, columns)
+    rules = GateRules(alpha=alpha, margin=margin, group_margin=group_margin)
+    passage = passed(read.rounds(), group=read.group, cluster=read.cluster, weeks=weeks, rules=rules)
+    typer.echo(str(passage))
+    if passage.decision != "promote":
+        raise typer.Exit(1)
+    if promote:
+        typer.echo(f"champion is now version {_promote(store)}")
+
+
+def _promote(store: Path) -> str:
+    from segue.experiments.tracking.mlflow_store import CHALLENGER, CHAMPION, Tracker
+
+    tracker = Tracker(store)
+    version = tracker.version(CHALLENGER)
+    if version is None:
+        raise ValueError(f"no model in {store} carries the alias {CHALLENGER!r}: register one first")
+    tracker.alias(version, CHAMPION)
+    return version
+
+
+def _named(figures: dict[str, float]) -> dict[str, float]:
+    """Return figures under names MLflow takes."""
+    return {
+        "".join(c if c.isalnum() or c in " ._-/" else "_" for c in name): v for name, v in figures.items()
+    }

@@ -1,0 +1,82 @@
+"""`segue export`: one learner's playlist as a file that other programs open."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from segue.cli.workspace import Folder, opened
+
+if TYPE_CHECKING:
+    from segue.lms.outgoing_lesson import Lesson
+
+Learner = Annotated[str, typer.Option(help="The learner's id in the LMS.")]
+Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+Out = Annotated[Path, typer.Option(help="File to write.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    export = typer.Typer(help="Write a learner's playlist of a week as a file.", no_args_is_help=True)
+    export.command("cartridge")(cartridge)
+    export.command("calendar")(calendar)
+    export.command("statements")(statements)
+    app.add_typer(export, name="export")
+
+
+def cartridge(workspace: Folder, *, learner: Learner, week: Week, out: Out) -> None:
+    """Write a Common Cartridge 1.3 of links."""
+    from segue.lms.common_cartridge.writer import cartridge as packed
+
+    _write(out, packed(_lesson(workspace, learner, week)))
+
+
+def calendar(
+    workspace: Folder,
+    *,
+    learner: Learner,
+    week: Week,
+    out: Out,
+    holiday: Annotated[list[str] | None, typer.Option(help="Day without school, as 2026-11-26.")] = None,
+) -> None:
+    """Write an iCalendar file with the steps on the week's school days (needs `segue[lms]`)."""
+    from segue.lms.icalendar_export import calendar as book
+
+    free = [date.fromisoformat(day) for day in holiday or ()]
+    zone = ZoneInfo(opened(workspace).time_zone)
+    lesson = _lesson(workspace, learner, week)
+    _write(out, book(lesson, time_zone=zone, now=datetime.now(UTC), holidays=free))
+
+
+def statements(
+    workspace: Folder,
+    *,
+    learner: Learner,
+    week: Week,
+    out: Out,
+    home_page: Annotated[str, typer.Option(help="Address of the LMS, half of an xAPI account.")],
+) -> None:
+    """Write xAPI statements "recommended"."""
+    from segue.lms.xapi.recommended_statements import statements as said
+
+    made = said(_lesson(workspace, learner, week), home_page=home_page, now=datetime.now(UTC))
+    _write(out, json.dumps(made, indent=1).encode())
+
+
+def _lesson(workspace: Path, learner: str, week: str) -> Lesson:
+    from segue.cli.kolibri import lessons_of
+
+    lessons = lessons_of(opened(workspace), (learner,), week)
+    if not lessons:
+        raise ValueError(f"this learner has no playlist of {week}: run `segue weekly` for the week first")
+    return lessons[0]
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    typer.echo(str(path))

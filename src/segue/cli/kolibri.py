@@ -1,0 +1,75 @@
+"""`segue pull kolibri` and `segue push kolibri`: attempts in from a running Kolibri, lessons out to it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.workspace import Folder, opened
+
+if TYPE_CHECKING:
+    from segue.lms.kolibri import Kolibri
+    from segue.lms.outgoing_lesson import Lesson
+    from segue.workspace.workspace import Workspace
+
+PASSWORD = "SEGUE_KOLIBRI_PASSWORD"
+Url = Annotated[str, typer.Option(help="Address of the server, as http://127.0.0.1:8080.")]
+User = Annotated[str, typer.Option(help=f"An administrator's login; {PASSWORD} holds the password.")]
+Classroom = Annotated[str, typer.Option("--class", help="Id of the class in Kolibri.")]
+Week = Annotated[str, typer.Option(help="ISO week whose playlists are pushed, as 2026-W48.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount both commands."""
+    pull = typer.Typer(help="Read from a running LMS into a workspace.", no_args_is_help=True)
+    pull.command("kolibri")(pull_kolibri)
+    app.add_typer(pull, name="pull")
+    push = typer.Typer(help="Show playlists in a running LMS.", no_args_is_help=True)
+    push.command("kolibri")(push_kolibri)
+    app.add_typer(push, name="push")
+
+
+def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom) -> None:
+    """Read the resources of a class's lessons and every attempt on them; what is known already is skipped."""
+    from segue.cli.lms import store_events
+    from segue.features.catalogue import Catalogue, Resource
+
+    space, server = opened(workspace), _server(url, user)
+    whole = space.set_catalogue(Catalogue.build([Resource(i) for i in server.resources(classroom)]))
+    typer.echo(f"catalogue has {len(whole.resources)} resources")
+    for line in store_events(space, "kolibri", server.events(classroom)):
+        typer.echo(line)
+
+
+def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:
+    """Give each learner of a class one lesson with the week's playlist; a second run changes nothing."""
+    space, server = opened(workspace), _server(url, user)
+    roster = server.roster(classroom)
+    lessons = lessons_of(space, roster, week)
+    changes = server.push(classroom, lessons)
+    typer.echo(
+        f"{len(roster)} learners: {changes['added']} lessons added, {changes['updated']} updated, "
+        f"{changes['unchanged']} unchanged, {len(roster) - len(lessons)} without a playlist of {week}"
+    )
+
+
+def lessons_of(space: Workspace, roster: tuple[str, ...], week: str) -> list[Lesson]:
+    """Return the week's playlists of a roster as lessons."""
+    from segue.lms.outgoing_lesson import Lesson, LessonItem
+    from segue.workspace.published_playlists import published
+
+    catalogue = space.catalogue()
+    known = {r.resource_id: LessonItem(r.resource_id, r.title, r.url, r.minutes) for r in catalogue.resources}
+    found = published(space, roster, week)
+    return [Lesson(who, week, tuple(known[r] for r in one.resources)) for who, one in found.items()]
+
+
+def _server(url: str, user: str) -> Kolibri:
+    from segue.lms.kolibri import Kolibri
+
+    password = os.environ.get(PASSWORD)
+    if password is None:
+        raise ValueError(f"the password is read from the environment only: set {PASSWORD}")
+    return Kolibri(url, user, password)

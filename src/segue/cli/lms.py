@@ -1,0 +1,161 @@
+"""Commands at the doors: `segue lms read`, `segue catalogue suggest`; what `segue import --format` does."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segue.lms.source_records import Event, Report
+    from segue.workspace.workspace import Workspace
+
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
+Workspaced = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the commands of the doors."""
+    lms = typer.Typer(help="Read what learning management systems send.", no_args_is_help=True)
+    lms.command("read")(read)
+    app.add_typer(lms, name="lms")
+    catalogue = typer.Typer(help="Work on the catalogue.", no_args_is_help=True)
+    catalogue.command("suggest")(suggest)
+    catalogue.command("confirm")(confirm)
+    app.add_typer(catalogue, name="catalogue")
+
+
+def read(
+    json_lines: Annotated[
+        bool, typer.Option("--json-lines", help="One JSON request a line in, one JSON answer a line out.")
+    ] = False,
+) -> None:
+    """Read documents of any format and print the events in them; nothing is stored.
+
+    A request is {"n": 1, "format": "xapi", "doc": {...} or "path": "...", "mode": "strict" or "lenient"}.
+    """
+    from segue.lms.read_document import answer_line
+
+    if not json_lines:
+        raise typer.BadParameter("requests are read as JSON lines: add --json-lines")
+    for line in sys.stdin.buffer:
+        if line.strip():
+            sys.stdout.write(json.dumps(answer_line(line.decode("utf-8", "replace"))) + "\n")
+            sys.stdout.flush()
+
+
+def import_document(
+    space: Workspace,
+    path: Path,
+    format_name: str,
+    mode: Literal["strict", "lenient"],
+    *,
+    names: Mapping[str, str] = NO_NAMES,
+) -> list[str]:
+    """Put what a document says into a workspace; return what became of it, as sentences.
+
+    `names` says which of our resources is meant by an id of theirs; an address that is a resource's `url`
+    means that resource.
+    """
+    from segue.lms.import_document import catalogue_in
+    from segue.lms.read_document import READERS
+    from segue.lms.source_records import Report
+
+    if format_name not in READERS:
+        raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format_name}")
+    said = []
+    found = catalogue_in(format_name, path, mode, Report())
+    if found is not None:
+        whole = space.set_catalogue(found)
+        said.append(
+            f"{path.name}: catalogue has {len(whole.resources)} resources, {len(whole.skills)} skills"
+        )
+    events, report = READERS[format_name](path, mode)
+    stored = store_events(space, path.name, events, names=names)
+    return [*said, *(stored if report.taken or found is None else []), *_told(report)]
+
+
+def store_events(
+    space: Workspace, name: str, events: Iterator[Event], *, names: Mapping[str, str] = NO_NAMES
+) -> list[str]:
+    """Put events into a workspace block by block; return what became of them, as sentences."""
+    from segue.features.events.event_records import check
+    from segue.lms.import_document import frames, our_names
+
+    catalogue = space.catalogue()
+    known, ours = catalogue.resource_index, our_names(catalogue, names)
+    added = repeats = rejected = 0
+    first = ""
+    for frame in frames(events):
+        frame["resource"] = frame["resource"].map(lambda theirs: ours.get(theirs, theirs))
+        checked = check(frame, range(1, len(frame) + 1), resources=known)
+        done = space.add_events(checked.events)
+        added, repeats = added + done.added, repeats + done.repeats
+        rejected += len(checked.rejects)
+        first = first or (checked.rejects.reason.iloc[0] if len(checked.rejects) else "")
+    lines = [f"{name}: {added} events stored, {repeats} repeats, {rejected} rejected"]
+    return [*lines, f"  the first rejected: {first}"] if first else lines
+
+
+def _told(report: Report) -> list[str]:
+    parts = {"skipped": report.skipped, "refused": report.refused, "noticed": report.warnings}
+    return [
+        f"  {what} {times}: {reason}"
+        for what, found in parts.items()
+        for reason, times in found.most_common(5)
+    ]
+
+
+def suggest(
+    workspace: Workspaced,
+    framework: Annotated[Path, typer.Option(help="CASE package with the standards.")],
+    *,
+    cartridge: Annotated[
+        Path | None, typer.Option(help="Cartridge whose pages describe the resources.")
+    ] = None,
+    per_resource: Annotated[int, typer.Option(help="Suggestions for each resource.", min=1)] = 3,
+    least: Annotated[float, typer.Option(help="Least similarity.", min=0.0, max=1.0)] = 0.1,
+    output: Annotated[Path | None, typer.Option(help="CSV to look through, correct and import.")] = None,
+) -> None:
+    """Propose standards for resources that have none; a person confirms them, nothing is changed."""
+    from segue.lms.case import open_framework
+    from segue.lms.common_cartridge.reader import open_cartridge
+    from segue.lms.source_records import Report
+    from segue.lms.standard_suggestions import suggest as nearest
+    from segue.workspace.workspace import Workspace
+
+    report = Report()
+    skills = open_framework(framework, "lenient", report).skills
+    texts = open_cartridge(cartridge, "lenient", report).descriptions if cartridge else {}
+    if report.refused:
+        raise ValueError(report.reason)
+    resources = Workspace.open(workspace, environment=os.environ).catalogue().resources
+    table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
+    text = table.to_csv(output, index=False)
+    typer.echo(text if output is None else f"{len(table)} suggestions: strike out what is wrong in {output}")
+
+
+def confirm(
+    workspace: Workspaced,
+    suggestions: Annotated[Path, typer.Argument(help="CSV of `suggest`, with the wrong rows struck out.")],
+) -> None:
+    """Give resources the skills that a person has looked through."""
+    import pandas as pd
+
+    from segue.lms.standard_suggestions import confirm as apply
+    from segue.workspace.workspace import Workspace
+
+    space = Workspace.open(workspace, environment=os.environ)
+    kept = pd.read_csv(suggestions, dtype=str, keep_default_na=False)
+    if missing := {"resource_id", "skill_id"} - set(kept.columns):
+        raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")
+    space.set_catalogue(apply(space.catalogue(), kept))
+    typer.echo(f"{kept['resource_id'].nunique()} resources have their skills: run segue fit {workspace}")

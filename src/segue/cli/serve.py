@@ -1,0 +1,92 @@
+"""`segue serve` and `segue keys`: the HTTP service and who may use it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.", exists=True, file_okay=False)]
+Folders = Annotated[list[Path], typer.Argument(help="Folders of workspaces; each is a tenant.")]
+keys = typer.Typer(help="API keys of a workspace's HTTP service.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command()(serve)
+    app.add_typer(keys, name="keys")
+
+
+def serve(
+    workspaces: Folders,
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 picks a free one.", min=0, max=65535)] = 8800,
+    workers: Annotated[int, typer.Option(help="Processes; above 1 needs PostgreSQL.", min=1)] = 1,
+    rate: Annotated[float, typer.Option(help="Requests per second and key.", min=0.01)] = 500.0,
+    body_bytes: Annotated[int, typer.Option(help="Largest body.", min=1000)] = 2_000_000,
+) -> None:
+    """Answer HTTP requests: recommendations, events, profiles, class views."""
+    try:
+        from segue.service.server import Plan, run
+    except ModuleNotFoundError as error:
+        typer.echo(f"segue serve needs {error.name}: pip install 'segue[serve]'", err=True)
+        raise typer.Exit(2) from None
+    from segue.service.http.rate_limits import Limits
+
+    plan = Plan(
+        tuple(str(path.resolve()) for path in workspaces),
+        Limits(rate=rate, burst=max(int(2 * rate), 1), body_bytes=body_bytes),
+    )
+    try:
+        run(plan, host=host, port=port, workers=workers)
+    except (OSError, RuntimeError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+@keys.command("create")
+def create_key(
+    workspace: Folder,
+    *,
+    scope: Annotated[list[str], typer.Option(help="backend, teacher, analyst or admin; may be repeated.")],
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "",
+    days: Annotated[int, typer.Option(help="Days until it expires; 0 for never.", min=0)] = 0,
+) -> None:
+    """Make a key and print it once on standard output; only its digest is kept."""
+    from segue.service.http.api_keys import SCOPES, KeyRing
+
+    now = datetime.now(UTC)
+    scopes = tuple(known for known in SCOPES if known in scope)
+    if set(scope) - set(scopes):
+        typer.echo(
+            f"scope must be among {', '.join(SCOPES)}, got {sorted(set(scope) - set(scopes))[0]!r}", err=True
+        )
+        raise typer.Exit(2)
+    expires = now + timedelta(days=days) if days else None
+    key, secret = KeyRing(workspace).create(name, scopes, now=now, expires=expires)
+    typer.echo(f"key {key.key_id} ({', '.join(scopes)}); it cannot be shown again:", err=True)
+    typer.echo(secret)
+
+
+@keys.command("list")
+def list_keys(workspace: Folder) -> None:
+    """Print id, scopes, dates and name of every key."""
+    from segue.service.http.api_keys import KeyRing
+
+    for key in KeyRing(workspace).keys:
+        until = key.expires[:10] or "never"
+        typer.echo(f"{key.key_id}  {','.join(key.scopes):<24} {key.created[:10]}  {until:<10}  {key.name}")
+
+
+@keys.command("revoke")
+def revoke_key(workspace: Folder, key_id: str) -> None:
+    """Remove a key; a running service refuses it within a second."""
+    from segue.service.http.api_keys import KeyRing
+
+    if not KeyRing(workspace).revoke(key_id):
+        typer.echo(f"there is no key {key_id!r}: segue keys list {workspace} shows them", err=True)
+        raise typer.Exit(2)
+    typer.echo(f"revoked {key_id}")

@@ -1,0 +1,182 @@
+"""Answers as plain text for a terminal, and as plain values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from segue.engine.explanations.why import lost
+
+if TYPE_CHECKING:
+    from segue.engine.explanations.why import Explanation
+    from segue.engine.request import Playlist, Step
+    from segue.features.catalogue import Catalogue
+    from segue.features.learner_profile import LearnerProfile, SkillProfile
+    from segue.workspace.answering import Given
+    from segue.workspace.class_report import SkillOfClass
+
+BAR = 20
+
+
+def playlist_json(given: Given, learner: str, words: Sequence[Explanation]) -> dict[str, Any]:
+    """Return a stored playlist as plain values, each step also in words."""
+    playlist = given.playlist
+    steps = zip(playlist.steps, given.decision_ids, words, strict=True)
+    return {
+        "playlist_id": given.playlist_id,
+        "learner": learner,
+        "model": playlist.model_hash,
+        "policy": playlist.policy,
+        "steps": [_step_json(step, decision_id, said) for step, decision_id, said in steps],
+        "rules": dict(playlist.certificate),
+        "notes": list(playlist.notes),
+    }
+
+
+def _step_json(step: Step, decision_id: str, said: Explanation) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "position": step.position,
+        "decision_id": decision_id,
+        "resource": step.resource,
+        "propensity": step.propensity,
+        "joint_propensity": step.joint_propensity,
+        "score": step.score,
+        "reasons": dict(step.reasons),
+        "why": {"student": said.student, "teacher": said.teacher},
+        "explored": step.explored,
+        "relaxed": list(step.relaxed),
+    }
+    if step.menu:
+        out |= {"menu": list(step.menu), "menu_propensities": list(step.menu_propensities)}
+    if step.override:
+        out["override"] = dict(step.override)
+    return out
+
+
+def playlist_text(
+    playlist: Playlist, catalogue: Catalogue, words: Sequence[Explanation], *, title: str
+) -> str:
+    """Return a playlist as a table, the reason under each step in the words a student reads."""
+    rows = [("", "what", "skill", "min", "p")]
+    for step in playlist.steps:
+        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        rows.append(
+            (
+                str(step.position + 1),
+                _short(resource.title or resource.resource_id, 60),
+                _short(", ".join(resource.skills), 40),
+                f"{resource.minutes:g}",
+                f"{step.propensity:.3f}",
+            )
+        )
+    head, *lines = table(rows)
+    said = [part for line, why in zip(lines, words, strict=True) for part in (line, f"      {why.student}")]
+    notes = [f"note: {note}" for note in playlist.notes]
+    relaxed = [f"rule {name}: {how}" for name, how in playlist.certificate.items() if how != "held"]
+    return "\n".join([title, head, *said, *notes, *relaxed])
+
+
+def alternatives_text(
+    others: Sequence[tuple[str, Mapping[str, float]]], catalogue: Catalogue, *, title: str
+) -> str:
+    """Return what was not chosen, best first, and where most of its points were lost."""
+    rows = [("what", "skill", "points lost")]
+    for resource_id, reasons in others:
+        resource = catalogue.resources[catalogue.resource_index[resource_id]]
+        rows.append((_short(resource.title, 50), _short(", ".join(resource.skills), 26), lost(reasons)))
+    return "\n".join([title, *table(rows)])
+
+
+def beside_text(first: Playlist, second: Playlist, catalogue: Catalogue, *, titles: tuple[str, str]) -> str:
+    """Return two playlists side by side; what the second repeats is marked."""
+    before = {step.resource for step in first.steps}
+    rows: list[tuple[str, ...]] = [("", *titles)]
+    for place in range(max(len(first.steps), len(second.steps))):
+        cells = []
+        for playlist in (first, second):
+            ids = [step.resource for step in playlist.steps[place : place + 1]]
+            mark = "again: " if playlist is second and ids and ids[0] in before else ""
+            cells.append(_short(mark + _name(catalogue, ids[0]), 46) if ids else "")
+        rows.append((str(place + 1), *cells))
+    return "\n".join(table(rows))
+
+
+def _name(catalogue: Catalogue, resource_id: str) -> str:
+    return catalogue.resources[catalogue.resource_index[resource_id]].title or resource_id
+
+
+def profile_text(profile: LearnerProfile, *, title: str, most: int = 8) -> str:
+    """Return a profile as short tables: chance, band and trend of each skill, and what says so."""
+    skills = (("Strengths", profile.strengths), ("Needs", profile.needs), ("Others", profile.others))
+    parts = [f"{title}: {profile.attempts} attempts"]
+    for name, lines in skills:
+        parts += ["", name, *(table([_line(line) for line in lines[:most]]) or ["  none yet"])]
+    following = [
+        (_short(n.statement or n.skill, 60), bar(n.chance), f"{n.chance:.0%}", f"{n.ready:.0%} ready")
+        for n in profile.next_steps
+    ]
+    interests = [
+        f"{i.tag} {i.weight:.2f} ({'named' if i.stated else 'seen'}, {i.uses} tries{_last(i.last)})"
+        for i in profile.interests[:most]
+    ]
+    parts += ["", "Next", *(table(following) or ["  none"])]
+    return "\n".join([*parts, "", "Interests", "  " + (", ".join(interests) or "none known")])
+
+
+def _line(line: SkillProfile) -> tuple[str, ...]:
+    return (
+        _short(line.statement or line.skill, 60),
+        bar(line.chance),
+        f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})",
+        line.trend if line.band != "not enough evidence" else line.band,
+        f"fades below by {line.fades_on}" if line.fades_on else "",
+        f"{line.successes:g} of {line.attempts}{_last(line.last)}",
+    )
+
+
+def _last(day: str | None) -> str:
+    return f", last {day}" if day else ""
+
+
+def class_text(view: Sequence[SkillOfClass], *, most: int = 8) -> str:
+    """Return who is stuck where."""
+    rows = [("skill", "class", "", "tried", "stuck")]
+    for row in view[:most]:
+        chance = row.mean_chance
+        shown = ("(under five)", "") if chance is None else (bar(chance), f"{chance:.0%}")
+        who = ", ".join(row.stuck[:4]) + (f" and {len(row.stuck) - 4} more" if len(row.stuck) > 4 else "")
+        rows.append((_short(row.statement or row.skill, 52), *shown, str(row.tried), who or "nobody"))
+    return "\n".join(table(rows))
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as aligned lines; numbers stand right, texts left."""
+    if not rows:
+        return []
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(
+            cell.rjust(width) if _is_number(cell) else cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def bar(share: float) -> str:
+    """Return a share as a bar.
+
+    >>> bar(0.5)
+    '██████████··········'
+    """
+    full = round(BAR * min(max(share, 0.0), 1.0))
+    return "█" * full + "·" * (BAR - full)
+
+
+def _is_number(cell: str) -> bool:
+    return cell.replace(".", "").replace("%", "").isdigit()
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -1,0 +1,95 @@
+"""`segue trace` and `segue trace-interests`: how good are the learner vectors?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Attempts = Annotated[Path, typer.Option(help="CSV: user_id, seq, item_id, correct, optionally t (seconds).")]
+ItemSkills = Annotated[Path | None, typer.Option(help="CSV: item_id, skill_id.")]
+Split = Annotated[str, typer.Option(help="Column that marks the test rows (instead of folds).")]
+TestValue = Annotated[str, typer.Option(help="Its value on the test rows.")]
+Folds = Annotated[int, typer.Option(min=2, help="Folds by learner.")]
+Seed = Annotated[int, typer.Option(help="Seed of the folds.")]
+Model = Annotated[Literal["logistic", "boosting"], typer.Option(help="Which success model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Views = Annotated[Path, typer.Option(help="CSV: user_id, item_id, created_at.")]
+Items = Annotated[Path, typer.Option(help="CSV: item_id, created_at, and the tag columns.")]
+Tags = Annotated[str, typer.Option(help="Tag columns of the items, joined by commas.")]
+TestFrom = Annotated[str, typer.Option(help="Day from which views are the test, as 2020-01-01.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to an application."""
+    app.command("trace")(trace)
+    app.command("trace-interests")(trace_interests)
+
+
+def trace(
+    *,
+    attempts: Attempts,
+    item_skills: ItemSkills = None,
+    split: Split = "",
+    test_value: TestValue = "test",
+    folds: Folds = 5,
+    seed: Seed = 0,
+    model: Model = "logistic",
+    as_json: AsJson = False,
+) -> None:
+    """Predict every attempt from its learner's past, on learners held out."""
+    from segue.experiments.learner_vectors import success_prediction as tracing
+
+    clock = tracing.Clock()
+    try:
+        with clock.stage("read"):
+            trial = tracing.read_trial(attempts, item_skills, split=split)
+        traced = tracing.trace(
+            trial, folds=folds, seed=seed, test_value=test_value if split else None, model=model, clock=clock
+        )
+    except (ValueError, OSError) as error:
+        _fail(error)
+    summary = tracing.summary(traced, clock)
+    _show({"model": model, **summary}, as_json=as_json)
+
+
+def trace_interests(
+    *,
+    views: Views,
+    items: Items,
+    tags: Tags,
+    test_from: TestFrom,
+    as_json: AsJson = False,
+) -> None:
+    """Rank what each learner views next for the first time, from views of the past."""
+    from segue.experiments.learner_vectors import next_view_prediction as interest_trace
+
+    try:
+        found = interest_trace.trace_interests(
+            views, items, tags=[t.strip() for t in tags.split(",")], test_from=test_from
+        )
+    except (ValueError, OSError) as error:
+        _fail(error)
+    _show(found, as_json=as_json)
+
+
+def _fail(error: Exception) -> None:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(2)
+
+
+def _show(found: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        if isinstance(value, dict):
+            typer.echo(f"{name}: " + ", ".join(f"{key} {_short(v)}" for key, v in value.items()))
+        elif not isinstance(value, list):
+            typer.echo(f"{name}: {_short(value)}")
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,146 @@
+"""`segue weekly`: a playlist for every learner."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.workspace import Folder, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.batch.course_shares import Course
+    from segue.batch.from_workspace import Share
+
+CORES = os.cpu_count() or 1
+Roster = Annotated[
+    Path | None,
+    typer.Option(help="CSV with column learner (and class): the LMS's ids, to stand in the output."),
+]
+Courses = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with columns class, minutes, skills (a;b): a learner's week is shared among them."
+    ),
+]
+Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("weekly")(weekly)
+
+
+def weekly(
+    workspace: Folder,
+    *,
+    week: Week,
+    out: Annotated[Path, typer.Option(help="Folder of the output; a run cut off goes on there.")],
+    k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
+    minutes: Annotated[float | None, typer.Option(help="Minutes of each learner's week.", min=1)] = None,
+    roster: Roster = None,
+    courses: Courses = None,
+    workers: Annotated[int, typer.Option(help="Processes (default: all cores).", min=1)] = CORES,
+    part: Annotated[str, typer.Option(help="This machine's share of the blocks, as 2/8.")] = "1/1",
+) -> None:
+    """Write playlists for a week, Parquet and CSV, with propensities and reasons; decisions are stored."""
+    from segue.batch.from_workspace import Plan
+    from segue.batch.from_workspace import weekly as write_playlists
+    from segue.features.iso_weeks import start_of
+
+    space = opened(workspace)
+    shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
+    plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
+    share = share_of(part)
+    names, classes = read_roster(roster, plan.courses) if roster or shared else (None, None)
+    began = time.perf_counter()
+    with Progress() as tick:
+        report = write_playlists(
+            space, plan, out, roster=names, classes=classes, share=share, workers=workers, tick=tick
+        )
+    seconds = time.perf_counter() - began
+    skipped = f", {report.skipped} blocks were there already" if report.skipped else ""
+    typer.echo(f"{report.learners} learners, {report.blocks} blocks in {seconds:.1f} s{skipped}")
+    typer.echo(f"{out / 'playlists.csv'}" if report.complete else f"{out}: other parts are still to come")
+
+
+def share_of(part: str) -> Share:
+    """Return the share that "2/8" names."""
+    from segue.batch.from_workspace import Share
+
+    index, _, of = part.partition("/")
+    if not (index.isdigit() and of.isdigit() and 1 <= int(index) <= int(of)):
+        raise ValueError(f"--part must be like 2/8, got {part}")
+    return Share(int(index) - 1, int(of))
+
+
+def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the learners of a roster file, in its order, and each one's classes where there are courses."""
+    if path is None:
+        raise ValueError("--courses needs --roster, a CSV with columns learner and class")
+    frame = _table(path, "learner", *(["class_id"] if courses else []))
+    rows = frame[frame["learner"] != ""]
+    names = rows["learner"].drop_duplicates().tolist()
+    return names, dict(rows.groupby("learner")["class_id"].agg(list)) if courses else {}
+
+
+def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
+    """Return the courses of a file, in its order; they may name the `skills` of the catalogue."""
+    from segue.batch.course_shares import Course
+
+    out = []
+    for row in _table(path, "class_id", "minutes").to_dict("records"):
+        named = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
+        if unknown := [skill for skill in named if skill not in skills]:
+            raise ValueError(
+                f"{path}: {row['class_id']} names the unknown skill {unknown[0]}: the catalogue has skill ids"
+            )
+        minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdigit() else -1.0
+        if minutes < 0:
+            raise ValueError(
+                f"{path}: minutes of {row['class_id']} must be a number of 0 or more, got {row['minutes']}"
+            )
+        out.append(Course(row["class_id"], minutes, named))
+    if len({course.class_id for course in out}) < len(out):
+        raise ValueError(f"{path} names a class twice: one row a class")
+    return tuple(out)
+
+
+def _table(path: Path, *needed: str) -> pd.DataFrame:
+    from segue.features.events.file_readers import EVENT_ALIASES
+    from segue.features.events.table_files import read_table
+
+    frame = read_table(path, {}, aliases=EVENT_ALIASES).frame
+    for name in needed:
+        if name not in frame:
+            said = name.removesuffix("_id")
+            raise ValueError(f"{path} has no column {said} (found: {', '.join(map(str, frame.columns))})")
+    for name in frame.columns:
+        frame[name] = frame[name].fillna("").astype("str").str.strip()
+    return frame
+
+
+class Progress:
+    """A bar on a terminal, with rate and time left; nothing elsewhere."""
+
+    def __init__(self, unit: str = "learners") -> None:
+        self._unit = unit
+
+    def __enter__(self) -> Callable[[int, int], None]:
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=0, unit=f" {self._unit}", disable=None)
+        return self._tick
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def _tick(self, done: int, total: int) -> None:
+        self._bar.total = total
+        self._bar.update(done)

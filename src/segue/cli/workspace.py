@@ -1,0 +1,273 @@
+"""Workspace commands: init, import, fit, recommend, learn."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.features.events.file_readers import Source
+    from segue.workspace.workspace import Workspace
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
+Now = Annotated[
+    str, typer.Option(help="The time it is, ISO 8601 with zone (default: the clock, to the full hour).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Learner = Annotated[str, typer.Option("--learner", "-l", help="The learner's id in the LMS.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command("init")(init)
+    app.command("import")(import_)
+    app.command("fit")(fit)
+    app.command("recommend")(recommend)
+    app.command("learn")(learn)
+
+
+def opened(folder: Path) -> Workspace:
+    """Return the workspace of a folder."""
+    from segue.workspace.workspace import Workspace
+
+    return Workspace.open(folder, environment=os.environ)
+
+
+def moment(now: str) -> datetime:
+    """Return the time given, or the clock's to the full hour: a question asked twice then has one answer."""
+    if not now:
+        return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    try:
+        given = datetime.fromisoformat(now)
+    except ValueError:
+        raise ValueError(f"--now must be ISO 8601, as 2026-11-23T08:00:00Z, got {now}") from None
+    if given.tzinfo is None:
+        raise ValueError(f"--now must carry a zone, as 2026-11-23T08:00:00Z, got {now}")
+    return given
+
+
+def init(
+    workspace: Folder,
+    *,
+    time_zone: Annotated[
+        str, typer.Option(help="IANA zone: what 'a later day' and 'this week' mean.")
+    ] = "UTC",
+    database: Annotated[str, typer.Option(help="postgresql://… (default: SQLite in the folder).")] = "",
+    durability: Annotated[
+        Literal["normal", "full"],
+        typer.Option(help="normal survives a killed process, full a power cut as well (slower)."),
+    ] = "normal",
+    seed: Annotated[str, typer.Option(help="First of the names that key every draw.")] = "segue",
+) -> None:
+    """Make a workspace: a store for one school or district, and the key that keeps its learners apart."""
+    from segue.workspace.configuration import Configuration
+    from segue.workspace.storage.pseudonyms import VARIABLE, key_path
+    from segue.workspace.workspace import Workspace
+
+    configuration = Configuration(database, durability, time_zone, seed)
+    Workspace.init(workspace, environment=os.environ, configuration=configuration).close()
+    where = VARIABLE if os.environ.get(VARIABLE) else f"{key_path(workspace)} (mode 0600: keep it, and apart)"
+    typer.echo(f"workspace {workspace} is ready; its key is in {where}")
+
+
+def import_(
+    workspace: Folder,
+    *,
+    catalogue: Annotated[Path | None, typer.Option(help="Resources, CSV or Parquet.")] = None,
+    skills: Annotated[Path | None, typer.Option(help="Skills with their statements.")] = None,
+    prerequisites: Annotated[Path | None, typer.Option(help="Columns prerequisite, skill.")] = None,
+    break_cycles: Annotated[bool, typer.Option(help="Leave out prerequisites that close a cycle.")] = False,
+    events: Annotated[list[Path] | None, typer.Option(help="Events; may be repeated.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="THEIRS=OURS, as item_id=resource_id; may be repeated.")
+    ] = None,
+    time_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "",
+    epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
+    order_by: Annotated[str, typer.Option(help="Column that orders rows without time, or 'line'.")] = "",
+    kind: Annotated[str, typer.Option(help="Kind of rows that do not say theirs.")] = "attempt",
+    max_score: Annotated[
+        float, typer.Option(help="The highest score (100 for percentages).", min=1e-9)
+    ] = 1.0,
+    strict: Annotated[bool, typer.Option(help="Store nothing of a file with bad rows, and exit 2.")] = False,
+    document: Annotated[
+        str,
+        typer.Option("--format", help="The files are xapi, caliper, openedx, canvas, case, ... documents."),
+    ] = "",
+) -> None:
+    """Read a catalogue and events. Bad rows go to a rejects file, one by one, with line number and reason."""
+    from segue.features.events.event_records import Clock
+    from segue.features.events.file_readers import Source
+
+    if catalogue is None and not events:
+        raise ValueError("nothing to import: give --catalogue, --events, or both")
+    space = opened(workspace)
+    if document:
+        paths = [*([catalogue] if catalogue else []), *(events or [])]
+        _import_documents(space, paths, document, names=_names(mapping or []), strict=strict)
+        return
+    source = Source(_names(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score)
+    bad = 0
+    if catalogue is not None:
+        cycles: Literal["break", "refuse"] = "break" if break_cycles else "refuse"
+        bad += _import_catalogue(
+            space, (catalogue, skills, prerequisites), source, on_cycle=cycles, strict=strict
+        )
+    for path in events or []:
+        bad += _import_events(space, path, source, strict=strict)
+    if strict and bad:
+        raise typer.Exit(2)
+
+
+def _names(mapping: list[str]) -> dict[str, str]:
+    wrong = [pair for pair in mapping if pair.count("=") != 1]
+    if wrong:
+        raise ValueError(f"--map must be THEIRS=OURS, as item_id=resource_id, got {wrong[0]}")
+    return dict(pair.split("=") for pair in mapping)
+
+
+def _import_documents(
+    space: Workspace, paths: list[Path], document: str, *, names: dict[str, str], strict: bool
+) -> None:
+    """Read documents of an LMS; `names` are their ids of resources and ours."""
+    from segue.cli.lms import import_document
+
+    for path in paths:
+        for line in import_document(space, path, document, "strict" if strict else "lenient", names=names):
+            typer.echo(line)
+
+
+def _import_catalogue(
+    space: Workspace,
+    files: tuple[Path, Path | None, Path | None],
+    source: Source,
+    *,
+    on_cycle: Literal["break", "refuse"],
+    strict: bool,
+) -> int:
+    from segue.features.events.file_readers import read_catalogue
+
+    resources, skills, prerequisites = files
+    read = read_catalogue(
+        resources, skills=skills, prerequisites=prerequisites, names=source.names, on_cycle=on_cycle
+    )
+    bad = len(read.rejects)
+    if not (strict and bad):
+        whole = space.set_catalogue(read.catalogue)
+        notes = [
+            *whole.notes,
+            *(f"prerequisite {a} → {b} closed a cycle: left out" for a, b in whole.broken_edges),
+        ]
+        edges = len(whole.prerequisites)
+        typer.echo(
+            f"catalogue: {len(whole.resources)} resources, {len(whole.skills)} skills, {edges} prerequisites"
+        )
+        for note in notes:
+            typer.echo(f"  note: {note}")
+    _report(space, resources, read.rejects, read.dropped, strict=strict)
+    return bad
+
+
+def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool) -> int:
+    from segue.features.events.file_readers import read_events
+
+    checked = read_events(path, source, resources=space.catalogue().resource_index)
+    bad = len(checked.rejects)
+    if not (strict and bad):
+        done = space.add_events(checked.events)
+        more = [f"{done.erased} of erased learners"] if done.erased else []
+        more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
+        parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
+        typer.echo(f"{path.name}: {checked.rows} rows read, {', '.join(parts)}")
+    _report(space, path, checked.rejects, checked.dropped, strict=strict)
+    return bad
+
+
+def _report(
+    space: Workspace, path: Path, rejects: pd.DataFrame, dropped: tuple[str, ...], *, strict: bool
+) -> None:
+    """Say which columns were not kept, and where the rejects are."""
+    if dropped:
+        typer.echo(f"  not kept: {len(dropped)} columns that Segue does not need ({', '.join(dropped)})")
+    if len(rejects):
+        target = space.path / "rejects" / f"{path.name}.rejects.csv"
+        target.parent.mkdir(exist_ok=True)
+        rejects.to_csv(target, index=False)
+        first = rejects.iloc[0]
+        typer.echo(f"  {len(rejects)} rows rejected, the first at line {first.line}: {first.reason}")
+        typer.echo(f"  all of them: {target}")
+        if strict:
+            typer.echo("  nothing of this file was stored (--strict)", err=True)
+
+
+def fit(workspace: Folder, *, now: Now = "") -> None:
+    """Fit difficulty, success model and reward model on all events, and put the result in charge."""
+    space = opened(workspace)
+    recommender = space.fit(now=moment(now))
+    facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
+    typer.echo(f"model {recommender.model_hash} is in charge ({facts})")
+
+
+def learn(workspace: Folder, *, now: Now = "") -> None:
+    """Join rewards to the decisions they belong to, and teach the reward model: each reward once."""
+    done = opened(workspace).learn(now=moment(now))
+    typer.echo(
+        f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored, "
+        f"{done.pending} pending (of {done.learners} learners with news)"
+    )
+
+
+def recommend(
+    workspace: Folder,
+    *,
+    learner: Learner,
+    k: Annotated[int, typer.Option("-k", help="Steps.", min=1)] = 10,
+    mode: Annotated[Literal["next", "playlist", "intervene", "review"], typer.Option()] = "playlist",
+    menu: Annotated[int, typer.Option(help="Options at each step.", min=1)] = 1,
+    minutes: Annotated[float | None, typer.Option(help="Minutes at hand.", min=1)] = None,
+    interest: Annotated[list[str] | None, typer.Option(help="A stated interest; may be repeated.")] = None,
+    goal: Annotated[list[str] | None, typer.Option(help="A skill to work towards; may be repeated.")] = None,
+    candidate: Annotated[list[str] | None, typer.Option(help="Only these; may be repeated.")] = None,
+    pin: Annotated[list[str] | None, typer.Option(help="Put first; may be repeated.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out; may be repeated.")] = None,
+    offline: Annotated[bool, typer.Option(help="Only what works without a connection.")] = False,
+    language: Annotated[str, typer.Option(help="Only this language.")] = "",
+    week: Annotated[str, typer.Option(help="Week it is for, as 2026-W48 (default: that of --now).")] = "",
+    now: Now = "",
+    seed: Annotated[str | None, typer.Option(help="Another seed gives another draw.")] = None,
+    request_no: Annotated[int, typer.Option(help="Count up for another draw of the same week.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Decide what this learner should do next, and say why. The decision is stored before it is printed."""
+    from segue.cli.text_output import playlist_json, playlist_text
+    from segue.engine.request import Goal, Place, Request
+    from segue.features.iso_weeks import start_of
+    from segue.workspace.answering import Ask
+
+    space = opened(workspace)
+    request = Request(
+        learner=learner,
+        now=start_of(week, space.time_zone) if week and not now else moment(now),
+        interests=tuple(interest or ()),
+        candidates=tuple(candidate) if candidate else None,
+        k=k,
+        menu=menu,
+        mode=mode,
+        minutes=minutes,
+        place=Place(offline=offline, language=language),
+        goal=Goal(tuple(goal)) if goal else None,
+        pins=tuple(pin or ()),
+        excluded=tuple(exclude or ()),
+    )
+    given = space.recommend(request, ask=Ask("cli", week or None, seed, request_no))
+    words = space.explain(request, given.playlist)
+    if as_json:
+        typer.echo(json.dumps(playlist_json(given, learner, words), ensure_ascii=False, indent=1))
+    else:
+        typer.echo(playlist_text(given.playlist, space.catalogue(), words, title=f"Playlist for {learner}"))

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segue.experiments.evaluation.estimators import Rounds
+from segue.experiments.evaluation.intervals.closed_form import Bounds
+from segue.experiments.evaluation.intervals.empirical_likelihood import (
+    Sums,
+    cressie_read,
+    cressie_read_bounds,
+    unseen_rounds,
+)
+from segue.experiments.simulation.synthetic_logs import make_world
+
+WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1))
+ROUNDS = WORLD.draw(3_000, np.random.default_rng(4)).rounds()
+
+
+def test_cressie_read_does_not_move_with_the_origin_of_rewards() -> None:
+    here = cressie_read(Rounds(ROUNDS.weight, ROUNDS.reward), bounds=Bounds())
+    there = cressie_read(Rounds(ROUNDS.weight, ROUNDS.reward + 5), bounds=Bounds(5.0, 6.0))
+    assert (there.low - 5, there.high - 5) == pytest.approx((here.low, here.high), abs=1e-9)
+
+
+def test_cressie_read_against_a_direct_optimiser() -> None:
+    from scipy.optimize import minimize
+    from scipy.stats import f
+
+    rng = np.random.default_rng(0)
+    n = 12
+    weight = rng.uniform(0.2, 2.5, n)
+    weight *= (n + 1 - 2.5) / weight.sum()  # the mean with the imagined weight is then exactly 1: no slack
+    value = weight * rng.random(n)
+    low, _ = cressie_read_bounds(
+        Sums.of(weight, value), unseen_rounds(np.asarray(2.5), low=0.0, high=1.0), mean=1.0, dof=np.asarray(n)
+    )
+    radius = f.isf(0.05, 1, n) / (2 * (1 + n))
+    lowest = []
+    for fake in (0.0, 2.5):
+        w, v = np.append(weight, fake), np.append(value, 0.0)
+        found = minimize(
+            lambda q, v=v: q @ v,
+            np.full(n + 1, 1 / (n + 1)),
+            method="SLSQP",
+            constraints=[
+                {"type": "eq", "fun": lambda q: q.sum() - 1},
+                {"type": "eq", "fun": lambda q, w=w: q @ w - 1},
+                {"type": "ineq", "fun": lambda q: radius - ((q * (n + 1) - 1) ** 2).mean() / 2},
+            ],
+            options={"maxiter": 500, "ftol": 1e-12},
+        )
+        if found.success:
+            lowest.append(found.fun)
+    assert float(low) == pytest.approx(min(lowest), abs=1e-6)
+
+
+def test_many_logs_at_once_equal_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    weight, value = rng.exponential(size=(2, 6, 80))
+    largest = weight.max(axis=1)
+    together = cressie_read_bounds(
+        Sums.of(weight, value), unseen_rounds(largest, low=0.0, high=1.0), mean=1.0, dof=np.asarray(80)
+    )
+    for index in range(6):
+        alone = cressie_read_bounds(
+            Sums.of(weight[index], value[index]),
+            unseen_rounds(largest[index], low=0.0, high=1.0),
+            mean=1.0,
+            dof=np.asarray(80),
+        )
+        assert [float(x) for x in alone] == pytest.approx([float(side[index]) for side in together])

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from math import isnan
+
+import numpy as np
+import pytest
+
+from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.evaluation_result import finite
+from segue.experiments.evaluation.logged_data import Log
+from segue.experiments.evaluation.slate_report import evaluate_slates, list_clusters, slates_of_log
+from segue.experiments.simulation.synthetic_logs import World, make_world
+
+
+def world(ess: float, rate: float = 0.3) -> World:
+    return make_world(ess_fraction=ess, reward_rate=rate, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(("ess", "rate"), [(0.6, 0.3), (0.1, 0.3), (0.005, 0.3), (0.5, 0.02)])
+def test_default_interval_covers_among_the_answers_given(ess: float, rate: float) -> None:
+    where = world(ess, rate)
+    hits, given = 0, 0
+    for seed in range(150):
+        answer = evaluate(replace(where.draw(1_000, np.random.default_rng(seed)), group=None))
+        if answer.verdict == "enough evidence":
+            given += 1
+            hits += answer.headline.low <= where.truth <= answer.headline.high
+    assert given >= 100
+    assert hits >= 0.9 * given  # 93 % would show fewer with probability below .01 of these
+
+
+def test_subgroup_intervals_cover_together() -> None:
+    where = world(0.3)
+    truths = where.group_truths()
+    hits = 0
+    for seed in range(60):
+        groups = evaluate(where.draw(4_000, np.random.default_rng(seed))).groups
+        hits += all(
+            groups[f"g{k}"].headline.low <= t <= groups[f"g{k}"].headline.high for k, t in enumerate(truths)
+        )
+    assert hits >= 54
+
+
+def test_json_holds_no_nan_and_refuses_aloud() -> None:
+    log = world(0.005).draw(200, np.random.default_rng(0))
+    answer = evaluate(replace(log, group=None))
+    assert answer.verdict == "not enough evidence"
+    out = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert out["estimates"]["IPS"]["low"] is None
+    assert out["verdict"] == "not enough evidence"
+    assert out["reason"]
+    assert "not enough evidence" in str(answer.estimates["IPS"])
+
+
+def test_a_table_never_shows_a_figure_alone() -> None:
+    table = evaluate(world(0.6).draw(500, np.random.default_rng(0))).table()
+    assert {"ess", "max_weight", "share_of_max", "mean_weight", "unseen_support", "verdict"} <= set(table)
+    assert (table["verdict"] == "enough evidence").all()
+
+
+def test_the_direct_method_claims_no_error() -> None:
+    answer = evaluate(world(0.6).draw(2_000, np.random.default_rng(0)))
+    assert isnan(answer.estimates["DM"].se)
+    assert isnan(answer.estimates["DM"].low)
+    assert "bias" in answer.estimates["SWITCH_DR_10"].interval
+
+
+def test_a_better_policy_is_shipped_and_a_worse_one_not() -> None:
+    log = world(0.6).draw(20_000, np.random.default_rng(0))
+    good = evaluate(log).versus_logging
+    assert good is not None
+    assert good.verdict == "ship"
+    bad = evaluate(replace(log, reward=1 - log.reward, prediction=None)).versus_logging
+    assert bad is not None
+    assert bad.verdict == "do not ship"
+
+
+def test_a_policy_on_actions_never_logged_is_refused() -> None:
+    n = 1000
+    policy = np.tile([0.5, 0.5], (n, 1))
+    log = Log(
+        reward=np.ones(n),
+        propensity=np.full(n, 0.5),
+        target=np.full(n, 0.5),
+        action=np.zeros(n, dtype=np.int64),
+        policy=policy,
+    )
+    answer = evaluate(log)
+    assert answer.diagnostics.unseen_support == 0.5
+    assert "never logged" in answer.reason
+
+
+def test_signed_rewards_around_zero_are_evidence() -> None:
+    rng = np.random.default_rng(0)
+    log = Log(reward=rng.normal(0, 0.2, 3000), propensity=np.full(3000, 0.5), target=np.full(3000, 0.5))
+    answer = evaluate(log, reward_range=(-2.0, 2.0))
+    assert answer.verdict == "enough evidence"
+    assert answer.headline.low < 0 < answer.headline.high
+
+
+def test_small_groups_are_not_shown() -> None:
+    log = world(0.6).draw(500, np.random.default_rng(0))
+    group = np.array(["many"] * 497 + ["few"] * 3, dtype=object)
+    assert list(evaluate(replace(log, group=group)).groups) == ["many"]
+
+
+def odd_log(seed: int) -> Log:
+    """Return a small log with something odd: few rounds, tiny propensities, constant or huge rewards."""
+    rng = np.random.default_rng(seed)
+    n, k = int(rng.choice([1, 2, 3, 8, 60, 200])), int(rng.integers(1, 4))
+    policy = rng.dirichlet(np.ones(k), n) if rng.random() < 0.7 else np.eye(k)[rng.integers(k, size=n)]
+    action = rng.integers(k, size=n)
+    rewards = [np.zeros(n), np.ones(n), -np.ones(n), rng.normal(size=n) * 1e6, (rng.random(n) < 0.3) * 1.0]
+    return Log(
+        reward=rewards[rng.integers(len(rewards))],
+        propensity=rng.choice([1e-9, 0.01, 0.5, 1.0], n),
+        target=policy[np.arange(n), action],
+        action=action,
+        policy=policy,
+        prediction=rng.random((n, k)) if rng.random() < 0.5 else None,
+        cluster=rng.integers(1 + n // 3, size=n) if rng.random() < 0.5 else None,
+        group=rng.choice(["a", "b", ""], n).astype(object),
+        slate=np.arange(n) // 3,
+        position=np.arange(n) % 3,
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_log_is_too_odd_to_be_answered_or_refused(seed: int) -> None:
+    log = odd_log(seed)
+    answer = evaluate(log)
+    lists = evaluate_slates(slates_of_log(log), cluster=list_clusters(log))
+    assert str(answer)
+    assert str(lists)
+    assert json.dumps([answer.to_dict(), finite(lists.to_dict())], allow_nan=False)
+    for estimate in answer.estimates.values():
+        assert isnan(estimate.low) or estimate.low <= estimate.value <= estimate.high
+
+
+def test_the_logging_policy_is_worth_its_mean_reward() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.1, 1.0, 2000)
+    log = Log(reward=rng.random(2000), propensity=p, target=p * (1 + 1e-15))
+    answer = evaluate(log)
+    assert answer.headline.value == pytest.approx(log.reward.mean())
+    assert answer.headline.high - answer.headline.low == pytest.approx(4 * answer.headline.se, rel=0.1)
+    assert answer.versus_logging is not None
+    assert answer.versus_logging.difference == pytest.approx(0, abs=1e-12)
+    assert answer.versus_logging.verdict == "not enough evidence"

@@ -1,0 +1,97 @@
+"""Tracing of interests: tags from untidy cells, ranks by hand, and the figures on real views."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from segue.cli.trace import register
+from segue.experiments.learner_vectors.next_view_prediction import (
+    InterestError,
+    read_platform,
+    tag_codes,
+    trace_interests,
+)
+
+TAGS = ["Theme", "type"]
+
+
+@pytest.fixture(name="files")
+def platform_of_two_themes(tmp_path: Path) -> tuple[Path, Path]:
+    rng = np.random.default_rng(0)
+    theme = np.arange(30) % 3
+    items = pd.DataFrame(
+        {"item_id": np.arange(30) + 100, "Theme": [f"['{'abc'[t]}']" for t in theme], "type": "N/A"}
+    )
+    rows = []
+    for user in range(80):
+        liked = np.flatnonzero(theme == user % 3)
+        for step, item in enumerate(rng.permutation(liked)[:6]):
+            rows.append((user, item + 100, pd.Timestamp("2019-01-01") + pd.Timedelta(days=user * 4 + step)))
+    views = pd.DataFrame(rows, columns=["user_id", "item_id", "created_at"])
+    items.to_csv(tmp_path / "items.csv", index=False)
+    views.to_csv(tmp_path / "views.csv", index=False)
+    return tmp_path / "views.csv", tmp_path / "items.csv"
+
+
+def test_tags_of_untidy_cells() -> None:
+    items = pd.DataFrame({"Theme": ["['a', 'b', 'a']", "[]", "N/A"], "type": ["a", "video", float("nan")]})
+    codes, n_tags = tag_codes(items, TAGS)
+    assert n_tags == 4  # Theme a, Theme b, type a, type video
+    assert [sorted(row[row >= 0].tolist()) for row in codes] == [[0, 1, 2], [3], []]
+
+
+def test_interests_foretell_views_where_there_are_any(files: tuple[Path, Path]) -> None:
+    found = trace_interests(*files, tags=TAGS, test_from="2019-10-01")
+    assert isinstance(found["hit_at_10"], float)
+    assert found["hit_at_10"] > 0.95  # ten of thirty items share the theme: 1/3 by chance
+    assert isinstance(found["weights"], dict)
+    assert found["weights"]["match"] > 0.0
+
+
+def test_the_command_prints_what_the_contract_asks(files: tuple[Path, Path]) -> None:
+    app = typer.Typer()
+    register(app)
+    arguments = [
+        "trace-interests",
+        "--views",
+        str(files[0]),
+        "--items",
+        str(files[1]),
+        "--tags",
+        "Theme,type",
+    ]
+    result = CliRunner().invoke(app, [*arguments, "--test-from", "2019-10-01", "--json"])
+    assert result.exit_code == 0, result.output
+    assert {"hit_at_10", "mrr", "n"} <= set(json.loads(result.output))
+    late = CliRunner().invoke(app, [*arguments, "--test-from", "2031-01-01", "--json"])
+    assert late.exit_code == 2
+    assert "no first view" in late.output
+
+
+def test_an_item_that_is_not_on_the_shelf_is_named(files: tuple[Path, Path], tmp_path: Path) -> None:
+    pd.DataFrame({"user_id": [1], "item_id": [999], "created_at": ["2019-01-01"]}).to_csv(
+        tmp_path / "v.csv", index=False
+    )
+    with pytest.raises(InterestError, match="names item 999"):
+        read_platform(tmp_path / "v.csv", files[1], tags=TAGS)
+
+
+def test_the_figures_on_real_views(shared_data: Callable[[str], Path]) -> None:
+    folder = shared_data("mars-mandarine-academy")
+    found = trace_interests(
+        folder / "page_views_en.csv.gz",
+        folder / "items_en.csv.gz",
+        tags=["Theme", "Software", "Job", "Difficulty", "type"],
+        test_from="2019-07-01",
+    )
+    assert found["n"] == 1029
+    assert isinstance(found["hit_at_10"], float)
+    assert found["hit_at_10"] >= 0.46

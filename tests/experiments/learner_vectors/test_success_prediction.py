@@ -1,0 +1,177 @@
+"""Tracing: folds and measures as contracted, every prediction from the past, and the floors on real data."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from typer.testing import CliRunner
+
+from segue.cli.trace import register
+from segue.experiments.learner_vectors.success_prediction import (
+    ModelName,
+    TraceError,
+    Trial,
+    calibration_error,
+    masks,
+    read_trial,
+    reliability,
+    scored,
+    trace,
+)
+
+
+@pytest.fixture(name="app")
+def own_app() -> typer.Typer:
+    app = typer.Typer()
+    register(app)
+    return app
+
+
+@pytest.fixture(name="files", scope="module")
+def class_of_forty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    rng = np.random.default_rng(0)
+    n = 1600
+    learner, item = np.repeat(np.arange(40), 40), rng.integers(0, 25, n)
+    ability, easiness = rng.normal(size=40), rng.normal(0.5, 1.0, 25)
+    correct = rng.random(n) < 1 / (1 + np.exp(-(ability[learner] + easiness[item])))
+    folder = tmp_path_factory.mktemp("trace")
+    frame = pd.DataFrame({"user_id": learner, "seq": np.tile(np.arange(40), 40), "item_id": item})
+    frame = frame.assign(
+        correct=correct.astype(int), t=np.arange(n) * 60, part=np.where(learner < 8, "x", "y")
+    )
+    frame.to_csv(folder / "a.csv.gz", index=False)
+    pd.DataFrame({"item_id": np.arange(25), "skill_id": np.arange(25) % 5}).to_csv(
+        folder / "q.csv", index=False
+    )
+    return folder / "a.csv.gz", folder / "q.csv"
+
+
+def test_folds_are_those_of_the_contract(files: tuple[Path, Path]) -> None:
+    trial = read_trial(*files)
+    fold = np.empty(40, dtype=np.int64)
+    fold[np.random.default_rng(3).permutation(40)] = np.arange(40) % 4
+    for number, (train, test) in enumerate(masks(trial, folds=4, seed=3)):
+        np.testing.assert_array_equal(test, fold[trial.attempts.learner] == number)
+        assert len(train) + test.sum() == 1600
+
+
+def test_measures_are_scikit_learns() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0.05, 0.95, 500)
+    y = (rng.random(500) < p).astype(float)
+    found = scored(y, p, n_train=7)
+    assert found.auc == pytest.approx(roc_auc_score(y, p))
+    assert found.log_loss == pytest.approx(log_loss(y, p))
+    assert found.brier == pytest.approx(brier_score_loss(y, p))
+    assert (found.n_train, found.n_test) == (7, 500)
+
+
+def test_calibration_is_measured_in_bins_of_equal_mass() -> None:
+    p, y = np.repeat([0.2, 0.8], 50), np.repeat([0.0, 1.0], 50)
+    assert calibration_error(y, p, bins=2) == pytest.approx(0.2)
+    assert reliability(y, p, bins=4)["n"].tolist() == [25, 25, 25, 25]
+
+
+@pytest.mark.parametrize("model", ["logistic", "boosting"])
+def test_the_command_prints_what_the_contract_asks(
+    app: typer.Typer, files: tuple[Path, Path], model: str
+) -> None:
+    a, q = map(str, files)
+    arguments = ["trace", "--attempts", a, "--item-skills", q, "--split", "part", "--test-value", "x"]
+    result = CliRunner().invoke(app, [*arguments, "--model", model, "--json"])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    assert {"auc", "log_loss", "ece", "brier", "n_train", "n_test", "folds", "mean", "seconds"} <= set(found)
+    assert (found["n_train"], found["n_test"], len(found["folds"])) == (1280, 320, 1)
+    assert found["auc"] > 0.6
+
+
+def test_answers_on_test_rows_do_not_change_the_training(files: tuple[Path, Path], tmp_path: Path) -> None:
+    frame = pd.read_csv(files[0])
+    last = frame["part"].eq("x") & frame["seq"].eq(39)
+    frame.loc[last, "correct"] = 1 - frame.loc[last, "correct"]
+    frame.to_csv(tmp_path / "b.csv", index=False)
+    first, second = (
+        trace(read_trial(path, files[1], split="part"), test_value="x")[0].probability
+        for path in (files[0], tmp_path / "b.csv")
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_without_items_skills_serve_as_both(files: tuple[Path, Path], tmp_path: Path) -> None:
+    frame = pd.read_csv(files[0]).rename(columns={"item_id": "skill_id"}).drop(columns="t")
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    trial = read_trial(tmp_path / "s.csv", None)
+    assert len(trial.catalogue.skills) == 25
+    assert trace(trial, folds=2)[0].score.auc > 0.6
+
+
+def test_skills_may_stand_beside_the_attempts(files: tuple[Path, Path], tmp_path: Path) -> None:
+    frame = pd.read_csv(files[0])
+    frame["skill_id"] = (frame["item_id"] % 5).where(frame["item_id"] != 7)
+    frame["user_id"] = "u" + frame["user_id"].astype(str)
+    frame.sample(frac=1.0, random_state=0).to_csv(tmp_path / "b.csv", index=False)
+    trial = read_trial(tmp_path / "b.csv", None)
+    assert len(trial.catalogue.skills) == 6  # item 7 is its own
+    assert (trial.attempts.score == read_trial(*files).attempts.score).mean() < 1.0  # u10 comes before u2
+    assert trace(trial, folds=2)[0].score.auc > 0.6
+
+
+def test_what_cannot_be_read_is_said(files: tuple[Path, Path], tmp_path: Path, app: typer.Typer) -> None:
+    frame = pd.read_csv(files[0])
+    frame.assign(correct=87).to_csv(tmp_path / "percent.csv", index=False)
+    with pytest.raises(TraceError, match=r"correct must be in \[0, 1\], got 87.0"):
+        read_trial(tmp_path / "percent.csv", None)
+    frame.drop(columns="user_id").to_csv(tmp_path / "no_user.csv", index=False)
+    with pytest.raises(TraceError, match="must have a column 'user_id'"):
+        read_trial(tmp_path / "no_user.csv", None)
+    result = CliRunner().invoke(
+        app, ["trace", "--attempts", str(files[0]), "--split", "part", "--test-value", "z"]
+    )
+    assert result.exit_code == 2
+    with gzip.open(tmp_path / "empty.csv.gz", "wt") as file:
+        file.write("")
+    assert CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "empty.csv.gz")]).exit_code == 2
+
+
+def real_trial(folder: Path) -> Trial:
+    return read_trial(folder / "interactions.csv.gz", folder / "item_skills.csv.gz")
+
+
+def test_a_fold_of_real_data_comes_near_the_floor(shared_data: Callable[[str], Path]) -> None:
+    trial = real_trial(shared_data("statics2011"))
+    first = trial.attempts.learner % 5 == 0
+    score = trace(replace(trial, split=np.where(first, "test", "rest")), test_value="test")[0].score
+    assert score.auc > 0.81
+    assert score.ece < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "model", "floor"),
+    [
+        ("statics2011", "logistic", (0.826, 0.413, 0.020)),
+        ("algebra2005-sample", "logistic", (0.830, 0.412, 0.020)),
+        ("algebra2005-sample", "boosting", (0.839, 0.402, 0.015)),
+    ],
+)
+def test_the_floors_hold_on_real_data(
+    name: str,
+    model: ModelName,
+    floor: tuple[float, float, float],
+    shared_data: Callable[[str], Path],
+) -> None:
+    scores = [t.score for t in trace(real_trial(shared_data(name)), model=model)]
+    auc, loss, ece = floor
+    assert np.mean([s.auc for s in scores]) >= auc
+    assert np.mean([s.log_loss for s in scores]) <= loss
+    assert np.mean([s.ece for s in scores]) <= ece

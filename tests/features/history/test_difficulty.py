@@ -1,0 +1,134 @@
+"""Easiness: the mode of the posterior that the docstring states, shrunk where little is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.history.attempts import Attempts
+from segue.features.history.difficulty import (
+    fit_difficulty,
+    fit_difficulty_out_of_fold,
+    learner_folds,
+    out_of_fold_logit,
+)
+
+MakeAttempts = Callable[..., Attempts]
+
+
+def answered(resource: list[int], score: list[float]) -> Attempts:
+    n = len(resource)
+    return Attempts.sorted(
+        np.arange(n), np.array(resource, dtype=np.int64), np.array(score), np.full(n, np.nan), np.arange(n)
+    )
+
+
+def test_the_fit_is_the_mode_of_the_stated_posterior() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.normal(size=12)
+    catalogue = Catalogue.build(
+        [Resource(f"r{i}", skills=(f"s{i % 3}",), difficulty=float(labels[i])) for i in range(12)]
+    )
+    item = rng.integers(0, 12, 90)
+    score = (rng.random(90) < 1 / (1 + np.exp(labels[item]))).astype(float)
+    z = (labels - labels.mean()) / labels.std()
+
+    def loss(theta: np.ndarray) -> float:
+        b, b_set, (b_0, slope) = theta[:12], theta[12:15], theta[15:]
+        eta = b[item]
+        prior = ((b - b_set[np.arange(12) % 3] - slope * z) ** 2).sum() / 0.7**2 + ((b_set - b_0) ** 2).sum()
+        root = 0.1 * (b_0 - 0.5) ** 2 + (slope + 0.3) ** 2 / 0.3**2
+        return float((np.logaddexp(0, eta) - score * eta).sum() + 0.5 * (prior + root))
+
+    best = minimize(loss, np.zeros(17), method="BFGS", options={"gtol": 1e-8})
+    fitted = fit_difficulty(answered(item.tolist(), score.tolist()), catalogue)
+    np.testing.assert_allclose(fitted.item_logit, best.x[:12], atol=1e-5)
+    assert fitted.global_logit == pytest.approx(best.x[15], abs=1e-5)
+    assert fitted.label_slope == pytest.approx(best.x[16], abs=1e-5)
+
+
+def test_what_was_never_seen_gets_what_stands_above_it() -> None:
+    catalogue = Catalogue.build(
+        [
+            Resource("easy", skills=("known",)),
+            Resource("new", skills=("known",)),
+            Resource("other", skills=("hard",)),
+            Resource("alien", skills=("unseen",)),
+        ]
+    )
+    fitted = fit_difficulty(answered([0] * 40 + [2] * 40, [1.0] * 36 + [0.0] * 4 + [0.0] * 40), catalogue)
+    easy, new, other, alien = fitted.item_logit
+    assert easy > new > alien > other
+    assert alien == pytest.approx(fitted.global_logit)
+    assert fitted.skill_logit[catalogue.skill_index["unseen"]] == pytest.approx(fitted.global_logit)
+    assert fitted.skill_logit[0] > fitted.skill_logit[catalogue.skill_index["unseen"]]
+
+
+def test_rare_resources_are_shrunk_more_than_frequent_ones() -> None:
+    catalogue = Catalogue.build([Resource(f"r{i}", skills=("s",)) for i in range(3)])
+    fitted = fit_difficulty(answered([0] + [1] * 50 + [2] * 50, [0.0] + [0.0] * 50 + [1.0] * 50), catalogue)
+    assert fitted.item_logit[1] < fitted.item_logit[0] < fitted.item_logit[2]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_meaning_of_labels_is_learned(sign: float) -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=60)
+    catalogue = Catalogue.build(
+        [Resource(f"r{i}", skills=("s",), difficulty=float(sign * truth[i])) for i in range(60)]
+    )
+    item = np.repeat(np.arange(60), 30)
+    score = (rng.random(1800) < 1 / (1 + np.exp(truth[item]))).astype(float)
+    fitted = fit_difficulty(answered(item.tolist(), score.tolist()), catalogue)
+    assert np.sign(fitted.label_slope) == -sign
+
+
+def test_without_answers_a_higher_label_is_harder_and_a_missing_one_says_nothing() -> None:
+    catalogue = Catalogue.build(
+        [Resource(f"r{i}", skills=("s",), difficulty=d) for i, d in enumerate([1.0, 5.0, float("nan")])]
+    )
+    low, high, missing = fit_difficulty(answered([], []), catalogue).item_logit
+    assert low > missing > high
+
+
+def test_out_of_fold_is_the_fit_without_the_fold(catalogue: Catalogue, make_attempts: MakeAttempts) -> None:
+    attempts = make_attempts(0)
+    fold = learner_folds(6, 3, np.random.default_rng(0))
+    whole, parts = fit_difficulty_out_of_fold(attempts, catalogue, fold)
+    np.testing.assert_allclose(whole.item_logit, fit_difficulty(attempts, catalogue).item_logit, atol=1e-9)
+    for number, part in enumerate(parts):
+        rest = fit_difficulty(attempts.take(fold[attempts.learner] != number), catalogue)
+        np.testing.assert_allclose(part.item_logit, rest.item_logit, atol=1e-9)
+
+
+def test_no_learner_meets_a_difficulty_made_of_own_answers(
+    catalogue: Catalogue, make_attempts: MakeAttempts
+) -> None:
+    attempts = make_attempts(0)
+    fold = learner_folds(6, 3, np.random.default_rng(0))
+    own = attempts.learner == 4
+    flipped = replace(attempts, score=np.where(own, 1.0 - attempts.score, attempts.score))
+    before, _ = out_of_fold_logit(attempts, catalogue, fold=fold)
+    after, _ = out_of_fold_logit(flipped, catalogue, fold=fold)
+    np.testing.assert_array_equal(before[own], after[own])
+    assert not np.array_equal(before, after)
+
+
+def test_rows_outside_training_teach_nothing(catalogue: Catalogue, make_attempts: MakeAttempts) -> None:
+    attempts = make_attempts(0)
+    fold, test = learner_folds(6, 3, np.random.default_rng(0)), attempts.learner == 4
+    flipped = replace(attempts, score=np.where(test, 1.0 - attempts.score, attempts.score))
+    before, _ = out_of_fold_logit(attempts, catalogue, fold=fold, train=~test)
+    after, _ = out_of_fold_logit(flipped, catalogue, fold=fold, train=~test)
+    np.testing.assert_array_equal(before, after)
+
+
+def test_folds_are_even_and_depend_on_the_seed() -> None:
+    fold = learner_folds(11, 3, np.random.default_rng(0))
+    assert sorted(np.bincount(fold).tolist()) == [3, 4, 4]
+    assert not np.array_equal(fold, learner_folds(11, 3, np.random.default_rng(1)))

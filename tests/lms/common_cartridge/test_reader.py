@@ -1,0 +1,132 @@
+"""Common Cartridge and QTI: order, titles, kinds, points; what is missing or hostile is only counted."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from segue.features.catalogue import Catalogue
+from segue.lms.common_cartridge.qti import read_assessment
+from segue.lms.common_cartridge.reader import Cartridge, open_cartridge
+from segue.lms.read_document import answer
+from segue.lms.safe_archive import parse_xml
+from segue.lms.source_records import RefusedError, Report
+
+MANIFEST = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1"
+  xmlns:lom="http://ltsc.ieee.org/xsd/imsccv1p3/LOM/manifest">
+ <metadata><lom:lom><lom:general><lom:title><lom:string>Maths 7</lom:string></lom:title></lom:general>
+ </lom:lom></metadata>
+ <organizations><organization><item>
+  <item><title>Unit 1</title>
+   <item identifierref="r2"><title>Quiz</title></item>
+   <item identifierref="r1"><title>Fractions</title></item>
+   <item identifierref="gone"><title>Lost</title></item>
+  </item>
+  <item><title>Unit 2</title><item identifierref="r3"/>
+   <item identifierref="r1"><title>Again</title></item></item>
+ </item></organization></organizations>
+ <resources>
+  <resource identifier="r1" type="webcontent" href="a%20page.html"><file href="a%20page.html"/></resource>
+  <resource identifier="r2" type="imsqti_xmlv1p2/imscc_xmlv1p3/assessment"><file href="q.xml"/>
+   <metadata><curriculumStandardsMetadata><labelledGUID><GUID>abc-1</GUID></labelledGUID>
+   </curriculumStandardsMetadata></metadata></resource>
+  <resource identifier="r3" type="imswl_xmlv1p3"><file href="w.xml"/></resource>
+  <resource identifier="r4" type="webcontent" href="../../etc/passwd">
+   <file href="../../etc/passwd"/></resource>
+ </resources></manifest>"""
+QUIZ = """<questestinterop xmlns="http://www.imsglobal.org/xsd/ims_qtiasiv1p2"><assessment title="Q">
+ <section><item><itemmetadata><qtimetadata><qtimetadatafield><fieldlabel>points_possible</fieldlabel>
+ <fieldentry>2</fieldentry></qtimetadatafield></qtimetadata></itemmetadata>
+ <presentation><material><mattext>What is 1/2 + 1/4?</mattext></material></presentation></item>
+ <item><presentation><material><mattext>Two?</mattext></material></presentation></item></section>
+ </assessment></questestinterop>"""
+LINK = '<webLink><title>Film</title><url href="https://www.youtube.com/watch?v=1"/></webLink>'
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><manifest>&b;</manifest>'
+
+
+def folder(path: Path, manifest: str = MANIFEST) -> Path:
+    (path / "imsmanifest.xml").write_text(manifest)
+    (path / "a page.html").write_text("<h1>Fractions</h1><p>Halves &amp; quarters</p>")
+    (path / "q.xml").write_text(QUIZ)
+    (path / "w.xml").write_text(LINK)
+    return path
+
+
+def opened(path: Path) -> tuple[Cartridge, Report]:
+    report = Report()
+    return open_cartridge(path, "strict", report), report
+
+
+def test_outline_order_titles_kinds_points_and_standards(tmp_path: Path) -> None:
+    cartridge, report = opened(folder(tmp_path))
+    assert not report.refused
+    assert cartridge.title == "Maths 7"
+    assert [r.resource_id for r in cartridge.resources] == ["r2", "r1", "r3"]
+    assert [r.title for r in cartridge.resources] == ["Quiz", "Fractions", "w"]
+    assert [r.kind for r in cartridge.resources] == ["quiz", "text", "video"]
+    assert cartridge.order == (("Unit 1", "r2"), ("Unit 1", "r1"), ("Unit 2", "r3"), ("Unit 2", "r1"))
+    assert cartridge.points == {"r2": 2.0}
+    assert cartridge.resources[0].skills == ("abc-1",)
+    assert cartridge.descriptions["r1"] == "Fractions Halves & quarters"
+    assert "1/2 + 1/4" in cartridge.descriptions["r2"]
+    assert len(Catalogue.build(cartridge.resources).resources) == 3
+
+
+def test_missing_and_outside_files_are_counted_not_read(tmp_path: Path) -> None:
+    (folder(tmp_path) / "a page.html").unlink()
+    _, report = opened(tmp_path)
+    assert report.counts["missing files"] == 1
+    assert report.warnings["file that lies outside the cartridge"] == 1
+    assert report.warnings["item that points to no resource"] == 1
+
+
+def test_a_real_export_is_read_with_warnings(shared_data: Callable[[str], Path]) -> None:
+    path = shared_data("lms/common-cartridge") / "canvas-export"
+    found = answer("cartridge", str(path))
+    assert found.accepted
+    assert (found.counts["missing files"], found.counts["shown"]) == (4, 23)
+    cartridge, _ = opened(path)
+    assert cartridge.points["resource_assignment_1"] == 30.0
+    assert [r.title for r in cartridge.resources[:3]] == ["Vertical", "LTI", "LTI no secure launch URL"]
+
+
+def test_an_archive_is_read_the_same(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    with zipfile.ZipFile(tmp_path / "c.imscc", "w") as archive:
+        for file in ("imsmanifest.xml", "a page.html", "q.xml", "w.xml"):
+            archive.write(path / file, f"course/{file}")
+    assert opened(tmp_path / "c.imscc")[0] == opened(path)[0]
+
+
+@pytest.mark.parametrize(
+    "manifest", [BOMB, "<manifest", "", '<!DOCTYPE m SYSTEM "file:///etc/passwd"><manifest/>']
+)
+def test_entities_and_broken_xml_are_refused(tmp_path: Path, manifest: str) -> None:
+    found = answer("cartridge", str(folder(tmp_path, manifest)))
+    assert found.accepted == manifest.endswith("<manifest/>")  # an external DTD is not fetched
+    assert found.accepted or found.reason
+
+
+def test_an_outline_nested_without_end_is_refused(tmp_path: Path) -> None:
+    nested = "<item>" * 50_000 + "</item>" * 50_000
+    manifest = f"<manifest><organizations><organization>{nested}</organization></organizations></manifest>"
+    found = answer("cartridge", str(folder(tmp_path, manifest)))
+    assert not found.accepted
+    assert "nested" in found.reason
+
+
+def test_what_is_no_cartridge_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.imscc").write_text("no zip")
+    assert not answer("cartridge", str(tmp_path / "x.imscc")).accepted
+    assert not answer("cartridge", str(tmp_path)).accepted
+    assert not answer("cartridge", {"a": 1}).accepted
+
+
+def test_qti_2_outline_is_counted() -> None:
+    test = parse_xml(b'<assessmentTest title="T"><assessmentItemRef/><assessmentItemRef/></assessmentTest>')
+    assert (read_assessment(test).title, read_assessment(test).n_items) == ("T", 2)
+    with pytest.raises(RefusedError):
+        parse_xml(BOMB.encode())

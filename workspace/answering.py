@@ -1,0 +1,90 @@
+"""From questions about stored learners to answers that are ready to be logged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sqlalchemy import Connection
+
+from segue.engine.pipeline import enter, state_masks
+from segue.engine.recommender import Recommender
+from segue.engine.request import Playlist, Request
+from segue.engine.sampling.drawn_playlists import Steps
+from segue.workspace.model_registry import Champion
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_log import Draw, Entry
+from segue.workspace.records.events import Learner
+from segue.workspace.records.learner_states import Kept
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Where a question comes from, and the names of its draw (None: those of the workspace and of now)."""
+
+    surface: str = "python"
+    week: str | None = None
+    seed: str | None = None
+    request_no: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A request with its learner inside the store and the names of its draw."""
+
+    request: Request
+    learner: Learner
+    draw: Draw
+    surface: str
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A playlist that is in the store, with the ids of its decisions."""
+
+    playlist_id: str
+    decision_ids: tuple[str, ...]
+    playlist: Playlist
+
+
+def decide(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Entry]:
+    """Return the answers to questions, ready to be logged; states that were brought up for it are stored."""
+    numbers = [q.learner.number for q in questions if not q.learner.opted_out]
+    known, newer = states.current(connection, numbers, champion.fold)
+    states.save(connection, newer, champion.fold)
+    return answer(champion, questions, known)
+
+
+def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept]) -> list[Entry]:
+    """Return the answers to questions, ready to be logged, from the states of the learners' numbers."""
+    nobody = champion.fold.fresh()
+    kept = [nobody if q.learner.opted_out else known[q.learner.number] for q in questions]
+    requests = [
+        replace(q.request, learner=q.learner.surrogate, state=k.state)
+        for q, k in zip(questions, kept, strict=True)
+    ]
+    recommender = champion.recommender
+    drawn = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
+    seen = [playlist.steps.forecasts() if isinstance(playlist.steps, Steps) else [] for playlist in drawn]
+    playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
+    return [
+        Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)
+        for q, r, p, k, f in zip(questions, requests, playlists, kept, seen, strict=True)
+    ]
+
+
+def alternatives(
+    recommender: Recommender, request: Request, *, taken: Collection[str], most: int = 5
+) -> list[tuple[str, Mapping[str, float]]]:
+    """Return the best candidates that a list lacks, each with the parts of its score as a first step."""
+    kernel = recommender.kernel
+    asked, entry = enter(recommender.asked((request,)))
+    scene = kernel.scene(asked)
+    made = kernel.score(scene)
+    names, parts = made.names, made.whole()
+    allowed = np.logical_and.reduce([mask.allowed[0] for mask in (*entry, *state_masks(scene))])
+    score = np.where(allowed, parts[:, 0].sum(axis=0), -np.inf)
+    ids = [recommender.catalogue.resources[code].resource_id for code in asked.pool.codes]
+    best = [i for i in np.argsort(-score, kind="stable") if np.isfinite(score[i]) and ids[i] not in taken]
+    return [(ids[i], dict(zip(names, parts[:, 0, i].tolist(), strict=True))) for i in best[:most]]

@@ -1,0 +1,64 @@
+"""What the histories of a class say, for people: how it stands, and who is stuck where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.features.catalogue import Floats
+from segue.features.contexts.context_columns import SkillFacts
+from segue.features.contexts.context_facts import skill_facts
+from segue.features.history.learner_state import LearnerState, StateBlock
+from segue.workspace.model_registry import Champion
+
+STUCK_CHANCE, STUCK_ATTEMPTS = 0.5, 4
+FEWEST = 5  # smaller groups are not summed up: a mean of four is nearly a name
+
+
+@dataclass(frozen=True)
+class SkillOfClass:
+    """One skill in a class: the mean chance (None under five learners), and who is stuck or ahead."""
+
+    skill: str
+    statement: str
+    mean_chance: float | None
+    tried: int
+    stuck: tuple[str, ...]
+
+
+def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float) -> list[SkillOfClass]:
+    """Return, for each skill someone tried, how the class stands and who is stuck; most stuck first.
+
+    Stuck is a learner with four attempts or more and a chance below one half.
+    """
+    if not known:
+        return []
+    block = StateBlock.of(list(known.values()))
+    facts = facts_of(champion, block, now)
+    names = np.array(list(known))
+    out = []
+    for column, skill in enumerate(champion.fitted.catalogue.skills):
+        tried = facts.attempts[:, column] > 0
+        if not tried.any():
+            continue
+        chance = facts.chance[:, column]
+        stuck = (chance < STUCK_CHANCE) & (facts.attempts[:, column] >= STUCK_ATTEMPTS)
+        mean = float(chance[tried].mean()) if tried.sum() >= FEWEST else None
+        order = np.argsort(chance[stuck], kind="stable")
+        who = tuple(names[stuck][order].tolist())
+        out.append(SkillOfClass(skill.skill_id, skill.i_can or skill.statement, mean, int(tried.sum()), who))
+    return sorted(out, key=lambda row: (-len(row.stuck), 1.0 if row.mean_chance is None else row.mean_chance))
+
+
+def facts_of(champion: Champion, block: StateBlock, now: float) -> SkillFacts:
+    """Return what a block of learners' histories says of each skill at `now` (UTC epoch seconds)."""
+    when = np.full(len(block), now)
+    return skill_facts(block, champion.fitted.kernel.reader.reading(block, when))
+
+
+def mastery_table(champion: Champion, known: Sequence[LearnerState], now: float) -> Floats:
+    """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
+    block = StateBlock.of(list(known))
+    return facts_of(champion, block, now).chance

@@ -1,0 +1,173 @@
+"""The model in charge of a workspace: a fitted artefact on disk, and what logged decisions have taught since.
+
+The artefact never changes; it lies in ``models/<hash>``, written to another name first. The sums that logged
+rewards add to its reward model lie in the database, in the same transaction as the rewards they count.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from segue.engine.pipeline import Learned
+from segue.engine.recommender import Recommender
+from segue.engine.training.reward_model import fresh_model
+from segue.models.bayesian_linear import BayesianLinear
+from segue.workspace.configuration import WorkspaceError
+from segue.workspace.records.learner_states import Fold
+from segue.workspace.records.matured_rewards import Change, rewarded
+from segue.workspace.storage.database import get_document, put_document
+from segue.workspace.storage.schema import decisions, playlists
+
+POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
+
+
+@dataclass(frozen=True, eq=False)
+class Champion:
+    """What decides: `fitted` is the artefact, `recommender` the same with the rewards since."""
+
+    fitted: Recommender
+    recommender: Recommender
+
+    @classmethod
+    def of(cls, fitted: Recommender, sums: BayesianLinear) -> Champion:
+        """Return a fitted artefact with the sums of logged rewards added to its reward model."""
+        if sums.n == 0:
+            return cls(fitted, fitted)
+        kernel = fitted.kernel
+        learned = kernel.learned
+        arrays = (learned.model if learned else fresh_model()).to_arrays()
+        more = sums.to_arrays()
+        model = BayesianLinear.from_arrays(arrays | {k: arrays[k] + more[k] for k in ("A", "b")})
+        model.n += sums.n
+        settings = kernel.settings
+        eta = settings.eta * model.n / (model.n + settings.eta_evidence)
+        value_range = learned.value_range if learned else _range_before_rewards(model)
+        live = Recommender(kernel.with_learned(Learned(model, value_range, eta)), fitted.fitted)
+        return cls(fitted, live)
+
+    @cached_property
+    def fold(self) -> Fold:
+        """How events become the states that this model reads."""
+        return Fold(self.fitted.catalogue, self.fitted.kernel.parameters)
+
+
+class Library:
+    """The artefacts of a folder, loaded once, and which of them decides."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.artefact = lru_cache(maxsize=8)(self._load)
+        self._known: tuple[tuple[str, bytes | None], Champion] | None = None
+
+    def champion(self, connection: Connection) -> Champion:
+        """Return the model in charge, with what has been learned up to this transaction.
+
+        Raises
+        ------
+        WorkspaceError
+            Before the first fit, or when the artefact cannot be read.
+        """
+        fit_hash = current_fit(connection)
+        if fit_hash is None:
+            raise WorkspaceError(f"{self.folder.parent} has no model yet: segue fit {self.folder.parent}")
+        key = (fit_hash, get_document(connection, SUMS))
+        if self._known is None or self._known[0] != key:
+            self._known = (key, Champion.of(self.artefact(fit_hash), load_sums(connection)))
+        return self._known[1]
+
+    def keep(self, recommender: Recommender) -> str:
+        """Write an artefact under its hash and return it; one that is there already is the same."""
+        return save_artefact(recommender, self.folder)
+
+    def _load(self, fit_hash: str) -> Recommender:
+        try:
+            return Recommender.load(self.folder / fit_hash)
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+            message = f"model {fit_hash} cannot be read ({error}): run segue fit again"
+            raise WorkspaceError(message) from None
+
+
+def _range_before_rewards(model: BayesianLinear) -> tuple[float, float]:
+    """Return a range of the predicted reward for a fit that saw none: two standard deviations of a reward."""
+    spread = 2.0 * float(np.sqrt(model.noise_variance))
+    return -spread, spread
+
+
+def current_fit(connection: Connection) -> str | None:
+    """Return the hash of the fitted artefact in charge, None before the first."""
+    body = get_document(connection, POINTER)
+    return None if body is None else str(json.loads(body)["fit"])
+
+
+def promote(connection: Connection, fit_hash: str) -> None:
+    """Put an artefact in charge, within a write."""
+    put_document(connection, POINTER, json.dumps({"fit": fit_hash}).encode())
+
+
+def load_sums(connection: Connection, *, name: str = SUMS) -> BayesianLinear:
+    """Return the sums of all logged rewards (or of the purged ones), zero before the first."""
+    body = get_document(connection, name)
+    if body is None:
+        return fresh_model()
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        return BayesianLinear.from_arrays(dict(file))
+
+
+def add_to_sums(connection: Connection, change: Change) -> None:
+    """Count a change of rewards, within the write that records it."""
+    if len(change.given) or len(change.taken):
+        model = load_sums(connection)
+        model.update_many(change.given_contexts, change.given)
+        model.forget(change.taken_contexts, change.taken)
+        save_sums(connection, model)
+
+
+def counted(connection: Connection, schema_hash: str) -> BayesianLinear:
+    """Return the sums counted anew from the rewards stored, on top of those of purged ones."""
+    model = load_sums(connection, name=OPENING_SUMS)
+    model.update_many(*rewarded(connection, schema_hash))
+    return model
+
+
+def save_sums(connection: Connection, model: BayesianLinear, *, name: str = SUMS) -> None:
+    """Keep the sums, within a write."""
+    body = io.BytesIO()
+    np.savez(body, allow_pickle=False, **model.to_arrays())
+    put_document(connection, name, body.getvalue())
+
+
+def needed(connection: Connection) -> set[str]:
+    """Return the artefacts that decide, or that decided something not settled yet."""
+    unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
+    query = select(playlists.c.fit_hash).where(playlists.c.playlist_id.in_(unsettled)).distinct()
+    return {*connection.execute(query).scalars(), current_fit(connection) or ""}
+
+
+def prune(models: Path, keep: Collection[str]) -> int:
+    """Remove the artefacts that are not among `keep`; return how many."""
+    gone = [folder for folder in models.iterdir() if folder.is_dir() and folder.name not in keep]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return len(gone)
+
+
+def save_artefact(recommender: Recommender, models: Path) -> str:
+    """Write an artefact under its hash and return it; one that is there already is the same."""
+    fit_hash = recommender.model_hash
+    folder = models / fit_hash
+    if not folder.exists():
+        draft = models / f"{fit_hash}.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        recommender.save(draft)
+        draft.rename(folder)
+    return fit_hash

@@ -1,0 +1,72 @@
+"""A copy of a workspace while it runs: what comes out is a workspace itself, on SQLite, without the key."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from segue.workspace.configuration import FILE, WorkspaceError, open_store
+from segue.workspace.storage.database import Store, insert_columns
+from segue.workspace.storage.schema import metadata
+from segue.workspace.workspace import Workspace
+
+ROWS = 20_000
+
+
+def backup(workspace: Workspace, target: Path) -> dict[str, int]:
+    """Copy a workspace to a new folder, as of one moment, and return the rows of each table.
+
+    The rows come from one snapshot, so writers go on meanwhile. The folder gets its name last: a copy that
+    was cut off is not there, and the next one clears what it left. The key is not copied: keep it elsewhere.
+
+    Raises
+    ------
+    WorkspaceError
+        When the folder is there already.
+    """
+    if target.exists():
+        raise WorkspaceError(f"{target} is there already: choose a new folder")
+    draft = target.with_name(f"{target.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
+    configuration = replace(workspace.configuration, database="", durability="normal")
+    copy = open_store(draft, configuration, Store)
+    with snapshot(workspace.store) as connection:
+        with copy.write() as writing:
+            counts = {t.name: _copy(connection, writing, t) for t in metadata.sorted_tables}
+        shutil.copytree(workspace.models, draft / "models", ignore=shutil.ignore_patterns("*.new"))
+    copy.close()
+    configuration = replace(configuration, durability=workspace.configuration.durability)
+    (draft / FILE).write_text(json.dumps(asdict(configuration), indent=1), encoding="utf-8")
+    draft.rename(target)
+    return counts
+
+
+def snapshot(store: Store) -> Any:
+    """Return a context: a connection whose queries all see the same moment."""
+    if store.is_sqlite:  # in the write-ahead log a read transaction is a snapshot
+        return store.read()
+    return store.engine.execution_options(isolation_level="REPEATABLE READ").connect()
+
+
+def _copy(source: Connection, target: Connection, table: Table) -> int:
+    target.execute(table.delete())
+    count = 0
+    for rows in _pieces(source, table):
+        names = table.c.keys()
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        insert_columns(target, table, columns)
+        count += len(rows)
+    return count
+
+
+def _pieces(source: Connection, table: Table) -> Iterator[list[Any]]:
+    found = source.execution_options(yield_per=ROWS).execute(select(table))
+    for rows in found.partitions():
+        yield list(rows)

@@ -1,0 +1,168 @@
+"""Is what decides still sound? Four alarms over the decisions of late, and the gate before a new fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection, func, select
+
+from segue.engine.recommender import Recommender
+from segue.features.catalogue import Floats
+from segue.features.contexts.context_columns import INDEX
+from segue.features.history.learner_state import StateBlock
+from segue.workspace.operations.integrity import latest_rewards
+from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of
+from segue.workspace.storage.schema import decisions, events, playlists
+from segue.workspace.workspace import Workspace
+
+DAY = 86_400_000_000  # microseconds
+WINDOW_DAYS = 28
+FEWEST = 100  # outcomes below which nothing is concluded
+MOST_GAP = 0.08
+MOST_CENSORED = 0.6
+LEAST_SUPPORT = 0.02
+GATE_LEARNERS = 200
+GATE_MARGIN = 0.02  # nats an attempt by which a new fit may be worse: its noise on so few
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One watched number: its value (NaN while there is too little to say), its limit, whether it rings."""
+
+    name: str
+    value: float
+    limit: float
+    rings: bool
+    said: str
+
+
+def alarms(workspace: Workspace, *, now: datetime) -> list[Alarm]:
+    """Return the four alarms over the last 28 days: calibration, reward, censored share, support."""
+    since = round(now.timestamp() * 1e6) - WINDOW_DAYS * DAY
+    with workspace.store.read() as connection:
+        return [
+            _calibration(connection, since),
+            _reward(connection, since),
+            _censored(connection, since),
+            _support(connection, since),
+        ]
+
+
+def gate(workspace: Workspace, challenger: Recommender, *, now: datetime) -> Alarm:
+    """Return whether a new fit foresees the last week's attempts about as well as the one in charge.
+
+    Both see each learner as of a week ago. The new fit has seen that week and should win; a fit that loses by
+    more than the margin is broken, or was fed broken data.
+    """
+    limit = round(now.timestamp() * 1e6) - 7 * DAY
+    with workspace.store.read() as connection:
+        champion = workspace.champion(connection).fitted
+        recent = select(events.c.learner).where(events.c.kind == "attempt", events.c.time >= limit)
+        query = recent.distinct().order_by(events.c.learner).limit(GATE_LEARNERS)
+        numbers = list(connection.execute(query).scalars())
+        losses = [_loss(connection, model, numbers, limit) for model in (champion, challenger)]
+    n, worse = len(losses[0]), float(np.mean(losses[1]) - np.mean(losses[0])) if len(losses[0]) else 0.0
+    rings = n >= FEWEST and worse > GATE_MARGIN
+    said = f"log loss of the new fit is {worse:+.4f} on {n} attempts of the last week"
+    return Alarm("gate", worse, GATE_MARGIN, rings, said)
+
+
+def _loss(connection: Connection, model: Recommender, numbers: Sequence[int], limit: int) -> Floats:
+    """Return the log loss at each attempt since `limit`, as foreseen from the state before."""
+    fold = Fold(model.catalogue, model.kernel.parameters)
+    out: list[Floats] = []
+    for number in numbers:
+        rows = [row for row in in_order(events_of(connection, number)) if row.time is not None]
+        base = openings_of(connection, [number], fold).get(number) or fold.fresh()
+        state = fold.after(Kept(base.state), [row for row in rows if row.time < limit]).state
+        index = model.catalogue.resource_index
+        later = [r for r in rows if r.time >= limit and r.kind == "attempt" and r.resource in index]
+        if later:
+            codes = np.unique([index[row.resource] for row in later])
+            chance = model.kernel.reader.success(StateBlock.of([state]), codes, limit / 1e6)[0]
+            p = chance[np.searchsorted(codes, [index[row.resource] for row in later])]
+            y = np.array([row.score for row in later])
+            out.append(-(y * np.log(p) + (1 - y) * np.log1p(-p)))
+    return np.concatenate(out) if out else np.zeros(0)
+
+
+def _calibration(connection: Connection, since: int) -> Alarm:
+    """Compare the chance of success logged with each step with the score of its first attempt."""
+    attempt = (
+        (events.c.learner == decisions.c.learner)
+        & (events.c.resource == decisions.c.resource)
+        & (events.c.kind == "attempt")
+        & (events.c.time >= playlists.c.time)
+    )
+    query = (
+        select(decisions.c.decision_id, decisions.c.context, events.c.score, events.c.time)
+        .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .join(events, attempt)
+        .where(playlists.c.time >= since)
+        .order_by(events.c.time.desc(), events.c.number.desc())
+    )
+    first = {row.decision_id: row for row in connection.execute(query)}  # the earliest is written last
+    success = INDEX["success"]
+    foreseen = np.array([np.frombuffer(row.context, "<f8")[success] for row in first.values()])
+    scores = np.array([row.score for row in first.values()])
+    if not len(scores):
+        return Alarm("calibration", float("nan"), MOST_GAP, False, "no step has been done yet")
+    gap = float(np.mean(foreseen - scores))
+    error = float(np.std(foreseen - scores) / np.sqrt(len(scores)))
+    rings = len(scores) >= FEWEST and abs(gap) > max(MOST_GAP, 3 * error)
+    said = f"success foreseen minus observed is {gap:+.3f} on {len(scores)} steps done"
+    return Alarm("calibration", gap, MOST_GAP, rings, said)
+
+
+def _reward(connection: Connection, since: int) -> Alarm:
+    """Compare the rewards of late with those before."""
+    latest = latest_rewards().subquery()
+    query = (
+        select(latest.c.value, playlists.c.time)
+        .join_from(latest, decisions, latest.c.decision_id == decisions.c.decision_id)
+        .join(playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .where(latest.c.value.is_not(None))
+    )
+    rows = connection.execute(query).all()
+    late = np.array([row.value for row in rows if row.time >= since])
+    before = np.array([row.value for row in rows if row.time < since])
+    if min(len(late), len(before)) < FEWEST:
+        return Alarm("reward", float("nan"), 0.0, False, f"too few to compare: {len(late)} and {len(before)}")
+    drop = float(late.mean() - before.mean())
+    error = float(np.sqrt(late.var() / len(late) + before.var() / len(before)))
+    said = f"mean reward {late.mean():+.4f} of late, {before.mean():+.4f} before"
+    return Alarm("reward", drop, -3 * error, drop < -3 * error, said)
+
+
+def _censored(connection: Connection, since: int) -> Alarm:
+    latest = latest_rewards().subquery()
+    query = (
+        select(latest.c.status, func.count())
+        .join_from(latest, decisions, latest.c.decision_id == decisions.c.decision_id)
+        .join(playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .where(playlists.c.time >= since - WINDOW_DAYS * DAY, playlists.c.time < since)
+        .group_by(latest.c.status)
+    )
+    count = {row[0]: int(row[1]) for row in connection.execute(query)}
+    total = sum(count.values())
+    share = count.get("censored", 0) / total if total else float("nan")
+    rings = total >= FEWEST and share > MOST_CENSORED
+    said = f"{count.get('censored', 0)} of {total} decisions a month old came to nothing measurable"
+    return Alarm("censored share", share, MOST_CENSORED, rings, said)
+
+
+def _support(connection: Connection, since: int) -> Alarm:
+    """Return the effective share of the steps under a policy that treats all logged steps alike."""
+    query = (
+        select(decisions.c.propensity)
+        .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .where(playlists.c.time >= since, decisions.c.override == "{}")
+    )
+    weight = 1.0 / np.array(list(connection.execute(query).scalars()), dtype=np.float64)
+    share = float(weight.sum() ** 2 / (len(weight) * (weight**2).sum())) if len(weight) else float("nan")
+    rings = len(weight) >= FEWEST and share < LEAST_SUPPORT
+    said = f"effective share of {len(weight)} steps is {share:.1%}"
+    return Alarm("support", share, LEAST_SUPPORT, rings, said)

@@ -1,0 +1,238 @@
+"""A learner's rights, and the tenant's key: export, erase, opt out, rotate.
+
+Nothing here turns a stored row back into an id: whoever asks brings the id, and it is looked up.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, select
+
+from segue.features.contexts.context_columns import COLUMNS
+from segue.workspace import model_registry as champions
+from segue.workspace.configuration import WorkspaceError
+from segue.workspace.records.decision_log import context_of
+from segue.workspace.records.events import Learner, add_learners, find_learners
+from segue.workspace.records.matured_rewards import rewarded
+from segue.workspace.storage.database import get_document, put_document
+from segue.workspace.storage.pseudonyms import KEY_BYTES, VARIABLE, KeyMissingError, Keyring, key_path
+from segue.workspace.storage.schema import (
+    aliases,
+    decisions,
+    events,
+    learners,
+    openings,
+    playlists,
+    rewards,
+    states,
+    tombstones,
+)
+from segue.workspace.workspace import Workspace
+
+REFIT_DUE = "refit_due"
+OWNED = (events, playlists, decisions, rewards)
+NOT_REMOVED = (
+    "backups made before this moment",
+    "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
+    "the contribution to opening balances of purged rewards, which belong to no one any more",
+    "one keyed digest of the id, so that a later import does not bring the learner back",
+)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What an erasure did.
+
+    Attributes
+    ----------
+    rows : dict
+        Rows removed, by table.
+    difference : float
+        Largest difference between the sums of the reward model and those of a refit on the logged contexts
+        and rewards that remain (0 up to two million rewards: they add without rounding).
+    model : str
+        The artefact fitted since on the events that remain, "" when there was none to refit.
+    not_removed : tuple of str
+        What an erasure does not reach.
+    """
+
+    rows: Mapping[str, int]
+    difference: float
+    model: str
+    not_removed: tuple[str, ...] = NOT_REMOVED
+
+
+def export(workspace: Workspace, learner: str) -> dict[str, Any]:
+    """Return all that is stored of one learner as plain values; no other id is in it.
+
+    Raises
+    ------
+    WorkspaceError
+        When nothing is stored of this learner.
+    """
+    with workspace.store.read() as connection:
+        person = _person(workspace, connection, learner)
+        found = {table.name: _rows(connection, table, person) for table in OWNED}
+    return {"learner": learner, "opted_out": person.opted_out, **found}
+
+
+def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
+    """Remove one learner from the store and from the models; a tombstone keeps the learner from coming back.
+
+    Rows and the learner's share of the reward model go in one transaction, which also notes that a refit is
+    due: difficulty, success model and what the crowd did are then fitted on what remains. If that is cut
+    off, the same call again, another erasure, `finish_erasures` or a fit does it.
+
+    Raises
+    ------
+    WorkspaceError
+        When nothing is stored of this learner.
+    """
+    with workspace.store.write() as connection:
+        person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+        if person is None and not _cut_off(workspace, connection, learner):
+            raise nobody()
+        had_model = champions.current_fit(connection) is not None
+        if person and had_model:
+            _take_out_of_sums(connection, person, workspace.champion(connection).fitted.schema_hash)
+            put_document(connection, REFIT_DUE, b"1")
+        rows = _remove(connection, person) if person else {}
+        difference = _difference(connection, workspace) if had_model else 0.0
+    finish_erasures(workspace, now=now)
+    with workspace.store.read() as connection:
+        return Certificate(rows, difference, champions.current_fit(connection) or "")
+
+
+def finish_erasures(workspace: Workspace, *, now: datetime) -> bool:
+    """Fit again if an erasure asked for it, and drop artefacts no decision needs; return whether it did."""
+    with workspace.store.read() as connection:
+        due = get_document(connection, REFIT_DUE)
+    if due:
+        workspace.fit(now=now)
+        with workspace.store.write() as connection:
+            put_document(connection, REFIT_DUE, b"")
+            needed = champions.needed(connection)
+        champions.prune(workspace.models, needed)
+    return bool(due)
+
+
+def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
+    """Stop profiling a learner (or take it up again): nothing new is stored, lists are the class default.
+
+    What is stored already stays, but is neither read nor fitted on; `erase` removes it.
+    """
+    with workspace.store.write() as connection:
+        found = add_learners(connection, workspace.keyring, [learner])
+        if learner not in found:
+            raise WorkspaceError("this learner was erased: there is nothing to opt out of")
+        person = found[learner]
+        mine = learners.c.number == person.number
+        connection.execute(learners.update().where(mine).values(opted_out=out))
+        if out:
+            connection.execute(states.delete().where(states.c.learner == person.number))
+
+
+def rotate(path: Path, keyring: Keyring, *, environment: Mapping[str, str]) -> Keyring:
+    """Add a key to the key file; stored digests follow at the next opening, all in one transaction.
+
+    The new file is on disk first: an opening that finds digests of the key before turns them, so a rotation
+    that is cut off is finished.
+
+    Raises
+    ------
+    KeyMissingError
+        When the key comes from the environment: add one there, and open the workspace.
+    """
+    if environment.get(VARIABLE):
+        raise KeyMissingError(
+            f"the key comes from {VARIABLE}: append another 64 hexadecimal digits to it after a comma, and "
+            "run any command: stored digests follow"
+        )
+    rotated = keyring.rotated(secrets.token_bytes(KEY_BYTES))
+    rotated.write(key_path(path))
+    return rotated
+
+
+def certificate_text(certificate: Certificate) -> str:
+    """Return a certificate as JSON."""
+    return json.dumps(asdict(certificate), indent=1)
+
+
+def _person(workspace: Workspace, connection: Connection, learner: str) -> Learner:
+    person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+    if person is None:
+        raise nobody()
+    return person
+
+
+def nobody() -> WorkspaceError:
+    """Return what is said of a learner without rows."""
+    return WorkspaceError("nothing is stored of this learner")
+
+
+def _cut_off(workspace: Workspace, connection: Connection, learner: str) -> bool:
+    """Tell whether a learner was erased, and the models were not fitted anew since."""
+    digest = workspace.keyring.digest("learner", learner)
+    buried = connection.execute(select(tombstones.c.digest).where(tombstones.c.digest == digest)).first()
+    return buried is not None and bool(get_document(connection, REFIT_DUE))
+
+
+def _of(table: Table, person: Learner) -> ColumnElement[bool]:
+    if table is rewards:
+        mine = select(decisions.c.decision_id).where(decisions.c.learner == person.number)
+        return rewards.c.decision_id.in_(mine)
+    return table.c.number == person.number if table is learners else table.c.learner == person.number
+
+
+def _rows(connection: Connection, table: Table, person: Learner) -> list[dict[str, Any]]:
+    query = select(table).where(_of(table, person)).order_by(table.c.number)
+    return [_plain(row._asdict()) for row in connection.execute(query)]
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row for people: contexts by name, times in ISO 8601, what is only the store's left out."""
+    out: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in ("number", "learner", "event_id", "supersedes", "voids", "class_id"):
+            continue
+        if name == "context":
+            out[name] = dict(zip(COLUMNS, context_of(value).tolist(), strict=False))
+        elif isinstance(value, bytes | memoryview):
+            out[name] = np.frombuffer(value, "<f8").tolist()
+        elif name in ("time", "matured") and value is not None:
+            out[name] = datetime.fromtimestamp(value / 1e6, UTC).isoformat()
+        else:
+            out[name] = value
+    return out
+
+
+def _take_out_of_sums(connection: Connection, person: Learner, schema_hash: str) -> None:
+    contexts, values = rewarded(connection, schema_hash, where=decisions.c.learner == person.number)
+    if len(values):
+        sums = champions.load_sums(connection)
+        sums.forget(contexts, values)
+        champions.save_sums(connection, sums)
+
+
+def _remove(connection: Connection, person: Learner) -> dict[str, int]:
+    alias = (aliases.c.domain == "learner") & (aliases.c.surrogate == person.surrogate)
+    kept = connection.execute(select(aliases.c.digest, aliases.c.key_version).where(alias)).one()
+    connection.execute(tombstones.insert().values(digest=kept.digest, key_version=kept.key_version))
+    tables = (rewards, decisions, playlists, states, openings, events, learners)
+    counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
+    connection.execute(aliases.delete().where(alias))
+    return counts
+
+
+def _difference(connection: Connection, workspace: Workspace) -> float:
+    again = champions.counted(connection, workspace.champion(connection).fitted.schema_hash)
+    kept = champions.load_sums(connection)
+    return float(max(np.abs(kept.A - again.A).max(), np.abs(kept.b - again.b).max()))

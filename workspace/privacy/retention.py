@@ -1,0 +1,113 @@
+"""Purging by age: old rows go, and an opening balance keeps every fold where it was.
+
+The balance of a learner is the state after the events that go; the balance of the reward model is the sum of
+the rewards that go. A fold starts from them, so what comes out of it does not change by a bit. What a purge
+ends: a refit of difficulty no longer sees those events, and a correction of one no longer reaches it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from segue.workspace import model_registry as champions
+from segue.workspace.model_registry import OPENING_SUMS
+from segue.workspace.records.events import QUERY_ROWS
+from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of, save_opening
+from segue.workspace.records.matured_rewards import rewarded
+from segue.workspace.storage.schema import decisions, events, playlists, rewards
+from segue.workspace.workspace import Workspace
+
+BLOCK = 200  # learners balanced in one transaction
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What went: events and decisions, and how many learners were left alone because times are unknown."""
+
+    events: int = 0
+    decisions: int = 0
+    untimed: int = 0
+
+
+def purge(workspace: Workspace, *, before: datetime) -> Purged:
+    """Remove events, playlists, decisions and rewards older than a moment, leaving opening balances.
+
+    Each block of learners is one transaction; a purge that is cut off goes on when it is called again.
+    Decisions that are not settled yet stay, with the events of their learner since.
+
+    Raises
+    ------
+    WorkspaceError
+        Before the first fit: there is no state yet that a balance could hold.
+    """
+    limit = round(before.timestamp() * 1e6)
+    with workspace.store.read() as connection:
+        old = select(events.c.learner).where((events.c.time < limit) | events.c.time.is_(None)).distinct()
+        decided = select(playlists.c.learner).where(playlists.c.time < limit).distinct()
+        numbers = sorted({*connection.execute(old).scalars(), *connection.execute(decided).scalars()})
+    total = [0, 0, 0]
+    for start in range(0, len(numbers), BLOCK):
+        with workspace.store.write() as connection:
+            fold = workspace.champion(connection).fold
+            schema_hash = workspace.champion(connection).fitted.schema_hash
+            for number in numbers[start : start + BLOCK]:
+                total[1] += _purge_decisions(connection, number, limit, schema_hash)
+                gone = _purge_events(connection, number, _kept_from(connection, number, limit), fold)
+                total[0] += gone or 0
+                total[2] += gone is None
+    return Purged(*total)
+
+
+def _purge_decisions(connection: Connection, learner: int, limit: int, schema_hash: str) -> int:
+    """Remove settled playlists older than `limit`; their rewards stay in the opening sums."""
+    unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
+    old = (
+        (playlists.c.learner == learner)
+        & (playlists.c.time < limit)
+        & playlists.c.playlist_id.not_in(unsettled)
+    )
+    ids = list(connection.execute(select(playlists.c.playlist_id).where(old)).scalars())
+    if not ids:
+        return 0
+    sums = champions.load_sums(connection, name=OPENING_SUMS)
+    sums.update_many(*rewarded(connection, schema_hash, where=decisions.c.playlist_id.in_(ids)))
+    champions.save_sums(connection, sums, name=OPENING_SUMS)
+    mine = decisions.c.playlist_id.in_(ids)
+    steps = select(decisions.c.decision_id).where(mine)
+    connection.execute(delete(rewards).where(rewards.c.decision_id.in_(steps)))
+    count = connection.execute(delete(decisions).where(mine)).rowcount
+    connection.execute(delete(playlists).where(playlists.c.playlist_id.in_(ids)))
+    return count
+
+
+def _kept_from(connection: Connection, learner: int, limit: int) -> int:
+    """Return from when on events stay: `limit`, or the learner's first decision that is kept."""
+    first = select(playlists.c.time).where(playlists.c.learner == learner).order_by(playlists.c.time).limit(1)
+    earliest = connection.execute(first).scalar()
+    return limit if earliest is None else min(limit, earliest)
+
+
+def _purge_events(connection: Connection, learner: int, limit: int, fold: Fold) -> int | None:
+    """Fold a learner's old events into the opening balance and remove them; None where a time is unknown."""
+    rows = events_of(connection, learner)
+    if any(row.time is None for row in rows):
+        return None
+    old = [row for row in rows if row.time < limit]
+    if not old:
+        return 0
+    standing = {row.number for row in in_order(rows)}
+    base = openings_of(connection, [learner], fold).get(learner) or fold.fresh()
+    balance = fold.after(base, [row for row in old if row.number in standing])
+    upto = max(row.number for row in old)
+    save_opening(connection, learner, Kept(balance.state, upto, balance.last_time, balance.last_seq), fold)
+    _delete(connection, [row.number for row in old])
+    return len(old)
+
+
+def _delete(connection: Connection, numbers: Sequence[int]) -> None:
+    for start in range(0, len(numbers), QUERY_ROWS):
+        connection.execute(delete(events).where(events.c.number.in_(numbers[start : start + QUERY_ROWS])))

@@ -1,0 +1,210 @@
+"""Playlists and decisions as rows: written before anyone sees them, written once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Table
+
+from segue.engine.randomness import generator
+from segue.engine.request import Playlist, Request, Step
+from segue.features.catalogue import Floats
+from segue.workspace.records.events import QUERY_ROWS, present
+from segue.workspace.storage.database import insert_columns, plain, take_numbers
+from segue.workspace.storage.schema import decisions, playlists
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The names of a draw: they key the generator, and with the question they name the playlist.
+
+    `purpose` is the mode of the request, `week` the ISO week it is for, `learner` the store's number.
+    """
+
+    seed: str
+    purpose: str
+    week: str
+    learner: int
+    request_no: int = 0
+
+    def generator(self) -> np.random.Generator:
+        """Return the generator of this draw."""
+        return generator(self.seed, self.purpose, self.week, str(self.learner), self.request_no)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A playlist on its way into the store: the draw, the question, the answer, and the forecasts before it.
+
+    `surface` says where it was asked for ("cli", "weekly", ...).
+    `fit_hash` names the fitted artefact that the deciding model rests on, `upto` the last event it had seen.
+    `forecasts` has one array a step, shape (2, K): chance of success on a standard item of each skill of the
+    resource, now and in 7 days, as the deciding model saw it.
+    """
+
+    draw: Draw
+    request: Request
+    playlist: Playlist
+    upto: int
+    fit_hash: str
+    surface: str
+    forecasts: Sequence[Floats]
+
+    @cached_property
+    def playlist_id(self) -> str:
+        """Digest of the draw, the question, the history and the model: the same question has one answer."""
+        return playlist_id(self.draw, self.request, upto=self.upto, model_hash=self.playlist.model_hash)
+
+    @cached_property
+    def decision_ids(self) -> list[str]:
+        """One id a step, made from the playlist's."""
+        return [decision_id(self.playlist_id, position) for position in range(len(self.playlist.steps))]
+
+
+def playlist_id(draw: Draw, request: Request, *, upto: int, model_hash: str) -> str:
+    """Return the id of the playlist that answers a question: the same history and model, the same id."""
+    said = (draw, upto, model_hash, _question(request))
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+def decision_id(playlist_id: str, position: int) -> str:
+    """Return the id of a playlist's step: alike in front, so that the steps of a list lie side by side."""
+    return f"{playlist_id[:28]}{position:04x}"
+
+
+def _question(request: Request) -> str:
+    """Return the request as text, without the learner's state (`upto` stands for it) and surrogate."""
+    fields = {k: v for k, v in vars(request).items() if k not in ("state", "learner")}
+    return repr(sorted(fields.items()))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Playlists and their decisions as columns, all but the numbers that the store gives them."""
+
+    playlists: dict[str, list[Any]]
+    decisions: dict[str, list[Any]]
+
+
+def rows_of(entries: Sequence[Entry]) -> Rows:
+    """Return entries as rows; any process may do this, the writer only has to number them."""
+    heads = [_playlist_row(entry) for entry in entries]
+    steps = [
+        _decision_row(head["playlist_id"], entry, step)
+        for head, entry in zip(heads, entries, strict=True)
+        for step in entry.playlist.steps
+    ]
+    return Rows(_columns(heads), _columns(steps))
+
+
+def without_erased(connection: Connection, rows: Rows) -> Rows:
+    """Return the rows of learners still there, within the write that logs them.
+
+    Decisions computed outside a write may be about someone who was erased meanwhile.
+    """
+    there = present(connection, rows.playlists.get("learner", ()))
+    return Rows(_of_learners(rows.playlists, there), _of_learners(rows.decisions, there))
+
+
+def _of_learners(columns: dict[str, list[Any]], there: set[int]) -> dict[str, list[Any]]:
+    keep = [learner in there for learner in columns.get("learner", ())]
+    return {name: list(compress(cells, keep)) for name, cells in columns.items()}
+
+
+def log(connection: Connection, rows: Rows) -> int:
+    """Write the playlists not there yet, within a write; return how many those were."""
+    ids = rows.playlists.get("playlist_id", [])
+    there: set[str] = set()
+    for start in range(0, len(ids), QUERY_ROWS):
+        part = ids[start : start + QUERY_ROWS]
+        marks = ", ".join("?" * len(part))
+        query = f"SELECT playlist_id FROM playlists WHERE playlist_id IN ({marks})"
+        there |= {playlist_id for (playlist_id,) in plain(connection, query, part)}
+    _insert_new(connection, playlists, rows.playlists, there)
+    _insert_new(connection, decisions, rows.decisions, there)
+    return len(set(ids) - there)
+
+
+def _insert_new(connection: Connection, table: Table, columns: dict[str, list[Any]], there: set[str]) -> None:
+    """Insert the rows of playlists not there yet, numbered in order; of a playlist given twice, the first."""
+    seen: set[tuple[str, int]] = set()
+    keep = []
+    for i, place in enumerate(_places(columns)):
+        if place[0] not in there and place not in seen:
+            seen.add(place)
+            keep.append(i)
+    if keep:
+        first = take_numbers(connection, table.name, len(keep))
+        chosen = {name: [cells[i] for i in keep] for name, cells in columns.items()}
+        insert_columns(connection, table, chosen | {"number": list(range(first, first + len(keep)))})
+
+
+def _places(columns: dict[str, list[Any]]) -> list[tuple[str, int]]:
+    """Return playlist and position of each row (position 0 for the playlists' own)."""
+    ids = columns.get("playlist_id", [])
+    return list(zip(ids, columns.get("position", [0] * len(ids)), strict=True))
+
+
+def context_of(body: bytes) -> Floats:
+    """Return the context columns of a decision row from its cell."""
+    return np.frombuffer(body, "<f8")
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def _microseconds(time: datetime) -> int:
+    return round(time.timestamp() * 1e6)
+
+
+def _playlist_row(entry: Entry) -> dict[str, Any]:
+    draw, playlist = entry.draw, entry.playlist
+    return {
+        "playlist_id": entry.playlist_id,
+        "learner": draw.learner,
+        "time": _microseconds(entry.request.now),
+        "week": draw.week,
+        "surface": entry.surface,
+        "purpose": draw.purpose,
+        "seed": draw.seed,
+        "request_no": draw.request_no,
+        "upto": entry.upto,
+        "policy": playlist.policy,
+        "fit_hash": entry.fit_hash,
+        "model_hash": playlist.model_hash,
+        "schema_hash": playlist.schema_hash,
+        "candidates_hash": playlist.candidates_hash,
+        "certificate": json.dumps(dict(playlist.certificate)),
+        "notes": json.dumps(list(playlist.notes)),
+    }
+
+
+def _decision_row(playlist_id: str, entry: Entry, step: Step) -> dict[str, Any]:
+    menu = {"offered": step.menu, "propensities": step.menu_propensities}
+    return {
+        "decision_id": decision_id(playlist_id, step.position),
+        "playlist_id": playlist_id,
+        "learner": entry.draw.learner,
+        "position": step.position,
+        "resource": step.resource,
+        "propensity": step.propensity,
+        "joint_propensity": step.joint_propensity,
+        "score": step.score,
+        "explored": step.explored,
+        "relaxed": json.dumps(list(step.relaxed)) if step.relaxed else "[]",
+        "context": np.array(list(step.context.values()), dtype="<f8").tobytes(),
+        "reasons": json.dumps(dict(step.reasons)),
+        "forecast": np.ascontiguousarray(entry.forecasts[step.position], dtype="<f8").tobytes(),
+        "menu": json.dumps(menu) if step.menu else "{}",
+        "override": json.dumps(dict(step.override)) if step.override else "{}",
+        "settled": False,
+    }

@@ -1,0 +1,60 @@
+"""Voids that come from a record store and not from the learner: each reaches its target, early or late."""
+
+from __future__ import annotations
+
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from segue.workspace.storage.database import get_document, put_document
+from segue.workspace.storage.pseudonyms import Keyring
+from segue.workspace.storage.schema import events
+
+EARLY = "early voids"  # the document with the digests of targets that have not come yet
+WIDTH = 16  # bytes of an event's digest
+
+
+def reach_targets(
+    connection: Connection, keyring: Keyring, rows: pd.DataFrame, sources: pd.Series
+) -> pd.DataFrame:
+    """Return rows to store with every void under the learner of what it voids.
+
+    A void that names no resource is the record store's own, made by whoever cleaned up there; any other is
+    its learner's and reaches no one else. A void whose target is not stored yet is remembered by the
+    target's digest, and repeated beside the target when that comes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns of ``segue.features.events.event_records``; `event_id` holds digests, `learner` numbers.
+    sources : Series
+        The source's event ids, on the index of `rows`.
+    """
+    own = rows[(rows["voids"] != "") & (rows["resource"] == "")]
+    body = get_document(connection, EARLY) or b""
+    waiting = {body[i : i + WIDTH] for i in range(0, len(body), WIDTH)}
+    if not len(own) and not waiting:
+        return rows
+    targets = dict(zip(own.index, keyring.event_digests(own["voids"].tolist()), strict=True))
+    learner = _stored(connection, set(targets.values()))
+    learner |= dict(zip(rows["event_id"], rows["learner"], strict=True))
+    number = pd.Series({i: learner.get(target, rows.at[i, "learner"]) for i, target in targets.items()})
+    moved = rows.assign(learner=number.reindex(rows.index).fillna(rows["learner"]))
+    come = moved[moved["event_id"].map(waiting.__contains__).astype(bool)]
+    still = (waiting - set(come["event_id"])) | {t for t in targets.values() if t not in learner}
+    if still != waiting:
+        put_document(connection, EARLY, b"".join(sorted(still)))
+    return pd.concat([moved, _beside(come, keyring, sources)]) if len(come) else moved
+
+
+def _stored(connection: Connection, digests: set[bytes]) -> dict[bytes, int]:
+    query = select(events.c.event_id, events.c.learner).where(events.c.event_id.in_(digests))
+    return {bytes(row.event_id): row.learner for row in connection.execute(query)}
+
+
+def _beside(come: pd.DataFrame, keyring: Keyring, sources: pd.Series) -> pd.DataFrame:
+    """Return a void for each target that an early one was waiting for."""
+    ids = sources.loc[come.index]
+    blank = {name: float("nan") for name in ("score", "seconds", "attempt_no", "completed")}
+    text = dict.fromkeys(("resource", "step", "tags", "supersedes"), "")
+    digests = pd.Series(keyring.event_digests("void of " + ids), index=come.index, dtype=object)
+    return come.assign(**blank, **text, kind="other", voids=ids, event_id=digests)

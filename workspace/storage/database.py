@@ -1,0 +1,223 @@
+"""The database of a workspace: one writer at a time, facts appended once, the same on SQLite and PostgreSQL.
+
+Durability. On SQLite the journal is a write-ahead log: "normal" (the default) loses nothing acknowledged when
+the process is killed, but the last commits may be lost in a power cut; "full" waits for the disk at every
+commit. PostgreSQL does the same by ``synchronous_commit``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from segue.workspace.storage import schema
+
+Durability = Literal["normal", "full"]
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+LOCK_SECONDS = 60
+REACH_SECONDS = 5  # within which a database answers, or is away
+
+
+class StoreError(RuntimeError):
+    """The database cannot be used as it stands; the message says what to do."""
+
+
+class Store:
+    """A database with the schema of this version.
+
+    Reads see one moment. Writes are serialised on every database: a write takes the sequence counter's lock
+    before it looks at anything, so numbers grow in the order of commits and no fold can overtake an event.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._turn = threading.Lock()  # threads of this process queue here: SQLite's own lock starves some
+
+    @classmethod
+    def open(cls, url: str | URL, *, durability: Durability = "normal") -> Store:
+        """Return the store at a database URL, its schema made or brought up to date.
+
+        Raises
+        ------
+        StoreError
+            When the database cannot be reached, or was written by a later version.
+        """
+        store = cls(_engine(make_url(url), durability))
+        try:
+            _migrate(store.engine)
+        except OperationalError as error:
+            raise StoreError(f"the database cannot be opened: {_first_line(error)}") from None
+        except StoreError:
+            store.close()
+            raise
+        return store
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database (one service process)."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Yield a connection that sees one moment."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Yield the connection of the only writer; it commits at the end, or nothing happened."""
+        turn = self._turn if self.is_sqlite else nullcontext()
+        writing = self.engine.execution_options(segue_write=True)
+        with turn, writing.connect() as connection, connection.begin():
+            connection.execute(LOCK)
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+LOCK = select(schema.counters.c.value).where(schema.counters.c.name == "events").with_for_update()
+
+
+# A statement made once: building it anew costs more than SQLite takes to answer it.
+_DOCUMENT = select(schema.documents.c.body).where(schema.documents.c.name == bindparam("document"))
+
+
+def take_numbers(connection: Connection, name: str, count: int) -> int:
+    """Return the first of `count` fresh numbers of a counter ("events", "decisions", ...), within a write."""
+    take = "UPDATE counters SET value = value + ? WHERE name = ? RETURNING value"
+    (last,) = plain(connection, take, (count, name))[0]
+    return int(last) - count
+
+
+def plain(connection: Connection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement in plain SQL, with values at its question marks: the short road."""
+    if connection.dialect.name == "postgresql":
+        statement = statement.replace("?", "%s")
+    with _driver(connection) as driver:
+        rows: list[tuple[Any, ...]] = driver.execute(statement, tuple(values)).fetchall()
+    return rows
+
+
+@contextmanager
+def _driver(connection: Connection) -> Iterator[Any]:
+    """Yield the driver's own connection; its errors come out as SQLAlchemy's, which callers know."""
+    dbapi: Any = connection.dialect.loaded_dbapi
+    try:
+        yield connection.connection.driver_connection
+    except dbapi.Error as error:
+        raise DBAPIError.instance("", None, error, dbapi.Error, hide_parameters=True) from None
+
+
+def get_document(connection: Connection, name: str) -> bytes | None:
+    """Return the body kept under a name, or None."""
+    return connection.execute(_DOCUMENT, {"document": name}).scalar_one_or_none()
+
+
+def put_document(connection: Connection, name: str, body: bytes) -> None:
+    """Keep a body under a name, within a write; an earlier one is replaced."""
+    connection.execute(schema.documents.delete().where(schema.documents.c.name == name))
+    connection.execute(schema.documents.insert().values(name=name, body=body))
+
+
+def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows given as columns of plain values: the bulk road, five times as fast as row dictionaries."""
+    rows = zip(*columns.values(), strict=True)
+    names = ", ".join(columns)
+    with _driver(connection) as driver:
+        if connection.dialect.name == "postgresql":
+            with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(columns))
+            driver.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)
+
+
+def _engine(url: URL, durability: Durability) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS}, hide_parameters=True)
+        event.listen(engine, "connect", _sqlite_connect(durability))
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    if url.get_backend_name() != "postgresql":
+        raise StoreError(f"the database must be sqlite or postgresql, got {url.get_backend_name()}")
+    commit = {"normal": "local", "full": "on"}[durability]
+    options = f"-c synchronous_commit={commit} -c lock_timeout={LOCK_SECONDS}s"
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"options": options, "connect_timeout": REACH_SECONDS},
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error may be logged; what was stored may not
+    )
+
+
+def _sqlite_connect(durability: Durability) -> Any:
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: the driver's own guess takes locks late
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={durability}",
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-65536",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return prepare
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("segue_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _migrate(engine: Engine) -> None:
+    """Bring the schema to `schema.HEAD`; Alembic is only loaded when there is something to do."""
+    with engine.connect() as connection:
+        version = schema_version(connection)
+    if version == schema.HEAD:
+        return
+    if version is not None and version > schema.HEAD:
+        raise StoreError(
+            f"the database has schema {version}, this Segue knows {schema.HEAD}: install a later version"
+        )
+    from alembic import command  # noqa: PLC0415 - a quarter of a second, needed once in a workspace's life
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect().execution_options(segue_write=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(20261124)"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def schema_version(connection: Connection) -> str | None:
+    """Return the version the database's schema has, or None when it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).splitlines()[0]

@@ -1,0 +1,340 @@
+"""A workspace: one tenant's store, key and models, and what can be done with them.
+
+Times (`now`) and the environment come from the caller; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+from sqlalchemy import Connection, func, select
+
+from segue.engine.explanations.why import Explanation
+from segue.engine.randomness import generator
+from segue.engine.recommender import Recommender
+from segue.engine.request import Playlist, Request
+from segue.engine.serialization import catalogue_in, catalogue_out
+from segue.engine.training.fit import fit
+from segue.features.catalogue import Catalogue
+from segue.features.history.learner_state import LearnerState
+from segue.features.iso_weeks import week_of
+from segue.features.learner_profile import LearnerProfile, profile
+from segue.workspace import model_registry as champions
+from segue.workspace.answering import Ask, Given, Question, alternatives, decide
+from segue.workspace.class_report import SkillOfClass, class_view, mastery_table
+from segue.workspace.configuration import (
+    Configuration,
+    WorkspaceError,
+    check_key,
+    found,
+    open_store,
+    read_configuration,
+)
+from segue.workspace.model_registry import Champion, Library
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_log import Draw, log, rows_of
+from segue.workspace.records.events import (
+    Appended,
+    Learner,
+    add_learners,
+    append_events,
+    find_learners,
+    last_number,
+    read_events,
+)
+from segue.workspace.records.matured_rewards import Outcome, open_learners, outcomes, record
+from segue.workspace.storage.database import Store, get_document, put_document
+from segue.workspace.storage.pseudonyms import Keyring, find
+from segue.workspace.storage.schema import decisions, playlists
+
+BLOCK_EVENTS = 20_000
+BLOCK_LEARNERS = 200
+CATALOGUE, LEARNED = "catalogue", "learned"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What `learn` found: learners looked at, rewards matured, revised and censored."""
+
+    learners: int = 0
+    matured: int = 0
+    revised: int = 0
+    censored: int = 0
+    pending: int = 0
+
+    def __add__(self, more: Learnt) -> Learnt:
+        """Return both together."""
+        return Learnt(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
+
+
+class Workspace:
+    """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
+
+    def __init__(self, path: Path, store: Store, keyring: Keyring, configuration: Configuration) -> None:
+        self.path = path
+        self.store = store
+        self.keyring = keyring
+        self.configuration = configuration
+        self._library = Library(path / "models")
+
+    @classmethod
+    def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Self:
+        """Make a workspace: folder, key file beside it (unless `SEGUE_KEY` holds the key), empty store.
+
+        Raises
+        ------
+        WorkspaceError
+            When there is one already.
+        """
+        found(path, configuration, environment)
+        return cls.open(path, environment=environment)
+
+    @classmethod
+    def open(cls, path: Path, *, environment: Mapping[str, str], store_class: type[Store] = Store) -> Self:
+        """Return the workspace of a folder, its store brought up to date.
+
+        Raises
+        ------
+        WorkspaceError
+            When the folder is none.
+        KeyMissingError
+            When its key is not there: nothing is read or stored without it.
+        """
+        configuration = read_configuration(path)
+        keyring = find(path, environment)
+        store = open_store(path, configuration, store_class)
+        check_key(path, store, keyring)
+        return cls(path, store, keyring, configuration)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.store.close()
+
+    @property
+    def models(self) -> Path:
+        """Where fitted artefacts lie."""
+        return self._library.folder
+
+    @property
+    def time_zone(self) -> str:
+        """The tenant's time zone."""
+        return self.configuration.time_zone
+
+    # ------------------------------------------------------------ facts in
+
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue as imported last.
+
+        Raises
+        ------
+        WorkspaceError
+            When there is none yet.
+        """
+        with self.store.read() as connection:
+            body = get_document(connection, CATALOGUE)
+        if body is None:
+            raise WorkspaceError(f"{self.path} has no catalogue yet: segue import --catalogue resources.csv")
+        return catalogue_in(json.loads(body))
+
+    def set_catalogue(self, catalogue: Catalogue) -> Catalogue:
+        """Keep a catalogue and return it; resources of the one before that it lacks stay, and a note says so.
+
+        Resources become candidates at the next fit.
+        """
+        with self.store.write() as connection:
+            body = get_document(connection, CATALOGUE)
+            whole = catalogue if body is None else _merged(catalogue_in(json.loads(body)), catalogue)
+            text = json.dumps(catalogue_out(whole), ensure_ascii=False)
+            put_document(connection, CATALOGUE, text.encode())
+        return whole
+
+    def add_events(self, events: pd.DataFrame) -> Appended:
+        """Append checked events (columns of ``segue.features.events.event_records``) that are not there yet.
+
+        Blocks of 20,000 are committed one by one: a second call goes on where a first was cut off.
+        """
+        tags = set(self.catalogue().tag_ids)
+        total = Appended(0, 0, 0, 0)
+        for start in range(0, len(events), BLOCK_EVENTS):
+            block = events.iloc[start : start + BLOCK_EVENTS]
+            with self.store.write() as connection:
+                total += append_events(connection, self.keyring, block, tags=tags)
+        return total
+
+    # ------------------------------------------------------------ models
+
+    def champion(self, connection: Connection) -> Champion:
+        """Return the model in charge, with what has been learned up to this transaction."""
+        return self._library.champion(connection)
+
+    def fit(self, *, now: datetime) -> Recommender:
+        """Fit difficulty, success model and reward model on all events, put the result in charge."""
+        recommender = self.challenger(now=now)
+        self.promote(recommender)
+        return recommender
+
+    def challenger(self, *, now: datetime) -> Recommender:
+        """Fit a model on all events, and put nothing in charge."""
+        catalogue = self.catalogue()
+        with self.store.read() as connection:
+            events = read_events(connection)
+            decided = connection.execute(select(func.min(playlists.c.time))).scalar()
+        return fit(
+            catalogue,
+            events,
+            rng=generator(self.configuration.seed, "fit", "", "", 0),
+            now=now,
+            time_zone=self.time_zone,
+            replay_until=None if decided is None else datetime.fromtimestamp(decided / 1e6, UTC),
+        )
+
+    def promote(self, recommender: Recommender) -> None:
+        """Put a fitted model in charge, with the rewards of all logged decisions counted anew."""
+        fit_hash = self._library.keep(recommender)
+        with self.store.write() as connection:
+            champions.promote(connection, fit_hash)
+            champions.save_sums(connection, champions.counted(connection, recommender.schema_hash))
+
+    # ------------------------------------------------------------ decisions out
+
+    def recommend(self, request: Request, *, ask: Ask | None = None) -> Given:
+        """Return the playlist of one request; its decisions are on disk before it is returned.
+
+        `request.learner` is the LMS's id; `request.state` is filled in from the store. A learner never
+        seen is a cold start. The same question on the same history has the same answer, and is stored once.
+        """
+        return self.recommend_many([request], ask=ask)[0]
+
+    def recommend_many(self, requests: Sequence[Request], *, ask: Ask | None = None) -> list[Given]:
+        """Return the playlists of many requests, in order, all stored in one transaction."""
+        ask = ask or Ask()
+        with self.store.write() as connection:
+            champion = self.champion(connection)
+            people = add_learners(connection, self.keyring, [r.learner for r in requests])
+            questions = [self._question(request, people.get(request.learner), ask) for request in requests]
+            entries = decide(connection, champion, questions)
+            log(connection, rows_of(entries))
+        return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries]
+
+    def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
+        if learner is None:
+            raise WorkspaceError(
+                "this learner was erased: nothing of theirs may be stored, so nothing is decided"
+            )
+        week = ask.week or week_of(request.now, self.time_zone)
+        seed = self.configuration.seed if ask.seed is None else ask.seed
+        draw = Draw(seed, request.mode, week, learner.number, ask.request_no)
+        return Question(request, learner, draw, ask.surface)
+
+    def known(self, learners: Sequence[str]) -> tuple[Champion, dict[str, LearnerState]]:
+        """Return the model in charge and each learner's state, by the LMS's id; unknown ones are fresh."""
+        with self.store.read() as connection:
+            champion = self.champion(connection)
+            people = find_learners(connection, self.keyring, learners)
+            numbers = {who: p.number for who, p in people.items() if not p.opted_out}
+            kept, _ = states.current(connection, list(numbers.values()), champion.fold)
+        nobody = champion.fold.fresh().state
+        return champion, {who: kept[numbers[who]].state if who in numbers else nobody for who in learners}
+
+    def profile(self, learner: str, *, now: datetime) -> LearnerProfile:
+        """Return strengths, needs and interests; of a learner never seen, what is ready to be started."""
+        champion, known = self.known([learner])
+        fitted = champion.fitted
+        return profile(known[learner], fitted.catalogue, reader=fitted.kernel.reader, now=now)
+
+    def explain(self, request: Request, playlist: Playlist) -> list[Explanation]:
+        """Return each step of a request's playlist in words, from what is known of its learner."""
+        champion, known = self.known([request.learner])
+        asked = replace(request, state=known[request.learner])
+        return [champion.recommender.explain(step, asked) for step in playlist.steps]
+
+    def alternatives(
+        self, learner: str, playlist: Playlist, *, now: datetime
+    ) -> list[tuple[str, Mapping[str, float]]]:
+        """Return what nearly came instead of a playlist's steps, with the parts of the scores."""
+        champion, known = self.known([learner])
+        request = Request(learner, now, state=known[learner])
+        taken = {step.resource for step in playlist.steps}
+        return alternatives(champion.recommender, request, taken=taken)
+
+    def mastery(self, roster: Sequence[str], *, now: datetime) -> pd.DataFrame:
+        """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
+        champion, known = self.known(roster)
+        table = mastery_table(champion, list(known.values()), now.timestamp())
+        skills = [skill.skill_id for skill in champion.fitted.catalogue.skills]
+        return pd.DataFrame(table, index=list(known), columns=skills)
+
+    def class_view(self, roster: Sequence[str], *, now: datetime) -> list[SkillOfClass]:
+        """Return where a class stands and who is stuck, by the roster that the LMS gives."""
+        champion, known = self.known(roster)
+        return class_view(champion, known, now.timestamp())
+
+    # ------------------------------------------------------------ feedback
+
+    def learn(self, *, now: datetime) -> Learnt:
+        """Join rewards to decisions and count them in the reward model, each once, also after a crash.
+
+        A clock that stepped back takes back nothing: what was censored by a later `now` stays so.
+        """
+        with self.store.read() as connection:
+            upto = last_number(connection), last_number(connection, decisions)
+            since, decided, told = learned_upto(connection)
+            latest = max(now.timestamp(), told)
+            waiting = open_learners(connection, since=since, decided=decided, now=latest)
+        total = Learnt()
+        for start in range(0, len(waiting), BLOCK_LEARNERS):
+            total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], latest)
+        with self.store.write() as connection:
+            put_document(connection, LEARNED, json.dumps([*upto, latest]).encode())
+        return total
+
+    def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
+        """Return the rewards of one learner's decisions as the facts stored give them at `now`."""
+        deciding = self._library.artefact
+        return outcomes(connection, learner, deciding=deciding, now=now, time_zone=self.time_zone)
+
+    def _learn_block(self, learners: Sequence[int], now: float) -> Learnt:
+        with self.store.write() as connection:
+            found = [o for learner in learners for o in self.outcomes(connection, learner, now=now)]
+            change = record(connection, found)
+            champions.add_to_sums(connection, change)
+        status = [outcome.status for outcome in found]
+        return Learnt(
+            learners=len(learners),
+            matured=len(change.given) - len(change.taken),
+            revised=len(change.taken),
+            censored=status.count("censored"),
+            pending=status.count("pending"),
+        )
+
+
+def learned_upto(connection: Connection) -> tuple[int, int, float]:
+    """Return the last event and decision that `learn` has seen, and the time it was told, 0 before that."""
+    body = get_document(connection, LEARNED)
+    event, decision, now = json.loads(body) if body else (0, 0, 0.0)
+    return int(event), int(decision), float(now)
+
+
+def _merged(before: Catalogue, new: Catalogue) -> Catalogue:
+    """Return the new catalogue in the old one's order, with what only the old one had."""
+    resources = {r.resource_id: r for r in (*before.resources, *new.resources)}
+    skills = {s.skill_id: s for s in (*before.skills, *new.skills)}
+    source = new if len(new.prerequisites) else before
+    names = [skill.skill_id for skill in source.skills]
+    edges = [(names[a], names[b]) for a, b in source.prerequisites.tolist()]
+    whole = Catalogue.build(list(resources.values()), list(skills.values()), edges)
+    n_kept = len(set(before.resource_index) - set(new.resource_index))
+    kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
+    return replace(whole, notes=(*new.notes, *kept))
