@@ -17,9 +17,9 @@ from pathlib import Path
 
 from _data import shared_data
 
-from segue.lms.case import open_framework
-from segue.lms.read_document import answer
-from segue.lms.source_records import Report
+from segue.lms.catalogues.case import open_framework
+from segue.lms.documents.read_document import answer
+from segue.lms.records.source_records import Report
 from segue.lms.xapi import reader as xapi
 
 

@@ -22,8 +22,8 @@ from typing import Any
 from _data import shared_data
 from _mutations import mutate, mutate_bytes
 
-from segue.lms.read_document import Answer, answer, answer_line
-from segue.lms.source_records import Mode
+from segue.lms.documents.read_document import Answer, answer, answer_line
+from segue.lms.records.source_records import Mode
 
 LIMIT = 0.1  # seconds a document may take
 

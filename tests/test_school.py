@@ -16,12 +16,12 @@ import pytest
 from segue.batch.from_workspace import Plan, weekly
 from segue.cli.kolibri import lessons_of
 from segue.cli.lms import import_document
-from segue.lms.kolibri import Kolibri
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.tables import TABLES
-from segue.lms.outgoing_lesson import Lesson, LessonItem
-from segue.lms.source_records import Report
-from segue.lms.xapi.recommended_statements import statements
+from segue.lms.outgoing.lesson import Lesson, LessonItem
+from segue.lms.outgoing.statements import statements
+from segue.lms.records.source_records import Report
+from segue.lms.servers.kolibri import Kolibri
 from segue.workspace.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace

@@ -1,1 +1,1 @@
-"""Caliper."""
+"""Caliper 1.1 and 1.2."""

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from segue.lms import source_records as base
 from segue.lms.caliper import rules as caliper_rules
 from segue.lms.caliper import vocabulary as caliper_terms
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
-from segue.lms.untrusted_values import digest, instant, learner_id, number, obj, score_of, seconds_of, text
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.untrusted_values import (
+    digest,
+    instant,
+    learner_id,
+    number,
+    obj,
+    score_of,
+    seconds_of,
+    text,
+)
 
 KINDS = {
     "AssessmentEvent": {"Submitted": "completion", "Started": "view"},

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 
 from segue.lms.caliper import vocabulary as terms
-from segue.lms.source_records import Json, RefusedError
-from segue.lms.untrusted_values import DURATION, number
+from segue.lms.records.source_records import Json, RefusedError
+from segue.lms.records.untrusted_values import DURATION, number
 
 IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*|_):[^\s<>\"{}|\\^`]+")
 EVENT_ID = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

@@ -1,1 +1,1 @@
-"""Canvas."""
+"""Canvas live events."""

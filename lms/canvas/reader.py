@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from segue.lms import source_records as base
 from segue.lms.caliper import reader as caliper
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
-from segue.lms.untrusted_values import digest, instant, number, obj, score_of, text, type_name
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.untrusted_values import digest, instant, number, obj, score_of, text, type_name
 
 SHARD = 10**13
 URN = "urn:instructure:canvas:"

@@ -1,1 +1,1 @@
-"""Oneroster."""
+"""OneRoster CSV bundles."""

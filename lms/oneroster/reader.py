@@ -17,9 +17,9 @@ from segue.features.catalogue import Resource
 from segue.lms.oneroster.rows import read_rows, refuse
 from segue.lms.oneroster.rules import check
 from segue.lms.oneroster.tables import TABLES
-from segue.lms.safe_archive import Files, open_files
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
-from segue.lms.untrusted_values import digest, instant, learner_id, score_of
+from segue.lms.records.safe_archive import Files, open_files
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.untrusted_values import digest, instant, learner_id, score_of
 
 Row = dict[str, str]
 KEPT = {

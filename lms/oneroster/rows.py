@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from segue.lms.oneroster.tables import TABLES, Column
-from segue.lms.source_records import RefusedError, Report
-from segue.lms.untrusted_values import number
+from segue.lms.records.source_records import RefusedError, Report
+from segue.lms.records.untrusted_values import number
 
 GUID = re.compile(r"[0-9A-Za-z./@_\-]{1,255}")
 PAIR = re.compile(r"\{[^{}:]+:[^{}:]+\}")

@@ -11,8 +11,8 @@ from collections import Counter
 from segue.lms.oneroster.rows import Table, check_rows, listed, read_rows, refuse
 from segue.lms.oneroster.semantics import check_meaning
 from segue.lms.oneroster.tables import TABLES, Column
-from segue.lms.safe_archive import Files
-from segue.lms.source_records import RefusedError, Report
+from segue.lms.records.safe_archive import Files
+from segue.lms.records.source_records import RefusedError, Report
 
 MODES = ("absent", "bulk", "delta")
 PROPERTIES = ("manifest.version", "oneroster.version", "source.systemName", "source.systemCode")

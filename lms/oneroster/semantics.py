@@ -9,8 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from segue.lms.source_records import Report
-from segue.lms.untrusted_values import number
+from segue.lms.records.source_records import Report
+from segue.lms.records.untrusted_values import number
 
 Rows = dict[str, list[dict[str, str]]]
 Refuse = Callable[[Report, str, str], None]

@@ -1,1 +1,1 @@
-"""Openedx."""
+"""Open edX tracking logs."""

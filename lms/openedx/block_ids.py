@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from segue.lms.source_records import Json
+from segue.lms.records.source_records import Json
 
 _BLOCK = re.compile(r"(?:ccx-)?block-v1:[^/?#&\s]+|i4x://[^?#&\s]+")
 _INPUT = re.compile(r"(?:^|&)input_([0-9A-Za-z_\-]+?)_\d+_\d+")

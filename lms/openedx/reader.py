@@ -14,10 +14,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from segue.lms import source_records as base
 from segue.lms.openedx.block_ids import block_in, course_block, problem_of_browser
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
-from segue.lms.untrusted_values import digest, instant, learner_id, number, obj, score_of, text, type_name
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.untrusted_values import (
+    digest,
+    instant,
+    learner_id,
+    number,
+    obj,
+    score_of,
+    text,
+    type_name,
+)
 from segue.lms.xapi.reader import kind_of
 
 TYPES = {

@@ -1,1 +1,1 @@
-"""Xapi."""
+"""xAPI statements and the cmi5 profile."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segue.lms import source_records as base
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
-from segue.lms.untrusted_values import obj, text
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.untrusted_values import obj, text
 from segue.lms.xapi import reader as xapi
 from segue.lms.xapi import rules as xapi_rules
 

@@ -6,7 +6,7 @@ Source: Experience API 1.0.3, part two (data), section 2; IEEE 9274.1.1 (xAPI 2.
 
 from __future__ import annotations
 
-from segue.lms.source_records import Json, RefusedError
+from segue.lms.records.source_records import Json, RefusedError
 from segue.lms.xapi.types import (
     Check,
     actor,

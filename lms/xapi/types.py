@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from segue.lms.source_records import Json, RefusedError
-from segue.lms.untrusted_values import DURATION, number
+from segue.lms.records.source_records import Json, RefusedError
+from segue.lms.records.untrusted_values import DURATION, number
 
 Check = Callable[[Json, str], None]
 

@@ -12,9 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from segue.lms.caliper import reader as caliper
-from segue.lms.import_document import our_names
-from segue.lms.source_records import Event, Report, parse
-from segue.lms.source_records import RefusedError as UnreadableError
+from segue.lms.documents.import_document import our_names
+from segue.lms.records.source_records import Event, Report, parse
+from segue.lms.records.source_records import RefusedError as UnreadableError
 from segue.lms.xapi import reader as xapi
 from segue.service.access_middleware import caller_of
 from segue.service.http import response_schemas as answers

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from segue.lms.read_document import READERS, answer_line
+from segue.lms.documents.read_document import READERS, answer_line
 
 _PERSONAL = (
     "name givenName familyName middleName email login user_login username target_username user_name sis_id "

@@ -13,7 +13,7 @@ import typer
 from segue.cli.workspace import Folder, opened
 
 if TYPE_CHECKING:
-    from segue.lms.outgoing_lesson import Lesson
+    from segue.lms.outgoing.lesson import Lesson
 
 Learner = Annotated[str, typer.Option(help="The learner's id in the LMS.")]
 Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def cartridge(workspace: Folder, *, learner: Learner, week: Week, out: Out) -> None:
     """Write a Common Cartridge 1.3 of links."""
-    from segue.lms.common_cartridge.writer import cartridge as packed
+    from segue.lms.outgoing.cartridge import cartridge as packed
 
     _write(out, packed(_lesson(workspace, learner, week)))
 
@@ -45,7 +45,7 @@ def calendar(
     holiday: Annotated[list[str] | None, typer.Option(help="Day without school, as 2026-11-26.")] = None,
 ) -> None:
     """Write an iCalendar file with the steps on the week's school days (needs `segue[lms]`)."""
-    from segue.lms.icalendar_export import calendar as book
+    from segue.lms.outgoing.calendar import calendar as book
 
     free = [date.fromisoformat(day) for day in holiday or ()]
     zone = ZoneInfo(opened(workspace).time_zone)
@@ -62,7 +62,7 @@ def statements(
     home_page: Annotated[str, typer.Option(help="Address of the LMS, half of an xAPI account.")],
 ) -> None:
     """Write xAPI statements "recommended"."""
-    from segue.lms.xapi.recommended_statements import statements as said
+    from segue.lms.outgoing.statements import statements as said
 
     made = said(_lesson(workspace, learner, week), home_page=home_page, now=datetime.now(UTC))
     _write(out, json.dumps(made, indent=1).encode())

@@ -10,8 +10,8 @@ import typer
 from segue.cli.workspace import Folder, opened
 
 if TYPE_CHECKING:
-    from segue.lms.kolibri import Kolibri
-    from segue.lms.outgoing_lesson import Lesson
+    from segue.lms.outgoing.lesson import Lesson
+    from segue.lms.servers.kolibri import Kolibri
     from segue.workspace.workspace import Workspace
 
 PASSWORD = "SEGUE_KOLIBRI_PASSWORD"
@@ -57,7 +57,7 @@ def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
 
 def lessons_of(space: Workspace, roster: tuple[str, ...], week: str) -> list[Lesson]:
     """Return the week's playlists of a roster as lessons."""
-    from segue.lms.outgoing_lesson import Lesson, LessonItem
+    from segue.lms.outgoing.lesson import Lesson, LessonItem
     from segue.workspace.published_playlists import published
 
     catalogue = space.catalogue()
@@ -67,7 +67,7 @@ def lessons_of(space: Workspace, roster: tuple[str, ...], week: str) -> list[Les
 
 
 def _server(url: str, user: str) -> Kolibri:
-    from segue.lms.kolibri import Kolibri
+    from segue.lms.servers.kolibri import Kolibri
 
     password = os.environ.get(PASSWORD)
     if password is None:

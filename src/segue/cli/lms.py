@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segue.lms.source_records import Event, Report
+    from segue.lms.records.source_records import Event, Report
     from segue.workspace.workspace import Workspace
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -42,7 +42,7 @@ def read(
 
     A request is {"n": 1, "format": "xapi", "doc": {...} or "path": "...", "mode": "strict" or "lenient"}.
     """
-    from segue.lms.read_document import answer_line
+    from segue.lms.documents.read_document import answer_line
 
     if not json_lines:
         raise typer.BadParameter("requests are read as JSON lines: add --json-lines")
@@ -65,9 +65,9 @@ def import_document(
     `names` says which of our resources is meant by an id of theirs; an address that is a resource's `url`
     means that resource.
     """
-    from segue.lms.import_document import catalogue_in
-    from segue.lms.read_document import READERS
-    from segue.lms.source_records import Report
+    from segue.lms.documents.import_document import catalogue_in
+    from segue.lms.documents.read_document import READERS
+    from segue.lms.records.source_records import Report
 
     if format_name not in READERS:
         raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format_name}")
@@ -88,7 +88,7 @@ def store_events(
 ) -> list[str]:
     """Put events into a workspace block by block; return what became of them, as sentences."""
     from segue.features.events.event_records import check
-    from segue.lms.import_document import frames, our_names
+    from segue.lms.documents.import_document import frames, our_names
 
     catalogue = space.catalogue()
     known, ours = catalogue.resource_index, our_names(catalogue, names)
@@ -126,10 +126,10 @@ def suggest(
     output: Annotated[Path | None, typer.Option(help="CSV to look through, correct and import.")] = None,
 ) -> None:
     """Propose standards for resources that have none; a person confirms them, nothing is changed."""
-    from segue.lms.case import open_framework
-    from segue.lms.common_cartridge.reader import open_cartridge
-    from segue.lms.source_records import Report
-    from segue.lms.standard_suggestions import suggest as nearest
+    from segue.lms.catalogues.case import open_framework
+    from segue.lms.catalogues.common_cartridge.reader import open_cartridge
+    from segue.lms.catalogues.standard_suggestions import suggest as nearest
+    from segue.lms.records.source_records import Report
     from segue.workspace.workspace import Workspace
 
     report = Report()
@@ -150,7 +150,7 @@ def confirm(
     """Give resources the skills that a person has looked through."""
     import pandas as pd
 
-    from segue.lms.standard_suggestions import confirm as apply
+    from segue.lms.catalogues.standard_suggestions import confirm as apply
     from segue.workspace.workspace import Workspace
 
     space = Workspace.open(workspace, environment=os.environ)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from segue.lms.caliper import reader as caliper
-from segue.lms.source_records import Event, Mode, Report
+from segue.lms.records.source_records import Event, Mode, Report
 
 PERSON = {"id": "https://school.example/users/7", "type": "Person"}
 GRADE: dict[str, Any] = {

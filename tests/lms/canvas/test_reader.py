@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.lms.canvas import reader as canvas
-from segue.lms.source_records import Event, Report
+from segue.lms.records.source_records import Event, Report
 
 ROOT = "21070000000000001"
 LEARNER = "21070000000000048"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from segue.lms.documents.read_document import answer
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.rows import Table
 from segue.lms.oneroster.rules import check_references
 from segue.lms.oneroster.tables import TABLES
-from segue.lms.read_document import answer
-from segue.lms.source_records import Report
+from segue.lms.records.source_records import Report
 
 
 def bundle(folder: Path, tables: dict[str, list[dict[str, str]]], mode: str = "bulk") -> Path:

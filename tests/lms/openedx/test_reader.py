@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from segue.lms.openedx import reader as openedx
-from segue.lms.source_records import Event, Report
-from segue.lms.untrusted_values import instant
+from segue.lms.records.source_records import Event, Report
+from segue.lms.records.untrusted_values import instant
 
 PROBLEM = "block-v1:edX+D+1+type@problem+block@3fc5"
 CHECK: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.lms.source_records import Event, Report
+from segue.lms.records.source_records import Event, Report
 from segue.lms.xapi import cmi5
 
 PASSED: dict[str, Any] = {

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from segue.lms.source_records import Event, Mode, Report
-from segue.lms.untrusted_values import mail_hash
+from segue.lms.records.source_records import Event, Mode, Report
+from segue.lms.records.untrusted_values import mail_hash
 from segue.lms.xapi import reader as xapi
 
 STATEMENT: dict[str, Any] = {

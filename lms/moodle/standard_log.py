@@ -10,9 +10,18 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from segue.lms import source_records as base
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
-from segue.lms.untrusted_values import digest, instant, learner_id, number, obj, score_of, text, type_name
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.untrusted_values import (
+    digest,
+    instant,
+    learner_id,
+    number,
+    obj,
+    score_of,
+    text,
+    type_name,
+)
 
 KINDS = {
     "course_module_viewed": "view",

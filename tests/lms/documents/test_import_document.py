@@ -15,8 +15,8 @@ from segue.cli.lms import import_document
 from segue.cli.main import app
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check
-from segue.lms.import_document import frames, to_frame
-from segue.lms.read_document import answer
+from segue.lms.documents.import_document import frames, to_frame
+from segue.lms.documents.read_document import answer
 from segue.lms.xapi import reader as xapi
 from segue.lms.xapi.rules import VOIDED
 from segue.workspace.configuration import Configuration

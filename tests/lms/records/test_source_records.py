@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from segue.lms import source_records as base
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report
 
 
 def translate(record: Json, _: Mode, report: Report) -> Iterator[Event]:

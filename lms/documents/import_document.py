@@ -11,10 +11,10 @@ import pandas as pd
 
 from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import COLUMNS
-from segue.lms import case
-from segue.lms.common_cartridge import reader as cartridge
+from segue.lms.catalogues import case
+from segue.lms.catalogues.common_cartridge import reader as cartridge
 from segue.lms.oneroster import reader as oneroster
-from segue.lms.source_records import Event, Mode, Report
+from segue.lms.records.source_records import Event, Mode, Report
 
 BLOCK = 20_000  # events held in memory at once
 CATALOGUES = ("case", "cartridge", "oneroster")

@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
 
-from segue.lms.source_records import RefusedError
+from segue.lms.records.source_records import RefusedError
 
 MAX_FILES = 20_000
 MAX_TOTAL = 512_000_000  # bytes, all files of a bundle together

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from segue.lms.outgoing_lesson import Lesson
+from segue.lms.outgoing.lesson import Lesson
 
 VERB = {"id": "http://id.tincanapi.com/verb/recommended", "display": {"en": "recommended"}}
 _NAMESPACE = uuid.UUID("6f1d3c52-5b6e-5a3c-9a39-2f4f0f2b7f10")

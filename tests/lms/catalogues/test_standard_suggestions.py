@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from segue.features.catalogue import Catalogue, Resource, Skill
-from segue.lms.case import open_framework
-from segue.lms.source_records import Report
-from segue.lms.standard_suggestions import confirm, suggest
+from segue.lms.catalogues.case import open_framework
+from segue.lms.catalogues.standard_suggestions import confirm, suggest
+from segue.lms.records.source_records import Report
 
 SKILLS = (
     Skill("s1", "3.NF.A.1", "Understand a fraction as a part of a whole"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from canvasapi.util import combine_kwargs
 
-from segue.lms.outgoing_lesson import Change, Lesson
+from segue.lms.outgoing.lesson import Change, Lesson
 
 Course = Any  # canvasapi.course.Course; the library ships no types
 Module = Any

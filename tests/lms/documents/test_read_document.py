@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from segue.cli import lms as cli_lms
-from segue.lms.read_document import READERS, answer, answer_line
+from segue.lms.documents.read_document import READERS, answer, answer_line
 
 STATEMENT = {
     "id": "8f87ccde-bb56-4c2e-ab83-44982ef22df0",

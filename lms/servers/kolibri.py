@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from segue.lms.outgoing_lesson import Change, Lesson
-from segue.lms.source_records import Event
+from segue.lms.outgoing.lesson import Change, Lesson
+from segue.lms.records.source_records import Event
 
 Json = Any
 _SECONDS = 60

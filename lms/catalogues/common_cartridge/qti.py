@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from segue.lms.untrusted_values import number
+from segue.lms.records.untrusted_values import number
 
 LONGEST = 4000  # characters kept of what the questions ask
 

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from segue.features.catalogue import Resource
-from segue.lms.common_cartridge.qti import first_text, local, named, read_assessment
-from segue.lms.safe_archive import Files, is_inside, open_files, parse_xml
-from segue.lms.source_records import Event, Mode, RefusedError, Report, Source
-from segue.lms.untrusted_values import number
+from segue.lms.catalogues.common_cartridge.qti import first_text, local, named, read_assessment
+from segue.lms.records.safe_archive import Files, is_inside, open_files, parse_xml
+from segue.lms.records.source_records import Event, Mode, RefusedError, Report, Source
+from segue.lms.records.untrusted_values import number
 
 KINDS = {
     "imsqti": "quiz",

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from segue.features.catalogue import Catalogue, Resource
-from segue.lms.case import open_framework
-from segue.lms.read_document import answer
-from segue.lms.source_records import Report
+from segue.lms.catalogues.case import open_framework
+from segue.lms.documents.read_document import answer
+from segue.lms.records.source_records import Report
 
 A, B = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 NOW = "2026-03-02T09:00:00.000Z"

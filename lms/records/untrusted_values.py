@@ -7,7 +7,7 @@ import math
 import re
 from datetime import UTC, datetime, tzinfo
 
-from segue.lms.source_records import Json, Report
+from segue.lms.records.source_records import Json, Report
 
 
 def obj(value: Json) -> dict[str, Json]:

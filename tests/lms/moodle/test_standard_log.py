@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from segue.lms import moodle
-from segue.lms.source_records import Event, Report
+from segue.lms.moodle import standard_log as moodle
+from segue.lms.records.source_records import Event, Report
 
 ROW: dict[str, Any] = {
     "id": "17",

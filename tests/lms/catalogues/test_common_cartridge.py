@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from segue.features.catalogue import Catalogue
-from segue.lms.common_cartridge.qti import read_assessment
-from segue.lms.common_cartridge.reader import Cartridge, open_cartridge
-from segue.lms.read_document import answer
-from segue.lms.safe_archive import parse_xml
-from segue.lms.source_records import RefusedError, Report
+from segue.lms.catalogues.common_cartridge.qti import read_assessment
+from segue.lms.catalogues.common_cartridge.reader import Cartridge, open_cartridge
+from segue.lms.documents.read_document import answer
+from segue.lms.records.safe_archive import parse_xml
+from segue.lms.records.source_records import RefusedError, Report
 
 MANIFEST = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1"
   xmlns:lom="http://ltsc.ieee.org/xsd/imsccv1p3/LOM/manifest">

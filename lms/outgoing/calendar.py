@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
-from segue.lms.outgoing_lesson import Lesson
+from segue.lms.outgoing.lesson import Lesson
 
 SCHOOL_DAYS = 5
 

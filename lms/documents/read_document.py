@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from segue.lms import case, moodle
 from segue.lms.caliper import reader as caliper
 from segue.lms.canvas import reader as canvas
-from segue.lms.common_cartridge import reader as cartridge
+from segue.lms.catalogues import case
+from segue.lms.catalogues.common_cartridge import reader as cartridge
+from segue.lms.moodle import standard_log as moodle
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.openedx import reader as openedx
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
 from segue.lms.xapi import cmi5
 from segue.lms.xapi import reader as xapi
 

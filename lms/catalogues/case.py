@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from segue.features.catalogue import Skill
-from segue.lms import source_records as base
-from segue.lms.source_records import Event, Json, Mode, RefusedError, Report, Source
-from segue.lms.untrusted_values import obj, text
+from segue.lms.records import source_records as base
+from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.untrusted_values import obj, text
 from segue.lms.xapi.types import IRI, UUID
 
 RELATIONS = (

@@ -19,11 +19,11 @@ from canvasapi import Canvas
 from defusedxml import ElementTree
 from icalendar import Calendar
 
-from segue.lms.canvas.modules import push
-from segue.lms.common_cartridge.writer import cartridge
-from segue.lms.icalendar_export import calendar
-from segue.lms.outgoing_lesson import Lesson, LessonItem
-from segue.lms.xapi.recommended_statements import statements
+from segue.lms.outgoing.calendar import calendar
+from segue.lms.outgoing.cartridge import cartridge
+from segue.lms.outgoing.lesson import Lesson, LessonItem
+from segue.lms.outgoing.statements import statements
+from segue.lms.servers.canvas_modules import push
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""What there is to learn: standards, cartridges, and suggestions of which standard a resource teaches."""

@@ -1,0 +1,1 @@
+"""Common Cartridge and the QTI assessments in it."""

@@ -1,0 +1,1 @@
+"""What leaves as a file: one learner's lesson as calendar, cartridge and statements."""

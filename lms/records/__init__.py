@@ -1,0 +1,1 @@
+"""What every door shares: the event and its report, safe reads of untrusted values and archives."""

@@ -1,0 +1,1 @@
+"""Clients of systems that run elsewhere: what is pulled from them and shown in them."""
