@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 
 from segue.experiments.evaluation.evaluate import evaluate
-from segue.experiments.evaluation.evaluation_result import Evaluation
+from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 from segue.experiments.simulation.synthetic_logs import World, make_world
 
 NAMES = ("IPS", "SNIPS", "DR", "SNDR")

@@ -16,7 +16,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from segue.experiments.evaluation.estimators import ESTIMATORS, Floats, Ints, Parts, rounds_of_tables
+from segue.experiments.evaluation.estimators.single_step import (
+    ESTIMATORS,
+    Floats,
+    Ints,
+    Parts,
+    rounds_of_tables,
+)
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap
 from segue.experiments.evaluation.intervals.closed_form import Bounds, normal
 from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read

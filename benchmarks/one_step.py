@@ -25,12 +25,12 @@ from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.training.fit import fit
-from segue.experiments.evaluation.estimators import Floats, Rounds, ips
+from segue.experiments.evaluation.estimators.single_step import Floats, Rounds, ips
 from segue.experiments.evaluation.evaluate import evaluate
-from segue.experiments.evaluation.evaluation_result import Evaluation
 from segue.experiments.evaluation.intervals.closed_form import normal
-from segue.experiments.evaluation.shadow_policy import ShadowList, shadow_lists
-from segue.experiments.evaluation.workspace_log import decision_log
+from segue.experiments.evaluation.logs.shadow_policy import ShadowList, shadow_lists
+from segue.experiments.evaluation.logs.workspace_log import decision_log
+from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.synthetic_course import course
 from segue.features.catalogue import Catalogue

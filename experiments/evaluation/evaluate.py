@@ -6,22 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from segue.experiments.evaluation.diagnostics import Diagnostics, diagnose, unseen_support
-from segue.experiments.evaluation.estimators import Ints, Parts, Rounds, estimators_for
-from segue.experiments.evaluation.evaluation_result import Estimate, Evaluation, Verdict
-from segue.experiments.evaluation.interval_rule import DEFAULT_RULE, Rule, default_interval
+from segue.experiments.evaluation.estimators.single_step import Ints, Parts, Rounds, estimators_for
+from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
 from segue.experiments.evaluation.intervals.closed_form import (
     Bounds,
     Interval,
     empirical_bernstein,
     joint_level,
     normal,
-    recoded,
-    standard_error,
 )
 from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
-from segue.experiments.evaluation.logged_data import Log
-from segue.experiments.evaluation.policy_comparison import compare, logging_policy
+from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose, unseen_support
+from segue.experiments.evaluation.verdicts.evaluation_result import Estimate, Evaluation, Verdict
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, Rule, default_interval
+from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
 
 SMALLEST_GROUP = 5
 

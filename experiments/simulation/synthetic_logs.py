@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, softmax
 
-from segue.experiments.evaluation.estimators import Floats, Ints
-from segue.experiments.evaluation.logged_data import Log
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints
+from segue.experiments.evaluation.logs.logged_data import Log
 
 BISECTIONS = 60
 

@@ -1,1 +1,1 @@
-"""Intervals."""
+"""How far a figure may be off."""

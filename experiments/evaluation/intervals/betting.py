@@ -11,7 +11,7 @@ from math import log
 
 import numpy as np
 
-from segue.experiments.evaluation.estimators import Floats, Ints, Rounds
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval
 
 TRUNCATION = 0.5  # a bet risks at most half the capital

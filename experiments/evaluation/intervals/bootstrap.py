@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.experiments.evaluation.estimators import Floats, Ints, Parts
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts
 from segue.experiments.evaluation.intervals.closed_form import Interval
 
 Singles = NDArray[np.float32]

@@ -1,7 +1,6 @@
 """Closed-form intervals for off-policy estimates: normal (delta) and empirical Bernstein, with clusters.
 
-The default is in `imagined`, empirical likelihood in `likelihood`, resampling in `bootstrap`, hedged capital
-in `betting`, and the choice between them in `choice`.
+The default is in `pseudo_round`; `verdicts.interval_rule` chooses.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from math import inf, log, sqrt
 import numpy as np
 from scipy import stats
 
-from segue.experiments.evaluation.estimators import Floats, Ints, Linearised
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised
+from segue.experiments.evaluation.estimators.standard_errors import effective_clusters, standard_error
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,6 @@ class Bounds:
         return "" if self.max_weight is not None else "no bound on weights was stated"
 
 
-def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
-    """Return the standard error of an estimate: sandwich over `cluster` (n,) if given.
-
-    Means use the sample deviation (ddof 1), ratios the delta method, sqrt(sum psi²) / n, clusters
-    sqrt(sum_c (sum_{i in c} psi_i)²) / n. NaN with a single round.
-    """
-    if parts.n < 2:
-        return float("nan")
-    psi = parts.influence()
-    if cluster is None:
-        return sqrt(float(psi @ psi) / (parts.n - parts.spare) / parts.n)
-    totals = np.bincount(recoded(cluster), weights=psi)
-    return sqrt(float(totals @ totals)) / parts.n
-
-
 def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.95) -> Interval:
     """Return value ± z se; with clusters, Student's t on G - 1 and the G/(G - 1) correction.
 
@@ -108,11 +93,6 @@ def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.9
     return _around(parts.value, half, "cluster t")
 
 
-def recoded(labels: Ints) -> Ints:
-    """Return labels as 0, 1, 2, …"""
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
 def joint_level(level: float, n_groups: int) -> float:
     """Return the level of each group's interval at which all hold together (Bonferroni).
 
@@ -124,18 +104,6 @@ def joint_level(level: float, n_groups: int) -> float:
     0.99
     """
     return 1 - (1 - level) / (n_groups + 1)
-
-
-def effective_clusters(cluster: Ints) -> float:
-    """Return the effective number of clusters, (sum of sizes)² / sum of squared sizes.
-
-    Examples
-    --------
-    >>> round(effective_clusters(np.array([0, 0, 0, 0, 1, 2])), 2)
-    2.0
-    """
-    sizes = np.bincount(recoded(cluster)).astype(np.float64)
-    return float(sizes.sum() ** 2 / (sizes @ sizes))
 
 
 def empirical_bernstein(

@@ -16,7 +16,7 @@ from math import sqrt
 
 import numpy as np
 
-from segue.experiments.evaluation.estimators import Floats, Ints, Linearised, Rounds
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised, Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
 
 METHOD = "delta, one imagined round"

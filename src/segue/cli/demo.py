@@ -170,7 +170,7 @@ def _class_view(space: Workspace, room: SimulatedClass, folder: Path) -> None:
     now = MONDAY + timedelta(days=7)
     typer.echo(class_text(space.class_view(roster, now=now)))
     try:
-        from segue.experiments.evaluation.plots import mastery_map
+        from segue.experiments.evaluation.reports.plots import mastery_map
     except ModuleNotFoundError:
         typer.echo("\n(no picture: pip install 'segue[experiments]' brings matplotlib)")
         return

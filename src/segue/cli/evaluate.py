@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from segue.experiments.evaluation.evaluation_result import Evaluation
-    from segue.experiments.evaluation.logged_data import Log
-    from segue.experiments.evaluation.slate_report import SlateEvaluation
+    from segue.experiments.evaluation.logs.logged_data import Log
+    from segue.experiments.evaluation.reports.slate_report import SlateEvaluation
+    from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 
 LogFile = Annotated[Path, typer.Argument(help="CSV log, one row a logged choice (.gz is read too).")]
 Reward = Annotated[str, typer.Option(help="Column of the reward.")]
@@ -55,9 +55,9 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Estimate what a target policy would have earned, from another policy's log."""
-    from segue.experiments.evaluation.datasets import read_csv_log
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
-    from segue.experiments.evaluation.logged_data import Columns
+    from segue.experiments.evaluation.logs.datasets import read_csv_log
+    from segue.experiments.evaluation.logs.logged_data import Columns
 
     try:
         limits = _limits(reward_range)
@@ -86,7 +86,7 @@ def evaluate(
 
 def _as_json(result: Evaluation, lists: SlateEvaluation | None) -> str:
     """Return one JSON object, without a NaN."""
-    from segue.experiments.evaluation.evaluation_result import finite
+    from segue.experiments.evaluation.verdicts.evaluation_result import finite
 
     slates = {} if lists is None else {"slates": finite(lists.to_dict())}
     return json.dumps(result.to_dict() | slates, allow_nan=False)
@@ -99,7 +99,11 @@ def _as_text(result: Evaluation, lists: SlateEvaluation | None) -> str:
 
 def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
     """Return the evaluation of whole playlists."""
-    from segue.experiments.evaluation.slate_report import evaluate_slates, list_clusters, slates_of_log
+    from segue.experiments.evaluation.reports.slate_report import (
+        evaluate_slates,
+        list_clusters,
+        slates_of_log,
+    )
 
     return evaluate_slates(slates_of_log(log), reward_range=limits, cluster=list_clusters(log))
 
@@ -107,7 +111,7 @@ def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
 def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
     """Write the page; its pictures need the experiments extra."""
     try:
-        from segue.experiments.evaluation.html_report import report
+        from segue.experiments.evaluation.reports.html_report import report
     except ModuleNotFoundError as missing:
         typer.echo(f"--report needs {missing.name}: pip install 'segue[experiments]'", err=True)
         raise typer.Exit(2) from None

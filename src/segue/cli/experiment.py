@@ -55,7 +55,7 @@ def sweep(
     """Run a study; each term is a run of the store, with its parameters and figures."""
     from tqdm import tqdm
 
-    from segue.experiments.evaluation.plots import gain_by_policy
+    from segue.experiments.evaluation.reports.plots import gain_by_policy
     from segue.experiments.simulation.sweeps import GROUP, SWEEPS, compared, outcomes
     from segue.experiments.tracking.mlflow_store import Run, Tracker
 
@@ -126,8 +126,8 @@ def shadow(
     import pandas as pd
 
     from segue.engine.request import Request
-    from segue.experiments.evaluation.shadow_log import shadow_frame
-    from segue.experiments.evaluation.workspace_log import decision_log
+    from segue.experiments.evaluation.logs.shadow_log import shadow_frame
+    from segue.experiments.evaluation.logs.workspace_log import decision_log
 
     space, (_, recommender) = opened(workspace), _registered(store, alias)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -202,10 +202,10 @@ def gate(
     store: Store = RUNS,
 ) -> None:
     """Decide whether a challenger may become the champion: exit 0 when it passes, 1 when it does not."""
-    from segue.experiments.evaluation.datasets import read_csv_log
-    from segue.experiments.evaluation.logged_data import Columns
-    from segue.experiments.evaluation.promotion_gate import GateRules
-    from segue.experiments.evaluation.promotion_gate import gate as passed
+    from segue.experiments.evaluation.logs.datasets import read_csv_log
+    from segue.experiments.evaluation.logs.logged_data import Columns
+    from segue.experiments.evaluation.verdicts.promotion_gate import GateRules
+    from segue.experiments.evaluation.verdicts.promotion_gate import gate as passed
 
     columns = Columns(reward=reward, propensity=propensity, target=target, group=group, cluster=cluster)
     read = read_csv_log(log, columns)

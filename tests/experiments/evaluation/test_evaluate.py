@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from segue.experiments.evaluation.evaluate import evaluate
-from segue.experiments.evaluation.evaluation_result import finite
-from segue.experiments.evaluation.logged_data import Log
-from segue.experiments.evaluation.slate_report import evaluate_slates, list_clusters, slates_of_log
+from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.reports.slate_report import evaluate_slates, list_clusters, slates_of_log
+from segue.experiments.evaluation.verdicts.evaluation_result import finite
 from segue.experiments.simulation.synthetic_logs import World, make_world
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators import ips
+from segue.experiments.evaluation.estimators.single_step import ips
 from segue.experiments.evaluation.intervals.betting import betting, mean_by_betting
 from segue.experiments.evaluation.intervals.closed_form import Bounds, empirical_bernstein
 from segue.experiments.simulation.synthetic_logs import make_world

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators import ESTIMATORS, Rounds, ips, snips
+from segue.experiments.evaluation.estimators.single_step import ESTIMATORS, Rounds, ips, snips
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap, bootstrap_t
 from segue.experiments.evaluation.intervals.closed_form import normal
 from segue.experiments.simulation.synthetic_logs import make_world

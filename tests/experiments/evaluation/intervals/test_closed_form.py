@@ -3,14 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators import Parts, Rounds, ips, snips
+from segue.experiments.evaluation.estimators.single_step import Parts, Rounds, ips, snips
+from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap
-from segue.experiments.evaluation.intervals.closed_form import (
-    Bounds,
-    empirical_bernstein,
-    normal,
-    standard_error,
-)
+from segue.experiments.evaluation.intervals.closed_form import Bounds, empirical_bernstein, normal
 from segue.experiments.simulation.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators import Rounds
+from segue.experiments.evaluation.estimators.single_step import Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds
 from segue.experiments.evaluation.intervals.empirical_likelihood import (
     Sums,

@@ -1,0 +1,1 @@
+"""What a target policy would have earned, as a figure: estimators, their errors, and what they need."""

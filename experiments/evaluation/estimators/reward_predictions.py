@@ -1,0 +1,107 @@
+"""Predicted rewards of every action, cross-fitted: what the direct and doubly robust estimators need."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints
+
+
+class Estimator(Protocol):
+    """A scikit-learn regressor, or a classifier of 0/1 rewards."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike, /) -> Self:
+        """Fit to a (n, d) table."""
+
+    def predict(self, X: ArrayLike, /) -> NDArray[np.generic]:
+        """Return predictions, (n,)."""
+
+
+@runtime_checkable
+class Probabilistic(Protocol):
+    """A fitted classifier."""
+
+    classes_: NDArray[np.float64]
+
+    def predict_proba(self, X: ArrayLike, /) -> NDArray[np.float64]:
+        """Return class probabilities, (n, classes)."""
+
+
+def fit_qhat(
+    estimator: Estimator,
+    contexts: Floats,
+    *,
+    action: Ints,
+    reward: Floats,
+    n_actions: int,
+    rng: np.random.Generator,
+    folds: int = 5,
+    action_features: Floats | None = None,
+    cluster: Ints | None = None,
+) -> Floats:
+    """Return predicted rewards of every action in every round, (n, K), from models that never saw the round.
+
+    Parameters
+    ----------
+    estimator : scikit-learn estimator
+        Cloned for each fold; never fitted itself. A classifier's probability of reward 1 is used.
+    contexts : (n, d)
+    action : (n,) of int
+    reward : (n,)
+    n_actions : int
+        K.
+    folds : int
+        Number of folds; `cluster` (n,) keeps clusters together.
+    action_features : (K, f), optional
+        What describes the actions, put beside the contexts; one-hot by default.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> rng = np.random.default_rng(0)
+    >>> action = rng.integers(3, size=300)
+    >>> seen = {"action": action, "reward": 1 + action / 2.0, "n_actions": 3}
+    >>> fit_qhat(LinearRegression(), np.zeros((300, 1)), **seen, rng=rng)[0].round(6).tolist()
+    [1.0, 1.5, 2.0]
+    """
+    described = np.eye(n_actions) if action_features is None else action_features
+    fold = folds_of(len(reward), folds, rng=rng, cluster=cluster)
+    out = np.empty((len(reward), n_actions))
+    for held_out in range(folds):
+        test, train = fold == held_out, fold != held_out
+        model = clone(estimator).fit(np.hstack([contexts[train], described[action[train]]]), reward[train])
+        for column in range(n_actions):
+            beside = np.broadcast_to(described[column], (int(test.sum()), described.shape[1]))
+            out[test, column] = predicted_reward(model, np.hstack([contexts[test], beside]))
+    return out
+
+
+def predicted_reward(model: Estimator, X: Floats) -> Floats:
+    """Return a fitted model's expected reward of each row."""
+    if isinstance(model, Probabilistic):
+        return np.asarray(model.predict_proba(X) @ model.classes_, dtype=np.float64)
+    return np.asarray(model.predict(X), dtype=np.float64)
+
+
+def folds_of(n: int, folds: int, *, rng: np.random.Generator, cluster: Ints | None = None) -> Ints:
+    """Return a fold for each of n rounds, (n,); rounds of a cluster share theirs.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two folds, or fewer units than folds.
+
+    Examples
+    --------
+    >>> folds_of(4, 2, rng=np.random.default_rng(0), cluster=np.array([7, 7, 9, 9])).tolist()
+    [0, 0, 1, 1]
+    """
+    unit = np.arange(n) if cluster is None else np.unique(cluster, return_inverse=True)[1]
+    n_units = int(unit.max(initial=-1)) + 1
+    if not 2 <= folds <= n_units:
+        raise ValueError(f"folds must be between 2 and the {n_units} rounds or clusters, got {folds}")
+    return np.asarray((rng.permutation(n_units) % folds)[unit], dtype=np.int64)

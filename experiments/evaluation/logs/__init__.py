@@ -1,0 +1,1 @@
+"""Logged choices as arrays: read, checked, counted."""

@@ -1,0 +1,1 @@
+"""From figures to an answer: diagnostics, the rule, comparisons and the gate."""

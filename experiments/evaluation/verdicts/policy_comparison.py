@@ -1,0 +1,262 @@
+"""Two policies on one log: the paired difference, whether to ship, and how long until one can say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import ceil, inf, isfinite
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from segue.experiments.evaluation.estimators.single_step import (
+    Floats,
+    Ints,
+    Linearised,
+    Parts,
+    Rounds,
+    doubly_robust,
+    snips,
+)
+from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
+from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, joint_level, normal
+from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
+from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, Rule, around
+
+Shipping = Literal["ship", "do not ship", "not enough evidence"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First estimate minus second, round by round: what both policies share cancels out of the error."""
+
+    first: Linearised
+    second: Linearised
+
+    @property
+    def n(self) -> int:
+        """Number of rounds."""
+        return self.first.n
+
+    @property
+    def value(self) -> float:
+        """The difference of the estimates."""
+        return self.first.value - self.second.value
+
+    @property
+    def spare(self) -> int:
+        """Degrees of freedom taken off the variance."""
+        return self.first.spare
+
+    def influence(self) -> Floats:
+        """Return each round's influence on the difference, (n,)."""
+        return np.asarray(self.first.influence() - self.second.influence())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A challenger against a champion.
+
+    Attributes
+    ----------
+    difference, se, low, high : float
+        Challenger minus champion, its standard error and interval (NaN when refused).
+    interval : str
+        Method of the interval.
+    level, margin : float
+        Confidence level; how much worse than the champion is still accepted (0: must not be worse).
+    verdict : "ship" if low > -margin, "do not ship" if high < -margin, else "not enough evidence"
+    reason : str
+    n : int
+        Rounds.
+    """
+
+    difference: float
+    se: float
+    low: float
+    high: float
+    interval: str
+    level: float
+    margin: float
+    verdict: Shipping
+    reason: str
+    n: int
+
+    def detectable(self, power: float = 0.8) -> float:
+        """Return the smallest true difference this log finds with the given probability."""
+        return float(stats.norm.isf((1 - self.level) / 2) + stats.norm.isf(1 - power)) * self.se
+
+    def rounds_needed(self, effect: float | None = None, *, power: float = 0.8) -> float:
+        """Return how many rounds such a log needs to find `effect` above -margin; inf if it is not above.
+
+        Without `effect`, the difference estimated here is taken for true.
+        """
+        distance = (self.difference if effect is None else effect) + self.margin
+        if not distance > 0 or not isfinite(self.se):
+            return inf
+        return self.n * (self.detectable(power) / distance) ** 2
+
+    def weeks_needed(
+        self, rounds_per_week: float, effect: float | None = None, *, power: float = 0.8
+    ) -> float:
+        """Return the weeks still to log, 0 if this log is long enough already, inf if none ever is."""
+        missing = self.rounds_needed(effect, power=power) - self.n
+        return float(ceil(max(missing, 0.0) / rounds_per_week)) if isfinite(missing) else inf
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        more = {"minimum_detectable_effect": self.detectable(), "rounds_needed": self.rounds_needed()}
+        return asdict(self) | more
+
+    def __str__(self) -> str:
+        """Return the verdict in one sentence."""
+        if not isfinite(self.low):
+            return f"{self.verdict.capitalize()}: {self.reason}."
+        return (
+            f"{self.verdict.capitalize()}: {self.difference:+.4g}, {self.level:.0%} interval {self.low:+.4g} "
+            f"to {self.high:+.4g} ({self.interval}), {self.reason}.{self._outlook()}"
+        )
+
+    def _outlook(self) -> str:
+        """Return how much longer to log, when that is what is missing."""
+        missing = self.rounds_needed() - self.n
+        if self.verdict != "not enough evidence" or not 0 < missing < inf:
+            return ""
+        return f" If it is what it looks like, about {missing:,.0f} more rounds will show it."
+
+
+def logging_policy(rounds: Rounds) -> Rounds:
+    """Return the rounds as seen by the policy that logged them: every weight 1."""
+    return Rounds(np.ones(rounds.n), rounds.reward)
+
+
+def compare(
+    challenger: Rounds,
+    champion: Rounds,
+    *,
+    bounds: Bounds | None = None,
+    margin: float = 0.0,
+    cluster: Ints | None = None,
+    level: float = 0.95,
+    rule: Rule = DEFAULT_RULE,
+) -> Comparison:
+    """Return the paired comparison of two policies on the same rounds.
+
+    Doubly robust where the challenger has predictions, else self-normalised. The champion is often the policy
+    that logged (`logging_policy`).
+
+    Parameters
+    ----------
+    bounds : Bounds, optional
+        Reward range and largest weight; [0, 1] and the sample's if not given.
+    margin : float
+        Non-inferiority margin, >= 0, in reward units.
+    cluster : (n,) of int, optional
+
+    Raises
+    ------
+    ValueError
+        If the rounds do not match or the margin is negative.
+    """
+    if challenger.n != champion.n:
+        raise ValueError(f"both policies need the same rounds, got {challenger.n} and {champion.n}")
+    if not margin >= 0:
+        raise ValueError(f"margin must be >= 0 (how much worse is accepted), got {margin}")
+    pair = Difference(_parts(challenger), _parts(champion))
+    found = [diagnose(rounds, cluster=cluster) for rounds in (challenger, champion)]
+    refusal = next(filter(None, map(rule.refusal, found)), "")
+    if refusal:
+        interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
+    else:
+        interval = _interval(
+            pair,
+            challenger,
+            champion,
+            found=found,
+            bounds=bounds or Bounds(),
+            cluster=cluster,
+            level=level,
+            rule=rule,
+        )
+    verdict, reason = _verdict(interval, margin)
+    return Comparison(
+        difference=pair.value,
+        se=standard_error(pair, cluster),
+        low=interval.low,
+        high=interval.high,
+        interval=interval.method,
+        level=level,
+        margin=margin,
+        verdict=verdict,
+        reason=refusal or reason,
+        n=pair.n,
+    )
+
+
+def compare_groups(
+    challenger: Rounds,
+    champion: Rounds,
+    *,
+    group: NDArray[np.object_],
+    bounds: Bounds | None = None,
+    margin: float = 0.0,
+    cluster: Ints | None = None,
+    level: float = 0.95,
+    rule: Rule = DEFAULT_RULE,
+) -> Mapping[str, Comparison]:
+    """Return a comparison for each label of `group` (n,) but ""; the intervals hold jointly."""
+    names = [str(name) for name in np.unique(group.astype(str)) if name]
+    each = joint_level(level, len(names))
+    out = {}
+    for name in names:
+        keep = np.asarray(group == name)
+        out[name] = compare(
+            challenger.take(keep),
+            champion.take(keep),
+            bounds=bounds,
+            margin=margin,
+            cluster=None if cluster is None else recoded(cluster[keep]),
+            level=each,
+            rule=rule,
+        )
+    return out
+
+
+def _parts(rounds: Rounds) -> Parts:
+    """Return the estimator of the headline: DR with predictions, else SNIPS."""
+    return snips(rounds) if rounds.q_target is None else doubly_robust(rounds)
+
+
+def _interval(
+    pair: Difference,
+    challenger: Rounds,
+    champion: Rounds,
+    *,
+    found: list[Diagnostics],
+    bounds: Bounds,
+    cluster: Ints | None,
+    level: float,
+    rule: Rule,
+) -> Interval:
+    """Return the interval both policies' diagnostics allow."""
+    if all(map(rule.trusts_normal, found)):
+        return normal(pair, cluster=cluster, level=level)
+    low, high = ends_of(challenger, bounds)
+    champion_low, champion_high = ends_of(champion, bounds)
+    ends = Difference(low, champion_high), Difference(high, champion_low)
+    reach = bounds.high - bounds.low
+    return around(between(*ends, cluster=cluster, level=level).within(-reach, reach), pair.value)
+
+
+def _verdict(interval: Interval, margin: float) -> tuple[Shipping, str]:
+    """Return the verdict an interval allows, and the clause that explains it."""
+    if interval.low > 0:
+        return "ship", "all of it better"
+    if interval.low > -margin:
+        return "ship", f"not worse by more than {margin:g}"
+    if interval.high < -margin:
+        return "do not ship", "all of it worse" if margin == 0 else f"worse by more than {margin:g}"
+    return "not enough evidence", f"both sides of {-margin if margin else 0:g} are possible"
