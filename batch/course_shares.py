@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segue.batch.plan import Plan
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts.context_columns import due
@@ -25,29 +25,7 @@ from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.events import Learner
 from segue.workspace.records.learner_states import Kept
 
-if TYPE_CHECKING:
-    from segue.batch.from_workspace import Plan
-
 LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets something
-
-
-@dataclass(frozen=True)
-class Course:
-    """A class as the week sees it: minutes a week that it gives to the list, and the skills it teaches.
-
-    Without `skills`, everything in the catalogue belongs to it.
-    """
-
-    class_id: str
-    minutes: float
-    skills: tuple[str, ...] = ()
-
-    def resources(self, catalogue: Catalogue) -> tuple[str, ...] | None:
-        """Return the resources that train one of its skills; None for all."""
-        if not self.skills:
-            return None
-        mine = set(self.skills)
-        return tuple(r.resource_id for r in catalogue.resources if not mine.isdisjoint(r.skills))
 
 
 @dataclass

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segue.batch import worker_pool as pool
-from segue.batch.from_workspace import Plan, Share
+from segue.batch.plan import Plan, Share
 from segue.batch.shuffle import read_bucket, shuffle
 from segue.engine.randomness import generators
 from segue.engine.recommender import Recommender
@@ -84,7 +84,7 @@ def batch(
     todo = {}
     for number, bucket in enumerate(shuffled.buckets):
         target = out / "playlists" / f"part-{number:05d}.parquet"
-        if number % share.of == share.index and not target.exists():
+        if share.has(number) and not target.exists():
             todo[number] = Task(bucket, target, artefact, plan)
     tick(0, len(todo))
     learners = 0

@@ -11,54 +11,28 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from segue.batch import worker_pool as pool
-from segue.batch.course_shares import Course, lists
+from segue.batch.course_shares import lists
+from segue.batch.plan import Plan, Share
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
 from segue.workspace.answering import Question, answer
 from segue.workspace.configuration import WorkspaceError, open_store, read_configuration
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
-from segue.workspace.records.events import Learner, add_learners, present
+from segue.workspace.records.events import Learner, add_learners, every_learner, present
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.storage.database import Store
-from segue.workspace.storage.schema import learners
 from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together
 FOLD_BLOCK = 32  # learners folded by one task
 MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it."""
-
-    week: str
-    now: datetime
-    seed: str
-    k: int = 10
-    minutes: float | None = None
-    courses: tuple[Course, ...] = ()
-
-    def request(self, learner: str) -> Request:
-        """Return the question asked for one learner."""
-        return Request(learner, self.now, k=self.k, minutes=self.minutes)
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which blocks this run does: those whose number leaves `index` when divided by `of`."""
-
-    index: int = 0
-    of: int = 1
 
 
 @dataclass(frozen=True)
@@ -128,10 +102,10 @@ def weekly(
     people = _people(workspace, roster)
     blocks = _blocks(people, out, plan, classes or {})
     _claim(out, _manifest(workspace, plan, blocks))
-    todo = {b.number: b for b in blocks if b.number % share.of == share.index and not b.done}
+    todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
     total = sum(len(b.people) for b in todo.values())
     tick(0, total)
-    mine = sum(b.number % share.of == share.index for b in blocks)
+    mine = sum(share.has(b.number) for b in blocks)
     folded = bring_up(workspace, [p.number for b in todo.values() for p in b.people], workers=workers)
     for number, rows in pool.run(
         _decide_block, todo, workers=workers, prepare=_prepare, arguments=(workspace.path, plan)
@@ -211,8 +185,7 @@ def _people(workspace: Workspace, roster: Sequence[str] | None) -> list[tuple[Le
     """Return learners and what they are called in the output, by number; erased ones are left out."""
     if roster is None:
         with workspace.store.read() as connection:
-            rows = connection.execute(select(learners).order_by(learners.c.number))
-            return [(Learner(row.number, row.surrogate, row.opted_out), row.surrogate) for row in rows]
+            return [(learner, learner.surrogate) for learner in every_learner(connection)]
     with workspace.store.write() as connection:
         found = add_learners(connection, workspace.keyring, list(dict.fromkeys(roster)))
     return sorted(((learner, source) for source, learner in found.items()), key=lambda pair: pair[0].number)

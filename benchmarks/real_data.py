@@ -17,7 +17,8 @@ from pathlib import Path
 
 from _data import shared_data
 
-from segue.batch.from_workspace import Plan, weekly
+from segue.batch.from_workspace import weekly
+from segue.batch.plan import Plan
 from segue.cli.text_output import playlist_text
 from segue.engine.request import Request
 from segue.features.events.event_records import Clock

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 import segue
 from segue.batch.from_files import BLOCK, Runner, Task, batch, decide_block, do_bucket, with_processes, write
-from segue.batch.from_workspace import Plan
+from segue.batch.plan import Plan
 from segue.batch.shuffle import read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource

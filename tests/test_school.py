@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from segue.batch.from_workspace import Plan, weekly
+from segue.batch.from_workspace import weekly
+from segue.batch.plan import Plan
 from segue.cli.kolibri import lessons_of
 from segue.cli.lms import import_document
 from segue.lms.oneroster import reader as oneroster

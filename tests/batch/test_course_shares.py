@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.batch import from_workspace as weekly
-from segue.batch.course_shares import Course, shares
+from segue.batch.course_shares import shares
+from segue.batch.plan import Course, Plan
 from segue.features.iso_weeks import start_of
 from segue.workspace.published_playlists import published
 
@@ -38,13 +39,11 @@ def test_shares_add_up_and_none_is_more_than_its_course_gives(
     assert np.allclose(rate, rate[:1] if len(rate) else 0.0)
 
 
-def plan(school: School, *, minutes: float | None, courses: tuple[Course, ...]) -> weekly.Plan:
-    return weekly.Plan(WEEK, start_of(WEEK, "Europe/Paris"), "segue", 12, minutes, courses)
+def plan(school: School, *, minutes: float | None, courses: tuple[Course, ...]) -> Plan:
+    return Plan(WEEK, start_of(WEEK, "Europe/Paris"), "segue", 12, minutes, courses)
 
 
-def run(
-    school: School, out: Path, asked: weekly.Plan, classes: dict[str, list[str]], **how: Any
-) -> pd.DataFrame:
+def run(school: School, out: Path, asked: Plan, classes: dict[str, list[str]], **how: Any) -> pd.DataFrame:
     assert weekly.weekly(school.space, asked, out, roster=school.roster, classes=classes, **how).complete
     return pd.read_csv(out / "playlists.csv", dtype={"course": "str"}, keep_default_na=False)
 

@@ -19,7 +19,7 @@ from segue.batch import from_files as batches
 from segue.batch import shuffle as buckets
 from segue.batch.dask_runner import with_dask
 from segue.batch.from_files import Done, batch, playlists_of, with_processes
-from segue.batch.from_workspace import Plan, Share
+from segue.batch.plan import Plan, Share
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.features.events.event_records import RecordsError

@@ -20,6 +20,8 @@ import pytest
 
 from segue import sample
 from segue.batch import from_workspace as weekly
+from segue.batch.plan import Plan
+from segue.batch.rebuild import rebuild
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
@@ -127,7 +129,7 @@ def test_learn(school: School, copy: Callable[[str], Path]) -> None:
 
 
 def test_weekly(school: School, copy: Callable[[str], Path]) -> None:
-    plan = weekly.Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=5)
+    plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=5)
     roster = [*school.roster, "new-1", "new-2", "new-3"]
     hold(copy, lambda space: weekly.weekly(space, plan, space.path / "out", roster=roster))
 
@@ -136,7 +138,7 @@ def test_rebuild(school: School, copy: Callable[[str], Path]) -> None:
     school.study()
     school.space.learn(now=MONDAY + timedelta(days=7))
     expected = school.digest()
-    hold(copy, doctor.rebuild)
+    hold(copy, rebuild)
     assert school.digest() == expected
 
 
@@ -185,7 +187,7 @@ def test_backup(school: School, copy: Callable[[str], Path]) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # it is the pool that is tested
 def test_a_lost_worker_is_replaced(school: School, tmp_path: Path) -> None:
-    plan = weekly.Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
+    plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
     alone = weekly.weekly(school.space, plan, tmp_path / "alone")
     killed: list[int] = []
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select
 
+from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
@@ -106,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
     def learn_and_rebuild(self) -> None:
         self.space.learn(now=NOW)
         before = doctor.digest(self.space)
-        doctor.rebuild(self.space)
+        rebuild(self.space)
         assert doctor.digest(self.space) == before
 
     @rule()

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from segue import sample
+from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.history.learner_state import StateBlock
 from segue.workspace.answering import Ask
@@ -101,7 +102,7 @@ def test_a_regrade_takes_the_old_reward_back(school: School) -> None:
     assert done.learners == 1
     assert school.well()
     digest = school.digest()
-    doctor.rebuild(school.space)
+    rebuild(school.space)
     assert school.digest() == digest
 
 
@@ -127,7 +128,7 @@ def test_a_late_event_refolds_its_learner(school: School) -> None:
     school.space.add_events(school.checked(late.assign(kind="attempt", seq=-1)))
     school.decide(MONDAY + timedelta(days=1))
     digest = school.digest()
-    doctor.rebuild(school.space)
+    rebuild(school.space)
     assert school.digest() == digest
 
 
@@ -138,7 +139,7 @@ def test_rebuild_gives_the_same_dump(school: School) -> None:
     school.space.learn(now=MONDAY + timedelta(days=14))
     school.decide(MONDAY + timedelta(days=14))
     digest = school.digest()
-    assert doctor.rebuild(school.space) == len(school.roster)
+    assert rebuild(school.space) == len(school.roster)
     assert school.digest() == digest
     assert school.well()
 
@@ -149,7 +150,7 @@ def test_attempts_that_were_known_before_a_decision_dated_earlier_count_at_once(
     school.decide(MONDAY + timedelta(days=1))  # by a clock that runs behind
     assert school.space.learn(now=MONDAY + timedelta(days=7)).matured > 0
     digest = school.digest()
-    doctor.rebuild(school.space)
+    rebuild(school.space)
     assert school.digest() == digest
 
 

@@ -1,24 +1,22 @@
-"""Is the store whole? What it holds as one canonical text, what contradicts itself, all folds made anew."""
+"""Is the store whole? What it holds as one canonical text, what contradicts itself."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Select, and_, func, select, text
 
-from segue.batch.from_workspace import bring_up
 from segue.workspace import model_registry as champions
 from segue.workspace.records.learner_states import current
-from segue.workspace.records.matured_rewards import record
 from segue.workspace.storage import schema
 from segue.workspace.storage.database import schema_version
 from segue.workspace.storage.schema import aliases, decisions, events, learners, playlists, rewards, states
-from segue.workspace.workspace import BLOCK_LEARNERS, Workspace, learned_upto
+from segue.workspace.workspace import BLOCK_LEARNERS, Workspace
 
 _INSIDE = ("number", "learner", "surrogate", "class_id", "key_version", "digest")
 
@@ -117,11 +115,6 @@ def examine(workspace: Workspace) -> list[Finding]:
         ]
 
 
-def _schema(connection: Connection) -> Finding:
-    version = schema_version(connection)
-    return Finding("schema", version == schema.HEAD, f"version {version}")
-
-
 def _integrity(connection: Connection, *, sqlite: bool) -> Finding:
     if not sqlite:
         return Finding("pages", True, "left to PostgreSQL")
@@ -167,30 +160,3 @@ def _counts(connection: Connection) -> Finding:
     )
     said = f"{n_events} events of {n_learners} learners, {n_decisions} decisions, "
     return Finding("contents", True, f"{said}{n_decisions - n_rewarded} rewards pending")
-
-
-def rebuild(workspace: Workspace, *, workers: int = 1) -> int:
-    """Make every fold anew from events and decisions: states, rewards, sums; return how many learners.
-
-    Rewards and sums change in one transaction; states are brought up again when they are read, so that a
-    rebuild that is cut off leaves a store that is whole.
-    """
-    with workspace.store.write() as connection:
-        numbers = list(connection.execute(select(learners.c.number).order_by(learners.c.number)).scalars())
-        connection.execute(states.delete())
-        connection.execute(rewards.delete())
-        connection.execute(decisions.update().values(settled=False))
-        *_, now = learned_upto(connection)
-        for start in range(0, len(numbers), BLOCK_LEARNERS):
-            _rejoin(connection, workspace, numbers[start : start + BLOCK_LEARNERS], now)
-        if champions.current_fit(connection) is not None:
-            schema_hash = workspace.champion(connection).fitted.schema_hash
-            champions.save_sums(connection, champions.counted(connection, schema_hash))
-    if numbers:
-        bring_up(workspace, numbers, workers=workers)
-    return len(numbers)
-
-
-def _rejoin(connection: Connection, workspace: Workspace, numbers: Sequence[int], now: float) -> None:
-    found = [outcome for n in numbers for outcome in workspace.outcomes(connection, n, now=now)]
-    record(connection, found)

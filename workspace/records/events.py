@@ -75,6 +75,12 @@ def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[
     return known | made
 
 
+def every_learner(connection: Connection) -> list[Learner]:
+    """Return all learners, by number."""
+    rows = connection.execute(select(learners).order_by(learners.c.number))
+    return [Learner(row.number, row.surrogate, row.opted_out) for row in rows]
+
+
 def present(connection: Connection, numbers: Collection[int]) -> set[int]:
     """Return which of some learners are still there: one may be erased while others work on what it said."""
     found = _where_in(connection, select(learners.c.number), learners.c.number, set(numbers))

@@ -213,6 +213,11 @@ def _laid_out(state: LearnerState, layout: list[Any], catalogue: Catalogue) -> L
     return new
 
 
+def clear_states(connection: Connection) -> None:
+    """Drop every stored state, within a write: each is folded anew when it is read."""
+    connection.execute(states.delete())
+
+
 def stale(connection: Connection, fold: Fold) -> list[int]:
     """Return the learners whose stored state lacks events, or was folded by other difficulties."""
     query = (

@@ -199,6 +199,12 @@ def _done_by(rows: Sequence[Row[Any]], attempts: Sequence[Row[Any]]) -> dict[int
     return done
 
 
+def clear_rewards(connection: Connection) -> None:
+    """Drop every reward and open every decision again, within a write."""
+    connection.execute(rewards.delete())
+    connection.execute(decisions.update().values(settled=False))
+
+
 def record(connection: Connection, found: Sequence[Outcome]) -> Change:
     """Write the revisions that differ from the last, within a write; return what the model must change."""
     ids = [outcome.decision_id for outcome in found]

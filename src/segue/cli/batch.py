@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from segue.cli.weekly import CORES, Progress, Week, share_of
+from segue.cli.weekly import CORES, Progress, Week
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def batch(
 ) -> None:
     """Sort a log into buckets of learners, and write each bucket's playlists as Parquet."""
     from segue.batch import from_files as batches
-    from segue.batch.from_workspace import Plan
+    from segue.batch.plan import Plan, Share
     from segue.features.iso_weeks import start_of
 
     if engine == "dask":
@@ -44,7 +44,9 @@ def batch(
         runner = batches.with_processes(workers)
     plan = Plan(week, start_of(week, time_zone), seed, k)
     with Progress("buckets") as tick:
-        done = batches.batch(attempts, model, out, plan=plan, share=share_of(part), runner=runner, tick=tick)
+        done = batches.batch(
+            attempts, model, out, plan=plan, share=Share.parse(part), runner=runner, tick=tick
+        )
     typer.echo(
         f"{done.learners} learners in {done.buckets} buckets, {done.rows} attempts, {done.rejected} rejected"
     )

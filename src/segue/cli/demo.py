@@ -115,7 +115,8 @@ def _playlists(
     space: Workspace, room: SimulatedClass, week: str, now: datetime, folder: Path
 ) -> dict[str, Playlist]:
     """Run the weekly batch, then read each playlist back as the single call gives it: the same one."""
-    from segue.batch.from_workspace import Plan, weekly
+    from segue.batch.from_workspace import weekly
+    from segue.batch.plan import Plan
     from segue.engine.request import Request
     from segue.workspace.answering import Ask
 

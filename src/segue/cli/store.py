@@ -48,7 +48,7 @@ def rebuild(
     workspace: Folder, *, workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1
 ) -> None:
     """Make states, rewards and sums anew from events and decisions: the same store comes out."""
-    from segue.workspace.operations.integrity import rebuild as make_anew
+    from segue.batch.rebuild import rebuild as make_anew
 
     typer.echo(f"{make_anew(opened(workspace), workers=workers)} learners made anew")
 

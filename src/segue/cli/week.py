@@ -17,7 +17,7 @@ from segue.cli.workspace import Folder, opened
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from segue.batch.from_workspace import Plan
+    from segue.batch.plan import Plan
     from segue.workspace.workspace import Workspace
 
 STEPS = ("import", "learn", "fit", "weekly")
@@ -45,7 +45,7 @@ def week_(
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = CORES,
 ) -> None:
     """Do a week's work in order, what a run cut off had done not again. Exit 1 when an alarm rings."""
-    from segue.batch.from_workspace import Plan
+    from segue.batch.plan import Plan
     from segue.features.iso_weeks import start_of
 
     wrong = set(skip or ()) - set(STEPS)

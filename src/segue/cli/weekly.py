@@ -15,8 +15,7 @@ from segue.cli.workspace import Folder, opened
 if TYPE_CHECKING:
     import pandas as pd
 
-    from segue.batch.course_shares import Course
-    from segue.batch.from_workspace import Share
+    from segue.batch.plan import Course
 
 CORES = os.cpu_count() or 1
 Roster = Annotated[
@@ -50,14 +49,14 @@ def weekly(
     part: Annotated[str, typer.Option(help="This machine's share of the blocks, as 2/8.")] = "1/1",
 ) -> None:
     """Write playlists for a week, Parquet and CSV, with propensities and reasons; decisions are stored."""
-    from segue.batch.from_workspace import Plan
     from segue.batch.from_workspace import weekly as write_playlists
+    from segue.batch.plan import Plan, Share
     from segue.features.iso_weeks import start_of
 
     space = opened(workspace)
     shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
     plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
-    share = share_of(part)
+    share = Share.parse(part)
     names, classes = read_roster(roster, plan.courses) if roster or shared else (None, None)
     began = time.perf_counter()
     with Progress() as tick:
@@ -68,16 +67,6 @@ def weekly(
     skipped = f", {report.skipped} blocks were there already" if report.skipped else ""
     typer.echo(f"{report.learners} learners, {report.blocks} blocks in {seconds:.1f} s{skipped}")
     typer.echo(f"{out / 'playlists.csv'}" if report.complete else f"{out}: other parts are still to come")
-
-
-def share_of(part: str) -> Share:
-    """Return the share that "2/8" names."""
-    from segue.batch.from_workspace import Share
-
-    index, _, of = part.partition("/")
-    if not (index.isdigit() and of.isdigit() and 1 <= int(index) <= int(of)):
-        raise ValueError(f"--part must be like 2/8, got {part}")
-    return Share(int(index) - 1, int(of))
 
 
 def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list[str], dict[str, list[str]]]:
@@ -92,7 +81,7 @@ def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list
 
 def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
     """Return the courses of a file, in its order; they may name the `skills` of the catalogue."""
-    from segue.batch.course_shares import Course
+    from segue.batch.plan import Course
 
     out = []
     for row in _table(path, "class_id", "minutes").to_dict("records"):

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from segue.batch import from_workspace as weekly
 from segue.batch import worker_pool as pool
+from segue.batch.plan import Plan
+from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
 from segue.workspace.configuration import WorkspaceError
-from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
@@ -84,7 +85,7 @@ def test_two_processes_on_one_workspace_lose_no_update(
     assert school.well()
     school.space.learn(now=MONDAY + timedelta(days=7))
     digest = school.digest()
-    doctor.rebuild(school.space)
+    rebuild(school.space)
     assert school.digest() == digest
 
 
@@ -108,7 +109,7 @@ def test_a_clock_that_steps_back_harms_nothing(school: School, tmp_path: Path) -
     earlier = MONDAY - timedelta(days=3)
     assert school.space.recommend(Request("pupil-001", earlier, k=3)).decision_ids
     school.study(earlier)
-    plan = weekly.Plan("2026-W47", start_of("2026-W47", "Europe/Paris"), "segue", k=3)
+    plan = Plan("2026-W47", start_of("2026-W47", "Europe/Paris"), "segue", k=3)
     assert weekly.weekly(school.space, plan, tmp_path / "out", roster=school.roster).complete
     school.space.learn(now=earlier)
     with school.space.store.read() as connection:
@@ -116,7 +117,7 @@ def test_a_clock_that_steps_back_harms_nothing(school: School, tmp_path: Path) -
     assert set(status) == {"matured", "censored"}  # none is pending again
     assert school.well()
     digest = school.digest()
-    doctor.rebuild(school.space)
+    rebuild(school.space)
     assert school.digest() == digest
 
 
@@ -136,7 +137,7 @@ def test_who_is_erased_while_others_decide_leaves_nothing(
         yield from results
 
     monkeypatch.setattr(pool, "run", erased_meanwhile)
-    plan = weekly.Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
+    plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
     weekly.weekly(school.space, plan, tmp_path / "out", roster=school.roster)
     assert school.well()
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.workspace import model_registry as champion
 from segue.workspace.configuration import WorkspaceError
@@ -135,7 +136,7 @@ def test_a_purge_moves_no_fold_by_a_bit(school: School) -> None:
     assert [g.playlist.steps for g in again] == chosen
     assert school.well()
     digest = school.digest()
-    doctor.rebuild(school.space)
+    rebuild(school.space)
     assert school.digest() == digest
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.batch.from_workspace import Plan, weekly
+from segue.batch.from_workspace import weekly
+from segue.batch.plan import Plan
 from segue.engine.policies.greedy import Uniform
 from segue.engine.request import Request
 from segue.engine.training.fit import fit

@@ -1,0 +1,68 @@
+"""What a batch decides: the week, the shape of a list, the courses that share it; and a machine's part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from segue.engine.request import Request
+from segue.features.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Course:
+    """A class as the week sees it: minutes a week that it gives to the list, and the skills it teaches.
+
+    Without `skills`, everything in the catalogue belongs to it.
+    """
+
+    class_id: str
+    minutes: float
+    skills: tuple[str, ...] = ()
+
+    def resources(self, catalogue: Catalogue) -> tuple[str, ...] | None:
+        """Return the resources that train one of its skills; None for all."""
+        if not self.skills:
+            return None
+        mine = set(self.skills)
+        return tuple(r.resource_id for r in catalogue.resources if not mine.isdisjoint(r.skills))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it."""
+
+    week: str
+    now: datetime
+    seed: str
+    k: int = 10
+    minutes: float | None = None
+    courses: tuple[Course, ...] = ()
+
+    def request(self, learner: str) -> Request:
+        """Return the question asked for one learner."""
+        return Request(learner, self.now, k=self.k, minutes=self.minutes)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which parts this run does: those whose number leaves `index` when divided by `of`."""
+
+    index: int = 0
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """Return the share that a text names.
+
+        >>> Share.parse("2/8")
+        Share(index=1, of=8)
+        """
+        index, _, of = text.partition("/")
+        if not (index.isdigit() and of.isdigit() and 1 <= int(index) <= int(of)):
+            raise ValueError(f"a part must be like 2/8, got {text}")
+        return cls(int(index) - 1, int(of))
+
+    def has(self, number: int) -> bool:
+        """Return whether part `number` belongs to it."""
+        return number % self.of == self.index
