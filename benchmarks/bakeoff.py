@@ -25,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn import datasets as bundled
 
-from segue.engine.policies.greedy import Greedy, InverseGap, Policy, Softmax, ThompsonSampling, sample
+from segue.engine.policies import Greedy, InverseGap, Policy, Softmax, ThompsonSampling, sample
 from segue.models.bayesian_linear import BayesianLinear
 
 Floats = NDArray[np.float64]

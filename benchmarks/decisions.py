@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import vowpalwabbit
 
-from segue.engine.policies.greedy import Policy, Softmax
+from segue.engine.policies import Policy, Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from segue.engine.policies.greedy import Softmax
+from segue.engine.policies import Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request

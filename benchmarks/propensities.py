@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from segue.engine.policies.greedy import (
+from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
     Greedy,

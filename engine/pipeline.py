@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from segue.engine.policies.greedy import Policy
+from segue.engine.policies.base import Policy
 from segue.engine.request import Request
 from segue.engine.request_batch import Asked, Scene
 from segue.engine.rules.conflicts import conflicts

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segue.engine import policies
 from segue.engine.pipeline import Kernel, Learned
-from segue.engine.policies import greedy as policies
-from segue.engine.policies.greedy import Policy
+from segue.engine.policies.base import Policy
 from segue.engine.settings import Limits, Settings, Weights
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.contexts.context_facts import Crowd
@@ -102,9 +102,7 @@ def _settings_in(text: dict[str, Any]) -> Settings:
 
 def _policy_out(policy: Any) -> dict[str, Any]:
     if not is_dataclass(policy) or type(policy).__name__ not in policies.__all__:
-        raise ValueError(
-            f"policy {policy!r} cannot be saved: list it in segue.engine.policies.greedy.__all__"
-        )
+        raise ValueError(f"policy {policy!r} cannot be saved: list it in segue.engine.policies.__all__")
     values = {field.name: getattr(policy, field.name) for field in fields(policy)}
     inner = {k: _policy_out(v) if isinstance(v, Policy) else v for k, v in values.items()}
     return {"name": type(policy).__name__, "parameters": inner}

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from sqlalchemy import func, select
 
 from segue import sample
@@ -27,6 +28,9 @@ from segue.workspace.configuration import Configuration
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
+
+settings.register_profile("load", deadline=None)  # how fast a machine is today is nothing to fail for
+settings.load_profile("load")
 
 KOLIBRI_PORT = "8995"
 DATA = Path(os.environ.get("SEGUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

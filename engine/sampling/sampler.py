@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segue.engine.policies.base import Field, Odds, Policy, drawn_from, every
+from segue.engine.policies.base import Field, Odds, Policy
+from segue.engine.policies.sampling import drawn_from, every
 from segue.engine.request_batch import Scene
 from segue.engine.rules.conflicts import OFFERED, smallest_conflict
 from segue.engine.rules.request_rules import FILL, NEVER

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.pipeline import UNTRIED, Kernel
-from segue.engine.policies.greedy import Policy, Softmax
+from segue.engine.policies.base import Policy
+from segue.engine.policies.softmax import Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
 from segue.engine.training.reward_model import Steps, learn_rewards, replay

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.engine.policies.greedy import Policy
+from segue.engine.policies.base import Policy
 from segue.engine.recommender import Recommender
 from segue.engine.request import Dials, Goal, Mode, Place, Request
 from segue.engine.training.fit import fit

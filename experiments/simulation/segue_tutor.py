@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.engine.policies.greedy import Policy, Softmax
+from segue.engine.policies.base import Policy
+from segue.engine.policies.softmax import Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request

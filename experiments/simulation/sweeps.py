@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.engine.policies.greedy import Greedy, Policy, Softmax
+from segue.engine.policies.base import Policy
+from segue.engine.policies.greedy import Greedy
+from segue.engine.policies.softmax import Softmax
 from segue.engine.settings import Settings, Weights
 from segue.experiments.simulation.baseline_policies import Clairvoyant, Random
 from segue.experiments.simulation.school_term import Plan, Result, Stage, run

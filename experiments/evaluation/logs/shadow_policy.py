@@ -14,10 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from segue.engine.pipeline import enter, menu_size
-from segue.engine.policies.base import UNIT, Bools, Choice, Field, Odds, Policy
+from segue.engine.policies.base import Choice, Field, Odds, Policy
+from segue.engine.policies.sampling import UNIT
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
+from segue.features.catalogue import Bools
 
 UNKNOWN, NOTHING = -1, -2  # a candidate the challenger does not know; no further option
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chisquare, norm
 
-from segue.engine.policies import greedy as policies
-from segue.engine.policies.base import UNIT, Field, Odds
-from segue.engine.policies.greedy import (
+from segue.engine import policies
+from segue.engine.policies import (
+    Choice,
     EpsilonGreedy,
     Exponentiated,
     Greedy,
@@ -24,6 +24,8 @@ from segue.engine.policies.greedy import (
     Uniform,
     sample,
 )
+from segue.engine.policies.base import Field, Odds
+from segue.engine.policies.sampling import UNIT
 
 CLASSES = [
     kind
@@ -280,3 +282,30 @@ def test_softmax_odds_of_a_list_alone_have_the_bits_they_have_in_a_block() -> No
         own = Field(field.scores[at, keep], field.std, field.open[at, keep], field.group[keep], field.pull)
         alone, _ = Softmax().odds(own).units(shares[at], allowed[at, keep])
         np.testing.assert_array_equal(alone[0], block[row, keep])
+
+
+class Hotter(Softmax):
+    """The same formula with the scores doubled."""
+
+    def weights(self, scores: np.ndarray, top: np.ndarray | float) -> np.ndarray:
+        doubled = super().weights(scores, top)
+        return np.square(doubled, out=doubled)
+
+
+class Backwards(Softmax):
+    """A softmax in name only: it prefers the lowest score."""
+
+    def weigh(self, choice: Choice) -> np.ndarray:
+        choice.values[choice.allowed] *= -1.0
+        top = choice.values.max(axis=-1, keepdims=True, where=choice.allowed, initial=-np.inf)
+        return super().weigh(Choice(choice.values, choice.std, choice.allowed, top, choice.count, choice.rng))
+
+
+@pytest.mark.parametrize("policy", [Hotter(), Backwards()], ids=["weights", "weigh"])
+def test_whoever_edits_the_softmax_changes_single_choices_and_lists_alike(policy: Softmax) -> None:
+    field, shares, allowed = falling(5)
+    edited, _ = policy.odds(field).units(shares, allowed)
+    slow, _ = Odds(policy, field).units(shares, allowed)
+    usual, _ = Softmax().odds(field).units(shares, allowed)
+    assert np.abs(edited - usual).max() > 0.01 * UNIT
+    np.testing.assert_allclose(edited / UNIT, slow / UNIT, rtol=1e-9, atol=1e-11)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.engine.policies.greedy import Greedy
+from segue.engine.policies import Greedy
 from segue.engine.recommender import RULES, Recommender
 from segue.engine.request import Dials, Goal, Place, Playlist, Request
 from segue.engine.rules.sequence_rules import STEP_RULES, Progress

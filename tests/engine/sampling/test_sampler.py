@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from segue.engine.pipeline import enter
-from segue.engine.policies.greedy import EpsilonGreedy, Policy, Softmax, Uniform
+from segue.engine.policies import EpsilonGreedy, Policy, Softmax, Uniform
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.sampling.sampler import Mask, Plan, draw, give_way

@@ -10,7 +10,7 @@ import pytest
 
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import Plan
-from segue.engine.policies.greedy import Uniform
+from segue.engine.policies import Uniform
 from segue.engine.request import Request
 from segue.engine.training.fit import fit
 from segue.experiments.evaluation.logs.shadow_log import shadow_frame

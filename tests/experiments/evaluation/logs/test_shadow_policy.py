@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from segue.engine.policies.greedy import Softmax, Uniform
+from segue.engine.policies import Softmax, Uniform
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.training.fit import fit
