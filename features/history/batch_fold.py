@@ -28,6 +28,7 @@ from segue.features.history.state_columns import (
     RUN_WRONG,
     SPANS,
     SUCCESSES,
+    SURPRISE,
     TRIED,
     VARIANCE,
     WEIGHT,
@@ -53,9 +54,10 @@ def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> 
         logit = parameters.item_logit[some.resource]
         local = np.repeat(np.arange(len(learner)), np.diff(some.starts))
         final, at, slot = _last_rows(some, parameters, logit=logit, local=local)
-        kalman = filtered(some, parameters, logit, local)[1]
+        _, kalman, surprise = filtered(some, parameters, logit, local)
         single = slot <= n_skills
         final[single, MEAN], final[single, VARIANCE] = kalman[:, at[single], slot[single]]
+        final[slot == n_skills, SURPRISE] = surprise[some.starts[1:] - 1]
         general[learner] = final[slot == n_skills]
         for which, rows in zip(found, (slot < n_skills, slot > n_skills), strict=True):
             which.append((learner[at[rows]], slot[rows], final[rows]))

@@ -29,6 +29,7 @@ from segue.features.history.state_columns import (
     RUN_RIGHT,
     RUN_WRONG,
     SPANS,
+    SURPRISE,
     TIMED,
     TRIED,
     VARIANCE,
@@ -57,8 +58,6 @@ class Chunk:
     sets : array of shape (Q, N_COLUMNS)
         One row for each attempt at several skills.
     set_owner : int array of shape (Q,)
-    final : array of shape (G, N_COLUMNS)
-        Rows after the last attempt, of learner `final_learner` and number `final_row`.
     """
 
     attempts: Attempts
@@ -67,9 +66,6 @@ class Chunk:
     skill_owner: Ints
     sets: Floats
     set_owner: Ints
-    final: Floats
-    final_learner: Ints
-    final_row: Ints
 
 
 def chunks(
@@ -100,15 +96,12 @@ def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> 
     row = np.concatenate([np.arange(n), owner, several])
     slot = np.concatenate([np.full(n, own), skills[owner, column], sets[several] + n_skills])
     segments = Steps.of(local[row] * (own + 1) + slot)
-    before, after = _remembered(attempts, logit, row, segments)
-    kalman, final = filtered(attempts, parameters, logit, local)
+    before = _remembered(attempts, logit, row, segments)
+    kalman, _, surprise = filtered(attempts, parameters, logit, local)
     place, until = segments.place, n + len(owner)
     for column_of, values in zip((MEAN, VARIANCE), kalman, strict=True):
         before[place[:until], column_of] = np.concatenate([values[0], values[column + 1, owner]])
-    final_local, final_row = np.divmod(segments.key, own + 1)
-    filtered_row = np.where(final_row == own, n_skills, np.minimum(final_row, n_skills))
-    known = (final_row < n_skills) | (final_row == own)
-    after[known, MEAN], after[known, VARIANCE] = final[:, final_local[known], filtered_row[known]]
+    before[place[:n], SURPRISE] = np.where(attempts.position > 0, np.roll(surprise, 1), 0.0)
     return Chunk(
         attempts,
         before[place[:n]],
@@ -116,18 +109,15 @@ def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> 
         owner,
         before[place[until:]],
         several,
-        after,
-        attempts.learner[attempts.starts[:-1]][final_local],
-        final_row,
     )
 
 
-def _remembered(attempts: Attempts, logit: Floats, row: Ints, segments: Steps) -> tuple[Floats, Floats]:
-    """Return rows before each attempt, step-major (P, N_COLUMNS), and after the last (G, N_COLUMNS)."""
+def _remembered(attempts: Attempts, logit: Floats, row: Ints, segments: Steps) -> Floats:
+    """Return rows before each attempt, step-major (P, N_COLUMNS)."""
     score = segments.laid(attempts.score[row])[:, None]
     residual = score - segments.laid((1.0 / (1.0 + np.exp(-logit)))[row])[:, None]
     time = attempts.time[row]
-    last, ending = _last_times(time, segments)
+    last = _last_times(time, segments)
     known = ~np.isnan(time)
     elapsed = np.maximum(np.where(known, time, 0.0) - np.where(known, last, 0.0), 0.0)
     fade = segments.laid(np.exp(elapsed[:, None] * _RATES))
@@ -148,8 +138,7 @@ def _remembered(attempts: Attempts, logit: Floats, row: Ints, segments: Steps) -
         x[:, RIGHT] += timed[at] * y
         x[:, LAST_POSITION] = position[at]
     before[:, LAST_TIME] = segments.laid(last)
-    now[:, LAST_TIME] = ending
-    return before, now
+    return before
 
 
 def _batch_rule() -> tuple[Floats, Floats, Floats, Floats]:
@@ -163,23 +152,22 @@ def _batch_rule() -> tuple[Floats, Floats, Floats, Floats]:
 _KEEP, _ADD, _ADD_SCORE, _ADD_RESIDUAL = _batch_rule()
 
 
-def _last_times(time: Floats, segments: Steps) -> tuple[Floats, Floats]:
-    """Return the latest known time before each element (P,), and at each end (G,); -inf: none."""
+def _last_times(time: Floats, segments: Steps) -> Floats:
+    """Return the latest known time before each element, (P,); -inf: none."""
     ordered = np.where(np.isnan(time), -np.inf, time)[segments.order]
     latest: Floats = np.asarray(
         pd.Series(ordered).groupby(np.cumsum(segments.first)).cummax(), dtype=np.float64
     )
     before = np.empty_like(latest)
     before[segments.order] = np.where(segments.first, -np.inf, np.roll(latest, 1))
-    ends = np.roll(segments.first, -1)
-    by_key = latest[ends]
-    return before, by_key[np.searchsorted(np.sort(segments.key), segments.key)]
+    return before
 
 
 def filtered(
     attempts: Attempts, parameters: HistoryParameters, logit: Floats, local: Ints
-) -> tuple[tuple[Floats, Floats], Floats]:
-    """Run the Kalman filter; means and variances before each attempt (K + 1, n), and the last ones.
+) -> tuple[tuple[Floats, Floats], Floats, Floats]:
+    """Run the Kalman filter; means and variances before each attempt (K + 1, n), the last ones, and the
+    surprise at each attempt (n,).
 
     `local` (n,) numbers the learners present. The last ones have shape (2, learners, S + 2): skills, the
     learner's own, and one for padding.
@@ -197,12 +185,13 @@ def filtered(
     drift = np.full((len(slot), 1), DRIFT_SKILL)
     drift[0] = DRIFT_LEARNER
     m, v = np.zeros(len(steps.key) * width), np.ones(len(steps.key) * width)
-    means, variances = np.empty(slot.shape), np.empty(slot.shape)
+    means, variances, surprise = np.empty(slot.shape), np.empty(slot.shape), np.empty(n)
     for _, at in steps.slices():
         i, share = slot[:, at], h[:, at]
         mean, variance = m[i], v[i]
         means[:, at], variances[:, at] = mean, variance
         p = 1.0 / (1.0 + np.exp(-(np.add.reduce(share * mean) + b[at])))
+        surprise[at] = y[at] - p
         hv = share * variance
         w = p * (1.0 - p)
         den = 1.0 + w * np.add.reduce(share * hv)
@@ -210,7 +199,7 @@ def filtered(
         v[i] = np.minimum(variance - hv * hv * (w / den) + drift, MOST_VARIANCE)
     final = np.stack([m, v]).reshape(2, len(steps.key), width)
     place = steps.place
-    return (means[:, place], variances[:, place]), final
+    return (means[:, place], variances[:, place]), final, surprise[place]
 
 
 def item_past(attempts: Attempts) -> tuple[Ints, Floats]:

@@ -1,10 +1,13 @@
 """Easiness of resources in logits, shrunk item → skill set → all: what makes rare items usable.
 
-    logit P(success) = b_item,   b_item ~ N(b_set + slope · label, 0.7²),   b_set ~ N(b_0, 1)
+    logit P(success) = b_item + θ_learner,   θ_learner ~ N(0, 1)
+    b_item ~ N(b_set + slope · label, 0.7²),   b_set ~ N(b_0, 1)
 
 `set` is the set of skills a resource has. `label` is the catalogue's own difficulty, standardised; its
-slope is learned with the prior N(-0.3, 0.3²), "a higher label is harder". The posterior mode is found by
-Newton steps; the Hessian is a tree, so each step costs one pass over the items.
+slope is learned with the prior N(-0.3, 0.3²), "a higher label is harder". The ability θ stands beside so
+that b is the easiness for an average learner, as the filter reads it, also where strong learners meet the
+hard items. The posterior mode is found by Newton steps that alternate between the abilities and the tree of
+items; the Hessian of each is a diagonal or a tree, so a step costs one pass over the attempts.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ ITEM_PRECISION = 1.0 / 0.7**2
 SET_PRECISION = 1.0
 ROOT_MEAN = np.array([0.5, -0.3])  # of b_0 and the slope
 ROOT_PRECISION = np.array([0.1, 1.0 / 0.3**2])
-NEWTON_STEPS = 25
+ABILITY_PRECISION = 1.0
+NEWTON_STEPS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,7 @@ class Difficulty:
     Attributes
     ----------
     item_logit : array of shape (n,)
-        Logit of an average learner's success; of a resource never tried, its skill set's.
+        Logit of the success of a learner of ability 0; of a resource never tried, its skill set's.
     skill_logit : array of shape (S,)
         The same of a standard item of each skill; of a skill never seen, the global one.
     global_logit : float
@@ -62,8 +66,7 @@ def learner_folds(n_learners: int, n_folds: int, rng: np.random.Generator) -> In
 
 def fit_difficulty(attempts: Attempts, catalogue: Catalogue) -> Difficulty:
     """Return the difficulty fitted on all `attempts` (none at all: the prior)."""
-    tries, right = _counts(attempts, len(catalogue.resources))
-    return _Tree.of(catalogue).fit(tries, right)
+    return _Tree.of(catalogue).fit(attempts)
 
 
 def fit_difficulty_out_of_fold(
@@ -71,18 +74,11 @@ def fit_difficulty_out_of_fold(
 ) -> tuple[Difficulty, tuple[Difficulty, ...]]:
     """Return the difficulty of all attempts, and for each fold the one fitted without that fold's learners.
 
-    `fold` (n_learners,) numbers the fold of each learner code. Counts are additive, so a fold more costs
-    one pass over the items, not over the attempts.
+    `fold` (n_learners,) numbers the fold of each learner code.
     """
-    n, n_folds = len(catalogue.resources), int(fold.max(initial=0)) + 1
-    cell = fold[attempts.learner] * n + attempts.resource
-    tries = np.bincount(cell, minlength=n_folds * n).reshape(n_folds, n).astype(np.float64)
-    right = np.bincount(cell, attempts.score, minlength=n_folds * n).reshape(n_folds, n)
-    tree = _Tree.of(catalogue)
-    # Summed over the other folds, not subtracted from the whole: not a bit of the fold's own answers is left.
-    others = [np.arange(n_folds) != number for number in range(n_folds)]
-    parts = tuple(tree.fit(tries[other].sum(axis=0), right[other].sum(axis=0)) for other in others)
-    return tree.fit(tries.sum(axis=0), right.sum(axis=0)), parts
+    tree, own = _Tree.of(catalogue), fold[attempts.learner]
+    parts = tuple(tree.fit(attempts.take(own != number)) for number in range(int(fold.max(initial=0)) + 1))
+    return tree.fit(attempts), parts
 
 
 def out_of_fold_logit(
@@ -101,12 +97,6 @@ def out_of_fold_logit(
     return logit, whole
 
 
-def _counts(attempts: Attempts, n: int) -> tuple[Floats, Floats]:
-    tries = np.bincount(attempts.resource, minlength=n).astype(np.float64)
-    right = np.bincount(attempts.resource, attempts.score, minlength=n).astype(np.float64)
-    return tries, right
-
-
 @dataclass(frozen=True, eq=False)
 class _Tree:
     """Which resource hangs on which set of skills, and the standardised labels (0 where there is none)."""
@@ -121,21 +111,31 @@ class _Tree:
         sets, group = np.unique(np.sort(catalogue.skill_matrix, axis=1), axis=0, return_inverse=True)
         return cls(group.reshape(-1), sets, _standardised(catalogue.difficulty), len(catalogue.skills))
 
-    def fit(self, tries: Floats, right: Floats) -> Difficulty:
+    def fit(self, attempts: Attempts) -> Difficulty:
         """Newton's method on the posterior; concave, started at the prior mean of the pooled rate."""
+        item, y = attempts.resource, attempts.score
+        learner = np.unique(attempts.learner, return_inverse=True)[1].reshape(-1)
+        n_items, n_learners = len(self.group), int(learner.max(initial=-1)) + 1
+        tries, right = np.bincount(item, minlength=n_items), np.bincount(learner, y, n_learners)
+        scored = np.bincount(item, y, n_items)
         root = ROOT_MEAN.copy()
-        pooled = (right.sum() + 0.5) / (tries.sum() + 1.0)
+        pooled = (y.sum() + 0.5) / (len(y) + 1.0)
         root[0] = np.log(pooled / (1.0 - pooled))
         b_set = np.full(len(self.sets), root[0])
-        b = root[0] + root[1] * self.label
+        b, ability = root[0] + root[1] * self.label, np.zeros(n_learners)
         for _ in range(NEWTON_STEPS):
-            p = 1.0 / (1.0 + np.exp(-b))
-            weight = np.maximum(tries * p * (1.0 - p), 1e-12)
-            target = b + (right - tries * p) / weight
+            p = _sigmoid(b[item] + ability[learner])
+            w = p * (1.0 - p)
+            slope = right - np.bincount(learner, p, n_learners) - ABILITY_PRECISION * ability
+            ability = ability + slope / (np.bincount(learner, w, n_learners) + ABILITY_PRECISION)
+            p = _sigmoid(b[item] + ability[learner])
+            weight = np.maximum(np.bincount(item, p * (1.0 - p), n_items), 1e-12)
+            target = b + (scored - np.bincount(item, p, n_items)) / weight
             before, (b, b_set, root) = b, self._solve(weight, target)
             if np.abs(b - before).max(initial=0.0) < 1e-9:
                 break
-        return Difficulty(b, self._skills(tries, b_set, float(root[0])), float(root[0]), float(root[1]))
+        skills = self._skills(tries.astype(np.float64), b_set, float(root[0]))
+        return Difficulty(b, skills, float(root[0]), float(root[1]))
 
     def _solve(self, weight: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
         """Return the mode of items, sets and root (b_0, slope) for working targets with given weights."""
@@ -159,6 +159,10 @@ class _Tree:
         total = np.bincount(skill, seen[row], minlength=self.n_skills)
         shifted = np.bincount(skill, seen[row] * (b_set[row] - b_0), minlength=self.n_skills)
         return np.asarray(b_0 + shifted / (total + 1.0))
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
 def _standardised(label: Floats) -> Floats:

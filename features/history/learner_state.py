@@ -128,13 +128,17 @@ class LearnerState:
         ints = np.frombuffer(data, "<i8", n_touched + n_items + n_sets + n_named, 8 * 7).astype(np.int64)
         floats = np.frombuffer(data, "<f8", offset=8 * (7 + len(ints))).astype(np.float64)
         touched, items, sets, tags = _cut(ints, n_touched, n_items, n_sets)
+        others = n_items * 4 + n_named * 2 + n_kinds * 2
+        width = (len(floats) - others) // max(n_touched + n_sets, 1)  # less in a state of an older version
         seen, used, met, stated, revealed, kinds = _cut(
-            floats, n_touched * N_COLUMNS, n_items * 4, n_sets * N_COLUMNS, n_named, n_named
+            floats, n_touched * width, n_items * 4, n_sets * width, n_named, n_named
         )
         state = cls(fresh_rows(n_rows), np.zeros(n_tags), np.zeros(n_tags), kinds.reshape(n_kinds, 2))
-        state.rows[touched] = seen.reshape(-1, N_COLUMNS)
+        state.rows[touched, :width] = seen.reshape(n_touched, width)
         state.items = Memory(FRESH_ITEM, ids=items, values=used.reshape(-1, 4))
-        state.sets = Memory(FRESH_ROW, ids=sets, values=met.reshape(-1, N_COLUMNS))
+        met_rows = fresh_rows(n_sets)
+        met_rows[:, :width] = met.reshape(n_sets, width)
+        state.sets = Memory(FRESH_ROW, ids=sets, values=met_rows)
         if n_named:
             state.stated[tags], state.revealed[tags] = stated, revealed
         return state

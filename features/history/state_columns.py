@@ -1,6 +1,6 @@
 """The columns of a row of state, and the one rule by which an attempt changes them.
 
-Every column but the two of the Kalman filter and the two clocks follows ``x ← gain · x + push``, where gain
+Every column but those of the Kalman filter and the two clocks follows ``x ← gain · x + push``, where gain
 and push are linear in the score y and the residual r: the constants stand in `RULE`.
 """
 
@@ -32,7 +32,8 @@ RECENT_RIGHT = 20  # scores, decayed by DECAYS[0]
 LAST_SCORE = 21  # 2 score - 1; 0 before the first attempt
 LAST_POSITION = 22  # how many attempts the learner had made before it
 LAST_TIME = 23  # UTC epoch seconds; -inf: never, or not known
-N_COLUMNS = 24
+SURPRISE = 24  # score minus what the Kalman filter expected, at the last attempt; 0 before the first
+N_COLUMNS = 25
 
 
 class Rule(NamedTuple):
@@ -62,7 +63,7 @@ def _rule() -> Rule:
     add[RUN_WRONG], add_score[RUN_WRONG] = 1.0, -1.0
     keep[RECENT_RIGHT], add_score[RECENT_RIGHT] = DECAYS[0], 1.0
     keep[LAST_SCORE], add[LAST_SCORE], add_score[LAST_SCORE] = 0.0, -1.0, 2.0
-    keep[LAST_POSITION] = 0.0
+    keep[LAST_POSITION] = keep[SURPRISE] = 0.0
     return Rule(keep, keep_score, add, add_score, add_residual)
 
 

@@ -30,6 +30,7 @@ from segue.features.history.state_columns import (
     RUN_RIGHT,
     RUN_WRONG,
     SPANS,
+    SURPRISE,
     TIMED,
     TRIED,
     USES,
@@ -64,11 +65,12 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     at = [-1, *skills]
     rows = [state.rows[i].tolist() for i in at]
     position = rows[0][COUNT]
-    moved = _kalman([row[MEAN] for row in rows], [row[VARIANCE] for row in rows], b, score)
+    surprise, moved = _kalman([row[MEAN] for row in rows], [row[VARIANCE] for row in rows], b, score)
     residual = score - 1.0 / (1.0 + math.exp(-b))
     push = [a + s * score + r * residual for a, s, r in _TERMS]
     for i, row, kalman in zip(at, rows, moved, strict=True):
         state.rows[i] = _remember(row, push, score=score, time=time, position=position, kalman=kalman)
+    state.rows[-1, SURPRISE] = surprise
     if (several := parameters.set_list[resource]) >= 0:
         memory = state.sets.row(several)
         row = memory.tolist()
@@ -78,7 +80,10 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     item[:] = (item[USES] + 1.0, 2.0 * score - 1.0, position, -math.inf if math.isnan(time) else time)
 
 
-def _kalman(means: list[float], variances: list[float], b: float, y: float) -> list[tuple[float, float]]:
+def _kalman(
+    means: list[float], variances: list[float], b: float, y: float
+) -> tuple[float, list[tuple[float, float]]]:
+    """Return the surprise, and the new mean and variance of each row."""
     share = 1.0 / max(len(means) - 1, 1)
     p = 1.0 / (1.0 + math.exp(-(means[0] + share * sum(means[1:]) + b)))
     w = p * (1.0 - p)
@@ -90,7 +95,7 @@ def _kalman(means: list[float], variances: list[float], b: float, y: float) -> l
         hv = h * v
         out.append((m + hv * step, min(v - hv * hv * narrow + drift, MOST_VARIANCE)))
         h, drift = share, DRIFT_SKILL
-    return out
+    return y - p, out
 
 
 def _remember(

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Row, and_, func, or_, select
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempt, HistoryParameters
 from segue.features.history.learner_state import LearnerState
+from segue.features.history.state_columns import N_COLUMNS
 from segue.features.history.streaming_update import update
 from segue.features.vectors.interests import reveal
 from segue.workspace.records.events import QUERY_ROWS
@@ -71,7 +72,7 @@ class Fold:
     @cached_property
     def key(self) -> str:
         """Digest of both: states of one key can be continued."""
-        digest = hashlib.blake2b(self.catalogue.hash.encode(), digest_size=8)
+        digest = hashlib.blake2b(f"{N_COLUMNS} {self.catalogue.hash}".encode(), digest_size=8)
         digest.update(self.parameters.item_logit.tobytes())
         return digest.hexdigest()
 

@@ -34,22 +34,23 @@ def test_the_fit_is_the_mode_of_the_stated_posterior() -> None:
     catalogue = Catalogue.build(
         [Resource(f"r{i}", skills=(f"s{i % 3}",), difficulty=float(labels[i])) for i in range(12)]
     )
-    item = rng.integers(0, 12, 90)
+    item, learner = rng.integers(0, 12, 90), rng.integers(0, 8, 90)
     score = (rng.random(90) < 1 / (1 + np.exp(labels[item]))).astype(float)
     z = (labels - labels.mean()) / labels.std()
 
     def loss(theta: np.ndarray) -> float:
-        b, b_set, (b_0, slope) = theta[:12], theta[12:15], theta[15:]
-        eta = b[item]
+        b, b_set, (b_0, slope), ability = theta[:12], theta[12:15], theta[15:17], theta[17:]
+        eta = b[item] + ability[learner]
         prior = ((b - b_set[np.arange(12) % 3] - slope * z) ** 2).sum() / 0.7**2 + ((b_set - b_0) ** 2).sum()
         root = 0.1 * (b_0 - 0.5) ** 2 + (slope + 0.3) ** 2 / 0.3**2
-        return float((np.logaddexp(0, eta) - score * eta).sum() + 0.5 * (prior + root))
+        return float((np.logaddexp(0, eta) - score * eta).sum() + 0.5 * (prior + root + (ability**2).sum()))
 
-    best = minimize(loss, np.zeros(17), method="BFGS", options={"gtol": 1e-8})
-    fitted = fit_difficulty(answered(item.tolist(), score.tolist()), catalogue)
-    np.testing.assert_allclose(fitted.item_logit, best.x[:12], atol=1e-5)
-    assert fitted.global_logit == pytest.approx(best.x[15], abs=1e-5)
-    assert fitted.label_slope == pytest.approx(best.x[16], abs=1e-5)
+    best = minimize(loss, np.zeros(25), method="BFGS", options={"gtol": 1e-8})
+    unknown = np.full(90, np.nan)
+    fitted = fit_difficulty(Attempts.sorted(learner, item, score, unknown, np.arange(90)), catalogue)
+    np.testing.assert_allclose(fitted.item_logit, best.x[:12], atol=1e-3)
+    assert fitted.global_logit == pytest.approx(best.x[15], abs=1e-3)
+    assert fitted.label_slope == pytest.approx(best.x[16], abs=1e-3)
 
 
 def test_what_was_never_seen_gets_what_stands_above_it() -> None:
@@ -132,3 +133,17 @@ def test_folds_are_even_and_depend_on_the_seed() -> None:
     fold = learner_folds(11, 3, np.random.default_rng(0))
     assert sorted(np.bincount(fold).tolist()) == [3, 4, 4]
     assert not np.array_equal(fold, learner_folds(11, 3, np.random.default_rng(1)))
+
+
+def test_easiness_does_not_know_who_happened_to_answer() -> None:
+    rng = np.random.default_rng(3)
+    ability = np.repeat([1.5, -1.5], 100)  # strong learners meet the first ten resources, weak ones the rest
+    learner = np.repeat(np.arange(200), 20)
+    item = np.where(rng.random(4000) < 0.8, 0, 10) + rng.integers(0, 10, 4000)
+    item = np.where(ability[learner] < 0, 19 - item, item)
+    score = (rng.random(4000) < 1 / (1 + np.exp(-ability[learner]))).astype(float)
+    catalogue = Catalogue.build([Resource(f"r{i}", skills=("s",)) for i in range(20)])
+    b = fit_difficulty(
+        Attempts.sorted(learner, item, score, np.full(4000, np.nan), np.arange(4000)), catalogue
+    )
+    assert abs(b.item_logit[:10].mean() - b.item_logit[10:].mean()) < 0.5  # pooled answers differ by 1.6
