@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint types lock clean test-peers demo-experiment
+.PHONY: demo test check lint types lock clean test-peers demo-experiment pages test-pages
 
 demo: $(VENV)/.base
 	$(BIN)/segue demo
@@ -25,6 +25,22 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+# The bundled class in a browser: a link for a student and one for the teacher.
+pages: $(VENV)/.base
+	test -e $(VENV)/.dev || $(INSTALL) --constraint requirements-dev.lock "jinja2" "babel" "fastapi" "uvicorn[standard]" "icalendar"
+	$(BIN)/segue demo --pages
+
+# The pages in a real browser: Debian's Chromium (installed when missing and we are root), axe for accessibility.
+# Without a browser the tests over HTTP still run, and those in the browser say why they do not.
+test-pages: $(VENV)/.dev chromium
+	$(BIN)/python -m pytest -n 0 -m "browser or not browser" tests/service/pages
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+		&& apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+		|| echo "no Chromium here: tests in a browser are skipped"
 
 # mlflow's own user interface over the runs of a small sweep
 demo-experiment: $(VENV)/.dev

@@ -21,7 +21,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.tenant.tenant import Tenant
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
-LTI = "/lti/"  # asked by browsers, which carry a signed launch and no key
+BROWSER = ("/lti/", "/pages/")  # asked by browsers, which carry a signed launch or ticket and no key
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
 
@@ -90,9 +90,9 @@ class Gate:
         """
         if scope["path"] in OPEN:
             return
-        if scope["path"].startswith(LTI):
+        if scope["path"].startswith(BROWSER):
             client = scope.get("client") or ("",)
-            if wait := self.buckets.take(f"lti {client[0]}", now=time.monotonic()):
+            if wait := self.buckets.take(f"browser {client[0]}", now=time.monotonic()):
                 raise too_fast(wait, self.limits)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])

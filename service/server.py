@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,8 +61,12 @@ def from_environment() -> FastAPI:
     return application(Plan.read(os.environ[PLAN]))
 
 
-def run(plan: Plan, *, host: str, port: int, workers: int) -> None:
+def run(
+    plan: Plan, *, host: str, port: int, workers: int, ready: Callable[[int], None] = lambda _: None
+) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
+
+    `ready` is told the port as soon as connections are taken.
 
     Raises
     ------
@@ -76,6 +81,7 @@ def run(plan: Plan, *, host: str, port: int, workers: int) -> None:
     config = _config(app, workers=workers)
     with socket.create_server((host, port), family=_family(host), backlog=2048) as listening:
         logs.write("listening", {"host": host, "port": listening.getsockname()[1], "workers": workers})
+        ready(listening.getsockname()[1])
         if workers == 1:
             uvicorn.Server(config).run([listening])
         else:

@@ -32,8 +32,18 @@ def register(app: typer.Typer) -> None:
 def demo(
     folder: Annotated[Path, typer.Option(help="Where to put the workspace and the output.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Another seed is another class.")] = 7,
+    *,
+    pages: Annotated[bool, typer.Option("--pages", help="Serve the class's pages in a browser.")] = False,
+    host: Annotated[str, typer.Option(help="Address that --pages listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port; 0 picks a free one.", min=0, max=65535)] = 8800,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the links as one JSON object.")] = False,
 ) -> None:
     """Run a whole fortnight with the bundled class of grade 6 to 8 mathematics; no data is needed."""
+    if pages:
+        from segue.cli.demo_pages import serve_demo
+
+        serve_demo(seed=seed, host=host, port=port, as_json=as_json)
+        return
     began = time.perf_counter()
     space, room = _school(folder, seed)
     _heading(1, f"A class of {LEARNERS}, {WEEKS_BEFORE} weeks of history, and a model of it")
@@ -80,15 +90,15 @@ def _school(folder: Path, seed: int) -> tuple[Workspace, SimulatedClass]:
 
 def _history(space: Workspace, room: SimulatedClass) -> None:
     catalogue = space.catalogue()
-    stated = _stated(room)
-    done = _store(space, room.events) + _store(space, stated)
+    named = stated(room, MONDAY - timedelta(weeks=WEEKS_BEFORE))
+    done = store(space, room.events) + store(space, named)
     typer.echo(f"catalogue: {len(catalogue.resources)} resources, {len(catalogue.skills)} skills")
-    typer.echo(f"history: {done} events stored ({len(stated)} of them stated interests)")
+    typer.echo(f"history: {done} events stored ({len(named)} of them stated interests)")
     recommender = space.fit(now=MONDAY)
     typer.echo(f"model {recommender.model_hash} fitted on {recommender.fitted['attempts']} attempts")
 
 
-def _stated(room: SimulatedClass) -> pd.DataFrame:
+def stated(room: SimulatedClass, time: datetime) -> pd.DataFrame:
     """Return the interests that learners named, as events."""
     import pandas as pd
 
@@ -98,13 +108,14 @@ def _stated(room: SimulatedClass) -> pd.DataFrame:
             "class_id": room.learners["class_id"],
             "tags": room.learners["interests"].map(";".join),
             "kind": "other",
-            "time": MONDAY - timedelta(weeks=WEEKS_BEFORE),
+            "time": time,
             "seq": range(-len(room.learners), 0),
         }
     )
 
 
-def _store(space: Workspace, events: pd.DataFrame) -> int:
+def store(space: Workspace, events: pd.DataFrame) -> int:
+    """Store the events of the simulated class; return how many were new."""
     from segue.features.events.event_records import check, identify
 
     checked = check(events, range(1, len(events) + 1), resources=space.catalogue().resource_index)
@@ -148,7 +159,7 @@ def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
 def _study(space: Workspace, room: SimulatedClass, playlists: dict[str, Playlist]) -> None:
     steps = {name: [step.resource for step in playlist.steps] for name, playlist in playlists.items()}
     events = room.answer(steps, now=MONDAY)
-    stored = _store(space, events)
+    stored = store(space, events)
     done = space.learn(now=MONDAY + timedelta(days=7))
     finished = int(events["completed"].sum())
     typer.echo(f"{stored} events: {finished} of {sum(map(len, steps.values()))} steps finished")

@@ -1,0 +1,139 @@
+"""What every page has: who it is for, the other pages, what was just done, and the marks of its forms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from segue.service.pages.forms import MARK
+from segue.service.pages.rendering import render, respond
+from segue.service.pages.texts import translations
+from segue.service.pages.visits import Visit
+
+
+def show(visit: Visit, page: str, request: Request, **values: object) -> Response:
+    """Return a page of a visit, filled in."""
+    common: dict[str, object] = {
+        "page": page,
+        "base": visit.base,
+        "who": visit.name(visit.ticket.who),
+        "menu": menu(visit),
+        "class_id": visit.ticket.class_id,
+        "name": visit.name,
+        "said": said(visit, request),
+        "hidden": lambda action: Markup('<input type="hidden" name="{}" value="{}">').format(
+            MARK, visit.mark(action)
+        ),
+        "cells": cells(visit.locale),
+        "reasons": lambda step: reasons(visit.locale, step.reasons),
+    }
+    html = render(f"{page}.html", visit.locale, common | values)
+    return respond(html, frame=visit.ticket.frame)
+
+
+def menu(visit: Visit) -> list[tuple[str, str]]:
+    """Return the pages of this visit, and what they are called."""
+    _ = translations(visit.locale).gettext
+    if visit.ticket.role == "teacher":
+        return [
+            ("class", _("My class")),
+            ("monday", _("Before Monday")),
+            ("groups", _("Groups")),
+            ("policy", _("How Segue decides")),
+            ("report", _("Report")),
+        ]
+    own = [("week", _("My week")), ("me", _("What Segue thinks of me"))]
+    if visit.ticket.role == "parent":
+        return own
+    return [*own, ("plan", _("My plan")), ("feedback", _("Feedback"))]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was just done, and what would take it back."""
+
+    text: str
+    undo: str = ""
+    refused: bool = False
+
+
+def said(visit: Visit, request: Request) -> Said | None:
+    """Return the message that a posted form asked for; only codes travel in addresses, never text."""
+    code = request.query_params.get("said", "")
+    undo = request.query_params.get("undo", "")
+    text = messages(visit.locale).get(code)
+    if text is None:
+        return None
+    return Said(text, undo if UNDO.match(undo) else "", refused=code.startswith("not_"))
+
+
+UNDO = re.compile(r"^[a-z]+:[A-Za-z0-9_-]{1,64}$")
+
+
+@cache
+def messages(locale: str) -> Mapping[str, str]:
+    """Return every message that can follow a posted form."""
+    _ = translations(locale).gettext
+    return {
+        "done": _("Well done: that step is finished."),
+        "chosen": _("Your choice is on the list now."),
+        "another": _("Here is another step in its place."),
+        "rated": _("Thank you. What you said counts for the next lists."),
+        "undone": _("Taken back: everything is as it was."),
+        "saved": _("Saved. The new list is in force everywhere."),
+        "not_done": _("That could not be done, and nothing was changed."),
+    }
+
+
+@cache
+def cells(locale: str) -> Mapping[str, Markup]:
+    """Return the cell of the class map for each band: a word and a pattern, never colour alone."""
+    _ = translations(locale).gettext
+    made = Markup("<td class={}>{}</td>").format
+    return {
+        "excelling": made("s", _("strong")),
+        "progressing": made("w", _("on the way")),
+        "struggling": made("h", _("needs help")),
+        "not enough evidence": made("n", "?"),
+        "": made("n", "–"),
+    }
+
+
+@cache
+def parts(locale: str) -> Mapping[str, str]:
+    """Return what each part of a score is called, for a student."""
+    _ = translations(locale).gettext
+    return {
+        "readiness": _("you have what it builds on"),
+        "frontier": _("it comes next in the course"),
+        "zone": _("it is neither too hard nor too easy for you now"),
+        "room": _("there is something left to learn in it"),
+        "forecast_gain": _("practising it now keeps it from fading"),
+        "unlock": _("it opens the way to other skills"),
+        "breadth": _("it practises several skills at once"),
+        "completion": _("you often finish work of this kind"),
+        "interest": _("it has to do with what interests you"),
+        "repeat": _("you have not used it yet"),
+        "diversity": _("it brings variety"),
+        "learned": _("other learners learned a lot from it"),
+        "goal": _("it serves your goal"),
+        "mode": _("it is due for review"),
+        "pace": _("it fits the pace your teacher asked for"),
+    }
+
+
+MOST_REASONS = 4
+SMALL = 0.3  # points lost: below this, a part speaks for the step
+
+
+def reasons(locale: str, shares: Mapping[str, float]) -> list[str]:
+    """Return what spoke for a step, the strongest first, from the logged numbers alone."""
+    words = parts(locale)
+    for_it = sorted((-share, name) for name, share in shares.items() if -share <= SMALL and name in words)
+    return [words[name] for _, name in for_it[:MOST_REASONS]]

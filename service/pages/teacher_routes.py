@@ -1,0 +1,38 @@
+"""A teacher's pages and what their buttons do."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.service.pages import teacher_views as views
+from segue.service.pages.layout import show
+from segue.service.pages.rendering import headers
+from segue.service.pages.visits import person, visit_of
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+
+
+@router.get("/class")
+@person
+async def my_class(request: Request) -> Response:
+    """Show where the class stands and who to see next."""
+    visit = visit_of(request, "teacher")
+    asked = request.query_params.get("minutes", "")
+    minutes = min(max(int(asked), 0), 600) if asked.isdigit() and len(asked) < 5 else views.MINUTES
+    view = await visit.tenant.aside(partial(views.class_of, visit, minutes=minutes))
+    numbers = {learner: at for at, learner in enumerate(view.learners)}
+    return show(visit, "class", request, view=view, minutes=minutes, numbers=numbers)
+
+
+@router.get("/class.csv")
+@person
+async def class_csv(request: Request) -> Response:
+    """Return the same as a table for a spreadsheet."""
+    visit = visit_of(request, "teacher")
+    view = await visit.tenant.aside(partial(views.class_of, visit))
+    text = views.class_csv(view, visit.names.of(visit.ticket.sid))
+    told = {**headers(), "content-disposition": 'attachment; filename="class.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=told)

@@ -1,0 +1,126 @@
+"""One visit: whose page it is, in which language, and what is called what."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from segue.service.http import request_log as logs
+from segue.service.http.refusals import RefusedError
+from segue.service.pages.forms import MARK, Form, read_form
+from segue.service.pages.rendering import refusal_page
+from segue.service.pages.session_names import SessionNames
+from segue.service.pages.signed_tokens import Role, Ticket, TicketError, form_mark, is_mark, read
+from segue.service.pages.texts import choose
+from segue.service.tenant.tenant import Tenant
+
+Route = Callable[..., Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request for a page that its ticket opens; `base` is the address up to the page's name."""
+
+    tenant: Tenant
+    ticket: Ticket
+    text: str
+    locale: str
+    now: datetime
+    names: SessionNames
+    base: str
+
+    def name(self, learner: str) -> str:
+        """Return what a learner is called in this session: the name that came with the launch, or the id."""
+        return self.names.of(self.ticket.sid).get(learner, learner)
+
+    def mark(self, action: str) -> str:
+        """Return the hidden field of a form that is posted to `action`."""
+        return form_mark(self.text, action, self.tenant.workspace.keyring)
+
+    def back(self, page: str, **said: str) -> Response:
+        """Return the answer to a posted form: go and look at `page`."""
+        query = "&".join(f"{name}={value}" for name, value in said.items() if value)
+        return RedirectResponse(f"{self.base}/{page}{'?' + query if query else ''}", 303, NO_STORE)
+
+
+NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+
+
+def tenant_of(request: Request, name: str) -> Tenant:
+    """Return the tenant of an address.
+
+    Raises
+    ------
+    RefusedError
+        404 when there is none of this name.
+    """
+    tenants: tuple[Tenant, ...] = request.app.state.tenants
+    for tenant in tenants:
+        if tenant.name == name:
+            return tenant
+    raise RefusedError(404, "no_tenant", "there is no such school here")
+
+
+def names_of(request: Request) -> SessionNames:
+    """Return the names of this process's sessions."""
+    state = request.app.state
+    if not hasattr(state, "session_names"):
+        state.session_names = SessionNames()
+    names: SessionNames = state.session_names
+    return names
+
+
+def visit_of(request: Request, *roles: Role) -> Visit:
+    """Return the visit of a request.
+
+    Raises
+    ------
+    RefusedError
+        403 when the ticket does not open this page.
+    """
+    text, name = request.path_params["ticket"], request.path_params["tenant"]
+    tenant, now = tenant_of(request, name), datetime.now(UTC)
+    try:
+        ticket = read(text, tenant.workspace.keyring, use="session", now=now)
+    except TicketError as error:
+        raise RefusedError(403, "run_out" if "run out" in str(error) else "ticket", str(error)) from None
+    if ticket.role not in roles:
+        raise RefusedError(403, "role", f"a {ticket.role} may not open this page")
+    locale = choose(ticket.locale, request.headers.get("accept-language", ""))
+    return Visit(tenant, ticket, text, locale, now, names_of(request), f"/pages/{name}/s/{text}")
+
+
+async def posted(request: Request, visit: Visit) -> Form:
+    """Return the form posted by a page of this visit.
+
+    Raises
+    ------
+    RefusedError
+        403 for a form that no page of this session made.
+    """
+    form = await read_form(request)
+    action = request.url.path.rpartition("/")[2]
+    if not is_mark(form.one(MARK), visit.text, action, visit.tenant.workspace.keyring):
+        raise RefusedError(403, "forged", "the form's mark is not of this session")
+    return form
+
+
+def person(route: Route) -> Route:
+    """Make a route answer refusals as a page in plain words; the reason goes to the log."""
+
+    @wraps(route)
+    async def told(*args: Any, **kwargs: Any) -> Response:
+        request = kwargs["request"]
+        try:
+            return await route(*args, **kwargs)
+        except RefusedError as refused:
+            logs.write("page_refused", {"code": refused.code, "reason": refused.message}, level=30)
+            return refusal_page(refused, choose("", request.headers.get("accept-language", "")))
+
+    return told
