@@ -22,8 +22,8 @@ from segue.features.history.learner_state import StateBlock
 from segue.workspace.answering import Question, answer
 from segue.workspace.model_registry import Champion
 from segue.workspace.records.decision_log import Draw, Entry
-from segue.workspace.records.events import Learner
 from segue.workspace.records.learner_states import Kept
+from segue.workspace.records.learners import Learner
 
 LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets something
 

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Connection
 
 from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
@@ -25,9 +24,9 @@ from segue.workspace.configuration import WorkspaceError, open_store, read_confi
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
-from segue.workspace.records.events import Learner, add_learners, every_learner, present
 from segue.workspace.records.learner_states import Kept
-from segue.workspace.storage.database import Store
+from segue.workspace.records.learners import Learner, add_learners, every_learner, present
+from segue.workspace.storage.database import Connection, Store
 from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together

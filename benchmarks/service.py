@@ -34,7 +34,7 @@ from segue.features.events.event_records import check
 from segue.service.http.api_keys import KeyRing
 from segue.workspace.configuration import Configuration
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.events import find_learners
+from segue.workspace.records.learners import find_learners
 from segue.workspace.workspace import Workspace
 
 N_RESOURCES, N_LEARNERS, N_ATTEMPTS, STEPS = 200, 300, 60, 10

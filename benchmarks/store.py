@@ -24,6 +24,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from segue import sample
+from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.events.event_records import check, identify
 from segue.workspace.configuration import Configuration
@@ -165,7 +166,7 @@ def main() -> None:
         space = Workspace.open(path, environment=KEY)
         space.learn(now=NOW + timedelta(days=asked.kills + 30))
         before = doctor.digest(space)
-        doctor.rebuild(space)
+        rebuild(space)
         same = doctor.digest(space) == before
         space.close()
     print(f"{asked.kills} rounds of kill -9 on {asked.database}: {total} acknowledged, none lost; ", end="")

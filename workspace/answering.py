@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sqlalchemy import Connection
 
 from segue.engine.pipeline import enter, state_masks
 from segue.engine.recommender import Recommender
@@ -15,8 +14,9 @@ from segue.engine.sampling.drawn_playlists import Steps
 from segue.workspace.model_registry import Champion
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
-from segue.workspace.records.events import Learner
 from segue.workspace.records.learner_states import Kept
+from segue.workspace.records.learners import Learner
+from segue.workspace.storage.database import Connection
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from segue.workspace.records.events import turn_digests
 from segue.workspace.storage.database import Durability, Store, get_document, put_document
+from segue.workspace.storage.digest_rotation import turn_digests
 from segue.workspace.storage.pseudonyms import VARIABLE, KeyMissingError, Keyring, find, key_path
 
 FILE = "workspace.json"

@@ -16,17 +16,16 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from sqlalchemy import Connection, select
 
 from segue.engine.pipeline import Learned
 from segue.engine.recommender import Recommender
 from segue.engine.training.reward_model import fresh_model
 from segue.models.bayesian_linear import BayesianLinear
 from segue.workspace.configuration import WorkspaceError
+from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
-from segue.workspace.storage.database import get_document, put_document
-from segue.workspace.storage.schema import decisions, playlists
+from segue.workspace.storage.database import Connection, get_document, put_document
 
 POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
 
@@ -148,9 +147,7 @@ def save_sums(connection: Connection, model: BayesianLinear, *, name: str = SUMS
 
 def needed(connection: Connection) -> set[str]:
     """Return the artefacts that decide, or that decided something not settled yet."""
-    unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
-    query = select(playlists.c.fit_hash).where(playlists.c.playlist_id.in_(unsettled)).distinct()
-    return {*connection.execute(query).scalars(), current_fit(connection) or ""}
+    return {*unsettled_fits(connection), current_fit(connection) or ""}
 
 
 def prune(models: Path, keep: Collection[str]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from segue.workspace.records.events import find_learners
+from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.schema import decisions, events, playlists
 from segue.workspace.workspace import Workspace
 

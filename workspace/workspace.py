@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
-from sqlalchemy import Connection, func, select
 
 from segue.engine.explanations.why import Explanation
 from segue.engine.randomness import generator
@@ -39,19 +38,13 @@ from segue.workspace.configuration import (
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, log, rows_of
-from segue.workspace.records.events import (
-    Appended,
-    Learner,
-    add_learners,
-    append_events,
-    find_learners,
-    last_number,
-    read_events,
-)
+from segue.workspace.records.decision_queries import first_decision
+from segue.workspace.records.events import Appended, append_events, last_number, read_events
+from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.matured_rewards import Outcome, open_learners, outcomes, record
-from segue.workspace.storage.database import Store, get_document, put_document
+from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
-from segue.workspace.storage.schema import decisions, playlists
+from segue.workspace.storage.schema import decisions
 
 BLOCK_EVENTS = 20_000
 BLOCK_LEARNERS = 200
@@ -190,14 +183,14 @@ class Workspace:
         catalogue = self.catalogue()
         with self.store.read() as connection:
             events = read_events(connection)
-            decided = connection.execute(select(func.min(playlists.c.time))).scalar()
+            decided = first_decision(connection)
         return fit(
             catalogue,
             events,
             rng=generator(self.configuration.seed, "fit", "", "", 0),
             now=now,
             time_zone=self.time_zone,
-            replay_until=None if decided is None else datetime.fromtimestamp(decided / 1e6, UTC),
+            replay_until=decided,
         )
 
     def promote(self, recommender: Recommender) -> None:

@@ -29,8 +29,8 @@ from segue.workspace.answering import Ask, Question, answer
 from segue.workspace.configuration import WorkspaceError
 from segue.workspace.model_registry import Champion
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
-from segue.workspace.records.events import Learner, present
 from segue.workspace.records.learner_states import Kept
+from segue.workspace.records.learners import Learner, present
 from segue.workspace.storage.database import get_document
 from segue.workspace.workspace import CATALOGUE, Workspace
 

@@ -19,7 +19,7 @@ from segue.service.http.request_schemas import WhatIfBody
 from segue.service.tenant.fallback_workspace import Charge, ServedWorkspace
 from segue.workspace.class_report import FEWEST, class_view
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.events import Learner, class_surrogates, find_learners
+from segue.workspace.records.learners import Learner, class_surrogates, find_learners
 from segue.workspace.storage.schema import events, learners
 
 Answer = dict[str, Any]

@@ -16,7 +16,8 @@ from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
 from segue.service.tenant.fallback_workspace import ServedWorkspace
-from segue.workspace.records.events import append_events, find_learners
+from segue.workspace.records.events import append_events
+from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.schema import events as event_rows
 
 GONE = "this learner was erased or has opted out: nothing is stored"

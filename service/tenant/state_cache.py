@@ -16,8 +16,8 @@ from sqlalchemy import Connection, bindparam, select
 from segue.service.tenant.group_commit import GroupedStore
 from segue.workspace.model_registry import Champion
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.events import Learner, add_learners
 from segue.workspace.records.learner_states import Kept
+from segue.workspace.records.learners import Learner, add_learners
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events
 

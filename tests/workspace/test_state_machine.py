@@ -20,7 +20,8 @@ from segue.features.events.event_records import check, identify
 from segue.workspace.configuration import Configuration, WorkspaceError
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
-from segue.workspace.records.events import find_learners, read_events
+from segue.workspace.records.events import read_events
+from segue.workspace.records.learners import find_learners
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
 

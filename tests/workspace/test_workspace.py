@@ -20,6 +20,7 @@ from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration, WorkspaceError
 from segue.workspace.model_registry import load_sums
 from segue.workspace.operations import integrity as doctor
+from segue.workspace.records.matured_rewards import latest_rewards
 from segue.workspace.storage import schema
 from segue.workspace.storage.pseudonyms import KeyMissingError
 from segue.workspace.workspace import Workspace
@@ -74,7 +75,7 @@ def test_rewards_mature_once_and_the_model_counts_each(school: School) -> None:
     assert done.matured > 10
     assert school.space.learn(now=later).learners == 0  # no news: nothing to look at
     with school.space.store.read() as connection:
-        rows = connection.execute(doctor.latest_rewards().where(schema.rewards.c.status == "matured")).all()
+        rows = connection.execute(latest_rewards().where(schema.rewards.c.status == "matured")).all()
         sums = load_sums(connection)
     assert sums.n == len(rows) == done.matured
     assert all(-1 <= row.value <= 1 for row in rows)

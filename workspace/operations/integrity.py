@@ -1,24 +1,19 @@
-"""Is the store whole? What it holds as one canonical text, what contradicts itself."""
+"""Is the store whole? What it holds as one canonical text, and what contradicts itself."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, and_, func, select, text
 
 from segue.workspace import model_registry as champions
 from segue.workspace.records.learner_states import current
+from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
 from segue.workspace.storage import schema
-from segue.workspace.storage.database import schema_version
-from segue.workspace.storage.schema import aliases, decisions, events, learners, playlists, rewards, states
+from segue.workspace.storage.database import Connection, schema_version
 from segue.workspace.workspace import BLOCK_LEARNERS, Workspace
-
-_INSIDE = ("number", "learner", "surrogate", "class_id", "key_version", "digest")
 
 
 @dataclass(frozen=True)
@@ -37,14 +32,14 @@ def canonical(workspace: Workspace) -> Iterator[str]:
     source's id. So two stores that were told the same say the same, whatever happened in between.
     """
     with workspace.store.read() as connection:
-        yield from _facts(connection)
+        yield from facts(connection)
         if champions.current_fit(connection) is not None:
             yield from _folds(connection, workspace)
 
 
 def _folds(connection: Connection, workspace: Workspace) -> Iterator[str]:
     fold = workspace.champion(connection).fold
-    who = _digests(connection)
+    who = digests(connection)
     for start in range(0, len(who), BLOCK_LEARNERS):
         numbers = sorted(who, key=lambda number: who[number])[start : start + BLOCK_LEARNERS]
         known = current(connection, numbers, fold)[0]
@@ -55,23 +50,6 @@ def _folds(connection: Connection, workspace: Workspace) -> Iterator[str]:
     yield f"model {champions.current_fit(connection)}"
 
 
-def _digests(connection: Connection) -> dict[int, bytes]:
-    """Return the digest of each learner's source id, by number."""
-    query = (
-        select(learners.c.number, aliases.c.digest)
-        .join_from(learners, aliases, learners.c.surrogate == aliases.c.surrogate)
-        .where(aliases.c.domain == "learner")
-    )
-    return {row.number: bytes(row.digest) for row in connection.execute(query)}
-
-
-def _facts(connection: Connection) -> Iterator[str]:
-    who = _digests(connection)
-    for table in (events, playlists, decisions):
-        yield from sorted(_lines(table.name, connection.execute(select(table)), who))
-    yield from sorted(_lines("rewards", connection.execute(latest_rewards()), who))
-
-
 def digest(workspace: Workspace) -> str:
     """Return one digest of the canonical text."""
     made = hashlib.blake2b(digest_size=16)
@@ -80,63 +58,18 @@ def digest(workspace: Workspace) -> str:
     return made.hexdigest()
 
 
-def latest_rewards() -> Select[Any]:
-    """Return the query of each decision's last revision."""
-    last = select(rewards.c.decision_id, func.max(rewards.c.revision).label("revision"))
-    newest = last.group_by(rewards.c.decision_id).subquery()
-    same = and_(rewards.c.decision_id == newest.c.decision_id, rewards.c.revision == newest.c.revision)
-    columns = (rewards.c.decision_id, rewards.c.status, rewards.c.value, rewards.c.parts, rewards.c.matured)
-    return select(*columns).join_from(rewards, newest, same)
-
-
-def _lines(name: str, rows: Iterable[Any], who: dict[int, bytes]) -> Iterator[str]:
-    for row in rows:
-        cells = row._mapping
-        kept = {k: _plain(v) for k, v in cells.items() if k not in _INSIDE}
-        learner = _plain(who.get(cells["learner"])) if "learner" in cells else ""
-        yield f"{name} {learner} {json.dumps(kept, sort_keys=True)}"
-
-
-def _plain(value: Any) -> Any:
-    return bytes(value).hex() if isinstance(value, bytes | memoryview) else value
-
-
 def examine(workspace: Workspace) -> list[Finding]:
     """Return what a look at every table finds."""
     with workspace.store.read() as connection:
+        version = schema_version(connection)
+        pages = page_check(connection) if workspace.store.is_sqlite else "left to PostgreSQL"
         return [
-            _integrity(connection, sqlite=workspace.store.is_sqlite),
-            Finding(
-                "schema", schema_version(connection) == schema.HEAD, f"version {schema_version(connection)}"
-            ),
-            *_orphans(connection),
+            Finding("pages", pages in ("ok", "left to PostgreSQL"), pages),
+            Finding("schema", version == schema.HEAD, f"version {version}"),
+            *(Finding(name, count == 0, str(count)) for name, count in orphans(connection).items()),
             _sums(connection, workspace),
-            _counts(connection),
+            _contents(connection),
         ]
-
-
-def _integrity(connection: Connection, *, sqlite: bool) -> Finding:
-    if not sqlite:
-        return Finding("pages", True, "left to PostgreSQL")
-    said = str(connection.execute(text("PRAGMA integrity_check")).scalar_one())
-    return Finding("pages", said == "ok", said)
-
-
-def _orphans(connection: Connection) -> list[Finding]:
-    questions = {
-        "decisions without playlist": (decisions.c.playlist_id, playlists.c.playlist_id),
-        "rewards without decision": (rewards.c.decision_id, decisions.c.decision_id),
-        "events without learner": (events.c.learner, learners.c.number),
-        "states without learner": (states.c.learner, learners.c.number),
-        "playlists without learner": (playlists.c.learner, learners.c.number),
-        "learners without alias": (learners.c.surrogate, aliases.c.surrogate),
-    }
-    out = []
-    for name, (child, parent) in questions.items():
-        lost = select(func.count()).select_from(child.table).where(child.not_in(select(parent)))
-        count = connection.execute(lost).scalar_one()
-        out.append(Finding(name, count == 0, str(count)))
-    return out
 
 
 def _sums(connection: Connection, workspace: Workspace) -> Finding:
@@ -150,13 +83,7 @@ def _sums(connection: Connection, workspace: Workspace) -> Finding:
     return Finding(name, same, f"{fresh.n:g} rewards, {kept.n:g} in the model")
 
 
-def _counts(connection: Connection) -> Finding:
-    def count(query: Select[Any]) -> int:
-        return int(connection.execute(query).scalar_one())
-
-    n_events, n_learners, n_decisions, n_rewarded = (
-        count(select(func.count()).select_from(table))
-        for table in (events, learners, decisions, latest_rewards().subquery())
-    )
-    said = f"{n_events} events of {n_learners} learners, {n_decisions} decisions, "
-    return Finding("contents", True, f"{said}{n_decisions - n_rewarded} rewards pending")
+def _contents(connection: Connection) -> Finding:
+    n = counts(connection)
+    said = f"{n['events']} events of {n['learners']} learners, {n['decisions']} decisions, "
+    return Finding("contents", True, f"{said}{n['decisions'] - n['rewards']} rewards pending")

@@ -1,4 +1,4 @@
-"""A learner's rights, and the tenant's key: export, erase, opt out, rotate.
+"""A learner's rights: export, erase, opt out.
 
 Nothing here turns a stored row back into an id: whoever asks brings the id, and it is looked up.
 """
@@ -6,11 +6,9 @@ Nothing here turns a stored row back into an id: whoever asks brings the id, and
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,9 @@ from segue.features.contexts.context_columns import COLUMNS
 from segue.workspace import model_registry as champions
 from segue.workspace.configuration import WorkspaceError
 from segue.workspace.records.decision_log import context_of
-from segue.workspace.records.events import Learner, add_learners, find_learners
+from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.storage.database import get_document, put_document
-from segue.workspace.storage.pseudonyms import KEY_BYTES, VARIABLE, KeyMissingError, Keyring, key_path
 from segue.workspace.storage.schema import (
     aliases,
     decisions,
@@ -138,27 +135,6 @@ def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
         connection.execute(learners.update().where(mine).values(opted_out=out))
         if out:
             connection.execute(states.delete().where(states.c.learner == person.number))
-
-
-def rotate(path: Path, keyring: Keyring, *, environment: Mapping[str, str]) -> Keyring:
-    """Add a key to the key file; stored digests follow at the next opening, all in one transaction.
-
-    The new file is on disk first: an opening that finds digests of the key before turns them, so a rotation
-    that is cut off is finished.
-
-    Raises
-    ------
-    KeyMissingError
-        When the key comes from the environment: add one there, and open the workspace.
-    """
-    if environment.get(VARIABLE):
-        raise KeyMissingError(
-            f"the key comes from {VARIABLE}: append another 64 hexadecimal digits to it after a comma, and "
-            "run any command: stored digests follow"
-        )
-    rotated = keyring.rotated(secrets.token_bytes(KEY_BYTES))
-    rotated.write(key_path(path))
-    return rotated
 
 
 def certificate_text(certificate: Certificate) -> str:

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, select
 
 from segue.workspace import model_registry as champions
 from segue.workspace.model_registry import OPENING_SUMS
-from segue.workspace.records.events import QUERY_ROWS
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of, save_opening
+from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.storage.schema import decisions, events, playlists, rewards
 from segue.workspace.workspace import Workspace

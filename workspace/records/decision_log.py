@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table
 from segue.engine.randomness import generator
 from segue.engine.request import Playlist, Request, Step
 from segue.features.catalogue import Floats
-from segue.workspace.records.events import QUERY_ROWS, present
+from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import insert_columns, plain, take_numbers
 from segue.workspace.storage.schema import decisions, playlists
 

@@ -1,31 +1,22 @@
-"""Learners behind aliases, and events appended once; every function works within the caller's transaction."""
+"""Events appended once, and read back; every function works within the caller's transaction."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Select, Table, select
+from sqlalchemy import Connection, Row, Table, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.event_voids import reach_targets
+from segue.workspace.records.learners import add_learners, class_surrogates, where_in
 from segue.workspace.storage.database import insert_columns, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import aliases, events, learners, tombstones
+from segue.workspace.storage.schema import events, learners
 
-QUERY_ROWS = 5_000  # ids named in one query
 DECISION_ID = "[0-9a-f]{32}"
-
-
-class Learner(NamedTuple):
-    """A learner inside: `number` counts arrivals, `surrogate` is the id that leaves the store."""
-
-    number: int
-    surrogate: str
-    opted_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,66 +33,6 @@ class Appended:
         return Appended(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
 
 
-def find_learners(
-    connection: Connection, keyring: Keyring, source_ids: Collection[str]
-) -> dict[str, Learner]:
-    """Return the learners already known among the source's ids."""
-    by_digest = {keyring.digest("learner", source): source for source in source_ids}
-    query = select(aliases.c.digest, learners).join_from(
-        aliases, learners, aliases.c.surrogate == learners.c.surrogate
-    )
-    rows = _where_in(connection, query.where(aliases.c.domain == "learner"), aliases.c.digest, by_digest)
-    return {by_digest[bytes(row.digest)]: Learner(row.number, row.surrogate, row.opted_out) for row in rows}
-
-
-def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[str]) -> dict[str, Learner]:
-    """Return the learners of the source's ids, making those that are new; erased ones are left out.
-
-    Numbers follow the order of `source_ids`.
-    """
-    known = find_learners(connection, keyring, source_ids)
-    new = [source for source in dict.fromkeys(source_ids) if source not in known]
-    digests = {source: keyring.digest("learner", source) for source in new}
-    gone = _where_in(connection, select(tombstones.c.digest), tombstones.c.digest, list(digests.values()))
-    buried = {bytes(row.digest) for row in gone}
-    new = [source for source in new if digests[source] not in buried]
-    if not new:
-        return known
-    first = take_numbers(connection, "learners", len(new))
-    # Arrival stands first, so that sorting by surrogate is sorting by arrival; the rest cannot be guessed.
-    made = {s: Learner(first + i, f"{first + i:08d}{secrets.token_hex(4)}") for i, s in enumerate(new)}
-    connection.execute(learners.insert(), [learner._asdict() for learner in made.values()])
-    _add_aliases(connection, keyring, "learner", {digests[s]: made[s].surrogate for s in new})
-    return known | made
-
-
-def every_learner(connection: Connection) -> list[Learner]:
-    """Return all learners, by number."""
-    rows = connection.execute(select(learners).order_by(learners.c.number))
-    return [Learner(row.number, row.surrogate, row.opted_out) for row in rows]
-
-
-def present(connection: Connection, numbers: Collection[int]) -> set[int]:
-    """Return which of some learners are still there: one may be erased while others work on what it said."""
-    found = _where_in(connection, select(learners.c.number), learners.c.number, set(numbers))
-    return {row.number for row in found}
-
-
-def class_surrogates(
-    connection: Connection, keyring: Keyring, class_ids: Collection[str], *, create: bool
-) -> dict[str, str]:
-    """Return the ids inside of the source's classes; unknown ones are made, or left out."""
-    by_digest = {keyring.digest("class", source): source for source in class_ids if source}
-    query = select(aliases.c.digest, aliases.c.surrogate).where(aliases.c.domain == "class")
-    rows = _where_in(connection, query, aliases.c.digest, by_digest)
-    known = {by_digest[bytes(row.digest)]: str(row.surrogate) for row in rows}
-    new = {digest: f"c{secrets.token_hex(6)}" for digest, source in by_digest.items() if source not in known}
-    if create and new:
-        _add_aliases(connection, keyring, "class", new)
-        known |= {by_digest[digest]: surrogate for digest, surrogate in new.items()}
-    return known
-
-
 def append_events(
     connection: Connection, keyring: Keyring, frame: pd.DataFrame, *, tags: Collection[str] = ()
 ) -> Appended:
@@ -112,7 +43,7 @@ def append_events(
     nothing.
     """
     ids = pd.Series(keyring.event_digests(frame["event_id"].tolist()), index=frame.index, dtype=object)
-    found = _where_in(connection, select(events.c.event_id), events.c.event_id, ids)
+    found = where_in(connection, select(events.c.event_id), events.c.event_id, ids)
     stored = {bytes(row.event_id) for row in found}
     # Not Series.isin: numpy takes bytes for texts that end at a zero byte.
     repeated = ids.duplicated() | ids.map(stored.__contains__).astype(bool)
@@ -146,41 +77,14 @@ def read_events(connection: Connection, learner_numbers: Sequence[int] | None = 
         profiled = query.where(learners.c.opted_out.is_(False))
         rows: Iterable[Row[Any]] = connection.execute(profiled.order_by(events.c.number))
     else:
-        found = _where_in(connection, query, events.c.learner, learner_numbers)
+        found = where_in(connection, query, events.c.learner, learner_numbers)
         rows = sorted(found, key=lambda row: int(row.number))
     return _frame(list(rows))
-
-
-def turn_digests(connection: Connection, keyring: Keyring) -> None:
-    """Turn every stored digest of an id into the one under the last key, within a write."""
-    for table in (aliases, tombstones):
-        rows = [row._asdict() for row in connection.execute(select(table)).all()]
-        for row in rows:
-            row |= {"digest": keyring.advance(bytes(row["digest"])), "key_version": keyring.version}
-        connection.execute(table.delete())
-        if rows:
-            connection.execute(table.insert(), rows)
 
 
 def last_number(connection: Connection, table: Table = events) -> int:
     """Return the number of the last row stored of `table` (events, decisions), 0 when there is none."""
     return connection.execute(select(table.c.number).order_by(table.c.number.desc()).limit(1)).scalar() or 0
-
-
-def _where_in(
-    connection: Connection, query: Select[Any], column: Any, values: Collection[Any]
-) -> Iterator[Row[Any]]:
-    listed = list(values)
-    for start in range(0, len(listed), QUERY_ROWS):
-        yield from connection.execute(query.where(column.in_(listed[start : start + QUERY_ROWS])))
-
-
-def _add_aliases(connection: Connection, keyring: Keyring, domain: str, made: Mapping[bytes, str]) -> None:
-    rows = [
-        {"domain": domain, "digest": digest, "key_version": keyring.version, "surrogate": surrogate}
-        for digest, surrogate in made.items()
-    ]
-    connection.execute(aliases.insert(), rows)
 
 
 def _columns(

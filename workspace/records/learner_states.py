@@ -23,7 +23,7 @@ from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import N_COLUMNS
 from segue.features.history.streaming_update import update
 from segue.features.vectors.interests import reveal
-from segue.workspace.records.events import QUERY_ROWS
+from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.storage.database import get_document, insert_columns, put_document
 from segue.workspace.storage.schema import events, openings, states
 

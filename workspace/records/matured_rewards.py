@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, select
 
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Floats
@@ -21,8 +21,8 @@ from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.reward import CENSOR_DAYS, STATUS, Forecasts, Rewards, Tries, learning
 from segue.features.vectors.success_forecast import WEEK_HOURS
 from segue.workspace.records.decision_log import context_of
-from segue.workspace.records.events import QUERY_ROWS
 from segue.workspace.records.learner_states import Fold, events_of, in_order, openings_of
+from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.storage.database import insert_columns, take_numbers
 from segue.workspace.storage.schema import decisions, events, playlists, rewards
 
@@ -290,3 +290,12 @@ def _stacked(pairs: Sequence[tuple[Floats, float]]) -> tuple[Floats, Floats]:
     values = np.array([r for _, r in pairs], dtype=np.float64)
     rows = np.stack([x for x, _ in pairs]) if pairs else np.zeros((0, len(COLUMNS)))
     return exact(rows), exact(values)
+
+
+def latest_rewards() -> Select[Any]:
+    """Return the query of each decision's last revision."""
+    last = select(rewards.c.decision_id, func.max(rewards.c.revision).label("revision"))
+    newest = last.group_by(rewards.c.decision_id).subquery()
+    same = and_(rewards.c.decision_id == newest.c.decision_id, rewards.c.revision == newest.c.revision)
+    columns = (rewards.c.decision_id, rewards.c.status, rewards.c.value, rewards.c.parts, rewards.c.matured)
+    return select(*columns).join_from(rewards, newest, same)

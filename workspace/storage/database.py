@@ -13,8 +13,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
+import sqlalchemy
 from sqlalchemy import (
-    Connection,
     Engine,
     Table,
     bindparam,
@@ -29,6 +29,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from segue.workspace.storage import schema
 
+# Types for the rooms that speak no SQL.
+Connection = sqlalchemy.Connection
+Row = sqlalchemy.Row
 Durability = Literal["normal", "full"]
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 60

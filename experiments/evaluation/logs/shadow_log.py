@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Row, select
 
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
@@ -24,8 +23,9 @@ from segue.experiments.evaluation.logs.shadow_policy import follow
 from segue.experiments.evaluation.logs.workspace_log import decision_frame
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.records.decision_log import Draw, playlist_id
+from segue.workspace.records.decision_queries import heads_since, steps_of
 from segue.workspace.records.learner_states import Fold, events_of, openings_of
-from segue.workspace.storage.schema import decisions, playlists
+from segue.workspace.storage.database import Connection, Row
 from segue.workspace.workspace import Workspace
 
 
@@ -59,7 +59,7 @@ def shadow_frame(
         frame = frame[frame["week"] >= since].reset_index(drop=True)
         chances: dict[str, float] = {}
         back = _LookingBack(connection, challenger, tuple(questions), workspace.time_zone)
-        for head in connection.execute(select(playlists).where(playlists.c.week >= since)):
+        for head in heads_since(connection, since):
             chances |= back.chances(head)
     return frame.assign(target=frame["decision_id"].map(chances).astype(np.float64))
 
@@ -76,8 +76,7 @@ class _LookingBack:
         request = next((r for r in self._asked(head) if _is_asked(head, r)), None)
         if request is None:
             return {}
-        query = select(decisions).where(decisions.c.playlist_id == head.playlist_id)
-        rows = list(self.connection.execute(query.order_by(decisions.c.position)))
+        rows = steps_of(self.connection, head.playlist_id)
         request = replace(request, state=self._state(head.learner, head.upto))
         found = follow(self.challenger, request, [_step(row) for row in rows])
         return dict(zip([row.decision_id for row in rows], found.target.tolist(), strict=True))

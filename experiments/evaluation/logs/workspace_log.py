@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Row, and_, func, outerjoin, select
 
 from segue.experiments.evaluation.estimators.single_step import Floats
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.logs.rejected_rows import Rejected
-from segue.workspace.storage.schema import decisions, playlists, rewards
+from segue.workspace.records.decision_queries import steps_with_rewards
+from segue.workspace.storage.database import Connection, Row
 
 ESTIMAND = (
     "Value of a one-step deviation: the target policy chooses once at each logged state, then the logging "
@@ -50,34 +50,7 @@ def decision_frame(connection: Connection) -> pd.DataFrame:
     without one), `propensity` that of the whole menu; `status` is matured, pending or censored, and `reward`
     NaN unless matured.
     """
-    last = (
-        select(rewards.c.decision_id, func.max(rewards.c.revision).label("revision"))
-        .group_by(rewards.c.decision_id)
-        .subquery()
-    )
-    newest = (
-        select(rewards.c.decision_id, rewards.c.status, rewards.c.value)
-        .join(last, and_(rewards.c.decision_id == last.c.decision_id, rewards.c.revision == last.c.revision))
-        .subquery()
-    )
-    where = outerjoin(decisions, newest, decisions.c.decision_id == newest.c.decision_id).join(
-        playlists, playlists.c.playlist_id == decisions.c.playlist_id
-    )
-    query = (
-        select(
-            decisions,
-            newest.c.status,
-            newest.c.value,
-            playlists.c.week,
-            playlists.c.time,
-            playlists.c.surface,
-            playlists.c.policy,
-            playlists.c.model_hash,
-        )
-        .select_from(where)
-        .order_by(decisions.c.number)
-    )
-    frame = pd.DataFrame([_row(row) for row in connection.execute(query)], columns=list(COLUMNS))
+    frame = pd.DataFrame([_row(row) for row in steps_with_rewards(connection)], columns=list(COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="us", utc=True)
     return frame
 

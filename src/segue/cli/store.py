@@ -125,7 +125,7 @@ def opt_out(
 
 def rotate_key(workspace: Folder) -> None:
     """Add a key to the key file and turn every stored digest; no id of any learner is needed for it."""
-    from segue.workspace.privacy.learner_rights import rotate
+    from segue.workspace.privacy.key_rotation import rotate
     from segue.workspace.storage.pseudonyms import find
 
     opened(workspace).close()  # an earlier rotation that was cut off is finished first

@@ -124,7 +124,7 @@ def _learn(space: Workspace, now: datetime) -> str:
 def _fit(space: Workspace, now: datetime) -> str:
     """Fit, and put the new model in charge only if it passes the gate."""
     from segue.workspace.model_registry import current_fit
-    from segue.workspace.operations.monitoring import gate
+    from segue.workspace.operations.fit_check import gate
     from segue.workspace.privacy.learner_rights import finish_erasures
 
     finish_erasures(space, now=now)

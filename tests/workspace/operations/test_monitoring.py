@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from segue.engine.recommender import Recommender
+from segue.workspace.operations import fit_check
 from segue.workspace.operations import monitoring as drift
 from segue.workspace.storage import schema
 
@@ -21,7 +23,8 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 @pytest.fixture(autouse=True)
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drift, "FEWEST", 10)
+    for module in (drift, fit_check):
+        monkeypatch.setattr(module, "FEWEST", 10)
 
 
 def found(school: School, now: datetime = LATER) -> dict[str, drift.Alarm]:
@@ -62,7 +65,7 @@ def test_reward_rings_on_a_fall_beyond_noise(school: School) -> None:
     now = MONDAY + timedelta(days=42)
     late = schema.playlists.c.time >= round((MONDAY + timedelta(days=30)).timestamp() * 1e6)
     with school.space.store.write() as connection:
-        ids = drift.select(schema.decisions.c.decision_id).join(
+        ids = select(schema.decisions.c.decision_id).join(
             schema.playlists, schema.playlists.c.playlist_id == schema.decisions.c.playlist_id
         )
         fresh = schema.rewards.c.decision_id.in_(ids.where(late)) & schema.rewards.c.value.is_not(None)
@@ -73,10 +76,10 @@ def test_reward_rings_on_a_fall_beyond_noise(school: School) -> None:
 def test_the_gate_lets_a_sound_fit_pass_and_holds_a_broken_one(school: School) -> None:
     school.study()
     challenger = school.space.challenger(now=LATER)
-    assert not drift.gate(school.space, challenger, now=LATER).rings
+    assert not fit_check.gate(school.space, challenger, now=LATER).rings
     kernel = challenger.kernel
     upside_down = replace(kernel.success, weights=-kernel.success.weights, intercept=-3.0)
     broken = Recommender(replace(kernel, success=upside_down), challenger.fitted)
-    passage = drift.gate(school.space, broken, now=LATER)
+    passage = fit_check.gate(school.space, broken, now=LATER)
     assert passage.rings
     assert np.isfinite(passage.value)

@@ -1,0 +1,63 @@
+"""Logged playlists and decisions, read back; the writing is in ``decision_log``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, outerjoin, select
+
+from segue.workspace.records.matured_rewards import latest_rewards
+from segue.workspace.storage.schema import decisions, playlists
+
+Rows = Sequence[Row[Any]]
+
+
+def decision_of(connection: Connection, decision_id: str) -> Row[Any] | None:
+    """Return a logged decision, None when there is none of this id."""
+    query = select(decisions).where(decisions.c.decision_id == decision_id)
+    return connection.execute(query).one_or_none()
+
+
+def set_cell(connection: Connection, decision_id: str, column: str, value: Mapping[str, Any]) -> None:
+    """Write the `menu` or `override` of a decision as JSON, within a write."""
+    this = decisions.update().where(decisions.c.decision_id == decision_id)
+    connection.execute(this.values({column: json.dumps(dict(value))}))
+
+
+def steps_of(connection: Connection, playlist_id: str) -> Rows:
+    """Return the decisions of a playlist, in order."""
+    query = select(decisions).where(decisions.c.playlist_id == playlist_id)
+    return connection.execute(query.order_by(decisions.c.position)).all()
+
+
+def heads_since(connection: Connection, week: str) -> Rows:
+    """Return the playlists from an ISO week on, in order."""
+    query = select(playlists).where(playlists.c.week >= week)
+    return connection.execute(query.order_by(playlists.c.number)).all()
+
+
+def steps_with_rewards(connection: Connection) -> Rows:
+    """Return every decision with its playlist's head and the reward that stands (None: none), in order."""
+    newest = latest_rewards().subquery()
+    where = outerjoin(decisions, newest, decisions.c.decision_id == newest.c.decision_id).join(
+        playlists, playlists.c.playlist_id == decisions.c.playlist_id
+    )
+    head = [playlists.c[name] for name in ("week", "time", "surface", "policy", "model_hash")]
+    query = select(decisions, newest.c.status, newest.c.value, *head).select_from(where)
+    return connection.execute(query.order_by(decisions.c.number)).all()
+
+
+def first_decision(connection: Connection) -> datetime | None:
+    """Return when the first playlist was made."""
+    first = connection.execute(select(func.min(playlists.c.time))).scalar()
+    return None if first is None else datetime.fromtimestamp(first / 1e6, UTC)
+
+
+def unsettled_fits(connection: Connection) -> Collection[str]:
+    """Return the fits whose decisions are not settled yet."""
+    unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
+    query = select(playlists.c.fit_hash).where(playlists.c.playlist_id.in_(unsettled)).distinct()
+    return set(connection.execute(query).scalars())

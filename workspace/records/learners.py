@@ -1,0 +1,100 @@
+"""Learners behind aliases: the source's ids are looked up by digest, and never turned back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, select
+
+from segue.workspace.storage.database import take_numbers
+from segue.workspace.storage.pseudonyms import Keyring
+from segue.workspace.storage.schema import aliases, learners, tombstones
+
+QUERY_ROWS = 5_000  # ids named in one query
+
+
+class Learner(NamedTuple):
+    """A learner inside: `number` counts arrivals, `surrogate` is the id that leaves the store."""
+
+    number: int
+    surrogate: str
+    opted_out: bool = False
+
+
+def find_learners(
+    connection: Connection, keyring: Keyring, source_ids: Collection[str]
+) -> dict[str, Learner]:
+    """Return the learners already known among the source's ids."""
+    by_digest = {keyring.digest("learner", source): source for source in source_ids}
+    query = select(aliases.c.digest, learners).join_from(
+        aliases, learners, aliases.c.surrogate == learners.c.surrogate
+    )
+    rows = where_in(connection, query.where(aliases.c.domain == "learner"), aliases.c.digest, by_digest)
+    return {by_digest[bytes(row.digest)]: Learner(row.number, row.surrogate, row.opted_out) for row in rows}
+
+
+def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[str]) -> dict[str, Learner]:
+    """Return the learners of the source's ids, making those that are new; erased ones are left out.
+
+    Numbers follow the order of `source_ids`.
+    """
+    known = find_learners(connection, keyring, source_ids)
+    new = [source for source in dict.fromkeys(source_ids) if source not in known]
+    digests = {source: keyring.digest("learner", source) for source in new}
+    gone = where_in(connection, select(tombstones.c.digest), tombstones.c.digest, list(digests.values()))
+    buried = {bytes(row.digest) for row in gone}
+    new = [source for source in new if digests[source] not in buried]
+    if not new:
+        return known
+    first = take_numbers(connection, "learners", len(new))
+    # Arrival stands first, so that sorting by surrogate is sorting by arrival; the rest cannot be guessed.
+    made = {s: Learner(first + i, f"{first + i:08d}{secrets.token_hex(4)}") for i, s in enumerate(new)}
+    connection.execute(learners.insert(), [learner._asdict() for learner in made.values()])
+    _add_aliases(connection, keyring, "learner", {digests[s]: made[s].surrogate for s in new})
+    return known | made
+
+
+def every_learner(connection: Connection) -> list[Learner]:
+    """Return all learners of the store, in the order of their arrival."""
+    rows = connection.execute(select(learners).order_by(learners.c.number))
+    return [Learner(row.number, row.surrogate, row.opted_out) for row in rows]
+
+
+def present(connection: Connection, numbers: Collection[int]) -> set[int]:
+    """Return which of some learners are still there: one may be erased while others work on what it said."""
+    found = where_in(connection, select(learners.c.number), learners.c.number, set(numbers))
+    return {row.number for row in found}
+
+
+def class_surrogates(
+    connection: Connection, keyring: Keyring, class_ids: Collection[str], *, create: bool
+) -> dict[str, str]:
+    """Return the ids inside of the source's classes; unknown ones are made, or left out."""
+    by_digest = {keyring.digest("class", source): source for source in class_ids if source}
+    query = select(aliases.c.digest, aliases.c.surrogate).where(aliases.c.domain == "class")
+    rows = where_in(connection, query, aliases.c.digest, by_digest)
+    known = {by_digest[bytes(row.digest)]: str(row.surrogate) for row in rows}
+    new = {digest: f"c{secrets.token_hex(6)}" for digest, source in by_digest.items() if source not in known}
+    if create and new:
+        _add_aliases(connection, keyring, "class", new)
+        known |= {by_digest[digest]: surrogate for digest, surrogate in new.items()}
+    return known
+
+
+def where_in(
+    connection: Connection, query: Select[Any], column: Any, values: Collection[Any]
+) -> Iterator[Row[Any]]:
+    """Yield the rows of a query whose `column` is one of many values, some thousands at a time."""
+    listed = list(values)
+    for start in range(0, len(listed), QUERY_ROWS):
+        yield from connection.execute(query.where(column.in_(listed[start : start + QUERY_ROWS])))
+
+
+def _add_aliases(connection: Connection, keyring: Keyring, domain: str, made: Mapping[bytes, str]) -> None:
+    rows = [
+        {"domain": domain, "digest": digest, "key_version": keyring.version, "surrogate": surrogate}
+        for digest, surrogate in made.items()
+    ]
+    connection.execute(aliases.insert(), rows)
