@@ -17,7 +17,7 @@ from segue.features.contexts.context_columns import COLUMNS
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Ask
 from segue.workspace.records.decision_log import context_of
-from segue.workspace.records.events import find_learners
+from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.schema import decisions, events, playlists
 from segue.workspace.workspace import Workspace
 
