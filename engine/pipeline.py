@@ -13,9 +13,10 @@ from segue.engine.policies.base import Policy
 from segue.engine.request import Request
 from segue.engine.request_batch import Asked, Scene
 from segue.engine.rules.conflicts import conflicts
-from segue.engine.rules.request_rules import ENTRY_RULES, NEVER, STATE_RULES
+from segue.engine.rules.relaxation import firm_from
+from segue.engine.rules.rule_book import enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnBlock
-from segue.engine.sampling.sampler import Drawn, Mask, Plan, draw, firm_from
+from segue.engine.sampling.sampler import Drawn, Plan, draw
 from segue.engine.scoring.factors import learned_part
 from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
@@ -141,7 +142,7 @@ class Kernel:
         whole, (asked, entry) = asked, enter(asked)
         scene = self.scene(asked)
         parts = self.score(scene)
-        masks = (*entry, *state_masks(scene))
+        masks = (*entry, *learner_masks(scene))
         plan = Plan(scene, parts.total(), np.zeros(1), masks, self.policy, _pins(asked))
         drawn = draw(plan, uniforms)
         if drawn.conflicts and len(asked.pool) < len(whole.pool):
@@ -173,28 +174,6 @@ def expected_reward(model: BayesianLinear, scene: Scene, optimism: float) -> Flo
         mean, std = model.predict_columns(scene.columns)
         return np.asarray(mean + optimism * std)
     return scene.contexts.dot(model.mean)
-
-
-def enter(asked: Asked) -> tuple[Asked, tuple[Mask, ...]]:
-    """Ask the entry rules, and drop candidates that no learner of the block may ever get."""
-    masks = [(rule, mask) for rule in ENTRY_RULES if (mask := rule.mask(asked)) is not None]
-    if not masks:
-        return asked, ()
-    open_ = np.ones((len(asked), len(asked.pool)), dtype=np.bool_)
-    for rule, mask in masks:
-        if rule.relaxed >= NEVER:
-            open_ &= mask
-    keep = open_.any(axis=0)
-    pinned = [code for r in asked.requests for code in asked.catalogue.resource_codes(r.pins)]
-    keep |= np.isin(asked.pool.codes, pinned)
-    keep[:1] |= not keep.any()  # an empty block is drawn like any other, and says which rules emptied it
-    return asked.keep(keep), tuple(Mask(rule.name, rule.relaxed, mask[:, keep]) for rule, mask in masks)
-
-
-def state_masks(scene: Scene) -> tuple[Mask, ...]:
-    """Ask the state rules."""
-    asked = [(rule, rule.mask(scene)) for rule in STATE_RULES]
-    return tuple(Mask(rule.name, rule.relaxed, mask) for rule, mask in asked if mask is not None)
 
 
 def menu_size(request: Request) -> int:

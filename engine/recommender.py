@@ -18,8 +18,7 @@ from segue.engine.explanations.why_not import WhyNot, why_not
 from segue.engine.pipeline import Kernel, menu_size
 from segue.engine.request import Playlist, Request, Step
 from segue.engine.request_batch import Asked
-from segue.engine.rules.request_rules import ENTRY_RULES, STATE_RULES, Rule
-from segue.engine.rules.sequence_rules import STEP_RULES
+from segue.engine.rules.rule_book import RULES
 from segue.engine.sampling.drawn_playlists import DrawnBlock, Steps
 from segue.engine.serialization import load, save
 from segue.features.candidates import Pool
@@ -30,7 +29,6 @@ BLOCK = 128
 FEW = 8
 STUCK_EVIDENCE = 4 / 9  # four tries
 STUCK_RECENT = -0.2  # score this far below what the items led to expect
-RULES: tuple[Rule, ...] = (*ENTRY_RULES, *STATE_RULES, *STEP_RULES)
 _ALL_HELD = MappingProxyType(dict.fromkeys((*(rule.name for rule in RULES), "must-do"), "held"))
 
 

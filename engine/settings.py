@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+DIVERSITY = 0.45  # what a step already given to the skill leaves of a score, as a factor
+LOG_DIVERSITY = float(np.log(DIVERSITY))
+
 
 @dataclass(frozen=True)
 class Weights:

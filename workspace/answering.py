@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from segue.engine.pipeline import enter, state_masks
 from segue.engine.recommender import Recommender
 from segue.engine.request import Playlist, Request
+from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import Steps
 from segue.workspace.model_registry import Champion
 from segue.workspace.records import learner_states as states
@@ -83,7 +83,7 @@ def alternatives(
     scene = kernel.scene(asked)
     made = kernel.score(scene)
     names, parts = made.names, made.whole()
-    allowed = np.logical_and.reduce([mask.allowed[0] for mask in (*entry, *state_masks(scene))])
+    allowed = all_of((*entry, *learner_masks(scene)), scene.shape)[0]
     score = np.where(allowed, parts[:, 0].sum(axis=0), -np.inf)
     ids = [recommender.catalogue.resources[code].resource_id for code in asked.pool.codes]
     best = [i for i in np.argsort(-score, kind="stable") if np.isfinite(score[i]) and ids[i] not in taken]

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.engine.pipeline import Kernel, enter, state_masks
+from segue.engine.pipeline import Kernel
 from segue.engine.request_batch import Asked
-from segue.engine.rules.request_rules import ENTRY_RULES, STATE_RULES, Rule
-from segue.engine.rules.sequence_rules import STEP_RULES, Progress
-from segue.engine.sampling.sampler import Mask
+from segue.engine.rules.rule_book import (
+    SENTENCES,
+    all_of,
+    enter,
+    entry_masks,
+    growing,
+    learner_masks,
+    step_masks,
+)
 from segue.engine.scoring.factors import FACTORS, GOAL, INTERVENE, PACE, REVIEW
-from segue.features.catalogue import Floats
+from segue.features.catalogue import Bools, Floats
 
-_RULES: tuple[Rule, ...] = (*ENTRY_RULES, *STATE_RULES, *STEP_RULES)
-_SENTENCES = {rule.name: rule.sentence for rule in _RULES}
 _COSTS = {factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, INTERVENE, PACE)}
 _COSTS["learned"] = "classes learned less from such steps"
 
@@ -46,33 +50,29 @@ class WhyNot:
 def why_not(kernel: Kernel, asked: Asked, code: int) -> WhyNot:
     """Return why the resource at catalogue position `code` is not the first step of a block of one."""
     if code not in asked.pool.codes:
-        return WhyNot(("offered",), _capital(_SENTENCES["offered"]))
+        return WhyNot(("offered",), _capital(SENTENCES["offered"]))
     closed = _entry(asked, int(np.searchsorted(asked.pool.codes, code)))
     asked, entry = enter(asked)
     if code not in asked.pool.codes:
-        return WhyNot(closed, _capital(_SENTENCES[closed[0]]))
+        return WhyNot(closed, _capital(SENTENCES[closed[0]]))
     at = int(np.searchsorted(asked.pool.codes, code))
     scene = kernel.scene(asked)
-    masks = [*entry, *state_masks(scene)]
-    allowed = np.logical_and.reduce([mask.allowed for mask in masks]) if masks else None
-    progress = Progress(scene, np.ones(scene.shape, dtype=np.bool_) if allowed is None else allowed)
-    for rule in STEP_RULES:
-        if (mask := rule.mask(progress)) is not None:
-            masks.append(Mask(rule.name, rule.relaxed, mask))
+    masks = (*entry, *learner_masks(scene))
+    progress = growing(scene, all_of(masks, scene.shape), masks)
+    masks += step_masks(progress)
     broken = sorted((m for m in masks if not m.allowed[0, at]), key=lambda m: -m.rank)
     if broken:
-        return WhyNot(tuple(m.name for m in broken), _capital(_SENTENCES[broken[0].name]))
+        return WhyNot(tuple(m.name for m in broken), _capital(SENTENCES[broken[0].name]))
     parts = kernel.score(scene)
-    left = np.logical_and.reduce([mask.allowed[0] for mask in masks])
+    left = all_of(masks, scene.shape)[0]
     return _short_of_the_best(parts.names, parts.whole()[:, 0], left, at)
 
 
 def _entry(asked: Asked, at: int) -> tuple[str, ...]:
-    masks = [(rule, rule.mask(asked)) for rule in ENTRY_RULES]
-    return tuple(rule.name for rule, mask in masks if mask is not None and not mask[0, at])
+    return tuple(mask.name for mask in entry_masks(asked) if not mask.allowed[0, at])
 
 
-def _short_of_the_best(names: tuple[str, ...], parts: Floats, allowed: Floats, at: int) -> WhyNot:
+def _short_of_the_best(names: tuple[str, ...], parts: Floats, allowed: Bools, at: int) -> WhyNot:
     scores = parts.sum(axis=0)
     best = int(np.where(allowed, scores, -np.inf).argmax())
     gaps = (parts[:, best] - parts[:, at]).tolist()

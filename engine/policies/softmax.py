@@ -109,7 +109,7 @@ def _sums(whole: Floats) -> Floats | float:
     """
     if whole.size == whole.shape[-1]:
         return float(whole.ravel().dot(_ones(whole.size)).item())
-    return np.einsum("...n->...", whole)[..., None]
+    return np.asarray(np.einsum("...n->...", whole)[..., None])
 
 
 @lru_cache(maxsize=8)

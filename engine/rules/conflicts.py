@@ -1,48 +1,16 @@
-"""Why nothing was possible: the smallest set of hard rules that no free candidate satisfies together.
-
-Smallest by size, then by the documented order of the rules (entry, state and step rules, as they are listed).
-"""
+"""Why nothing was possible at some steps of finished lists, found again among all candidates."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from itertools import combinations
 
 import numpy as np
 
 from segue.engine.request_batch import Scene
-from segue.engine.rules.request_rules import ENTRY_RULES, NEVER, STATE_RULES, Rule
-from segue.engine.rules.sequence_rules import STEP_RULES, Progress
-from segue.features.catalogue import Bools, Ints
-
-OFFERED = "offered"  # says who the candidates are; never part of a conflict
-NamedMask = tuple[str, Bools]
-
-
-def smallest_conflict(masks: Sequence[NamedMask], free: Bools) -> tuple[str, ...]:
-    """Return the names of the smallest set of masks (n,) that leaves none of the `free` candidates.
-
-    Empty when there is none: something is possible, or nothing is free.
-
-    Examples
-    --------
-    >>> short, english = np.array([True, True, False]), np.array([False, False, True])
-    >>> smallest_conflict([("minutes", short), ("language", english)], np.array([True, True, True]))
-    ('minutes', 'language')
-    >>> smallest_conflict([("minutes", short), ("language", english)], np.array([True, True, False]))
-    ('language',)
-    """
-    if not masks or not free.any():
-        return ()
-    withheld = ~np.array([mask[free] for _, mask in masks])
-    by = set((2 ** np.arange(len(masks)) @ withheld).tolist())  # the rules that withhold a candidate, as bits
-    needed = [rules for rules in by if not any(other & rules == other != rules for other in by)]
-    for size in range(1, len(masks) + 1):
-        for chosen in combinations(range(len(masks)), size):
-            bits = sum(1 << i for i in chosen)
-            if all(rules & bits for rules in needed):
-                return tuple(masks[i][0] for i in chosen)
-    return ()
+from segue.engine.rules.base import NEVER, OFFERED, Mask
+from segue.engine.rules.relaxation import smallest_conflict
+from segue.engine.rules.rule_book import entry_masks, growing, learner_masks, step_masks
+from segue.features.catalogue import Ints
 
 
 def conflicts(
@@ -63,22 +31,18 @@ def conflicts(
     """
     offered, pool = scene.asked.offered, scene.pool
     free = np.ones(scene.shape, dtype=np.bool_) if offered is None else offered.copy()
-    fixed: list[tuple[Rule, Bools]] = [
-        (rule, mask)
-        for rule in ENTRY_RULES
-        if rule.name != OFFERED and (mask := rule.mask(scene.asked)) is not None
-    ]
-    never = [free.copy(), *(mask for rule, mask in fixed if rule.relaxed >= NEVER)]
-    progress = Progress(scene, np.ones(scene.shape, dtype=np.bool_), never=never)
-    fixed += [(rule, mask) for rule in STATE_RULES if (mask := rule.mask(scene)) is not None]
+    fixed = [mask for mask in entry_masks(scene.asked) if mask.name != OFFERED]
+    whole = Mask(OFFERED, NEVER, free.copy())
+    progress = growing(scene, np.ones(scene.shape, dtype=np.bool_), (whole, *fixed))
+    fixed += learner_masks(scene)
     found: dict[tuple[int, int], tuple[str, ...]] = {}
     for step in range(max(step for _, step in at) + 1):
         options = given[:, step] if step < given.shape[1] else np.full((len(given), 1), -1)
         goes_on = options[:, 0] >= 0
-        moving = [(rule, mask) for rule in STEP_RULES if (mask := rule.mask(progress)) is not None]
+        moving = step_masks(progress)
         for row in [row for row, when in at if when == step]:
             least = 0 if goes_on[row] else firm[row]
-            asked = [(r.name, mask[row]) for r, mask in (*fixed, *moving) if r.relaxed >= least]
+            asked = [(m.name, m.allowed[row]) for m in (*fixed, *moving) if m.rank >= least]
             found[row, step] = smallest_conflict(asked, free[row])
         free[progress.rows[goes_on], options[goes_on, 0]] = False
         minutes = np.where(options >= 0, pool.minutes[options], 0.0).max(axis=1)

@@ -1,65 +1,16 @@
-"""Hard rules as objects: what a student may be given at all, and which rule gives way first.
-
-Each rule has a name, the sentence that answers "why not this one?", a mask, and a check of its own for a
-finished list. Three kinds: *entry* rules read the request and the catalogue only and are asked before
-contexts are built; *state* rules read the learner's history too; *step* rules
-(``segue.engine.rules.sequence_rules``) read the steps drawn so far.
-
-When nothing is left at a step, rules give way in the order of `relaxed`: the first rank alone, then the
-first two, and so on, until something is left; then every rule that need not give way is put back. Rules
-with the rank `FILL` or above give way only when a full list was asked for (``Request.fill``), and those
-with `NEVER` do not give way at all.
-"""
+"""Rules that read the request and the catalogue only: asked first, they drop candidates before contexts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from segue.engine.request import Request
-from segue.engine.request_batch import Asked, Scene
+from segue.engine.request_batch import Asked
+from segue.engine.rules.base import FILL, NEVER, RuleOn
 from segue.features.catalogue import Bools, Catalogue, grade_range
-
-FILL = 100
-NEVER = 1000
-
-
-class Rule(Protocol):
-    """What every rule says of itself: its name, why not, and the rank at which it gives way."""
-
-    @property
-    def name(self) -> str:
-        """Return the name in certificates."""
-        ...
-
-    @property
-    def sentence(self) -> str:
-        """Return the answer to "why not this one?"."""
-        ...
-
-    @property
-    def relaxed(self) -> int:
-        """Return the rank at which it gives way."""
-        ...
-
-
-class EntryRule(Rule, Protocol):
-    """A rule on request and catalogue alone."""
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return (B, n), False where withheld; None when the rule withholds nothing."""
-        ...
-
-
-class StateRule(Rule, Protocol):
-    """A rule that also reads what is known of the learner."""
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return (B, n), False where withheld; None when the rule withholds nothing."""
-        ...
 
 
 def _rows(asked: Asked, wanted: Sequence[Bools | None]) -> Bools | None:
@@ -202,90 +153,13 @@ class Manner:
         return np.asarray(np.logical_and.reduce(asked))
 
 
-@dataclass(frozen=True)
-class Prerequisites:
-    """Nothing whose prerequisites are not yet there."""
-
-    name: str = "prerequisites"
-    sentence: str = "something it builds on is not there yet"
-    relaxed: int = FILL + 1
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return where readiness reaches the limit."""
-        return scene.spread(scene.of_skills("readiness") >= scene.settings.limits.ready)
-
-
-@dataclass(frozen=True)
-class Mastered:
-    """Nothing that is mastered and not yet due for review."""
-
-    name: str = "mastered"
-    sentence: str = "it is mastered and not yet due for review"
-    relaxed: int = 5
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return where a skill is not mastered, or review is due."""
-        limits = scene.settings.limits
-        least = limits.mastered_attempts / (limits.mastered_attempts + 5.0)
-        open_ = scene.of_skills("mastery_min") < limits.mastered
-        open_ |= scene.of_skills("evidence") < least
-        open_ |= scene.of_skills("due") >= limits.due
-        return scene.spread(open_)
-
-
-@dataclass(frozen=True)
-class RepeatSpacing:
-    """Not the same resource again within some days."""
-
-    name: str = "repeat spacing"
-    sentence: str = "it was done only a few days ago"
-    relaxed: int = 4
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return what was not used lately."""
-        return np.asarray(scene.idle_days >= scene.settings.limits.repeat_days)
-
-
-@dataclass(frozen=True)
-class ModeScope:
-    """What the mode is about: the skill just struggled with and what it builds on; or what was practised."""
-
-    name: str = "mode"
-    sentence: str = "it is not about what this list is for"
-    relaxed: int = FILL + 2
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return what belongs to the mode, None for the modes without a scope."""
-        mode = scene.requests[0].mode
-        if mode == "review":
-            return scene.pool.any(scene.skills.attempts > 0)
-        if mode == "intervene":
-            return scene.pool.any(struggled(scene))
-        return None
-
-
-def struggled(scene: Scene) -> Bools:
-    """Return the skill practised last and its weaker prerequisites, (B, S); all False for a cold start."""
-    chance, days = scene.skills.mastery, scene.skills.days
-    known = np.isfinite(days).any(axis=1, keepdims=True)
-    last = (days == days.min(axis=1, keepdims=True)) & known
-    out: Bools = np.array(last)
-    padded_last = np.concatenate([last, np.zeros((len(last), 1), dtype=np.bool_)], axis=1)
-    after, n_skills = scene.skill_map.after, chance.shape[1]
-    for slot in range(after.shape[1]):
-        follows = padded_last[:, after[:, slot]]
-        follower = np.minimum(after[:, slot], n_skills - 1)
-        out |= follows & (chance <= chance[:, follower])
-    return out
-
-
 def _fits(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:
     if not wanted:
         return None
     return _where(catalogue, [getattr(r, name) in ("", wanted) for r in catalogue.resources])
 
 
-ENTRY_RULES: tuple[EntryRule, ...] = (
+ENTRY_RULES: tuple[RuleOn[Asked], ...] = (
     Offered(),
     Excluded(),
     Available(),
@@ -294,4 +168,3 @@ ENTRY_RULES: tuple[EntryRule, ...] = (
     GradeBand(),
     Manner(),
 )
-STATE_RULES: tuple[StateRule, ...] = (Prerequisites(), Mastered(), RepeatSpacing(), ModeScope())

@@ -8,7 +8,6 @@ build on; the others are alternatives, and may come again while they are not tak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,19 +15,11 @@ import numpy as np
 from segue.engine.policies.base import Field, Odds, Policy
 from segue.engine.policies.sampling import drawn_from, every
 from segue.engine.request_batch import Scene
-from segue.engine.rules.conflicts import OFFERED, smallest_conflict
-from segue.engine.rules.request_rules import FILL, NEVER
-from segue.engine.rules.sequence_rules import STEP_RULES, Progress
+from segue.engine.rules.base import OFFERED, Mask
+from segue.engine.rules.progress import Progress
+from segue.engine.rules.relaxation import conflict, firm_from, give_way
+from segue.engine.rules.rule_book import all_of, growing, step_masks
 from segue.features.catalogue import Bools, Floats, Ints
-
-
-@dataclass(frozen=True, eq=False)
-class Mask:
-    """What one rule leaves, with the rank at which it gives way."""
-
-    name: str
-    rank: int
-    allowed: Bools
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +88,8 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     """Return the lists drawn with `uniforms` (B, k, m), each in [0, 1)."""
     n_rows, k, menu = uniforms.shape
     drawn = Drawn.empty(n_rows, k, menu)
-    static = _all_of([mask.allowed for mask in plan.masks], plan.scene.shape)
-    progress = Progress(plan.scene, static, never=[m.allowed for m in plan.masks if m.rank >= NEVER])
+    static = all_of(plan.masks, plan.scene.shape)
+    progress = growing(plan.scene, static, plan.masks)
     group = plan.scene.pool.combination
     odds = plan.policy.odds(Field(plan.scores, plan.std, static, group, progress.pull))
     alive = np.ones(n_rows, dtype=np.bool_)
@@ -119,74 +110,31 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     return drawn
 
 
-def _all_of(masks: Sequence[Bools], shape: tuple[int, int]) -> Bools:
-    out = np.ones(shape, dtype=np.bool_)
-    for mask in masks:
-        out &= mask
-    return out
-
-
 def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tuple[Bools, Bools]:
     """Return what may be drawn (B, n) and where that is anything (B,).
 
     Rules give way in rows where nothing is left; a row without a candidate even so ends its list.
     """
-    moving = [(rule, mask) for rule in progress.awake() if (mask := rule.mask(progress)) is not None]
+    moving = step_masks(progress)
     allowed = progress.open
     if not moving and progress.spare > progress.step and every(alive):
         return allowed, alive
-    for _, mask in moving:
-        allowed = allowed & mask
+    for mask in moving:
+        allowed = allowed & mask.allowed
     some = np.logical_or.reduce(allowed, axis=1)
     if every(some):
         return allowed, some
     allowed = allowed.copy()
     for row in np.flatnonzero(alive & ~some).tolist():
-        masks = [Mask(m.name, m.rank, m.allowed[row]) for m in plan.masks]
-        masks += [Mask(rule.name, rule.relaxed, mask[row]) for rule, mask in moving]
+        masks = [Mask(m.name, m.rank, m.allowed[row]) for m in (*plan.masks, *moving)]
         fill, free = plan.scene.requests[row].fill, drawn.free(row, allowed.shape[1])
         names, left = give_way(masks, free, fill=fill)
         least = 0 if left is not None else firm_from(fill)
-        drawn.conflicts[row, progress.step] = _conflict([m for m in masks if m.rank >= least], free)
+        drawn.conflicts[row, progress.step] = conflict([m for m in masks if m.rank >= least], free)
         if left is not None:
             allowed[row], some[row] = left, True
             drawn.relaxed[row, progress.step] = names
     return allowed, some
-
-
-def give_way(masks: Sequence[Mask], free: Bools, *, fill: bool) -> tuple[tuple[str, ...], Bools | None]:
-    """Return which rules give way so that something is left, and what is left.
-
-    The masks are those of one learner, (n,). Rules give way by rank, one more at a time; then each one that
-    need not is put back, the last to go first. None when what must hold leaves nothing.
-    """
-    limit = firm_from(fill)
-    order = sorted((m for m in masks if m.rank < limit), key=lambda m: m.rank)
-    firm = [m.allowed for m in masks if m.rank >= limit]
-    for n_gone in range(len(order) + 1):
-        left = np.logical_and.reduce([free, *firm, *(m.allowed for m in order[n_gone:])])
-        if left.any():
-            break
-    else:
-        return (), None
-    gone: list[str] = []
-    for mask in reversed(order[:n_gone]):
-        if (left & mask.allowed).any():
-            left &= mask.allowed
-        else:
-            gone.append(mask.name)
-    return tuple(reversed(gone)), left
-
-
-def firm_from(fill: bool) -> int:
-    """Return the rank from which rules do not give way."""
-    return NEVER if fill else FILL
-
-
-def _conflict(masks: Sequence[Mask], free: Bools) -> tuple[str, ...]:
-    offered = [mask.allowed for mask in masks if mask.name == OFFERED]
-    named = [(mask.name, mask.allowed) for mask in masks if mask.name != OFFERED]
-    return smallest_conflict(named, np.logical_and.reduce([free, *offered]))
 
 
 def _step(
@@ -248,9 +196,8 @@ def _pin(
         would = (int(position[row]), float(propensity[row])) if open_[row] else None
         drawn.pinned[row, step] = would
         position[row], propensity[row], given[row] = pins[step], 1.0, True
-        masks = [(m.name, m.allowed) for m in plan.masks if m.name != "offered"]
-        masks += [(r.name, mask) for r in STEP_RULES if (mask := r.mask(progress)) is not None]
-        broken = [name for name, mask in masks if not mask[row, pins[step]]]
+        masks = [m for m in (*plan.masks, *step_masks(progress)) if m.name != OFFERED]
+        broken = [mask.name for mask in masks if not mask.allowed[row, pins[step]]]
         gave_way = drawn.relaxed.get((row, step), ()) if drawn.position.shape[2] > 1 else ()
         drawn.relaxed[row, step] = tuple(dict.fromkeys([*gave_way, *broken]))  # for the rest of the menu
     return given

@@ -25,8 +25,6 @@ REPEAT = 0.6
 ROOM_FLOOR = 0.15
 REVIEW_SHARE = 0.1
 ZONE_WIDTH = 0.25
-DIVERSITY = 0.45
-LOG_DIVERSITY = float(np.log(DIVERSITY))
 LOG_REPEAT = float(np.log(REPEAT))
 Columns = Mapping[str, Floats]
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from segue.engine.request import Place, Playlist, Request
-from segue.engine.rules.conflicts import smallest_conflict
-from segue.engine.rules.request_rules import ENTRY_RULES, STATE_RULES
-from segue.engine.rules.sequence_rules import STEP_RULES
+from segue.engine.rules.relaxation import smallest_conflict
+from segue.engine.rules.rule_book import RULES
 from segue.engine.training.fit import fit
 from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import FIRM, ORDER, Checker, Known, _Reading
@@ -24,7 +23,7 @@ from segue.experiments.audit.stress_cases import NOW, World
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.learner_state import LearnerState
 
-NAMES = [rule.name for rule in (*ENTRY_RULES, *STATE_RULES, *STEP_RULES) if rule.name != "offered"]
+NAMES = [rule.name for rule in RULES if rule.name != "offered"]
 
 
 @pytest.fixture(scope="module")

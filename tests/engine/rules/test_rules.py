@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from segue.engine.policies import Greedy
-from segue.engine.recommender import RULES, Recommender
+from segue.engine.recommender import Recommender
 from segue.engine.request import Dials, Goal, Place, Playlist, Request
-from segue.engine.rules.sequence_rules import STEP_RULES, Progress
+from segue.engine.rules.rule_book import RULES, growing
+from segue.engine.rules.sequence_rules import STEP_RULES
 from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
@@ -219,7 +220,7 @@ def test_a_rule_that_is_not_asked_would_withhold_nothing(seed: int) -> None:
     plain = fit(Catalogue.build(pool), pd.DataFrame(), rng=np.random.default_rng(0), now=NOW)
     minutes = 30.0 if seed % 2 else None
     scene = plain.kernel.scene(plain.asked((Request("u", NOW, k=8, minutes=minutes),) * 2))
-    asked, all_asked = (Progress(scene, np.ones(scene.shape, dtype=np.bool_)) for _ in range(2))
+    asked, all_asked = (growing(scene, np.ones(scene.shape, dtype=np.bool_)) for _ in range(2))
     for _ in range(8):
         for rule in STEP_RULES:
             mask = rule.mask(all_asked)

@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from segue.engine.pipeline import enter
 from segue.engine.policies import EpsilonGreedy, Policy, Softmax, Uniform
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
-from segue.engine.sampling.sampler import Mask, Plan, draw, give_way
+from segue.engine.rules.base import Mask
+from segue.engine.rules.relaxation import give_way
+from segue.engine.rules.rule_book import enter
+from segue.engine.sampling.sampler import Plan, draw
 from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
