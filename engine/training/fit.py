@@ -12,7 +12,8 @@ from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
-from segue.engine.training.reward_model import Steps, learn_rewards, replay
+from segue.engine.training.replay import Steps, replay
+from segue.engine.training.reward_model import learn_rewards
 from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.contexts.context_facts import Crowd
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
@@ -34,7 +35,6 @@ def fit(
     config: Settings | None = None,
     policy: Policy | None = None,
     time_zone: str = "UTC",
-    observed: Steps | None = None,
     replay_until: datetime | None = None,
 ) -> Recommender:
     """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
@@ -48,10 +48,6 @@ def fit(
         Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
     time_zone : str
         The tenant's, which says what "a later day" is.
-    observed : Steps
-        Steps that were observed as they came (``observe`` of ``segue.engine.training.reward_model``): the
-        rewards are learned from them. None: every attempt is taken for a step and replayed, which costs more
-        than all the rest.
     replay_until : datetime
         When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
 
@@ -60,20 +56,38 @@ def fit(
     CatalogueError
         When an attempt names a resource that the catalogue does not have.
     """
-    settings, policy = config or Settings(), policy or Softmax()
-    attempts = encode(events, catalogue)[0] if len(events) else no_attempts()
-    parameters, success, span = fit_success(attempts, catalogue, rng)
-    crowd = crowd_of(attempts, events, catalogue)
-    kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span)
+    kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
     past = attempts if replay_until is None else attempts.take(attempts.time < replay_until.timestamp())
-    rows = replay(kernel, latest_learners(past, REPLAY_ATTEMPTS)) if observed is None else observed
-    learned = learn_rewards(rows, settings=settings, now=now.timestamp(), time_zone=time_zone)
+    steps = replay(kernel, latest_learners(past, REPLAY_ATTEMPTS))
+    kernel = learned_from(kernel, steps, now=now, time_zone=time_zone)
     fitted = {
         "attempts": str(len(attempts)),
         "now": now.isoformat(),
-        "rewards": str(learned.n if learned else 0),
+        "rewards": str(kernel.learned.n if kernel.learned else 0),
     }
-    return Recommender(kernel.with_learned(learned), fitted)
+    return Recommender(kernel, fitted)
+
+
+def fit_kernel(
+    catalogue: Catalogue,
+    events: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    config: Settings | None = None,
+    policy: Policy | None = None,
+) -> tuple[Kernel, Attempts]:
+    """Return what decides before any reward is learned from, and the attempts it was fitted on."""
+    attempts = encode(events, catalogue)[0] if len(events) else no_attempts()
+    parameters, success, span = fit_success(attempts, catalogue, rng)
+    crowd = crowd_of(attempts, events, catalogue)
+    settings, policy = config or Settings(), policy or Softmax()
+    return Kernel(catalogue, parameters, success, crowd, settings, policy, span=span), attempts
+
+
+def learned_from(kernel: Kernel, steps: Steps, *, now: datetime, time_zone: str = "UTC") -> Kernel:
+    """Return the kernel with what decided steps taught: every attempt of a log, or those observed."""
+    learned = learn_rewards(steps, settings=kernel.settings, now=now.timestamp(), time_zone=time_zone)
+    return kernel.with_learned(learned)
 
 
 def no_attempts() -> Attempts:

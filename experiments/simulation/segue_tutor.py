@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from segue.engine.pipeline import Kernel
 from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.settings import Settings
-from segue.engine.training.fit import fit
-from segue.engine.training.reward_model import Steps, joined, observe, replay
-from segue.features.catalogue import Catalogue, Resource
-from segue.features.history.attempts import Attempts
+from segue.engine.training.fit import fit_kernel, learned_from
+from segue.engine.training.replay import Steps, joined, replay
+from segue.features.catalogue import Catalogue, Floats, Resource
 from segue.features.history.streaming_update import LearnerState, encode, fold, update
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class ClassTutor:
         self._former: set[str] = set()
         self._asked = 0
         self._seq = 0
+        self._seen = 0
         self._week = 0
 
     def start(self, catalogue: pd.DataFrame, prerequisites: pd.DataFrame, learners: pd.DataFrame) -> None:
@@ -69,6 +71,7 @@ class ClassTutor:
         self._log.append(frame)
         if self.recommender is None:
             self._former = set(frame["learner"])
+            self._seen = self._seq
             self._refit()
         else:
             self._take_in(frame)
@@ -148,20 +151,44 @@ class ClassTutor:
         """Fit difficulty, success and rewards; steps keep the forecasts of the model that decided them."""
         events = pd.concat(self._log, ignore_index=True) if self._log else self._checked(pd.DataFrame())
         now = events["time"].max().to_pydatetime() if len(events) else datetime(2000, 1, 1, tzinfo=UTC)
+        this_year = events[~events["learner"].isin(self._former)]
+        if self.recommender is not None:
+            self._observe(self.recommender.kernel, this_year)
         rng = generator(self.settings.seed, "fit", str(self._week), "", 0)
-        steps = joined(self._steps) if self._steps else None
-        self.recommender = fit(
-            self.catalogue,
-            events,
-            config=self.settings,
-            policy=self.policy,
-            rng=rng,
-            now=now,
-            observed=steps,
+        kernel, attempts = fit_kernel(
+            self.catalogue, events, config=self.settings, policy=self.policy, rng=rng
         )
-        if steps is None and len(events):
-            self._steps = [replay(self.recommender.kernel, encode(events, self.catalogue)[0])]
-        self._fold_again(events[~events["learner"].isin(self._former)])
+        if self.recommender is None and len(attempts):
+            self._steps = [replay(kernel, attempts)]
+        kernel = learned_from(kernel, joined(self._steps), now=now) if self._steps else kernel
+        self.recommender = Recommender(kernel)
+        self._fold_again(this_year)
+
+    def _observe(self, kernel: Kernel, events: pd.DataFrame) -> None:
+        """Keep what was chosen since the last refit as steps, with what the model in charge knew of each."""
+        ordered = events.sort_values(["learner", "time", "seq"], kind="stable")
+        attempts, learners = encode(ordered, self.catalogue)
+        scored = (ordered["kind"] == "attempt").to_numpy()
+        fresh = (ordered["seq"].to_numpy() >= self._seen) & ordered["completed"].notna().to_numpy()
+        self._seen = self._seq
+        if fresh[scored].any():
+            steps = replay(kernel, attempts, some=fresh[scored], kinds=self._offers(ordered)[scored])
+            first = len(self._former)
+            codes = [self._codes.setdefault(who, first + len(self._codes)) for who in learners]
+            own = np.array(codes, dtype=np.int64)[steps.tries.learner]
+            self._steps.append(replace(steps, tries=replace(steps.tries, learner=own)))
+
+    def _offers(self, ordered: pd.DataFrame) -> Floats:
+        """Return the work offered and finished before each event, by kind, shape (n, n_kinds, 2)."""
+        kinds = self.catalogue.kind_code[self.catalogue.resource_codes(ordered["resource"].tolist())]
+        offered = ordered["completed"].notna().to_numpy()
+        each = np.zeros((len(ordered), len(self.catalogue.kind_ids), 2))
+        rows = np.arange(len(ordered))
+        each[rows, kinds, 0] = offered
+        each[rows, kinds, 1] = ordered["completed"].fillna(0.0).to_numpy(np.float64)
+        before = np.cumsum(each, axis=0) - each
+        _, first, who = np.unique(ordered["learner"], return_index=True, return_inverse=True)
+        return before - before[first][who]
 
     def _fold_again(self, events: pd.DataFrame) -> None:
         """Fold the histories of this class with the difficulties just fitted."""
@@ -171,32 +198,14 @@ class ClassTutor:
         self._offer(events)
 
     def _take_in(self, frame: pd.DataFrame) -> None:
-        """Fold events into the states, one of each learner at a time; what was chosen becomes a step."""
+        """Fold events into the states, in order."""
         for learner in dict.fromkeys(frame["learner"]):
             self.states.setdefault(learner, LearnerState.fresh(self.catalogue))
-        scored = frame[frame["kind"] == "attempt"]
-        kernel = self._ready().kernel
-        for _, part in scored.groupby(scored.groupby("learner").cumcount()):
-            states = [self.states[learner] for learner in part["learner"]]
-            attempts = self._attempts(part)
-            if part["completed"].notna().all():
-                self._steps.append(observe(kernel, states, attempts))
-            else:
-                for row, state in enumerate(states):
-                    update(state, attempts.one(row), kernel.parameters)
+        attempts, learners = encode(frame, self.catalogue)
+        parameters = self._ready().kernel.parameters
+        for row, who in enumerate(attempts.learner.tolist()):
+            update(self.states[learners[who]], attempts.one(row), parameters)
         self._offer(frame)
-
-    def _attempts(self, part: pd.DataFrame) -> Attempts:
-        """Return one attempt of each of several learners; codes follow those of the former class."""
-        first = len(self._former)
-        codes = [self._codes.setdefault(who, first + len(self._codes)) for who in part["learner"]]
-        return Attempts(
-            np.array(codes, dtype=np.int64),
-            self.catalogue.resource_codes(part["resource"].tolist()),
-            part["score"].to_numpy(np.float64),
-            part["time"].dt.as_unit("ns").astype("int64").to_numpy(np.float64) / 1e9,
-            part["seq"].to_numpy(np.int64),
-        )
 
     def _offer(self, events: pd.DataFrame) -> None:
         """Count which kinds of work were offered, and finished."""

@@ -13,7 +13,8 @@ from segue.engine.randomness import generator
 from segue.engine.request import Request
 from segue.engine.settings import Settings
 from segue.engine.training.fit import LEAST_SPAN, crowd_of, fit, latest_learners, no_attempts, span_of
-from segue.engine.training.reward_model import learned_of, replay, reward_model
+from segue.engine.training.replay import replay
+from segue.engine.training.reward_model import learned_of, reward_model
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import COLUMNS, INDEX
 from segue.features.history.attempts import Attempts

@@ -1,0 +1,119 @@
+"""A log read as decisions were: contexts and forecasts before each attempt, without drawing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+
+import numpy as np
+
+from segue.engine.pipeline import Kernel
+from segue.engine.request import Request
+from segue.engine.request_batch import Asked
+from segue.features.catalogue import Bools, Floats, Ints
+from segue.features.contexts.context_columns import COLUMNS
+from segue.features.history.attempts import Attempts
+from segue.features.history.states_before import Lookup, lookups
+from segue.features.reward import Forecasts, Tries
+from segue.features.vectors.success_forecast import WEEK_HOURS
+
+BLOCK = 256  # attempts read at once
+_TRIES, _FORECASTS = (tuple(f.name for f in fields(kind)) for kind in (Tries, Forecasts))
+_ANYBODY = Request("", datetime(1970, 1, 1, tzinfo=UTC))  # replayed times are given as numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Decided steps with what was known when they were decided.
+
+    Attributes
+    ----------
+    resource : int array of shape (n,)
+    contexts : array of shape (n, C)
+    tries : Tries
+    forecasts : Forecasts
+    """
+
+    resource: Ints
+    contexts: Floats
+    tries: Tries
+    forecasts: Forecasts
+
+    def __len__(self) -> int:
+        return len(self.resource)
+
+
+def replay(
+    kernel: Kernel, attempts: Attempts, *, some: Bools | None = None, kinds: Floats | None = None
+) -> Steps:
+    """Return the steps of a log with the contexts and forecasts that `kernel` would have had before each.
+
+    Parameters
+    ----------
+    some : boolean array of shape (n,), optional
+        Which attempts are steps; the others are read as history only.
+    kinds : array of shape (n, n_kinds, 2), optional
+        Work offered and finished before each attempt, by kind; nothing when not given.
+    """
+    chosen = np.ones(len(attempts), dtype=np.bool_) if some is None else some
+    n, K = len(attempts), kernel.catalogue.skill_matrix.shape[1]
+    contexts, known = np.zeros((n, len(COLUMNS))), np.zeros((3, n, K))
+    for found, rows in _blocks(kernel, attempts, chosen):
+        own = rows - found.first
+        offered = np.zeros((len(rows), len(kernel.catalogue.kind_ids), 2)) if kinds is None else kinds[rows]
+        codes, now = attempts.resource[rows], attempts.time[rows]
+        items, at = np.unique(codes, return_inverse=True)
+        asked = Asked(
+            (_ANYBODY,) * len(rows),
+            kernel.catalogue,
+            kernel.whole.keep(items),
+            kernel.settings,
+            now,
+            block=found.block(own, offered),
+        )
+        scene = kernel.scene(asked)
+        contexts[rows] = scene.contexts.at(at[:, None])[:, :, 0].T
+        skills = np.maximum(kernel.catalogue.skill_matrix[codes], 0)
+        after = kernel.reader.forecast(found.block_after(own), WEEK_HOURS, now)
+        for which, values in enumerate((scene.skills.chance, scene.skills.chance_later, after)):
+            known[which, rows] = np.take_along_axis(values, skills, axis=1)
+    which = np.flatnonzero(chosen)
+    return Steps(
+        attempts.resource[which],
+        contexts[which],
+        tries_of(kernel, attempts.take(which)),
+        Forecasts(*known[:, which]),
+    )
+
+
+def _blocks(kernel: Kernel, attempts: Attempts, chosen: Bools) -> Iterator[tuple[Lookup, Ints]]:
+    """Yield rows of the log in blocks of few resources, with where their states are found."""
+    if not len(attempts):
+        return
+    for found in lookups(attempts, kernel.parameters):
+        part = slice(found.first, found.first + len(found.attempts))
+        rows = found.first + np.flatnonzero(chosen[part])
+        rows = rows[np.argsort(attempts.resource[rows], kind="stable")]
+        for start in range(0, len(rows), BLOCK):
+            yield found, np.sort(rows[start : start + BLOCK])
+
+
+def joined(parts: Sequence[Steps]) -> Steps:
+    """Return steps of several occasions as one; each keeps the forecasts of the model that made it."""
+    tries, forecasts = [p.tries for p in parts], [p.forecasts for p in parts]
+    return Steps(
+        np.concatenate([p.resource for p in parts]),
+        np.concatenate([p.contexts for p in parts]),
+        Tries(*(np.concatenate([getattr(t, name) for t in tries]) for name in _TRIES)),
+        Forecasts(*(np.concatenate([getattr(f, name) for f in forecasts]) for name in _FORECASTS)),
+    )
+
+
+def tries_of(kernel: Kernel, attempts: Attempts) -> Tries:
+    """Return attempts as the reward reads them, with the easiness that `kernel` sees."""
+    skills = kernel.catalogue.skill_matrix[attempts.resource]
+    weights = kernel.catalogue.skill_weights[attempts.resource]
+    standard = (kernel.reader.skill_part[np.maximum(skills, 0)] * weights).sum(axis=1)
+    shift = kernel.reader.item_part[attempts.resource] - standard
+    return Tries(attempts.learner, skills, attempts.time, attempts.score, shift)
