@@ -8,12 +8,13 @@ next one, or at the end: so every state is a matter of looking rows up.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
+from segue.features.history.batch_fold import fold
 from segue.features.history.batch_replay import CHUNK_ROWS, Chunk, chunks, item_past
 from segue.features.history.learner_state import FRESH_ROW, StateBlock
 from segue.features.history.state_columns import COUNT, N_COLUMNS
@@ -128,19 +129,17 @@ def _lookup(chunk: Chunk, parameters: HistoryParameters, first: int) -> Lookup:
     learners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     line = np.arange(len(attempts)) + learners  # a line of its own after each learner
     ends = starts[1:] + np.arange(len(starts) - 1)
+    final = fold(replace(attempts, learner=learners), len(ends), parameters)
     skills = parameters.skill_matrix[attempts.resource]
     owner, column = np.nonzero(skills >= 0)  # in the order of `chunk.skills`
-    final_line = ends[np.searchsorted(attempts.learner[starts[:-1]], chunk.final_learner)]
-    single = np.flatnonzero(chunk.final_row < n_skills)
-    rows = np.concatenate([FRESH_ROW[None], chunk.skills, chunk.final[single]])
+    rows = np.concatenate([FRESH_ROW[None], chunk.skills, final.touched])
     place = np.full((len(attempts) + len(ends), n_skills), -1)
     place[ends] = 0
     place[line[owner], skills[owner, column]] = 1 + np.arange(len(owner))
-    place[final_line[single], chunk.final_row[single]] = 1 + len(owner) + np.arange(len(single))
+    place[ends[final.owner], final.skill] = 1 + len(owner) + np.arange(len(final.owner))
     place = _filled(place)
-    own = chunk.final_row == n_skills + parameters.n_sets
     general = np.empty((len(place), N_COLUMNS))
-    general[line], general[final_line[own]] = chunk.general, chunk.final[own]
+    general[line], general[ends] = chunk.general, final.general
     return Lookup(
         attempts,
         first,
