@@ -17,7 +17,7 @@ from segue.engine.rules.relaxation import firm_from
 from segue.engine.rules.rule_book import enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnBlock
 from segue.engine.sampling.sampler import Drawn, Plan, draw
-from segue.engine.scoring.factors import learned_part
+from segue.engine.scoring.factors import learned_part, learned_std
 from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
@@ -134,6 +134,17 @@ class Kernel:
         )
         return Parts.of(contexts, requests, self.settings, eta=self.learned.eta, learned=value)
 
+    def std(self, scene: Scene) -> Floats:
+        """Return the standard deviation of the scores, (B, n), from what the reward model does not know.
+
+        A column of zeros, (1,), without a reward model, or where the policy does not read it.
+        """
+        if self.learned is None or not self.policy.reads_std:
+            return np.zeros(1)
+        mean, std = self.learned.model.predict_columns(scene.columns)
+        mean += self.settings.optimism * std
+        return self.learned.eta * learned_std(mean, std, value_range=self.learned.value_range)
+
     def draw(self, asked: Asked, rngs: Iterable[np.random.Generator]) -> DrawnBlock:
         """Return the lists of a block, one generator a request, each spent before the next is asked for."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
@@ -143,7 +154,7 @@ class Kernel:
         scene = self.scene(asked)
         parts = self.score(scene)
         masks = (*entry, *learner_masks(scene))
-        plan = Plan(scene, parts.total(), np.zeros(1), masks, self.policy, _pins(asked))
+        plan = Plan(scene, parts.total(), self.std(scene), masks, self.policy, _pins(asked))
         drawn = draw(plan, uniforms)
         if drawn.conflicts and len(asked.pool) < len(whole.pool):
             self._explain(whole, asked.pool, drawn)

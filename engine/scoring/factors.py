@@ -204,3 +204,15 @@ def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:
     low, high = value_range
     share = (value - low) * (1.0 / (high - low))
     return np.log(np.maximum(share, LEAST))
+
+
+def learned_std(value: Floats, std: Floats, *, value_range: tuple[float, float]) -> Floats:
+    """Return the standard deviation of :func:`learned_part`, without its weight.
+
+    Half of the way from one standard deviation below `value` to one above: the chain rule where the
+    logarithm is smooth, and bounded where it is clipped.
+    """
+    above = learned_part(value + std, value_range=value_range)
+    above -= learned_part(value - std, value_range=value_range)
+    above *= 0.5
+    return above
