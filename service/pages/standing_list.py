@@ -18,6 +18,7 @@ from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Ask
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learners import find_learners
+from segue.workspace.records.statements import lists_taken_back
 from segue.workspace.storage.schema import decisions, events, playlists
 from segue.workspace.workspace import Workspace
 
@@ -63,6 +64,7 @@ def _read(workspace: Workspace, learner: str, week: str, now: datetime) -> list[
             playlists.c.learner == person.number,
             playlists.c.week == week,
             playlists.c.surface.in_(SURFACES),
+            playlists.c.playlist_id.not_in(lists_taken_back(connection, [person.number])),
         )
         last = connection.execute(mine.order_by(playlists.c.number.desc()).limit(1)).one_or_none()
         if last is None:

@@ -38,6 +38,58 @@ async def choose(request: Request) -> Response:
     return visit.back("week", said="chosen")
 
 
+@router.post("/another")
+@person
+async def another(request: Request) -> Response:
+    """Give another step in the place of one: the next of its options."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    stored = await visit.tenant.do(partial(views.another, visit, form.one("step")))
+    return visit.back("week", said="another" if stored else "not_another")
+
+
+@router.post("/done")
+@person
+async def done(request: Request) -> Response:
+    """Keep that a step is finished."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    stored = await visit.tenant.do(partial(views.finish, visit, form.one("step")))
+    return visit.back("week", said="done" if stored else "not_done")
+
+
+@router.post("/know")
+@person
+async def know(request: Request) -> Response:
+    """Take "I know this" as a claim, and show the check that settles it."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    statement = await visit.tenant.do(partial(views.claim_step, visit, form.one("step")))
+    return visit.back(
+        "check", skill=statement.about, said="claimed", undo=f"statement:{statement.statement_id}"
+    )
+
+
+@router.get("/check")
+@person
+async def check(request: Request) -> Response:
+    """Show the check of a claim, and what came of it."""
+    visit = visit_of(request, "learner")
+    view = await visit.tenant.aside(partial(views.check_view, visit, request.query_params.get("skill", "")))
+    return show(visit, "check", request, view=view)
+
+
+@router.post("/undo")
+@person
+async def undo(request: Request) -> Response:
+    """Take back what was said or done last."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    await visit.tenant.do(partial(views.take_back, visit, form.one("what")))
+    page = form.one("page")
+    return visit.back(page if page in ("week", "me", "plan", "feedback") else "week", said="undone")
+
+
 @router.post("/rate")
 @person
 async def rate(request: Request) -> Response:

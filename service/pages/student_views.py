@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from segue.features.catalogue import Catalogue, Resource
-from segue.service.pages.standing_list import ListedStep, standing
+from segue.features.events.event_records import check, identify
+from segue.service.http.refusals import RefusedError
+from segue.service.http.request_schemas import ChoiceBody
+from segue.service.pages.standing_list import OPTIONS, STEPS, ListedStep, standing
 from segue.service.pages.visits import Visit
+from segue.workspace import feedback, negotiation
+from segue.workspace.negotiation import Change, Claim, StatementError
+from segue.workspace.records.statements import Statement
 
 
 @dataclass(frozen=True)
@@ -40,3 +48,99 @@ def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, .
     skills = dict.fromkeys(skill for resource in resources for skill in resource.skills)
     lines = [catalogue.skills[catalogue.skill_index[name]] for name in skills]
     return tuple(dict.fromkeys(s.i_can or s.statement or s.skill_id for s in lines))
+
+
+def _step(visit: Visit, decision_id: str) -> ListedStep:
+    _, steps = standing(visit.tenant.workspace, visit.ticket.who, now=visit.now)
+    for step in steps:
+        if step.decision_id == decision_id:
+            return step
+    raise RefusedError(404, "no_step", "this step is not on the learner's list")
+
+
+def another(visit: Visit, decision_id: str) -> bool:
+    """Put the next option of a step's menu in its place; False when there is none left."""
+    step = _step(visit, decision_id)
+    if not step.options:
+        return False
+    body = ChoiceBody(resource=step.options[0].resource_id)
+    feedback.choose(visit.tenant.workspace, decision_id, body)
+    return True
+
+
+def finish(visit: Visit, decision_id: str) -> bool:
+    """Keep that a step was finished, as an event; False when it was kept before."""
+    step = _step(visit, decision_id)
+    row = {
+        "event_id": f"pages:done:{decision_id}",
+        "kind": "completion",
+        "learner": visit.ticket.who,
+        "resource": step.resource.resource_id,
+        "time": visit.now,
+        "step": decision_id,
+        "completed": 1,
+    }
+    space = visit.tenant.workspace
+    found = check(pd.DataFrame([row]), [1], resources=space.catalogue().resource_index)
+    return space.add_events(identify(found.events)).added > 0
+
+
+def claim_step(visit: Visit, decision_id: str) -> Statement:
+    """Keep the claim that the learner knows what a step practises."""
+    skill = _step(visit, decision_id).resource.skills[0]
+    change = Change(skill=skill, says="know")
+    space, who = visit.tenant.workspace, visit.ticket.who
+    return negotiation.save_change(space, who, change, now=visit.now, k=STEPS, menu=OPTIONS)
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """A check: the skill, what settles the claim, and what came of it (None: no claim stands)."""
+
+    skill: str
+    aim: str
+    tasks: tuple[Resource, ...]
+    claim: Claim | None
+
+
+MOST_TASKS = 2
+ASKING = ("quiz", "exercise", "performance task", "game")
+
+
+def check_view(visit: Visit, skill: str) -> CheckView:
+    """Return the check of a skill: what asks most, first.
+
+    Raises
+    ------
+    RefusedError
+        404 for a skill that the catalogue does not have.
+    """
+    space = visit.tenant.workspace
+    catalogue = space.catalogue()
+    if skill not in catalogue.skill_index:
+        raise RefusedError(404, "no_skill", "there is no such skill")
+    found = catalogue.skills[catalogue.skill_index[skill]]
+    tasks = [r for r in catalogue.resources if skill in r.skills and r.kind in ASKING]
+    tasks.sort(key=lambda r: (ASKING.index(r.kind), len(r.skills), r.resource_id))
+    said = negotiation.standing(space, visit.ticket.who)
+    claim = next((one for one in said.claims if one.skill == skill), None)
+    aim = found.i_can or found.statement or skill
+    return CheckView(skill, aim, tuple(tasks[:MOST_TASKS]), claim)
+
+
+def take_back(visit: Visit, what: str) -> None:
+    """Take back a statement, named as "statement:ID".
+
+    Raises
+    ------
+    RefusedError
+        422 when it is not this learner's.
+    """
+    kind, _, name = what.partition(":")
+    try:
+        if kind == "statement":
+            negotiation.take_back(visit.tenant.workspace, visit.ticket.who, name, now=visit.now)
+            return
+    except StatementError as error:
+        raise RefusedError(422, "statement", str(error)) from None
+    raise RefusedError(422, "undo", "there is nothing of this kind to take back")

@@ -29,13 +29,14 @@ from segue.workspace.storage.schema import (
     openings,
     playlists,
     rewards,
+    statements,
     states,
     tombstones,
 )
 from segue.workspace.workspace import Workspace
 
 REFIT_DUE = "refit_due"
-OWNED = (events, playlists, decisions, rewards)
+OWNED = (events, statements, playlists, decisions, rewards)
 NOT_REMOVED = (
     "backups made before this moment",
     "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
@@ -202,7 +203,7 @@ def _remove(connection: Connection, person: Learner) -> dict[str, int]:
     alias = (aliases.c.domain == "learner") & (aliases.c.surrogate == person.surrogate)
     kept = connection.execute(select(aliases.c.digest, aliases.c.key_version).where(alias)).one()
     connection.execute(tombstones.insert().values(digest=kept.digest, key_version=kept.key_version))
-    tables = (rewards, decisions, playlists, states, openings, events, learners)
+    tables = (rewards, decisions, playlists, states, openings, statements, events, learners)
     counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
     connection.execute(aliases.delete().where(alias))
     return counts

@@ -9,7 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from segue.workspace.records.matured_rewards import latest_rewards
-from segue.workspace.storage.schema import aliases, decisions, events, learners, playlists, rewards, states
+from segue.workspace.storage.schema import (
+    aliases,
+    decisions,
+    events,
+    learners,
+    playlists,
+    rewards,
+    statements,
+    states,
+)
 
 _INSIDE = ("number", "learner", "surrogate", "class_id", "key_version", "digest")
 
@@ -27,7 +36,7 @@ def digests(connection: Connection) -> dict[int, bytes]:
 def facts(connection: Connection) -> Iterator[str]:
     """Yield facts and rewards as lines, sorted within each table; a learner is the digest of the id."""
     who = digests(connection)
-    for table in (events, playlists, decisions):
+    for table in (events, statements, playlists, decisions):
         yield from sorted(_lines(table.name, connection.execute(select(table)), who))
     yield from sorted(_lines("rewards", connection.execute(latest_rewards()), who))
 
@@ -55,6 +64,7 @@ def orphans(connection: Connection) -> dict[str, int]:
         "decisions without playlist": (decisions.c.playlist_id, playlists.c.playlist_id),
         "rewards without decision": (rewards.c.decision_id, decisions.c.decision_id),
         "events without learner": (events.c.learner, learners.c.number),
+        "statements without learner": (statements.c.learner, learners.c.number),
         "states without learner": (states.c.learner, learners.c.number),
         "playlists without learner": (playlists.c.learner, learners.c.number),
         "learners without alias": (learners.c.surrogate, aliases.c.surrogate),

@@ -1,8 +1,8 @@
 """The tables of a workspace. Migrations make them; this is how the code speaks of them.
 
-Facts: `learners`, `aliases`, `tombstones`, `events`, `playlists`, `decisions`, and `openings` (what purged
-events had come to). Folds over them, each of which says how far it has come: `states`, `rewards`,
-`documents` (catalogue, sums of the reward model).
+Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `playlists`, `decisions`, and `openings`
+(what purged events had come to). Folds over them, each of which says how far it has come: `states`,
+`rewards`, `documents` (catalogue, sums of the reward model).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0001"
+HEAD = "0003"
 metadata = MetaData()
 
 documents = Table(
@@ -165,4 +165,19 @@ rewards = Table(
     Column("value", Double),
     Column("parts", Text, nullable=False),
     Column("matured", BigInteger),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("statement_id", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("learner", Integer, nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("about", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("said_by", String(24), nullable=False),
+    Column("playlist_id", String(40), nullable=False),
+    Index("statements_of_learner", "learner", "number"),
 )

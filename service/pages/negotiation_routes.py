@@ -1,0 +1,166 @@
+"""What Segue thinks of me: the picture, what the learner says of it, and the list that would follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.request import Goal
+from segue.features.catalogue import Catalogue
+from segue.service.http.refusals import RefusedError
+from segue.service.pages.forms import Form
+from segue.service.pages.layout import show
+from segue.service.pages.standing_list import OPTIONS, STEPS, standing
+from segue.service.pages.texts import translations
+from segue.service.pages.visits import Visit, person, posted, visit_of
+from segue.workspace import negotiation
+from segue.workspace.negotiation import Change, StatementError
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+FRESH_MINUTES = 60  # a preview may be saved for this long
+T = TypeVar("T")
+KEPT = ("kind", "skill", "says", "due", "drop", "tag")
+
+
+@router.get("/me")
+@person
+async def me(request: Request) -> Response:
+    """Show strengths, needs, interests and goal, and what may be said of them."""
+    visit = visit_of(request, "learner", "parent")
+    values = await visit.tenant.aside(partial(_picture, visit))
+    return show(visit, "me", request, **values)
+
+
+def _picture(visit: Visit) -> dict[str, object]:
+    space, who = visit.tenant.workspace, visit.ticket.who
+    catalogue, said = space.catalogue(), negotiation.standing(space, who)
+    profile = space.profile(who, now=visit.now)
+    goal = said.goal
+    names = [_aim(catalogue, skill) for skill in (goal.skills if goal else ())]
+    return {
+        "profile": profile,
+        "claims": {claim.skill: claim for claim in said.claims},
+        "trust": said.trust,
+        "last": said.last,
+        "goal": goal,
+        "goal_names": names,
+        "skills": catalogue.skills,
+        "tags": catalogue.tag_ids,
+        "stated": {line.tag for line in profile.interests if line.stated},
+        "tomorrow": (visit.now + timedelta(days=1)).date().isoformat(),
+        "may_edit": visit.ticket.role == "learner",
+    }
+
+
+@router.post("/preview")
+@person
+async def preview(request: Request) -> Response:
+    """Show the list that would follow from a change, before it is saved."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    change = _change(form)
+    await visit.tenant.do(partial(standing, visit.tenant.workspace, visit.ticket.who, now=visit.now))
+    found = await visit.tenant.aside(partial(_asked, visit, change))
+    catalogue = visit.tenant.workspace.catalogue()
+    _, now_steps = await visit.tenant.aside(
+        partial(standing, visit.tenant.workspace, visit.ticket.who, now=visit.now)
+    )
+    before = [step.resource for step in now_steps if step.state != "removed"]
+    after = [catalogue.resources[catalogue.resource_index[name]] for name in found.after]
+    fields = [(key, value) for key, value in form.fields if key in KEPT]
+    return show(
+        visit,
+        "preview",
+        request,
+        what=_words(visit, change, catalogue),
+        before=before,
+        after=after,
+        before_ids={one.resource_id for one in before},
+        after_ids=set(found.after),
+        changed=[one.resource_id for one in before] != list(found.after),
+        fields=[*fields, ("now", visit.now.isoformat())],
+    )
+
+
+def _asked(visit: Visit, change: Change) -> negotiation.Preview:
+    space = visit.tenant.workspace
+    work = partial(negotiation.preview, space, visit.ticket.who, change, now=visit.now)
+    return _said(partial(work, k=STEPS, menu=OPTIONS))
+
+
+@router.post("/save")
+@person
+async def save(request: Request) -> Response:
+    """Save a change that was looked at; the list shown is the one that is in force from now on."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    change, seen = _change(form), _moment(form, visit.now)
+    work = partial(
+        negotiation.save_change,
+        visit.tenant.workspace,
+        visit.ticket.who,
+        change,
+        now=seen,
+        k=STEPS,
+        menu=OPTIONS,
+    )
+    statement = await visit.tenant.do(partial(_said, work))
+    return visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
+
+
+def _change(form: Form) -> Change:
+    kind, skill = form.one("kind"), form.one("skill")
+    if kind == "claim" and form.one("says") in ("know", "help"):
+        return Change(skill=skill, says="know" if form.one("says") == "know" else "help")
+    if kind == "interests":
+        return Change(interests=form.all("tag"))
+    if kind == "goal" and form.one("drop"):
+        return Change(drop_goal=True)
+    if kind == "goal":
+        try:
+            due = datetime.fromisoformat(form.one("due")).replace(tzinfo=UTC) if form.one("due") else None
+        except ValueError:
+            raise RefusedError(422, "statement", "a goal's date must be a day") from None
+        return Change(goal=Goal((skill,), due))
+    raise RefusedError(422, "statement", "say what is to change")
+
+
+def _moment(form: Form, now: datetime) -> datetime:
+    """Return when the preview was made: what is saved is drawn as it was."""
+    try:
+        seen = datetime.fromisoformat(form.one("now"))
+    except ValueError:
+        seen = now
+    if seen.tzinfo is None or not timedelta(0) <= now - seen <= timedelta(minutes=FRESH_MINUTES):
+        return now
+    return seen
+
+
+def _said(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except StatementError as error:
+        raise RefusedError(422, "statement", str(error)) from None
+
+
+def _words(visit: Visit, change: Change, catalogue: Catalogue) -> str:
+    _ = translations(visit.locale).gettext
+    if change.says == "know":
+        return _("You say that you know this: %(skill)s") % {"skill": _aim(catalogue, change.skill)}
+    if change.says == "help":
+        return _("You say that you need help here: %(skill)s") % {"skill": _aim(catalogue, change.skill)}
+    if change.goal is not None:
+        return _("Your goal would be: %(skill)s") % {"skill": _aim(catalogue, change.goal.skills[0])}
+    if change.interests is not None:
+        return _("Your interests would be: %(tags)s") % {"tags": ", ".join(change.interests)}
+    return _("You would have no goal any more.")
+
+
+def _aim(catalogue: Catalogue, name: str) -> str:
+    at = catalogue.skill_index.get(name)
+    return name if at is None else catalogue.skills[at].i_can or catalogue.skills[at].statement or name

@@ -1,0 +1,137 @@
+"""What is said about a learner's work, appended once: claims, goals, plans and the answers to them.
+
+A statement is never changed. One of kind "undo" takes another back, by the other's id in `about`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, func, select
+
+from segue.workspace.storage.database import take_numbers
+from segue.workspace.storage.schema import events, statements
+
+StatementKind = Literal[
+    "claim", "goal", "interests", "plan", "review", "suggestion", "contest", "talk", "answer", "undo"
+]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One thing that was said.
+
+    Attributes
+    ----------
+    about : str
+        What it is about: a skill (claim), a resource (suggestion), a decision (contest), or the id of another
+        statement (review, answer, undo).
+    said_by : str
+        Keyed digest of a teacher's id; "" when the learner said it.
+    playlist_id : str
+        The list that was drawn on account of it, "" when none was.
+    """
+
+    statement_id: str
+    number: int
+    learner: int
+    kind: StatementKind
+    about: str
+    time: datetime
+    body: Mapping[str, Any] = field(default_factory=dict)
+    said_by: str = ""
+    playlist_id: str = ""
+
+
+def append_statement(connection: Connection, statement: Statement) -> Statement:
+    """Write a statement, numbered, within a write; one whose id is there already is returned as it stands."""
+    there = find_statement(connection, statement.statement_id)
+    if there is not None:
+        return there
+    number = take_numbers(connection, "statements", 1)
+    values = {
+        "statement_id": statement.statement_id,
+        "number": number,
+        "learner": statement.learner,
+        "kind": statement.kind,
+        "about": statement.about,
+        "body": json.dumps(dict(statement.body), ensure_ascii=False, sort_keys=True),
+        "time": round(statement.time.timestamp() * 1e6),
+        "said_by": statement.said_by,
+        "playlist_id": statement.playlist_id,
+    }
+    connection.execute(statements.insert().values(values))
+    return Statement(**{**vars(statement), "number": number})
+
+
+def find_statement(connection: Connection, statement_id: str) -> Statement | None:
+    """Return a statement by its id."""
+    query = select(statements).where(statements.c.statement_id == statement_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _statement(row)
+
+
+def statements_of(
+    connection: Connection, learners: Sequence[int], kinds: Iterable[StatementKind] | None = None
+) -> list[Statement]:
+    """Return what was said about some learners, oldest first, with what was taken back."""
+    query = select(statements).where(statements.c.learner.in_(learners)).order_by(statements.c.number)
+    if kinds is not None:
+        query = query.where(statements.c.kind.in_(tuple(kinds)))
+    return [_statement(row) for row in connection.execute(query)]
+
+
+def count_statements(connection: Connection, learner: int) -> int:
+    """Return how many statements there are of a learner, those taken back among them."""
+    query = select(func.count()).select_from(statements).where(statements.c.learner == learner)
+    return int(connection.execute(query).scalar_one())
+
+
+def standing_of(said: Sequence[Statement]) -> list[Statement]:
+    """Return the statements that were not taken back, in order."""
+    gone = {statement.about for statement in said if statement.kind == "undo"}
+    return [s for s in said if s.kind != "undo" and s.statement_id not in gone]
+
+
+def lists_taken_back(connection: Connection, learners: Sequence[int]) -> set[str]:
+    """Return the ids of lists that were drawn on account of a statement which was taken back."""
+    undone = select(statements.c.about).where(statements.c.kind == "undo", statements.c.learner.in_(learners))
+    query = select(statements.c.playlist_id).where(
+        statements.c.learner.in_(learners), statements.c.statement_id.in_(undone)
+    )
+    return set(connection.execute(query).scalars())
+
+
+def attempts_since(
+    connection: Connection, learner: int, since: datetime
+) -> list[tuple[str, float, datetime]]:
+    """Return the attempts of a learner after a moment, oldest first: resource, score, time."""
+    query = (
+        select(events.c.resource, events.c.score, events.c.time)
+        .where(
+            events.c.learner == learner,
+            events.c.kind == "attempt",
+            events.c.time > round(since.timestamp() * 1e6),
+        )
+        .order_by(events.c.time, events.c.seq)
+    )
+    rows = connection.execute(query)
+    return [(row.resource, float(row.score), datetime.fromtimestamp(row.time / 1e6, UTC)) for row in rows]
+
+
+def _statement(row: Row[Any]) -> Statement:
+    return Statement(
+        statement_id=row.statement_id,
+        number=row.number,
+        learner=row.learner,
+        kind=row.kind,
+        about=row.about,
+        time=datetime.fromtimestamp(row.time / 1e6, UTC),
+        body=json.loads(row.body),
+        said_by=row.said_by,
+        playlist_id=row.playlist_id,
+    )
