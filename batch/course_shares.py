@@ -83,14 +83,20 @@ def lists(
     *,
     plan: Plan,
     taken: Sequence[tuple[int, ...]],
+    out: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Iterator[Entry]:
     """Yield the lists of learners, one for each course that they take (`taken`: places in `plan.courses`).
+
+    `out` holds what teachers took out of the lists of some learners, by their number.
 
     ``draw.request_no`` of an entry is the place of its course, from 1.
     """
     nobody = champion.fold.fresh()
     need = needs(champion, [nobody if p.opted_out else known[p.number] for p in people], plan)
     purses = [_purse(*mine, plan=plan) for mine in zip(people, need, taken, strict=True)]
+    index = champion.fitted.catalogue.resource_index
+    for purse in purses:
+        purse.drawn = tuple(r for r in (out or {}).get(purse.learner.number, ()) if r in index)
     for place, course in enumerate(plan.courses):
         candidates = course.resources(champion.fitted.catalogue)
         asking = [purse for purse in purses if place in purse.due and purse.steps > 0]

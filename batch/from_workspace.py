@@ -19,13 +19,15 @@ from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
 from segue.batch.plan import Plan, Share
 from segue.engine.recommender import Recommender
-from segue.workspace.answering import Question, answer
-from segue.workspace.configuration import WorkspaceError, open_store, read_configuration
+from segue.workspace.answering import Question, answer, with_standing
+from segue.workspace.configuration import open_store, read_configuration
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, add_learners, every_learner, present
+from segue.workspace.records.overrides import standing_for
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.workspace import Workspace
 
@@ -300,7 +302,9 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Pla
         for person, courses in takes
         if not courses
     ]
-    yield from answer(champion, questions, known)
+    yield from answer(champion, with_standing(connection, champion, questions), known)
     if some := [(person, courses) for person, courses in takes if courses]:
         people, taken = zip(*some, strict=True)
-        yield from lists(champion, people, known, plan=plan, taken=taken)
+        at = round(plan.now.timestamp() * 1e6)
+        out = {n: held.out for n, held in standing_for(connection, {p.number for p in people}, at).items()}
+        yield from lists(champion, people, known, plan=plan, taken=taken, out=out)

@@ -231,6 +231,12 @@ class Catalogue:
         text = repr((self.resources, self.skills, self.prerequisites.tolist()))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
+    def is_open(self, resource_id: str, time: float) -> bool:
+        """Return whether a resource is open at a time (UTC epoch seconds)."""
+        code = self.resource_index[resource_id]
+        opens, closes = self.opening
+        return bool(opens[code] <= time < closes[code])
+
     def resource_codes(self, resource_ids: Sequence[str]) -> Ints:
         """Return positions of `resource_ids`; an unknown id is an error that names it."""
         index = self.resource_index

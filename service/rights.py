@@ -8,7 +8,7 @@ from typing import Any
 
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.fallback_workspace import ServedWorkspace
-from segue.workspace.configuration import WorkspaceError
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.privacy import learner_rights as privacy
 
 Answer = dict[str, Any]

@@ -16,6 +16,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
+from segue.workspace.records.overrides import Standing, standing_for
 from segue.workspace.storage.database import Connection
 
 
@@ -48,8 +49,41 @@ class Given:
     playlist: Playlist
 
 
+def with_standing(
+    connection: Connection, champion: Champion, questions: Sequence[Question]
+) -> list[Question]:
+    """Return questions as what teachers did before makes them: resources out, and pins in.
+
+    Pins go into lists only, after those of the request, as far as the list has room.
+    """
+    if not questions:
+        return []
+    now = min(round(q.request.now.timestamp() * 1e6) for q in questions)
+    held = standing_for(connection, {q.learner.number for q in questions}, now)
+    if not held:
+        return list(questions)
+    index = champion.recommender.catalogue.resource_index
+    return [
+        replace(q, request=_under(q.request, held[q.learner.number], index))
+        if q.learner.number in held
+        else q
+        for q in questions
+    ]
+
+
+def _under(request: Request, held: Standing, index: Collection[str]) -> Request:
+    out = [r for r in held.out if r in index and r not in request.excluded and r not in request.pins]
+    pinned: list[str] = []
+    if request.mode == "playlist":
+        named = {*request.excluded, *request.pins}
+        room = max(request.k - len(request.pins), 0)
+        pinned = [r for r in held.pinned if r in index and r not in named][:room]
+    return replace(request, excluded=(*request.excluded, *out), pins=(*request.pins, *pinned))
+
+
 def decide(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Entry]:
     """Return the answers to questions, ready to be logged; states that were brought up for it are stored."""
+    questions = with_standing(connection, champion, questions)
     numbers = [q.learner.number for q in questions if not q.learner.opted_out]
     known, newer = states.current(connection, numbers, champion.fold)
     states.save(connection, newer, champion.fold)

@@ -1,151 +1,262 @@
-"""What became of a step: the learner's pick, the teacher's hand, the learner's rating."""
+"""What became of a step: the learner's pick and rating, and what teachers did with it, and undid.
+
+Every function works within the caller's write, and stores nothing when it declines.
+"""
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from segue.features.catalogue import Catalogue
+from segue.workspace.errors import DeclinedError, erased_learner, opted_out_learner
+from segue.workspace.records.decision_queries import decision_of, set_cell, steps_of
+from segue.workspace.records.events import Fact, note_fact, note_interests, score_of_fact
+from segue.workspace.records.learners import add_learners, learner_numbered
+from segue.workspace.records.overrides import (
+    Action,
+    OverrideRecord,
+    acts_on,
+    add_override,
+    override_of,
+    standing_for,
+    undo,
+)
+from segue.workspace.storage.database import Connection, Row
+from segue.workspace.storage.pseudonyms import Keyring
 
-from segue.service.http.refusals import RefusedError
-from segue.service.http.request_schemas import ChoiceBody, OverrideBody, RatingBody
-from segue.service.tenant.fallback_workspace import ServedWorkspace
-from segue.workspace.storage.database import take_numbers
-from segue.workspace.storage.schema import decisions, events
-
-Stored = dict[str, Any]
-
-
-def choose(workspace: ServedWorkspace, decision_id: str, body: ChoiceBody) -> Stored:
-    """Keep which option of a menu was picked, as part of the decision and as an event.
-
-    Raises
-    ------
-    RefusedError
-        404 for another decision, 409 when the step had no menu or another pick, 422 for no option of it.
-    """
-    with workspace.store.write() as connection:
-        row = _decision(connection, decision_id)
-        menu = json.loads(row.menu)
-        if not menu:
-            raise RefusedError(409, "no_menu", "this step offered no menu: there was nothing to choose")
-        if body.resource not in menu["offered"]:
-            options = ", ".join(menu["offered"])
-            raise RefusedError(422, "not_offered", f"resource must be one of the step's options: {options}")
-        picked = menu.get("picked")
-        if picked not in (None, body.resource):
-            raise RefusedError(409, "chosen", "another option of this step was picked before")
-        _update(connection, decision_id, "menu", {**menu, "picked": body.resource})
-        fact = Fact("choice", body.resource, _moment(body.time))
-        return {"stored": _note(connection, workspace, row, fact)}
-
-
-def rate(workspace: ServedWorkspace, decision_id: str, body: RatingBody) -> Stored:
-    """Keep how the learner liked a step, as an event.
-
-    Raises
-    ------
-    RefusedError
-        404 for another decision, 409 when the step was rated before in another way.
-    """
-    with workspace.store.write() as connection:
-        row = _decision(connection, decision_id)
-        fact = Fact("rating", row.resource, _moment(body.time), body.rating)
-        stored = _note(connection, workspace, row, fact)
-        if not stored and _rating(connection, workspace, decision_id) != body.rating:
-            raise RefusedError(409, "rated", "this step was rated before, in another way")
-        return {"stored": stored}
-
-
-def override(workspace: ServedWorkspace, decision_id: str, body: OverrideBody) -> Stored:
-    """Keep what a teacher did with a step beside what the engine had drawn, and how likely that was.
-
-    Raises
-    ------
-    RefusedError
-        404 for another decision, 422 when the resource is missing or unknown.
-    """
-    if body.action in ("swap", "pin") and body.resource is None:
-        raise RefusedError(422, "no_resource", f"resource: {body.action} needs the resource put in instead")
-    if body.resource is not None and body.resource not in workspace.catalogue().resource_index:
-        raise RefusedError(422, "unknown_resource", f"unknown resource {body.resource!r}: import it first")
-    with workspace.store.write() as connection:
-        row = _decision(connection, decision_id)
-        before = json.loads(row.override)
-        now = {
-            "by": workspace.keyring.digest("teacher", body.by).hex()[:24],
-            "action": body.action,
-            "resource": body.resource,
-            "reason": body.reason,
-            "engine_action": before.get("engine_action", row.resource),
-            "engine_propensity": before.get("engine_propensity", row.propensity),
-        }
-        same = all(before.get(name) == value for name, value in now.items())
-        if not same:
-            _update(connection, decision_id, "override", {**now, "time": _moment(body.time).isoformat()})
-        return {"stored": not same}
+REASONS = ("too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other")
+ACTIONS: tuple[Action, ...] = ("pin", "remove", "swap", "approve")
 
 
 @dataclass(frozen=True)
-class Fact:
-    """An event that a decision led to."""
+class Change:
+    """What a teacher wants done with a step.
 
-    kind: str
-    resource: str
-    time: datetime
-    score: float | None = None
+    `resource` is what to put in (needed for swap; a pin without one pins the step's own); `until` ends what
+    a removal keeps out, and a pin keeps in, of later lists.
+    """
 
-
-def _decision(connection: Connection, decision_id: str) -> Row[Any]:
-    row = connection.execute(select(decisions).where(decisions.c.decision_id == decision_id)).one_or_none()
-    if row is None:
-        raise RefusedError(404, "no_decision", "there is no decision of this id in this tenant")
-    return row
+    action: Action
+    by: str
+    reason: str = "other"
+    resource: str | None = None
+    until: datetime | None = None
 
 
-def _update(connection: Connection, decision_id: str, column: str, value: dict[str, Any]) -> None:
-    this = decisions.update().where(decisions.c.decision_id == decision_id)
-    connection.execute(this.values({column: json.dumps(value)}))
+def teacher_pseudonym(keyring: Keyring, teacher: str) -> str:
+    """Return what is stored of a teacher: the same for good, and nothing that can be turned back."""
+    return keyring.event_digests([f"segue:teacher:{teacher}"])[0].hex()[:24]
 
 
-def _moment(time: datetime | None) -> datetime:
-    return time or datetime.now(UTC)
+def choose(connection: Connection, keyring: Keyring, decision_id: str, resource: str, now: datetime) -> bool:
+    """Keep which option of a menu was picked; return False when it was known.
+
+    Raises
+    ------
+    DeclinedError
+        For another decision, a step without a menu, no option of it, or after another pick.
+    """
+    row = known_decision(connection, decision_id)
+    menu = json.loads(row.menu)
+    if not menu:
+        raise DeclinedError("conflict", "no_menu", "this step offered no menu: there was nothing to choose")
+    if resource not in menu["offered"]:
+        options = ", ".join(menu["offered"])
+        message = f"resource must be one of the step's options: {options}"
+        raise DeclinedError("invalid", "not_offered", message)
+    if menu.get("picked") not in (None, resource):
+        raise DeclinedError("conflict", "chosen", "another option of this step was picked before")
+    set_cell(connection, decision_id, "menu", {**menu, "picked": resource})
+    return note_fact(connection, keyring, row, Fact("choice", resource, now))
 
 
-def _event_id(workspace: ServedWorkspace, kind: str, decision_id: str) -> bytes:
-    return workspace.keyring.event_digests([f"segue:{kind}:{decision_id}"])[0]
+def rate(connection: Connection, keyring: Keyring, decision_id: str, rating: float, now: datetime) -> bool:
+    """Keep how the learner liked a step; return False when it was known.
+
+    Raises
+    ------
+    DeclinedError
+        For another decision, or one rated before in another way.
+    """
+    if not 0.0 <= rating <= 1.0:
+        raise DeclinedError("invalid", "not_a_rating", f"a rating must be in [0, 1], got {rating}")
+    row = known_decision(connection, decision_id)
+    shown = shown_resource(connection, row)
+    stored = note_fact(connection, keyring, row, Fact("rating", shown, now, rating))
+    if not stored and score_of_fact(connection, keyring, "rating", decision_id) != rating:
+        raise DeclinedError("conflict", "rated", "this step was rated before, in another way")
+    return stored
 
 
-def _rating(connection: Connection, workspace: ServedWorkspace, decision_id: str) -> float | None:
-    event_id = _event_id(workspace, "rating", decision_id)
-    return connection.execute(select(events.c.score).where(events.c.event_id == event_id)).scalar()
+def override(
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    *,
+    decision_id: str,
+    change: Change,
+    now: datetime,
+) -> tuple[str, bool]:
+    """Keep what a teacher does with a step; return the act's id, and False when it held already.
 
-
-def _note(connection: Connection, workspace: ServedWorkspace, row: Row[Any], fact: Fact) -> bool:
-    """Append an event of the decision's learner; False when it is there already."""
-    event_id = _event_id(workspace, fact.kind, row.decision_id)
-    there: Sequence[Any] = connection.execute(
-        select(events.c.number).where(events.c.event_id == event_id)
-    ).all()
-    if there:
-        return False
-    number = take_numbers(connection, "events", 1)
-    connection.execute(
-        events.insert().values(
-            number=number,
-            event_id=event_id,
-            learner=row.learner,
-            kind=fact.kind,
-            resource=fact.resource,
-            score=fact.score,
-            time=round(fact.time.timestamp() * 1e6),
-            seq=number,
-            class_id="",
-            step=row.decision_id,
-            tags="",
-        )
+    Raises
+    ------
+    DeclinedError
+        For another decision, a resource that is missing, unknown, closed, in the list already or taken out
+        for this learner, or when another teacher's act stands on the step.
+    """
+    row = known_decision(connection, decision_id)
+    teacher = teacher_pseudonym(keyring, change.by)
+    acts = [act for act in acts_on(connection, [decision_id]) if act.undone is None]
+    wanted = (change.action, change.resource or "", change.reason)
+    for act in acts:
+        if (act.action, act.resource, act.reason) == wanted and act.teacher == teacher:
+            return act.override_id, False
+    _check_turn(change, acts, teacher)
+    micros = round(now.timestamp() * 1e6)
+    until = None if change.until is None else round(change.until.timestamp() * 1e6)
+    if until is not None and until <= micros:
+        raise DeclinedError("invalid", "past", "until must lie ahead: what has ended changes nothing")
+    shown = shown_resource(connection, row)
+    put_in = _put_in(connection, catalogue, change, row=row, shown=shown, now=now)
+    act = OverrideRecord(
+        secrets.token_hex(16),
+        decision_id,
+        row.learner,
+        micros,
+        teacher,
+        change.action,
+        put_in,
+        shown,
+        change.reason,
+        until,
     )
+    add_override(connection, act)
+    return act.override_id, True
+
+
+def undo_override(
+    connection: Connection, keyring: Keyring, override_id: str, *, by: str, now: datetime
+) -> bool:
+    """Take an act back; return False when it was undone before.
+
+    Raises
+    ------
+    DeclinedError
+        When there is no such act.
+    """
+    act = override_of(connection, override_id)
+    if act is None:
+        raise DeclinedError("absent", "no_override", "there is no override of this id in this tenant")
+    if act.undone is not None:
+        return False
+    undo(connection, override_id, by=teacher_pseudonym(keyring, by), time=round(now.timestamp() * 1e6))
     return True
+
+
+def shown_resource(connection: Connection, row: Row[Any]) -> str:
+    """Return what stands at a step now: what a teacher put in, the learner's pick, or what was drawn."""
+    acts = [act for act in acts_on(connection, [row.decision_id]) if act.undone is None]
+    put_in = [act.resource for act in acts if act.resource]
+    return str(put_in[-1] if put_in else json.loads(row.menu).get("picked") or row.resource)
+
+
+def _check_turn(change: Change, acts: list[OverrideRecord], teacher: str) -> None:
+    """Refuse to replace silently what another teacher did."""
+    if change.action not in ACTIONS:
+        raise DeclinedError("invalid", "no_action", f"action must be one of {', '.join(ACTIONS)}")
+    if change.reason not in REASONS:
+        raise DeclinedError("invalid", "no_reason", f"reason must be one of {', '.join(REASONS)}")
+    others = [act for act in acts if act.teacher != teacher and act.action != change.action]
+    others += [act for act in acts if act.teacher != teacher and act.action == change.action != "approve"]
+    if others:
+        last = others[-1]
+        day = datetime.fromtimestamp(last.time / 1e6, tz=None).date().isoformat()
+        said = {"remove": "removed", "swap": "swapped", "pin": "pinned", "approve": "approved"}[last.action]
+        message = f"another teacher {said} this step on {day}: undo override {last.override_id} first"
+        raise DeclinedError("conflict", "overridden", message)
+
+
+def _put_in(
+    connection: Connection,
+    catalogue: Catalogue,
+    change: Change,
+    *,
+    row: Row[Any],
+    shown: str,
+    now: datetime,
+) -> str:
+    """Return the resource that is put in, "" for none, once nothing speaks against it."""
+    if change.action in ("remove", "approve"):
+        return ""
+    resource = change.resource or (shown if change.action == "pin" else "")
+    if not resource:
+        raise DeclinedError("invalid", "no_resource", "resource: swap needs the resource put in instead")
+    if resource not in catalogue.resource_index:
+        message = f"unknown resource {resource!r}: import it first"
+        raise DeclinedError("invalid", "unknown_resource", message)
+    if not catalogue.is_open(resource, now.timestamp()):
+        raise DeclinedError("invalid", "closed", f"{resource!r} is not open at this time")
+    micros = round(now.timestamp() * 1e6)
+    standing = standing_for(connection, [row.learner], micros).get(row.learner)
+    if standing is not None and resource in standing.out:
+        message = f"{resource!r} was taken out for this learner: undo that first"
+        raise DeclinedError("conflict", "taken_out", message)
+    if resource != shown:
+        beside = [other for other in steps_of(connection, row.playlist_id) if other is not row]
+        taken = {shown_resource(connection, o) for o in beside if o.decision_id != row.decision_id}
+        if resource in taken:
+            raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
+    return resource
+
+
+def state_interests(
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    *,
+    learner: str,
+    interests: Sequence[str],
+    now: datetime,
+) -> bool:
+    """Keep the interests that a learner states, as an event; see ``Workspace.set_interests``."""
+    unknown = [tag for tag in interests if tag not in catalogue.tag_index]
+    if unknown:
+        message = f"interests: the catalogue has no tag {unknown[0]!r}"
+        raise DeclinedError("invalid", "unknown_tag", message)
+    person = add_learners(connection, keyring, [learner]).get(learner)
+    if person is None:
+        raise erased_learner()
+    if person.opted_out:
+        raise opted_out_learner()
+    note_interests(connection, person.number, tuple(dict.fromkeys(interests)), now)
+    return True
+
+
+def no_decision() -> DeclinedError:
+    """Return what is said of a decision that nobody made."""
+    return DeclinedError("absent", "no_decision", "there is no decision of this id in this tenant")
+
+
+def known_decision(connection: Connection, decision_id: str) -> Row[Any]:
+    """Return a decision's row.
+
+    Raises
+    ------
+    DeclinedError
+        When there is none, or its learner opted out.
+    """
+    row = decision_of(connection, decision_id)
+    if row is None:
+        raise no_decision()
+    person = learner_numbered(connection, row.learner)
+    if person is None:
+        raise erased_learner()
+    if person.opted_out:
+        raise opted_out_learner()
+    return row

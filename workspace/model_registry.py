@@ -21,7 +21,7 @@ from segue.engine.pipeline import Learned
 from segue.engine.recommender import Recommender
 from segue.engine.training.reward_model import fresh_model
 from segue.models.bayesian_linear import BayesianLinear
-from segue.workspace.configuration import WorkspaceError
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded

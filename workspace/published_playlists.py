@@ -1,17 +1,94 @@
-"""The playlists of a week as they stand in the store, under the ids of the LMS that asks for them."""
+"""What a learner's lists are now: the steps drawn, what teachers did with them, and what is done.
+
+This is the one place where a stored list becomes something to show: page, calendar, pushed lesson, export
+and HTTP read it here, so that an override holds everywhere at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
-
+from segue.engine.explanations.why import explain
+from segue.engine.request import Playlist, Step
+from segue.features.catalogue import Catalogue
+from segue.features.contexts.context_columns import COLUMNS
+from segue.features.history.learner_state import LearnerState
+from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learners import find_learners
-from segue.workspace.storage.schema import decisions, events, playlists
-from segue.workspace.workspace import Workspace
+from segue.workspace.records.list_rows import ListRows, Since, list_rows
+from segue.workspace.records.overrides import OverrideRecord
+from segue.workspace.storage.database import Connection, Row, Store
+from segue.workspace.storage.pseudonyms import Keyring
+
+StepState = Literal["open", "done", "removed", "swapped", "pinned"]
+
+
+@dataclass(frozen=True)
+class ShownStep:
+    """One step as it stands.
+
+    Attributes
+    ----------
+    resource, title, url, minutes, kind
+        What is shown: what was drawn, what the learner picked from the menu, or what a teacher put in.
+    state : str
+        "done" also where a teacher put it in; "removed" steps are kept to be undone, and shown to no one.
+    instead_of : str
+        What the engine had drawn, where a teacher put in something else, else "".
+    override_id, teacher : str
+        The act that holds on this step and who did it (a pseudonym), "" when none does.
+    approved : bool
+        Whether a teacher approved of it.
+    menu, picked
+        Options offered (none without a menu), and the learner's pick, "" before it.
+    step : Step
+        The step as it was logged.
+    why : str
+        In the student's words.
+    """
+
+    decision_id: str
+    resource: str
+    title: str
+    url: str
+    minutes: float
+    kind: str
+    state: StepState
+    why: str
+    step: Step
+    instead_of: str = ""
+    override_id: str = ""
+    teacher: str = ""
+    approved: bool = False
+    menu: tuple[str, ...] = ()
+    picked: str = ""
+    rating: float | None = None
+
+
+@dataclass(frozen=True)
+class ShownList:
+    """One list of a learner: from which week and surface, whether it is the one that counts, its steps."""
+
+    id: str
+    surface: str
+    week: str
+    made: datetime
+    current: bool
+    steps: tuple[ShownStep, ...]
+    certificate: Mapping[str, str]
+    notes: tuple[str, ...]
+    policy: str
+    model: str
+
+    @property
+    def todo(self) -> tuple[ShownStep, ...]:
+        """The steps that a learner is shown."""
+        return tuple(step for step in self.steps if step.state != "removed")
 
 
 @dataclass(frozen=True)
@@ -22,61 +99,192 @@ class Published:
     done: frozenset[str]
 
 
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """What turns rows into words: the catalogue, and the state of the learner whose lists they are."""
+
+    catalogue: Catalogue
+    state: LearnerState | None
+    now: datetime
+
+
+def shown_lists(rows: ListRows, learner: int, reader: Reader) -> list[ShownList]:
+    """Return the lists of a learner (a number of the store), the newest first."""
+    heads = [head for head in rows.heads if head.learner == learner]
+    current = current_ids(heads)
+    return [_list(head, rows, reader, current=head.playlist_id in current) for head in reversed(heads)]
+
+
+def current_ids(heads: Sequence[Row[Any]]) -> set[str]:
+    """Return which of one learner's lists, oldest first, count: the last of each week and surface.
+
+    A weekly list for a course is numbered from 1, and goes with those of the other courses by the same model.
+    """
+    last: dict[tuple[str, str], list[Row[Any]]] = {}
+    for head in heads:
+        last.setdefault((head.week, head.surface), []).append(head)
+    found: set[str] = set()
+    for (_, surface), mine in last.items():
+        newest = mine[-1]
+        if surface == "weekly" and newest.request_no:
+            same = [h for h in mine if h.request_no and h.model_hash == newest.model_hash]
+            found |= {h.playlist_id for h in {h.request_no: h for h in same}.values()}
+        else:
+            found.add(newest.playlist_id)
+    return found
+
+
 def published(
-    workspace: Workspace, roster: Sequence[str], week: str, *, surfaces: Sequence[str] = ("weekly",)
+    store: Store,
+    keyring: Keyring,
+    roster: Collection[str],
+    week: str,
+    *,
+    surfaces: Collection[str] = ("weekly",),
 ) -> dict[str, Published]:
     """Return each learner's playlist of `week` from one of the `surfaces`; who has none is left out.
 
     `roster` holds the LMS's own ids: each is looked up, nothing stored is turned back into an id. Of several
     playlists of one week the last one counts; the lists of a week's courses follow one another.
     """
-    with workspace.store.read() as connection:
-        people = find_learners(connection, workspace.keyring, roster)
+    with store.read() as connection:
+        people = find_learners(connection, keyring, roster)
         inside = {person.number: who for who, person in people.items() if not person.opted_out}
-        query = (
-            select(*_OF_LIST, decisions.c.resource)
-            .join_from(playlists, decisions, playlists.c.playlist_id == decisions.c.playlist_id)
-            .where(playlists.c.week == week, playlists.c.surface.in_(surfaces))
-            .order_by(playlists.c.learner, playlists.c.number, decisions.c.position)
-        )
-        if len(inside) <= SMALL:
-            query = query.where(playlists.c.learner.in_(inside))
-        steps: Iterable[Row[Any]] = connection.execute(query)
-        mine = groupby(steps, key=lambda row: int(row.learner))
-        lists = {learner: _last(list(rows)) for learner, rows in mine if learner in inside}
-        return {
-            inside[learner]: Published(found, _done(connection, learner, made, found))
-            for learner, (made, found) in lists.items()
-        }
+        rows = list_rows(connection, inside, weeks=[week], surfaces=surfaces)
+    heads = sorted(rows.heads, key=lambda head: (head.learner, int(head.number)))
+    by_learner = groupby(heads, key=lambda head: int(head.learner))
+    return {inside[n]: _published(list(mine), rows) for n, mine in by_learner}
 
 
-_OF_LIST = [
-    playlists.c[name] for name in ("learner", "number", "time", "request_no", "surface", "model_hash")
-]
+def _published(heads: Sequence[Row[Any]], rows: ListRows) -> Published:
+    """Return one learner's list of a week: that of the surface drawn last, all of its courses in order."""
+    counts = current_ids(heads)
+    mine = [h for h in heads if h.playlist_id in counts and h.surface == heads[-1].surface]
+    steps = [_standing(row, rows, head) for head in mine for row in rows.steps.get(head.playlist_id, ())]
+    steps = [step for step in steps if step.state != "removed"]
+    done = frozenset(step.resource for step in steps if step.state == "done")
+    return Published(tuple(dict.fromkeys(step.resource for step in steps)), done)
 
 
-def _last(rows: Sequence[Row[Any]]) -> tuple[int, tuple[str, ...]]:
-    """Return when the last playlist among steps in order was made, and its steps.
+@dataclass(frozen=True)
+class _Held:
+    """A step's resource and state as they stand, and the act that made them so."""
 
-    A weekly list for a course is numbered from 1, and goes with those of the other courses by the same model.
-    """
-    last = rows[-1]
-    if last.surface == "weekly" and last.request_no:
-        by_course = {r.request_no: r.number for r in rows if r.request_no and r.model_hash == last.model_hash}
-        numbers = set(by_course.values())
-    else:
-        numbers = {last.number}
-    return last.time, tuple(row.resource for row in rows if row.number in numbers)
+    resource: str
+    state: StepState
+    act: OverrideRecord | None
+    picked: str
+    approved: bool
 
 
-SMALL = 500  # learners named in one query
+def _standing(row: Row[Any], rows: ListRows, head: Row[Any]) -> _Held:
+    acts = [act for act in rows.acts.get(row.decision_id, ()) if act.undone is None]
+    changes = [act for act in acts if act.action != "approve"]
+    act = changes[-1] if changes else None
+    menu = json.loads(row.menu)
+    picked = str(menu.get("picked") or "")
+    since = rows.since.get(head.learner, Since())
+    resource = picked or _tried(menu.get("offered") or [], since, head.time) or row.resource
+    put_in = act.resource if act is not None else ""
+    resource = put_in or resource
+    approved = any(one.action == "approve" for one in acts)
+    done = any(time >= head.time for time in since.done.get(resource, ()))
+    return _Held(resource, _state(act, row, done=done), act, picked, approved)
 
 
-def _done(connection: Connection, learner: int, made: int, resources: Sequence[str]) -> frozenset[str]:
-    query = select(events.c.resource).where(
-        events.c.learner == learner,
-        events.c.time >= made,
-        events.c.resource.in_(resources),
-        events.c.kind.in_(("attempt", "completion")),
+def _state(act: OverrideRecord | None, row: Row[Any], *, done: bool) -> StepState:
+    if act is not None and act.action == "remove":
+        return "removed"
+    if done:
+        return "done"
+    if act is not None:
+        return "pinned" if act.action == "pin" else "swapped"
+    asked = json.loads(row.override)
+    return "pinned" if asked.get("reason") == "pin" else "open"
+
+
+def _tried(offered: Sequence[str], since: Since, made: int) -> str:
+    """Return the option of a menu that was worked on without being picked first."""
+    done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
+    return done[0] if done else ""
+
+
+def _list(head: Row[Any], rows: ListRows, reader: Reader, *, current: bool) -> ShownList:
+    return ShownList(
+        id=head.playlist_id,
+        surface=head.surface,
+        week=head.week,
+        made=datetime.fromtimestamp(head.time / 1e6, UTC),
+        current=current,
+        steps=tuple(_step(row, rows, head, reader) for row in rows.steps.get(head.playlist_id, ())),
+        certificate=json.loads(head.certificate),
+        notes=tuple(json.loads(head.notes)),
+        policy=head.policy,
+        model=head.model_hash,
     )
-    return frozenset(connection.execute(query).scalars())
+
+
+def _step(row: Row[Any], rows: ListRows, head: Row[Any], reader: Reader) -> ShownStep:
+    held, logged = _standing(row, rows, head), logged_step(row)
+    catalogue = reader.catalogue
+    shown = replace(logged, resource=held.resource)
+    resource = catalogue.resources[catalogue.resource_index[held.resource]]
+    swapped = held.act is not None and held.resource != row.resource
+    words = explain(shown, catalogue, state=reader.state, now=reader.now.timestamp()).student
+    return ShownStep(
+        decision_id=row.decision_id,
+        resource=held.resource,
+        title=resource.title,
+        url=resource.url,
+        minutes=resource.minutes,
+        kind=resource.kind,
+        state=held.state,
+        why=f"Your teacher chose this for you. {words}" if swapped else words,
+        step=logged,
+        instead_of=row.resource if swapped else "",
+        override_id="" if held.act is None else held.act.override_id,
+        teacher="" if held.act is None else held.act.teacher,
+        approved=held.approved,
+        menu=logged.menu,
+        picked=held.picked,
+        rating=rows.since.get(head.learner, Since()).rated.get(row.decision_id),
+    )
+
+
+def logged_step(row: Row[Any]) -> Step:
+    """Return a decision row as the step it was."""
+    menu = json.loads(row.menu)
+    return Step(
+        position=row.position,
+        resource=row.resource,
+        propensity=row.propensity,
+        joint_propensity=row.joint_propensity,
+        score=row.score,
+        reasons=json.loads(row.reasons),
+        context=dict(zip(COLUMNS, context_of(row.context).tolist(), strict=False)),
+        relaxed=tuple(json.loads(row.relaxed)),
+        explored=row.explored,
+        override=json.loads(row.override) or None,
+        menu=tuple(menu.get("offered") or ()),
+        menu_propensities=tuple(menu.get("propensities") or ()),
+    )
+
+
+def logged_playlist(head: Row[Any], steps: Sequence[Row[Any]], learner: str) -> Playlist:
+    """Return a stored list as it was when it was drawn."""
+    return Playlist(
+        learner=learner,
+        steps=tuple(logged_step(row) for row in steps),
+        certificate=json.loads(head.certificate),
+        policy=head.policy,
+        model_hash=head.model_hash,
+        schema_hash=head.schema_hash,
+        candidates_hash=head.candidates_hash,
+        notes=tuple(json.loads(head.notes)),
+    )
+
+
+def rows_for(connection: Connection, learner: int, *, week: str | None, surface: str | None) -> ListRows:
+    """Return the rows of one learner's lists, of one week or surface where they are named."""
+    weeks = None if week is None else [week]
+    return list_rows(connection, [learner], weeks=weeks, surfaces=None if surface is None else [surface])

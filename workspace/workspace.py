@@ -24,24 +24,30 @@ from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
+from segue.workspace import feedback
 from segue.workspace import model_registry as champions
 from segue.workspace.answering import Ask, Given, Question, alternatives, decide
 from segue.workspace.class_report import SkillOfClass, class_view, mastery_table
-from segue.workspace.configuration import (
-    Configuration,
-    WorkspaceError,
-    check_key,
-    found,
-    open_store,
-    read_configuration,
-)
+from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
+from segue.workspace.errors import WorkspaceError, erased_learner
+from segue.workspace.feedback import Change
 from segue.workspace.model_registry import Champion, Library
+from segue.workspace.published_playlists import (
+    Published,
+    Reader,
+    ShownList,
+    ShownStep,
+    published,
+    rows_for,
+    shown_lists,
+)
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, log, rows_of
 from segue.workspace.records.decision_queries import first_decision
 from segue.workspace.records.events import Appended, append_events, last_number, read_events
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.matured_rewards import Outcome, open_learners, outcomes, record
+from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
 from segue.workspace.storage.schema import decisions
@@ -75,6 +81,7 @@ class Workspace:
         self.keyring = keyring
         self.configuration = configuration
         self._library = Library(path / "models")
+        self._parsed: tuple[bytes, Catalogue] | None = None
 
     @classmethod
     def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Self:
@@ -136,10 +143,16 @@ class Workspace:
             When there is none yet.
         """
         with self.store.read() as connection:
-            body = get_document(connection, CATALOGUE)
+            return self.catalogue_in(connection)
+
+    def catalogue_in(self, connection: Connection) -> Catalogue:
+        """Return the same within a transaction; what was parsed once is not parsed again."""
+        body = get_document(connection, CATALOGUE)
         if body is None:
             raise WorkspaceError(f"{self.path} has no catalogue yet: segue import --catalogue resources.csv")
-        return catalogue_in(json.loads(body))
+        if self._parsed is None or self._parsed[0] != body:
+            self._parsed = (body, catalogue_in(json.loads(body)))
+        return self._parsed[1]
 
     def set_catalogue(self, catalogue: Catalogue) -> Catalogue:
         """Keep a catalogue and return it; resources of the one before that it lacks stay, and a note says so.
@@ -223,9 +236,7 @@ class Workspace:
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         if learner is None:
-            raise WorkspaceError(
-                "this learner was erased: nothing of theirs may be stored, so nothing is decided"
-            )
+            raise erased_learner()
         week = ask.week or week_of(request.now, self.time_zone)
         seed = self.configuration.seed if ask.seed is None else ask.seed
         draw = Draw(seed, request.mode, week, learner.number, ask.request_no)
@@ -274,7 +285,108 @@ class Workspace:
         champion, known = self.known(roster)
         return class_view(champion, known, now.timestamp())
 
-    # ------------------------------------------------------------ feedback
+    # ------------------------------------------------------------ what a learner sees
+
+    def lists(
+        self, learner: str, *, now: datetime, week: str | None = None, surface: str | None = None
+    ) -> list[ShownList]:
+        """Return a learner's lists as they stand, the newest first; `current` says which of them count.
+
+        Nothing for a learner never seen, or who opted out.
+        """
+        with self.store.read() as connection:
+            champion = self.champion(connection)
+            person = find_learners(connection, self.keyring, [learner]).get(learner)
+            if person is None or person.opted_out:
+                return []
+            rows = rows_for(connection, person.number, week=week, surface=surface)
+            kept, _ = states.current(connection, [person.number], champion.fold)
+            reader = Reader(self.catalogue_in(connection), kept[person.number].state, now)
+        return shown_lists(rows, person.number, reader)
+
+    def decision(self, decision_id: str, *, now: datetime) -> tuple[ShownList, ShownStep]:
+        """Return a logged decision as it stands, with the list it belongs to.
+
+        Raises
+        ------
+        DeclinedError
+            When there is none of this id, or its learner opted out.
+        """
+        with self.store.read() as connection:
+            row = feedback.known_decision(connection, decision_id)
+            rows = rows_for(connection, row.learner, week=None, surface=None)
+            kept, _ = states.current(connection, [row.learner], self.champion(connection).fold)
+            reader = Reader(self.catalogue_in(connection), kept[row.learner].state, now)
+        for one in shown_lists(rows, row.learner, reader):
+            for step in one.steps:
+                if step.decision_id == decision_id:
+                    return one, step
+        raise feedback.no_decision()
+
+    def published(
+        self, roster: Sequence[str], week: str, *, surfaces: Sequence[str] = ("weekly",)
+    ) -> dict[str, Published]:
+        """Return what each learner of a roster is to do in a week; who has no list is left out."""
+        return published(self.store, self.keyring, roster, week, surfaces=surfaces)
+
+    # ------------------------------------------------------------ what people say
+
+    def choose(self, decision_id: str, resource: str, *, now: datetime) -> bool:
+        """Keep which option of a step's menu was picked; see ``feedback.choose``."""
+        with self.store.write() as connection:
+            return feedback.choose(connection, self.keyring, decision_id, resource, now)
+
+    def rate(self, decision_id: str, rating: float, *, now: datetime) -> bool:
+        """Keep how a learner liked a step, 0 to 1; see ``feedback.rate``."""
+        with self.store.write() as connection:
+            return feedback.rate(connection, self.keyring, decision_id, rating, now)
+
+    def override(self, decision_id: str, change: Change, *, now: datetime) -> tuple[str, bool]:
+        """Do what a teacher wants with a step, at once and everywhere; return the act's id, and whether new.
+
+        See ``feedback.override``, also for what is declined.
+        """
+        with self.store.write() as connection:
+            catalogue = self.catalogue_in(connection)
+            return feedback.override(
+                connection, self.keyring, catalogue, decision_id=decision_id, change=change, now=now
+            )
+
+    def undo_override(self, override_id: str, *, by: str, now: datetime) -> bool:
+        """Take a teacher's act back; return False when it was undone before."""
+        with self.store.write() as connection:
+            return feedback.undo_override(connection, self.keyring, override_id, by=by, now=now)
+
+    def overrides(self, learner: str) -> list[OverrideRecord]:
+        """Return what teachers did with a learner's steps, undone acts too, in order."""
+        with self.store.read() as connection:
+            person = find_learners(connection, self.keyring, [learner]).get(learner)
+            return [] if person is None else acts_for(connection, [person.number])
+
+    def acts_on(self, decision_id: str) -> list[OverrideRecord]:
+        """Return what teachers did with one step, undone acts too, in order."""
+        with self.store.read() as connection:
+            return acts_on(connection, [decision_id])
+
+    def pseudonym_of_teacher(self, teacher: str) -> str:
+        """Return what stands for a teacher in overrides: to tell one's own acts from those of others."""
+        return feedback.teacher_pseudonym(self.keyring, teacher)
+
+    def set_interests(self, learner: str, interests: Sequence[str], *, now: datetime) -> bool:
+        """Keep the interests that a learner states, in place of those stated before.
+
+        Raises
+        ------
+        DeclinedError
+            For a learner who was erased or opted out, and for a tag that the catalogue does not have.
+        """
+        with self.store.write() as connection:
+            catalogue = self.catalogue_in(connection)
+            return feedback.state_interests(
+                connection, self.keyring, catalogue, learner=learner, interests=interests, now=now
+            )
+
+    # ------------------------------------------------------------ rewards
 
     def learn(self, *, now: datetime) -> Learnt:
         """Join rewards to decisions and count them in the reward model, each once, also after a crash.

@@ -19,6 +19,9 @@ LearnerId = Annotated[
 DecisionId = Annotated[
     str, Path(min_length=1, max_length=40, pattern=ID, description="`decision_id` of a step.")
 ]
+OverrideId = Annotated[
+    str, Path(min_length=1, max_length=40, pattern=ID, description="`override_id` of an override.")
+]
 ClassId = Annotated[
     str, Path(min_length=1, max_length=200, pattern=ID, description="The LMS's own id of a class.")
 ]

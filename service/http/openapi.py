@@ -42,6 +42,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.OverrideBody: (
         {"by": "teacher-4", "action": "swap", "resource": "best-buy-market", "reason": "too_hard"},
     ),
+    schemas.UndoBody: ({"by": "teacher-4"},),
     schemas.RatingBody: ({"rating": 0.75},),
     schemas.WhatIfBody: ({"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3},),
 }

@@ -163,9 +163,19 @@ class OverrideBody(Body):
     """The teacher's id in the LMS; stored as a keyed digest."""
     action: Literal["pin", "remove", "swap", "approve"]
     resource: Name | None = None
-    """The resource put in instead; needed for swap and pin."""
+    """The resource put in instead; needed for swap. A pin without one pins the step's own."""
     reason: Literal["too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other"] = "other"
     """A list, not free text, which would invite names."""
+    until: Time | None = None
+    """When it ends for later lists; without it a removal holds until it is undone."""
+    time: Time | None = None
+
+
+class UndoBody(Body):
+    """Who takes an override back."""
+
+    by: Name
+    """The teacher's id in the LMS; stored as a keyed digest."""
     time: Time | None = None
 
 

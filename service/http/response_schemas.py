@@ -108,6 +108,101 @@ class Stored(Answer):
     """False when it had been stored before."""
 
 
+class OverrideAnswer(Stored):
+    """What became of a teacher's act on a step."""
+
+    override_id: str
+    """To undo it."""
+
+
+class Undone(Answer):
+    """Said once it is on disk."""
+
+    undone: bool
+    """False when it had been undone before."""
+
+
+class ListedStepAnswer(Answer):
+    """One step of a list as it stands now."""
+
+    decision_id: str
+    resource: str
+    """What is shown: drawn, picked from the menu, or put in by a teacher."""
+    title: str
+    url: str
+    minutes: float
+    kind: str
+    state: Literal["open", "done", "removed", "swapped", "pinned"]
+    why: str
+    instead_of: str | None
+    """What had been drawn, where a teacher put in something else."""
+    override_id: str | None
+    """The act that holds on it."""
+    approved: bool
+    menu: list[str]
+    picked: str | None
+    rating: float | None
+
+
+class ListAnswer(Answer):
+    """One list of a learner."""
+
+    id: str
+    surface: str
+    """Where it was asked for: service, weekly, lti, pages, ..."""
+    week: str
+    time: str
+    current: bool
+    """Whether it is the one that counts for its week and surface."""
+    steps: list[ListedStepAnswer]
+    certificate: dict[str, str]
+    notes: list[str]
+
+
+class ListsAnswer(Answer):
+    """The lists of a learner, the newest first."""
+
+    lists: list[ListAnswer]
+
+
+class OverrideLine(Answer):
+    """What a teacher did with a step."""
+
+    override_id: str
+    decision_id: str
+    by: str
+    """A pseudonym: the same for the same teacher."""
+    action: Literal["pin", "remove", "swap", "approve"]
+    resource: str | None
+    instead_of: str
+    reason: str
+    time: str | None
+    until: str | None
+    undone: str | None
+    undone_by: str | None
+
+
+class DecisionAnswer(ListedStepAnswer):
+    """A logged decision as it was drawn, and as it stands."""
+
+    list: str
+    surface: str
+    week: str
+    time: str
+    position: int
+    drawn: str
+    propensity: float
+    joint_propensity: float
+    score: float
+    reasons: dict[str, float]
+    context: dict[str, float]
+    relaxed: tuple[str, ...]
+    explored: bool
+    policy: str
+    model: str
+    overrides: tuple[OverrideLine, ...]
+
+
 class SkillLine(Answer):
     """What is known of one skill."""
 

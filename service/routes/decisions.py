@@ -11,11 +11,12 @@ from starlette.responses import Response
 from segue.service.access_middleware import caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import DecisionId, answer, body_of, read
+from segue.service.http.bodies import DecisionId, OverrideId, answer, body_of, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import read_batch
-from segue.workspace import feedback
+from segue.workspace.feedback import Change
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
@@ -44,6 +45,13 @@ async def events(request: Request) -> Response:
     return answer(await caller.tenant.ask(caller.tenant.decider.store, batch))
 
 
+@router.get("/decisions/{decision}", responses=gives(answers.DecisionAnswer, (404, 409, 422)))
+async def decision(request: Request, decision: DecisionId) -> Response:
+    """Return a logged decision in words, as it stands, with what teachers did with it."""
+    caller = caller_of(request, "backend", "teacher")
+    return answer(await caller.tenant.aside(partial(lists.decision, caller.tenant.workspace, decision)))
+
+
 @router.post(
     "/decisions/{decision}/choice",
     openapi_extra=takes(schemas.ChoiceBody),
@@ -53,19 +61,38 @@ async def choice(request: Request, decision: DecisionId) -> Response:
     """Store which option of a step's menu the learner picked."""
     caller = caller_of(request, "backend")
     body = await read(request, schemas.ChoiceBody)
-    return answer(await caller.tenant.do(partial(feedback.choose, caller.tenant.workspace, decision, body)))
+    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    stored = await caller.tenant.do(lambda: workspace.choose(decision, body.resource, now=now))
+    return answer({"stored": stored})
 
 
 @router.post(
     "/decisions/{decision}/override",
     openapi_extra=takes(schemas.OverrideBody),
-    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
+    responses=gives(answers.OverrideAnswer, (*OF_A_BODY, 404, 409)),
 )
 async def override(request: Request, decision: DecisionId) -> Response:
-    """Store what a teacher did with a step; such a step never counts as the engine's own choice."""
+    """Do what a teacher wants with a step, at once; such a step never counts as the engine's own choice."""
     caller = caller_of(request, "teacher")
     body = await read(request, schemas.OverrideBody)
-    return answer(await caller.tenant.do(partial(feedback.override, caller.tenant.workspace, decision, body)))
+    change = Change(body.action, body.by, body.reason, body.resource, body.until)
+    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    act, new = await caller.tenant.do(lambda: workspace.override(decision, change, now=now))
+    return answer({"stored": new, "override_id": act})
+
+
+@router.post(
+    "/overrides/{override_id}/undo",
+    openapi_extra=takes(schemas.UndoBody),
+    responses=gives(answers.Undone, (*OF_A_BODY, 404, 409)),
+)
+async def undo(request: Request, override_id: OverrideId) -> Response:
+    """Take back what a teacher did with a step; what stood there before stands again."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, schemas.UndoBody)
+    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    undone = await caller.tenant.do(lambda: workspace.undo_override(override_id, by=body.by, now=now))
+    return answer({"undone": undone})
 
 
 @router.post(
@@ -77,4 +104,5 @@ async def rating(request: Request, decision: DecisionId) -> Response:
     """Store how the learner liked a step."""
     caller = caller_of(request, "backend")
     body = await read(request, schemas.RatingBody)
-    return answer(await caller.tenant.do(partial(feedback.rate, caller.tenant.workspace, decision, body)))
+    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    return answer({"stored": await caller.tenant.do(lambda: workspace.rate(decision, body.rating, now=now))})

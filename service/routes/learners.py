@@ -15,7 +15,10 @@ from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, LearnerId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.tenant import queries as asking
+from segue.service.tenant.lists import lists_of
 
+Week = Annotated[str, Query(pattern=r"^\d{4}-W\d{2}$", description="ISO week, as 2026-W48.")]
+Surface = Annotated[str, Query(min_length=1, max_length=12, pattern=ID, description="As in the answer.")]
 router = APIRouter(prefix="/v1/learners", tags=["learners"])
 ResourceId = Annotated[
     str, Query(min_length=1, max_length=200, pattern=ID, description="A resource of the catalogue.")
@@ -29,6 +32,16 @@ async def profile(request: Request, learner: LearnerId) -> Response:
     return answer(
         await caller.tenant.aside(partial(asking.learner_profile, caller.tenant.workspace, learner))
     )
+
+
+@router.get("/{learner:path}/lists", responses=gives(answers.ListsAnswer, (404, 422)))
+async def lists(
+    request: Request, learner: LearnerId, week: Week | None = None, surface: Surface | None = None
+) -> Response:
+    """Return the learner's lists as they stand everywhere: on the page, in the calendar, in the LMS."""
+    caller = caller_of(request, "backend", "teacher")
+    work = partial(lists_of, caller.tenant.workspace, learner, week, surface)
+    return answer(await caller.tenant.aside(work))
 
 
 @router.get("/{learner:path}/why-not", responses=gives(answers.WhyNotAnswer, (404, 409, 422)))

@@ -19,7 +19,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.routes.lti_pages import class_page, playlist_page
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.answering import Ask
-from segue.workspace.published_playlists import Published, published
+from segue.workspace.published_playlists import Published
 
 SURFACES = ("weekly", "lti")
 ASK = Ask(surface="lti")
@@ -74,7 +74,7 @@ async def launch(request: Request, tenant: str) -> Response:
 def playlist_of(tenant: Tenant, learner: str, now: datetime) -> Published:
     """Return this week's playlist of a learner: the stored one, or one decided now and stored."""
     week = week_of(now, tenant.workspace.time_zone)
-    find = partial(published, tenant.workspace, [learner], week, surfaces=SURFACES)
+    find = partial(tenant.workspace.published, [learner], week, surfaces=SURFACES)
     if not find():
         tenant.workspace.recommend_many([decisions.Request(learner, now)], ask=ASK)
     return find().get(learner, Published((), frozenset()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,35 +13,25 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from segue.engine.request import Request
-from segue.engine.serialization import catalogue_in
 from segue.engine.training.fit import fit
 from segue.engine.training.reward_model import fresh_model
-from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import COLUMNS
 from segue.features.iso_weeks import week_of
 from segue.service.http import request_log as logs
-from segue.service.http.refusals import RefusedError
 from segue.service.tenant.group_commit import GroupedStore
 from segue.service.tenant.state_cache import Memory
 from segue.workspace import model_registry as champions
-from segue.workspace.answering import Ask, Question, answer
-from segue.workspace.configuration import WorkspaceError
+from segue.workspace.answering import Ask, Question, answer, with_standing
+from segue.workspace.errors import erased_learner
 from segue.workspace.model_registry import Champion
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, present
-from segue.workspace.storage.database import get_document
-from segue.workspace.workspace import CATALOGUE, Workspace
+from segue.workspace.workspace import Workspace
 
 UNREADABLE = "the model's files cannot be read"
 ASK = Ask(surface="service")
 NO_EVENTS = pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
-
-
-def erased() -> RefusedError:
-    """Return what is said of a learner who was erased."""
-    message = "this learner was erased: nothing of theirs is stored, so nothing is decided"
-    return RefusedError(409, "erased", message)
 
 
 class Charge(NamedTuple):
@@ -58,7 +47,6 @@ class ServedWorkspace(Workspace):
     _unreadable: str | None = None
     _trouble: str = ""
     _prior: tuple[str, Champion] | None = None
-    _parsed: tuple[bytes, Catalogue] | None = None
 
     def charge(self, connection: Connection) -> Charge:
         """Return the model in charge, or pedagogy alone while there is none that can be read.
@@ -104,20 +92,6 @@ class ServedWorkspace(Workspace):
             self._prior = (catalogue.hash, Champion.of(recommender, fresh_model()))
         return Charge(self._prior[1], trouble)
 
-    def catalogue(self) -> Catalogue:
-        """Return the catalogue as imported last, parsed once."""
-        with self.store.read() as connection:
-            return self.catalogue_in(connection)
-
-    def catalogue_in(self, connection: Connection) -> Catalogue:
-        """Return the same within a transaction."""
-        body = get_document(connection, CATALOGUE)
-        if body is None:
-            raise WorkspaceError("there is no catalogue yet: segue import --catalogue resources.csv")
-        if self._parsed is None or self._parsed[0] != body:
-            self._parsed = (body, catalogue_in(json.loads(body)))
-        return self._parsed[1]
-
     @cached_property
     def memory(self) -> Memory:
         """What the desk remembers; only within a write of its thread."""
@@ -140,7 +114,7 @@ class ServedWorkspace(Workspace):
         with self.store.write() as connection:
             numbers = {question.learner.number for question in questions}
             if present(connection, numbers) != numbers:  # erased while their list was drawn
-                raise erased()
+                raise erased_learner()
             log(connection, rows_of(entries))
         return entries, charge
 
@@ -153,13 +127,14 @@ class ServedWorkspace(Workspace):
         memory.champion = None if charge.trouble else charge.champion
         people = memory.people(connection, [request.learner for request in requests])
         questions = [self._question(request, people.get(request.learner), ASK) for request in requests]
+        questions = with_standing(connection, charge.champion, questions)
         numbers = [q.learner.number for q in questions if not q.learner.opted_out]
         return charge, questions, memory.states(connection, numbers, charge.champion)
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         """Give every moment a draw of its own: a learner's requests of one week must not share their luck."""
         if learner is None:
-            raise erased()
+            raise erased_learner()
         week = week_of(request.now, self.time_zone)
         moment = round(request.now.timestamp() * 1e3) % 2**31
         draw = Draw(self.configuration.seed, request.mode, week, learner.number, moment)

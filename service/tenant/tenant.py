@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Literal, TypeVar
 
@@ -21,12 +21,14 @@ from segue.service.tenant.fallback_workspace import ServedWorkspace
 from segue.service.tenant.group_commit import GroupedStore
 from segue.service.tenant.recommend_and_store import Decider
 from segue.service.tenant.write_queue import Desk
-from segue.workspace.configuration import WorkspaceError
+from segue.workspace.errors import DeclinedError, WorkspaceError
 from segue.workspace.storage.pseudonyms import key_path
 
 T = TypeVar("T")
 Q = TypeVar("Q")
 Status = Literal["ok", "degraded", "unavailable"]
+FAILURES = (DBAPIError, CatalogueError, DeclinedError)
+STATUS: Mapping[str, int] = {"absent": 404, "conflict": 409, "invalid": 422}
 
 
 class Tenant:
@@ -97,7 +99,7 @@ class Tenant:
         self._check_key()
         try:
             return await self.desk.do(work)
-        except (DBAPIError, CatalogueError) as error:
+        except FAILURES as error:
             raise refusal(error) from error
 
     async def ask(self, work: Callable[[list[Q]], Sequence[T]], question: Q) -> T:
@@ -105,7 +107,7 @@ class Tenant:
         self._check_key()
         try:
             return await self.desk.ask(work, question)
-        except (DBAPIError, CatalogueError) as error:
+        except FAILURES as error:
             raise refusal(error) from error
 
     async def aside(self, work: Callable[[], T]) -> T:
@@ -113,7 +115,7 @@ class Tenant:
         self._check_key()
         try:
             return await asyncio.to_thread(work)
-        except (DBAPIError, CatalogueError) as error:
+        except FAILURES as error:
             raise refusal(error) from error
 
     def tick(self) -> None:
@@ -165,8 +167,10 @@ def lock_of(folder: Path) -> IO[bytes]:
     return lock
 
 
-def refusal(error: DBAPIError | CatalogueError) -> RefusedError:
+def refusal(error: DBAPIError | CatalogueError | DeclinedError) -> RefusedError:
     """Return what a caller reads of an error below: never a database's own text, which may hold data."""
+    if isinstance(error, DeclinedError):
+        return RefusedError(STATUS[error.kind], error.code, str(error))
     if isinstance(error, CatalogueError):
         return RefusedError(422, "not_in_catalogue", str(error))
     if isinstance(error, OperationalError) or error.connection_invalidated:

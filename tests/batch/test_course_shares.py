@@ -16,7 +16,6 @@ from segue.batch import from_workspace as weekly
 from segue.batch.course_shares import shares
 from segue.batch.plan import Course, Plan
 from segue.features.iso_weeks import start_of
-from segue.workspace.published_playlists import published
 
 School = Any  # the class in conftest.py
 Classes = dict[str, list[str]]
@@ -69,7 +68,7 @@ def test_a_week_is_shared_and_its_total_holds(school: School, tmp_path: Path) ->
     assert all(skills[r] & set(RATE) for r in table.loc[table["course"] == "rate", "resource"])
     mine = table[table["learner"] == both]
     order = pd.Categorical(mine["course"], [c.class_id for c in courses])
-    following = published(school.space, [both], WEEK)[both].resources
+    following = school.space.published([both], WEEK)[both].resources
     assert following == tuple(mine.assign(course=order).sort_values(["course", "position"])["resource"])
     assert school.well()
 

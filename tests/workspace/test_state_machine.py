@@ -17,7 +17,8 @@ from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration, WorkspaceError
+from segue.workspace.configuration import Configuration
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.records.events import read_events

@@ -17,7 +17,8 @@ from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.history.learner_state import StateBlock
 from segue.workspace.answering import Ask
-from segue.workspace.configuration import Configuration, WorkspaceError
+from segue.workspace.configuration import Configuration
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.model_registry import load_sums
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.records.matured_rewards import latest_rewards

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from segue.workspace.configuration import FILE, WorkspaceError, open_store
+from segue.workspace.configuration import FILE, open_store
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.storage.database import Store, insert_columns
 from segue.workspace.storage.schema import metadata
 from segue.workspace.workspace import Workspace

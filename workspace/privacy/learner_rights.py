@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from segue.features.contexts.context_columns import COLUMNS
 from segue.workspace import model_registry as champions
-from segue.workspace.configuration import WorkspaceError
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.matured_rewards import rewarded
@@ -27,6 +27,7 @@ from segue.workspace.storage.schema import (
     events,
     learners,
     openings,
+    overrides,
     playlists,
     rewards,
     statements,
@@ -36,7 +37,7 @@ from segue.workspace.storage.schema import (
 from segue.workspace.workspace import Workspace
 
 REFIT_DUE = "refit_due"
-OWNED = (events, statements, playlists, decisions, rewards)
+OWNED = (events, statements, playlists, decisions, overrides, rewards)
 NOT_REMOVED = (
     "backups made before this moment",
     "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
@@ -174,17 +175,20 @@ def _rows(connection: Connection, table: Table, person: Learner) -> list[dict[st
     return [_plain(row._asdict()) for row in connection.execute(query)]
 
 
+_INSIDE = ("number", "learner", "event_id", "supersedes", "voids", "class_id", "teacher", "undone_by")
+
+
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row for people: contexts by name, times in ISO 8601, what is only the store's left out."""
     out: dict[str, Any] = {}
     for name, value in row.items():
-        if name in ("number", "learner", "event_id", "supersedes", "voids", "class_id"):
+        if name in _INSIDE:
             continue
         if name == "context":
             out[name] = dict(zip(COLUMNS, context_of(value).tolist(), strict=False))
         elif isinstance(value, bytes | memoryview):
             out[name] = np.frombuffer(value, "<f8").tolist()
-        elif name in ("time", "matured") and value is not None:
+        elif name in ("time", "matured", "until", "undone") and value is not None:
             out[name] = datetime.fromtimestamp(value / 1e6, UTC).isoformat()
         else:
             out[name] = value
@@ -203,7 +207,7 @@ def _remove(connection: Connection, person: Learner) -> dict[str, int]:
     alias = (aliases.c.domain == "learner") & (aliases.c.surrogate == person.surrogate)
     kept = connection.execute(select(aliases.c.digest, aliases.c.key_version).where(alias)).one()
     connection.execute(tombstones.insert().values(digest=kept.digest, key_version=kept.key_version))
-    tables = (rewards, decisions, playlists, states, openings, statements, events, learners)
+    tables = (rewards, overrides, decisions, playlists, states, openings, statements, events, learners)
     counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
     connection.execute(aliases.delete().where(alias))
     return counts

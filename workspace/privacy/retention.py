@@ -18,7 +18,8 @@ from segue.workspace.model_registry import OPENING_SUMS
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of, save_opening
 from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.records.matured_rewards import rewarded
-from segue.workspace.storage.schema import decisions, events, playlists, rewards
+from segue.workspace.records.overrides import OUT
+from segue.workspace.storage.schema import decisions, events, overrides, playlists, rewards
 from segue.workspace.workspace import Workspace
 
 BLOCK = 200  # learners balanced in one transaction
@@ -63,12 +64,21 @@ def purge(workspace: Workspace, *, before: datetime) -> Purged:
 
 
 def _purge_decisions(connection: Connection, learner: int, limit: int, schema_hash: str) -> int:
-    """Remove settled playlists older than `limit`; their rewards stay in the opening sums."""
+    """Remove settled playlists older than `limit`; their rewards stay in the opening sums.
+
+    What a teacher took out and did not put back keeps its list: it still keeps the resource away.
+    """
     unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
+    holding = (
+        select(decisions.c.playlist_id)
+        .join_from(decisions, overrides, decisions.c.decision_id == overrides.c.decision_id)
+        .where(overrides.c.learner == learner, overrides.c.undone.is_(None), overrides.c.action.in_(OUT))
+    )
     old = (
         (playlists.c.learner == learner)
         & (playlists.c.time < limit)
         & playlists.c.playlist_id.not_in(unsettled)
+        & playlists.c.playlist_id.not_in(holding)
     )
     ids = list(connection.execute(select(playlists.c.playlist_id).where(old)).scalars())
     if not ids:
@@ -79,6 +89,7 @@ def _purge_decisions(connection: Connection, learner: int, limit: int, schema_ha
     mine = decisions.c.playlist_id.in_(ids)
     steps = select(decisions.c.decision_id).where(mine)
     connection.execute(delete(rewards).where(rewards.c.decision_id.in_(steps)))
+    connection.execute(delete(overrides).where(overrides.c.decision_id.in_(steps)))
     count = connection.execute(delete(decisions).where(mine)).rowcount
     connection.execute(delete(playlists).where(playlists.c.playlist_id.in_(ids)))
     return count

@@ -21,6 +21,12 @@ def decision_of(connection: Connection, decision_id: str) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def head_of(connection: Connection, playlist_id: str) -> Row[Any] | None:
+    """Return the head of a playlist, None when there is none of this id."""
+    query = select(playlists).where(playlists.c.playlist_id == playlist_id)
+    return connection.execute(query).one_or_none()
+
+
 def set_cell(connection: Connection, decision_id: str, column: str, value: Mapping[str, Any]) -> None:
     """Write the `menu` or `override` of a decision as JSON, within a write."""
     this = decisions.update().where(decisions.c.decision_id == decision_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -62,6 +64,67 @@ def append_events(
             _columns(kept, keyring, classes, set(tags)) | {"number": range(first, first + len(kept))},
         )
     return Appended(len(kept), int(repeated.sum()), int(number.isna().sum()), int(out.sum()))
+
+
+@dataclass(frozen=True)
+class Fact:
+    """An event that a decision led to: what was picked, how it was liked."""
+
+    kind: str
+    resource: str
+    time: datetime
+    score: float | None = None
+
+
+def note_fact(connection: Connection, keyring: Keyring, decision: Row[Any], fact: Fact) -> bool:
+    """Append an event of a decision's learner, within a write; False when it is there already."""
+    event_id = _fact_id(keyring, fact.kind, decision.decision_id)
+    if connection.execute(select(events.c.number).where(events.c.event_id == event_id)).first():
+        return False
+    number = take_numbers(connection, "events", 1)
+    row = {
+        "number": number,
+        "event_id": event_id,
+        "learner": decision.learner,
+        "kind": fact.kind,
+        "resource": fact.resource,
+        "score": fact.score,
+        "time": round(fact.time.timestamp() * 1e6),
+        "seq": number,
+        "class_id": "",
+        "step": decision.decision_id,
+        "tags": "",
+    }
+    connection.execute(events.insert().values(**row))
+    return True
+
+
+def note_interests(connection: Connection, learner: int, tags: Sequence[str], time: datetime) -> None:
+    """Append what a learner states to like, within a write; nothing stated is stated too."""
+    number = take_numbers(connection, "events", 1)
+    row = {
+        "number": number,
+        "event_id": secrets.token_bytes(16),
+        "learner": learner,
+        "kind": "other",
+        "resource": "",
+        "time": round(time.timestamp() * 1e6),
+        "seq": number,
+        "class_id": "",
+        "step": "",
+        "tags": ";".join(tags) or ";",
+    }
+    connection.execute(events.insert().values(**row))
+
+
+def score_of_fact(connection: Connection, keyring: Keyring, kind: str, decision_id: str) -> float | None:
+    """Return the score of an event that a decision led to, None when there is none."""
+    event_id = _fact_id(keyring, kind, decision_id)
+    return connection.execute(select(events.c.score).where(events.c.event_id == event_id)).scalar()
+
+
+def _fact_id(keyring: Keyring, kind: str, decision_id: str) -> bytes:
+    return keyring.event_digests([f"segue:{kind}:{decision_id}"])[0]
 
 
 def read_events(connection: Connection, learner_numbers: Sequence[int] | None = None) -> pd.DataFrame:

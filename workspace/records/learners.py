@@ -56,6 +56,12 @@ def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[
     return known | made
 
 
+def learner_numbered(connection: Connection, number: int) -> Learner | None:
+    """Return the learner of a number, None for one who was erased."""
+    row = connection.execute(select(learners).where(learners.c.number == number)).one_or_none()
+    return None if row is None else Learner(row.number, row.surrogate, row.opted_out)
+
+
 def every_learner(connection: Connection) -> list[Learner]:
     """Return all learners of the store, in the order of their arrival."""
     rows = connection.execute(select(learners).order_by(learners.c.number))

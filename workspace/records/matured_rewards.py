@@ -24,7 +24,7 @@ from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learner_states import Fold, events_of, in_order, openings_of
 from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.storage.database import insert_columns, take_numbers
-from segue.workspace.storage.schema import decisions, events, playlists, rewards
+from segue.workspace.storage.schema import decisions, events, overrides, playlists, rewards
 
 GRAIN = 2.0**16
 DAY = 86400.0
@@ -42,7 +42,7 @@ def exact(values: Floats | np.float64) -> Floats:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The reward of one decision, as it stands now."""
+    """The reward of one decision as it stands now; it may be pending, censored, or overridden."""
 
     decision_id: str
     status: str
@@ -66,7 +66,8 @@ def open_learners(connection: Connection, *, since: int, decided: int, now: floa
     """Return learners with decisions that may have changed.
 
     They have events after number `since`, or decisions after number `decided` with an attempt that was stored
-    before and is dated later (a clock was wrong), or decisions that have been open too long.
+    before and is dated later (a clock was wrong), or decisions that have been open too long, or steps that a
+    teacher changed, or whose change was undone.
     """
     fresh = select(events.c.learner).where(events.c.number > since)
     with_news = select(decisions.c.learner).where(decisions.c.learner.in_(fresh)).distinct()
@@ -86,7 +87,24 @@ def open_learners(connection: Connection, *, since: int, decided: int, now: floa
         .where(decisions.c.settled.is_(False), playlists.c.time < limit)
         .distinct()
     )
-    return sorted({n for query in (with_news, ahead, overdue) for n in connection.execute(query).scalars()})
+    return sorted(
+        {n for query in (with_news, ahead, overdue, _unjoined()) for n in connection.execute(query).scalars()}
+    )
+
+
+def _unjoined() -> Select[Any]:
+    """Return the query of learners with a step whose reward does not follow what a teacher did, or undid."""
+    newest = latest_rewards().subquery()
+    return (
+        select(decisions.c.learner)
+        .join_from(decisions, newest, decisions.c.decision_id == newest.c.decision_id)
+        .where(decisions.c.decision_id.in_(select(overrides.c.decision_id)))
+        .where(
+            and_(decisions.c.override != "{}", newest.c.status != "overridden")
+            | and_(decisions.c.override == "{}", newest.c.status == "overridden")
+        )
+        .distinct()
+    )
 
 
 def outcomes(
@@ -136,7 +154,9 @@ def _by_model(rows: Sequence[Row[Any]], past: Past, *, now: float, time_zone: st
     found = learning(steps, later, forecasts=forecasts, now=now, time_zone=time_zone)
     settled = now - steps.time > CENSOR_DAYS * DAY
     return [
-        _outcome(row.decision_id, found, forecasts, i=i, settled=bool(settled[i]))
+        Outcome(row.decision_id, "overridden", None, "{}", None, bool(settled[i]))
+        if row.override != "{}" and "action" in json.loads(row.override)
+        else _outcome(row.decision_id, found, forecasts, i=i, settled=bool(settled[i]))
         for i, row in enumerate(rows)
     ]
 

@@ -14,6 +14,7 @@ from segue.workspace.storage.schema import (
     decisions,
     events,
     learners,
+    overrides,
     playlists,
     rewards,
     statements,
@@ -36,7 +37,7 @@ def digests(connection: Connection) -> dict[int, bytes]:
 def facts(connection: Connection) -> Iterator[str]:
     """Yield facts and rewards as lines, sorted within each table; a learner is the digest of the id."""
     who = digests(connection)
-    for table in (events, statements, playlists, decisions):
+    for table in (events, statements, playlists, decisions, overrides):
         yield from sorted(_lines(table.name, connection.execute(select(table)), who))
     yield from sorted(_lines("rewards", connection.execute(latest_rewards()), who))
 
@@ -61,6 +62,7 @@ def page_check(connection: Connection) -> str:
 def orphans(connection: Connection) -> dict[str, int]:
     """Return how many rows point at nothing, by what they are."""
     questions = {
+        "overrides without decision": (overrides.c.decision_id, decisions.c.decision_id),
         "decisions without playlist": (decisions.c.playlist_id, playlists.c.playlist_id),
         "rewards without decision": (rewards.c.decision_id, decisions.c.decision_id),
         "events without learner": (events.c.learner, learners.c.number),

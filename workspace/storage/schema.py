@@ -1,8 +1,8 @@
 """The tables of a workspace. Migrations make them; this is how the code speaks of them.
 
-Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `playlists`, `decisions`, and `openings`
-(what purged events had come to). Folds over them, each of which says how far it has come: `states`,
-`rewards`, `documents` (catalogue, sums of the reward model).
+Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `playlists`, `decisions`, `overrides` (what
+teachers did with steps, and undid), and `openings` (what purged events had come to). Folds over them, each of which says
+how far it has come: `states`, `rewards`, `documents` (catalogue, sums of the reward model).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 HEAD = "0003"
@@ -128,6 +129,7 @@ playlists = Table(
     Column("candidates_hash", String(40), nullable=False),
     Column("certificate", Text, nullable=False),
     Column("notes", Text, nullable=False),
+    Column("undelivered", Boolean, nullable=False, server_default=false()),
     Index("playlists_of_learner", "learner", "number"),
 )
 
@@ -153,6 +155,26 @@ decisions = Table(
     Column("settled", Boolean, nullable=False),
     Index("decisions_of_learner", "learner", "number"),
     Index("decisions_open", "settled", "number"),
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("override_id", String(32), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("decision_id", String(40), nullable=False),
+    Column("learner", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("teacher", String(32), nullable=False),
+    Column("action", String(10), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("taken", Text, nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("until", BigInteger),
+    Column("undone", BigInteger),
+    Column("undone_by", String(32)),
+    Index("overrides_of_decision", "decision_id", "number"),
+    Index("overrides_of_learner", "learner", "number"),
 )
 
 rewards = Table(

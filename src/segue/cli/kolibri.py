@@ -58,11 +58,10 @@ def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
 def lessons_of(space: Workspace, roster: tuple[str, ...], week: str) -> list[Lesson]:
     """Return the week's playlists of a roster as lessons."""
     from segue.lms.outgoing.lesson import Lesson, LessonItem
-    from segue.workspace.published_playlists import published
 
     catalogue = space.catalogue()
     known = {r.resource_id: LessonItem(r.resource_id, r.title, r.url, r.minutes) for r in catalogue.resources}
-    found = published(space, roster, week)
+    found = space.published(roster, week)
     return [Lesson(who, week, tuple(known[r] for r in one.resources)) for who, one in found.items()]
 
 

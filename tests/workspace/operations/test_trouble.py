@@ -21,7 +21,7 @@ from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
-from segue.workspace.configuration import WorkspaceError
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace

@@ -1,0 +1,81 @@
+"""The rows behind learners' lists: heads, steps, what teachers did with them, what was done since."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from segue.workspace.records.learners import where_in
+from segue.workspace.records.overrides import OverrideRecord, acts_for
+from segue.workspace.storage.schema import decisions, events, playlists
+
+DOING = ("attempt", "completion")
+
+
+@dataclass(frozen=True, eq=False)
+class Since:
+    """What a learner did: times (UTC microseconds) by resource, and the rating of each step."""
+
+    done: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    rated: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ListRows:
+    """Heads in the order they were made, the steps of each in order, and what became of them."""
+
+    heads: Sequence[Row[Any]]
+    steps: Mapping[str, Sequence[Row[Any]]]
+    acts: Mapping[str, Sequence[OverrideRecord]]
+    since: Mapping[int, Since]
+
+
+def list_rows(
+    connection: Connection,
+    learners: Collection[int],
+    *,
+    weeks: Collection[str] | None = None,
+    surfaces: Collection[str] | None = None,
+) -> ListRows:
+    """Return the lists of some learners, of all weeks and surfaces or of those named; received ones only."""
+    query = select(playlists).where(playlists.c.undelivered.is_(False))
+    if weeks is not None:
+        query = query.where(playlists.c.week.in_(weeks))
+    if surfaces is not None:
+        query = query.where(playlists.c.surface.in_(surfaces))
+    found = where_in(connection, query, playlists.c.learner, set(learners))
+    heads = sorted(found, key=lambda row: int(row.number))
+    steps = _by("playlist_id", _steps(connection, [head.playlist_id for head in heads]))
+    acts: dict[str, list[OverrideRecord]] = {}
+    for act in acts_for(connection, learners):
+        acts.setdefault(act.decision_id, []).append(act)
+    earliest = min((head.time for head in heads), default=0)
+    return ListRows(heads, steps, acts, _since(connection, {head.learner for head in heads}, earliest))
+
+
+def _steps(connection: Connection, playlist_ids: Sequence[str]) -> list[Row[Any]]:
+    rows = where_in(connection, select(decisions), decisions.c.playlist_id, playlist_ids)
+    return sorted(rows, key=lambda row: (row.playlist_id, int(row.position)))
+
+
+def _by(name: str, rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
+    out: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        out.setdefault(getattr(row, name), []).append(row)
+    return out
+
+
+def _since(connection: Connection, learners: Collection[int], earliest: int) -> dict[int, Since]:
+    columns = [events.c[name] for name in ("learner", "kind", "resource", "time", "step", "score")]
+    query = select(*columns).where(events.c.time >= earliest, events.c.kind.in_((*DOING, "rating")))
+    done: dict[int, dict[str, list[int]]] = {number: {} for number in learners}
+    rated: dict[int, dict[str, float]] = {number: {} for number in learners}
+    for row in where_in(connection, query.order_by(events.c.number), events.c.learner, learners):
+        if row.kind == "rating":
+            rated[row.learner][row.step] = row.score
+        else:
+            done[row.learner].setdefault(row.resource, []).append(row.time)
+    return {number: Since(done[number], rated[number]) for number in learners}
