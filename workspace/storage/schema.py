@@ -1,8 +1,8 @@
 """The tables of a workspace. Migrations make them; this is how the code speaks of them.
 
-Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `playlists`, `decisions`, `overrides` (what
-teachers did with steps, and undid), and `openings` (what purged events had come to). Folds over them, each of which says
-how far it has come: `states`, `rewards`, `documents` (catalogue, sums of the reward model).
+Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `playlists`, `decisions`, `overrides`
+(what teachers did with steps, and undid), and `openings` (what purged events had come to). Folds over them,
+each of which says how far it has come: `states`, `rewards`, `documents` (catalogue, sums of the model).
 """
 
 from __future__ import annotations
