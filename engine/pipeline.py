@@ -16,7 +16,7 @@ from segue.engine.rules.conflicts import conflicts
 from segue.engine.rules.relaxation import firm_from
 from segue.engine.rules.rule_book import enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnBlock
-from segue.engine.sampling.sampler import Drawn, Plan, draw
+from segue.engine.sampling.sampler import Drawn, DrawPlan, draw
 from segue.engine.scoring.factors import learned_part, learned_std
 from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
@@ -154,7 +154,7 @@ class Kernel:
         scene = self.scene(asked)
         parts = self.score(scene)
         masks = (*entry, *learner_masks(scene))
-        plan = Plan(scene, parts.total(), self.std(scene), masks, self.policy, _pins(asked))
+        plan = DrawPlan(scene, parts.total(), self.std(scene), masks, self.policy, _pins(asked))
         drawn = draw(plan, uniforms)
         if drawn.conflicts and len(asked.pool) < len(whole.pool):
             self._explain(whole, asked.pool, drawn)

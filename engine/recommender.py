@@ -16,10 +16,11 @@ from segue.engine.explanations.what_if import Edit, edited
 from segue.engine.explanations.why import Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
 from segue.engine.pipeline import Kernel, menu_size
-from segue.engine.request import Playlist, Request, Step
+from segue.engine.playlists import Playlist, Step
+from segue.engine.request import Request
 from segue.engine.request_batch import Asked
 from segue.engine.rules.rule_book import RULES
-from segue.engine.sampling.drawn_playlists import DrawnBlock, Steps
+from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.serialization import load, save
 from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue
@@ -165,7 +166,7 @@ class Recommender:
         return [
             Playlist(
                 learner=request.learner,
-                steps=Steps(drawn, row, lengths[row]),
+                steps=DrawnSteps(drawn, row, lengths[row]),
                 certificate=certificates[row],
                 policy=self.policy_name,
                 model_hash=self.model_hash,

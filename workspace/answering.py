@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
-from segue.engine.request import Playlist, Request
+from segue.engine.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
-from segue.engine.sampling.drawn_playlists import Steps
+from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.workspace.model_registry import Champion
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
@@ -100,7 +101,9 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
     ]
     recommender = champion.recommender
     drawn = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
-    seen = [playlist.steps.forecasts() if isinstance(playlist.steps, Steps) else [] for playlist in drawn]
+    seen = [
+        playlist.steps.forecasts() if isinstance(playlist.steps, DrawnSteps) else [] for playlist in drawn
+    ]
     playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
     return [
         Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)

@@ -15,12 +15,13 @@ from typing import Self
 import pandas as pd
 
 from segue.engine.explanations.why import Explanation
+from segue.engine.playlists import Playlist
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
-from segue.engine.request import Playlist, Request
-from segue.engine.serialization import catalogue_in, catalogue_out
+from segue.engine.request import Request
 from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue
+from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile

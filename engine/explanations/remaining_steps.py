@@ -7,7 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from segue.engine.pipeline import Kernel
-from segue.engine.request import Playlist, Request, Step
+from segue.engine.playlists import Playlist, Step
+from segue.engine.request import Request
 from segue.features.contexts.context_columns import due
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import LearnerState

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.engine.request import Step
+from segue.engine.playlists import Step
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, LAST_TIME, SUCCESSES

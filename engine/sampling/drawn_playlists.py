@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from segue.engine.request import Step
+from segue.engine.playlists import Step
 from segue.engine.sampling.sampler import Drawn
 from segue.engine.scoring.score_parts import Parts
 from segue.features.catalogue import Catalogue, Floats, Ints
@@ -120,7 +120,7 @@ class DrawnBlock:
         }
 
 
-class Steps(Sequence[Step]):
+class DrawnSteps(Sequence[Step]):
     """The steps of one list; equal to any sequence of equal steps."""
 
     __slots__ = ("_block", "_length", "_row")

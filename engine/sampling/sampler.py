@@ -70,7 +70,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class DrawPlan:
     """What the sampler needs: static scores and masks, and the policy.
 
     `pins` holds, for each row, positions in the pool that the teacher put first.
@@ -84,7 +84,7 @@ class Plan:
     pins: tuple[tuple[int, ...], ...] = ()
 
 
-def draw(plan: Plan, uniforms: Floats) -> Drawn:
+def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
     """Return the lists drawn with `uniforms` (B, k, m), each in [0, 1)."""
     n_rows, k, menu = uniforms.shape
     drawn = Drawn.empty(n_rows, k, menu)
@@ -110,7 +110,7 @@ def draw(plan: Plan, uniforms: Floats) -> Drawn:
     return drawn
 
 
-def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tuple[Bools, Bools]:
+def _allowed(plan: DrawPlan, progress: Progress, alive: Bools, drawn: Drawn) -> tuple[Bools, Bools]:
     """Return what may be drawn (B, n) and where that is anything (B,).
 
     Rules give way in rows where nothing is left; a row without a candidate even so ends its list.
@@ -138,7 +138,7 @@ def _allowed(plan: Plan, progress: Progress, alive: Bools, drawn: Drawn) -> tupl
 
 
 def _step(
-    plan: Plan,
+    plan: DrawPlan,
     progress: Progress,
     odds: Odds,
     *,
@@ -177,7 +177,7 @@ def _step(
     return given
 
 
-def _without_pins(plan: Plan, allowed: Bools) -> Bools:
+def _without_pins(plan: DrawPlan, allowed: Bools) -> Bools:
     """A pin stands in its own step: it is no option of a menu before."""
     allowed = allowed.copy()
     for row, pins in enumerate(plan.pins):
@@ -186,7 +186,7 @@ def _without_pins(plan: Plan, allowed: Bools) -> Bools:
 
 
 def _pin(
-    plan: Plan, progress: Progress, position: Ints, *, propensity: Floats, open_: Bools, drawn: Drawn
+    plan: DrawPlan, progress: Progress, position: Ints, *, propensity: Floats, open_: Bools, drawn: Drawn
 ) -> Bools:
     """Put the teacher's pins in place, beside what the engine would have drawn; return what is given."""
     step, given = progress.step, open_.copy()

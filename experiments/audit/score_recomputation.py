@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import exp, log
 
+from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
-from segue.engine.request import Playlist, Request
+from segue.engine.request import Request
 from segue.features.contexts.context_columns import COLUMNS
 
 TOLERANCE = 1e-9

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import select
 
 from segue.engine.explanations.why import explain
-from segue.engine.request import Request, Step
+from segue.engine.playlists import Step
+from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.iso_weeks import week_of

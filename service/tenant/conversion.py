@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic_core import to_json
 
+from segue.engine.playlists import Step
 from segue.engine.recommender import Recommender
-from segue.engine.request import Dials, Goal, Mode, Place, Request, Step
+from segue.engine.request import Dials, Goal, Mode, Place, Request
 from segue.features.catalogue import Catalogue
 from segue.service.http import request_schemas as schemas
 from segue.workspace.records.decision_log import Entry

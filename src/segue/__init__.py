@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from segue.engine.playlists import Playlist, Step
     from segue.engine.recommender import Recommender
-    from segue.engine.request import Dials, Goal, Place, Playlist, Request, Step
+    from segue.engine.request import Dials, Goal, Place, Request
     from segue.engine.settings import Settings
     from segue.features.catalogue import Catalogue, Resource, Skill
     from segue.workspace.workspace import Workspace
@@ -44,13 +45,13 @@ _HOMES = {
     "Dials": "segue.engine.request",
     "Goal": "segue.engine.request",
     "Place": "segue.engine.request",
-    "Playlist": "segue.engine.request",
+    "Playlist": "segue.engine.playlists",
     "Recommender": "segue.engine.recommender",
     "Request": "segue.engine.request",
     "Resource": "segue.features.catalogue",
     "Settings": "segue.engine.settings",
     "Skill": "segue.features.catalogue",
-    "Step": "segue.engine.request",
+    "Step": "segue.engine.playlists",
     "Workspace": "segue.workspace.workspace",
 }
 

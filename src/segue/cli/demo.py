@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from segue.engine.request import Playlist
+    from segue.engine.playlists import Playlist
     from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.workspace.workspace import Workspace
 

@@ -9,7 +9,7 @@ from segue.engine.explanations.why import lost
 
 if TYPE_CHECKING:
     from segue.engine.explanations.why import Explanation
-    from segue.engine.request import Playlist, Step
+    from segue.engine.playlists import Playlist, Step
     from segue.features.catalogue import Catalogue
     from segue.features.learner_profile import LearnerProfile, SkillProfile
     from segue.workspace.answering import Given

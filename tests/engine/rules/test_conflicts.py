@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segue.engine.request import Place, Playlist, Request
+from segue.engine.playlists import Playlist
+from segue.engine.request import Place, Request
 from segue.engine.rules.relaxation import smallest_conflict
 from segue.engine.rules.rule_book import RULES
 from segue.engine.training.fit import fit

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segue.engine.playlists import Playlist
 from segue.engine.policies import Greedy
 from segue.engine.recommender import Recommender
-from segue.engine.request import Dials, Goal, Place, Playlist, Request
+from segue.engine.request import Dials, Goal, Place, Request
 from segue.engine.rules.rule_book import RULES, growing
 from segue.engine.rules.sequence_rules import STEP_RULES
 from segue.engine.training.fit import fit

@@ -16,7 +16,7 @@ from segue.engine.request import Request
 from segue.engine.rules.base import Mask
 from segue.engine.rules.relaxation import give_way
 from segue.engine.rules.rule_book import enter
-from segue.engine.sampling.sampler import Plan, draw
+from segue.engine.sampling.sampler import DrawPlan, draw
 from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
@@ -184,7 +184,7 @@ def test_a_plan_is_drawn_without_touching_it() -> None:
     scene = made.kernel.scene(asked)
     scores = made.kernel.score(scene).total()
     before = scores.copy()
-    plan = Plan(scene, scores, np.zeros(1), entry, made.kernel.policy)
+    plan = DrawPlan(scene, scores, np.zeros(1), entry, made.kernel.policy)
     uniforms = np.full((1, 3, 1), 0.5)
     once, twice = draw(plan, uniforms), draw(plan, uniforms)
     assert np.array_equal(scores, before)
