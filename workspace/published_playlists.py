@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any, Literal
 
 from segue.engine.explanations.why import explain
-from segue.engine.request import Playlist, Step
+from segue.engine.playlists import Playlist, Step
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
