@@ -19,7 +19,7 @@ from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
 from segue.batch.plan import Plan, Share
 from segue.engine.recommender import Recommender
-from segue.workspace.answering import Question, answer, with_standing
+from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.model_registry import Champion, Library
@@ -302,7 +302,7 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Pla
         for person, courses in takes
         if not courses
     ]
-    yield from answer(champion, with_standing(connection, champion, questions), known)
+    yield from answer(champion, with_acts(connection, champion, questions), known)
     if some := [(person, courses) for person, courses in takes if courses]:
         people, taken = zip(*some, strict=True)
         at = round(plan.now.timestamp() * 1e6)

@@ -17,7 +17,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
-from segue.workspace.records.overrides import Standing, standing_for
+from segue.workspace.records.overrides import StandingActs, standing_for
 from segue.workspace.storage.database import Connection
 
 
@@ -50,9 +50,7 @@ class Given:
     playlist: Playlist
 
 
-def with_standing(
-    connection: Connection, champion: Champion, questions: Sequence[Question]
-) -> list[Question]:
+def with_acts(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Question]:
     """Return questions as what teachers did before makes them: resources out, and pins in.
 
     Pins go into lists only, after those of the request, as far as the list has room.
@@ -72,7 +70,7 @@ def with_standing(
     ]
 
 
-def _under(request: Request, held: Standing, index: Collection[str]) -> Request:
+def _under(request: Request, held: StandingActs, index: Collection[str]) -> Request:
     out = [r for r in held.out if r in index and r not in request.excluded and r not in request.pins]
     pinned: list[str] = []
     if request.mode == "playlist":
@@ -84,7 +82,7 @@ def _under(request: Request, held: Standing, index: Collection[str]) -> Request:
 
 def decide(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Entry]:
     """Return the answers to questions, ready to be logged; states that were brought up for it are stored."""
-    questions = with_standing(connection, champion, questions)
+    questions = with_acts(connection, champion, questions)
     numbers = [q.learner.number for q in questions if not q.learner.opted_out]
     known, newer = states.current(connection, numbers, champion.fold)
     states.save(connection, newer, champion.fold)

@@ -34,7 +34,7 @@ ACTIONS: tuple[Action, ...] = ("pin", "remove", "swap", "approve")
 
 
 @dataclass(frozen=True)
-class Change:
+class StepChange:
     """What a teacher wants done with a step.
 
     `resource` is what to put in (needed for swap; a pin without one pins the step's own); `until` ends what
@@ -99,7 +99,7 @@ def override(
     catalogue: Catalogue,
     *,
     decision_id: str,
-    change: Change,
+    change: StepChange,
     now: datetime,
 ) -> tuple[str, bool]:
     """Keep what a teacher does with a step; return the act's id, and False when it held already.
@@ -166,7 +166,7 @@ def shown_resource(connection: Connection, row: Row[Any]) -> str:
     return str(put_in[-1] if put_in else json.loads(row.menu).get("picked") or row.resource)
 
 
-def _check_turn(change: Change, acts: list[OverrideRecord], teacher: str) -> None:
+def _check_turn(change: StepChange, acts: list[OverrideRecord], teacher: str) -> None:
     """Refuse to replace silently what another teacher did."""
     if change.action not in ACTIONS:
         raise DeclinedError("invalid", "no_action", f"action must be one of {', '.join(ACTIONS)}")
@@ -185,7 +185,7 @@ def _check_turn(change: Change, acts: list[OverrideRecord], teacher: str) -> Non
 def _put_in(
     connection: Connection,
     catalogue: Catalogue,
-    change: Change,
+    change: StepChange,
     *,
     row: Row[Any],
     shown: str,

@@ -31,7 +31,7 @@ from segue.workspace.answering import Ask, Given, Question, alternatives, decide
 from segue.workspace.class_report import SkillOfClass, class_view, mastery_table
 from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
 from segue.workspace.errors import WorkspaceError, erased_learner
-from segue.workspace.feedback import Change
+from segue.workspace.feedback import StepChange
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.published_playlists import (
     Published,
@@ -342,7 +342,7 @@ class Workspace:
         with self.store.write() as connection:
             return feedback.rate(connection, self.keyring, decision_id, rating, now)
 
-    def override(self, decision_id: str, change: Change, *, now: datetime) -> tuple[str, bool]:
+    def override(self, decision_id: str, change: StepChange, *, now: datetime) -> tuple[str, bool]:
         """Do what a teacher wants with a step, at once and everywhere; return the act's id, and whether new.
 
         See ``feedback.override``, also for what is declined.

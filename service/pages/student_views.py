@@ -10,10 +10,9 @@ import pandas as pd
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
 from segue.service.http.refusals import RefusedError
-from segue.service.http.request_schemas import ChoiceBody
 from segue.service.pages.standing_list import OPTIONS, STEPS, ListedStep, standing
 from segue.service.pages.visits import Visit
-from segue.workspace import feedback, negotiation
+from segue.workspace import negotiation
 from segue.workspace.negotiation import Change, Claim, StatementError
 from segue.workspace.records.statements import Statement
 
@@ -63,8 +62,7 @@ def another(visit: Visit, decision_id: str) -> bool:
     step = _step(visit, decision_id)
     if not step.options:
         return False
-    body = ChoiceBody(resource=step.options[0].resource_id)
-    feedback.choose(visit.tenant.workspace, decision_id, body)
+    visit.tenant.workspace.choose(decision_id, step.options[0].resource_id, now=visit.now)
     return True
 
 

@@ -16,7 +16,7 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import read_batch
-from segue.workspace.feedback import Change
+from segue.workspace.feedback import StepChange
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 
@@ -75,7 +75,7 @@ async def override(request: Request, decision: DecisionId) -> Response:
     """Do what a teacher wants with a step, at once; such a step never counts as the engine's own choice."""
     caller = caller_of(request, "teacher")
     body = await read(request, schemas.OverrideBody)
-    change = Change(body.action, body.by, body.reason, body.resource, body.until)
+    change = StepChange(body.action, body.by, body.reason, body.resource, body.until)
     workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
     act, new = await caller.tenant.do(lambda: workspace.override(decision, change, now=now))
     return answer({"stored": new, "override_id": act})

@@ -21,7 +21,7 @@ from segue.service.http import request_log as logs
 from segue.service.tenant.group_commit import GroupedStore
 from segue.service.tenant.state_cache import Memory
 from segue.workspace import model_registry as champions
-from segue.workspace.answering import Ask, Question, answer, with_standing
+from segue.workspace.answering import Ask, Question, answer, with_acts
 from segue.workspace.errors import erased_learner
 from segue.workspace.model_registry import Champion
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
@@ -127,7 +127,7 @@ class ServedWorkspace(Workspace):
         memory.champion = None if charge.trouble else charge.champion
         people = memory.people(connection, [request.learner for request in requests])
         questions = [self._question(request, people.get(request.learner), ASK) for request in requests]
-        questions = with_standing(connection, charge.champion, questions)
+        questions = with_acts(connection, charge.champion, questions)
         numbers = [q.learner.number for q in questions if not q.learner.opted_out]
         return charge, questions, memory.states(connection, numbers, charge.champion)
 

@@ -15,7 +15,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Ask
 from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback import Change
+from segue.workspace.feedback import StepChange
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.published_playlists import ShownList
@@ -44,7 +44,7 @@ def shown(school: School) -> tuple[str, ...]:
 
 def test_a_removed_step_is_gone_everywhere_and_comes_back_when_undone(school: School) -> None:
     step = drawn(school).steps[1]
-    act, new = school.space.override(step.decision_id, Change("remove", "t1", "too_hard"), now=MONDAY)
+    act, new = school.space.override(step.decision_id, StepChange("remove", "t1", "too_hard"), now=MONDAY)
     assert new
     assert step.resource not in shown(school)
     (current,) = [one for one in listed(school) if one.current]
@@ -65,13 +65,13 @@ def test_a_removed_step_is_gone_everywhere_and_comes_back_when_undone(school: Sc
 def test_a_removal_ends_when_it_was_told_to(school: School) -> None:
     step = drawn(school).steps[0]
     until = MONDAY + timedelta(days=1)
-    school.space.override(step.decision_id, Change("remove", "t1", until=until), now=MONDAY)
+    school.space.override(step.decision_id, StepChange("remove", "t1", until=until), now=MONDAY)
     request = Request(PUPIL, MONDAY, candidates=(step.resource,), k=1, fill=True)
     assert not school.space.recommend(request).playlist.steps
     again = school.space.recommend(replace(request, now=until)).playlist
     assert [s.resource for s in again.steps] == [step.resource]
     with pytest.raises(DeclinedError, match="must lie ahead"):
-        school.space.override(step.decision_id, Change("pin", "t1", until=MONDAY), now=MONDAY)
+        school.space.override(step.decision_id, StepChange("pin", "t1", until=MONDAY), now=MONDAY)
 
 
 def test_a_swap_shows_the_other_resource_and_estimation_leaves_it_out(school: School) -> None:
@@ -79,7 +79,7 @@ def test_a_swap_shows_the_other_resource_and_estimation_leaves_it_out(school: Sc
     step = before.steps[2]
     inside = {s.resource for s in before.steps}
     other = next(r.resource_id for r in school.space.catalogue().resources if r.resource_id not in inside)
-    school.space.override(step.decision_id, Change("swap", "t1", resource=other), now=MONDAY)
+    school.space.override(step.decision_id, StepChange("swap", "t1", resource=other), now=MONDAY)
     _, after = school.space.decision(step.decision_id, now=MONDAY)
     assert (after.state, after.resource, after.instead_of) == ("swapped", other, step.resource)
     assert "teacher" in after.why
@@ -97,7 +97,7 @@ def test_a_swap_shows_the_other_resource_and_estimation_leaves_it_out(school: Sc
 
 def test_a_pinned_step_stands_in_the_next_list_too(school: School) -> None:
     step = drawn(school).steps[4]
-    school.space.override(step.decision_id, Change("pin", "t1"), now=MONDAY)
+    school.space.override(step.decision_id, StepChange("pin", "t1"), now=MONDAY)
     again = drawn(school, now=MONDAY + timedelta(hours=3), request_no=5)
     assert again.steps[0].resource == step.resource
     assert again.steps[0].state == "pinned"
@@ -106,14 +106,14 @@ def test_a_pinned_step_stands_in_the_next_list_too(school: School) -> None:
 
 def test_a_second_teacher_does_not_silently_replace_the_first(school: School) -> None:
     step = drawn(school).steps[0]
-    remove = Change("remove", "t1", "done_in_class")
+    remove = StepChange("remove", "t1", "done_in_class")
     act, _ = school.space.override(step.decision_id, remove, now=MONDAY)
     assert school.space.override(step.decision_id, remove, now=MONDAY) == (act, False)
     with pytest.raises(DeclinedError, match="another teacher removed this step") as caught:
-        school.space.override(step.decision_id, Change("approve", "t2"), now=MONDAY)
+        school.space.override(step.decision_id, StepChange("approve", "t2"), now=MONDAY)
     assert (caught.value.kind, caught.value.code) == ("conflict", "overridden")
     school.space.undo_override(act, by="t2", now=MONDAY)
-    school.space.override(step.decision_id, Change("approve", "t2"), now=MONDAY)
+    school.space.override(step.decision_id, StepChange("approve", "t2"), now=MONDAY)
     assert listed(school)[0].steps[0].approved
     with school.space.store.read() as connection:
         assert not decision_frame(connection)["overridden"].any()  # approved is still the engine's choice
@@ -123,11 +123,11 @@ def test_a_second_teacher_does_not_silently_replace_the_first(school: School) ->
 def test_a_swap_that_cannot_be_is_refused_in_a_sentence(school: School) -> None:
     found = drawn(school)
     step, other = found.steps[0], found.steps[1]
-    school.space.override(other.decision_id, Change("remove", "t1"), now=MONDAY)
+    school.space.override(other.decision_id, StepChange("remove", "t1"), now=MONDAY)
 
     def refused(match: str, resource: str | None) -> None:
         with pytest.raises(DeclinedError, match=match):
-            school.space.override(step.decision_id, Change("swap", "t1", resource=resource), now=MONDAY)
+            school.space.override(step.decision_id, StepChange("swap", "t1", resource=resource), now=MONDAY)
 
     refused("needs the resource", None)
     refused("unknown resource", "no-such-thing")
@@ -148,7 +148,7 @@ def test_a_swap_that_cannot_be_is_refused_in_a_sentence(school: School) -> None:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_acts_go_with_the_learner(school: School) -> None:
     step = drawn(school).steps[0]
-    school.space.override(step.decision_id, Change("remove", "t1"), now=MONDAY)
+    school.space.override(step.decision_id, StepChange("remove", "t1"), now=MONDAY)
     kept = privacy.export(school.space, PUPIL)
     assert [act["action"] for act in kept["overrides"]] == ["remove"]
     assert "teacher" not in kept["overrides"][0]

@@ -119,23 +119,23 @@ PIN_DAYS = 7  # how long a pin without an end is put into later lists
 
 
 @dataclass(frozen=True)
-class Standing:
+class StandingActs:
     """What teachers' acts ask of a learner's next lists: resources taken out, and resources put in."""
 
     out: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
 
 
-def standing_for(connection: Connection, learners: Collection[int], now: int) -> dict[int, Standing]:
+def standing_for(connection: Connection, learners: Collection[int], now: int) -> dict[int, StandingActs]:
     """Return what holds at `now` (UTC microseconds) for each learner with an act that does."""
     acts = [act for act in acts_for(connection, learners) if act.stands(now)]
-    found: dict[int, Standing] = {}
+    found: dict[int, StandingActs] = {}
     for learner in {act.learner for act in acts}:
         mine = [act for act in acts if act.learner == learner]
         out = dict.fromkeys(act.taken for act in mine if act.action in OUT)
         put = dict.fromkeys(act.resource for act in mine if act.action == "pin" and _pins(act, now))
         done = _done_since(connection, mine) if put else set()
-        found[learner] = Standing(tuple(out), tuple(r for r in put if r not in out and r not in done))
+        found[learner] = StandingActs(tuple(out), tuple(r for r in put if r not in out and r not in done))
     return found
 
 
