@@ -187,6 +187,9 @@ def _grade(event: dict[str, Json], report: Report) -> Iterator[Event]:
     )
     if made["score"] is not None:
         made["kind"] = "attempt"
+    key = next((_id(a) for a in attempts if _id(a) and not _id(a).startswith("_:")), "")
+    if key:  # a grade given anew supersedes the one before, a grade taken away voids it
+        made |= {"key": key, "removed": made["score"] is None}
     for attempt in reversed(attempts):
         _add_attempt(made, attempt)
     seconds = seconds_of(attempts[0].get("duration"))

@@ -21,7 +21,67 @@ Body = dict[str, Json]
 
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
     """Return the events of live events (one, a list, NDJSON) and the report they fill."""
-    return base.read(source, mode, translate=translate, unpack=unpack)
+    seen = Seen()
+
+    def taught(document: Json, mode: Mode, report: Report) -> Iterator[Event]:
+        for event in translate(document, mode, report):
+            if seen.is_nothing(event, document):
+                report.skip("test student, or work never handed in")
+            else:
+                yield event
+
+    return base.read(source, mode, translate=taught, unpack=unpack)
+
+
+class Seen:
+    """What earlier records of a log say of later ones: who is a test student, which work is missing."""
+
+    def __init__(self) -> None:
+        self._testers: set[str] = set()
+        self._missing: set[str] = set()
+
+    def is_nothing(self, event: Event, document: Json) -> bool:
+        """Whether an event teaches nothing: a test student's, or a score that Canvas filled in."""
+        body = _facts(document)
+        if text(body.get("type")) == TESTER or text(body.get("role")) == TESTER:
+            self._testers.add(event["learner"])
+        if event["learner"] in self._testers:
+            return True
+        work = event.get("key") or _work(document, body)
+        if work and event["kind"] != "attempt":  # what is said of the work itself
+            (self._missing.add if _never_handed_in(body) else self._missing.discard)(work)
+        filled_in = event["kind"] == "attempt" and not event["score"]
+        return filled_in and (work in self._missing or _never_handed_in(body))
+
+
+TESTER = "StudentViewEnrollment"
+"""Canvas's kind of enrolment for the test student of a course."""
+
+
+def _facts(document: Json) -> Body:
+    """Return what a live event says in its own words, in either format."""
+    if isinstance(obj(document).get("body"), dict):
+        return obj(document["body"])
+    target, generated = obj(obj(document).get("object")), obj(obj(document).get("generated"))
+    found: Body = {}
+    for part in (target, generated, obj(generated.get("attempt"))):
+        found |= obj(obj(part.get("extensions")).get("com.instructure.canvas"))
+    return found
+
+
+def _work(document: Json, body: Body) -> str:
+    """Return the name of the submission that a live event is about; '' when it is about none."""
+    home = obj(obj(document).get("metadata")).get("root_account_id")
+    name = global_id(body.get("submission_id"), home) or text(obj(obj(document).get("object")).get("id"))
+    return name if not name or name.startswith(URN) else f"{URN}submission:{name}"
+
+
+def _never_handed_in(body: Body) -> bool:
+    return (
+        body.get("missing") is True
+        or body.get("late_policy_status") == "missing"
+        or body.get("workflow_state") == "unsubmitted"
+    )
 
 
 def unpack(document: Json) -> Iterable[Json]:
@@ -120,6 +180,10 @@ def _grade(metadata: Body, body: Body, report: Report) -> Event:
     made["score"] = score_of(report, raw=body.get("score"), high=body.get("points_possible"))
     made["kind"] = "other" if made["score"] is None else "attempt"
     made["id"] = digest(made["id"], made["score"])
+    submission = global_id(body.get("submission_id"), metadata.get("root_account_id"))
+    if submission:
+        taken_back = made["score"] is None or body.get("excused") is True
+        made |= {"key": f"{URN}submission:{submission}", "removed": taken_back}
     return made
 
 
@@ -128,10 +192,18 @@ def _outcome(metadata: Body, body: Body, report: Report) -> Event:
     asset_id = body.get("associated_asset_id") or body.get("artifact_id") or body.get("learning_outcome_id")
     learner = body.get("user_id") or body.get("user_uuid")
     made = _event(metadata, body, "other", learner=learner, resource=(asset, asset_id))
-    made["score"] = score_of(
-        report, scaled=body.get("percent"), raw=body.get("score"), high=body.get("possible")
-    )
+    share = number(body.get("percent"))  # may exceed 1
+    points = (body.get("score"), body.get("possible")) if share is None else (share, 1)
+    made["score"] = score_of(report, raw=points[0], high=points[1])
     made["kind"] = "other" if made["score"] is None else "attempt"
+    outcome = (
+        made["learner"],
+        made["resource"],
+        text(body.get("learning_outcome_id")),
+        text(body.get("attempt")),
+    )
+    if outcome[2]:
+        made |= {"key": digest("outcome", *outcome), "removed": made["score"] is None}
     made["id"] = digest(made["id"], text(body.get("learning_outcome_id")), made["score"])
     _add_number(made, body.get("attempt"))
     return made
@@ -146,6 +218,17 @@ def _submission(metadata: Body, body: Body, _: Report) -> Event:
     return made
 
 
+def _changed(metadata: Body, body: Body, report: Report) -> Event | None:
+    """Return what became of a submission: handed in again, or taken out; of anything else only a note."""
+    made = _submission(metadata, body, report)
+    submission = global_id(body.get("submission_id"), metadata.get("root_account_id"))
+    if body.get("workflow_state") == "deleted" or body.get("excused") is True:
+        return made | {"kind": "other", "key": f"{URN}submission:{submission}", "removed": True}
+    if _never_handed_in(body):
+        return made | {"kind": "other", "key": f"{URN}submission:{submission}", "removed": True}
+    return made if text(body.get("submitted_at")) else None
+
+
 def _access(metadata: Body, body: Body, _: Report) -> Event | None:
     learner = metadata.get("user_id") or body.get("user_id")
     role = text(body.get("role")) or text(metadata.get("context_role"))
@@ -156,10 +239,20 @@ def _access(metadata: Body, body: Body, _: Report) -> Event | None:
 
 
 def _enrolment(metadata: Body, body: Body, _: Report) -> Event | None:
-    if body.get("type") != "StudentEnrollment":
+    if body.get("type") not in ("StudentEnrollment", TESTER):
         return None
     course = ("course", body.get("course_id"))
-    return _event(metadata, body, "enrol", learner=body.get("user_id"), resource=course)
+    made = _event(metadata, body, "enrol", learner=body.get("user_id"), resource=course)
+    made["role"] = "student"
+    if text(body.get("workflow_state")) in LEFT:
+        made |= {"removed": True, "until": instant(body.get("updated_at")) or made["time"]}
+    elif text(body.get("end_at")):
+        made["until"] = instant(body.get("end_at"))
+    return made
+
+
+LEFT = ("deleted", "completed", "inactive", "rejected")
+"""States of an enrolment that has ended."""
 
 
 def _progress(metadata: Body, body: Body, _: Report) -> Event:
@@ -174,12 +267,15 @@ _MAKERS: dict[str, Callable[[Body, Body, Report], Event | None]] = {
     "learning_outcome_result_created": _outcome,
     "learning_outcome_result_updated": _outcome,
     "submission_created": _submission,
+    "submission_updated": _changed,
     "plagiarism_resubmit": _submission,
     "quiz_submitted": _submission,
     "discussion_entry_submitted": _submission,
     "asset_accessed": _access,
     "enrollment_created": _enrolment,
     "enrollment_updated": _enrolment,
+    "enrollment_state_created": _enrolment,
+    "enrollment_state_updated": _enrolment,
     "course_progress": _progress,
     "course_completed": _progress,
 }
@@ -199,7 +295,7 @@ def _caliper(event: Body, report: Report) -> Iterator[Event]:
         return
     if text(target.get("id")).startswith(f"{URN}enrollment:"):
         course = f"{URN}course:{global_id(extension.get('course_id'), home)}"
-        is_student = extension.get("type") == "StudentEnrollment"
+        is_student = extension.get("type") in ("StudentEnrollment", TESTER)
         yield from _enrolled(event, extension.get("user_id"), course, is_student, report)
         return
     for made in caliper.translate(event, "lenient", report):

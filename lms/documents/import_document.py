@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import COLUMNS
 from segue.lms.catalogues import case
 from segue.lms.catalogues.common_cartridge import reader as cartridge
+from segue.lms.documents.resource_names import ResourceNames
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.records.source_records import Event, Mode, Report
 
@@ -59,12 +59,18 @@ def frames(events: Iterator[Event], size: int = BLOCK) -> Iterator[pd.DataFrame]
         first += len(block)
 
 
-def our_names(catalogue: Catalogue, names: Mapping[str, str]) -> dict[str, str]:
-    """Return our resource by their id: as `names` says, else the only one at that address."""
-    at = Counter(resource.url for resource in catalogue.resources)
-    by_url = {r.url: r.resource_id for r in catalogue.resources if r.url and at[r.url] == 1}
-    known = catalogue.resource_index
-    return {theirs: ours for theirs, ours in by_url.items() if theirs not in known} | dict(names)
+def named(events: Iterable[Event], names: ResourceNames) -> Iterator[Event]:
+    """Yield events with our ids of resources; an enrolment and a void without resource stay as they are.
+
+    An enrolment that has ended is left out: that is a matter of the roster.
+    """
+    for event in events:
+        if event["kind"] == "enrol" and event.get("removed"):
+            continue
+        if event["kind"] == "enrol" or not event["resource"]:
+            yield event
+        else:
+            yield event | {"resource": names.ours(event["resource"], event.get("within", ()))}
 
 
 def catalogue_in(format_name: str, path: Path, mode: Mode, report: Report) -> Catalogue | None:

@@ -14,7 +14,8 @@ from segue.lms.catalogues.common_cartridge import reader as cartridge
 from segue.lms.moodle import standard_log as moodle
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.openedx import reader as openedx
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.grade_versions import versioned
+from segue.lms.records.source_records import INTERNAL, Event, Json, Mode, RefusedError, Report, Source, parse
 from segue.lms.xapi import cmi5
 from segue.lms.xapi import reader as xapi
 
@@ -56,7 +57,9 @@ def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
         return Answer(False, f"format must be one of {', '.join(READERS)}")
     stream, report = reader(source, mode)
     by_id: dict[str, Event] = {}
-    for event in stream:
+    for event in versioned(stream, own_ids=True):
+        if event.get("removed") and event["kind"] == "enrol":
+            continue  # who has left is a matter of the roster
         by_id.setdefault(event["id"], event)
     events = tuple(by_id.values())
     useful = bool(events) or bool(report.counts)
@@ -87,7 +90,7 @@ def answer_line(line: str) -> dict[str, Any]:
         "accepted": result.accepted,
         "reason": result.reason,
         "codes": list(result.codes),
-        "events": list(result.events),
+        "events": [{k: v for k, v in event.items() if k not in INTERNAL} for event in result.events],
         "counts": result.counts,
     }
 

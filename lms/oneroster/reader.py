@@ -7,16 +7,17 @@ are kept; names, logins, addresses, passwords, demographics and comments are dro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from segue.features.catalogue import Resource
-from segue.lms.oneroster.rows import read_rows, refuse
+from segue.lms.oneroster.dialects import NEEDED, READ_AS, columns_of, table_by, table_of
+from segue.lms.oneroster.rows import refuse
 from segue.lms.oneroster.rules import check
-from segue.lms.oneroster.tables import TABLES
+from segue.lms.records.delimited import columns_said, plain_name, rows_of
 from segue.lms.records.safe_archive import Files, open_files
 from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
 from segue.lms.records.untrusted_values import digest, instant, learner_id, score_of
@@ -33,28 +34,14 @@ KEPT = {
     "resources": "vendorResourceId title roles importance",
     "classResources": "classSourcedId resourceSourcedId",
     "courseResources": "courseSourcedId resourceSourcedId",
-    "results": "lineItemSourcedId studentSourcedId scoreStatus score scoreDate classSourcedId",
+    "results": (
+        "lineItemSourcedId studentSourcedId scoreStatus score scoreDate classSourcedId missing incomplete "
+        "inProgress"
+    ),
     "roles": "userSourcedId role orgSourcedId beginDate endDate",
     "users": "role grades",
 }
 """Columns kept of each table, besides sourcedId, status and dateLastModified; of other tables only ids."""
-_FILES = {name.lower(): name for name in TABLES}
-_FILES |= {
-    "school": "orgs",
-    "section": "classes",
-    "student": "users",
-    "teacher": "users",
-}  # School Data Sync 1
-_FILES |= {"studentenrollment": "enrollments", "teacherroster": "enrollments"}
-_ALIASES = {
-    "sis id": "sourcedId",
-    "id": "sourcedId",
-    "school sis id": "schoolSourcedId",
-    "section name": "title",
-    "section sis id": "classSourcedId",
-    "orgsourcedid": "orgSourcedId",
-    "grade": "grades",
-}
 
 
 @dataclass
@@ -65,20 +52,23 @@ class Bundle:
 
     def rows(self, table: str) -> list[Row]:
         """Return the rows of a table that are not marked as deleted or inactive."""
-        gone = ("tobedeleted", "inactive")
-        return [row for row in self.tables.get(table, ()) if row.get("status", "").lower() not in gone]
+        return [row for row in self.tables.get(table, ()) if not is_gone(row)]
 
     def enrolments(self) -> pd.DataFrame:
-        """Return who is in which class: learner, class_id, role, and from/until (UTC, NaT when open)."""
+        """Return who is in which class: learner, class_id, role, and from/until (UTC, NaT when open).
+
+        Who was taken out of a class stays in the table, until the row was changed last.
+        """
         rows = [
             {
                 "learner": learner_id(row.get("userSourcedId")),
                 "class_id": row.get("classSourcedId", ""),
-                "role": row.get("role", "").lower(),
+                "role": role_of(row.get("role", "")),
                 "from": instant(row.get("beginDate")),
-                "until": instant(row.get("endDate")),
+                "until": until_of(row),
             }
-            for row in self.rows("enrollments")
+            for row in self.tables.get("enrollments", ())
+            if not (is_gone(row) and until_of(row) is None)
         ]
         frame = pd.DataFrame(rows, columns=["learner", "class_id", "role", "from", "until"])
         for name in ("from", "until"):
@@ -103,6 +93,34 @@ class Bundle:
         return items + [Resource(row["sourcedId"], row.get("title", ""), kind="lesson") for row in others]
 
 
+GONE = frozenset(
+    ["tobedeleted", "inactive", "deleted", "completed", "concluded", "withdrawn", "dropped", "exited"]
+)
+"""Words for a row that does not hold any more."""
+
+
+def is_gone(row: Row) -> bool:
+    """Whether a row is marked as deleted, or as ended."""
+    return row.get("status", "").strip().lower() in GONE
+
+
+def until_of(row: Row) -> str | None:
+    """Return when an enrolment ends: as it says, else when it was marked as ended."""
+    return instant(row.get("endDate")) or (instant(row.get("dateLastModified")) if is_gone(row) else None)
+
+
+def role_of(word: str) -> str:
+    """Return a role in lower case; a learner is a student, whatever a system calls him.
+
+    >>> role_of("Student"), role_of("StudentEnrollment"), role_of("learner"), role_of("StudentViewEnrollment")
+    ('student', 'student', 'student', 'test student')
+    """
+    bare = word.strip().lower().removesuffix("enrollment")
+    if bare in ("studentview", "test student", "teststudent"):
+        return "test student"
+    return "student" if bare in ("student", "learner", "pupil", "members", "member") else bare
+
+
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
     """Return the events of a bundle (student enrolments, graded results) and the report they fill."""
     report = Report()
@@ -117,7 +135,7 @@ def open_bundle(source: Source, mode: Mode, report: Report) -> Bundle:
         return Bundle()
     path = Path(source)
     try:
-        files = open_files(path) if path.exists() else Files((), path, zipped=False)
+        files = _files(path)
         bundle = _strict(files, report) if mode == "strict" else _lenient(files, report)
     except (RefusedError, OSError) as problem:
         code = problem.code if isinstance(problem, RefusedError) else "package.unreadable"
@@ -126,6 +144,13 @@ def open_bundle(source: Source, mode: Mode, report: Report) -> Bundle:
     for name, rows in bundle.tables.items():
         report.counts[name] += len(rows)
     return bundle
+
+
+def _files(path: Path) -> Files:
+    """Return the files of a folder, a ZIP, or one table by itself."""
+    if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):
+        return Files((path.name,), path.parent, zipped=False)
+    return open_files(path) if path.exists() else Files((), path, zipped=False)
 
 
 def _strict(files: Files, report: Report) -> Bundle:
@@ -144,12 +169,11 @@ def _lenient(files: Files, report: Report) -> Bundle:
     bundle = Bundle()
     for name in files.names:
         stem, _, kind = name.rpartition("/")[2].lower().rpartition(".")
-        table = _FILES.get(stem)
-        if kind == "csv" and table is not None:
+        if kind in ("csv", "tsv", "txt") and plain_name(stem) not in ("manifest", "readme"):
             _add_rows(bundle, stem, files.read(name), report)
-        elif kind == "json" and table is not None:
-            _add_description(table, files.read(name), report)
-        elif stem != "manifest":
+        elif kind == "json" and table_of(stem):
+            _add_description(table_of(stem), files.read(name), report)
+        elif plain_name(stem) != "manifest":
             report.warnings["file that OneRoster does not name"] += 1
     if not files.has("manifest.csv"):
         report.warnings["no manifest.csv"] += 1
@@ -159,24 +183,33 @@ def _lenient(files: Files, report: Report) -> Bundle:
 
 
 def _add_rows(bundle: Bundle, stem: str, content: bytes, report: Report) -> None:
-    table = _FILES[stem]
     try:
-        header, *rows = read_rows(content, strict=False) or [[]]
+        rows = rows_of(content)
+        header = next(rows, [])
+        table = table_of(stem) or table_by(header)
+        if not table:
+            report.warnings["file that OneRoster does not name"] += 1
+            return
+        names, given = columns_of(table, stem, header)
+        kept = [_kept(table, given | row) for row in _wide(rows, header, names, table, report)]
     except RefusedError:
-        report.warnings[f"{table}.csv is not CSV"] += 1
+        report.warnings[f"{table_of(stem) or 'table'}.csv is not CSV"] += 1
         return
-    columns = {column.name.lower(): column.name for column in TABLES[table]} | _ALIASES
-    columns |= {"role": "role", "orgsourcedids": "orgSourcedId", "usersourcedid": "userSourcedId"}
-    names = [columns.get(name.strip().lower(), "") for name in header]
-    given: Row = {}
-    if table == "enrollments" and "userSourcedId" not in names:  # School Data Sync 1 calls the user SIS ID
-        names = ["userSourcedId" if name == "sourcedId" else name for name in names]
-        given = {"role": "teacher" if stem == "teacherroster" else "student"}
-    kept = bundle.tables.setdefault(table, [])
+    bundle.tables.setdefault(table, []).extend(kept)
+    sought = NEEDED.get(table, ("sourcedId",))
+    empty = sum(not all(row.get(name) for name in sought) for row in kept)
+    if empty:
+        said = columns_said(header, [READ_AS.get(name, name) for name in sought])
+        report.warnings[f"{empty} of {len(kept)} rows of {table} gave nothing: {said}"] += 1
+
+
+def _wide(
+    rows: Iterable[list[str]], header: list[str], names: list[str], table: str, report: Report
+) -> Iterator[Row]:
     for row in rows:
         if len(row) != len(header):
             report.warnings[f"row of {table}.csv is not as wide as its header"] += 1
-        kept.append(_kept(table, given | dict(zip(names, row, strict=False))))
+        yield {name: cell.strip() for name, cell in zip(names, row, strict=False) if name}
 
 
 def _add_description(table: str, content: bytes, report: Report) -> None:
@@ -194,18 +227,28 @@ def _add_description(table: str, content: bytes, report: Report) -> None:
 
 
 def _events(bundle: Bundle, report: Report) -> Iterator[Event]:
+    testers = {
+        learner_id(row.get("userSourcedId"))
+        for row in bundle.tables.get("enrollments", ())
+        if role_of(row.get("role", "")) == "test student"
+    }
     for event in [*_enrolled(bundle, report), *_graded(bundle, report)]:
-        report.taken[event["kind"]] += 1
+        if event["learner"] in testers:
+            report.skip("test student")
+            continue
+        if not event.get("removed"):
+            report.taken[event["kind"]] += 1
         yield event
 
 
 def _enrolled(bundle: Bundle, report: Report) -> Iterator[Event]:
-    for row in bundle.rows("enrollments"):
+    for row in bundle.tables.get("enrollments", ()):
         learner, place = learner_id(row.get("userSourcedId")), row.get("classSourcedId", "")
-        if row.get("role", "").lower() != "student":
+        role = role_of(row.get("role", ""))
+        if role not in ("student", "test student"):
             report.skip("enrolment that is not a student's")
         elif learner and place:
-            yield {
+            event: Event = {
                 "kind": "enrol",
                 "learner": learner,
                 "resource": place,
@@ -213,27 +256,46 @@ def _enrolled(bundle: Bundle, report: Report) -> Iterator[Event]:
                 "time": instant(row.get("beginDate")) or instant(row.get("dateLastModified")),
                 "id": row.get("sourcedId") or digest("enrol", learner, place, row.get("beginDate")),
                 "class": place,
+                "role": role,
+                "until": until_of(row),
             }
+            if is_gone(row):
+                report.skip("enrolment that has ended")
+            yield event | {"removed": True} if is_gone(row) else event
+
+
+NOT_DONE = ("exempt", "not submitted")
 
 
 def _graded(bundle: Bundle, report: Report) -> Iterator[Event]:
     items = {row.get("sourcedId", ""): row for row in bundle.tables.get("lineItems", ())}
-    for row in bundle.rows("results"):
+    for row in bundle.tables.get("results", ()):
         item = items.get(row.get("lineItemSourcedId", ""), {})
-        learner = learner_id(row.get("studentSourcedId"))
-        score = score_of(
-            report, raw=row.get("score"), low=item.get("resultValueMin"), high=item.get("resultValueMax")
-        )
-        if not learner or score is None or row.get("scoreStatus", "").lower() in ("exempt", "not submitted"):
-            report.skip("result without a score")
+        learner, resource = learner_id(row.get("studentSourcedId")), row.get("lineItemSourcedId", "")
+        score = None
+        if not (is_gone(row) or _not_handed_in(row)):
+            low, high = item.get("resultValueMin"), item.get("resultValueMax")
+            score = score_of(report, raw=row.get("score"), low=low, high=high)
+        if score is None:
+            report.skip("result that was removed" if is_gone(row) else "result without a score")
+        if not learner:
             continue
+        key = row.get("sourcedId") or digest("result", learner, resource)
         event: Event = {
-            "kind": "attempt",
+            "kind": "other" if score is None else "attempt",
             "learner": learner,
-            "resource": row.get("lineItemSourcedId", ""),
+            "resource": resource,
             "score": score,
             "time": instant(row.get("scoreDate")) or instant(row.get("dateLastModified")),
-            "id": row.get("sourcedId") or digest("result", learner, row.get("lineItemSourcedId"), score),
+            "id": key,
+            "key": key,
+            "removed": score is None,
         }
         place = row.get("classSourcedId") or item.get("classSourcedId", "")
         yield event | {"class": place} if place else event
+
+
+def _not_handed_in(row: Row) -> bool:
+    """Whether a result is none: exempt, or a score that stands for work never handed in."""
+    said = row.get("scoreStatus", "").lower() in NOT_DONE
+    return said or row.get("missing", "").lower() in ("true", "1", "yes")

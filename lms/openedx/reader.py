@@ -9,12 +9,11 @@ two only the first is taken.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from segue.lms.openedx.block_ids import block_in, course_block, problem_of_browser
+from segue.lms.openedx.submissions import REGRADES, RESETS, Submissions, Tries
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
 from segue.lms.records.untrusted_values import (
@@ -40,6 +39,10 @@ TYPES = {
     "edx.grades.course.grade_calculated": ("earned", "course"),
     "edx.grades.subsection.grade_calculated": ("earned", "resource"),
     "edx.grades.problem.submitted": ("attempted", "question"),
+    "edx.grades.problem.rescored": ("evaluated", "question"),
+    "edx.grades.problem.score_overridden": ("evaluated", "question"),
+    "edx.grades.problem.state_deleted": ("evaluated", "question"),
+    "problem_rescore": ("evaluated", "cmi.interaction"),
     "problem_check": ("evaluated", "cmi.interaction"),
     "edx.problem.completed": ("completed", "cmi.interaction"),
     "edx.problem.hint.demandhint_displayed": ("interacted", "supplemental-info"),
@@ -91,7 +94,7 @@ class Deed:
 
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
     """Return the events of tracking records (one, a list, NDJSON) and the report they fill."""
-    submissions = _Submissions()
+    submissions, tries = Submissions(), Tries()
 
     def translate(record: Json, _: Mode, report: Report) -> Iterator[Event]:
         if not isinstance(record, dict) or not _name(record):
@@ -103,10 +106,22 @@ def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report
         event = _event(record, deed, report)
         if submissions.is_second(event, deed.name):
             report.skip("second record of a submission")
+        elif deed.name in REGRADES or deed.name in RESETS:
+            yield from tries.corrected(event, deed.name, report)
         else:
-            yield event
+            yield tries.counted(event)
 
-    return base.read(source, mode, translate=translate)
+    return base.read(source, mode, translate=translate, trim=without_prefix)
+
+
+def without_prefix(line: str) -> str:
+    """Return a line of the log without what a logger wrote before its record.
+
+    >>> without_prefix('Aug 1 10:00:00 lms [tracking] INFO - {"name": "play_video"}')
+    '{"name": "play_video"}'
+    """
+    start = line.find('{"')
+    return line[start:] if (start > 0 and line[0] not in "[{") or line[:2] in ("[2", "[I") else line
 
 
 def _name(record: dict[str, Json]) -> str:
@@ -153,7 +168,7 @@ def _event(record: dict[str, Json], deed: Deed, report: Report) -> Event:
         raise RefusedError("record must say who (user_id) and on what (block or course)")
     score, completed = _score(deed, report), _completed(deed)
     event: Event = {
-        "kind": "hint" if "hint" in deed.name else kind_of(deed.verb, score, completed=completed),
+        "kind": "hint" if "hint" in deed.name else kind_of(deed.verb, score, completed=completed or None),
         "learner": learner,
         "resource": resource,
         "score": score,
@@ -203,6 +218,9 @@ def _resource(record: dict[str, Json], deed: Deed) -> str:
 POINTS = {
     "edx.grades.problem.submitted": ("weighted_earned", "weighted_possible"),
     "edx.grades.subsection.grade_calculated": ("weighted_total_earned", "weighted_total_possible"),
+    "edx.grades.problem.rescored": ("new_weighted_earned", "new_weighted_possible"),
+    "edx.grades.problem.score_overridden": ("weighted_earned", "weighted_possible"),
+    "problem_rescore": ("new_score", "new_total"),
 }
 """Names of points earned and possible, by record."""
 
@@ -223,26 +241,3 @@ def _score(deed: Deed, report: Report) -> float | None:
 def _completed(deed: Deed) -> bool:
     share = deed.data.get("completion", deed.data.get("percent"))
     return deed.verb == "completed" or (deed.verb == "progressed" and number(share) == 1.0)
-
-
-class _Submissions:
-    """Remembers the last scored records, a bounded number, to know the second record of one submission."""
-
-    def __init__(self, capacity: int = 20_000, seconds: float = 10.0) -> None:
-        self._last: OrderedDict[tuple[str, str], tuple[str, float | None, datetime]] = OrderedDict()
-        self._capacity, self._seconds = capacity, seconds
-
-    def is_second(self, event: Event, name: str) -> bool:
-        """Whether another kind of record said the same of this learner and problem moments before."""
-        if event["kind"] != "attempt" or event["time"] is None:
-            return False
-        key, now = (event["learner"], event["resource"]), datetime.fromisoformat(event["time"])
-        before = self._last.pop(key, None)
-        if before is not None and before[0] != name and before[1] == event["score"]:
-            apart = abs((now - before[2]).total_seconds())
-            if apart <= self._seconds:
-                return True
-        self._last[key] = (name, event["score"], now)
-        if len(self._last) > self._capacity:
-            self._last.popitem(last=False)
-        return False

@@ -34,13 +34,24 @@ Event = TypedDict(
         "attempt_no": NotRequired[int],
         "supersedes": NotRequired[str],
         "voids": NotRequired[str],
+        "key": NotRequired[str],
+        "removed": NotRequired[bool],
+        "within": NotRequired[tuple[str, ...]],
+        "role": NotRequired[str],
+        "until": NotRequired[str | None],
+        "also": NotRequired[tuple[str, ...]],
     },
 )
 """One thing a learner did, as the store takes it.
 
 `learner` is the source's own id (an e-mail address in its place is hashed); `score` is in [0, 1] or None;
 `time` is ISO 8601 in UTC, or None when the source gives none; `id` is the record's own, or made from it.
+
+For the doors alone, and never shown: `key` names a grade that may be given anew, `removed` says that it was
+taken back (``segue.lms.records.grade_versions``); `within` are the activities around the resource, nearest
+first; `role` and `until` belong to an enrolment; `also` are other ids that the source gives the learner.
 """
+INTERNAL = ("key", "removed", "within", "role", "until", "also")
 
 
 class RefusedError(ValueError):
@@ -93,6 +104,7 @@ class Report:
 
 Translate = Callable[[Json, Mode, Report], Iterator[Event]]
 Unpack = Callable[[Json], Iterable[Json]]
+Trim = Callable[[str], str]
 
 
 def single(document: Json) -> Iterable[Json]:
@@ -100,12 +112,20 @@ def single(document: Json) -> Iterable[Json]:
     return (document,)
 
 
+def as_is(line: str) -> str:
+    """Return a line of a file as it is."""
+    return line
+
+
 def read(
-    source: Source, mode: Mode, *, translate: Translate, unpack: Unpack = single
+    source: Source, mode: Mode, *, translate: Translate, unpack: Unpack = single, trim: Trim = as_is
 ) -> tuple[Iterator[Event], Report]:
-    """Return the events of a source one by one, and the report they fill; one bad record sinks no other."""
+    """Return the events of a source one by one, and the report they fill; one bad record sinks no other.
+
+    `trim` takes off what a program that kept the lines of a file put before them.
+    """
     report = Report()
-    records = (record for document in documents(source, report) for record in unpack(document))
+    records = (record for document in documents(source, report, trim) for record in unpack(document))
     return translated(records, mode, translate, report), report
 
 
@@ -122,27 +142,43 @@ def translated(records: Iterator[Json], mode: Mode, translate: Translate, report
             report.refuse(RefusedError("record is nested too deeply or holds a number out of range"))
 
 
-def documents(source: Source, report: Report) -> Iterator[Json]:
+def documents(source: Source, report: Report, trim: Trim = as_is) -> Iterator[Json]:
     """Yield the records of a document, a list, or a file (JSON or NDJSON, also .gz), one at a time."""
     if isinstance(source, Mapping):
         yield source
     elif isinstance(source, str | Path):
-        yield from _file(Path(source), report)
+        yield from _file(Path(source), report, trim)
     else:
         yield from source
 
 
-def _file(path: Path, report: Report) -> Iterator[Json]:
+def _file(path: Path, report: Report, trim: Trim) -> Iterator[Json]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as handle:
-            yield from _lines(handle, report, is_json=path.suffix == ".json")
+        with opener(path, "rt", encoding=_encoding(path), errors="replace") as handle:
+            yield from _lines(handle, report, trim, is_json=path.suffix == ".json")
     except (OSError, EOFError, ValueError, zlib.error) as error:
         report.refuse(RefusedError(f"file cannot be read: {type(error).__name__}"))
 
 
-def _lines(handle: IO[str], report: Report, *, is_json: bool) -> Iterator[Json]:
-    line = handle.readline(MAX_LINE)
+def _encoding(path: Path) -> str:
+    """Return the encoding of a text file: UTF-16 where its first bytes say so, else UTF-8."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as handle:
+        return encoding_of(handle.read(4))
+
+
+def encoding_of(head: bytes) -> str:
+    """Return the encoding that the first bytes of a text speak of; UTF-8 when they say nothing."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if len(head) > 1 and 0 in head[:2]:
+        return "utf-16-be" if head[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
+
+
+def _lines(handle: IO[str], report: Report, trim: Trim, *, is_json: bool) -> Iterator[Json]:
+    line = trim(handle.readline(MAX_LINE))
     if _begins_document(line, is_json):
         yield from _whole(line + handle.read(MAX_FILE), report)
         return
@@ -153,7 +189,7 @@ def _lines(handle: IO[str], report: Report, *, is_json: bool) -> Iterator[Json]:
                 line = handle.readline(MAX_LINE)
         elif line.strip():
             yield from _whole(line, report)
-        line = handle.readline(MAX_LINE)
+        line = trim(handle.readline(MAX_LINE))
 
 
 def _begins_document(line: str, is_json: bool) -> bool:

@@ -51,26 +51,52 @@ def score_of(
 ) -> float | None:
     """Return a score in [0, 1], or None when the record does not tell one.
 
-    `scaled` first, else (raw - low) / (high - low), else `success`; a maximum that is not above the minimum
-    gives none, whatever else is said, and neither does a raw score alone. Outside the range it is clipped
-    and counted.
+    With raw, minimum and maximum all three, (raw - low) / (high - low): beside them `scaled` may run from -1
+    to 1, as Moodle's plug-in writes it. Else `scaled` within [0, 1], or within the minimum and maximum that
+    are stated with it when it is negative; else (raw - low) / (high - low) with a minimum of 0; else
+    `success`. A maximum that is not above the minimum gives none, whatever else is said, and neither does a
+    raw score alone, or a `scaled` outside its range. Points outside their range are clipped and counted.
 
+    >>> score_of(Report(), scaled=0.0, raw=5, low=0, high=10), score_of(Report(), scaled=85)
+    (0.5, None)
     >>> score_of(Report(), raw=3, high=4), score_of(Report(), raw=3), score_of(Report(), scaled=0, high=0)
     (0.75, None, None)
+    >>> score_of(Report(), scaled=-0.5), score_of(Report(), scaled=-0.5, low=-1, high=1)
+    (None, 0.25)
     >>> score_of(Report(), raw=7, high=5), score_of(Report(), raw=1, success=True)
     (1.0, 1.0)
     """
-    value, top, bottom = number(scaled), number(high), number(low) or 0.0
-    if top is not None and top <= bottom:
+    share, points, top, bottom = number(scaled), number(raw), number(high), number(low)
+    if top is not None and top <= (bottom or 0.0):
         return None
-    points = number(raw)
-    if value is None and points is not None and top is not None:
-        value = (points - bottom) / (top - bottom)
+    value = None
+    if points is not None and top is not None and (bottom is not None or not _is_share(share)):
+        value = (points - (bottom or 0.0)) / (top - (bottom or 0.0))
+    elif share is not None:
+        value = _within(share, bottom, top)
+        if value is None:
+            report.warnings["scaled score outside its range, which is not stated"] += 1
     if value is None or not math.isfinite(value):
         return float(success) if isinstance(success, bool) else None
     if not 0.0 <= value <= 1.0:
         report.clipped += 1
     return min(max(value, 0.0), 1.0)
+
+
+_NEARLY = 1e-6  # what rounding may add to a share of 1
+
+
+def _is_share(scaled: float | None) -> bool:
+    return scaled is not None and 0.0 <= scaled <= 1.0 + _NEARLY
+
+
+def _within(scaled: float, low: float | None, high: float | None) -> float | None:
+    """Return a scaled score by itself, or where it lies in the range stated with it when it is negative."""
+    if _is_share(scaled):
+        return min(scaled, 1.0)
+    if scaled < 0 and low is not None and high is not None and low <= scaled <= high:
+        return (scaled - low) / (high - low)
+    return None
 
 
 _OFFSET = re.compile(r"([+-]\d{2})(?::?(\d{2}))?$")
@@ -144,9 +170,14 @@ def digest(*parts: object) -> str:
 def mail_hash(address: str) -> str:
     """Return the xAPI `mbox_sha1sum` of an address: one learner, whether a source sends address or hash.
 
+    Upper and lower case are one: systems disagree about them, mail servers don't.
+
     >>> mail_hash("mailto:a@b.org") == mail_hash("a@b.org")
     True
+    >>> mail_hash("Ada@School.org") == mail_hash("mailto:ada@school.org")
+    True
     """
+    address = address.strip().lower()
     address = address if address.startswith("mailto:") else f"mailto:{address}"
     return hashlib.sha1(address.encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
 

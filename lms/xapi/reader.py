@@ -7,7 +7,7 @@ voiding statement becomes an event that `voids` another, which may arrive later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
@@ -57,12 +57,50 @@ def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report
     return base.read(source, mode, translate=translate, unpack=unpack)
 
 
-def unpack(document: Json) -> Iterable[Json]:
-    """Return the statements of a document: itself, or those of a statement result."""
-    if isinstance(document, dict) and "verb" not in document and isinstance(document.get("statements"), list):
-        statements: list[Json] = document["statements"]
-        return statements
-    return document if isinstance(document, list) else (document,)
+WRAPPERS = ("statement", "fullStatement", "full_statement", "_source", "payload", "node", "message")
+"""Names under which exports of record stores put a statement."""
+LISTS = ("statements", "results", "data", "hits", "edges", "items")
+"""Names under which they put many."""
+DEEPEST = 6
+
+
+def unpack(document: Json, depth: int = DEEPEST) -> Iterator[Json]:
+    """Yield the statements of a document: itself, those of a statement result, or those of an export.
+
+    A statement result that says where `more` are is yielded too, as {"more": address}, to be told of.
+    """
+    if isinstance(document, list):
+        for part in document:
+            yield from unpack(part, depth - 1) if depth else (part,)
+        return
+    inner = None if not isinstance(document, dict) or "verb" in document else _wrapped(document)
+    if inner is None or not depth:
+        yield document
+        return
+    if document.get("voided") is True:
+        yield {"voided": True}
+        return
+    yield from unpack(inner, depth - 1)
+    if text(document.get("more")):
+        yield {"more": text(document["more"])}
+
+
+def _wrapped(document: dict[str, Json]) -> Json:
+    """Return what an export wraps: a list, a statement, or the JSON text of one; None when nothing."""
+    for name in LISTS:
+        inner = document.get(name)
+        if isinstance(inner, list) or (name == "hits" and isinstance(inner, dict)):
+            return inner["hits"] if isinstance(inner, dict) and isinstance(inner.get("hits"), list) else inner
+    for name in WRAPPERS:
+        inner = document.get(name)
+        if isinstance(inner, dict):
+            return inner
+        if isinstance(inner, str) and inner.lstrip().startswith("{"):
+            try:
+                return base.parse(inner)
+            except RefusedError:
+                return None
+    return None
 
 
 def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
@@ -73,6 +111,9 @@ def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
     RefusedError
         In strict mode when a data rule is broken; in lenient mode when it does not say who did what.
     """
+    if isinstance(statement, dict) and set(statement) in ({"more"}, {"voided"}):
+        _told(statement, report)
+        return
     if mode == "strict":
         xapi_rules.check(statement)
     elif not isinstance(statement, dict):
@@ -90,6 +131,14 @@ def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
         report.skip(f"statement about a {kind}")
     else:
         yield event_of(statement, report)
+
+
+def _told(note: dict[str, Json], report: Report) -> None:
+    """Count what an export says of its statements."""
+    if "more" in note:
+        report.warnings["the store has more statements than this page (segue pull lrs follows them)"] += 1
+    else:
+        report.skip("statement that the export marks as voided")
 
 
 def _same_agent(actor: Json, instructor: Json) -> bool:
@@ -120,16 +169,19 @@ def event_of(statement: dict[str, Json], report: Report) -> Event:
     if not (learner and resource and verb):
         raise RefusedError("statement must say who (actor), did (verb.id) and what (object.id)")
     points = obj(result.get("score"))
+    success = result.get("success")
+    if verb == "failed" and not points and not isinstance(success, bool):
+        success = False  # to have failed is to have tried
     score = score_of(
         report,
         scaled=points.get("scaled"),
         raw=points.get("raw"),
         low=points.get("min"),
         high=points.get("max"),
-        success=result.get("success"),
+        success=success,
     )
     event: Event = {
-        "kind": kind_of(verb, score, completed=result.get("completion") is True),
+        "kind": kind_of(verb, score, completed=result.get("completion")),
         "learner": learner,
         "resource": resource,
         "score": score,
@@ -141,17 +193,21 @@ def event_of(statement: dict[str, Json], report: Report) -> Event:
     return event
 
 
-def kind_of(verb: str, score: float | None, *, completed: bool) -> str:
+def kind_of(verb: str, score: float | None, *, completed: Json) -> str:
     """Return the kind of event: a scored verb is an attempt unless it rates or sums up others.
 
     >>> kind_of("answered", 1.0, completed=False), kind_of("earned", 0.5, completed=False)
     ('attempt', 'other')
-    >>> kind_of("answered", None, completed=False), kind_of("interacted", None, completed=True)
+    >>> kind_of("answered", None, completed=None), kind_of("interacted", None, completed=True)
+    ('other', 'completion')
+    >>> kind_of("completed", None, completed=False), kind_of("completed", None, completed=None)
     ('other', 'completion')
     """
-    if completed and (score is None or verb in AGGREGATES):
+    if completed is True and (score is None or verb in AGGREGATES):
         return "completion"
     kind = KIND_OF.get(verb, "other")
+    if kind == "completion" and completed is False:
+        kind = "other"
     return "attempt" if score is not None and verb not in AGGREGATES and kind != "rating" else kind
 
 
@@ -167,6 +223,21 @@ def _add_optional(event: Event, statement: dict[str, Json]) -> None:
     attempt = number(obj(definition.get("extensions")).get(ATTEMPT_NUMBER))
     if attempt is not None and 0 < attempt < 1e9:
         event["attempt_no"] = int(attempt)
+    around = _around(context.get("contextActivities"))
+    if around:
+        event["within"] = around
+
+
+def _around(activities: Json) -> tuple[str, ...]:
+    """Return the ids of the activities around the object, parents first, at most ten."""
+    found: list[str] = []
+    for place in ("parent", "grouping"):
+        given = obj(activities).get(place)
+        for activity in given if isinstance(given, list) else (given,):
+            name = text(obj(activity).get("id"))
+            if name and len(found) < 10:
+                found.append(name)
+    return tuple(found)
 
 
 def course_of(activities: Json) -> str:

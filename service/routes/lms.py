@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
@@ -12,7 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from segue.lms.caliper import reader as caliper
-from segue.lms.documents.import_document import our_names
+from segue.lms.documents.import_document import named
+from segue.lms.documents.resource_names import ResourceNames
+from segue.lms.records.grade_versions import Known, versioned
 from segue.lms.records.source_records import Event, Report, parse
 from segue.lms.records.source_records import RefusedError as UnreadableError
 from segue.lms.xapi import reader as xapi
@@ -23,6 +24,7 @@ from segue.service.http.openapi import OF_A_BODY, gives
 from segue.service.http.refusals import RefusedError, unreadable
 from segue.service.http.request_schemas import MAX_EVENTS, EventBody
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
+from segue.workspace.records.grades import last_grades
 
 READERS = {"xapi": xapi.read, "caliper": caliper.read}
 NO_RESOURCE = frozenset({"enrol"})  # names a class where others name a resource
@@ -73,8 +75,10 @@ async def envelope(request: Request) -> Response:
 
 async def _take(request: Request, format_name: Literal["xapi", "caliper"]) -> Response:
     caller = caller_of(request, "backend")
-    names = our_names(caller.tenant.workspace.catalogue(), {})
-    batch, report = await run_in_threadpool(_read, format_name, await body_of(request), names)
+    workspace = caller.tenant.workspace
+    names = ResourceNames(workspace.catalogue(), {})
+    known, body = last_grades(workspace.store, workspace.keyring), await body_of(request)
+    batch, report = await run_in_threadpool(_read, format_name, body, names, known)
     if report.refused and not batch:
         raise RefusedError(422, "not_valid", report.reason[:1000])
     stored = from_json(await caller.tenant.ask(caller.tenant.decider.store, batch)) if batch else _NOTHING
@@ -84,7 +88,7 @@ async def _take(request: Request, format_name: Literal["xapi", "caliper"]) -> Re
 _NOTHING: dict[str, Any] = {"accepted": 0, "repeats": 0, "rejected": 0, "verdicts": []}
 
 
-def _read(format_name: str, body: bytes, names: Mapping[str, str]) -> tuple[Batch, Report]:
+def _read(format_name: str, body: bytes, names: ResourceNames, known: Known) -> tuple[Batch, Report]:
     """Return the events of a document, and what became of the rest; a resource may be named by its url.
 
     Raises
@@ -101,21 +105,20 @@ def _read(format_name: str, body: bytes, names: Mapping[str, str]) -> tuple[Batc
     if not isinstance(document, dict | list):
         raise RefusedError(422, "not_valid", "the body must be a JSON object or a list of objects")
     found, report = READERS[format_name](document, "lenient")
-    events = list(found)
+    events = list(named(versioned(found, known), names))
     if len(events) > MAX_EVENTS:
         raise RefusedError(
             413, "too_many", f"{len(events)} events in one call, {MAX_EVENTS} are allowed: split it"
         )
-    return [_event(event, names) for event in events], report
+    return [_event(event) for event in events], report
 
 
-def _event(event: Event, names: Mapping[str, str]) -> EventBody | Unreadable:
-    resource = names.get(event["resource"], event["resource"])
+def _event(event: Event) -> EventBody | Unreadable:
     values = {
         "id": event["id"],
         "kind": event["kind"],
         "learner": event["learner"],
-        "resource": None if event["kind"] in NO_RESOURCE else resource or None,
+        "resource": None if event["kind"] in NO_RESOURCE else event["resource"] or None,
         "score": event["score"],
         "time": event["time"],
         "seconds": event.get("seconds"),

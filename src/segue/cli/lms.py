@@ -88,14 +88,16 @@ def store_events(
 ) -> list[str]:
     """Put events into a workspace block by block; return what became of them, as sentences."""
     from segue.features.events.event_records import check
-    from segue.lms.documents.import_document import frames, our_names
+    from segue.lms.documents.import_document import frames, named
+    from segue.lms.documents.resource_names import ResourceNames
+    from segue.lms.records.grade_versions import versioned
+    from segue.workspace.records.grades import last_grades
 
     catalogue = space.catalogue()
-    known, ours = catalogue.resource_index, our_names(catalogue, names)
+    known, ours = catalogue.resource_index, ResourceNames(catalogue, names)
     added = repeats = rejected = 0
     first = ""
-    for frame in frames(events):
-        frame["resource"] = frame["resource"].map(lambda theirs: ours.get(theirs, theirs))
+    for frame in frames(named(versioned(events, last_grades(space.store, space.keyring)), ours)):
         checked = check(frame, range(1, len(frame) + 1), resources=known)
         done = space.add_events(checked.events)
         added, repeats = added + done.added, repeats + done.repeats

@@ -112,7 +112,9 @@ def test_version_2_typed_context_actors_are_understood() -> None:
         ({"score": {"raw": 3}}, None),
         ({"success": True}, 1.0),
         ({}, None),
-        ({"score": {"scaled": -0.5}}, 0.0),
+        ({"score": {"scaled": -0.5}}, None),
+        ({"score": {"scaled": -0.5, "min": -1, "max": 1}}, 0.25),
+        ({"score": {"scaled": 0.0, "raw": 5, "min": 0, "max": 10}}, 0.5),
     ],
 )
 def test_score_is_scaled_else_raw_between_min_and_max_else_success(
