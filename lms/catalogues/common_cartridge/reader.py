@@ -15,8 +15,11 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from segue.features.catalogue import Resource
-from segue.lms.catalogues.common_cartridge.qti import first_text, local, named, read_assessment
-from segue.lms.records.safe_archive import Files, is_inside, open_files, parse_xml
+from segue.lms.catalogues.common_cartridge.audience import withheld
+from segue.lms.catalogues.common_cartridge.outline import places_of
+from segue.lms.catalogues.common_cartridge.qti import first_text, named, read_assessment
+from segue.lms.catalogues.common_cartridge.shelf import Shelf, with_bases
+from segue.lms.records.safe_archive import open_files, parse_xml
 from segue.lms.records.source_records import Event, Mode, RefusedError, Report, Source
 from segue.lms.records.untrusted_values import number
 
@@ -32,6 +35,7 @@ KINDS = {
 """Kinds of resource by how their type in the manifest begins."""
 VIDEO = re.compile(r"\.(?:mp4|m4v|webm|mov|ogv)$|//(?:www\.)?(?:youtube\.com|youtu\.be|vimeo\.com)/", re.I)
 HOST = re.compile(r"[a-z0-9.\-]{1,200}\.[a-z]{2,20}/", re.I | re.ASCII)
+_PAGE_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})</title>", re.I)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 LONGEST = 4000
 
@@ -70,11 +74,12 @@ def open_cartridge(source: Source, _: Mode, report: Report) -> Cartridge:
         return Cartridge()
     try:
         files = open_files(Path(source))
-        manifest = next((name for name in files.names if name.rpartition("/")[2] == "imsmanifest.xml"), "")
+        manifests = (name for name in files.names if name.lower().rpartition("/")[2] == "imsmanifest.xml")
+        manifest = min(manifests, key=lambda name: name.count("/"), default="")
         if not manifest:
             raise RefusedError("cartridge needs imsmanifest.xml")
         root = parse_xml(files.read(manifest))
-        return _read_manifest(root, _Shelf(files, manifest.rpartition("imsmanifest.xml")[0], report))
+        return _read_manifest(root, Shelf(files, manifest[: -len("imsmanifest.xml")], report))
     except RefusedError as refusal:
         report.refuse(refusal)
     except (OSError, RecursionError):
@@ -91,36 +96,6 @@ def plain(markup: str) -> str:
     return " ".join(html.unescape(_TAG.sub(" ", markup[:200_000])).split())[:LONGEST]
 
 
-# --- the outline ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Place:
-    """One place in the outline: the module it is in, its title, the resource it shows."""
-
-    module: str
-    title: str
-    target: str
-
-
-def _outline(manifest: Element) -> Iterator[_Place]:
-    for organization in named(manifest, "organization"):
-        yield from _places(organization, "")
-
-
-def _places(parent: Element, module: str) -> Iterator[_Place]:
-    for item in parent:
-        if local(item) != "item":
-            continue
-        title = next(
-            (" ".join("".join(part.itertext()).split()) for part in item if local(part) == "title"), ""
-        )
-        target = item.get("identifierref", "")
-        if target:
-            yield _Place(module, title, target)
-        yield from _places(item, title or module)
-
-
 # --- the resources ----------------------------------------------------------------------------------------
 
 
@@ -133,49 +108,29 @@ class _Found:
     text: str = ""
 
 
-@dataclass(frozen=True)
-class _Shelf:
-    """The files of a cartridge, below the folder that its manifest lies in."""
-
-    files: Files
-    root: str
-    report: Report
-
-    def path(self, href: str) -> str:
-        """Return the name of a file that the manifest points to."""
-        return self.root + unquote(href.partition("?")[0]).removeprefix("./")
-
-    def has(self, href: str) -> bool:
-        """Whether a file is there."""
-        return self.files.has(self.path(href))
-
-    def text(self, href: str) -> str:
-        """Return a file as text, '' when it is not there."""
-        return self.files.read(self.path(href)).decode("utf-8", "replace") if self.has(href) else ""
-
-    def xml(self, href: str) -> Element | None:
-        """Return the root of an XML file; None when it is not there or not well-formed, which is counted."""
-        if not self.has(href):
-            return None
-        try:
-            return parse_xml(self.files.read(self.path(href)))
-        except RefusedError:
-            self.report.warnings["file that is not well-formed XML"] += 1
-            return None
-
-
-def _read_manifest(manifest: Element, shelf: _Shelf) -> Cartridge:
+def _read_manifest(manifest: Element, shelf: Shelf) -> Cartridge:
+    manifest = with_bases(manifest)
     entries = {entry.get("identifier", ""): entry for entry in named(manifest, "resource")}
     _count_missing(manifest, shelf)
-    places = [place for place in _outline(manifest) if place.target in entries]
-    lost = sum(place.target not in entries for place in _outline(manifest))
-    if lost:
-        shelf.report.warnings["item that points to no resource"] += lost
-    shown: dict[str, str] = {}
-    for place in places:
-        shown.setdefault(place.target, place.title)
-    found = [_found(entries[name], title, shelf) for name, title in shown.items()]
-    shelf.report.counts.update({"resources": len(entries), "items": len(places), "shown": len(found)})
+    outline = places_of(manifest, entries, shelf)
+    places, shown = [], dict[str, _Found]()
+    hidden: set[str] = set()
+    for place in outline:
+        reason = "" if place.published else "unpublished resource"
+        reason = reason or withheld(entries[place.target], place.title, entries, shelf)
+        if reason:
+            hidden.add(place.target)
+            shelf.report.skip(f"{reason}, left out")
+            continue
+        places.append(place)
+        if place.target not in shown:
+            shown[place.target] = _found(entries[place.target], place.title, shelf)
+    found = [one for name, one in shown.items() if name not in hidden]
+    n_shown = len({place.target for place in outline})
+    shelf.report.counts.update({"resources": len(entries), "items": len(outline), "shown": n_shown})
+    shelf.report.counts["for learners"] = len(found)
+    if not found:
+        shelf.report.warnings["nothing to do was found in this cartridge"] += 1
     general = named(manifest, "general")
     return Cartridge(
         first_text(general[0], "title") if general else "",
@@ -186,9 +141,9 @@ def _read_manifest(manifest: Element, shelf: _Shelf) -> Cartridge:
     )
 
 
-def _count_missing(manifest: Element, shelf: _Shelf) -> None:
+def _count_missing(manifest: Element, shelf: Shelf) -> None:
     hrefs = {part.get("href", "") for part in named(manifest, "file")}
-    outside = {href for href in hrefs if not is_inside(shelf.path(href))}
+    outside = {href for href in hrefs if not shelf.is_inside(href)}
     missing = sum(not shelf.has(href) for href in hrefs - outside)
     shelf.report.counts["missing files"] += missing
     if missing:
@@ -197,19 +152,23 @@ def _count_missing(manifest: Element, shelf: _Shelf) -> None:
         shelf.report.warnings["file that lies outside the cartridge"] += len(outside)
 
 
-def _found(entry: Element, title: str, shelf: _Shelf) -> _Found:
+def _found(entry: Element, title: str, shelf: Shelf) -> _Found:
     name, kind = entry.get("identifier", ""), entry.get("type", "")
-    href = entry.get("href") or next((part.get("href", "") for part in named(entry, "file")), "")
+    files = [part.get("href", "") for part in named(entry, "file")]
+    href = entry.get("href") or (files[0] if files else "")
     prefix = next((prefix for prefix in KINDS if kind.startswith(prefix)), "webcontent")
     skills = tuple(dict.fromkeys("".join(guid.itertext()).strip() for guid in _standards(entry)))
-    url, points, text = _contents(prefix, href, shelf)
+    settings = next((name for name in files if name.endswith("assignment_settings.xml")), "")
+    url, points, text = _contents(prefix, href, entry, shelf)
+    if settings and (task := shelf.xml(settings)) is not None:
+        points, title = number(first_text(task, "points_possible")), title or first_text(task, "title")
     is_video = VIDEO.search(url) or VIDEO.search(PurePosixPath(href).name)
     resource = Resource(
         name,
-        title or PurePosixPath(href).stem,
+        title or _own_title(href, entry, shelf) or PurePosixPath(unquote(href)).stem,
         url=url,
         skills=tuple(skill for skill in skills if skill),
-        kind="video" if is_video else KINDS[prefix],
+        kind="video" if is_video else "exercise" if settings else KINDS[prefix],
         offline=prefix not in ("imswl", "imsbasiclti"),
     )
     return _Found(resource, points, text)
@@ -219,12 +178,26 @@ def _standards(entry: Element) -> list[Element]:
     return named(entry, "GUID") + named(entry, "caseItemGUID")
 
 
-def _contents(prefix: str, href: str, shelf: _Shelf) -> tuple[str, float | None, str]:
+def _own_title(href: str, entry: Element, shelf: Shelf) -> str:
+    """Return the title that a page, a link, a topic or an assessment gives itself."""
+    if href.lower().endswith((".html", ".htm", ".xhtml")):
+        found = _PAGE_TITLE.search(shelf.text(href)[:20_000])
+        return plain(found[1]) if found else ""
+    root = shelf.xml(href) if href.lower().endswith(".xml") else None
+    if root is None:
+        return first_text(entry, "title")
+    titled = next((part.get("title", "") for part in root.iter() if part.get("title")), "")
+    return first_text(root, "title") or " ".join(titled.split())
+
+
+def _contents(prefix: str, href: str, entry: Element, shelf: Shelf) -> tuple[str, float | None, str]:
     """Return the address, the points and the text of what a resource points to."""
     if prefix in ("webcontent", "associatedcontent"):
         is_page = href.lower().endswith((".html", ".htm", ".xhtml"))
         return "", None, plain(shelf.text(href)) if is_page else ""
     root = shelf.xml(href)
+    if root is None and prefix == "imswl":
+        root = entry  # thin cartridges write the link into the manifest
     if root is None:
         return "", None, ""
     if prefix == "imsqti":

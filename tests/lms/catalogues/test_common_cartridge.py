@@ -65,7 +65,7 @@ def test_outline_order_titles_kinds_points_and_standards(tmp_path: Path) -> None
     assert not report.refused
     assert cartridge.title == "Maths 7"
     assert [r.resource_id for r in cartridge.resources] == ["r2", "r1", "r3"]
-    assert [r.title for r in cartridge.resources] == ["Quiz", "Fractions", "w"]
+    assert [r.title for r in cartridge.resources] == ["Quiz", "Fractions", "Film"]
     assert [r.kind for r in cartridge.resources] == ["quiz", "text", "video"]
     assert cartridge.order == (("Unit 1", "r2"), ("Unit 1", "r1"), ("Unit 2", "r3"), ("Unit 2", "r1"))
     assert cartridge.points == {"r2": 2.0}
