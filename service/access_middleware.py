@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segue.service.http import request_log as logs
 from segue.service.http.api_keys import ApiKey
 from segue.service.http.api_keys import Scope as KeyScope
 from segue.service.http.metrics import Metrics
+from segue.service.http.plain_page import PAGE_HEADERS, refusal_page
 from segue.service.http.rate_limits import Buckets, Limits, counted, too_fast, too_large
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.tenant import Tenant
@@ -150,9 +152,16 @@ class Passage:
         await self._send(message)
 
     async def refuse(self, refused: RefusedError, receive: Receive) -> None:
-        """Answer a refusal, unless an answer has begun."""
-        if not self.status:
-            await refused.response()(self.scope, receive, self.send)
+        """Answer a refusal, unless an answer has begun: in JSON to programs, by a page to people."""
+        if self.status:
+            return
+        response: Response = refused.response()
+        if self.scope["path"].startswith(BROWSER):
+            reason = {"id": self.id, "status": refused.status, "reason": refused.message}
+            logs.write("refused", reason, level=30)
+            headers = {**PAGE_HEADERS, **refused.headers}
+            response = HTMLResponse(refusal_page(refused.status, self.id), refused.status, headers)
+        await response(self.scope, receive, self.send)
 
     def fields(self) -> dict[str, logs.Field]:
         """Return what may be logged: the route's pattern (the path itself holds ids), status, time, key."""

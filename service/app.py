@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from functools import partial
 from importlib.metadata import version
 
@@ -46,6 +46,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     )
     app.state.tenants = tuple(tenants)
     app.state.lti_tools = {}
+    app.state.progress = _no_gradebook
     app.add_middleware(Gate, tenants=tuple(tenants), limits=limits)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
@@ -54,20 +55,28 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     for pages in (pages_entry, pages_student, pages_negotiation, pages_teacher):
         app.include_router(pages.router)
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
-        app.include_router(importlib.import_module("segue.service.routes.lti").router)
+        lti = importlib.import_module("segue.service.routes.lti")
+        app.include_router(lti.router)
+        app.state.progress = partial(lti.progress, app)
     document = documents.describe(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app
 
 
+async def _no_gradebook(_: Tenant, __: Collection[str]) -> None:
+    """Stand for the gradebooks where the extra `lti` is not installed."""
+
+
 @contextlib.asynccontextmanager
-async def _life(_: FastAPI, *, tenants: tuple[Tenant, ...]) -> AsyncIterator[None]:
+async def _life(app: FastAPI, *, tenants: tuple[Tenant, ...]) -> AsyncIterator[None]:
     """Notice new models and keys while running; at the end finish what waits and close."""
     watch = asyncio.create_task(_watch(tenants))
     try:
         yield
     finally:
         watch.cancel()
+        for _, tool in app.state.lti_tools.values():
+            await tool.services.close()
         for tenant in tenants:
             await asyncio.to_thread(tenant.close)
 

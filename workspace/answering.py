@@ -20,6 +20,8 @@ from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs, standing_for
 from segue.workspace.storage.database import Connection
 
+NOBODY = -1  # no learner has this number
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -33,12 +35,25 @@ class Ask:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A request with its learner inside the store and the names of its draw."""
+    """A request with its learner inside the store and the names of its draw.
+
+    Who opted out gets the list of the class: that of nobody in particular, the same for all of them all week.
+    """
 
     request: Request
     learner: Learner
     draw: Draw
     surface: str
+
+    @property
+    def asked(self) -> Request:
+        """The request, without what it says of somebody who opted out."""
+        return replace(self.request, interests=()) if self.learner.opted_out else self.request
+
+    @property
+    def drawn_by(self) -> Draw:
+        """The names that key the generator."""
+        return replace(self.draw, learner=NOBODY, request_no=0) if self.learner.opted_out else self.draw
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +109,11 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
     nobody = champion.fold.fresh()
     kept = [nobody if q.learner.opted_out else known[q.learner.number] for q in questions]
     requests = [
-        replace(q.request, learner=q.learner.surrogate, state=k.state)
+        replace(q.asked, learner=q.learner.surrogate, state=k.state)
         for q, k in zip(questions, kept, strict=True)
     ]
     recommender = champion.recommender
-    drawn = recommender.recommend_batch(requests, rngs=[q.draw.generator() for q in questions])
+    drawn = recommender.recommend_batch(requests, rngs=[q.drawn_by.generator() for q in questions])
     seen = [
         playlist.steps.forecasts() if isinstance(playlist.steps, DrawnSteps) else [] for playlist in drawn
     ]

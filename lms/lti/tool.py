@@ -1,249 +1,186 @@
-"""LTI 1.3 Advantage: Segue as a tool that an LMS launches, on pylti1p3next; knows no web framework.
+"""The tool as its platforms see it: logins, launches, deep links.
 
-The library accepts a launch that is played a second time, and keeps the whole token of a launch (with the
-person's name) for a day. Here a login's state and nonce belong together and are good for one launch, and
-nothing of a token is kept.
+Nothing of a token is kept, and nothing of a login either: its state is signed, bound to the browser and good
+for one launch, which whoever calls makes sure of by a store that all workers share.
 """
 
 from __future__ import annotations
 
+import hashlib
 import html
-import json
 import secrets
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlencode
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from pylti1p3.deep_link_resource import DeepLinkResource
-from pylti1p3.exception import LtiException, OIDCException
-from pylti1p3.grade import Grade
-from pylti1p3.message_launch import MessageLaunch
-from pylti1p3.registration import Registration
-from pylti1p3.session import SessionService
-from pylti1p3.tool_config.dict import ToolConfDict
+import jwt
 
-from segue.lms.lti.pylti_adapters import Cookies, Form, LaunchMessage, LoginFlow, NoStorage
+from segue.lms.lti import login_state
+from segue.lms.lti.launch import CLAIM, DEEP_LINK, Launch, launch_of
+from segue.lms.lti.platform_services import PlatformServices
+from segue.lms.lti.platforms import FILE, LtiError, Platform, read_platforms
+from segue.lms.lti.signing_keys import Keys
 
-LOGIN_SECONDS = 300
-Clock = Callable[[], float]
-
-
-class LtiError(ValueError):
-    """The launch is not taken; the message says why and repeats nothing of the token."""
-
-
-@dataclass(frozen=True)
-class Platform:
-    """One LMS this tool is registered with."""
-
-    issuer: str
-    client_id: str
-    deployment_ids: tuple[str, ...]
-    auth_login_url: str
-    auth_token_url: str
-    key_set_url: str
+LEEWAY_SECONDS = 60  # clocks of platforms and of this machine may differ by this much
+LONGEST_TOKEN = 50_000
+Time = int | float
+Once = Callable[[str, float], Awaitable[bool]]
 
 
 @dataclass(frozen=True)
 class Login:
-    """Where to send the browser, and the cookies to set on the way."""
+    """Where to send the browser, and the cookie to set on the way."""
 
     url: str
-    cookies: Mapping[str, str]
-
-
-class OneUse:
-    """Remembers keys for a while; each can be taken once, by one thread."""
-
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock = clock
-        self._until: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def put(self, key: str, seconds: float) -> None:
-        """Remember `key` for `seconds`."""
-        now = self._clock()
-        with self._lock:
-            self._until = {k: until for k, until in self._until.items() if until > now}
-            self._until[key] = now + seconds
-
-    def take(self, key: str) -> bool:
-        """Return whether `key` is known and has not been taken yet, and take it."""
-        with self._lock:
-            return self._until.pop(key, 0.0) > self._clock()
-
-
-class Keys:
-    """The tool's RSA keys in a folder (mode 0600): the newest signs, all are shown to the platforms.
-
-    Rotate by :meth:`add`; delete the old file when every platform has read the new key set.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self._paths():
-            self.add()
-
-    def add(self) -> None:
-        """Make a new key; from now on it signs."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        number = len(self._paths()) + 1
-        path = self._folder / f"{number:04d}-{secrets.token_hex(4)}.pem"
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-
-    def newest(self) -> tuple[str, str]:
-        """Return the signing key and its public half, as PEM."""
-        private = self._paths()[-1].read_text()
-        return private, _public(private)
-
-    def jwks(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the public keys as a JSON web key set, newest first."""
-        return {"keys": [Registration.get_jwk(_public(p.read_text())) for p in reversed(self._paths())]}
-
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("*.pem"))
-
-
-def _public(private: str) -> str:
-    key = serialization.load_pem_private_key(private.encode(), None)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return public.decode()
-
-
-class Launch:
-    """A launch that was checked: who, in which role, where; and the services it allows."""
-
-    def __init__(self, message: MessageLaunch[Any, Any, Any, Any]) -> None:
-        self._message = message
-        data = message.get_launch_data()
-        self.learner = str(data["sub"])
-        context = data.get("https://purl.imsglobal.org/spec/lti/claim/context") or {}
-        self.class_id = str(context.get("id", ""))
-        self.is_teacher = message.check_teacher_access() or message.check_teaching_assistant_access()
-        self.is_deep_link = message.is_deep_link_launch()
-
-    def deep_link_form(self, *, title: str, url: str) -> str:
-        """Return the page that hands one link to the platform, signed, and posts itself."""
-        deep_link = self._message.get_deep_link()
-        token = deep_link.get_response_jwt([DeepLinkResource().set_title(title).set_url(url)])
-        settings = self._message.get_launch_data()[
-            "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
-        ]
-        address = html.escape(str(settings["deep_link_return_url"]), quote=True)
-        return (
-            f'<form id="place" action="{address}" method="POST">'
-            f'<input type="hidden" name="JWT" value="{html.escape(token, quote=True)}">'
-            '<button type="submit">Add the playlist to the course</button></form>'
-            '<script>document.getElementById("place").submit()</script>'
-        )
-
-    def send_score(self, *, done: int, of: int, now: datetime) -> bool:
-        """Report `done` steps of `of` to the gradebook; return False where the platform offers none."""
-        if of < 1 or not self._message.has_ags():
-            return False
-        service = self._message.get_ags()
-        if not service.can_put_grade():
-            return False
-        grade = Grade().set_score_given(done).set_score_maximum(of).set_user_id(self.learner)
-        grade.set_timestamp(now.isoformat()).set_grading_progress("FullyGraded")
-        grade.set_activity_progress("Completed" if done >= of else "InProgress" if done else "Started")
-        service.put_grade(grade)
-        return True
-
-    def roster(self) -> tuple[str, ...]:
-        """Return the ids of the course's learners; names and addresses are dropped unread."""
-        if not self._message.has_nrps():
-            return ()
-        members = self._message.get_nrps().get_members()
-        return tuple(str(m["user_id"]) for m in members if any("Learner" in role for role in m["roles"]))
+    cookie: str
+    value: str
 
 
 class Tool:
-    """The tool's side of LTI for a set of platforms.
+    """LTI 1.3 for a set of platforms; `secret` signs the states of logins, alike in every worker."""
 
-    State lives in this process: serve it with one worker.
-    """
-
-    def __init__(self, platforms: Sequence[Platform], keys: Keys, *, clock: Clock = time.monotonic) -> None:
+    def __init__(self, platforms: Sequence[Platform], keys: Keys, *, secret: bytes) -> None:
         self.platforms = tuple(platforms)
-        self._keys = keys
-        self._logins = OneUse(clock)
+        self._keys, self._secret = keys, secret
+        self.services = PlatformServices(keys)
 
     @classmethod
-    def load(cls, folder: Path) -> Tool:
+    def load(cls, folder: Path, *, secret: bytes) -> Tool:
         """Return the tool of `folder`: ``platforms.json`` (a list of :class:`Platform`) and ``keys/``."""
-        path = folder / "platforms.json"
-        rows = json.loads(path.read_text()) if path.exists() else []
-        platforms = [Platform(**row | {"deployment_ids": tuple(row["deployment_ids"])}) for row in rows]
-        return cls(platforms, Keys(folder / "keys"))
+        return cls(read_platforms(folder), Keys(folder / "keys"), secret=secret)
 
     def jwks(self) -> dict[str, list[Mapping[str, Any]]]:
         """Return the public keys for the platforms."""
         return self._keys.jwks()
 
-    def login(self, form: Mapping[str, str], *, launch_url: str) -> Login:
-        """Answer a platform's login initiation (OpenID Connect third-party login)."""
-        cookies = Cookies({})
-        request = Form(form)
-        session = SessionService(request)
-        session.set_data_storage(NoStorage())
-        login = LoginFlow(request, self._config(), session_service=session, cookie_service=cookies)
-        try:
-            url = login.get_redirect_object(launch_url).get_redirect_url()
-        except (OIDCException, LtiException) as error:
-            raise LtiError(f"login refused: {error}") from None
-        query = parse_qs(urlsplit(url).query)
-        self._logins.put(f"{query['state'][0]} {query['nonce'][0]}", LOGIN_SECONDS)
-        return Login(url, cookies.to_set)
+    def platform(self, issuer: str, client_id: str) -> Platform | None:
+        """Return the platform of an issuer and client id; of the issuer's only one when the id is "" ."""
+        mine = [p for p in self.platforms if p.issuer == issuer and client_id in ("", p.client_id)]
+        return mine[0] if len(mine) == 1 else None
 
-    def launch(self, form: Mapping[str, str], cookies: Mapping[str, str]) -> Launch:
-        """Check a launch and return it.
+    def login(self, form: Mapping[str, str], *, launch_url: str, now: float) -> Login:
+        """Answer a platform's login initiation (OpenID Connect third-party login).
 
         Raises
         ------
         LtiError
-            For a token that is forged, expired, of another audience, issuer or deployment, or a login that is
-            unknown, of another browser, or already used.
+            For a platform that is not registered, or a request without its login hint.
         """
-        request = Form(form)
-        session = SessionService(request)
-        session.set_data_storage(NoStorage())
-        message = LaunchMessage(
-            request, self._config(), session_service=session, cookie_service=Cookies(cookies)
-        )
-        try:
-            message.validate()
-            nonce = message.get_launch_data()["nonce"]
-        except Exception as error:
-            # The library lets errors of its JSON and key parsing through: each means a token nobody signed.
-            raise LtiError(f"launch refused: {type(error).__name__}") from None
-        if not self._logins.take(f"{form.get('state')} {nonce}"):
-            raise LtiError("launch refused: this login is unknown, expired, or was used already; start again")
-        return Launch(message)
+        platform = self.platform(form.get("iss", ""), form.get("client_id", ""))
+        if platform is None:
+            raise LtiError("no platform of this issuer and client id is registered")
+        if not form.get("login_hint"):
+            raise LtiError("the login has no login_hint")
+        state, browser = login_state.begin(self._secret, _name(platform), now=now)
+        query = {
+            "scope": "openid",
+            "response_type": "id_token",
+            "response_mode": "form_post",
+            "prompt": "none",
+            "client_id": platform.client_id,
+            "redirect_uri": launch_url,
+            "login_hint": form["login_hint"],
+            "state": state.state,
+            "nonce": state.nonce,
+        }
+        if form.get("lti_message_hint"):
+            query["lti_message_hint"] = form["lti_message_hint"]
+        joint = "&" if "?" in platform.auth_login_url else "?"
+        return Login(f"{platform.auth_login_url}{joint}{urlencode(query)}", state.cookie, browser)
 
-    def _config(self) -> ToolConfDict:
-        by_issuer: dict[str, Any] = {}
-        for platform in self.platforms:
-            row = {**platform.__dict__, "deployment_ids": list(platform.deployment_ids), "default": True}
-            by_issuer.setdefault(platform.issuer, []).append(row)
-        config = ToolConfDict(by_issuer)
-        private, public = self._keys.newest()
-        for platform in self.platforms:
-            config.set_private_key(platform.issuer, private, client_id=platform.client_id)
-            config.set_public_key(platform.issuer, public, client_id=platform.client_id)
-        return config
+    async def launch(
+        self, form: Mapping[str, str], cookies: Mapping[str, str], *, now: float, once: Once
+    ) -> Launch:
+        """Check a launch and return it; `once` tells whether a login is used for the first time.
+
+        Raises
+        ------
+        LtiError
+            For a token that is forged, expired, of another audience, issuer or deployment, a claim that is
+            wrong, or a login that is unknown, of another browser, or already used.
+        """
+        state = login_state.resume(self._secret, form.get("state", ""), cookies, now=now)
+        platform = next((p for p in self.platforms if _name(p) == state.platform), None)
+        if platform is None:
+            raise LtiError("the platform of this login is registered no more")
+        claims = await self._claims(form.get("id_token", ""), platform)
+        _check_times(claims, now)
+        _check_party(claims, platform)
+        if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), state.nonce.encode()):
+            raise LtiError("the token belongs to another login")
+        launch = launch_of(claims, platform)
+        if not await once(hashlib.sha256(state.state.encode()).hexdigest()[:32], state.until):
+            raise LtiError("this login was used already; start again")
+        return launch
+
+    async def _claims(self, token: str, platform: Platform) -> dict[str, Any]:
+        if len(token) > LONGEST_TOKEN:
+            raise LtiError("the token is too long")
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+            key = await self.services.key(platform, kid)
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                algorithms=["RS256"],
+                audience=platform.client_id,
+                issuer=platform.issuer,
+                options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},  # see _check_times
+            )
+        except jwt.PyJWTError as error:
+            raise LtiError(f"the token is not taken: {type(error).__name__}") from None
+        return claims
+
+    def deep_link_form(self, launch: Launch, *, title: str, url: str, now: float) -> str:
+        """Return the form that hands one link to the platform, signed."""
+        seconds = int(now)
+        answer = {
+            "iss": launch.platform.client_id,
+            "aud": [launch.platform.issuer],
+            "iat": seconds,
+            "exp": seconds + 600,
+            "nonce": secrets.token_hex(20),
+            CLAIM + "deployment_id": launch.deployment,
+            CLAIM + "message_type": "LtiDeepLinkingResponse",
+            CLAIM + "version": "1.3.0",
+            DEEP_LINK + "content_items": [{"type": "ltiResourceLink", "title": title, "url": url}],
+        }
+        if launch.data is not None:
+            answer[DEEP_LINK + "data"] = launch.data
+        token, address = self._keys.sign(answer), html.escape(launch.return_url, quote=True)
+        return (
+            f'<form id="place" action="{address}" method="POST">'
+            f'<input type="hidden" name="JWT" value="{html.escape(token, quote=True)}">'
+            '<button type="submit">Add the playlist to the course</button></form>'
+        )
+
+
+def stamp_of(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Return what changes when platforms or keys of a folder do, so that a running service can notice."""
+    paths = [folder / FILE, *sorted((folder / "keys").glob("*.pem"))]
+    return tuple((path.name, path.stat().st_mtime_ns) for path in paths if path.exists())
+
+
+def _name(platform: Platform) -> str:
+    return hashlib.sha256(f"{platform.issuer} {platform.client_id}".encode()).hexdigest()[:32]
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
+    until, made, since = claims.get("exp"), claims.get("iat", now), claims.get("nbf", 0)
+    if not (isinstance(until, Time) and isinstance(made, Time) and isinstance(since, Time)):
+        raise LtiError("the token has no times")
+    if until < now - LEEWAY_SECONDS:
+        raise LtiError("the token is expired")
+    if max(made, since) > now + LEEWAY_SECONDS:
+        raise LtiError("the token is from the future: a clock is wrong")
+
+
+def _check_party(claims: Mapping[str, Any], platform: Platform) -> None:
+    """Check the authorised party, which a token with several audiences must name (OpenID Connect 3.1.3.7)."""
+    audience, party = claims.get("aud"), claims.get("azp")
+    if isinstance(audience, list) and len(audience) > 1 and party is None:
+        raise LtiError("the token has several audiences and names no authorised party")
+    if party is not None and party != platform.client_id:
+        raise LtiError("the token is for another party")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, Request
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from segue.service.access_middleware import caller_of
@@ -13,12 +14,21 @@ from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import DecisionId, OverrideId, answer, body_of, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.request_schemas import EventBody
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
-from segue.service.tenant.recommend_and_store import read_batch
+from segue.service.tenant.recommend_and_store import Batch, read_batch
+from segue.service.tenant.tenant import Tenant
 from segue.workspace.feedback import StepChange
 
+WORK = ("attempt", "completion")
 router = APIRouter(prefix="/v1", tags=["decisions"])
+
+
+def progress_of(request: Request, tenant: Tenant, batch: Batch) -> BackgroundTask | None:
+    """Return what tells the gradebooks of work that was just stored; None when nothing was done."""
+    worked = {e.learner for e in batch if isinstance(e, EventBody) and e.kind in WORK}
+    return BackgroundTask(request.app.state.progress, tenant, worked) if worked else None
 
 
 @router.post(
@@ -42,7 +52,9 @@ async def events(request: Request) -> Response:
     """Store what learners did. An event sent again is a no-op; a wrong one does not hold up the others."""
     caller = caller_of(request, "backend")
     batch = read_batch(await body_of(request))
-    return answer(await caller.tenant.ask(caller.tenant.decider.store, batch))
+    response = answer(await caller.tenant.ask(caller.tenant.decider.store, batch))
+    response.background = progress_of(request, caller.tenant, batch)
+    return response
 
 
 @router.get("/decisions/{decision}", responses=gives(answers.DecisionAnswer, (404, 409, 422)))

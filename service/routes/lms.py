@@ -23,6 +23,7 @@ from segue.service.http.bodies import answer, body_of
 from segue.service.http.openapi import OF_A_BODY, gives
 from segue.service.http.refusals import RefusedError, unreadable
 from segue.service.http.request_schemas import MAX_EVENTS, EventBody
+from segue.service.routes.decisions import progress_of
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
 from segue.workspace.records.grades import last_grades
 
@@ -82,7 +83,9 @@ async def _take(request: Request, format_name: Literal["xapi", "caliper"]) -> Re
     if report.refused and not batch:
         raise RefusedError(422, "not_valid", report.reason[:1000])
     stored = from_json(await caller.tenant.ask(caller.tenant.decider.store, batch)) if batch else _NOTHING
-    return answer(to_json(stored | {"refused": dict(report.refused), "skipped": dict(report.skipped)}))
+    response = answer(to_json(stored | {"refused": dict(report.refused), "skipped": dict(report.skipped)}))
+    response.background = progress_of(request, caller.tenant, batch)
+    return response
 
 
 _NOTHING: dict[str, Any] = {"accepted": 0, "repeats": 0, "rejected": 0, "verdicts": []}

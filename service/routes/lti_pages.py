@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from segue.features.catalogue import Catalogue
+from segue.service.http.plain_page import page
 from segue.workspace.class_report import SkillOfClass
 from segue.workspace.published_playlists import Published
-
-STYLE = """
-body { font: 1.05rem/1.6 system-ui, sans-serif; color: #1f2933; background: #fff; max-width: 44rem }
-body { margin: 2rem auto; padding: 0 1rem } h1 { font-size: 1.4rem } li { margin: .9rem 0 }
-a { color: #1d5fa8 } .quiet { color: #52606d } .done { color: #2f6b4f; font-weight: 600 }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .35rem .6rem }
-td, th { border-bottom: 1px solid #e4e7eb }
-"""
-
-
-def page(title: str, body: str) -> str:
-    """Return a whole page."""
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    return (
-        f'<!doctype html><html lang="en"><head>{head}<title>{escape(title)}</title>'
-        f"<style>{STYLE}</style></head><body><main><h1>{escape(title)}</h1>{body}</main></body></html>"
-    )
 
 
 def playlist_page(found: Published, catalogue: Catalogue) -> str:
@@ -46,8 +30,17 @@ def _step(resource_id: str, found: Published, catalogue: Catalogue) -> str:
     return f"<li>{title}{done}<br>{facts}" + (f"<br>{aim}" if aim else "") + "</li>"
 
 
-def class_page(rows: Sequence[SkillOfClass], n_learners: int) -> str:
-    """Return where a class stands and who is stuck, the hardest skills first."""
+def class_page(rows: Sequence[SkillOfClass], n_learners: int, *, told: bool = True) -> str:
+    """Return where a class stands and who is stuck, the hardest skills first.
+
+    `told` is False when the LMS did not say who is in the class.
+    """
+    if not told:
+        return page(
+            "Your class",
+            "<p>Your learning platform did not send the list of learners just now. "
+            "Nothing is lost: open this page again in a minute.</p>",
+        )
     if not n_learners:
         return page("Your class", "<p>The course's list of learners is empty, or was not shared.</p>")
     body = "".join(
@@ -57,6 +50,26 @@ def class_page(rows: Sequence[SkillOfClass], n_learners: int) -> str:
     )
     head = "<tr><th scope=col>Skill<th scope=col>Chance of success<th scope=col>Tried<th scope=col>Stuck</tr>"
     return page("Your class", f"<p>{n_learners} learners.</p><table>{head}{body}</table>")
+
+
+def family_page(lists: Mapping[str, Published], catalogue: Catalogue) -> str:
+    """Return the lists of a parent's children, to read; opening it makes no list and grades nothing."""
+    if not lists:
+        return page("This week", "<p>There is no list for your child this week yet.</p>")
+    parts = [
+        f"<h2>{escape(child)}</h2><ol>{''.join(_step(r, found, catalogue) for r in found.resources)}</ol>"
+        for child, found in lists.items()
+    ]
+    return page("This week", "".join(parts))
+
+
+def nothing_page() -> str:
+    """Return what somebody reads who is neither learner, teacher nor parent of the course."""
+    return page(
+        "Nothing for you here",
+        "<p>This page shows learners their list and teachers their class. In this course you are neither, "
+        "so there is nothing to see, and nothing about you is kept.</p>",
+    )
 
 
 def _share(value: float | None) -> str:

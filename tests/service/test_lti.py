@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import socket
@@ -9,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,13 +22,25 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from sqlalchemy import func, select
 from typer.testing import CliRunner
 
+from segue import sample
 from segue.cli.main import app
+from segue.features.iso_weeks import week_of
+from segue.workspace.privacy import learner_rights
+from segue.workspace.records.learners import find_learners
+from segue.workspace.storage import schema
+from segue.workspace.workspace import Workspace
 
-pytest.importorskip("pylti1p3")
+pytest.importorskip("jwt")
 
+from segue.service.routes.lti import playlist_of
+from segue.service.tenant.gradebook import progress_of
+
+Headers = Callable[[str], dict[str, str]]
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+DEEP = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 AGS, NRPS = "https://purl.imsglobal.org/spec/lti-ags/", "https://purl.imsglobal.org/spec/lti-nrps/"
 MEMBER = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 PEER = Path(__file__).resolve().parents[3] / "shared" / "tools" / "lti_peer.py"
@@ -40,6 +55,11 @@ class Platform(ThreadingHTTPServer):
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.base = f"http://127.0.0.1:{self.server_port}"
         self.scores: list[dict[str, Any]] = []
+        learners = [{"user_id": f"student-{n}", "roles": [MEMBER + "Learner"]} for n in range(1, 9)]
+        teacher = {"user_id": "teacher-1", "roles": [MEMBER + "Instructor"]}
+        self.roster: object = {"id": "m", "context": {"id": "7b"}, "members": [*learners, teacher]}
+        self.away = False
+        self.refused = 0
 
     def token(self, nonce: str, *, key: Any = None, role: str = "Learner", **changes: Any) -> str:
         now = int(time.time())
@@ -72,15 +92,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.server.key.public_key()))
-        members = [{"user_id": f"student-{n}", "roles": [MEMBER + "Learner"]} for n in range(1, 9)]
         answers = {
             "/jwks": {"keys": [jwk | {"kid": "p1", "alg": "RS256"}]},
-            "/members": {"id": "m", "context": {"id": "7b"}, "members": members},
+            "/members": self.server.roster,
         }
         self._answer(answers[self.path])
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/item/scores" and self.server.away:
+            self.server.refused += 1
+            self.send_error(503)
+            return
         if self.path == "/item/scores":
             self.server.scores.append(json.loads(body))
         self._answer({"access_token": "t", "token_type": "Bearer", "expires_in": 60, "scope": ""})
@@ -147,21 +170,128 @@ def launched(
     return tool.post("/lti/school/launch", data=sent, headers={"cookie": cookie})
 
 
-def test_a_learner_sees_the_playlist_and_the_gradebook_its_progress(
-    tool: httpx.Client, platform: Platform
-) -> None:
+def launch(
+    tool: httpx.Client, platform: Platform, *, role: str = "Learner", **changes: Any
+) -> httpx.Response:
+    """Log in and launch; return the answer."""
     login = logged_in(tool, platform)
-    first = launched(tool, login, platform.token(login[0]["nonce"]))
+    return launched(tool, login, platform.token(login[0]["nonce"], role=role, **changes))
+
+
+def steps_of(page: str) -> list[str]:
+    """Return the resources of a page, by their titles."""
+    titles = {resource.title: resource.resource_id for resource in sample.load().resources}
+    found = re.findall(r"<li>(?:<a [^>]*>)?([^<]+)", page)
+    return [titles[html.unescape(title)] for title in found]
+
+
+def work(tool: httpx.Client, headers: Headers, resource: str, *, learner: str = "student-3") -> None:
+    now = datetime.now(UTC).isoformat()
+    event = {"id": uuid.uuid4().hex, "learner": learner, "resource": resource, "score": 1.0, "time": now}
+    answer = tool.post("/v1/events", json={"events": [event]}, headers=headers("backend"))
+    assert answer.json()["accepted"] == 1, answer.text
+
+
+def until(said: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if said():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in 10 s")
+
+
+def test_a_learner_sees_the_same_playlist_at_every_visit(tool: httpx.Client, platform: Platform) -> None:
+    first = launch(tool, platform)
     assert first.status_code == 200
     assert first.text.count("<li>") == 10
     assert SECRET_NAME not in first.text
-    again = logged_in(tool, platform)
-    assert launched(tool, again, platform.token(again[0]["nonce"])).text == first.text
-    while len(platform.scores) < 2:
-        time.sleep(0.02)
-    assert {(s["userId"], s["scoreGiven"], s["scoreMaximum"]) for s in platform.scores} == {
-        ("student-3", 0, 10)
-    }
+    assert launch(tool, platform).text == first.text
+
+
+def test_the_gradebook_hears_of_work_and_not_of_visits(
+    tool: httpx.Client, platform: Platform, headers: Headers
+) -> None:
+    steps = steps_of(launch(tool, platform).text)
+    assert "Done" not in launch(tool, platform).text
+    work(tool, headers, steps[0])
+    until(lambda: len(platform.scores) >= 1)
+    assert [(s["userId"], s["scoreGiven"], s["scoreMaximum"]) for s in platform.scores] == [
+        ("student-3", 1, 10)
+    ]
+    assert platform.scores[0]["gradingProgress"] == "Pending"
+    for step in steps[1:]:
+        work(tool, headers, step)
+    until(lambda: platform.scores[-1]["scoreGiven"] == 10)
+    assert platform.scores[-1]["gradingProgress"] == "FullyGraded"
+    assert platform.scores[-1]["activityProgress"] == "Completed"
+
+
+def test_a_new_week_takes_nothing_from_a_finished_one(
+    tool: httpx.Client, platform: Platform, headers: Headers, school: Path
+) -> None:
+    steps = steps_of(launch(tool, platform).text)
+    for step in steps:
+        work(tool, headers, step)
+    until(lambda: bool(platform.scores) and platform.scores[-1]["scoreGiven"] == 10)
+    later = datetime.now(UTC) + timedelta(days=7)
+    with Workspace.open(school, environment={}) as space:
+        playlist_of(space, "student-3", later)
+        found, links = progress_of(space, "student-3", later)
+    assert (found.given, found.of, found.done) == (10, 10, False)
+    assert [link.given for link in links.values()] == [10]
+
+
+@pytest.mark.parametrize(
+    "role",
+    ["ContentDeveloper", "Administrator", "Member", ""],
+)
+def test_others_than_learners_become_none(
+    tool: httpx.Client, platform: Platform, school: Path, role: str
+) -> None:
+    roles = {CLAIM + "roles": [MEMBER + role] if role else []}
+    answer = launch(tool, platform, sub="stranger-1", **roles)
+    assert answer.status_code == 200
+    assert "<li>" not in answer.text
+    with Workspace.open(school, environment={}) as space, space.store.read() as connection:
+        assert not find_learners(connection, space.keyring, ["stranger-1"])
+    assert not platform.scores
+
+
+def test_a_parent_reads_the_childs_list_and_makes_none(tool: httpx.Client, platform: Platform) -> None:
+    family = {"sub": "parent-1", CLAIM + "role_scope_mentor": ["student-3"]}
+    assert "<li>" not in launch(tool, platform, role="Mentor", **family).text
+    steps = steps_of(launch(tool, platform).text)
+    assert steps_of(launch(tool, platform, role="Mentor", **family).text) == steps
+    other = {"sub": "parent-2", CLAIM + "role_scope_mentor": ["student-4"]}
+    assert "<li>" not in launch(tool, platform, role="Mentor", **other).text
+
+
+def test_who_opted_out_gets_the_classes_list_and_nothing_is_stored(
+    tool: httpx.Client, platform: Platform, school: Path, headers: Headers
+) -> None:
+    with Workspace.open(school, environment={}) as space:
+        learner_rights.opt_out(space, "student-3", out=True)
+        learner_rights.opt_out(space, "student-4", out=True)
+        before = stored(space)
+        mine = launch(tool, platform).text
+        assert mine.count("<li>") == 10
+        assert launch(tool, platform).text == mine
+        assert launch(tool, platform, sub="student-4").text == mine
+        event = {"id": "e-1", "learner": "student-3", "resource": "pizza-fairly", "score": 1.0}
+        event["time"] = datetime.now(UTC).isoformat()
+        answer = tool.post("/v1/events", json={"events": [event]}, headers=headers("backend")).json()
+        assert (answer["accepted"], answer["rejected"]) == (0, 1)
+        assert stored(space) == before
+    assert not platform.scores
+
+
+def stored(space: Workspace) -> dict[str, int]:
+    with space.store.read() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in schema.metadata.sorted_tables
+            if table.name != "documents"
+        }
 
 
 def test_a_teacher_sees_the_class_by_the_courses_own_roster(tool: httpx.Client, platform: Platform) -> None:
@@ -177,19 +307,79 @@ def test_a_launch_is_good_once(tool: httpx.Client, platform: Platform) -> None:
     assert launched(tool, login, token).status_code == 200
     refused = launched(tool, login, token)
     assert refused.status_code == 400
-    assert "used already" in refused.json()["error"]["message"]
+    assert refused.headers["content-type"].startswith("text/html")
+    assert "open it again" in refused.text
+    assert "{" not in refused.text.split("</style>")[1]
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"aud": "other"}, {"iss": "http://nobody"}, {"exp": 1}, {CLAIM + "deployment_id": "dep-9"}],
-    ids=["audience", "issuer", "expired", "deployment"],
+    [
+        {"aud": "other"},
+        {"iss": "http://nobody"},
+        {"exp": 1},
+        {"exp": None},
+        {"iat": 4e9},
+        {CLAIM + "deployment_id": "dep-9"},
+        {"aud": ["segue", "other"]},
+        {"aud": ["segue", "other"], "azp": "other"},
+        {CLAIM + "context": ["7b"]},
+        {CLAIM + "roles": "Learner"},
+        {"sub": ""},
+        {AGS + "claim/endpoint": {"scope": [AGS + "scope/score"], "lineitem": "http://elsewhere/item"}},
+        {NRPS + "claim/namesroleservice": {"context_memberships_url": "http://169.254.169.254/members"}},
+    ],
+    ids=str,
 )
 def test_a_launch_with_a_wrong_claim_is_refused(
     tool: httpx.Client, platform: Platform, changes: dict[str, Any]
 ) -> None:
-    login = logged_in(tool, platform)
-    assert launched(tool, login, platform.token(login[0]["nonce"], **changes)).status_code == 400
+    assert launch(tool, platform, **changes).status_code == 400
+
+
+def test_clocks_may_differ_by_less_than_a_minute(tool: httpx.Client, platform: Platform) -> None:
+    now = int(time.time())
+    assert launch(tool, platform, iat=now + 50, exp=now + 110).status_code == 200
+    assert launch(tool, platform, iat=now - 300, exp=now - 50).status_code == 200
+    assert launch(tool, platform, iat=now - 300, exp=now - 70).status_code == 400
+
+
+def test_a_token_for_several_names_this_tool_as_its_party(tool: httpx.Client, platform: Platform) -> None:
+    assert launch(tool, platform, aud=["segue", "other"], azp="segue").status_code == 200
+
+
+def test_only_teachers_place_links(tool: httpx.Client, platform: Platform) -> None:
+    deep = {
+        CLAIM + "message_type": "LtiDeepLinkingRequest",
+        DEEP + "deep_linking_settings": {"deep_link_return_url": platform.base + "/back"},
+    }
+    assert launch(tool, platform, **deep).status_code == 403
+    assert 'name="JWT"' in launch(tool, platform, role="Instructor", **deep).text
+    away = {**deep, DEEP + "deep_linking_settings": {"deep_link_return_url": "http://elsewhere/back"}}
+    assert launch(tool, platform, role="Instructor", **away).status_code == 400
+
+
+@pytest.mark.parametrize("roster", ["nonsense", {"members": "none"}, {"members": [None, {"roles": 3}]}, None])
+def test_the_class_page_stands_whatever_the_platform_answers(
+    tool: httpx.Client, platform: Platform, roster: object
+) -> None:
+    platform.roster = roster
+    answer = launch(tool, platform, role="Instructor")
+    assert answer.status_code == 200
+    assert "Your class" in answer.text
+
+
+def test_a_gradebook_that_is_away_stops_nobody(
+    tool: httpx.Client, platform: Platform, headers: Headers
+) -> None:
+    steps = steps_of(launch(tool, platform).text)
+    platform.away = True
+    work(tool, headers, steps[0])
+    until(lambda: platform.refused > 0)
+    platform.away = False
+    work(tool, headers, steps[1])
+    until(lambda: bool(platform.scores))
+    assert platform.scores[-1]["scoreGiven"] == 2
 
 
 def test_a_launch_of_another_key_login_or_browser_is_refused(tool: httpx.Client, platform: Platform) -> None:
@@ -215,7 +405,9 @@ def test_another_school_is_not_there(tool: httpx.Client) -> None:
     assert tool.get("/lti/elsewhere/jwks").status_code == 404
 
 
-def test_a_foreign_platform_with_its_attacks(school: Path, serving: Any, tmp_path: Path) -> None:
+def test_a_foreign_platform_with_its_attacks(
+    school: Path, serving: Any, tmp_path: Path, headers: Headers
+) -> None:
     if not PEER.exists():
         pytest.skip("the tool that plays a platform is not on this machine")
     with socket.socket() as free:
@@ -228,7 +420,18 @@ def test_a_foreign_platform_with_its_attacks(school: Path, serving: Any, tmp_pat
         where = [
             f"--{name}={client.base_url.join(f'/lti/school/{name}')}" for name in ("login", "launch", "jwks")
         ]
-        checks = [*where, "--deep-link", "--scores", "1", "--wait", "10"]
-        run = subprocess.run([*play, *checks], capture_output=True, text=True, check=False, timeout=60)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count("PASS") == 16
+        checks = [*where, "--deep-link", "--scores", "1", "--wait", "20"]
+        with subprocess.Popen([*play, *checks], stdout=subprocess.PIPE, text=True) as run:
+            first = listed(school, "learner-1")
+            work(client, headers, first, learner="learner-1")
+            said, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, said
+    assert said.count("PASS") == 16
+
+
+def listed(school: Path, learner: str) -> str:
+    """Return the first step of a learner's list, once there is one whose progress is to be told."""
+    with Workspace.open(school, environment={}) as space:
+        week = week_of(datetime.now(UTC), space.time_zone)
+        until(lambda: bool(progress_of(space, learner, datetime.now(UTC))[1]))
+        return space.published([learner], week, surfaces=("lti",))[learner].resources[0]

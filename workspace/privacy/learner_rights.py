@@ -6,6 +6,7 @@ Nothing here turns a stored row back into an id: whoever asks brings the id, and
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from segue.features.contexts.context_columns import COLUMNS
 from segue.workspace import model_registry as champions
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_log import context_of
+from segue.workspace.records.gradebook_links import forget_links, links_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.storage.database import get_document, put_document
@@ -39,7 +41,7 @@ from segue.workspace.workspace import Workspace
 REFIT_DUE = "refit_due"
 OWNED = (events, statements, playlists, decisions, overrides, rewards)
 NOT_REMOVED = (
-    "backups made before this moment",
+    "backups made before this moment, copies of the disk, and what an LMS or its gradebook was told",
     "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
     "the contribution to opening balances of purged rewards, which belong to no one any more",
     "one keyed digest of the id, so that a later import does not bring the learner back",
@@ -59,6 +61,8 @@ class Certificate:
         and rewards that remain (0 up to two million rewards: they add without rounding).
     model : str
         The artefact fitted since on the events that remain, "" when there was none to refit.
+    disk : str
+        What became of the bytes: overwritten, and in no log any more; or what is left to do.
     not_removed : tuple of str
         What an erasure does not reach.
     """
@@ -66,6 +70,7 @@ class Certificate:
     rows: Mapping[str, int]
     difference: float
     model: str
+    disk: str = ""
     not_removed: tuple[str, ...] = NOT_REMOVED
 
 
@@ -79,7 +84,9 @@ def export(workspace: Workspace, learner: str) -> dict[str, Any]:
     """
     with workspace.store.read() as connection:
         person = _person(workspace, connection, learner)
-        found = {table.name: _rows(connection, table, person) for table in OWNED}
+        found: dict[str, Any] = {table.name: _rows(connection, table, person) for table in OWNED}
+        links = links_of(connection, person.number)
+        found["gradebook"] = [{"address": url, **vars(link)} for url, link in links.items()]
     return {"learner": learner, "opted_out": person.opted_out, **found}
 
 
@@ -106,8 +113,34 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
         rows = _remove(connection, person) if person else {}
         difference = _difference(connection, workspace) if had_model else 0.0
     finish_erasures(workspace, now=now)
+    disk = _off_the_disk(workspace)
     with workspace.store.read() as connection:
-        return Certificate(rows, difference, champions.current_fit(connection) or "")
+        return Certificate(rows, difference, champions.current_fit(connection) or "", disk)
+
+
+OVERWRITTEN = "removed rows are overwritten in the database's file, and its write-ahead log is emptied"
+LOG_HELD = (
+    "removed rows are overwritten, but a reader holds the write-ahead log, which keeps copies until the "
+    "service is next idle"
+)
+OF_POSTGRESQL = (
+    "rows are removed; PostgreSQL overwrites their bytes at the next VACUUM, and its write-ahead log and "
+    "replicas keep them as long as they are kept"
+)
+
+
+def _off_the_disk(workspace: Workspace) -> str:
+    """Empty the log of SQLite, and return what became of the bytes."""
+    if not workspace.store.is_sqlite:
+        return OF_POSTGRESQL
+    for _ in range(ATTEMPTS):
+        if workspace.store.forget_log():
+            return OVERWRITTEN
+        time.sleep(PAUSE_SECONDS)
+    return LOG_HELD
+
+
+ATTEMPTS, PAUSE_SECONDS = 20, 0.05
 
 
 def finish_erasures(workspace: Workspace, *, now: datetime) -> bool:
@@ -137,6 +170,7 @@ def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
         connection.execute(learners.update().where(mine).values(opted_out=out))
         if out:
             connection.execute(states.delete().where(states.c.learner == person.number))
+            forget_links(connection, person.number)
 
 
 def certificate_text(certificate: Certificate) -> str:
@@ -210,6 +244,7 @@ def _remove(connection: Connection, person: Learner) -> dict[str, int]:
     tables = (rewards, overrides, decisions, playlists, states, openings, statements, events, learners)
     counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
     connection.execute(aliases.delete().where(alias))
+    forget_links(connection, person.number)
     return counts
 
 

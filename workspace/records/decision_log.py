@@ -121,7 +121,14 @@ def _of_learners(columns: dict[str, list[Any]], there: set[int]) -> dict[str, li
 
 
 def log(connection: Connection, rows: Rows) -> int:
-    """Write the playlists not there yet, within a write; return how many those were."""
+    """Write the playlists not there yet, within a write; return how many those were.
+
+    Of learners who opted out nothing is written, whichever door the list was asked at.
+    """
+    out = _opted_out(connection, rows.playlists.get("learner", ()))
+    if out:
+        staying = set(rows.playlists["learner"]) - out
+        rows = Rows(_of_learners(rows.playlists, staying), _of_learners(rows.decisions, staying))
     ids = rows.playlists.get("playlist_id", [])
     there: set[str] = set()
     for start in range(0, len(ids), QUERY_ROWS):
@@ -132,6 +139,16 @@ def log(connection: Connection, rows: Rows) -> int:
     _insert_new(connection, playlists, rows.playlists, there)
     _insert_new(connection, decisions, rows.decisions, there)
     return len(set(ids) - there)
+
+
+def _opted_out(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for start in range(0, len(numbers), QUERY_ROWS):
+        part = numbers[start : start + QUERY_ROWS]
+        marks = ", ".join("?" * len(part))
+        query = f"SELECT number FROM learners WHERE opted_out AND number IN ({marks})"
+        found |= {number for (number,) in plain(connection, query, part)}
+    return found
 
 
 def _insert_new(connection: Connection, table: Table, columns: dict[str, list[Any]], there: set[str]) -> None:

@@ -92,6 +92,18 @@ class Store:
             connection.execute(LOCK)
             yield connection
 
+    def forget_log(self) -> bool:
+        """Copy SQLite's log into its file and empty it, so that rows removed before are in neither.
+
+        Returns False while a reader of another moment holds it; True on PostgreSQL, which has no such file.
+        """
+        if not self.is_sqlite:
+            return True
+        with self._turn, self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
@@ -180,6 +192,7 @@ def _sqlite_connect(durability: Durability) -> Any:
             "journal_mode=WAL",
             f"synchronous={durability}",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is erased is overwritten, whatever the library was built with
             "temp_store=MEMORY",
             "cache_size=-65536",
         ):

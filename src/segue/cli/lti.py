@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -29,16 +27,22 @@ def register_platform(
     auth_login_url: Annotated[str, typer.Option(help="Where logins are answered.")],
     auth_token_url: Annotated[str, typer.Option(help="Where access tokens are given.")],
     key_set_url: Annotated[str, typer.Option(help="Where the platform's public keys are.")],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another host of the platform, for rosters and scores; may be repeated."),
+    ] = None,
 ) -> None:
     """Let one LMS launch Segue; print the addresses to give it."""
     from segue.cli.workspace import opened
-    from segue.lms.lti.tool import Platform, Tool
+    from segue.lms.lti.platforms import Platform, read_platforms, write_platforms
+    from segue.lms.lti.signing_keys import Keys
 
     folder = opened(workspace).path / "lti"
-    new = Platform(issuer, client_id, tuple(deployment), auth_login_url, auth_token_url, key_set_url)
-    kept = [p for p in Tool.load(folder).platforms if (p.issuer, p.client_id) != (issuer, client_id)]
-    path = folder / "platforms.json"
-    path.write_text(json.dumps([asdict(platform) for platform in (*kept, new)], indent=1))
+    urls = auth_login_url, auth_token_url, key_set_url
+    new = Platform(issuer, client_id, tuple(deployment), *urls, tuple(host or ()))
+    Keys(folder / "keys")  # makes the first key, and the folder
+    kept = [p for p in read_platforms(folder) if (p.issuer, p.client_id) != (issuer, client_id)]
+    path = write_platforms(folder, [*kept, new])
     name = workspace.resolve().name
     typer.echo(f"{path}: {len(kept) + 1} platforms. Addresses under the service's own:")
     for what, end in (("login", "login"), ("launch and redirect", "launch"), ("keys", "jwks")):
@@ -46,10 +50,11 @@ def register_platform(
 
 
 def rotate(workspace: Folder) -> None:
-    """Make a new key that signs from the next start on; the old ones stay in the key set until deleted."""
+    """Make a new key that signs from now on; old ones stay in the set until their files are deleted."""
     from segue.cli.workspace import opened
-    from segue.lms.lti.tool import Keys
+    from segue.lms.lti.signing_keys import Keys
 
     folder = opened(workspace).path / "lti" / "keys"
-    Keys(folder).add()
-    typer.echo(f"{folder}: {len(list(folder.glob('*.pem')))} keys; restart the service, then delete old ones")
+    keys = Keys(folder)
+    keys.add()
+    typer.echo(f"{folder}: {len(keys)} keys; delete an old one when the platforms have read the new set")

@@ -1,0 +1,156 @@
+"""What a checked launch says: who, in which role, where, and which services of the platform it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from segue.lms.lti.platforms import LtiError, Platform
+
+CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
+AGS = "https://purl.imsglobal.org/spec/lti-ags/"
+NRPS = "https://purl.imsglobal.org/spec/lti-nrps/"
+DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
+TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
+Role = Literal["learner", "teacher", "mentor", "other"]
+MOST_NAMED = 50  # children of a mentor
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A launch whose token was checked.
+
+    Attributes
+    ----------
+    learner : str
+        The person's id in the LMS (`sub`), whatever the role.
+    role : str
+        "learner", "teacher" (instructor or teaching assistant), "mentor", or "other": content developers,
+        administrators, test users, nobody in particular.
+    children : tuple of str
+        The ids that a mentor may see.
+    roster_url, score_url : str
+        Where the course's members are listed and scores are taken, "" where the platform offers neither.
+    return_url, data : str
+        For deep linking: where the answer goes, and what it must repeat.
+    """
+
+    platform: Platform
+    learner: str
+    role: Role
+    class_id: str = ""
+    children: tuple[str, ...] = ()
+    locale: str = ""
+    name: str = field(default="", repr=False)
+    deployment: str = ""
+    is_deep_link: bool = False
+    return_url: str = ""
+    data: str | None = None
+    roster_url: str = ""
+    score_url: str = ""
+
+    @property
+    def is_teacher(self) -> bool:
+        """Whether the person teaches this course."""
+        return self.role == "teacher"
+
+
+def role_of(roles: Iterable[str]) -> Role:
+    """Return what somebody is in a course; only the course's own roles count, not those of the institution.
+
+    Examples
+    --------
+    >>> role_of(["http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"])
+    'learner'
+    >>> role_of(["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Student"])
+    'other'
+    """
+    said = set(roles)
+    names = {r.rsplit("#", 1)[-1] for r in said if r.startswith(MEMBERSHIP) or "/" not in r}
+    if TEST_USER in said:
+        return "other"
+    if names & {"Instructor", "TeachingAssistant"}:
+        return "teacher"
+    if "Learner" in names:
+        return "learner"
+    return "mentor" if "Mentor" in names else "other"
+
+
+def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
+    """Return what the claims of a checked token say.
+
+    Raises
+    ------
+    LtiError
+        For a claim of a wrong type, an address on another host, or deep linking by anybody but a teacher.
+    """
+    _check_message(claims, platform)
+    role = role_of(_texts(claims.get(CLAIM + "roles"), "roles"))
+    deep = claims.get(CLAIM + "message_type") == "LtiDeepLinkingRequest"
+    if deep and role != "teacher":
+        raise LtiError("deep linking is for teachers", status=403)
+    context = _object(claims.get(CLAIM + "context"), "context")
+    settings = _object(claims.get(DEEP_LINK + "deep_linking_settings"), "deep linking settings")
+    data = settings.get("data")
+    return Launch(
+        platform=platform,
+        learner=_text(claims.get("sub"), "sub"),
+        role=role,
+        class_id=_text(context.get("id", ""), "context id", least=0),
+        children=tuple(_texts(claims.get(CLAIM + "role_scope_mentor"), "mentor's scope")[:MOST_NAMED]),
+        locale=str(_object(claims.get(CLAIM + "launch_presentation"), "presentation").get("locale", ""))[:35],
+        name=str(claims.get("name", ""))[:200],
+        deployment=str(claims[CLAIM + "deployment_id"]),
+        is_deep_link=deep,
+        return_url=platform.checked(settings.get("deep_link_return_url"), "return") if deep else "",
+        data=None if data is None else str(data),
+        roster_url=_roster_url(claims, platform),
+        score_url=_score_url(claims, platform),
+    )
+
+
+def _check_message(claims: Mapping[str, Any], platform: Platform) -> None:
+    if claims.get(CLAIM + "version") != "1.3.0":
+        raise LtiError("the launch is of another version of LTI")
+    if claims.get(CLAIM + "message_type") not in ("LtiResourceLinkRequest", "LtiDeepLinkingRequest"):
+        raise LtiError("the launch is of a kind that this tool does not know")
+    if claims.get(CLAIM + "deployment_id") not in platform.deployment_ids:
+        raise LtiError("the launch is of another deployment")
+
+
+def _roster_url(claims: Mapping[str, Any], platform: Platform) -> str:
+    service = _object(claims.get(NRPS + "claim/namesroleservice"), "roster")
+    url = service.get("context_memberships_url")
+    return platform.checked(url, "roster") if url else ""
+
+
+def _score_url(claims: Mapping[str, Any], platform: Platform) -> str:
+    endpoint = _object(claims.get(AGS + "claim/endpoint"), "gradebook")
+    url = endpoint.get("lineitem")
+    if not url or AGS + "scope/score" not in _texts(endpoint.get("scope"), "gradebook's scope"):
+        return ""
+    return platform.checked(url, "score")
+
+
+def _object(value: object, what: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise LtiError(f"the claim {what} must be an object")
+    return value
+
+
+def _texts(value: object, what: str) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise LtiError(f"the claim {what} must be a list of texts")
+    return value
+
+
+def _text(value: object, what: str, *, least: int = 1) -> str:
+    if not isinstance(value, str) or not least <= len(value) <= 200 or any(ord(c) < 32 for c in value):
+        raise LtiError(f"the claim {what} must be a text of {least} to 200 characters")
+    return value

@@ -1,0 +1,78 @@
+"""The LMSs that may launch this tool, and the hosts that belong to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+FILE = "platforms.json"
+
+
+class LtiError(ValueError):
+    """What an LMS sent is not taken; the message is for the log and repeats nothing of a token.
+
+    `status` is the HTTP status to answer with: 400 for a launch that is wrong, 403 for a role that may not,
+    502 where the platform did not answer.
+    """
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One LMS this tool is registered with.
+
+    `hosts` are further hosts it may be asked at: an LMS in the cloud signs in at one host
+    and serves each school from another.
+    """
+
+    issuer: str
+    client_id: str
+    deployment_ids: tuple[str, ...]
+    auth_login_url: str
+    auth_token_url: str
+    key_set_url: str
+    hosts: tuple[str, ...] = ()
+
+    def checked(self, url: object, what: str) -> str:
+        """Return an address that a launch brought, if it lies on a host of this platform.
+
+        Raises
+        ------
+        LtiError
+            For another host, another scheme than the platform's own, or no address at all.
+
+        Examples
+        --------
+        >>> lms = Platform("https://lms.example", "c", (), "https://lms.example/auth", "", "")
+        >>> lms.checked("https://lms.example/roster", "roster")
+        'https://lms.example/roster'
+        """
+        own = [urlsplit(u) for u in (self.issuer, self.auth_login_url, self.auth_token_url, self.key_set_url)]
+        places = {(part.scheme, part.netloc) for part in own} | {("https", host) for host in self.hosts}
+        asked = urlsplit(url) if isinstance(url, str) else urlsplit("")
+        if asked.scheme not in ("http", "https") or (asked.scheme, asked.netloc) not in places:
+            raise LtiError(f"the {what} address is on no host of the registered platform")
+        return asked.geturl()
+
+
+def read_platforms(folder: Path) -> tuple[Platform, ...]:
+    """Return the platforms of a folder; none when nothing was registered."""
+    path = folder / FILE
+    rows = json.loads(path.read_text("utf-8")) if path.exists() else []
+    tuples = ("deployment_ids", "hosts")
+    return tuple(Platform(**row | {name: tuple(row.get(name, ())) for name in tuples}) for row in rows)
+
+
+def write_platforms(folder: Path, platforms: Sequence[Platform]) -> Path:
+    """Write the platforms of a folder in one step, and return the file."""
+    path = folder / FILE
+    draft = path.with_name(FILE + ".new")
+    draft.write_text(json.dumps([asdict(platform) for platform in platforms], indent=1), "utf-8")
+    draft.replace(path)
+    return path
