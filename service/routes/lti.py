@@ -21,10 +21,8 @@ from segue.service.http.plain_page import PAGE_HEADERS
 from segue.service.http.refusals import RefusedError
 from segue.service.routes.lti_pages import class_page, family_page, nothing_page, playlist_page
 from segue.service.tenant import gradebook
-from segue.service.tenant.fallback_workspace import erased
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.answering import Ask
-from segue.workspace.configuration import WorkspaceError
 from segue.workspace.published_playlists import Published
 from segue.workspace.storage.one_use import take_once
 from segue.workspace.workspace import Workspace
@@ -101,17 +99,14 @@ def playlist_of(workspace: Workspace, learner: str, now: datetime) -> Published:
 
     Raises
     ------
-    RefusedError
-        409 for a learner who was erased.
+    DeclinedError
+        For a learner who was erased.
     """
     week = week_of(now, workspace.time_zone)
     stored = workspace.published([learner], week, surfaces=SURFACES).get(learner)
     if stored is not None:
         return stored
-    try:
-        (given,) = workspace.recommend_many([decisions.Request(learner, now)], ask=ASK)
-    except WorkspaceError:
-        raise erased() from None
+    (given,) = workspace.recommend_many([decisions.Request(learner, now)], ask=ASK)
     fresh = Published(tuple(step.resource for step in given.playlist.steps), frozenset())
     return workspace.published([learner], week, surfaces=SURFACES).get(learner, fresh)
 
