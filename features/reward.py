@@ -23,6 +23,7 @@ from segue.features.catalogue import Floats, Ints
 
 CENSOR_DAYS = 28
 FADE_DAYS = 3.0
+FOLLOWING = (1.0, 0.7, 0.49)  # weights of the next attempts at a skill
 Status = Literal["pending", "matured", "censored"]
 STATUS: tuple[Status, ...] = ("pending", "matured", "censored")
 _WEEK_SHARE = 1.0 - 2.0 ** (-7.0 / FADE_DAYS)
@@ -127,6 +128,53 @@ def learning(
     rise = np.where(np.isnan(rise), 0.0, rise)
     each = 0.5 * ((later.score[match] - expected) + rise)
     return _gather(decisions, row=row, each=each, when=later.time[match], now=now)
+
+
+def surprise(decisions: Tries, later: Tries, *, forecasts: Forecasts) -> Floats:
+    """Return how much better than forecast learners did after each decision, (n,); NaN: not seen yet.
+
+    For each skill the next three attempts within 28 days count, with weights 1, .7 and .49, each against the
+    forecast made *before* the step; then the mean over skills. What the step itself brought is not among
+    them: this is what follows from it, whichever resource shows it.
+    """
+    row, slot, match, rank = _following(decisions, later)
+    wait = (later.time[match] - decisions.time[row]) / 86400.0
+    expected = forecast_at(forecasts.now[row, slot], forecasts.week[row, slot], wait, later.shift[match])
+    weight = np.array(FOLLOWING)[rank]
+    n, n_slots = decisions.skills.shape
+    at = row * n_slots + slot
+    total = np.bincount(at, weight * (later.score[match] - expected), minlength=n * n_slots)
+    weights = np.bincount(at, weight, minlength=n * n_slots)
+    each = (total / np.where(weights > 0, weights, 1.0)).reshape(n, n_slots)
+    seen = (weights > 0).reshape(n, n_slots).sum(axis=1)
+    return np.where(seen > 0, each.sum(axis=1) / np.maximum(seen, 1), np.nan)
+
+
+def _following(decisions: Tries, later: Tries) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return (decision, slot of its skill, attempt, rank): the skill's next attempts, rank 0 the first."""
+    row, slot = np.nonzero((decisions.skills >= 0) & ~np.isnan(decisions.time)[:, None])
+    at, column = np.nonzero((later.skills >= 0) & ~np.isnan(later.time)[:, None])
+    n_skills = max(int(decisions.skills.max(initial=0)), int(later.skills.max(initial=0))) + 1
+    asked = decisions.learner[row] * n_skills + decisions.skills[row, slot]
+    given = later.learner[at] * n_skills + later.skills[at, column]
+    order = np.lexsort((later.time[at], given))
+    given, at = given[order], at[order]
+    when = later.time[at]
+    # one number for (learner, skill) and time: the pair's rank, then the time's rank
+    times = np.unique(np.concatenate([when, decisions.time[row]]))
+    key = given * (len(times) + 1) + np.searchsorted(times, when)
+    first = np.searchsorted(
+        key, asked * (len(times) + 1) + np.searchsorted(times, decisions.time[row]), side="right"
+    )
+    found = []
+    for rank in range(len(FOLLOWING)):
+        place = np.minimum(first + rank, max(len(key) - 1, 0))
+        hit = first + rank < len(key)
+        if len(key):
+            hit &= given[place] == asked
+            hit &= when[place] - decisions.time[row] <= CENSOR_DAYS * 86400.0
+        found.append((row[hit], slot[hit], at[place[hit]], np.full(int(hit.sum()), rank)))
+    return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
 
 
 def next_day_success(decisions: Tries, later: Tries, *, now: float, time_zone: str = "UTC") -> Rewards:
