@@ -12,6 +12,7 @@ import numpy as np
 from segue.engine.policies.base import Policy
 from segue.engine.request import Request
 from segue.engine.request_batch import Asked, Scene
+from segue.engine.request_facts import goal_marks, minutes_a_step, wishes
 from segue.engine.rules.conflicts import conflicts
 from segue.engine.rules.relaxation import firm_from
 from segue.engine.rules.rule_book import enter, learner_masks
@@ -22,12 +23,14 @@ from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue, Floats
-from segue.features.contexts.context_columns import build
-from segue.features.contexts.context_facts import Crowd, goal_marks, item_facts, skill_facts
+from segue.features.contexts.context_columns import Facts, build
+from segue.features.contexts.context_facts import item_facts, skill_facts
+from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters, LearnerState, StateBlock
 from segue.features.prerequisite_map import Map
 from segue.features.vectors.success_forecast import SuccessReader
 from segue.models.bayesian_linear import BayesianLinear
+from segue.models.resource_effects import Effects, EffectSums, Groups, estimate
 from segue.models.success_probability import Coefficients
 
 UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
@@ -54,7 +57,8 @@ class Learned:
 class Kernel:
     """Everything a decision reads, immutable.
 
-    `span`: the chances of success that stand for no mastery and for full mastery (``contexts.mastered``).
+    `span`: the chances of success that stand for no mastery and for full mastery (``contexts.mastered``);
+    `effects`: what tells which resource teaches, None before any step was followed.
     """
 
     catalogue: Catalogue
@@ -65,6 +69,7 @@ class Kernel:
     policy: Policy
     learned: Learned | None = None
     span: tuple[float, float] = UNTRIED
+    effects: EffectSums | None = None
 
     @cached_property
     def reader(self) -> SuccessReader:
@@ -80,6 +85,22 @@ class Kernel:
     def skill_map(self) -> Map:
         """Prerequisites and the order of the course as arrays."""
         return Map.of(self.catalogue, self.parameters.skill_logit)
+
+    @cached_property
+    def taught(self) -> Effects | None:
+        """What each resource teaches, None before anything is known."""
+        if self.effects is None:
+            return None
+        catalogue = self.catalogue
+        groups = Groups(catalogue.skill_matrix, catalogue.skill_weights, catalogue.kind_code)
+        return estimate(self.effects, groups)
+
+    @cached_property
+    def quality(self) -> Floats:
+        """Logarithm of how well each resource teaches beside others of its skills, (n,); 0: not known."""
+        if self.taught is None:
+            return np.zeros(len(self.catalogue.resources))
+        return self.taught.quality
 
     @cached_property
     def hash(self) -> str:
@@ -105,22 +126,35 @@ class Kernel:
         if learned:
             digest.update(repr((learned.value_range, learned.eta)).encode())
             digest.update(learned.model.A.tobytes() + learned.model.b.tobytes())
+        if self.effects:
+            digest.update(b"".join(array.tobytes() for array in self.effects.to_arrays().values()))
         return digest.hexdigest()
 
     def with_learned(self, learned: Learned | None) -> Kernel:
         """Return the same kernel with another reward model."""
         return replace(self, learned=learned)
 
+    def with_effects(self, effects: EffectSums | None) -> Kernel:
+        """Return the same kernel with another knowledge of which resource teaches."""
+        return replace(self, effects=effects)
+
     def scene(self, asked: Asked) -> Scene:
         """Return what is known of the learners who ask."""
         block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now)
         skills = skill_facts(block, reading, span=self.span)
-        items, idle = item_facts(block, reading, self.crowd, asked)
-        goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
-        contexts = build(
-            skills, items, pool=asked.pool, skill_map=self.skill_map, goal=goal, goal_due=goal_due
+        items, idle = item_facts(
+            block,
+            reading,
+            self.crowd,
+            pool=asked.pool,
+            now=asked.now,
+            interests=wishes(block, asked),
+            minutes=minutes_a_step(asked.requests),
+            quality=asked.pool.cut(self.quality),
         )
+        goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
+        contexts = build(Facts(skills, items, asked.pool, self.skill_map, goal, goal_due))
         return Scene(asked, self.skill_map, skills, items, contexts, goal, idle)
 
     def score(self, scene: Scene) -> Parts:

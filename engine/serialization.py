@@ -15,9 +15,10 @@ from segue.engine.pipeline import Kernel, Learned
 from segue.engine.policies.base import Policy
 from segue.engine.settings import Limits, Settings, Weights
 from segue.features.catalogue_json import catalogue_in, catalogue_out
-from segue.features.contexts.context_facts import Crowd
+from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
 from segue.models.bayesian_linear import BayesianLinear
+from segue.models.resource_effects import EffectSums
 from segue.models.success_probability import Coefficients
 
 FORMAT = 1
@@ -37,6 +38,8 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
     if kernel.learned:
         arrays |= {f"reward_{name}": array for name, array in kernel.learned.model.to_arrays().items()}
         arrays["learned"] = np.array([*kernel.learned.value_range, kernel.learned.eta])
+    if kernel.effects:
+        arrays |= {f"effects_{name}": array for name, array in kernel.effects.to_arrays().items()}
     with (folder / "arrays.npz").open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
     text = {
@@ -80,6 +83,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         _policy_in(text["policy"]),
         _learned_in(arrays),
         (low, high),
+        EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
     )
     if kernel.hash != text["hash"]:
         raise ValueError(f"the files of {folder} do not belong together: save the recommender again")
@@ -89,10 +93,14 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
 def _learned_in(arrays: dict[str, Any]) -> Learned | None:
     if "learned" not in arrays:
         return None
-    stem = "reward_"
-    model = BayesianLinear.from_arrays({k[len(stem) :]: v for k, v in arrays.items() if k.startswith(stem)})
+    model = BayesianLinear.from_arrays(_under(arrays, "reward_"))
     low, high, eta = arrays["learned"].tolist()
     return Learned(model, (low, high), eta)
+
+
+def _under(arrays: dict[str, Any], stem: str) -> dict[str, Any]:
+    """Return the arrays whose names begin with `stem`, without it."""
+    return {name[len(stem) :]: array for name, array in arrays.items() if name.startswith(stem)}
 
 
 def _settings_in(text: dict[str, Any]) -> Settings:

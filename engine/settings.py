@@ -24,6 +24,7 @@ class Weights:
     completion: float = 0.5
     interest: float = 0.6
     repeat: float = 1.0
+    teaches_well: float = 0.5
     diversity: float = 1.0
     goal: float = 1.0
     pace: float = 0.25

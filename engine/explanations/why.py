@@ -26,6 +26,7 @@ _POINTS = {
     "completion": "work that gets finished",
     "interest": "interests",
     "repeat": "used before",
+    "teaches_well": "what it taught others",
     "diversity": "variety",
     "learned": "what classes learned from it",
     "goal": "the goal",

@@ -19,6 +19,7 @@ from segue.engine.request import Dials, Request
 from segue.engine.settings import Settings, Weights
 from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import ZONE_CENTRE, Level
+from segue.models.resource_effects import CLIP
 
 LEAST = 0.02
 REPEAT = 0.6
@@ -26,6 +27,7 @@ ROOM_FLOOR = 0.15
 REVIEW_SHARE = 0.1
 ZONE_WIDTH = 0.25
 LOG_REPEAT = float(np.log(REPEAT))
+MOST_QUALITY = float(np.log(CLIP[1]))
 Columns = Mapping[str, Floats]
 
 
@@ -99,6 +101,11 @@ def _repeat(c: Columns) -> Floats:
     return np.exp(c["uses"] * (4.0 * LOG_REPEAT))
 
 
+def _teaches_well(c: Columns) -> Floats:
+    """What it taught earlier learners beside other resources of its skills; 1 for the best there can be."""
+    return np.exp(c["quality"] - MOST_QUALITY)
+
+
 FACTORS: tuple[Factor, ...] = (
     Factor("readiness", "what it builds on is still shaky", _ready),
     Factor("frontier", "what comes before it in the course is still shaky", _frontier),
@@ -110,6 +117,7 @@ FACTORS: tuple[Factor, ...] = (
     Factor("completion", "work of this kind is often left unfinished", _completion, level=Level.KIND),
     Factor("interest", "it is further from the learner's interests", _interest, level=Level.TAGS),
     Factor("repeat", "it was used before", _repeat, level=Level.ITEM),
+    Factor("teaches_well", "other resources taught its skills better", _teaches_well, level=Level.ITEM),
 )
 
 

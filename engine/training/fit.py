@@ -13,9 +13,10 @@ from segue.engine.policies.softmax import Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
 from segue.engine.training.replay import Steps, replay
+from segue.engine.training.resource_effects import effect_sums
 from segue.engine.training.reward_model import learn_rewards
-from segue.features.catalogue import Catalogue, Floats, Ints
-from segue.features.contexts.context_facts import Crowd
+from segue.features.catalogue import Catalogue, Floats
+from segue.features.contexts.population import crowd_of
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
 from segue.features.vectors.learner_vector import prior_weights, training_design
@@ -87,7 +88,8 @@ def fit_kernel(
 def learned_from(kernel: Kernel, steps: Steps, *, now: datetime, time_zone: str = "UTC") -> Kernel:
     """Return the kernel with what decided steps taught: every attempt of a log, or those observed."""
     learned = learn_rewards(steps, settings=kernel.settings, now=now.timestamp(), time_zone=time_zone)
-    return kernel.with_learned(learned)
+    sums = effect_sums(steps, kernel.catalogue)
+    return kernel.with_learned(learned).with_effects(sums if sums.count.any() else None)
 
 
 def no_attempts() -> Attempts:
@@ -134,39 +136,3 @@ def span_of(chances: Floats) -> tuple[float, float]:
     short = max(LEAST_SPAN - (high - low), 0.0) / 2
     low, high = low - short, high + short
     return UNTRIED[0] + share * (low - UNTRIED[0]), UNTRIED[1] + share * (high - UNTRIED[1])
-
-
-def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:
-    """Return what everybody did: how often, how gladly, and in which order."""
-    n = len(catalogue.resources)
-    uses = np.bincount(attempts.resource, minlength=n).astype(np.float64)
-    start, item, share = _transitions(attempts, n)
-    return Crowd(
-        popularity=np.log1p(uses) / np.log1p(max(float(uses.max(initial=0.0)), 1.0)),
-        kind_rate=_kind_rates(events, catalogue),
-        next_start=start,
-        next_item=item,
-        next_share=share,
-    )
-
-
-def _kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
-    """Return completion rates by kind, shrunk to .8 by twenty offers."""
-    rates = np.full(len(catalogue.kind_ids), 0.8)
-    if "completed" not in events:
-        return rates
-    known = events[events["completed"].notna() & events["resource"].isin(catalogue.resource_index)]
-    kind = catalogue.kind_code[catalogue.resource_codes(known["resource"].tolist())]
-    offered = np.bincount(kind, minlength=len(rates))
-    done = np.bincount(kind, known["completed"].to_numpy(np.float64), minlength=len(rates))
-    return np.asarray((done + 20.0 * rates) / (offered + 20.0))
-
-
-def _transitions(attempts: Attempts, n: int) -> tuple[Ints, Ints, Floats]:
-    """Return for each resource where learners went next, and with which share (shrunk by five moves)."""
-    same = attempts.learner[1:] == attempts.learner[:-1]
-    here, there = attempts.resource[:-1][same], attempts.resource[1:][same]
-    pairs, count = np.unique(here * n + there, return_counts=True)
-    first = pairs // n
-    total = np.bincount(here, minlength=n)[first] + 5.0
-    return np.searchsorted(first, np.arange(n + 1)), pairs % n, count / total

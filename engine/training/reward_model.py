@@ -8,12 +8,13 @@ from segue.engine.pipeline import Learned
 from segue.engine.settings import Settings
 from segue.engine.training.replay import Steps
 from segue.features.catalogue import Floats
-from segue.features.contexts.context_columns import COLUMNS, INDEX
+from segue.features.contexts.context_columns import COLUMNS, INDEX, TABLE
 from segue.features.reward import Rewards, Tries, learning
 from segue.models.bayesian_linear import BayesianLinear
 
 NOISE_VARIANCE = 0.06
 PRIOR_PRECISION = 40.0
+UNREAD = 1e9  # prior precision of a column that the reward model does not read
 PRIOR_MEAN = {"readiness": 0.02, "mastery": -0.03, "due": 0.02, "uses": -0.02}
 """Pedagogy before any reward: learn what is within reach and not yet mastered, and what is due."""
 
@@ -45,7 +46,8 @@ def fresh_model() -> BayesianLinear:
     mean = np.zeros(len(COLUMNS))
     for name, weight in PRIOR_MEAN.items():
         mean[INDEX[name]] = weight
-    return BayesianLinear(len(COLUMNS), mean, prior_precision=PRIOR_PRECISION, noise_variance=NOISE_VARIANCE)
+    precision = np.array([PRIOR_PRECISION if column.learned else UNREAD for column in TABLE])
+    return BayesianLinear(len(COLUMNS), mean, prior_precision=precision, noise_variance=NOISE_VARIANCE)
 
 
 def learned_of(model: BayesianLinear, contexts: Floats, settings: Settings) -> Learned:

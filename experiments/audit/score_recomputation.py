@@ -76,6 +76,7 @@ def reasons_again(
         "completion": weights.completion * _log(c["kind"]),
         "interest": weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"]),
         "repeat": weights.repeat * _log(0.6 ** (4.0 * c["uses"])),
+        "teaches_well": weights.teaches_well * _log(exp(c["quality"]) / 2.5),
     }
     parts |= _asked_for(c, request, recommender)
     given = sum(skill in one for one in before for skill in skills)

@@ -6,8 +6,9 @@ stated interests, the request and the catalogue.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 import numpy as np
 
@@ -17,42 +18,6 @@ from segue.features.prerequisite_map import Map, frontier, readiness, unlocking
 
 DAY = 86400.0
 ZONE_CENTRE = 0.75
-_MEAN_COLUMNS = (
-    "mastery",  # how far the skill is mastered now (`mastered`), mean over skills, [0, 1]
-    "uncertainty",  # standard deviation of the ability behind it (logits, prior 1.4) / 1.5, [0, 1]
-    "evidence",  # attempts on the skill, N / (N + 5), [0, 1)
-    "recent",  # decayed mean of (score - expected) on the skill, [-1, 1]
-    "lag",  # days since the skill was practised, log(1 + d) / log(61), 1 if never, [0, 1]
-    "retention",  # chance of success in 7 days without practice / chance now, [0, 1]
-    "forecast_gain",  # rise of that chance in 7 days expected of one practice now, 4 × rise, [-1, 1]
-    "unlock",  # unmastered skills that this one opens, Σ (1 - mastery) / 4, [0, 1]
-    "novelty",  # share of the skills never practised, [0, 1]
-    "goal",  # share of the skills that belong to the goal, [0, 1]
-    "due",  # how far a practised skill is due for review, 2^-… see `due`, [0, 1]
-)
-_LEAST_COLUMNS = (
-    "mastery_min",  # the same of the weakest skill, [0, 1]
-    "readiness",  # weakest prerequisite of the weakest skill (or the skill itself, if stronger), [0, 1]
-    "frontier",  # mean mastery of what comes just before a skill in the course, where it is least, [0, 1]
-)
-_ITEM_COLUMNS = (
-    "bias",  # 1
-    "success",  # probability of success on this very resource now, [0, 1]
-    "zone_gap",  # success - .75, [-.75, .25]
-    "difficulty",  # how much harder than average for everyone, tanh(logit / 2), [-1, 1]
-    "interest",  # cosine of stated and revealed interests with its tags, [0, 1]
-    "popularity",  # log(1 + uses) / log(1 + most uses), [0, 1]
-    "next_item",  # share of classmates who went on to it from the last resource, [0, 1]
-    "uses",  # earlier uses by this learner, min(uses, 4) / 4, [0, 1]
-    "kind",  # shrunk completion rate of its kind, [0, 1]
-    "time_fit",  # minutes at hand per step / its minutes, at most 1, [0, 1]
-    "goal_due",  # goal × 2^(-days to the due date / 7), [0, 1]
-    "breadth",  # skills practised at once, min(K, 4) / 4, (0, 1]
-    "teaches",  # 1 for lessons, videos and texts, which explain; 0 for what only asks
-)
-COLUMNS: tuple[str, ...] = (*_MEAN_COLUMNS, *_LEAST_COLUMNS, *_ITEM_COLUMNS)
-INDEX = {name: i for i, name in enumerate(COLUMNS)}
-_N_MEAN, _N_LEAST = len(_MEAN_COLUMNS), len(_LEAST_COLUMNS)
 
 
 class Level(IntEnum):
@@ -64,15 +29,12 @@ class Level(IntEnum):
     ITEM = 3
 
 
-_OF_SKILLS = (*_MEAN_COLUMNS, *_LEAST_COLUMNS, "goal_due", "breadth")
-_OTHERS = tuple(name for name in _ITEM_COLUMNS if name not in _OF_SKILLS)
-LEVEL = (
-    dict.fromkeys(_OF_SKILLS, Level.SKILLS)
-    | dict.fromkeys(_OTHERS, Level.ITEM)
-    | {"interest": Level.TAGS, "kind": Level.KIND}
-)
-_ONE_OF = ("mastery", "interest", "kind", "success")  # a column of each level
-_SKILLS_AT = np.array([INDEX[name] for name in _OF_SKILLS])
+class Over(Enum):
+    """How a column of skills becomes one of a combination of skills; `ITSELF`: it is one already."""
+
+    MEAN = "mean"
+    LEAST = "least"
+    ITSELF = "itself"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +42,9 @@ class SkillFacts:
     """What is known of B learners on S skills; arrays of shape (B, S).
 
     `mastery`: how far each is mastered (`mastered`); `chance`: probability of success on a standard item now;
-    `chance_later`: the same in 7 days without
-    practice; `gain`: rise of the latter expected of one practice now; `spread`: standard deviation of the
-    ability (logits); `attempts`: how many; `recent`: decayed mean residual; `days`: since the last practice
-    (inf if never or unknown).
+    `chance_later`: the same in 7 days without practice; `gain`: what one practice now is expected to add to
+    that; `spread`: standard deviation of the ability (logits); `attempts`: how many; `recent`: decayed mean
+    residual; `days`: since the last practice (inf if never or unknown).
     """
 
     mastery: Floats
@@ -101,7 +62,7 @@ class ItemFacts:
     """What is known of B learners on n candidates; arrays of shape (B, n), or (n,) where all are alike.
 
     `interest` is known of each combination of tags, (B, E), and `kind` of each kind, (B, n_kinds).
-    `difficulty` is the column: tanh(logit / 2).
+    `difficulty` is the column: tanh(logit / 2); `quality` the log of how well each teaches (0: not known).
     """
 
     success: Floats
@@ -112,6 +73,7 @@ class ItemFacts:
     time_fit: Floats
     difficulty: Floats
     popularity: Floats
+    quality: Floats
 
 
 def mastered(chance: Floats, span: tuple[float, float]) -> Floats:
@@ -151,6 +113,203 @@ def pick(values: Floats, group: Ints | None, position: Ints) -> Floats:
         return np.asarray(values[0].take(at))
     first = np.arange(0, values.size, values.shape[1]).reshape(-1, *[1] * (at.ndim - 1))
     return np.asarray(values.take(first + at))
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that the columns of B learners and the candidates of a pool are made of.
+
+    `goal` (B, S) is 1 for skills of the goal; `goal_due` (B, 1) is 2^(-days to the due date / 7), 0 without.
+    """
+
+    skills: SkillFacts
+    items: ItemFacts
+    pool: Pool
+    skill_map: Map
+    goal: Floats
+    goal_due: Floats
+
+
+@dataclass(frozen=True)
+class Column:
+    """One context column.
+
+    Attributes
+    ----------
+    name : str
+    level : Level
+        What it is known of.
+    formula : callable
+        Its numbers from the facts: (B, S) where it is taken `over` the skills of a combination, else (B, G)
+        for the G groups of its level, or (1, G) where all learners are alike.
+    low, high : float
+        Its range.
+    meaning : str
+        What it says.
+    over : Over
+    alike : bool
+        The same for every learner, by what it is.
+    learned : bool
+        Whether the reward model reads it.
+    """
+
+    name: str
+    level: Level
+    formula: Callable[[Facts], Floats]
+    low: float
+    high: float
+    meaning: str
+    over: Over = Over.ITSELF
+    alike: bool = False
+    learned: bool = True
+
+
+def _mean(name: str, formula: Callable[[Facts], Floats], meaning: str, *, low: float = 0.0) -> Column:
+    return Column(name, Level.SKILLS, formula, low, 1.0, meaning, Over.MEAN)
+
+
+def _least(name: str, formula: Callable[[Facts], Floats], meaning: str) -> Column:
+    return Column(name, Level.SKILLS, formula, 0.0, 1.0, meaning, Over.LEAST)
+
+
+def _item(
+    name: str, formula: Callable[[Facts], Floats], meaning: str, *, low: float = 0.0, alike: bool = False
+) -> Column:
+    return Column(name, Level.ITEM, formula, low, 1.0, meaning, alike=alike)
+
+
+TABLE: tuple[Column, ...] = (
+    _mean("mastery", lambda f: f.skills.mastery, "how far the skill is mastered now (`mastered`)"),
+    _mean(
+        "uncertainty",
+        lambda f: np.minimum(f.skills.spread * (1.0 / 1.5), 1.0),
+        "standard deviation of the ability behind it (logits, prior 1.4) / 1.5",
+    ),
+    _mean(
+        "evidence",
+        lambda f: f.skills.attempts / (f.skills.attempts + 5.0),
+        "attempts on the skill, N / (N + 5)",
+    ),
+    _mean("recent", lambda f: f.skills.recent, "decayed mean of (score - expected) on the skill", low=-1.0),
+    _mean(
+        "lag",
+        lambda f: np.log1p(np.minimum(f.skills.days, 60.0)) * (1.0 / np.log(61.0)),
+        "days since the skill was practised, log(1 + d) / log(61), 1 if never",
+    ),
+    _mean(
+        "retention",
+        lambda f: np.minimum(f.skills.chance_later / np.maximum(f.skills.chance, 1e-9), 1.0),
+        "chance of success in 7 days without practice / chance now",
+    ),
+    _mean(
+        "forecast_gain",
+        lambda f: np.maximum(np.minimum(4.0 * f.skills.gain, 1.0), -1.0),
+        "4 × what practice now would keep in 7 days (`SkillFacts.gain`)",
+        low=-1.0,
+    ),
+    _mean(
+        "unlock",
+        lambda f: unlocking(f.skills.mastery, f.skill_map),
+        "unmastered skills that this one opens, Σ (1 - mastery) / 4",
+    ),
+    _mean(
+        "novelty",
+        lambda f: np.equal(f.skills.attempts, 0.0).astype(np.float64),
+        "share of the skills never practised",
+    ),
+    _mean("goal", lambda f: f.goal, "share of the skills that belong to the goal"),
+    _mean(
+        "due",
+        lambda f: due(f.skills.attempts, f.skills.days),
+        "how far a practised skill is due for review (`due`)",
+    ),
+    _least("mastery_min", lambda f: f.skills.mastery, "mastery of the weakest skill"),
+    _least(
+        "readiness",
+        lambda f: readiness(f.skills.mastery, f.skill_map),
+        "weakest prerequisite of the weakest skill (or the skill itself, if stronger)",
+    ),
+    _least(
+        "frontier",
+        lambda f: frontier(f.skills.mastery, f.skill_map),
+        "mean mastery of what comes just before a skill in the course, where it is least",
+    ),
+    Column(
+        "goal_due",
+        Level.SKILLS,
+        lambda f: f.pool.combinations.mean(f.goal) * f.goal_due,
+        0.0,
+        1.0,
+        "goal × 2^(-days to the due date / 7)",
+    ),
+    Column(
+        "breadth",
+        Level.SKILLS,
+        lambda f: f.pool.combinations.breadth[None],
+        0.0,
+        1.0,
+        "skills practised at once, min(K, 4) / 4",
+    ),
+    _item("bias", lambda f: np.ones((1, len(f.pool))), "1", alike=True),
+    _item("success", lambda f: f.items.success, "probability of success on this very resource now"),
+    _item(
+        "difficulty",
+        lambda f: f.items.difficulty[None],
+        "how much harder than average for everyone, tanh(logit / 2)",
+        low=-1.0,
+        alike=True,
+    ),
+    Column(
+        "interest",
+        Level.TAGS,
+        lambda f: f.items.interest,
+        0.0,
+        1.0,
+        "cosine of stated and revealed interests with its tags",
+    ),
+    _item("popularity", lambda f: f.items.popularity[None], "log(1 + uses) / log(1 + most uses)", alike=True),
+    _item(
+        "next_item",
+        lambda f: f.items.next_item,
+        "share of classmates who went on to it from the last resource",
+    ),
+    _item(
+        "uses",
+        lambda f: np.minimum(f.items.uses, 4.0) * 0.25,
+        "earlier uses by this learner, min(uses, 4) / 4",
+    ),
+    Column("kind", Level.KIND, lambda f: f.items.kind, 0.0, 1.0, "shrunk completion rate of its kind"),
+    _item(
+        "time_fit",
+        lambda f: np.atleast_2d(f.items.time_fit),
+        "minutes at hand per step / its minutes, at most 1",
+    ),
+    _item(
+        "teaches",
+        lambda f: f.pool.teaches[None],
+        "1 for lessons, videos and texts, which explain; 0 for what only asks",
+        alike=True,
+    ),
+    Column(
+        "quality",
+        Level.ITEM,
+        lambda f: f.items.quality[None],
+        -1.0,
+        1.0,
+        "log of how well it teaches beside others of its skills, 0: like them, or not known",
+        alike=True,
+        learned=False,
+    ),
+)
+"""Every context column, in the order in which they are logged: what to add to, and nothing else."""
+
+COLUMNS: tuple[str, ...] = tuple(column.name for column in TABLE)
+INDEX = {name: i for i, name in enumerate(COLUMNS)}
+LEVEL = {column.name: column.level for column in TABLE}
+_OF_SKILLS = tuple(column for column in TABLE if column.level is Level.SKILLS)
+_OTHERS = tuple(column for column in TABLE if column.level is not Level.SKILLS)
+_SKILLS_AT = np.array([INDEX[column.name] for column in _OF_SKILLS])
+_ONE_OF = {level: next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level}
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,31 +360,22 @@ class Contexts:
         of_skills = self.of_skills.reshape(len(_OF_SKILLS), -1)
         combination = self.pool.combination.take(position)
         out[_SKILLS_AT] = of_skills.take(combination + rows * self.of_skills.shape[2], axis=1)
-        place = position + rows * len(self.pool)
-        for name in ("success", "next_item", "uses"):
-            out[INDEX[name]] = self.columns[name].take(place)
-        for name in ("interest", "kind", "time_fit"):
-            out[INDEX[name]] = pick(self.columns[name], self.group(LEVEL[name]), position)
-        for name in ("difficulty", "popularity", "teaches"):
-            out[INDEX[name]] = self.columns[name].take(position)
-        out[INDEX["bias"]] = 1.0
-        np.subtract(out[INDEX["success"]], ZONE_CENTRE, out=out[INDEX["zone_gap"]])
+        for column in _OTHERS:
+            out[INDEX[column.name]] = pick(self.columns[column.name], self.group(column.level), position)
         return out
 
     def dot(self, weights: Floats) -> Floats:
         """Return the sum of all columns by their weights (C,), (B, n), added up in one and the same order."""
-        of, columns = dict(zip(COLUMNS, weights.tolist(), strict=True)), self.columns
-        alike = columns["difficulty"] * of["difficulty"]
-        for name in ("popularity", "teaches", "time_fit"):
-            alike = alike + columns[name] * of[name]
-        alike += of["bias"] - ZONE_CENTRE * of["zone_gap"]
         total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1)
+        of = dict(zip(COLUMNS, weights.tolist(), strict=True))
+        alike: Floats | float = 0.0
+        for column in _OTHERS:
+            if column.alike:
+                alike = alike + self.columns[column.name] * of[column.name]
         total += alike
-        total += (columns["interest"] * of["interest"]).take(self.pool.tagging, axis=1)
-        total += (columns["kind"] * of["kind"]).take(self.pool.kind, axis=1)
-        total += columns["success"] * (of["success"] + of["zone_gap"])
-        total += columns["next_item"] * of["next_item"]
-        total += columns["uses"] * of["uses"]
+        for column in _OTHERS:
+            if not column.alike:
+                total += spread(self.columns[column.name] * of[column.name], self.group(column.level))
         return total
 
     def _of_skills(self, weights: Floats) -> Floats:
@@ -236,58 +386,18 @@ class Contexts:
         return np.asarray(total[: self.of_skills[0].size].reshape(self.of_skills.shape[1:]))
 
 
-def build(
-    skills: SkillFacts,
-    items: ItemFacts,
-    *,
-    pool: Pool,
-    skill_map: Map,
-    goal: Floats,
-    goal_due: Floats,
-) -> Contexts:
-    """Return the context columns of B learners and the candidates of `pool`.
-
-    `goal` (B, S) is 1 for skills of the goal; `goal_due` (B, 1) is 2^(-days to the due date / 7), 0 without.
-    """
-    by_skill = np.empty((_N_MEAN + _N_LEAST, *skills.chance.shape))
-    by_skill[0] = by_skill[11] = skills.mastery
-    np.minimum(skills.spread * (1.0 / 1.5), 1.0, out=by_skill[1])
-    np.divide(skills.attempts, skills.attempts + 5.0, out=by_skill[2])
-    by_skill[3] = skills.recent
-    np.multiply(np.log1p(np.minimum(skills.days, 60.0)), 1.0 / np.log(61.0), out=by_skill[4])
-    np.minimum(skills.chance_later / np.maximum(skills.chance, 1e-9), 1.0, out=by_skill[5])
-    np.maximum(np.minimum(4.0 * skills.gain, 1.0), -1.0, out=by_skill[6])
-    by_skill[7] = unlocking(skills.mastery, skill_map)
-    np.equal(skills.attempts, 0.0, out=by_skill[8])
-    by_skill[9] = goal
-    by_skill[10] = due(skills.attempts, skills.days)
-    by_skill[12] = readiness(skills.mastery, skill_map)
-    by_skill[13] = frontier(skills.mastery, skill_map)
-    of_skills = _of_combinations(by_skill, pool, goal_due)
-    return Contexts(pool, of_skills, dict(zip(_OF_SKILLS, of_skills, strict=True)) | _of_items(items, pool))
-
-
-def _of_combinations(by_skill: Floats, pool: Pool, goal_due: Floats) -> Floats:
-    combinations = pool.combinations
-    out = np.empty((len(_OF_SKILLS), by_skill.shape[1], len(combinations)))
-    out[:_N_MEAN] = combinations.mean(by_skill[:_N_MEAN])
-    out[_N_MEAN : _N_MEAN + _N_LEAST] = combinations.least(by_skill[_N_MEAN:])
-    np.multiply(out[INDEX["goal"]], goal_due, out=out[-2])
-    out[-1] = combinations.breadth
-    return out
-
-
-def _of_items(items: ItemFacts, pool: Pool) -> dict[str, Floats]:
-    return {
-        "bias": np.ones((1, len(pool))),
-        "success": items.success,
-        "zone_gap": items.success - ZONE_CENTRE,
-        "difficulty": items.difficulty[None],
-        "interest": items.interest,
-        "popularity": items.popularity[None],
-        "next_item": items.next_item,
-        "uses": np.minimum(items.uses, 4.0) * 0.25,
-        "kind": items.kind,
-        "time_fit": np.atleast_2d(items.time_fit),
-        "teaches": pool.teaches[None],
-    }
+def build(facts: Facts) -> Contexts:
+    """Return the context columns of B learners and the candidates of a pool."""
+    combinations, n_learners = facts.pool.combinations, len(facts.skills.chance)
+    of_skills = np.empty((len(_OF_SKILLS), n_learners, len(combinations)))
+    for over, gather in ((Over.MEAN, combinations.mean), (Over.LEAST, combinations.least)):
+        at = [i for i, column in enumerate(_OF_SKILLS) if column.over is over]
+        by_skill = np.empty((len(at), *facts.skills.chance.shape))
+        for row, i in enumerate(at):
+            by_skill[row] = _OF_SKILLS[i].formula(facts)
+        of_skills[at[0] : at[-1] + 1] = gather(by_skill)
+    for i, column in enumerate(_OF_SKILLS):
+        if column.over is Over.ITSELF:
+            of_skills[i] = column.formula(facts)
+    columns = dict(zip((column.name for column in _OF_SKILLS), of_skills, strict=True))
+    return Contexts(facts.pool, of_skills, columns | {c.name: c.formula(facts) for c in _OTHERS})

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
-from segue.engine.request import Goal, Request
-from segue.engine.request_batch import Asked
 from segue.features.candidates import Pool
-from segue.features.catalogue import Catalogue, CatalogueError, Floats, Ints
+from segue.features.catalogue import Floats, Ints
 from segue.features.contexts.context_columns import DAY, ItemFacts, SkillFacts, mastered
+from segue.features.contexts.population import Crowd
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -22,44 +18,7 @@ from segue.features.history.state_columns import (
     VARIANCE,
 )
 from segue.features.history.streaming_update import StateBlock
-from segue.features.prerequisite_map import Map
 from segue.features.vectors.success_forecast import Reading, Used
-
-GOAL_HALF_LIFE = 7.0
-
-
-@dataclass(frozen=True, eq=False)
-class Crowd:
-    """What earlier learners did: shared by everyone, frozen between refits.
-
-    Attributes
-    ----------
-    popularity : array of shape (n,)
-        log(1 + uses) / log(1 + most uses).
-    kind_rate : array of shape (n_kinds,)
-        Share of offered work of each kind that was finished.
-    next_start, next_item, next_share : arrays of shape (n + 1,), (E,), (E,)
-        Transitions: after resource i, `next_item[next_start[i]:next_start[i + 1]]` with these shares.
-    """
-
-    popularity: Floats
-    kind_rate: Floats
-    next_start: Ints
-    next_item: Ints
-    next_share: Floats
-
-    @classmethod
-    def nobody(cls, catalogue: Catalogue) -> Crowd:
-        """Return the crowd before there was one."""
-        n = len(catalogue.resources)
-        none = np.zeros(0)
-        return cls(
-            np.zeros(n),
-            np.full(len(catalogue.kind_ids), 0.8),
-            np.zeros(n + 1, dtype=np.int64),
-            none.astype(np.int64),
-            none,
-        )
 
 
 def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0)) -> SkillFacts:
@@ -88,37 +47,47 @@ def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float
 _UNTOUCHED = np.array([1.0, 0.0, 0.0, np.inf])
 
 
-def item_facts(block: StateBlock, reading: Reading, crowd: Crowd, asked: Asked) -> tuple[ItemFacts, Floats]:
-    """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never)."""
-    pool, shape = asked.pool, (len(asked), len(asked.pool))
+def item_facts(
+    block: StateBlock,
+    reading: Reading,
+    crowd: Crowd,
+    *,
+    pool: Pool,
+    now: Floats,
+    interests: Floats,
+    minutes: Floats | None,
+    quality: Floats,
+) -> tuple[ItemFacts, Floats]:
+    """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never).
+
+    Parameters
+    ----------
+    now : array of shape (B,)
+    interests : array of shape (B, T)
+        Over tags.
+    minutes : array of shape (B,), optional
+        At hand for each step.
+    quality : array of shape (n,)
+        The column of each candidate.
+    """
+    shape = (len(block), len(pool))
     used = Used.of(block, pool.where)
     memory, place = block.item_values.take(used.memory, axis=0), used.owner * shape[1] + used.position
     uses, idle = np.zeros(shape), np.full(shape, np.inf)
     uses.put(place, memory[:, USES])
-    idle.put(place, np.maximum(asked.now.take(used.owner) - memory[:, ITEM_TIME], 0.0) * (1.0 / DAY))
+    idle.put(place, np.maximum(now.take(used.owner) - memory[:, ITEM_TIME], 0.0) * (1.0 / DAY))
     facts = ItemFacts(
         success=reading.success(pool.combinations, pool.combination, cut=pool.cut, used=used),
-        interest=interest_match(wishes(block, asked), pool),
+        interest=interest_match(interests, pool),
         next_item=_next_items(block, crowd, pool.where, shape),
         uses=uses,
         kind=_kind_rates(block, crowd),
-        time_fit=_time_fit(asked.requests, pool),
+        time_fit=_time_fit(minutes, pool),
         difficulty=pool.cut(reading.reader.parameters.difficulty),
         popularity=pool.cut(crowd.popularity),
+        quality=quality,
     )
     return facts, idle
-
-
-def wishes(block: StateBlock, asked: Asked) -> Floats:
-    """Return each learner's interests over tags, (B, T): stated before, stated now, and revealed."""
-    out = np.maximum(block.stated, 0.0)
-    index = asked.catalogue.tag_index
-    for row, request in enumerate(asked.requests):
-        for tag in request.interests:
-            if tag in index:
-                out[row, index[tag]] = 1.0
-    out += block.revealed
-    return out
 
 
 def interest_match(interests: Floats, pool: Pool) -> Floats:
@@ -156,39 +125,7 @@ def _kind_rates(block: StateBlock, crowd: Crowd) -> Floats:
     return np.asarray((completed + 5.0 * crowd.kind_rate) / (offered + 5.0))
 
 
-def _time_fit(requests: Sequence[Request], pool: Pool) -> Floats:
-    if all(request.minutes is None for request in requests):
+def _time_fit(minutes: Floats | None, pool: Pool) -> Floats:
+    if minutes is None:
         return np.ones(len(pool))
-    per_step = np.array([np.inf if r.minutes is None else r.minutes / r.k for r in requests])
-    return np.minimum(per_step[:, None] / np.maximum(pool.minutes, 1e-9), 1.0)
-
-
-def goal_marks(asked: Asked, mastery: Floats, skill_map: Map) -> tuple[Floats, Floats]:
-    """Return which skills each goal needs, (B, S), and 2^(-days to the due date / 7), (B, 1).
-
-    Needed are the goal's own skills, and those before them that are not there yet (mastery below .8).
-    """
-    marks, urgency = np.zeros(mastery.shape), np.zeros((len(asked), 1))
-    for row, request in enumerate(asked.requests):
-        if request.goal is None:
-            continue
-        marks[row] = _needed(asked.catalogue, request.goal, mastery[row], skill_map)
-        if request.goal.due is not None:
-            days = max(request.goal.due.timestamp() - asked.now[row], 0.0) / DAY
-            urgency[row] = 2.0 ** (-days / GOAL_HALF_LIFE)
-    return marks, urgency
-
-
-def _needed(catalogue: Catalogue, goal: Goal, mastery: Floats, skill_map: Map) -> Floats:
-    index = catalogue.skill_index
-    missing = [skill for skill in goal.skills if skill not in index]
-    if missing:
-        raise CatalogueError(f"goal names the unknown skill {missing[0]!r}: use skill ids of the catalogue")
-    out = np.zeros(len(mastery))
-    waiting = [index[skill] for skill in goal.skills]
-    while waiting:
-        skill = waiting.pop()
-        out[skill] = 1.0
-        before = skill_map.before[skill]
-        waiting += [int(b) for b in before if b < len(mastery) and not out[b] and mastery[b] < 0.8]
-    return out
+    return np.minimum(minutes[:, None] / np.maximum(pool.minutes, 1e-9), 1.0)

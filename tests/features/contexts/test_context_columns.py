@@ -12,7 +12,9 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import (
     COLUMNS,
     INDEX,
+    TABLE,
     Contexts,
+    Facts,
     ItemFacts,
     SkillFacts,
     build,
@@ -54,6 +56,7 @@ def facts(rng: np.random.Generator, n_learners: int) -> tuple[SkillFacts, ItemFa
         time_fit=np.ones(3),
         difficulty=np.tanh(rng.normal(0, 3, 3)),
         popularity=rng.random(3),
+        quality=rng.uniform(-0.9, 0.9, 3),
     )
     return skills, items
 
@@ -63,7 +66,7 @@ def contexts(skills: SkillFacts, items: ItemFacts) -> Contexts:
     goal = np.zeros(skills.chance.shape)
     goal[:, 2] = 1.0
     due_by = np.full((len(goal), 1), 0.5)
-    return build(skills, items, pool=Pool.of(made), skill_map=Map.of(made), goal=goal, goal_due=due_by)
+    return build(Facts(skills, items, Pool.of(made), Map.of(made), goal, due_by))
 
 
 def columns(skills: SkillFacts, items: ItemFacts) -> np.ndarray:
@@ -77,8 +80,9 @@ def test_every_column_stays_in_its_range(seed: int, n_learners: int) -> None:
     assert X.shape == (len(COLUMNS), n_learners, 3)
     assert np.isfinite(X).all()
     assert (np.abs(X) <= 1.0).all()
-    signed = {"recent", "forecast_gain", "zone_gap", "difficulty"}
-    assert all((X[INDEX[name]] >= 0).all() for name in COLUMNS if name not in signed)
+    for column in TABLE:
+        assert column.low <= X[INDEX[column.name]].min(), column.name
+        assert X[INDEX[column.name]].max() <= column.high, column.name
 
 
 @settings(deadline=None, max_examples=30)

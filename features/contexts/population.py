@@ -1,0 +1,81 @@
+"""What everybody did: how often, how gladly, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from segue.features.catalogue import Catalogue, Floats, Ints
+from segue.features.history.attempts import Attempts
+
+
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """What earlier learners did: shared by everyone, frozen between refits.
+
+    Attributes
+    ----------
+    popularity : array of shape (n,)
+        log(1 + uses) / log(1 + most uses).
+    kind_rate : array of shape (n_kinds,)
+        Share of offered work of each kind that was finished.
+    next_start, next_item, next_share : arrays of shape (n + 1,), (E,), (E,)
+        Transitions: after resource i, `next_item[next_start[i]:next_start[i + 1]]` with these shares.
+    """
+
+    popularity: Floats
+    kind_rate: Floats
+    next_start: Ints
+    next_item: Ints
+    next_share: Floats
+
+    @classmethod
+    def nobody(cls, catalogue: Catalogue) -> Crowd:
+        """Return the crowd before there was one."""
+        n = len(catalogue.resources)
+        none = np.zeros(0)
+        return cls(
+            np.zeros(n),
+            np.full(len(catalogue.kind_ids), 0.8),
+            np.zeros(n + 1, dtype=np.int64),
+            none.astype(np.int64),
+            none,
+        )
+
+
+def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:
+    """Return what everybody did: how often, how gladly, and in which order."""
+    n = len(catalogue.resources)
+    uses = np.bincount(attempts.resource, minlength=n).astype(np.float64)
+    start, item, share = _transitions(attempts, n)
+    return Crowd(
+        popularity=np.log1p(uses) / np.log1p(max(float(uses.max(initial=0.0)), 1.0)),
+        kind_rate=_kind_rates(events, catalogue),
+        next_start=start,
+        next_item=item,
+        next_share=share,
+    )
+
+
+def _kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
+    """Return completion rates by kind, shrunk to .8 by twenty offers."""
+    rates = np.full(len(catalogue.kind_ids), 0.8)
+    if "completed" not in events:
+        return rates
+    known = events[events["completed"].notna() & events["resource"].isin(catalogue.resource_index)]
+    kind = catalogue.kind_code[catalogue.resource_codes(known["resource"].tolist())]
+    offered = np.bincount(kind, minlength=len(rates))
+    done = np.bincount(kind, known["completed"].to_numpy(np.float64), minlength=len(rates))
+    return np.asarray((done + 20.0 * rates) / (offered + 20.0))
+
+
+def _transitions(attempts: Attempts, n: int) -> tuple[Ints, Ints, Floats]:
+    """Return for each resource where learners went next, and with which share (shrunk by five moves)."""
+    same = attempts.learner[1:] == attempts.learner[:-1]
+    here, there = attempts.resource[:-1][same], attempts.resource[1:][same]
+    pairs, count = np.unique(here * n + there, return_counts=True)
+    first = pairs // n
+    total = np.bincount(here, minlength=n)[first] + 5.0
+    return np.searchsorted(first, np.arange(n + 1)), pairs % n, count / total

@@ -1,0 +1,233 @@
+"""Which resource teaches: effects of resources as sums, so that a learner can be taken out again.
+
+For a step x (its context) on resource a with surprise r (how much better than forecast the learner then did):
+
+1. r is freed of what the context foretells, e = r - βᵀx, by ridge regression;
+2. resource means of e are centred within each skill, as only resources of one skill can stand for each other;
+3. they are shrunk by τ² / (τ² + s² / n), where τ² is the *covariance of the means of two halves of the
+   learners*: noise of one half says nothing of the other, so without a spread there is no effect, and it
+   turns itself off; s² comes from the halves' difference, so that it counts learners and not rows.
+
+Only sums over rows are kept, by resource and half. See Jackson (2012), "Non-cognitive ability, test scores,
+and teacher quality", and Kane and Staiger (2008) for the same estimate of teachers' effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+RIDGE = 50.0  # rows that say "no effect of the context"
+MOST_SPREAD = 0.6  # of the logarithm of teaching quality: what large field studies suggest at most
+LEAST_TYPICAL = 0.01
+CLIP = (0.4, 2.5)
+Z = 1.96
+
+
+@dataclass(frozen=True, eq=False)
+class EffectSums:
+    """Sums over steps; two of them add up.
+
+    Attributes
+    ----------
+    count, value : arrays of shape (2, R)
+        Steps, and Σ r, by half of the learners and resource.
+    rows : array of shape (2, R, d)
+        Σ x.
+    A, b : arrays of shape (d, d) and (d,)
+        Σ xxᵀ and Σ r x.
+    """
+
+    count: Floats
+    value: Floats
+    rows: Floats
+    A: Floats
+    b: Floats
+
+    @classmethod
+    def zero(cls, n_resources: int, n_features: int) -> EffectSums:
+        """Return the sums of nothing."""
+        return cls(
+            np.zeros((2, n_resources)),
+            np.zeros((2, n_resources)),
+            np.zeros((2, n_resources, n_features)),
+            np.zeros((n_features, n_features)),
+            np.zeros(n_features),
+        )
+
+    @classmethod
+    def of(cls, X: Floats, values: Floats, *, resource: Ints, half: Ints, n_resources: int) -> EffectSums:
+        """Return the sums of steps with contexts X (n, d), surprises (n,), resources and halves (0 or 1)."""
+        if not (np.isfinite(X).all() and np.isfinite(values).all()):
+            raise ValueError("X and values must be finite, found NaN or infinity: leave those rows out")
+        at = half * n_resources + resource
+        size = 2 * n_resources
+        order = np.argsort(at, kind="stable")
+        starts = np.flatnonzero(np.diff(at[order], prepend=-1))
+        rows = np.zeros((size, X.shape[1]))
+        if len(starts):
+            rows[at[order][starts]] = np.add.reduceat(X[order], starts, axis=0)
+        return cls(
+            np.bincount(at, minlength=size).astype(np.float64).reshape(2, -1),
+            np.bincount(at, values, minlength=size).reshape(2, -1),
+            rows.reshape(2, n_resources, -1),
+            X.T @ X,
+            X.T @ values,
+        )
+
+    def __add__(self, more: EffectSums) -> EffectSums:
+        """Return the sums of both."""
+        return EffectSums(*(a + b for a, b in zip(self._all, more._all, strict=True)))
+
+    def __sub__(self, gone: EffectSums) -> EffectSums:
+        """Return what is left when some learners are taken out: as if they had never been in."""
+        return EffectSums(*(a - b for a, b in zip(self._all, gone._all, strict=True)))
+
+    @property
+    def _all(self) -> tuple[Floats, ...]:
+        return self.count, self.value, self.rows, self.A, self.b
+
+    def to_arrays(self) -> dict[str, Floats]:
+        """Return all that `from_arrays` needs, as named arrays."""
+        return {"count": self.count, "value": self.value, "rows": self.rows, "A": self.A, "b": self.b}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Floats]) -> EffectSums:
+        """Return the sums that `to_arrays` described."""
+        return cls(arrays["count"], arrays["value"], arrays["rows"], arrays["A"], arrays["b"])
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Which resources can stand for each other: skills (R, K) padded by -1, their weights, and kinds (R,)."""
+
+    skills: Ints
+    weights: Floats
+    kinds: Ints
+
+    def centre(self, total: Floats, count: Floats) -> Floats:
+        """Return what steps on each resource's skills are like, (..., R), from sums (..., R) by resource."""
+        n_skills = int(self.skills.max(initial=0)) + 1
+        out = np.zeros(total.shape)
+        owner, slot = np.nonzero(self.skills >= 0)
+        skill, share = self.skills[owner, slot], self.weights[owner, slot]
+        flat, flat_count = total.reshape(-1, total.shape[-1]), count.reshape(-1, count.shape[-1])
+        for row, (values, numbers) in enumerate(zip(flat, flat_count, strict=True)):
+            of_skill = np.bincount(skill, share * values[owner], minlength=n_skills)
+            of_skill /= np.maximum(np.bincount(skill, share * numbers[owner], minlength=n_skills), 1e-9)
+            out.reshape(flat.shape)[row] = np.bincount(
+                owner, share * of_skill[skill], minlength=flat.shape[-1]
+            )
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """What resources teach beside others of their skills, in scores (0 to 1) of the attempts that follow.
+
+    Attributes
+    ----------
+    mean, std : arrays of shape (R,)
+        Posterior of each resource's effect.
+    count : array of shape (R,)
+        Steps that each rests on.
+    typical : float
+        What a step brings on average: learners then do that much better than forecast.
+    spread : float
+        τ, how much resources differ.
+    noise : float
+        s², the variance of a step's surprise.
+    """
+
+    mean: Floats
+    std: Floats
+    count: Floats
+    typical: float
+    spread: float
+    noise: float
+
+    @cached_property
+    def quality(self) -> Floats:
+        """How well each teaches beside others: log(1 + effect / typical), within log .4 and log 2.5."""
+        return np.asarray(np.log(np.clip(1.0 + self.mean / self.typical, *CLIP)))
+
+    @property
+    def low(self) -> Floats:
+        """Lower end of the 95 % interval of each effect."""
+        return self.mean - Z * self.std
+
+    @property
+    def high(self) -> Floats:
+        """Upper end of the 95 % interval of each effect."""
+        return self.mean + Z * self.std
+
+    @property
+    def told(self) -> Bools:
+        """Where the interval leaves 0 out: elsewhere it cannot be told yet."""
+        return np.asarray((self.low > 0.0) | (self.high < 0.0))
+
+    def harmful(self, rate: float = 0.05) -> Bools:
+        """Return which resources leave learners worse off than no step, at most `rate` of them wrongly.
+
+        Named are those with the smallest posterior chance of doing good, as many as keep the mean of these
+        chances within `rate` (the local false discovery rate, Efron 2010).
+        """
+        out = np.zeros(len(self.mean), dtype=np.bool_)
+        seen = np.flatnonzero((self.count > 0) & (self.std > 0))
+        good = ndtr((self.mean[seen] + self.typical) / self.std[seen])
+        order = np.argsort(good)
+        running = np.cumsum(good[order]) / np.arange(1, len(order) + 1)
+        out[seen[order[: int((running <= rate).sum())]]] = True
+        return out
+
+
+def estimate(sums: EffectSums, groups: Groups) -> Effects:
+    """Return the effects of all resources; those without steps get what their kind suggests."""
+    count = sums.count.sum(axis=0)
+    n = float(count.sum())
+    beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)) / 10.0, sums.b)
+    left = sums.value - sums.rows @ beta
+    half = _means(left, sums.count, groups)
+    whole = _means(left.sum(axis=0), count, groups)
+    both = (sums.count > 0).all(axis=0)
+    weight = np.where(both, sums.count[0] * sums.count[1] / np.maximum(count, 1.0), 0.0)
+    total = max(float(weight.sum()), 1e-9)
+    difference = half[0] - half[1]
+    noise = float((weight * difference**2).sum() / max(int(both.sum()), 1))
+    typical = max(float(sums.value.sum() / max(n, 1.0)), LEAST_TYPICAL)
+    kind, kind_variance = _of_kinds(whole, count, groups.kinds, noise)
+    apart = half - kind[groups.kinds]
+    tau2 = float((weight * apart[0] * apart[1]).sum() / total)
+    tau2 = min(max(tau2, 0.0), (MOST_SPREAD * typical) ** 2)
+    share = np.where(count > 0, tau2 / (tau2 + noise / np.maximum(count, 1e-9) + 1e-12), 0.0)
+    prior = kind[groups.kinds]
+    mean = prior + share * (whole - prior)
+    variance = tau2 * (1.0 - share) + (1.0 - share) ** 2 * kind_variance[groups.kinds]
+    return Effects(mean, np.sqrt(variance), count, typical, float(np.sqrt(tau2)), noise)
+
+
+def _means(total: Floats, count: Floats, groups: Groups) -> Floats:
+    """Return the means by resource, centred within skills; 0 where there is nothing."""
+    mean = total / np.maximum(count, 1e-9) - groups.centre(total, count)
+    return np.asarray(np.where(count > 0, mean, 0.0))
+
+
+def _of_kinds(whole: Floats, count: Floats, kinds: Ints, noise: float) -> tuple[Floats, Floats]:
+    """Return the effect of each kind (n_kinds,), shrunk by how much kinds differ, and its variance."""
+    n_kinds = int(kinds.max(initial=0)) + 1
+    number = np.bincount(kinds, count, minlength=n_kinds)
+    mean = np.bincount(kinds, count * whole, minlength=n_kinds) / np.maximum(number, 1e-9)
+    error = noise / np.maximum(number, 1e-9)
+    seen = number > 0
+    if seen.sum() < 2:
+        return np.zeros(n_kinds), np.zeros(n_kinds)
+    between = max(float((mean[seen] ** 2 - error[seen]).mean()), 0.0)
+    share = np.where(seen, between / (between + error + 1e-12), 0.0)
+    return share * mean, between * (1.0 - share)
