@@ -1,18 +1,17 @@
-"""A kernel on disk: plain arrays in one ``.npz``, the rest as JSON; nothing in either is executed."""
+"""A kernel on disk: plain arrays in one ``.npz``, the rest as JSON; an own policy is imported."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from segue.engine import policies
 from segue.engine.pipeline import Kernel, Learned
-from segue.engine.policies.base import Policy
+from segue.engine.policies.by_name import described, named
 from segue.engine.settings import Limits, Settings, Weights
 from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.features.contexts.population import Crowd
@@ -46,7 +45,7 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
         "format": FORMAT,
         "catalogue": catalogue_out(kernel.catalogue),
         "settings": asdict(kernel.settings),
-        "policy": _policy_out(kernel.policy),
+        "policy": described(kernel.policy),
         "fitted": dict(fitted),
         "hash": kernel.hash,
     }
@@ -80,7 +79,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         Coefficients(arrays["weights"], intercept),
         Crowd(**{name: arrays[name] for name in _CROWD}),
         _settings_in(text["settings"]),
-        _policy_in(text["policy"]),
+        named(text["policy"]),
         _learned_in(arrays),
         (low, high),
         EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
@@ -105,19 +104,3 @@ def _under(arrays: dict[str, Any], stem: str) -> dict[str, Any]:
 
 def _settings_in(text: dict[str, Any]) -> Settings:
     return Settings(**{**text, "weights": Weights(**text["weights"]), "limits": Limits(**text["limits"])})
-
-
-def _policy_out(policy: Any) -> dict[str, Any]:
-    if not is_dataclass(policy) or type(policy).__name__ not in policies.__all__:
-        raise ValueError(f"policy {policy!r} cannot be saved: list it in segue.engine.policies.__all__")
-    values = {field.name: getattr(policy, field.name) for field in fields(policy)}
-    inner = {k: _policy_out(v) if isinstance(v, Policy) else v for k, v in values.items()}
-    return {"name": type(policy).__name__, "parameters": inner}
-
-
-def _policy_in(text: dict[str, Any]) -> Policy:
-    if text["name"] not in policies.__all__:
-        raise ValueError(f"unknown policy {text['name']!r}: known are {', '.join(policies.__all__)}")
-    made = {k: _policy_in(v) if isinstance(v, dict) else v for k, v in text["parameters"].items()}
-    policy: Policy = getattr(policies, text["name"])(**made)
-    return policy

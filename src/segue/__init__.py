@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from segue.engine.explanations.what_if import Edit
+    from segue.engine.explanations.why_not import WhyNot
     from segue.engine.playlists import Playlist, Step
+    from segue.engine.policies.base import Policy
+    from segue.engine.policies.greedy import EpsilonGreedy, Greedy, Uniform
+    from segue.engine.policies.inverse_gap import Exponentiated, InverseGap
+    from segue.engine.policies.softmax import Softmax
+    from segue.engine.policies.thompson import ThompsonSampling
     from segue.engine.recommender import Recommender
     from segue.engine.request import Dials, Goal, Place, Request
     from segue.engine.settings import Settings
@@ -26,15 +33,25 @@ if TYPE_CHECKING:
 __all__ = [
     "Catalogue",
     "Dials",
+    "Edit",
+    "EpsilonGreedy",
+    "Exponentiated",
     "Goal",
+    "Greedy",
+    "InverseGap",
     "Place",
     "Playlist",
+    "Policy",
     "Recommender",
     "Request",
     "Resource",
     "Settings",
     "Skill",
+    "Softmax",
     "Step",
+    "ThompsonSampling",
+    "Uniform",
+    "WhyNot",
     "Workspace",
     "fit",
     "open",
@@ -43,15 +60,25 @@ __all__ = [
 _HOMES = {
     "Catalogue": "segue.features.catalogue",
     "Dials": "segue.engine.request",
+    "Edit": "segue.engine.explanations.what_if",
+    "EpsilonGreedy": "segue.engine.policies.greedy",
+    "Exponentiated": "segue.engine.policies.inverse_gap",
     "Goal": "segue.engine.request",
+    "Greedy": "segue.engine.policies.greedy",
+    "InverseGap": "segue.engine.policies.inverse_gap",
     "Place": "segue.engine.request",
     "Playlist": "segue.engine.playlists",
+    "Policy": "segue.engine.policies.base",
     "Recommender": "segue.engine.recommender",
     "Request": "segue.engine.request",
     "Resource": "segue.features.catalogue",
     "Settings": "segue.engine.settings",
     "Skill": "segue.features.catalogue",
+    "Softmax": "segue.engine.policies.softmax",
     "Step": "segue.engine.playlists",
+    "ThompsonSampling": "segue.engine.policies.thompson",
+    "Uniform": "segue.engine.policies.greedy",
+    "WhyNot": "segue.engine.explanations.why_not",
     "Workspace": "segue.workspace.workspace",
 }
 
@@ -89,6 +116,7 @@ def fit(
     now: datetime,
     rng: np.random.Generator,
     settings: Settings | None = None,
+    policy: Policy | None = None,
     time_zone: str = "UTC",
 ) -> Recommender:
     """Return a recommender fitted on events (``segue.features.events.event_records``); None is a cold start.
@@ -99,6 +127,8 @@ def fit(
         UTC-aware; what is not rewarded by then is pending, or censored after 28 days.
     rng : numpy Generator
         Decides folds of learners, nothing else.
+    settings, policy : Settings, Policy, optional
+        The engine's numbers and how it explores; the defaults are ``Settings()`` and ``Softmax()``.
     time_zone : str
         Says what "a later day" is.
     """
@@ -107,7 +137,7 @@ def fit(
     from segue.engine.training.fit import fit as fit_events  # noqa: PLC0415
 
     rows = pd.DataFrame() if events is None else events
-    return fit_events(catalogue, rows, rng=rng, now=now, config=settings, time_zone=time_zone)
+    return fit_events(catalogue, rows, rng=rng, now=now, config=settings, policy=policy, time_zone=time_zone)
 
 
 def open(folder: str | Path) -> Workspace:  # noqa: A001 - as in gzip.open: segue.open reads well
