@@ -12,6 +12,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps
+from segue.workspace.learner_standing import LearnerStanding, as_said, standings_in, unclaimed_forecasts
 from segue.workspace.model_registry import Champion
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
@@ -35,7 +36,7 @@ class Ask:
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A request with its learner inside the store and the names of its draw.
+    """A request with its learner inside the store, the names of its draw, and what the learner has said.
 
     Who opted out gets the list of the class: that of nobody in particular, the same for all of them all week.
     """
@@ -44,6 +45,7 @@ class Question:
     learner: Learner
     draw: Draw
     surface: str
+    said: LearnerStanding | None = None
 
     @property
     def asked(self) -> Request:
@@ -66,17 +68,22 @@ class Given:
 
 
 def with_acts(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Question]:
-    """Return questions as what teachers did before makes them: resources out, and pins in.
+    """Return questions as what teachers did and learners said before makes them.
 
+    Of teachers' acts: resources out, and pins in. Of learners' statements: goal and claims (``as_said``).
     Pins go into lists only, after those of the request, as far as the list has room.
     """
     if not questions:
         return []
     now = min(round(q.request.now.timestamp() * 1e6) for q in questions)
-    held = standing_for(connection, {q.learner.number for q in questions}, now)
+    numbers = {q.learner.number for q in questions}
+    catalogue = champion.recommender.catalogue
+    said = standings_in(connection, numbers, catalogue)
+    questions = [replace(q, said=said.get(q.learner.number)) for q in questions] if said else questions
+    held = standing_for(connection, numbers, now)
     if not held:
         return list(questions)
-    index = champion.recommender.catalogue.resource_index
+    index = catalogue.resource_index
     return [
         replace(q, request=_under(q.request, held[q.learner.number], index))
         if q.learner.number in held
@@ -113,10 +120,18 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
         for q, k in zip(questions, kept, strict=True)
     ]
     recommender = champion.recommender
+    record = requests
+    requests = [
+        as_said(recommender, r, q.said) if q.said and not q.learner.opted_out else r
+        for q, r in zip(questions, record, strict=True)
+    ]
     drawn = recommender.recommend_batch(requests, rngs=[q.drawn_by.generator() for q in questions])
     seen = [
         playlist.steps.forecasts() if isinstance(playlist.steps, DrawnSteps) else [] for playlist in drawn
     ]
+    for i, (alone, asked) in enumerate(zip(record, requests, strict=True)):
+        if alone.state is not asked.state:
+            seen[i] = unclaimed_forecasts(recommender, alone, drawn[i].steps)
     playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
     return [
         Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -19,11 +17,10 @@ from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.texts import translations
 from segue.service.pages.visits import Visit, person, posted, visit_of
 from segue.workspace import negotiation
-from segue.workspace.negotiation import Change, StatementError
+from segue.workspace.negotiation import PictureChange
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 FRESH_MINUTES = 60  # a preview may be saved for this long
-T = TypeVar("T")
 KEPT = ("kind", "skill", "says", "due", "drop", "tag")
 
 
@@ -87,10 +84,10 @@ async def preview(request: Request) -> Response:
     )
 
 
-def _asked(visit: Visit, change: Change) -> negotiation.Preview:
+def _asked(visit: Visit, change: PictureChange) -> negotiation.Preview:
     space = visit.tenant.workspace
     work = partial(negotiation.preview, space, visit.ticket.who, change, now=visit.now)
-    return _said(partial(work, k=STEPS, menu=OPTIONS))
+    return work(k=STEPS, menu=OPTIONS)
 
 
 @router.post("/save")
@@ -109,24 +106,24 @@ async def save(request: Request) -> Response:
         k=STEPS,
         menu=OPTIONS,
     )
-    statement = await visit.tenant.do(partial(_said, work))
+    statement = await visit.tenant.do(work)
     return visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
 
 
-def _change(form: Form) -> Change:
+def _change(form: Form) -> PictureChange:
     kind, skill = form.one("kind"), form.one("skill")
     if kind == "claim" and form.one("says") in ("know", "help"):
-        return Change(skill=skill, says="know" if form.one("says") == "know" else "help")
+        return PictureChange(skill=skill, says="know" if form.one("says") == "know" else "help")
     if kind == "interests":
-        return Change(interests=form.all("tag"))
+        return PictureChange(interests=form.all("tag"))
     if kind == "goal" and form.one("drop"):
-        return Change(drop_goal=True)
+        return PictureChange(drop_goal=True)
     if kind == "goal":
         try:
             due = datetime.fromisoformat(form.one("due")).replace(tzinfo=UTC) if form.one("due") else None
         except ValueError:
             raise RefusedError(422, "statement", "a goal's date must be a day") from None
-        return Change(goal=Goal((skill,), due))
+        return PictureChange(goal=Goal((skill,), due))
     raise RefusedError(422, "statement", "say what is to change")
 
 
@@ -141,14 +138,7 @@ def _moment(form: Form, now: datetime) -> datetime:
     return seen
 
 
-def _said(work: Callable[[], T]) -> T:
-    try:
-        return work()
-    except StatementError as error:
-        raise RefusedError(422, "statement", str(error)) from None
-
-
-def _words(visit: Visit, change: Change, catalogue: Catalogue) -> str:
+def _words(visit: Visit, change: PictureChange, catalogue: Catalogue) -> str:
     _ = translations(visit.locale).gettext
     if change.says == "know":
         return _("You say that you know this: %(skill)s") % {"skill": _aim(catalogue, change.skill)}

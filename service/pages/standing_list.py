@@ -2,115 +2,78 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select
-
-from segue.engine.explanations.why import explain
-from segue.engine.playlists import Step
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.contexts.context_columns import COLUMNS
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Ask
-from segue.workspace.records.decision_log import context_of
-from segue.workspace.records.learners import find_learners
-from segue.workspace.records.statements import lists_taken_back
-from segue.workspace.storage.schema import decisions, events, playlists
+from segue.workspace.published_playlists import ShownList, ShownStep
 from segue.workspace.workspace import Workspace
 
-SURFACES = ("weekly", "lti", "pages")
+SURFACES = ("weekly", "lti")  # what pages, launches and exports show
 STEPS, OPTIONS = 6, 3
 
 
 @dataclass(frozen=True)
 class ListedStep:
-    """A step as its learner sees it: what, why, how far, and what somebody changed."""
+    """A step as its learner sees it: what, why, how far, its other options, and what a teacher changed."""
 
-    decision_id: str
+    shown: ShownStep
     resource: Resource
-    state: str
-    why: str
-    reasons: Mapping[str, float]
     options: tuple[Resource, ...]
-    picked: str
-    by: str
-    rating: float | None
-    explored: bool
+
+    @property
+    def decision_id(self) -> str:
+        """Id of the decision behind it."""
+        return self.shown.decision_id
+
+    @property
+    def state(self) -> str:
+        """open, done, removed, swapped or pinned."""
+        return self.shown.state
+
+    @property
+    def reasons(self) -> Mapping[str, float]:
+        """The parts of the score it was drawn with; none where somebody put it in."""
+        return {} if self.shown.instead_of or self.shown.step.override else self.shown.step.reasons
+
+    @property
+    def by_learner(self) -> bool:
+        """Whether the learner put it in, by an own plan."""
+        return (self.shown.step.override or {}).get("by") == "learner"
 
 
 def standing(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[ListedStep]]:
     """Return the week and the learner's list of it; one is drawn when there is none."""
     week = week_of(now, workspace.time_zone)
-    found = _read(workspace, learner, week, now)
+    found = in_force(workspace.lists(learner, now=now, week=week))
     if not found:
         request = Request(learner, now, k=STEPS, menu=OPTIONS)
-        workspace.recommend_many([request], ask=Ask(surface="pages", week=week))
-        found = _read(workspace, learner, week, now)
-    return week, found
+        workspace.recommend_many([request], ask=Ask(surface="lti", week=week))
+        found = in_force(workspace.lists(learner, now=now, week=week))
+    return week, listed(found, workspace.catalogue())
 
 
-def _read(workspace: Workspace, learner: str, week: str, now: datetime) -> list[ListedStep]:
-    _, known = workspace.known([learner])
-    catalogue = workspace.catalogue()
-    with workspace.store.read() as connection:
-        person = find_learners(connection, workspace.keyring, [learner]).get(learner)
-        if person is None or person.opted_out:
-            return []
-        mine = select(playlists.c.playlist_id, playlists.c.time).where(
-            playlists.c.learner == person.number,
-            playlists.c.week == week,
-            playlists.c.surface.in_(SURFACES),
-            playlists.c.playlist_id.not_in(lists_taken_back(connection, [person.number])),
-        )
-        last = connection.execute(mine.order_by(playlists.c.number.desc()).limit(1)).one_or_none()
-        if last is None:
-            return []
-        steps = connection.execute(
-            select(decisions)
-            .where(decisions.c.playlist_id == last.playlist_id)
-            .order_by(decisions.c.position)
-        ).all()
-        after = connection.execute(
-            select(events.c.kind, events.c.resource, events.c.step, events.c.score).where(
-                events.c.learner == person.number, events.c.number > 0, events.c.time >= last.time
-            )
-        ).all()
-    done = {row.resource for row in after if row.kind in ("attempt", "completion")}
-    rated = {row.step: row.score for row in after if row.kind == "rating"}
-    return [_step(row, catalogue, known[learner], now, done=done, rated=rated) for row in steps]
+def in_force(lists: Sequence[ShownList]) -> list[ShownStep]:
+    """Return the steps of the lists of a week (newest first) that count: those of the surface drawn last."""
+    current = [one for one in lists if one.current and one.surface in SURFACES]
+    mine = [one for one in current if one.surface == current[0].surface]
+    return [step for one in reversed(mine) for step in one.steps]
 
 
-def _step(
-    row: Any, catalogue: Catalogue, state: Any, now: datetime, *, done: set[str], rated: Mapping[str, float]
-) -> ListedStep:
-    menu = json.loads(row.menu)
-    override = json.loads(row.override)
-    picked = str(menu.get("picked") or "")
-    swapped = override.get("action") in ("swap", "pin") and override.get("resource")
-    name = str(swapped or picked or row.resource)
-    context = dict(zip(COLUMNS, context_of(row.context).tolist(), strict=False))
-    reasons = json.loads(row.reasons)
-    step = Step(row.position, row.resource, row.propensity, 1.0, row.score, reasons, context)
-    state_word = "done" if name in done else "removed" if override.get("action") == "remove" else "open"
-    offered = [] if picked or swapped else menu.get("offered", [])
-    return ListedStep(
-        decision_id=row.decision_id,
-        resource=_resource(catalogue, name),
-        state=state_word,
-        why=explain(step, catalogue, state=state, now=now.timestamp()).student,
-        reasons=reasons,
-        options=tuple(_resource(catalogue, option) for option in offered if option != name),
-        picked=picked,
-        by="teacher" if override else "",
-        rating=rated.get(row.decision_id),
-        explored=row.explored,
-    )
+def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[ListedStep]:
+    """Return steps as a page shows them."""
 
+    def resource(name: str) -> Resource:
+        return catalogue.resources[catalogue.resource_index[name]]
 
-def _resource(catalogue: Catalogue, name: str) -> Resource:
-    return catalogue.resources[catalogue.resource_index[name]]
+    taken = {step.resource for step in steps if step.state != "removed"}
+    out = []
+    for step in steps:
+        free = step.state == "open" and not step.picked
+        options = [name for name in step.menu if free and name not in taken]
+        out.append(ListedStep(step, resource(step.resource), tuple(resource(name) for name in options)))
+    return out

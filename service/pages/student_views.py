@@ -13,7 +13,8 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages.standing_list import OPTIONS, STEPS, ListedStep, standing
 from segue.service.pages.visits import Visit
 from segue.workspace import negotiation
-from segue.workspace.negotiation import Change, Claim, StatementError
+from segue.workspace.learner_standing import Claim
+from segue.workspace.negotiation import PictureChange
 from segue.workspace.records.statements import Statement
 
 
@@ -86,7 +87,7 @@ def finish(visit: Visit, decision_id: str) -> bool:
 def claim_step(visit: Visit, decision_id: str) -> Statement:
     """Keep the claim that the learner knows what a step practises."""
     skill = _step(visit, decision_id).resource.skills[0]
-    change = Change(skill=skill, says="know")
+    change = PictureChange(skill=skill, says="know")
     space, who = visit.tenant.workspace, visit.ticket.who
     return negotiation.save_change(space, who, change, now=visit.now, k=STEPS, menu=OPTIONS)
 
@@ -127,18 +128,8 @@ def check_view(visit: Visit, skill: str) -> CheckView:
 
 
 def take_back(visit: Visit, what: str) -> None:
-    """Take back a statement, named as "statement:ID".
-
-    Raises
-    ------
-    RefusedError
-        422 when it is not this learner's.
-    """
+    """Take back a statement, named as "statement:ID"; one of another learner's is declined."""
     kind, _, name = what.partition(":")
-    try:
-        if kind == "statement":
-            negotiation.take_back(visit.tenant.workspace, visit.ticket.who, name, now=visit.now)
-            return
-    except StatementError as error:
-        raise RefusedError(422, "statement", str(error)) from None
-    raise RefusedError(422, "undo", "there is nothing of this kind to take back")
+    if kind != "statement":
+        raise RefusedError(422, "undo", "there is nothing of this kind to take back")
+    negotiation.take_back(visit.tenant.workspace, visit.ticket.who, name, now=visit.now)

@@ -16,7 +16,9 @@ from segue.features.events.event_records import check, identify
 from segue.workspace import negotiation
 from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
-from segue.workspace.negotiation import Change, StatementError
+from segue.workspace.errors import DeclinedError
+from segue.workspace.learner_standing import NOTHING_SAID, as_said
+from segue.workspace.negotiation import PictureChange as Change
 from segue.workspace.privacy import learner_rights
 from segue.workspace.workspace import Workspace
 
@@ -73,7 +75,7 @@ def test_what_is_saved_is_what_was_shown_and_undo_restores_the_bytes(space: Work
     assert saved.playlist_id == shown.playlist_id
     assert negotiation.standing(space, "l0").goal == goal.goal
     negotiation.take_back(space, "l0", saved.statement_id, now=NOW)
-    assert negotiation.standing(space, "l0") == negotiation.Standing()
+    assert negotiation.standing(space, "l0") == NOTHING_SAID
 
 
 def test_a_claim_of_everything_opens_nothing_that_the_record_keeps_closed(space: Workspace) -> None:
@@ -88,7 +90,7 @@ def test_a_claim_of_everything_opens_nothing_that_the_record_keeps_closed(space:
     ids = [recommender.catalogue.resources[c].resource_id for c in asked.pool.codes.tolist()]
     opened = {name for name, free in zip(ids, allowed, strict=True) if free}
     assert not allowed.all(), "the class must have something that is gated"
-    claimed = negotiation.with_standing(champion, request, negotiation.standing(space, "l1"))
+    claimed = as_said(recommender, request, negotiation.standing(space, "l1"))
     assert claimed.candidates is not None
     assert set(claimed.candidates) <= opened
 
@@ -122,13 +124,13 @@ def test_checks_settle_claims_and_failed_ones_cost_belief(space: Workspace) -> N
     ],
 )
 def test_what_cannot_be_said_is_refused_in_a_sentence(space: Workspace, change: Change, said: str) -> None:
-    with pytest.raises(StatementError, match=said):
+    with pytest.raises(DeclinedError, match=said):
         list_of(space, "l4", change)
 
 
 def test_nobody_takes_back_what_another_said(space: Workspace) -> None:
     made = save(space, "l4", Change(skill="unit-rates", says="help"))
-    with pytest.raises(StatementError, match="nothing of this learner's"):
+    with pytest.raises(DeclinedError, match="nothing of this learner's"):
         negotiation.take_back(space, "l5", made, now=NOW)
 
 

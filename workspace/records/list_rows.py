@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 
 from segue.workspace.records.learners import where_in
 from segue.workspace.records.overrides import OverrideRecord, acts_for
+from segue.workspace.records.statements import lists_taken_back
 from segue.workspace.storage.schema import decisions, events, playlists
 
 DOING = ("attempt", "completion")
@@ -40,14 +41,18 @@ def list_rows(
     weeks: Collection[str] | None = None,
     surfaces: Collection[str] | None = None,
 ) -> ListRows:
-    """Return the lists of some learners, of all weeks and surfaces or of those named; received ones only."""
+    """Return the lists of some learners, of all weeks and surfaces or of those named.
+
+    Left out are lists that nobody received, and those drawn on account of a statement that was taken back.
+    """
     query = select(playlists).where(playlists.c.undelivered.is_(False))
     if weeks is not None:
         query = query.where(playlists.c.week.in_(weeks))
     if surfaces is not None:
         query = query.where(playlists.c.surface.in_(surfaces))
     found = where_in(connection, query, playlists.c.learner, set(learners))
-    heads = sorted(found, key=lambda row: int(row.number))
+    gone = lists_taken_back(connection, learners)
+    heads = sorted((row for row in found if row.playlist_id not in gone), key=lambda row: int(row.number))
     steps = _by("playlist_id", _steps(connection, [head.playlist_id for head in heads]))
     acts: dict[str, list[OverrideRecord]] = {}
     for act in acts_for(connection, learners):

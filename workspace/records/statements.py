@@ -6,13 +6,14 @@ A statement is never changed. One of kind "undo" takes another back, by the othe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, select
 
+from segue.workspace.records.learners import where_in
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.schema import events, statements
 
@@ -76,13 +77,14 @@ def find_statement(connection: Connection, statement_id: str) -> Statement | Non
 
 
 def statements_of(
-    connection: Connection, learners: Sequence[int], kinds: Iterable[StatementKind] | None = None
+    connection: Connection, learners: Collection[int], kinds: Iterable[StatementKind] | None = None
 ) -> list[Statement]:
     """Return what was said about some learners, oldest first, with what was taken back."""
-    query = select(statements).where(statements.c.learner.in_(learners)).order_by(statements.c.number)
+    query = select(statements)
     if kinds is not None:
         query = query.where(statements.c.kind.in_(tuple(kinds)))
-    return [_statement(row) for row in connection.execute(query)]
+    rows = where_in(connection, query, statements.c.learner, set(learners))
+    return [_statement(row) for row in sorted(rows, key=lambda row: int(row.number))]
 
 
 def count_statements(connection: Connection, learner: int) -> int:
@@ -97,13 +99,11 @@ def standing_of(said: Sequence[Statement]) -> list[Statement]:
     return [s for s in said if s.kind != "undo" and s.statement_id not in gone]
 
 
-def lists_taken_back(connection: Connection, learners: Sequence[int]) -> set[str]:
+def lists_taken_back(connection: Connection, learners: Collection[int]) -> set[str]:
     """Return the ids of lists that were drawn on account of a statement which was taken back."""
-    undone = select(statements.c.about).where(statements.c.kind == "undo", statements.c.learner.in_(learners))
-    query = select(statements.c.playlist_id).where(
-        statements.c.learner.in_(learners), statements.c.statement_id.in_(undone)
-    )
-    return set(connection.execute(query).scalars())
+    said = statements_of(connection, learners)
+    gone = {statement.about for statement in said if statement.kind == "undo"}
+    return {s.playlist_id for s in said if s.playlist_id and s.statement_id in gone}
 
 
 def attempts_since(

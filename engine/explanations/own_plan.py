@@ -1,0 +1,130 @@
+"""What speaks for and against a plan that a learner made: order, time, what it covers and what it leaves out.
+
+Nothing is forbidden here: a plan is the learner's, its teacher decides. Only what cannot be done at all (a
+resource that is not there or not open) keeps a plan from being served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from segue.engine.pipeline import Kernel
+from segue.engine.request import Request
+from segue.engine.request_batch import Asked
+from segue.features.catalogue import Floats
+from segue.features.prerequisite_map import readiness
+
+FindingKind = Literal["empty", "unknown", "closed", "twice", "early", "no time", "too long", "gap"]
+BLOCKING: tuple[FindingKind, ...] = ("empty", "unknown", "closed")
+
+
+@dataclass(frozen=True)
+class PlanStep:
+    """One step of an own plan: a resource of the catalogue, or an activity of the learner's own.
+
+    `minutes` is what the learner reckons with; None takes the catalogue's.
+    """
+
+    resource: str = ""
+    activity: str = ""
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know of a plan: at which step (None: of the whole), and which resource or skill."""
+
+    kind: FindingKind
+    step: int | None = None
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class PlanCheck:
+    """What a plan comes to: findings, minutes in all, the skills it practises and those it leaves out."""
+
+    findings: tuple[Finding, ...]
+    minutes: float
+    covers: tuple[str, ...]
+    gaps: tuple[str, ...]
+
+    @property
+    def blocked(self) -> tuple[Finding, ...]:
+        """The findings that keep the plan from being served."""
+        return tuple(finding for finding in self.findings if finding.kind in BLOCKING)
+
+
+def check_plan(
+    kernel: Kernel,
+    asked: Asked,
+    plan: Sequence[PlanStep],
+    *,
+    minutes: float | None = None,
+    wanted: Sequence[str] = (),
+) -> PlanCheck:
+    """Return what speaks for and against a plan.
+
+    Parameters
+    ----------
+    asked : Asked
+        One request of the learner, with the state and the time of the check.
+    minutes : float, optional
+        What the learner has; None sets no limit.
+    wanted : sequence of skill ids
+        What the plan ought to practise: the goal, or what needs work.
+
+    A skill is "early" when its readiness is below the limit of the prerequisites rule, whatever the plan has
+    practised before counting as known.
+    """
+    catalogue = kernel.catalogue
+    request = asked.requests[0]
+    mastery = kernel.scene(asked).skills.mastery.copy()
+    found: list[Finding] = [] if plan else [Finding("empty")]
+    covers: dict[str, None] = {}
+    seen: set[str] = set()
+    total = 0.0
+    for place, step in enumerate(plan):
+        if not step.resource:
+            total += step.minutes or 0.0
+            found += [Finding("no time", place, step.activity)] if not step.minutes else []
+            continue
+        if step.resource not in catalogue.resource_index:
+            found.append(Finding("unknown", place, step.resource))
+            continue
+        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        total += resource.minutes if step.minutes is None else step.minutes
+        found += _of_resource(kernel, request, step.resource, place, seen)
+        seen.add(step.resource)
+        skills = [catalogue.skill_index[name] for name in resource.skills]
+        found += _early(kernel, mastery, skills, place)
+        mastery[0, skills] = np.maximum(mastery[0, skills], 1.0)
+        covers |= dict.fromkeys(resource.skills)
+    gaps = tuple(skill for skill in dict.fromkeys(wanted) if skill not in covers)
+    found += [Finding("gap", None, skill) for skill in gaps] if plan else []
+    if minutes is not None and total > minutes:
+        found.append(Finding("too long"))
+    return PlanCheck(tuple(found), total, tuple(covers), gaps)
+
+
+def _of_resource(
+    kernel: Kernel, request: Request, name: str, place: int, seen: set[str]
+) -> Iterator[Finding]:
+    resource = kernel.catalogue.resources[kernel.catalogue.resource_index[name]]
+    now = request.now
+    before = resource.available_from is not None and resource.available_from > now
+    after = resource.available_until is not None and resource.available_until <= now
+    if before or after:
+        yield Finding("closed", place, name)
+    if name in seen:
+        yield Finding("twice", place, name)
+
+
+def _early(kernel: Kernel, mastery: Floats, skills: Sequence[int], place: int) -> Iterator[Finding]:
+    ready = readiness(mastery, kernel.skill_map)[0]
+    for skill in skills:
+        if ready[skill] < kernel.settings.limits.ready:
+            yield Finding("early", place, kernel.catalogue.skills[skill].skill_id)

@@ -1,0 +1,195 @@
+"""A learner's own plan: proposed, looked over, approved or returned, and served as the learner's own.
+
+An approved plan becomes the list in force. Each of its steps is logged as put in by the learner, beside what
+the engine would have drawn and how likely that was, so that no estimate takes it for the engine's choice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from segue.engine.explanations.own_plan import PlanCheck, PlanStep, check_plan
+from segue.engine.request import Request
+from segue.features.iso_weeks import week_of
+from segue.workspace.answering import Question, answer
+from segue.workspace.errors import DeclinedError
+from segue.workspace.learner_standing import standings_in
+from segue.workspace.negotiation import known_person, statement_name
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
+from segue.workspace.records.learners import Learner, find_learners
+from segue.workspace.records.statements import (
+    Statement,
+    append_statement,
+    count_statements,
+    find_statement,
+    standing_of,
+    statements_of,
+)
+from segue.workspace.storage.database import Connection
+from segue.workspace.workspace import Workspace
+
+Verdict = Literal["waiting", "approved", "returned"]
+LONGEST, MOST_STEPS = 80, 30  # letters of an activity or a word of the teacher's; steps of a plan
+
+
+@dataclass(frozen=True)
+class OwnPlan:
+    """A plan as it stands: who made it and when, its steps, what Segue and the teacher say of it."""
+
+    statement_id: str
+    learner: str
+    time: datetime
+    steps: tuple[PlanStep, ...]
+    check: PlanCheck
+    verdict: Verdict
+    note: str = ""
+    review_id: str = ""
+
+
+def propose_plan(
+    workspace: Workspace, learner: str, steps: Sequence[PlanStep], *, now: datetime
+) -> Statement:
+    """Keep a plan for the teacher to look at; one proposed before and not approved yet gives way to it.
+
+    Raises
+    ------
+    DeclinedError
+        When it has no step or too many, a step that is neither or both of resource and activity, or
+        minutes that nobody has.
+    """
+    _check(steps)
+    rows = [{"resource": s.resource, "activity": s.activity, "minutes": s.minutes} for s in steps]
+    with workspace.store.write() as connection:
+        person = known_person(workspace, connection, learner)
+        name = statement_name(person, "plan", "", count_statements(connection, person.number))
+        return append_statement(
+            connection, Statement(name, 0, person.number, "plan", "", now, {"steps": rows})
+        )
+
+
+def plans_of(
+    workspace: Workspace, learners: Sequence[str], *, now: datetime, minutes: float | None = None
+) -> list[OwnPlan]:
+    """Return the last plan of each learner who made one, with what speaks for and against it."""
+    with workspace.store.read() as connection:
+        people = find_learners(connection, workspace.keyring, learners)
+        inside = {person.number: who for who, person in people.items() if not person.opted_out}
+        said = standing_of(statements_of(connection, list(inside), ("plan", "review", "undo")))
+        stands = standings_in(connection, inside, workspace.catalogue_in(connection))
+    last = {s.learner: s for s in said if s.kind == "plan"}
+    reviews = {s.about: s for s in said if s.kind == "review"}
+    champion, known = workspace.known([inside[number] for number in last])
+    out = []
+    for number, statement in last.items():
+        who = inside[number]
+        goal = stands[number].goal if number in stands else None
+        request = Request(who, now, state=known[who])
+        steps = steps_in(statement.body)
+        recommender = champion.recommender
+        wanted = goal.skills if goal else ()
+        asked = recommender.asked((request,))
+        found = check_plan(recommender.kernel, asked, steps, minutes=minutes, wanted=wanted)
+        review = reviews.get(statement.statement_id)
+        verdict: Verdict = review.body["verdict"] if review else "waiting"
+        note, name = (review.body["note"], review.statement_id) if review else ("", "")
+        out.append(OwnPlan(statement.statement_id, who, statement.time, steps, found, verdict, note, name))
+    return out
+
+
+def review_plan(
+    workspace: Workspace, plan_id: str, *, by: str, approve: bool, note: str = "", now: datetime
+) -> Statement:
+    """Approve a plan, which puts it in force, or return it with a word.
+
+    Raises
+    ------
+    DeclinedError
+        When there is no such plan, it was answered before, or it cannot be served as it stands.
+    """
+    with workspace.store.write() as connection:
+        plan = find_statement(connection, plan_id)
+        if plan is None or plan.kind != "plan":
+            raise DeclinedError("absent", "no_plan", "there is no such plan")
+        said = standing_of(statements_of(connection, [plan.learner], ("plan", "review", "undo")))
+        if any(s.kind == "review" and s.about == plan_id for s in said):
+            raise DeclinedError("conflict", "answered", "this plan was answered: take that back first")
+        if plan_id not in {s.statement_id for s in said}:
+            raise DeclinedError("conflict", "taken_back", "this plan was taken back")
+        playlist = ""
+        if approve:
+            entry = _served(workspace, connection, plan, now=now)
+            log(connection, rows_of([entry]))
+            playlist = entry.playlist_id
+        body = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
+        name = hashlib.blake2b(f"review:{plan_id}:{plan.number}:{len(said)}".encode(), digest_size=16)
+        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        review = Statement(name.hexdigest(), 0, plan.learner, "review", plan_id, now, body, teacher, playlist)
+        return append_statement(connection, review)
+
+
+def undo_review(workspace: Workspace, review_id: str, *, by: str, now: datetime) -> Statement:
+    """Take an answer to a plan back: the list before it is in force again.
+
+    Raises
+    ------
+    DeclinedError
+        When there is no such answer.
+    """
+    with workspace.store.write() as connection:
+        review = find_statement(connection, review_id)
+        if review is None or review.kind != "review":
+            raise DeclinedError("absent", "no_review", "there is no such answer to a plan")
+        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        name = hashlib.blake2b(f"undo:{review_id}".encode(), digest_size=16).hexdigest()
+        undo = Statement(name, 0, review.learner, "undo", review_id, now, {}, teacher)
+        return append_statement(connection, undo)
+
+
+def steps_in(body: Mapping[str, Any]) -> tuple[PlanStep, ...]:
+    """Return the steps of a plan's statement."""
+    return tuple(PlanStep(row["resource"], row["activity"], row["minutes"]) for row in body["steps"])
+
+
+def _served(workspace: Workspace, connection: Connection, plan: Statement, *, now: datetime) -> Entry:
+    """Return the list that an approved plan is: its resources in order, each put in by the learner."""
+    champion = workspace.champion(connection)
+    catalogue = champion.fitted.catalogue
+    names = tuple(dict.fromkeys(step.resource for step in steps_in(plan.body) if step.resource))
+    unknown = [name for name in names if name not in catalogue.resource_index]
+    if unknown or not names:
+        what = f"{unknown[0]!r} is not in the catalogue" if unknown else "it names no resource"
+        raise DeclinedError("invalid", "not_servable", f"this plan cannot be served: {what}")
+    kept, newer = states.current(connection, [plan.learner], champion.fold)
+    states.save(connection, newer, champion.fold)
+    person = Learner(plan.learner, str(plan.learner))
+    request = Request(person.surrogate, now, k=len(names), pins=names)
+    seed = f"{workspace.configuration.seed}/own/{plan.number}"
+    draw = Draw(seed, request.mode, week_of(now, workspace.time_zone), plan.learner, 0)
+    (entry,) = answer(champion, [Question(request, person, draw, "weekly")], kept)
+    own = [replace(step, override=_by_learner(step.override)) for step in entry.playlist.steps]
+    return replace(entry, playlist=replace(entry.playlist, steps=tuple(own)))
+
+
+def _by_learner(override: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {**(override or {}), "by": "learner", "reason": "own plan"}
+
+
+def _check(steps: Sequence[PlanStep]) -> None:
+    if not 1 <= len(steps) <= MOST_STEPS:
+        raise _invalid(f"a plan has 1 to {MOST_STEPS} steps, got {len(steps)}")
+    for step in steps:
+        if bool(step.resource) == bool(step.activity):
+            raise _invalid("each step of a plan is a resource or an activity of your own")
+        if len(step.activity) > LONGEST:
+            raise _invalid(f"an activity is named in at most {LONGEST} letters")
+        if step.minutes is not None and not 0 < step.minutes <= 600:
+            raise _invalid("minutes of a step must lie between 1 and 600")
+
+
+def _invalid(message: str) -> DeclinedError:
+    return DeclinedError("invalid", "not_a_plan", message)
