@@ -29,9 +29,9 @@ from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters, LearnerState, StateBlock
 from segue.features.prerequisite_map import Map
 from segue.features.vectors.success_forecast import SuccessReader
+from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
 from segue.models.resource_effects import Effects, EffectSums, Groups, estimate
-from segue.models.success_probability import Coefficients
 
 UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
 
@@ -63,7 +63,7 @@ class Kernel:
 
     catalogue: Catalogue
     parameters: HistoryParameters
-    success: Coefficients
+    success: SuccessModel
     crowd: Crowd
     settings: Settings
     policy: Policy
@@ -74,7 +74,7 @@ class Kernel:
     @cached_property
     def reader(self) -> SuccessReader:
         """The success model, ready to read blocks of states."""
-        return SuccessReader.of(self.success.weights, self.success.intercept, self.parameters)
+        return SuccessReader(self.success, self.parameters)
 
     @cached_property
     def whole(self) -> Pool:
@@ -110,13 +110,13 @@ class Kernel:
             self.catalogue.hash,
             repr(self.settings),
             repr(self.policy),
-            repr((self.success.intercept, self.span)),
+            repr(self.span),
         )
         digest.update("\n".join(texts).encode())
         for array in (
             self.parameters.item_logit,
             self.parameters.skill_logit,
-            self.success.weights,
+            *self.success.to_arrays().values(),
             self.crowd.popularity,
             self.crowd.kind_rate,
             self.crowd.next_share,

@@ -16,11 +16,11 @@ from segue.engine.settings import Limits, Settings, Weights
 from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
+from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
 from segue.models.resource_effects import EffectSums
-from segue.models.success_probability import Coefficients
 
-FORMAT = 1
+FORMAT = 2
 _CROWD = tuple(field.name for field in fields(Crowd))
 
 
@@ -30,8 +30,8 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
     arrays = {
         "item_logit": kernel.parameters.item_logit,
         "skill_logit": kernel.parameters.skill_logit,
-        "weights": kernel.success.weights,
-        "scalars": np.array([kernel.parameters.global_logit, kernel.success.intercept, *kernel.span]),
+        "scalars": np.array([kernel.parameters.global_logit, *kernel.span]),
+        **{f"success_{name}": array for name, array in kernel.success.to_arrays().items()},
         **{name: getattr(kernel.crowd, name) for name in _CROWD},
     }
     if kernel.learned:
@@ -66,7 +66,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     with (folder / "arrays.npz").open("rb") as stored, np.load(stored, allow_pickle=False) as file:
         arrays = dict(file)
     catalogue = catalogue_in(text["catalogue"])
-    global_logit, intercept, low, high = arrays["scalars"].tolist()
+    global_logit, low, high = arrays["scalars"].tolist()
     parameters = HistoryParameters.of(
         catalogue,
         item_logit=arrays["item_logit"],
@@ -76,7 +76,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     kernel = Kernel(
         catalogue,
         parameters,
-        Coefficients(arrays["weights"], intercept),
+        SuccessModel.from_arrays(_under(arrays, "success_")),
         Crowd(**{name: arrays[name] for name in _CROWD}),
         _settings_in(text["settings"]),
         named(text["policy"]),

@@ -223,7 +223,7 @@ class Pool:
 
     def cut(self, numbers: Floats) -> Floats:
         """Return those of the candidates, (n,), out of numbers of all resources: these when all are."""
-        return numbers if len(self) == self.n_resources else numbers.take(self.codes)
+        return numbers if len(self) == self.n_resources else numbers.take(self.codes, axis=-1)
 
     def mean(self, by_skill: Floats) -> Floats:
         """Return the weighted mean over each candidate's skills: (..., S) -> (..., n)."""

@@ -19,8 +19,8 @@ from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts.population import crowd_of
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
-from segue.features.vectors.learner_vector import prior_weights, training_design
-from segue.models.success_probability import Coefficients, LogisticSuccess
+from segue.features.vectors.success_fit import fit_model, training_rows
+from segue.features.vectors.success_model import SuccessModel
 
 FOLDS = 4
 REPLAY_ATTEMPTS = 60_000
@@ -109,7 +109,7 @@ def latest_learners(attempts: Attempts, most: int) -> Attempts:
 
 def fit_success(
     attempts: Attempts, catalogue: Catalogue, rng: np.random.Generator
-) -> tuple[HistoryParameters, Coefficients, tuple[float, float]]:
+) -> tuple[HistoryParameters, SuccessModel, tuple[float, float]]:
     """Return the difficulty of every resource, the success model that reads it, and its span.
 
     Each learner's vectors are made with a difficulty fitted without that learner, as they will be for
@@ -117,10 +117,12 @@ def fit_success(
     """
     n_learners = int(attempts.learner.max(initial=-1)) + 1
     fold = learner_folds(n_learners, max(min(FOLDS, n_learners), 1), rng)
-    X, difficulty = training_design(attempts, catalogue, fold=fold)
-    model = LogisticSuccess(prior=prior_weights()).fit(X, attempts.score)
-    success = Coefficients(model.weights_, model.intercept_)
-    return difficulty.parameters(catalogue), success, span_of(model.predict_proba(X)[:, 1])
+    rows = training_rows(attempts, catalogue, fold=fold)
+    model = fit_model(rows, rng=rng)
+    logit = model.logit(
+        rows.X, resource=attempts.resource, combination=rows.combination, carried=rows.carried
+    )
+    return rows.parameters, model, span_of(1.0 / (1.0 + np.exp(-logit)))
 
 
 def span_of(chances: Floats) -> tuple[float, float]:

@@ -113,7 +113,5 @@ def joined(parts: Sequence[Steps]) -> Steps:
 def tries_of(kernel: Kernel, attempts: Attempts) -> Tries:
     """Return attempts as the reward reads them, with the easiness that `kernel` sees."""
     skills = kernel.catalogue.skill_matrix[attempts.resource]
-    weights = kernel.catalogue.skill_weights[attempts.resource]
-    standard = (kernel.reader.skill_part[np.maximum(skills, 0)] * weights).sum(axis=1)
-    shift = kernel.reader.item_part[attempts.resource] - standard
+    shift = kernel.reader.easier[attempts.resource]
     return Tries(attempts.learner, skills, attempts.time, attempts.score, shift)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,11 +16,10 @@ from sklearn.metrics import roc_auc_score
 
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.attempts import Attempts, Floats, Ints
-from segue.features.history.difficulty import learner_folds, out_of_fold_logit
-from segue.features.vectors.carry_over import carry_over
-from segue.features.vectors.learner_vector import design, prior_weights
-from segue.models.base import ProbabilityModel
-from segue.models.success_probability import BoostedSuccess, LogisticSuccess
+from segue.features.history.difficulty import learner_folds
+from segue.features.vectors.learner_vector import prior_weights
+from segue.features.vectors.success_fit import TrainingRows, fit_model, training_rows
+from segue.models.success_probability import BoostedSuccess
 
 Bools = NDArray[np.bool_]
 ModelName = Literal["logistic", "boosting"]
@@ -159,33 +158,39 @@ def trace(
     out = []
     for train, test in masks(trial, folds=folds, seed=seed, test_value=test_value):
         inner = learner_folds(trial.n_learners, INNER_FOLDS, np.random.default_rng(seed + 1))
-        with clock.stage("difficulty"):
-            logit, difficulty = out_of_fold_logit(trial.attempts, trial.catalogue, fold=inner, train=~test)
         with clock.stage("features"):
-            X = design(trial.attempts, difficulty.parameters(trial.catalogue), logit=logit)
-            if model == "boosting":
-                X = np.hstack([X, _carried(trial, X, fold=inner, train=~test)])
+            rows = training_rows(trial.attempts, trial.catalogue, fold=inner, train=~test)
         score = trial.attempts.score
         with clock.stage("fit"):
-            fitted = _model(model, X.shape[1]).fit(X[train], score[train])
+            predict = _fitted(model, rows, train, seed)
         with clock.stage("predict"):
-            p = fitted.predict_proba(X[test])[:, 1]
+            p = predict(np.flatnonzero(test))
         found = scored(score[test], p, n_train=len(train))
-        item_mean = 1.0 / (1.0 + np.exp(-logit[test]))
+        item_mean = 1.0 / (1.0 + np.exp(-rows.logit[test]))
         out.append(Traced(score[test], p, item_mean, np.flatnonzero(test), found))
     return out
 
 
-def _model(name: ModelName, width: int) -> ProbabilityModel:
-    prior = np.zeros(width)
-    prior[: len(prior_weights())] = prior_weights()
-    return BoostedSuccess(prior=prior) if name == "boosting" else LogisticSuccess(prior=prior)
+def _fitted(name: ModelName, rows: TrainingRows, train: Ints, seed: int) -> Callable[[Ints], Floats]:
+    """Return the probabilities of rows by a fitted model."""
+    if name == "logistic":
+        served = fit_model(rows, rng=np.random.default_rng(seed))
+        return lambda at: _sigmoid(
+            served.logit(
+                rows.X[at],
+                resource=rows.attempts.resource[at],
+                combination=rows.combination[at],
+                carried=rows.carried[at],
+            )
+        )
+    X = np.column_stack([rows.X, rows.carried])
+    boosted = BoostedSuccess(prior=np.append(prior_weights(), 0.0), seed=seed)
+    fitted = boosted.fit(X[train], rows.attempts.score[train])
+    return lambda at: fitted.predict_proba(X[at])[:, 1]
 
 
-def _carried(trial: Trial, X: Floats, *, fold: Ints, train: Bools) -> Floats:
-    """Return what carries over from the last answer: the challenger's own columns."""
-    surprise = trial.attempts.score - 1.0 / (1.0 + np.exp(-(X @ prior_weights())))
-    return carry_over(trial.attempts, trial.catalogue, surprise=surprise, fold=fold, train=train)
+def _sigmoid(x: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
 def scored(outcome: Floats, probability: Floats, *, n_train: int) -> Score:

@@ -28,7 +28,7 @@ def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float
     known = np.empty((4, len(block.owner)))
     known[0], known[1] = rows[VARIANCE], rows[COUNT]
     np.divide(rows[RECENT], rows[RECENT_WEIGHT] + 2.0, out=known[2])
-    np.multiply(reading.elapsed[0, : len(block.owner)], 1.0 / DAY, out=known[3])
+    np.multiply(reading.elapsed[: len(block.owner)], 1.0 / DAY, out=known[3])
     variance, attempts, recent, days = block.of_skills(known, _UNTOUCHED)
     variance += block.general[:, VARIANCE, None]
     return SkillFacts(

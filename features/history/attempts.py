@@ -195,6 +195,17 @@ class HistoryParameters:
         return np.asarray(terms.sum(axis=1))
 
     @cached_property
+    def log_skills(self) -> Floats:
+        """Logarithm of the number of skills of each resource, shape (n,)."""
+        return np.log(np.maximum((self.skill_matrix >= 0).sum(axis=1), 1.0))
+
+    @cached_property
+    def combination_of(self) -> Ints:
+        """Number of each resource's set of skills, one or several, shape (n,)."""
+        ordered = np.sort(self.skill_matrix, axis=1)
+        return np.unique(ordered, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+    @cached_property
     def set_of(self) -> Ints:
         """Number of each resource's combination of several skills, shape (n,); -1 for one skill."""
         several = (self.skill_matrix >= 0).sum(axis=1) > 1

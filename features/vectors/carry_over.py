@@ -2,70 +2,130 @@
 
 With s the surprise at an attempt (score minus the filter's prediction), the surprise at the next attempt of
 the same learner is expected to be c · s. The coefficient c of a pair of resources is shrunk to that of
-their sets of skills, and this to the one of all pairs. A batch feature for the challenger; the served
-vector does without.
+their sets of skills, and this to the one of all pairs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempts, Bools, Floats, Ints
 
 SHRINKAGE = 3.0  # in squared surprise: about twenty attempts' worth
-NAMES = ("carried", "last_surprise")
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """Coefficients of moves from one code to the next, sorted by both.
+
+    Attributes
+    ----------
+    start : int array of shape (m + 1,)
+        The moves from code i are those from `start[i]` up to `start[i + 1]`.
+    then : int array of shape (E,)
+        The code moved to.
+    value : array of shape (E,)
+    """
+
+    start: Ints
+    then: Ints
+    value: Floats
+
+    @classmethod
+    def none(cls, n_codes: int) -> Moves:
+        """Return no moves."""
+        return cls(np.zeros(n_codes + 1, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+
+    @classmethod
+    def of(cls, pair: Ints, value: Floats, n_codes: int) -> Moves:
+        """Return the moves numbered `pair` = before · n_codes + now, ascending."""
+        before, then = np.divmod(pair, n_codes)
+        return cls(np.searchsorted(before, np.arange(n_codes + 1)), then, value)
+
+    def over(self, before: Ints, now: Ints, default: Floats) -> Floats:
+        """Return the coefficient of each pair, (n,), `default` (n,) where it was never seen."""
+        n_codes = len(self.start) - 1
+        known = np.repeat(np.arange(n_codes), np.diff(self.start)) * n_codes + self.then
+        asked = before * n_codes + now
+        place = np.minimum(np.searchsorted(known, asked), max(len(known) - 1, 0))
+        if not len(known):
+            return default
+        return np.where(known[place] == asked, self.value[place], default)
+
+    def onward(self, before: Ints) -> tuple[Ints, Ints, Floats]:
+        """Return the moves from each of `before` (B,): row of `before`, code moved to, coefficient."""
+        first, count = self.start[before], self.start[before + 1] - self.start[before]
+        row = np.repeat(np.arange(len(before)), count)
+        edge = np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)
+        return row, self.then[edge], self.value[edge]
+
+
+@dataclass(frozen=True, eq=False)
+class CarryOver:
+    """The coefficients: of all pairs, of pairs of skill sets, of pairs of resources."""
+
+    overall: float
+    sets: Moves
+    items: Moves
+
+    @classmethod
+    def none(cls, n_sets: int, n_items: int) -> CarryOver:
+        """Return a table that carries nothing over."""
+        return cls(0.0, Moves.none(n_sets), Moves.none(n_items))
+
+    @classmethod
+    def fit(cls, attempts: Attempts, set_of: Ints, *, surprise: Floats, used: Bools) -> CarryOver:
+        """Return the coefficients of moves between rows that are `used` (n,); `surprise` is of shape (n,)."""
+        now = np.flatnonzero(used & np.append(False, used[:-1]) & (attempts.position > 0))
+        square, product = surprise[now - 1] ** 2, surprise[now - 1] * surprise[now]
+        overall = float(product.sum() / max(square.sum(), 1.0))
+        above, levels = np.full(len(now), overall), []
+        for codes, n_codes in (
+            (set_of[attempts.resource], int(set_of.max(initial=-1)) + 1),
+            (attempts.resource, len(set_of)),
+        ):
+            pair, place = np.unique(codes[now - 1] * n_codes + codes[now], return_inverse=True)
+            place = place.reshape(-1)
+            prior = np.bincount(place, above, len(pair)) / np.bincount(place, minlength=len(pair))
+            total, weight = np.bincount(place, product, len(pair)), np.bincount(place, square, len(pair))
+            value = (total + SHRINKAGE * prior) / (weight + SHRINKAGE)
+            levels.append(Moves.of(pair, value, n_codes))
+            above = value[place]
+        return cls(overall, levels[0], levels[1])
+
+    def carried(self, attempts: Attempts, set_of: Ints, surprise: Floats) -> Floats:
+        """Return the surprise expected at each attempt, (n,); 0 at a first one."""
+        now = np.flatnonzero(attempts.position > 0)
+        out = np.zeros(len(attempts))
+        last, here = attempts.resource[now - 1], attempts.resource[now]
+        by_set = self.sets.over(set_of[last], set_of[here], np.full(len(now), self.overall))
+        out[now] = self.items.over(last, here, by_set) * surprise[now - 1]
+        return out
 
 
 def carry_over(
-    attempts: Attempts, catalogue: Catalogue, *, surprise: Floats, fold: Ints, train: Bools
-) -> Floats:
-    """Return the surprise expected at each attempt, and the one before it, shape (n, 2); 0 for a first
-    attempt.
+    attempts: Attempts, set_of: Ints, *, surprise: Floats, fold: Ints, train: Bools
+) -> tuple[Floats, CarryOver]:
+    """Return the surprise expected at each attempt, (n,), and the coefficients of all training rows.
 
-    Coefficients come from the training rows; for a training row, from those of other folds than its
-    learner's.
+    For a training row the coefficients come from other folds than its learner's.
 
     Parameters
     ----------
+    set_of : int array of shape (n_items,)
+        Number of each resource's set of skills.
     surprise : array of shape (n,)
         Score minus prediction, of the past only.
     fold : int array of shape (n_learners,)
     train : bool array of shape (n,)
     """
-    follows = np.flatnonzero(attempts.position > 0)
-    last, product = surprise[follows - 1], surprise[follows - 1] * surprise[follows]
-    levels = [_pairs(codes, follows) for codes in (_sets(catalogue)[attempts.resource], attempts.resource)]
-    own, taught = fold[attempts.learner[follows]], train[follows] & train[follows - 1]
-    out = np.zeros((len(attempts), 2))
-    out[follows, 1] = last
-    for number in range(int(fold.max(initial=0)) + 2):
-        # the number after the last fold stands for the rows outside training
-        asked = train[follows] & (own == number) if number <= fold.max(initial=0) else ~train[follows]
-        used = taught & (own != number)
-        out[follows[asked], 0] = (_coefficients(levels, last**2, product, used) * last)[asked]
-    return out
-
-
-def _sets(catalogue: Catalogue) -> Ints:
-    """Return a number for each resource's set of skills, shape (n,)."""
-    ordered = np.sort(catalogue.skill_matrix, axis=1)
-    return np.unique(ordered, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def _pairs(codes: Ints, follows: Ints) -> Ints:
-    """Return a number for each (code before, code now), shape (len(follows),)."""
-    key = codes[follows - 1] * (codes.max(initial=0) + 1) + codes[follows]
-    return np.unique(key, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def _coefficients(levels: list[Ints], square: Floats, product: Floats, used: Bools) -> Floats:
-    """Return the coefficient of each move, level by level shrunk to the one above."""
-    c = np.full(len(square), product[used].sum() / max(square[used].sum(), 1.0))
-    for pair in levels:
-        n_pairs = int(pair.max(initial=-1)) + 1
-        above = np.bincount(pair, c, n_pairs) / np.maximum(np.bincount(pair, minlength=n_pairs), 1)
-        weight = np.bincount(pair[used], square[used], n_pairs)
-        total = np.bincount(pair[used], product[used], n_pairs)
-        c = ((total + SHRINKAGE * above) / (weight + SHRINKAGE))[pair]
-    return c
+    whole = CarryOver.fit(attempts, set_of, surprise=surprise, used=train)
+    out, own = whole.carried(attempts, set_of, surprise), fold[attempts.learner]
+    for number in np.unique(own[train]).tolist():
+        rows = np.flatnonzero(own == number)
+        part = CarryOver.fit(attempts, set_of, surprise=surprise, used=train & (own != number))
+        mine = part.carried(attempts.take(rows), set_of, surprise[rows])
+        out[rows] = np.where(train[rows], mine, out[rows])
+    return out, whole

@@ -10,10 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks, item_past
-from segue.features.history.difficulty import Difficulty, out_of_fold_logit
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -65,13 +63,14 @@ _OWN_NAMES = (*_ROW_NAMES[OWN_ROW], "log_gap", "log_gap_squared", "newness")
 LEARNER_NAMES = tuple(f"learner_{name}" for name in _OWN_NAMES)
 SKILL_NAMES = tuple(f"skill_{name}" for name in _ROW_NAMES)
 SET_NAMES = tuple(f"set_{name}" for name in _ROW_NAMES[SET_ROW])
-ITEM_NAMES = ("item_logit", "standard_logit", "newness_logit")  # the last: newness × item_logit
+ITEM_NAMES = ("item_logit", "standard_logit", "log_skills", "newness_logit")  # the last: newness × item_logit
+WEAKEST_NAMES = ("weakest_mean",)  # the lowest skill's mean less the mean of all skills: 0 for one skill
 MEMORY_NAMES = ("item_log_uses", "item_last_score", "item_log_since", "item_days_since")
-NAMES = LEARNER_NAMES + SKILL_NAMES + SET_NAMES + ITEM_NAMES + MEMORY_NAMES
+NAMES = LEARNER_NAMES + SKILL_NAMES + SET_NAMES + ITEM_NAMES + MEMORY_NAMES + WEAKEST_NAMES
 _ENDS = np.cumsum(
-    [len(g) for g in (LEARNER_NAMES, SKILL_NAMES, SET_NAMES, ITEM_NAMES, MEMORY_NAMES)]
+    [len(g) for g in (LEARNER_NAMES, SKILL_NAMES, SET_NAMES, ITEM_NAMES, MEMORY_NAMES, WEAKEST_NAMES)]
 ).tolist()
-OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
+OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY, OF_WEAKEST = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
 RATES = np.array([[-1.0 / span] for span in SPANS] * 2)
 LONGEST_GAP = 86400.0
 _LOGARITHMS = np.array([[True], [False], [True], [True]])  # of a resource's memory
@@ -166,19 +165,10 @@ def design(attempts: Attempts, parameters: HistoryParameters, *, logit: Floats |
         _fill(X[at : at + n], chunk)
         at += n
     standard = parameters.standard_logit[attempts.resource]
-    X[:, OF_ITEM] = np.column_stack([met, standard, newness(attempts.position) * met])
+    many = parameters.log_skills[attempts.resource]
+    X[:, OF_ITEM] = np.column_stack([met, standard, many, newness(attempts.position) * met])
     X[:, OF_MEMORY] = _memory_part(attempts)
     return X
-
-
-def training_design(attempts: Attempts, catalogue: Catalogue, *, fold: Ints) -> tuple[Floats, Difficulty]:
-    """Return vectors to fit a model on, and the difficulty to serve with.
-
-    Each learner's history is read with the difficulty fitted without the learners of the same `fold`
-    (n_learners,), as a new learner's will be.
-    """
-    logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold)
-    return design(attempts, difficulty.parameters(catalogue), logit=logit), difficulty
 
 
 def _fill(part: Floats, chunk: Chunk) -> None:
@@ -192,6 +182,8 @@ def _fill(part: Floats, chunk: Chunk) -> None:
     first = np.flatnonzero(np.diff(chunk.skill_owner, prepend=-1))
     n_skills = np.bincount(chunk.skill_owner, minlength=len(part))[:, None]
     part[:, OF_SKILL] = np.add.reduceat(reads, first, axis=0) / n_skills
+    lowest = np.minimum.reduceat(reads[:, 0], first)
+    part[:, OF_WEAKEST] = np.where(n_skills > 1, lowest[:, None] - part[:, OF_SKILL][:, :1], 0.0)
     part[:, OF_SET] = part[:, OF_SKILL][:, SET_ROW]  # a single skill is its own set
     several = chunk.set_owner
     part[several, OF_SET] = _read_at(chunk.sets, several, time=time, position=position)[:, SET_ROW]

@@ -9,14 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from segue.features.candidates import Combinations
 from segue.features.history.attempts import Floats, HistoryParameters, Ints
-from segue.features.history.learner_state import FRESH_ROW, StateBlock
-from segue.features.history.state_columns import COUNT, LAST_TIME, TIMED
+from segue.features.history.learner_state import StateBlock, fresh_rows
+from segue.features.history.state_columns import (
+    COUNT,
+    ITEM_POSITION,
+    LAST_POSITION,
+    LAST_TIME,
+    MEAN,
+    SURPRISE,
+    TIMED,
+)
 from segue.features.vectors.learner_vector import (
     N_ROW,
     NAMES,
@@ -25,6 +34,7 @@ from segue.features.vectors.learner_vector import (
     OF_MEMORY,
     OF_SET,
     OF_SKILL,
+    OF_WEAKEST,
     OWN_ROW,
     RATES,
     SET_ROW,
@@ -35,62 +45,42 @@ from segue.features.vectors.learner_vector import (
     read_items,
     read_steady,
 )
+from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
+from segue.models.success_layers import UNITS
 
 WEEK_HOURS = 168.0
 AHEAD = (0.0, WEEK_HOURS)  # hours from now at which a decision reads the model
-SKILL, OWN, SET = range(3)  # kinds of rows
+DAY = 86400.0
+LANES = 8  # rows are read in full groups of so many, so that no sum depends on how many there are
+SLOPED = [i for i, name in enumerate(GROUP_COLUMNS) if name.startswith("skill_")]
+SLOPED_ROW = [NAMES.index(GROUP_COLUMNS[i]) - OF_SKILL.start for i in SLOPED]
+LINEAR, AS_SET, FIRST_UNIT = 0, 1, 2  # what a row says: as a skill, as a set of one, and to each unit
+FIRST_SLOPED = FIRST_UNIT + UNITS
 
 
 @dataclass(frozen=True, eq=False)
 class SuccessReader:
-    """A logistic success model read straight from learner states.
+    """A success model read straight from learner states.
 
-    The linear predictor splits into one number a learner, one a skill (averaged over a resource's skills)
-    and one a resource, so that a decision over n candidates costs S + n, not n × d. Equal to the model on
-    the rows of ``segue.features.vectors.learner_vector.design`` to 1e-9.
+    What each layer reads splits into a part of the learner, of each skill (averaged over a resource's
+    skills) and of the resource, so that a decision over n candidates costs S + n, not n × d. Equal to the
+    model on the rows of ``segue.features.vectors.learner_vector.design`` to 1e-9.
 
     Attributes
     ----------
-    row_weights : array of shape (3, N_ROW)
-        Of a skill's row, of the learner's own, and of a set of skills' row (a skill's row, where it is a
-        resource's only one); 0 for what the model does not read.
-    gap_weights, newness_weights, memory_weights : arrays of shapes (2,), (2,) and (4,)
-    item_part : array of shape (n,)
-        Intercept and easiness of each resource.
-    skill_part : array of shape (S,)
-        The same of a standard item of each skill.
+    model : SuccessModel
     parameters : HistoryParameters
     """
 
-    row_weights: Floats
-    gap_weights: Floats
-    newness_weights: Floats
-    memory_weights: Floats
-    item_part: Floats
-    skill_part: Floats
+    model: SuccessModel
     parameters: HistoryParameters
 
     @classmethod
     def of(cls, weights: Floats, intercept: float, parameters: HistoryParameters) -> SuccessReader:
-        """Return the reader of raw coefficients in the order of ``readout.NAMES``."""
-        if len(weights) != len(NAMES):
-            raise ValueError(
-                f"weights must have one entry for each of {len(NAMES)} names, got {len(weights)}"
-            )
-        rows = np.zeros((3, N_ROW))
-        rows[SKILL] = weights[OF_SKILL]
-        rows[OWN, OWN_ROW] = weights[OF_LEARNER][:-3]
-        rows[SET, SET_ROW] = weights[OF_SET]
-        item, standard = weights[OF_ITEM][:2]
-        return cls(
-            rows,
-            weights[OF_LEARNER][-3:-1],
-            np.array([weights[OF_LEARNER][-1], weights[OF_ITEM][-1]]),
-            weights[OF_MEMORY],
-            intercept + item * parameters.item_logit + standard * parameters.standard_logit,
-            intercept + (item + standard) * parameters.skill_logit,
-            parameters,
-        )
+        """Return the reader of a first layer alone, in the order of ``learner_vector.NAMES``."""
+        n_combinations = int(parameters.combination_of.max(initial=-1)) + 1
+        sizes = {"n_combinations": n_combinations, "n_items": len(parameters.item_logit)}
+        return cls(SuccessModel.linear(weights, intercept, **sizes), parameters)
 
     def success(self, block: StateBlock, candidates: Ints, now: Floats | float) -> Floats:
         """Return the probability that each learner succeeds at each candidate if tried at `now`.
@@ -110,75 +100,159 @@ class SuccessReader:
         skills, weights = self.parameters.skill_matrix[candidates], self.parameters.skill_weights[candidates]
         padded = np.where(skills < 0, skills[:, :1], skills)
         each = Combinations(candidates, padded, weights, self.parameters.n_skills)
-        where = np.full(len(self.item_part), -1)
+        where = np.full(len(self.parameters.item_logit), -1)
         where[candidates] = np.arange(len(candidates))
         return self.reading(block, now).success(
             each,
             np.arange(len(candidates)),
-            cut=lambda numbers: numbers.take(candidates),
+            cut=lambda numbers: numbers.take(candidates, axis=-1),
             used=Used.of(block, where),
         )
 
     def forecast(self, block: StateBlock, hours: float, now: Floats | float) -> Floats:
-        """Return P(success on a standard item of each skill, `hours` after `now`), shape (B, S)."""
+        """Return P(success on a standard item of each skill, `hours` after `now`), shape (B, S).
+
+        It depends on the state and the moment ``now + hours`` alone, and never rises with time.
+        """
         return np.asarray(self.reading(block, now, hours=(hours,)).forecasts[0])
 
     def reading(self, block: StateBlock, now: Floats | float, *, hours: tuple[float, ...] = AHEAD) -> Reading:
         """Return the block read at `now` and, for forecasts, `hours` from then."""
         moments = np.asarray(now, dtype=np.float64).reshape(-1)
-        owner = np.concatenate([block.owner, block.set_owner, np.arange(len(block)), [0]])
-        rows = np.concatenate([block.touched, block.set_values, block.general, FRESH_ROW[None]])
-        columns = np.ascontiguousarray(rows.T)  # feature by feature
-        later = _of(moments, owner) + 3600.0 * np.array(hours)[:, None]
-        elapsed = elapsed_since(columns[LAST_TIME], later)
-        position = block.general[:, COUNT].take(owner)
-        scores = _scores(self.row_weights, columns, elapsed, position=position)
-        own = slice(-1 - len(block), -1)
-        gap, (once, squared) = read_gap(elapsed[:, own]), self.gap_weights
-        of_learners = (scores[:, OWN, own] + gap * (once + squared * gap))[:, :, None]
-        return Reading(
-            self, block, moments, elapsed, scores, of_learners, newness(block.general[:, COUNT, None])
-        )
+        rows = Rows.of(block)
+        elapsed = elapsed_since(rows.columns[LAST_TIME], _of(moments, rows.owner))
+        return Reading(self, block, moments, hours, rows, elapsed, newness(block.general[:, COUNT, None]))
 
     @cached_property
-    def newness_parts(self) -> tuple[Floats, Floats]:
-        """What being new adds to the logit of each resource, and to a standard item of each skill."""
-        own, times_easiness = self.newness_weights
-        items, skills = self.parameters.item_logit, self.parameters.skill_logit
-        return own + times_easiness * items, own + times_easiness * skills
+    def skill_weights(self) -> Floats:
+        """What a skill's row says: `LINEAR`, `AS_SET`, each unit, each sloped column, (O, N_ROW)."""
+        model, out = self.model, np.zeros((FIRST_SLOPED + len(SLOPED), N_ROW))
+        out[LINEAR] = model.weights[OF_SKILL]
+        out[AS_SET, SET_ROW] = model.weights[OF_SET]
+        out[FIRST_UNIT:FIRST_SLOPED] = model.hidden.inward[OF_SKILL].T
+        out[np.arange(len(SLOPED)) + FIRST_SLOPED, SLOPED_ROW] = 1.0
+        return out
+
+    @cached_property
+    def own_weights(self) -> Floats:
+        """What the learner's own row says: to the first layer, and to each unit, (1 + U, N_ROW)."""
+        out = np.zeros((1 + UNITS, N_ROW))
+        out[0, OWN_ROW] = self.model.weights[OF_LEARNER][:-3]
+        out[1:, OWN_ROW] = self.model.hidden.inward[OF_LEARNER][:-3].T
+        return out
+
+    @cached_property
+    def gap_weights(self) -> Floats:
+        """What the gap since the last answer and its square add to each of these, (2, 1 + U)."""
+        linear = self.model.weights[OF_LEARNER][-3:-1, None]
+        return np.hstack([linear, self.model.hidden.inward[OF_LEARNER][-3:-1]])
+
+    @cached_property
+    def item_parts(self) -> Floats:
+        """What each resource adds to the first layer and to each unit, (1 + U, n)."""
+        parameters, model = self.parameters, self.model
+        facts = np.stack([parameters.item_logit, parameters.standard_logit, parameters.log_skills])
+        weights = np.column_stack([model.weights[OF_ITEM], model.hidden.inward[OF_ITEM]])[:3]
+        out = weights.T @ facts
+        out[0] += model.intercept + model.hidden.shift + model.item_slopes[:, 0]
+        out[1:] += model.hidden.bias[:, None]
+        return np.asarray(out)
+
+    @cached_property
+    def newness_parts(self) -> Floats:
+        """What being new adds to these, (1 + U, n)."""
+        model = self.model
+        own = np.append(model.weights[OF_LEARNER][-1], model.hidden.inward[OF_LEARNER][-1])
+        times = np.append(model.weights[OF_ITEM][-1], model.hidden.inward[OF_ITEM][-1])
+        return np.asarray(own[:, None] + times[:, None] * self.parameters.item_logit)
+
+    @cached_property
+    def easier(self) -> Floats:
+        """How many logits easier each resource is than a standard item of its skills, (n,)."""
+        gap = self.parameters.item_logit - self.parameters.standard_logit
+        return np.asarray(self.model.weights[OF_ITEM][0] * gap + self.model.item_slopes[:, 0])
+
+    @cached_property
+    def item_slopes(self) -> Floats:
+        """The slopes of each resource, (2, n)."""
+        return np.ascontiguousarray(self.model.item_slopes[:, 1:].T)
+
+    @cached_property
+    def standard_part(self) -> Floats:
+        """What the easiness of a standard item of each skill adds to its forecast, (S,)."""
+        intercept, easiness, _ = self.model.forecast.scalars
+        return np.asarray(intercept + easiness * self.parameters.skill_logit)
+
+
+class Rows(NamedTuple):
+    """The rows of a block side by side, feature by feature, each kind padded to full `LANES`.
+
+    First the skills touched and a fresh row, which stands for every other skill; then sets of skills; then
+    the learners' own.
+
+    Attributes
+    ----------
+    columns : array of shape (N_COLUMNS, Q)
+    owner : int array of shape (Q,)
+    skills, sets, own : slice
+        Where each kind lies, padding included.
+    """
+
+    columns: Floats
+    owner: Ints
+    skills: slice
+    sets: slice
+    own: slice
+
+    @classmethod
+    def of(cls, block: StateBlock) -> Rows:
+        """Return the rows of `block`."""
+        sizes = (len(block.owner), len(block.set_owner), len(block))
+        # a fresh row at the end of the skills, at least
+        padded = [-(-(size + (kind == 0)) // LANES) * LANES for kind, size in enumerate(sizes)]
+        ends = [0, *np.cumsum(padded).tolist()]
+        columns = np.empty((fresh_rows().size, ends[-1]))
+        columns[:] = fresh_rows()[:, None]
+        owner = np.zeros(ends[-1], dtype=np.int64)
+        parts = (
+            (block.touched, block.owner),
+            (block.set_values, block.set_owner),
+            (block.general, np.arange(len(block))),
+        )
+        for start, (rows, of) in zip(ends, parts, strict=False):
+            columns[:, start : start + len(rows)] = rows.T
+            owner[start : start + len(rows)] = of
+        return cls(columns, owner, *(slice(a, b) for a, b in pairwise(ends)))
 
 
 class Used(NamedTuple):
-    """Which candidates the learners of a block have used: memory, learner and candidate of each, (M,)."""
+    """Which candidates the learners of a block have used: memory, learner and candidate of each, (M,).
+
+    `where` is the position of each resource among the candidates, -1: none.
+    """
 
     memory: Ints
     owner: Ints
     position: Ints
+    where: Ints
 
     @classmethod
     def of(cls, block: StateBlock, where: Ints) -> Used:
         """Return the uses of candidates; `where` is the position of each resource among them, -1: none."""
         position = where.take(block.item_id)
         memory = np.flatnonzero(position >= 0)
-        return cls(memory, block.item_owner.take(memory), position.take(memory))
+        return cls(memory, block.item_owner.take(memory), position.take(memory), where)
 
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A block of states read at `now` (B,) or (1,), and at H moments from then, the first of them at once.
-
-    Rows are read side by side, Q of them: skills touched, sets of skills touched, learners' own, and a fresh
-    one, which stands for every skill not touched. There are always two or more, so that numpy adds up the
-    features of each one by one.
+    """A block of states read at `now` (B,) or (1,), and for forecasts `hours` from then.
 
     Attributes
     ----------
-    elapsed : array of shape (H, Q)
-        Seconds from each row's last time to the moments read; inf: never, or not known.
-    scores : array of shape (H, 3, Q)
-        Linear predictors of each row read as one of a skill, of a learner, of a set.
-    own : array of shape (H, B, 1)
-        What the learners' own rows add.
+    elapsed : array of shape (Q,)
+        Seconds from each row's last time to `now`, first those of the skills touched; inf: never, or not
+        known.
     little : array of shape (B, 1)
         How new each learner is.
     """
@@ -186,24 +260,41 @@ class Reading:
     reader: SuccessReader
     block: StateBlock
     now: Floats
+    hours: tuple[float, ...]
+    rows: Rows
     elapsed: Floats
-    scores: Floats
-    own: Floats
     little: Floats
 
     @cached_property
-    def _by_skill(self) -> Floats:
-        """The scores of each skill as a skill and as a set of one, shape (H, 2, B, S)."""
-        scores = self.scores[:, SKILL :: SET - SKILL]
-        return self.block.of_skills(scores[..., : len(self.block.owner)], scores[..., -1])
+    def _steady(self) -> Floats:
+        """What rows say whatever the clock, (N_ROW, Q)."""
+        position = self.block.general[:, COUNT].take(self.rows.owner)
+        return np.ascontiguousarray(read_steady(self.rows.columns.T, position).T)
+
+    def _said(self, part: slice, weights: Floats, timed: Floats) -> Floats:
+        """Return `weights` (O, N_ROW) by what the rows of one kind say, shape (O, rows)."""
+        out = np.einsum("on,nq->oq", weights, self._steady[:, part])
+        out += np.einsum("on,nq->oq", weights[:, TIMED_PART], timed[:, part])
+        return np.asarray(out)
 
     @cached_property
     def forecasts(self) -> Floats:
-        """P(success on a standard item of each skill) at the moments read, shape (H, B, S)."""
-        logit = self._by_skill[:, 0] + self._by_skill[:, 1]
-        logit += self.own
-        logit += self.reader.skill_part + self.little * self.reader.newness_parts[1]
-        return _sigmoid(logit)
+        """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
+        reader, rows, block = self.reader, self.rows, self.block
+        weights, last = reader.model.forecast, block.general[:, LAST_TIME]
+        known = np.where(np.isneginf(last), np.nan, last)
+        timed = _timed(rows.columns, elapsed_since(rows.columns[LAST_TIME], known.take(rows.owner)))
+        both = np.stack([weights.level, weights.fading], axis=1)  # (skill or own, level or fading, N_ROW)
+        own = self._said(rows.own, both[1], timed)[:, : len(block), None]
+        said = self._said(rows.skills, both[0], timed)
+        n_touched = len(block.owner)
+        level, fading = block.of_skills(said[:, :n_touched], said[:, n_touched]) + own
+        level += reader.standard_part
+        fading += weights.scalars[2]
+        np.maximum(fading, 0.0, out=fading)
+        days = (self.now + 3600.0 * np.array(self.hours)[:, None] - known) * (1.0 / DAY)  # (H, B)
+        gone = np.log1p(np.where(np.isnan(days), 0.0, np.maximum(days, 0.0)))
+        return _sigmoid(level - fading * gone[:, :, None])
 
     def success(
         self,
@@ -218,27 +309,102 @@ class Reading:
         `combination` (n,) says whose skills among `combinations` are each candidate's, `cut` what numbers of
         the catalogue's resources are those of the candidates.
         """
-        logit = self._of_combinations(combinations).take(combination, axis=1)
-        logit += cut(self.reader.item_part) + self.little * cut(self.reader.newness_parts[0])
+        model = self.reader.model
+        said = combinations.mean(self._by_skill)
+        logit = self._of_combinations(combinations, said)
+        logit = logit.take(combination, axis=1)
+        items, new = cut(self.reader.item_parts), cut(self.reader.newness_parts)
+        logit += items[0] + self.little * new[0]
         if len(used.memory):
             position = self.block.general[:, COUNT].take(used.owner)
             reads = read_items(self.block.item_values[used.memory], position, _of(self.now, used.owner))
-            logit[used.owner, used.position] += np.add.reduce(reads * self.reader.memory_weights, axis=-1)
+            logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY], axis=-1)
+        if model.layered:
+            logit += self._units(said, items[1:], new[1:], combination)
+            of_learner, of_skills = cut(self.reader.item_slopes)
+            mean = said[FIRST_SLOPED + SLOPED_ROW.index(0)].take(combination, axis=1)
+            logit += of_learner * self.block.general[:, MEAN, None] + of_skills * mean
+            logit += self._carried(combinations, combination, used.where)
         return _sigmoid(logit)
 
-    def _of_combinations(self, combinations: Combinations) -> Floats:
+    @cached_property
+    def _now_timed(self) -> Floats:
+        return _timed(self.rows.columns, self.elapsed)
+
+    @cached_property
+    def _by_skill(self) -> Floats:
+        """What each skill says, see ``SuccessReader.skill_weights``, shape (O, B, S)."""
+        said = self._said(self.rows.skills, self.reader.skill_weights, self._now_timed)
+        n_touched = len(self.block.owner)
+        return self.block.of_skills(said[:, :n_touched], said[:, n_touched])
+
+    @cached_property
+    def _gap(self) -> Floats:
+        """The gap since each learner's last answer, (B, 1)."""
+        own = self.rows.own.start
+        return read_gap(self.elapsed[own : own + len(self.block)])[:, None]
+
+    @cached_property
+    def _own(self) -> Floats:
+        """What the learners' own rows add to the first layer and to each unit, (1 + U, B, 1)."""
+        said = self._said(self.rows.own, self.reader.own_weights, self._now_timed)[:, : len(self.block), None]
+        once, squared = self.reader.gap_weights[:, :, None, None]
+        return np.asarray(said + self._gap * (once + squared * self._gap))
+
+    def _of_combinations(self, combinations: Combinations, said: Floats) -> Floats:
         """Return what learner, skills and sets of skills say of each combination, (B, D)."""
-        parameters, (as_skill, as_set) = self.reader.parameters, self._by_skill[0]
+        parameters, model = self.reader.parameters, self.reader.model
+        out: Floats = said[LINEAR] + self._own[0]
         if not parameters.n_sets:
-            out: Floats = (as_skill + as_set).take(combinations.skill_slots[0], axis=1)
+            out += said[AS_SET]
         else:
-            out = combinations.mean(as_skill)
             sets = np.zeros((len(self.block), parameters.n_skills + parameters.n_sets))
-            sets[:, : parameters.n_skills] = as_set
-            several = slice(len(self.block.owner), -1 - len(self.block))
-            sets[self.block.set_owner, parameters.n_skills + self.block.set_id] = self.scores[0, SET, several]
+            sets[:, : parameters.n_skills] = self._by_skill[AS_SET]
+            weights = self.reader.skill_weights[AS_SET:FIRST_UNIT]
+            of_sets = self._said(self.rows.sets, weights, self._now_timed)
+            met = parameters.n_skills + self.block.set_id
+            sets[self.block.set_owner, met] = of_sets[0, : len(self.block.set_owner)]
             out += sets.take(self._set_column(combinations), axis=1)
-        out += self.own[0]
+            mean = FIRST_SLOPED + SLOPED_ROW.index(0)
+            several = np.minimum(combinations.sizes - 1.0, 1.0) * model.weights[OF_WEAKEST]
+            out += several * (combinations.least(self._by_skill[mean]) - said[mean])
+        if model.layered:
+            slopes = model.combination_slopes[parameters.combination_of[combinations.head]].T
+            out += slopes[0]
+            learner = {"learner_mean": self.block.general[:, MEAN, None], "learner_log_gap": self._gap}
+            for i, name in enumerate(GROUP_COLUMNS):
+                out += slopes[i + 1] * (
+                    said[FIRST_SLOPED + SLOPED.index(i)] if i in SLOPED else learner[name]
+                )
+        return out
+
+    def _units(self, said: Floats, items: Floats, new: Floats, combination: Ints) -> Floats:
+        """Return what the relu units add, (B, n)."""
+        met = (said[FIRST_UNIT:FIRST_SLOPED] + self._own[1:]).take(combination, axis=2)
+        met += items[:, None]
+        met += self.little * new[:, None]
+        np.maximum(met, 0.0, out=met)
+        met *= self.reader.model.hidden.outward[:, None, None]
+        return np.asarray(np.add.accumulate(met, axis=0, out=met)[-1])  # one by one, for one learner too
+
+    def _carried(self, combinations: Combinations, combination: Ints, where: Ints) -> Floats:
+        """Return what the last surprise adds at each candidate, (B, n)."""
+        block, carry = self.block, self.reader.model.carry
+        set_of = self.reader.parameters.combination_of
+        n_sets = len(carry.sets.start) - 1
+        latest = np.flatnonzero(
+            block.item_values[:, ITEM_POSITION] == block.general[:, LAST_POSITION].take(block.item_owner)
+        )
+        learner, last = block.item_owner.take(latest), block.item_id.take(latest)
+        by_set = np.full((len(block), n_sets), carry.overall)
+        row, then, value = carry.sets.onward(set_of.take(last))
+        by_set[learner.take(row), then] = value
+        out = by_set.take(set_of.take(combinations.head).take(combination), axis=1)
+        row, then, value = carry.items.onward(last)
+        place = where.take(then)
+        here = np.flatnonzero(place >= 0)
+        out[learner.take(row.take(here)), place.take(here)] = value.take(here)
+        out *= block.general[:, SURPRISE, None] * self.reader.model.carry_weight
         return out
 
     def _set_column(self, combinations: Combinations) -> Ints:
@@ -247,16 +413,12 @@ class Reading:
         return np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0])
 
 
-def _scores(weights: Floats, columns: Floats, elapsed: Floats, *, position: Floats) -> Floats:
-    """Return weights (3, N_ROW) by what rows (N_COLUMNS, Q) say at H moments, shape (H, 3, Q)."""
-    steady = read_steady(columns.T, position).T
-    timed = elapsed[:, None] * RATES
+def _timed(columns: Floats, elapsed: Floats) -> Floats:
+    """Return the numbers of rows (N_COLUMNS, Q) that change with the clock, (8, Q)."""
+    timed = elapsed * RATES
     np.exp(timed, out=timed)
     timed *= columns[TIMED]
-    np.log1p(timed, out=timed)
-    scores = np.add.reduce(weights[:, TIMED_PART, None] * timed[:, None], axis=2)
-    scores += np.add.reduce(weights[:, :, None] * steady, axis=1)
-    return np.asarray(scores)
+    return np.log1p(timed, out=timed)
 
 
 def _of(moments: Floats, owner: Ints) -> Floats:

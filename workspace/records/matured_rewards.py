@@ -178,9 +178,8 @@ def _tries(rows: Sequence[Row[Any]], recommender: Recommender) -> Tries:
     times = np.array([np.nan if row.time is None else row.time / 1e6 for row in rows], dtype=np.float64)
     scores = np.array([row.score for row in rows], dtype=np.float64)
     skills = catalogue.skill_matrix[codes]
-    standard = (reader.skill_part[np.maximum(skills, 0)] * catalogue.skill_weights[codes]).sum(axis=1)
     learner = np.zeros(len(rows), dtype=np.int64)
-    return Tries(learner, skills, times, scores, reader.item_part[codes] - standard)
+    return Tries(learner, skills, times, scores, reader.easier[codes])
 
 
 def _after(rows: Sequence[Row[Any]], past: Past, steps: Tries) -> Floats:

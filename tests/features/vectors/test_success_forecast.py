@@ -13,9 +13,13 @@ from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempts, HistoryParameters
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.streaming_update import design, fold, update
-from segue.features.vectors.learner_vector import NAMES, prior_weights
+from segue.features.vectors.carry_over import CarryOver, Moves
+from segue.features.vectors.learner_vector import N_ROW, NAMES, prior_weights
 from segue.features.vectors.mastery import seconds_since
+from segue.features.vectors.success_fit import HIDDEN_COLUMNS
 from segue.features.vectors.success_forecast import SuccessReader
+from segue.features.vectors.success_model import GROUP_COLUMNS, ForecastWeights, SuccessModel
+from segue.models.success_layers import UNITS, HiddenUnits
 
 MakeAttempts = Callable[..., Attempts]
 NOW = 1.8e9
@@ -23,8 +27,31 @@ NOW = 1.8e9
 
 @pytest.fixture(scope="module")
 def reader(parameters: HistoryParameters) -> SuccessReader:
-    weights = np.random.default_rng(0).normal(0.0, 0.2, len(NAMES))
-    return SuccessReader.of(weights, 0.1, parameters)
+    return SuccessReader(layered(0, parameters), parameters)
+
+
+def layered(seed: int, parameters: HistoryParameters) -> SuccessModel:
+    """Return a model with every layer at random."""
+    rng = np.random.default_rng(seed)
+    d, n, n_sets = len(NAMES), len(parameters.item_logit), int(parameters.combination_of.max()) + 1
+    inward = np.zeros((d, UNITS))
+    inward[HIDDEN_COLUMNS] = rng.normal(0.0, 0.2, (len(HIDDEN_COLUMNS), UNITS))
+    moves = [
+        Moves.of(np.sort(rng.choice(m * m, m * 2, replace=False)), rng.normal(size=m * 2), m)
+        for m in (n_sets, n)
+    ]
+    return SuccessModel(
+        rng.normal(0.0, 0.2, d),
+        -0.2,
+        0.7,
+        CarryOver(0.1, *moves),
+        HiddenUnits(inward, rng.normal(size=UNITS), rng.normal(size=UNITS), 0.1),
+        rng.normal(0.0, 0.1, (n_sets, 1 + len(GROUP_COLUMNS))),
+        rng.normal(0.0, 0.1, (n, 3)),
+        ForecastWeights(
+            rng.normal(0.0, 0.2, (2, N_ROW)), rng.normal(0.0, 0.1, (2, N_ROW)), np.array([0.1, 0.9, 0.2])
+        ),
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -35,10 +62,16 @@ def test_the_fast_way_equals_the_model_on_the_vectors(
     parameters: HistoryParameters,
     make_attempts: MakeAttempts,
 ) -> None:
-    weights = np.random.default_rng(seed).normal(0.0, 0.2, len(NAMES))
-    reader = SuccessReader.of(weights, -0.2, parameters)
+    model = layered(seed, parameters)
+    reader = SuccessReader(model, parameters)
     attempts = make_attempts(seed, n_learners=1)
-    slow = 1.0 / (1.0 + np.exp(-(design(attempts, parameters) @ weights - 0.2)))
+    set_of = parameters.combination_of
+    X = design(attempts, parameters)
+    surprise = attempts.score - 1.0 / (1.0 + np.exp(-(X @ prior_weights())))
+    carried = model.carry.carried(attempts, set_of, surprise)
+    combination = set_of[attempts.resource]
+    logit = model.logit(X, resource=attempts.resource, combination=combination, carried=carried)
+    slow = 1.0 / (1.0 + np.exp(-logit))
     state, fast = LearnerState.fresh(catalogue), []
     for i in range(len(attempts)):
         block = StateBlock.of([state])

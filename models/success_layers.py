@@ -1,0 +1,139 @@
+"""Two layers that correct a logit already predicted: a few relu units, and ridge slopes group by group.
+
+Each is fitted with the logit before it as an offset, so that it adds what that logit does not say and nothing
+where the data say nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.models.base import Floats, Ints
+
+UNITS = 16
+EPOCHS = 10
+BATCH = 512
+STEP = 0.01
+DECAY = 1e-4
+LEAST_SCALE = 0.25  # as in ``segue.models.success_probability``
+SLOPE_STEPS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenUnits:
+    """One hidden layer on raw columns: relu(x @ inward + bias) @ outward + shift, in logits.
+
+    Attributes
+    ----------
+    inward : array of shape (d, U)
+    bias, outward : arrays of shape (U,)
+    shift : float
+    """
+
+    inward: Floats
+    bias: Floats
+    outward: Floats
+    shift: float
+
+    @classmethod
+    def none(cls, width: int) -> HiddenUnits:
+        """Return units that say nothing of `width` columns."""
+        return cls(np.zeros((width, UNITS)), np.zeros(UNITS), np.zeros(UNITS), 0.0)
+
+    @classmethod
+    def fit(
+        cls, X: Floats, y: Floats, *, offset: Floats, columns: Ints, rng: np.random.Generator
+    ) -> HiddenUnits:
+        """Return the units that lower the log loss of `offset` (n,), by Adam; they read `columns` of X alone.
+
+        A column that hardly moved begins with small weights and keeps them: what it will do is not known.
+        """
+        seen = X[:, columns]
+        mean, spread = seen.mean(axis=0), seen.std(axis=0)
+        scale = np.maximum(spread, LEAST_SCALE)
+        Z = ((seen - mean) / scale).astype(np.float32)
+        first = rng.normal(0.0, len(columns) ** -0.5, (len(columns), UNITS)) * (spread / scale)[:, None]
+        start = [first, np.zeros(UNITS), rng.normal(0.0, 0.1 * UNITS**-0.5, UNITS), np.zeros(1)]
+        inward, bias, outward, shift = _descend(Z, y, offset, [p.astype(np.float32) for p in start], rng)
+        raw = np.zeros((X.shape[1], UNITS))
+        raw[columns] = inward / scale[:, None]
+        return cls(raw, bias - mean @ raw[columns], outward.astype(np.float64), float(shift[0]))
+
+    def logit(self, X: Floats) -> Floats:
+        """Return what the units add to the logit of each row, (n,)."""
+        return np.asarray(np.maximum(X @ self.inward + self.bias, 0.0) @ self.outward + self.shift)
+
+
+def _descend(
+    Z: Floats, y: Floats, offset: Floats, parameters: list[Floats], rng: np.random.Generator
+) -> list[Floats]:
+    """Return the parameters after `EPOCHS` of Adam with a step that falls to nothing (Kingma & Ba, 2015)."""
+    y, offset = y.astype(np.float32), offset.astype(np.float32)
+    first, second = ([np.zeros_like(p) for p in parameters] for _ in range(2))
+    total, t = EPOCHS * -(-len(y) // BATCH), 0
+    for _ in range(EPOCHS):
+        order = rng.permutation(len(y))
+        for at in range(0, len(y), BATCH):
+            rows = order[at : at + BATCH]
+            step = STEP * (1.0 - t / total)
+            t += 1
+            slopes = _slopes(Z[rows], y[rows], offset[rows], parameters)
+            for i, slope in enumerate(slopes):
+                first[i] += 0.1 * (slope - first[i])
+                second[i] += 0.001 * (slope * slope - second[i])
+                size = np.sqrt(second[i] / (1.0 - 0.999**t)) + 1e-8
+                parameters[i] -= step * (first[i] / (1.0 - 0.9**t)) / size
+    return [p.astype(np.float64) for p in parameters]
+
+
+def _slopes(z: Floats, y: Floats, offset: Floats, parameters: list[Floats]) -> list[Floats]:
+    inward, bias, outward, shift = parameters
+    active = np.maximum(z @ inward + bias, 0.0)
+    residual = (1.0 / (1.0 + np.exp(-(offset + active @ outward + shift))) - y) / len(y)
+    back = residual[:, None] * outward * (active > 0)
+    return [
+        z.T @ back + DECAY * inward,
+        back.sum(axis=0),
+        active.T @ residual + DECAY * outward,
+        residual.sum(keepdims=True),
+    ]
+
+
+def group_slopes(
+    Z: Floats, y: Floats, *, offset: Floats, group: Ints, n_groups: int, precision: float
+) -> Floats:
+    """Return coefficients of `Z` for each group, ridged to 0 with `precision` on the standardised scale.
+
+    Parameters
+    ----------
+    Z : array of shape (n, d)
+        Columns; the first is constant.
+    group : int array of shape (n,)
+        In 0 … n_groups - 1.
+
+    Returns
+    -------
+    array of shape (n_groups, d)
+        On the raw scale of Z.
+    """
+    mean, scale = Z.mean(axis=0), np.maximum(Z.std(axis=0), LEAST_SCALE)
+    mean[0], scale[0] = 0.0, 1.0
+    order = np.argsort(group, kind="stable")
+    Z, y, offset, group = (Z[order] - mean) / scale, y[order], offset[order], group[order]
+    present, start = np.unique(group, return_index=True)
+    place = np.searchsorted(present, group)
+    width = Z.shape[1]
+    found = np.zeros((len(present), width))
+    squares = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
+    for _ in range(SLOPE_STEPS if len(present) else 0):
+        p = 1.0 / (1.0 + np.exp(-(offset + (Z * found[place]).sum(axis=1))))
+        slope = np.add.reduceat(Z * (y - p)[:, None], start, axis=0) - precision * found
+        curve = np.add.reduceat(squares * (p * (1.0 - p))[:, None], start, axis=0)
+        hessian = curve.reshape(-1, width, width) + precision * np.eye(width)
+        found = found + np.linalg.solve(hessian, slope[:, :, None])[:, :, 0]
+    out = np.zeros((n_groups, width))
+    out[present] = found / scale
+    out[present, 0] -= out[present] @ (mean * (np.arange(width) > 0))
+    return out
