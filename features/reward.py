@@ -22,11 +22,9 @@ import pandas as pd
 from segue.features.catalogue import Floats, Ints
 
 CENSOR_DAYS = 28
-FADE_DAYS = 3.0
 FOLLOWING = (1.0, 0.7, 0.49)  # weights of the next attempts at a skill
 Status = Literal["pending", "matured", "censored"]
 STATUS: tuple[Status, ...] = ("pending", "matured", "censored")
-_WEEK_SHARE = 1.0 - 2.0 ** (-7.0 / FADE_DAYS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +95,12 @@ def days_of(time: Floats, time_zone: str) -> Ints:
 def forecast_at(now: Floats, week: Floats, days: Floats, shift: Floats) -> Floats:
     """Return the forecast for an item `shift` logits easier than standard, `days` after the decision.
 
-    Between now and a week the standard forecast falls along 2^(-days / 3), the half-life of what is
-    forgotten first; beyond a week it stays.
+    The logit of a standard item falls along log(1 + days), as the forecasts of
+    ``segue.features.vectors.success_forecast`` do, through the forecasts for now and for a week.
     """
-    faded = (1.0 - np.exp2(-np.minimum(days, 7.0) / FADE_DAYS)) / _WEEK_SHARE
-    p = np.clip(now + (week - now) * faded, 1e-6, 1 - 1e-6)
-    return np.asarray(1.0 / (1.0 + (1.0 - p) / p * np.exp(-shift)))
+    first, second = (np.log(p / (1.0 - p)) for p in (np.clip(q, 1e-9, 1.0 - 1e-9) for q in (now, week)))
+    logit = first + (second - first) * (np.log1p(days) / np.log1p(7.0)) + shift
+    return np.asarray(1.0 / (1.0 + np.exp(-logit)))
 
 
 def learning(

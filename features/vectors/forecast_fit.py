@@ -1,7 +1,12 @@
 """Forecasts fitted on what was seen: states as they stood some days before an answer, and the answer.
 
 For an attempt at time t and a horizon of h days the state is the learner's after the last answer before
-t - h, and what is foreseen is the score on a standard item of each of the resource's skills.
+t - h, and what is foreseen is the score on a standard item of each of the resource's skills that were not
+practised in between. So is the state just after the last practice of a skill, whatever came between.
+
+A forecast speaks of another occasion: answers within `OCCASION` of the state are left out where there are
+enough others. Within a session the next answer leans on the last one, by the same text or the same hint; that
+is the success model's to say, and a wrong answer would otherwise seem to mend itself overnight.
 """
 
 from __future__ import annotations
@@ -12,20 +17,22 @@ import numpy as np
 
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks
-from segue.features.history.learner_state import fresh_rows
 from segue.features.history.state_columns import COUNT, LAST_TIME
 from segue.features.vectors.learner_vector import N_ROW, elapsed_since, read_rows
 from segue.features.vectors.success_model import PRIOR_FADING, ForecastWeights
 from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 
 HORIZONS = (0.0, 1.0, 7.0, 30.0, 60.0)  # days
+SINCE_PRACTICE = -1.0  # in place of a horizon: the state just after the skill's last practice
+CASES = (SINCE_PRACTICE, *HORIZONS)
+OCCASION = 4.0 / 24.0  # days
+ENOUGH = 500  # rows of another occasion
 MOST_ROWS = 60_000  # of all horizons together
 DAY = 86400.0
 SKILL_LEVEL = np.array([0, 1, *range(2, 5), *range(6, 9), *range(10, 21)])  # of ``learner_vector.read_rows``
 OWN_LEVEL = np.array([0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13, 14, 17, 18])
 SKILL_FADING = np.array([0, 1, 3, 13, 14, 15, 16, 17, 18, 20])
 OWN_FADING = np.array([0, 3, 13, 17])
-LEAST_FADING_ROWS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +48,7 @@ class ForecastRows:
     days : array
         From the learner's last answer to the attempt; 0 when not known.
     horizon : array
-        The days of `HORIZONS`.
+        One of `CASES`.
     attempt : int array
         Row of the attempt whose score was to be foreseen.
     """
@@ -52,6 +59,10 @@ class ForecastRows:
     days: Floats
     horizon: Floats
     attempt: Ints
+
+    def take(self, rows: Bools) -> ForecastRows:
+        """Return some of the rows."""
+        return ForecastRows(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 def forecast_rows(
@@ -90,14 +101,16 @@ def _chunk_rows(
     attempts, owner = chunk.attempts, chunk.skill_owner
     skills = parameters.skill_matrix[attempts.resource]
     skill = skills[skills >= 0]  # in the order of the chunk's rows
-    entry = np.tile(np.flatnonzero(chosen[owner]), len(HORIZONS))
-    horizon = np.repeat(HORIZONS, len(entry) // len(HORIZONS))
+    entry = np.tile(np.flatnonzero(chosen[owner]), len(CASES))
+    horizon = np.repeat(CASES, len(entry) // len(CASES))
     kept = rng.random(len(entry)) < share
     entry, horizon = entry[kept], horizon[kept]
+    earlier = _last_practice(chunk, skill)[entry]
     before = _standing(attempts, owner[entry], horizon)  # the attempt that the state stands before
-    known = before >= 0
+    before = np.where(horizon == SINCE_PRACTICE, np.where(earlier >= 0, earlier + 1, -1), before)
+    known = (before >= 0) & (earlier < before)
     entry, horizon, before = entry[known], horizon[known], before[known]
-    rows = _rows_of_skills(chunk, skill, entry, before)
+    rows = chunk.skills[entry]  # unchanged from the last practice until the attempt
     own = chunk.general[before]
     position = own[:, COUNT]
     last = np.where(np.isneginf(own[:, LAST_TIME]), np.nan, own[:, LAST_TIME])
@@ -130,21 +143,16 @@ def _standing(attempts: Attempts, at: Ints, horizon: Floats) -> Ints:
     return np.where(known, found, -1)
 
 
-def _rows_of_skills(chunk: Chunk, skill: Ints, entry: Ints, before: Ints) -> Floats:
-    """Return the state row of each entry's skill just before the attempt `before`, (m, N_COLUMNS).
-
-    A row changes only at attempts of its skill: it is the one found before the skill's next attempt.
-    """
-    attempts, owner = chunk.attempts, chunk.skill_owner
-    learner = np.repeat(np.arange(len(attempts.starts) - 1), np.diff(attempts.starts))
+def _last_practice(chunk: Chunk, skill: Ints) -> Ints:
+    """Return the attempt at which the skill of each entry was practised before, (P,); -1: never."""
+    owner = chunk.skill_owner
+    learner = np.cumsum(np.diff(chunk.attempts.learner, prepend=chunk.attempts.learner[:1]) != 0)
     group = learner[owner] * (int(skill.max(initial=0)) + 1) + skill
     order = np.lexsort((owner, group))
-    n = len(attempts) + 1
-    group_key = np.unique(group, return_inverse=True)[1].reshape(-1)
-    key = (group_key * n + owner)[order]
-    following = np.searchsorted(key, group_key[entry] * n + before)
-    rows = chunk.skills[order[following]]  # there is one: the attempt to be foreseen itself
-    return np.where((rows[:, COUNT] > 0)[:, None], rows, fresh_rows(len(rows)))
+    same = np.append(False, np.diff(group[order]) == 0)
+    out = np.empty(len(owner), dtype=np.int64)
+    out[order] = np.where(same, np.roll(owner[order], 1), -1)
+    return out
 
 
 def columns(rows: ForecastRows) -> Floats:
@@ -162,6 +170,12 @@ def columns(rows: ForecastRows) -> Floats:
     )
 
 
+def on_another_occasion(rows: ForecastRows) -> ForecastRows:
+    """Return the rows whose answer came on another occasion, all of them where there are few."""
+    later = rows.days > OCCASION
+    return rows.take(later) if later.sum() >= ENOUGH else rows
+
+
 def fit_forecast(
     attempts: Attempts,
     parameters: HistoryParameters,
@@ -176,10 +190,11 @@ def fit_forecast(
     `logit` (n,) is the easiness met at each attempt. Precision counts learners, as in the success model.
     """
     before = prior or ForecastWeights.prior()
-    share = min(1.0, MOST_ROWS / (len(HORIZONS) * max(int(train.sum()), 1)))
+    share = min(1.0, MOST_ROWS / (len(CASES) * max(int(train.sum()), 1)))
     rows = forecast_rows(attempts, parameters, logit=logit, chosen=train, share=share, rng=rng)
     if not len(rows.attempt):
         return before
+    rows = on_another_occasion(rows)
     n_learners = len(np.unique(attempts.learner[train]))
     model = LogisticSuccess(
         prior=_packed(before),

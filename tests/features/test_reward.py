@@ -102,7 +102,9 @@ def test_unknown_times_stay_pending() -> None:
 def test_forecasts_fade_from_now_to_a_week_and_know_the_item() -> None:
     days = np.array([0.0, 7.0, 30.0])
     p = forecast_at(np.full(3, 0.8), np.full(3, 0.6), days, np.zeros(3))
-    assert p.tolist() == pytest.approx([0.8, 0.6, 0.6])
+    share = np.log1p(30.0) / np.log1p(7.0)
+    month = 4.0 * (1.5 / 4.0) ** share  # odds fall along the logarithm of the days
+    assert p.tolist() == pytest.approx([0.8, 0.6, month / (1.0 + month)])
     easier = forecast_at(np.array([0.5]), np.array([0.5]), np.array([1.0]), np.array([1.0]))
     assert easier[0] == pytest.approx(1 / (1 + np.exp(-1.0)))
 
