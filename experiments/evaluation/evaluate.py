@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
-from segue.experiments.evaluation.estimators.single_step import Ints, Parts, Rounds, estimators_for
+from segue.experiments.evaluation.estimators.single_step import (
+    NIL,
+    Ints,
+    Parts,
+    Rounds,
+    estimators_for,
+    with_support,
+)
 from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
 from segue.experiments.evaluation.intervals.closed_form import (
     Bounds,
     Interval,
+    bounds_of,
     empirical_bernstein,
     joint_level,
     normal,
 )
 from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
+from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
-from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose, unseen_support
+from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.evaluation_result import Estimate, Evaluation, Verdict
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, Rule, default_interval
 from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
@@ -35,11 +45,13 @@ def evaluate(
 ) -> Evaluation:
     """Return the evaluation of the log's target policy.
 
+    One log, one verdict: what refuses the whole also refuses the comparison with the policy that logged.
+
     Parameters
     ----------
     log : Log
     reward_range : (low, high), optional
-        Range a reward can have. Default: [0, 1] if all rewards lie there, else the sample's range, flagged.
+        Range a reward can have. Default: none (that is said), but of rewards that are all one of two values.
     max_weight : float, optional
         Largest possible weight. Default: the sample's, flagged where an interval rests on it.
     level : float
@@ -51,20 +63,28 @@ def evaluate(
     then the logging policy.
     """
     rounds = log.rounds()
-    unseen = None
-    if log.policy is not None and log.action is not None:
-        unseen = unseen_support(log.policy, log.action)
-    found = diagnose(rounds, log.propensity, unseen=unseen, cluster=log.cluster)
     bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
-    whole = judge(rounds, found, cluster=log.cluster, bounds=bounds, level=level, rule=rule)
-    gain = compare(rounds, logging_policy(rounds), bounds=bounds, cluster=log.cluster, level=level, rule=rule)
+    refused = rule.refusal_of_log(log.lost)
+    found = diagnose(rounds, log.propensity, cluster=log.cluster)
+    whole = judge(rounds, found, cluster=log.cluster, bounds=bounds, level=level, rule=rule, refused=refused)
+    refused = "" if whole.verdict == "enough evidence" else whole.reason
+    gain = compare(
+        rounds,
+        logging_policy(rounds),
+        bounds=bounds,
+        cluster=log.cluster,
+        level=level,
+        rule=rule,
+        refused=refused,
+    )
+    groups = {} if log.group is None else _by_group(log, rounds, bounds, level, rule)
     return replace(
         whole,
         rejected=log.rejected,
-        warnings=_warnings(log, reward_range is not None or _unit(rounds)),
+        warnings=_warnings(log, bounds, rule),
         versus_logging=gain,
         log=log,
-        groups={} if log.group is None else _by_group(log, rounds, bounds, level, rule),
+        groups=groups,
     )
 
 
@@ -76,10 +96,14 @@ def judge(
     cluster: Ints | None = None,
     level: float = 0.95,
     rule: Rule = DEFAULT_RULE,
+    refused: str = "",
 ) -> Evaluation:
-    """Return every estimate these rounds allow, with the default interval or the refusal."""
+    """Return every estimate these rounds allow, with the default interval or the refusal.
+
+    `refused` says why the log as a whole gives no answer, if it does not.
+    """
     bounds.largest(rounds.weight)
-    refusal = rule.refusal(found)
+    refusal = refused or rule.refusal(found) or _nothing_varies(rounds, bounds)
     verdict: Verdict = "not enough evidence" if refusal else "enough evidence"
     reason = refusal or (
         f"{found.effective_rewards:,.0f} effective rewarded events, effective sample size {found.ess:,.0f}"
@@ -88,7 +112,14 @@ def judge(
     for name, estimator in estimators_for(rounds).items():
         parts = estimator(rounds)
         chosen = default_interval(
-            parts, rounds, found, bounds=bounds, cluster=cluster, level=level, rule=rule
+            parts,
+            rounds,
+            found,
+            bounds=bounds,
+            cluster=cluster,
+            level=level,
+            rule=rule,
+            refused=bool(refusal),
         )
         estimates[name] = Estimate(
             name=name,
@@ -116,54 +147,49 @@ def _others(
     intervals = {"normal": normal(parts, cluster=cluster, level=level)}
     if name == "IPS" and cluster is None:
         intervals["empirical Bernstein"] = empirical_bernstein(parts, level=level)
-        plain = Rounds(rounds.weight, rounds.reward)
+        plain = rounds.without_predictions()
         intervals["Cressie-Read"] = cressie_read(plain, bounds=bounds, level=level)
     return intervals
 
 
-def bounds_of(
-    rounds: Rounds, *, reward_range: tuple[float, float] | None = None, max_weight: float | None = None
-) -> Bounds:
-    """Return the stated range, else [0, 1] when every reward lies there, else the sample's range."""
-    if reward_range is not None:
-        return Bounds(*reward_range, max_weight)
-    if _unit(rounds):
-        return Bounds(max_weight=max_weight)
-    low, high = float(rounds.reward.min()), float(rounds.reward.max())
-    return Bounds(low, high if high > low else low + 1.0, max_weight)
+def _nothing_varies(rounds: Rounds, bounds: Bounds) -> str:
+    """Return why nothing can be said when all rewards are alike and no range is known."""
+    if isfinite(bounds.low) or not rounds.n or float(np.ptp(rounds.reward)) > NIL * abs(rounds.reward[0]):
+        return ""
+    return "all rewards are alike and no range is stated: what else could have come is not known"
 
 
-def _unit(rounds: Rounds) -> bool:
-    """Return whether all rewards lie in [0, 1]."""
-    return bool(rounds.n == 0 or (rounds.reward.min() >= 0 and rounds.reward.max() <= 1))
-
-
-def _warnings(log: Log, range_known: bool) -> tuple[str, ...]:
+def _warnings(log: Log, bounds: Bounds, rule: Rule) -> tuple[str, ...]:
     """Return what a reader must know of the log itself."""
-    notes = []
+    notes = [*rule.cautions(log.lost)]
     if log.rejected.n:
         notes.append(f"{log.rejected}.")
-    if not range_known:
-        notes.append("The reward range is taken from the sample.")
-    if (
-        log.group is not None
-        and min(np.unique(log.group.astype(str), return_counts=True)[1]) < SMALLEST_GROUP
-    ):
-        notes.append(f"Groups under {SMALLEST_GROUP} rounds are not shown.")
+    notes += log.notes
+    if not isfinite(bounds.low):
+        notes.append("No range of the reward is known: intervals rest on the rewards seen.")
+    if log.group is not None:
+        names, sizes = np.unique(labels_of(log.group), return_counts=True)
+        few = [name for name, size in zip(names, sizes, strict=True) if name and size < SMALLEST_GROUP]
+        if few:
+            notes.append(f"{len(few)} groups under {SMALLEST_GROUP} rounds are not shown.")
     return tuple(notes)
 
 
 def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: Rule) -> dict[str, Evaluation]:
     """Return the evaluation of every named group of at least five rounds; their intervals hold jointly."""
     assert log.group is not None
-    names, sizes = np.unique(log.group.astype(str), return_counts=True)
+    refused = rule.refusal_of_log(log.lost)
+    group = labels_of(log.group)
+    names, sizes = np.unique(group, return_counts=True)
     shown = [str(n) for n, size in zip(names, sizes, strict=True) if n and size >= SMALLEST_GROUP]
     each = joint_level(level, len(shown))
     out = {}
     for name in shown:
-        keep = np.asarray(log.group == name)
+        keep = np.asarray(group == name)
         part = rounds.take(keep)
+        if log.policy is not None and log.action is not None:
+            part = with_support(part, log.policy[keep], log.action[keep])
         cluster = None if log.cluster is None else recoded(log.cluster[keep])
         found = diagnose(part, log.propensity[keep], cluster=cluster)
-        out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, rule=rule)
+        out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, rule=rule, refused=refused)
     return out

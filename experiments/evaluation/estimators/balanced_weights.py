@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from segue.experiments.evaluation.estimators.reward_predictions import folds_of
+from segue.experiments.evaluation.estimators.reward_predictions import canonical_order, folds_of
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
 
 CLIP = 1e-4
@@ -41,6 +41,8 @@ def balanced_weights(
 ) -> Floats:
     """Return cross-fitted weights (n,) of the logged actions; put them in `Rounds` in place of w.
 
+    The order in which rounds arrived changes none of them.
+
     Parameters
     ----------
     classifier : scikit-learn classifier
@@ -51,17 +53,19 @@ def balanced_weights(
         The target's probabilities.
     """
     n, n_actions = policy.shape
+    order = canonical_order(contexts, action, policy, cluster=cluster)
+    contexts, action, policy = contexts[order], action[order], policy[order]
     edges = np.cumsum(policy, axis=1)
     drawn = np.minimum((edges < rng.random((n, 1)) * edges[:, -1:]).sum(axis=1), n_actions - 1)
     logged, imagined = _features(contexts, action, n_actions), _features(contexts, drawn, n_actions)
-    fold = folds_of(n, folds, rng=rng, cluster=cluster)
+    fold = folds_of(n, folds, rng=rng, cluster=None if cluster is None else cluster[order])
     weight = np.empty(n)
     for held_out in range(folds):
         test, train = fold == held_out, fold != held_out
         labels = np.repeat([0.0, 1.0], train.sum())
         model = clone(classifier).fit(np.vstack([logged[train], imagined[train]]), labels)
         chance = np.clip(model.predict_proba(logged[test])[:, 1], CLIP, 1 - CLIP)
-        weight[test] = chance / (1 - chance)
+        weight[order[test]] = chance / (1 - chance)
     return weight
 
 

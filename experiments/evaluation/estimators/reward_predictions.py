@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
@@ -69,15 +70,34 @@ def fit_qhat(
     [1.0, 1.5, 2.0]
     """
     described = np.eye(n_actions) if action_features is None else action_features
-    fold = folds_of(len(reward), folds, rng=rng, cluster=cluster)
+    order = canonical_order(contexts, action, reward, cluster=cluster)
+    contexts, action, reward = contexts[order], action[order], reward[order]
+    fold = folds_of(len(reward), folds, rng=rng, cluster=None if cluster is None else cluster[order])
     out = np.empty((len(reward), n_actions))
     for held_out in range(folds):
         test, train = fold == held_out, fold != held_out
         model = clone(estimator).fit(np.hstack([contexts[train], described[action[train]]]), reward[train])
         for column in range(n_actions):
             beside = np.broadcast_to(described[column], (int(test.sum()), described.shape[1]))
-            out[test, column] = predicted_reward(model, np.hstack([contexts[test], beside]))
+            out[order[test], column] = predicted_reward(model, np.hstack([contexts[test], beside]))
     return out
+
+
+def canonical_order(*columns: Floats | Ints, cluster: Ints | None = None) -> Ints:
+    """Return rows in an order that depends on what they hold, (n,), not on how they arrived.
+
+    A cluster enters by its size: what it is called is no fact.
+
+    Examples
+    --------
+    >>> canonical_order(np.array([[0.2], [0.1], [0.1]]), np.array([0, 1, 0])).tolist()
+    [2, 1, 0]
+    """
+    keys = [column for table in columns for column in np.atleast_2d(np.asarray(table, dtype=np.float64).T)]
+    if cluster is not None:
+        code = np.unique(cluster, return_inverse=True)[1]
+        keys.append(np.bincount(code)[code])
+    return np.lexsort(keys[::-1]).astype(np.int64)
 
 
 def predicted_reward(model: Estimator, X: Floats) -> Floats:
@@ -90,6 +110,9 @@ def predicted_reward(model: Estimator, X: Floats) -> Floats:
 def folds_of(n: int, folds: int, *, rng: np.random.Generator, cluster: Ints | None = None) -> Ints:
     """Return a fold for each of n rounds, (n,); rounds of a cluster share theirs.
 
+    Give rounds in an order that does not depend on how they arrived (`canonical_order`), and neither will
+    their folds.
+
     Raises
     ------
     ValueError
@@ -100,7 +123,7 @@ def folds_of(n: int, folds: int, *, rng: np.random.Generator, cluster: Ints | No
     >>> folds_of(4, 2, rng=np.random.default_rng(0), cluster=np.array([7, 7, 9, 9])).tolist()
     [0, 0, 1, 1]
     """
-    unit = np.arange(n) if cluster is None else np.unique(cluster, return_inverse=True)[1]
+    unit = np.arange(n) if cluster is None else pd.factorize(cluster)[0]
     n_units = int(unit.max(initial=-1)) + 1
     if not 2 <= folds <= n_units:
         raise ValueError(f"folds must be between 2 and the {n_units} rounds or clusters, got {folds}")

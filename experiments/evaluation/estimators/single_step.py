@@ -24,7 +24,7 @@ DRos_100      mean(dm + l w / (w² + l) (r - q)), l = 100                       
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 from typing import Protocol
@@ -34,6 +34,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+SINGLE = 1e-6  # what single precision may add to a probability
+HUGE = 1e150  # beyond it squares overflow
+MOST_ROUNDING = 0.05  # a mean weight farther off is wrong, however few digits there are
+NIL = 1e-12  # smaller than this share of its scale, a difference is rounding
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,21 @@ class Rounds:
         Predicted reward of the logged action.
     q_target : (n,) or None
         Predicted reward of the target policy, sum_a pi_e(a|x) q(x, a).
+    unseen : (n,) or None
+        Probability the target gives to actions that the log never shows; None when that is not known.
+    singles : int
+        Actions that the log shows exactly once: as long as there are any, others may be unseen by chance.
+    rounding : float
+        By how much the mean weight may be off because probabilities were written with few digits.
     """
 
     weight: Floats
     reward: Floats
     q_logged: Floats | None = None
     q_target: Floats | None = None
+    unseen: Floats | None = None
+    singles: int = 0
+    rounding: float = 0.0
 
     @property
     def n(self) -> int:
@@ -65,7 +78,19 @@ class Rounds:
         """Return the rounds where `keep` is true."""
         q_logged = None if self.q_logged is None else self.q_logged[keep]
         q_target = None if self.q_target is None else self.q_target[keep]
-        return Rounds(self.weight[keep], self.reward[keep], q_logged, q_target)
+        unseen = None if self.unseen is None else self.unseen[keep]
+        return replace(
+            self,
+            weight=self.weight[keep],
+            reward=self.reward[keep],
+            q_logged=q_logged,
+            q_target=q_target,
+            unseen=unseen,
+        )
+
+    def without_predictions(self) -> Rounds:
+        """Return the same rounds for estimators that read no prediction."""
+        return replace(self, q_logged=None, q_target=None)
 
 
 def rounds_of(
@@ -81,8 +106,9 @@ def rounds_of(
     Raises
     ------
     ValueError
-        If lengths differ, a propensity is outside (0, 1], a target probability outside [0, 1], or a value
-        is not finite.
+        If lengths differ, a propensity is outside (0, 1], a target probability outside [0, 1], a value
+        is not finite, or a weighted reward is too large to be squared. What single precision makes of a
+        probability of 1 counts as 1.
 
     Examples
     --------
@@ -99,9 +125,17 @@ def rounds_of(
             raise ValueError(
                 f"{name} must be finite, got {column[row]} in round {row}; leave such rounds out"
             )
-    _within(propensity, "propensity", "(0, 1]", (propensity > 0) & (propensity <= 1))
-    _within(target, "target", "[0, 1]", (target >= 0) & (target <= 1 + 1e-9))
-    return Rounds(np.asarray(target / propensity), reward, q_logged, q_target)
+    _within(propensity, "propensity", "(0, 1]", (propensity > 0) & (propensity <= 1 + SINGLE))
+    _within(target, "target", "[0, 1]", (target >= 0) & (target <= 1 + SINGLE))
+    with np.errstate(over="ignore"):
+        weight = np.asarray(np.minimum(target, 1.0) / np.minimum(propensity, 1.0))
+    largest = float(weight.max(initial=0.0)), float(np.abs(reward).max(initial=0.0))
+    if not largest[0] < HUGE or not largest[1] < HUGE or not largest[0] * largest[1] < HUGE:
+        raise ValueError(
+            f"a weight of {largest[0]:.3g} and a reward of {largest[1]:.3g} are too large to calculate with "
+            f"(their product must stay below {HUGE:g}): check the units, and the smallest propensities"
+        )
+    return Rounds(weight, reward, q_logged, q_target, rounding=_rounding(target, propensity))
 
 
 def rounds_of_tables(
@@ -113,18 +147,71 @@ def rounds_of_tables(
     ----------
     reward, propensity : (n,)
     action : (n,) of int
-        Column of the logged action.
+        Column of the logged action; -1 for one that the target no longer has: its weight is 0.
     policy : (n, K)
         Target policy's probabilities.
     prediction : (n, K), optional
         Predicted rewards; without it only the IPS family can be estimated.
     """
     rows = np.arange(len(reward))
-    target = policy[rows, action]
+    known = action >= 0
+    target = policy[rows, action] if known.all() else np.where(known, policy[rows, action], 0.0)
     if prediction is None:
         return rounds_of(reward, propensity, target=target)
     q_target = np.einsum("ij,ij->i", policy, prediction)
-    return rounds_of(reward, propensity, target=target, q_logged=prediction[rows, action], q_target=q_target)
+    q_logged = prediction[rows, action]
+    if not known.all():
+        q_logged = np.where(known, q_logged, 0.0)  # not read: the weight is 0
+    return rounds_of(reward, propensity, target=target, q_logged=q_logged, q_target=q_target)
+
+
+def with_support(rounds: Rounds, policy: Floats, action: Ints) -> Rounds:
+    """Return rounds that know which actions of a policy (n, K) the log's `action` (n,) shows."""
+    singles = int((np.bincount(action[action >= 0]) == 1).sum())
+    return replace(rounds, unseen=unseen_mass(policy, action), singles=singles)
+
+
+def unseen_mass(policy: Floats, action: Ints) -> Floats:
+    """Return the probability each row of a policy (n, K) gives to actions that `action` (n,) never shows.
+
+    Examples
+    --------
+    >>> unseen_mass(np.full((3, 4), 0.25), np.array([0, 1, 1])).tolist()
+    [0.5, 0.5, 0.5]
+    """
+    seen = np.bincount(action[action >= 0], minlength=policy.shape[1]) > 0
+    return np.zeros(len(policy)) if seen.all() else np.asarray(policy[:, ~seen].sum(axis=1))
+
+
+def _rounding(target: Floats, propensity: Floats) -> float:
+    """Return by how much digits left out of the probabilities can move the mean weight.
+
+    Half a unit of the last digit that either column uses, where that is one of the first six; else what
+    single precision leaves out.
+    """
+    if not len(propensity):
+        return 0.0
+    inverse = 1.0 / propensity
+    own, given = (0.5 * _last_digit(column) for column in (propensity, target))
+    off = float((own * (target * inverse) @ inverse + given * inverse.sum()) / len(propensity))
+    return min(off, MOST_ROUNDING) + SINGLE
+
+
+def _last_digit(probability: Floats, *, looked_at: int = 1000) -> float:
+    """Return the unit of the last decimal that some probabilities use, 0 when they use more than six.
+
+    Examples
+    --------
+    >>> _last_digit(np.array([0.5, 0.33])), _last_digit(np.array([1 / 3])), _last_digit(np.array([1.0]))
+    (0.01, 0.0, 0.0)
+    """
+    some = probability[:looked_at]
+    some = some[(some > 0) & (some < 1)]
+    for digits in range(1, 7) if len(some) else ():
+        scaled = some * 10.0**digits
+        if (np.abs(scaled - np.round(scaled)) < 1e-6 * 10.0**digits).all():
+            return float(10.0**-digits)
+    return 0.0
 
 
 def _within(values: Floats, name: str, allowed: str, fine: NDArray[np.bool_]) -> None:
@@ -148,6 +235,14 @@ class Linearised(Protocol):
     @property
     def spare(self) -> int:
         """Degrees of freedom taken off the variance: 1 for means, 0 for ratios (their usual definitions)."""
+
+    @property
+    def imagined(self) -> float:
+        """Squared influence of rounds that nobody saw, 0 where none is imagined."""
+
+    @property
+    def masses(self) -> tuple[Floats, ...]:
+        """What each round counts for, (n,), in each of the averages this is made of; empty: all alike."""
 
     def influence(self) -> Floats:
         """Return each round's influence on the value, (n,), with mean zero (delta method)."""
@@ -202,6 +297,16 @@ class Parts:
     def spare(self) -> int:
         """Degrees of freedom taken off the variance: 1 for means, 0 for ratios (their usual definitions)."""
         return 1 if self.denominator is None else 0
+
+    @property
+    def imagined(self) -> float:
+        """Nothing: every round was seen."""
+        return 0.0
+
+    @property
+    def masses(self) -> tuple[Floats, ...]:
+        """The denominator, where there is one."""
+        return () if self.denominator is None else (self.denominator,)
 
 
 Estimator = Callable[[Rounds], Parts]

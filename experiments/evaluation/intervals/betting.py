@@ -7,7 +7,7 @@ A gambler bets on each round that the mean is above (or below) m. If his capital
 
 from __future__ import annotations
 
-from math import log
+from math import isfinite, log
 
 import numpy as np
 
@@ -27,10 +27,12 @@ def betting(rounds: Rounds, *, bounds: Bounds, cluster: Ints | None = None, leve
     Raises
     ------
     ValueError
-        Without a stated largest weight.
+        Without a stated largest weight, or a range of the reward.
     """
     if bounds.max_weight is None:
         raise ValueError("betting needs a stated max_weight: its guarantee rests on that bound")
+    if not (isfinite(bounds.low) and isfinite(bounds.high)):
+        raise ValueError("betting needs a stated range of the reward: its guarantee rests on that")
     reach = bounds.largest(rounds.weight) * (bounds.high - bounds.low)
     gains = rounds.weight * (rounds.reward - bounds.low) / reach
     scale = reach

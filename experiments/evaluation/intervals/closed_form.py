@@ -6,13 +6,17 @@ The default is in `pseudo_round`; `verdicts.interval_rule` chooses.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf, log, sqrt
+from math import inf, isfinite, log, sqrt
 
 import numpy as np
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised
-from segue.experiments.evaluation.estimators.standard_errors import effective_clusters, standard_error
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised, Rounds
+from segue.experiments.evaluation.estimators.standard_errors import (
+    clusters_behind,
+    jackknife_error,
+    standard_error,
+)
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,21 @@ class Interval:
 class Bounds:
     """What is known before the log is read: the range of a reward, and the largest possible weight.
 
-    `None` for the largest weight means "unknown": the sample stands in for it, and that is said.
+    Without a range nothing is cut off; without a largest weight the sample's stands in, and that is said.
     """
 
-    low: float = 0.0
-    high: float = 1.0
+    low: float = -inf
+    high: float = inf
     max_weight: float | None = None
 
     def __post_init__(self) -> None:
         """Check the range."""
         if not self.low < self.high:
             raise ValueError(f"reward range must have low < high, got {self.low}, {self.high}")
-        if self.max_weight is not None and not self.max_weight >= 1:
-            raise ValueError(f"max_weight must be at least 1 (weights average 1), got {self.max_weight}")
+        if self.max_weight is not None and not 1 <= self.max_weight < inf:
+            raise ValueError(
+                f"max_weight must be at least 1 (weights average 1) and finite, got {self.max_weight}"
+            )
 
     def largest(self, weight: Floats) -> float:
         """Return the stated largest weight, or the sample's (at least 1).
@@ -71,25 +77,76 @@ class Bounds:
             )
         return self.max_weight
 
+    def over(self, reward: Floats) -> Bounds:
+        """Return the same with ends: those of the sample where none are known."""
+        if isfinite(self.low) and isfinite(self.high):
+            return self
+        low, high = float(reward.min(initial=0.0)), float(reward.max(initial=0.0))
+        return replace(self, low=low, high=high if high > low else low + 1.0)
+
     @property
     def caveat(self) -> str:
         """Say where the bound comes from, if not from the caller."""
         return "" if self.max_weight is not None else "no bound on weights was stated"
 
 
-def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.95) -> Interval:
-    """Return value ± z se; with clusters, Student's t on G - 1 and the G/(G - 1) correction.
+def bounds_of(
+    rounds: Rounds, *, reward_range: tuple[float, float] | None = None, max_weight: float | None = None
+) -> Bounds:
+    """Return the bounds that hold for these rounds: the stated range, else none.
 
-    G is the effective number of clusters, (sum of sizes)² / sum of squared sizes: a few large classes count
-    for what they are. NaN ends below two.
+    Rewards that are all one of two values can have no others; if there is but one, it is read as 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If the range is none, or a reward lies outside it: the log and the statement contradict each other.
+
+    Examples
+    --------
+    >>> bounds_of(Rounds(np.ones(3), np.array([0.0, 100.0, 0.0]))).high
+    100.0
+    >>> bounds_of(Rounds(np.ones(3), np.array([0.0, 0.5, 1.0]))).high
+    inf
     """
-    se = standard_error(parts, cluster)
+    if reward_range is not None:
+        check_range(reward_range, rounds.reward, "the reward")
+        return Bounds(*reward_range, max_weight)
+    low, high = float(rounds.reward.min(initial=inf)), float(rounds.reward.max(initial=-inf))
+    if rounds.n and low == high and low in (0.0, 1.0):
+        return Bounds(0.0, 1.0, max_weight)
+    if low < high and bool(((rounds.reward == low) | (rounds.reward == high)).all()):
+        return Bounds(low, high, max_weight)
+    return Bounds(max_weight=max_weight)
+
+
+def check_range(limits: tuple[float, float], reward: Floats, name: str) -> None:
+    """Refuse a range that is none, or that some rewards (NaN: unknown) contradict."""
+    low, high = limits
+    if not (isfinite(low) and isfinite(high) and low < high):
+        raise ValueError(
+            f"the reward range must be two finite numbers, the lower first, got {low:g}, {high:g}"
+        )
+    outside = np.flatnonzero(np.isfinite(reward) & ((reward < low) | (reward > high)))
+    if len(outside):
+        raise ValueError(
+            f"the reward range was stated as {low:g} to {high:g}, but {len(outside):,} rows lie outside it: "
+            f"{name} is {reward[outside[0]]:g} in row {outside[0]}; state the true range, or none"
+        )
+
+
+def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.95) -> Interval:
+    """Return value ± z se; with clusters, Student's t on G - 1 and the jackknife's error.
+
+    G is the effective number of clusters that the estimate rests on (`clusters_behind`): a few large classes
+    count for what they are, and whole classes in the other arm for nothing. NaN ends below two.
+    """
     if cluster is None:
-        return _around(parts.value, stats.norm.isf((1 - level) / 2) * se, "normal")
-    count = effective_clusters(cluster)
+        return _around(parts.value, stats.norm.isf((1 - level) / 2) * standard_error(parts), "normal")
+    count = clusters_behind(parts, cluster)
     if count < 2:
         return _around(parts.value, float("nan"), "cluster t")
-    half = stats.t.isf((1 - level) / 2, count - 1) * se * sqrt(count / (count - 1))
+    half = stats.t.isf((1 - level) / 2, count - 1) * jackknife_error(parts, cluster)
     return _around(parts.value, half, "cluster t")
 
 

@@ -166,7 +166,8 @@ def cressie_read(
     cluster: Ints | None = None,
     level: float = 0.95,
 ) -> Interval:
-    """Return the Cressie-Read interval of the target policy's value, within the reward range.
+    """Return the Cressie-Read interval of the target policy's value, within the reward range
+    (without a known one, the sample's).
 
     With predictions a round's value is dm + w (r - q), without w r. The imagined round's reward spans the
     range, its prediction is the mean one, its weight is `largest`: by default the stated bound, or else the
@@ -174,6 +175,7 @@ def cressie_read(
     """
     weight = rounds.weight
     largest = bounds.largest(weight) if largest is None else largest
+    bounds = bounds.over(rounds.reward)
     base, low, high = 0.0, bounds.low, bounds.high
     value = weight * rounds.reward
     if rounds.q_target is not None and rounds.q_logged is not None:

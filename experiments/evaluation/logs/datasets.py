@@ -1,55 +1,14 @@
-"""Loaders: CSV logs, the Open Bandit sample, the STAR experiment."""
+"""Loaders of public data sets: the Open Bandit sample, the STAR experiment."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
-from segue.experiments.evaluation.logs.logged_data import Columns, Log, log_of_frame
-
-
-def read_csv_log(
-    path: str | Path, columns: Columns, *, reward_range: tuple[float, float] | None = None
-) -> Log:
-    """Return a CSV file's usable rows (``.gz`` is read too); see `log_of_frame` for what is rejected.
-
-    Raises
-    ------
-    ValueError
-        If the file is empty or a column is missing.
-    FileNotFoundError
-        If there is no such file.
-    """
-    frame, unreadable = _read(Path(path), columns)
-    return log_of_frame(frame, columns, reward_range=reward_range, unreadable=unreadable)
-
-
-def _read(path: Path, columns: Columns) -> tuple[pd.DataFrame, int]:
-    """Return the table and the number of lines with too many fields, which are not in it."""
-    labels = {
-        name: "string" for name in (columns.action, columns.cluster, columns.group, columns.slate) if name
-    }
-    bad: list[list[str]] = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            try:
-                return pd.read_csv(path, dtype=labels, index_col=False), 0
-            except pd.errors.ParserError:
-                return _read_slowly(path, labels, bad), len(bad)
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty: a header and at least one row are needed") from None
-    except pd.errors.ParserWarning:
-        raise ValueError(f"the first row of {path} has more fields than its header") from None
-
-
-def _read_slowly(path: Path, labels: dict[str, str], bad: list[list[str]]) -> pd.DataFrame:
-    """Return the table without lines of too many fields, which are added to `bad`."""
-    return pd.read_csv(path, dtype=labels, index_col=False, engine="python", on_bad_lines=bad.append)
+from segue.experiments.evaluation.logs.logged_data import Log
 
 
 def parity_means(reward: Floats, action: Ints, *, n_actions: int, prior: float) -> Floats:

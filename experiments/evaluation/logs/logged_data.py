@@ -9,53 +9,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segue.experiments.evaluation.estimators.single_step import (
+    SINGLE,
     Floats,
     Ints,
     Rounds,
     rounds_of,
     rounds_of_tables,
+    with_support,
 )
+from segue.experiments.evaluation.estimators.standard_errors import recoded
+from segue.experiments.evaluation.intervals.closed_form import check_range
+from segue.experiments.evaluation.logs.action_tables import tables
+from segue.experiments.evaluation.logs.columns import Columns
+from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of
+from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Faults, Rejected
-
-SUM_TOLERANCE = 1e-3  # printed probabilities are often rounded
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns of a frame hold what; empty means "not there".
-
-    The target policy is either `target`, its probability of the logged action, or `target_prefix` with
-    `action`: column ``<prefix><action>`` holds its probability of that action. `qhat_prefix` does the same
-    for predicted rewards.
-    """
-
-    reward: str
-    propensity: str
-    target: str = ""
-    action: str = ""
-    target_prefix: str = ""
-    qhat_prefix: str = ""
-    cluster: str = ""
-    group: str = ""
-    slate: str = ""
-    position: str = ""
-
-    def __post_init__(self) -> None:
-        """Check that the target policy is given in one complete way."""
-        if not self.target and not self.target_prefix:
-            raise ValueError("give the target policy: target, or target_prefix together with action")
-        if (self.target_prefix or self.qhat_prefix) and not self.action:
-            raise ValueError("target_prefix and qhat_prefix need action, the column of the logged action")
-        if self.qhat_prefix and not self.target_prefix:
-            raise ValueError("qhat_prefix needs target_prefix: the direct method averages over every action")
-        if bool(self.slate) != bool(self.position):
-            raise ValueError("slates need both slate (id) and position")
-
-    @property
-    def single(self) -> tuple[str, ...]:
-        """The named columns, without the prefixed ones."""
-        names = (self.reward, self.propensity, self.target, self.action, self.cluster, self.group)
-        return tuple(name for name in (*names, self.slate, self.position) if name)
 
 
 @dataclass(frozen=True)
@@ -66,15 +34,22 @@ class Log:
     ----------
     reward, propensity, target : (n,)
     action : (n,) of int or None
-        Column of the logged action in `policy`.
+        Column of the logged action in `policy`; -1 for one that the target no longer has.
     policy, prediction : (n, K) or None
         Target probabilities and predicted rewards of every action.
     actions : tuple of str
         Names of the K actions.
     cluster, slate, position : (n,) of int or None
     group : (n,) of str or None
-        Empty where the group is unknown.
+        Empty where the group is missing.
     rejected : Rejected
+        Rows set aside.
+    lost : Lost
+        Of all rows, those whose reward or another figure was missing: how many, and which.
+    notes : tuple of str
+        What else a reader must know of the log: rows without a group, actions that were retired.
+    contexts : (n, d) or None
+        What describes the rounds.
     """
 
     reward: Floats
@@ -89,6 +64,9 @@ class Log:
     slate: Ints | None = None
     position: Ints | None = None
     rejected: Rejected = field(default_factory=Rejected)
+    lost: Lost = field(default_factory=Lost)
+    notes: tuple[str, ...] = ()
+    contexts: Floats | None = None
 
     @property
     def n(self) -> int:
@@ -99,13 +77,14 @@ class Log:
         """Return the arrays the estimators take."""
         if self.policy is None or self.action is None:
             return rounds_of(self.reward, self.propensity, target=self.target)
-        return rounds_of_tables(
+        rounds = rounds_of_tables(
             self.reward,
             self.propensity,
             action=self.action,
             policy=self.policy,
             prediction=self.prediction,
         )
+        return with_support(rounds, self.policy, self.action)
 
 
 def log_of_frame(
@@ -117,15 +96,17 @@ def log_of_frame(
 ) -> Log:
     """Return the usable rows of a frame as a `Log`.
 
-    A row is rejected when a needed number is missing or not finite, the reward lies outside `reward_range`
-    (inclusive), the propensity outside (0, 1], a target probability outside [0, 1], the target's
-    probabilities do not sum to 1 (within .001), or the logged action has no column; with slates also every
-    row of a list that lost one. `unreadable` counts rows that the reader already could not split.
+    A row is rejected when a needed number is missing or not finite, the propensity lies outside (0, 1], a
+    target probability outside [0, 1], the target's probabilities do not sum to 1 (within .001), or the logged
+    action is missing; with slates also every row of a list that lost one. A missing probability counts as 0
+    where the others sum to 1 (the action was not offered), a missing prediction is not needed where the
+    target has no probability, and a logged action that the target no longer has weighs 0. `unreadable` counts
+    rows that the reader already could not split.
 
     Raises
     ------
     ValueError
-        If a column is missing, or no row is left.
+        If a column is missing, a reward contradicts `reward_range`, or no row is left.
     """
     missing = [name for name in columns.single if name not in frame.columns]
     if missing:
@@ -136,36 +117,97 @@ def log_of_frame(
     reward, propensity = _number(frame, columns.reward), _number(frame, columns.propensity)
     faults.add(~np.isfinite(reward), f"{columns.reward} is not a number")
     if reward_range is not None:
-        faults.add(
-            (reward < reward_range[0]) | (reward > reward_range[1]), f"{columns.reward} outside its range"
-        )
+        check_range(reward_range, reward, columns.reward)
     faults.add(~np.isfinite(propensity), f"{columns.propensity} is not a number")
-    faults.add((propensity <= 0) | (propensity > 1), f"{columns.propensity} outside (0, 1]")
-    names, action, policy, prediction = _tables(frame, columns, faults)
+    faults.add((propensity <= 0) | (propensity > 1 + SINGLE), f"{columns.propensity} outside (0, 1]")
+    names, action, policy, prediction = tables(frame, columns, faults)
     target = _target(frame, columns, action=action, policy=policy)
     faults.add(~np.isfinite(target), "target probability is not a number")
-    faults.add((target < 0) | (target > 1 + 1e-9), "target probability outside [0, 1]")
+    faults.add((target < 0) | (target > 1 + SINGLE), "target probability outside [0, 1]")
+    cluster = (
+        clusters_of(frame[columns.cluster or columns.slate]) if columns.cluster or columns.slate else None
+    )
+    lost = lost_rows(
+        faults.any, weight=_weight(target, propensity), action=_logged(frame, columns), cluster=cluster
+    )
+    contexts = _contexts(frame, columns, faults)
     slate = _codes(frame, columns.slate, faults)
     position = _whole(frame, columns.position, faults)
     if slate is not None and position is not None:
         _whole_lists(slate, position, columns, faults=faults)
     keep = ~faults.any
     if not keep.any():
-        raise ValueError(f"no usable row: {faults.rejected(unreadable)}")
+        raise ValueError(f"no usable row: {faults.rejected(unreadable)}{_read_as(names)}")
+    group = labels_of(frame[columns.group][keep]) if columns.group else None
     return Log(
         reward=reward[keep],
-        propensity=propensity[keep],
-        target=target[keep],
+        propensity=np.minimum(propensity[keep], 1.0),
+        target=np.clip(target[keep], 0.0, 1.0),
         action=None if action is None else action[keep],
         policy=None if policy is None else policy[keep],
         prediction=None if prediction is None else prediction[keep],
         actions=names,
-        cluster=_clusters(frame, columns, keep),
-        group=_labels(frame, columns.group, keep),
+        cluster=None if cluster is None else recoded(cluster[keep]),
+        group=group,
         slate=None if slate is None else slate[keep],
         position=None if position is None else position[keep],
         rejected=faults.rejected(unreadable),
+        lost=lost,
+        notes=_notes(frame, columns, keep, action=action, group=group),
+        contexts=None if contexts is None else contexts[keep],
     )
+
+
+def _contexts(frame: pd.DataFrame, columns: Columns, faults: Faults) -> Floats | None:
+    """Return the columns that describe a round, (n, d)."""
+    if not columns.context_prefix:
+        return None
+    names = [name for name in map(str, frame.columns) if name.startswith(columns.context_prefix)]
+    if not names:
+        raise ValueError(f"no column starts with context_prefix {columns.context_prefix!r}")
+    table = np.column_stack([_number(frame, name) for name in names])
+    faults.add(~np.isfinite(table).all(axis=1), f"a {columns.context_prefix} column is not a number")
+    return table
+
+
+def _notes(
+    frame: pd.DataFrame,
+    columns: Columns,
+    keep: NDArray[np.bool_],
+    *,
+    action: Ints | None,
+    group: NDArray[np.object_] | None,
+) -> tuple[str, ...]:
+    """Return what is missing without making a row useless, counted."""
+    counts = {
+        "rows have no group: they count for the whole only": 0 if group is None else int((group == "").sum()),
+        "rows have no cluster: each stands alone": (
+            int((coded(frame[columns.cluster][keep])[0] < 0).sum()) if columns.cluster else 0
+        ),
+        "rows have a logged action that the target no longer has: their weight is 0": (
+            0 if action is None else int((action[keep] < 0).sum())
+        ),
+    }
+    return tuple(f"{count:,} {what}." for what, count in counts.items() if count)
+
+
+def _weight(target: Floats, propensity: Floats) -> Floats:
+    """Return weights, NaN where they are not known."""
+    out = np.full(len(target), np.nan)
+    known = np.isfinite(target) & (propensity > 0)
+    return np.asarray(np.divide(target, propensity, out=out, where=known))
+
+
+def _logged(frame: pd.DataFrame, columns: Columns) -> Ints | None:
+    """Return the code of each logged action, whether the target has it or not."""
+    return coded(frame[columns.action])[0] if columns.action else None
+
+
+def _read_as(names: tuple[str, ...]) -> str:
+    """Return which actions were read from the columns, to see a prefix that caught too much."""
+    if not names:
+        return ""
+    return f"; the columns were read as the actions {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
 
 
 def _number(frame: pd.DataFrame, name: str) -> Floats:
@@ -173,60 +215,20 @@ def _number(frame: pd.DataFrame, name: str) -> Floats:
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
 
 
-def _table(frame: pd.DataFrame, prefix: str, names: tuple[str, ...]) -> Floats:
-    """Return prefixed columns as a (n, K) table."""
-    absent = [name for name in names if f"{prefix}{name}" not in frame.columns]
-    if absent:
-        raise ValueError(f"action {absent[0]!r} has no column {prefix}{absent[0]}; every action needs one")
-    return np.column_stack([_number(frame, f"{prefix}{name}") for name in names])
-
-
-def _tables(
-    frame: pd.DataFrame, columns: Columns, faults: Faults
-) -> tuple[tuple[str, ...], Ints | None, Floats | None, Floats | None]:
-    """Return action names, logged action, target probabilities and predictions; note their faults."""
-    if not columns.target_prefix:
-        return (), None, None, None
-    prefix = columns.target_prefix
-    taken = set(columns.single)
-    names = tuple(
-        str(c)[len(prefix) :] for c in frame.columns if str(c).startswith(prefix) and c not in taken
-    )
-    if not names:
-        raise ValueError(f"no column starts with target_prefix {prefix!r}")
-    action = _action(frame[columns.action], names)
-    faults.add(action < 0, f"{columns.action} has no column {prefix}<action>")
-    policy = _table(frame, prefix, names)
-    faults.add(~np.isfinite(policy).all(axis=1), "target probability is not a number")
-    faults.add(((policy < 0) | (policy > 1 + 1e-9)).any(axis=1), "target probability outside [0, 1]")
-    faults.add(np.abs(policy.sum(axis=1) - 1) > SUM_TOLERANCE, "target probabilities do not sum to 1")
-    if not columns.qhat_prefix:
-        return names, action, policy, None
-    prediction = _table(frame, columns.qhat_prefix, names)
-    faults.add(~np.isfinite(prediction).all(axis=1), "predicted reward is not a number")
-    return names, action, policy, prediction
-
-
-def _action(column: pd.Series, names: tuple[str, ...]) -> Ints:
-    """Return the index of each action among `names`, -1 where unknown; 3.0 finds "3"."""
-    text = column.astype("string").str.strip().str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
-    return pd.Index(names).get_indexer(pd.Index(text.fillna("\0"))).astype(np.int64)
-
-
 def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, policy: Floats | None) -> Floats:
     """Return the target's probability of the logged action."""
     if policy is None or action is None:
         return _number(frame, columns.target)
-    return np.asarray(policy[np.arange(len(frame)), np.maximum(action, 0)])
+    return np.where(action >= 0, policy[np.arange(len(frame)), action], 0.0)
 
 
 def _codes(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
     """Return labels as integers; a missing label is a fault."""
     if not name:
         return None
-    codes, _ = pd.factorize(frame[name])
+    codes, _ = coded(frame[name])
     faults.add(codes < 0, f"{name} is missing")
-    return codes.astype(np.int64)
+    return codes
 
 
 def _whole(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
@@ -245,21 +247,20 @@ def _whole_lists(slate: Ints, position: Ints, columns: Columns, *, faults: Fault
     faults.add(places.duplicated(), f"{columns.position} given twice in its list")
     broken = np.unique(slate[faults.any])
     faults.add(np.isin(slate, broken[broken >= 0]), "another row of its list is unusable")
+    faults.add(with_gaps(slate, position), f"a {columns.position} of its list is missing")
 
 
-def _clusters(frame: pd.DataFrame, columns: Columns, keep: NDArray[np.bool_]) -> Ints | None:
-    """Return cluster codes of the kept rows; a row without a label stands alone, slates are the fallback."""
-    name = columns.cluster or columns.slate
-    if not name:
-        return None
-    codes, labels = pd.factorize(frame[name][keep])
-    alone = codes < 0
-    codes[alone] = len(labels) + np.arange(alone.sum())
-    return codes.astype(np.int64)
+def with_gaps(slate: Ints, position: Ints) -> NDArray[np.bool_]:
+    """Return the rows, (n,), of lists that lack a position: places start with the log's first, and are whole.
 
-
-def _labels(frame: pd.DataFrame, name: str, keep: NDArray[np.bool_]) -> NDArray[np.object_] | None:
-    """Return group labels as text, empty where missing."""
-    if not name:
-        return None
-    return np.asarray(frame[name][keep].astype("string").fillna("").to_numpy(dtype=object))
+    Examples
+    --------
+    >>> with_gaps(np.array([0, 0, 1, 1, 2]), np.array([1, 2, 1, 3, 2])).tolist()
+    [False, False, True, True, True]
+    """
+    if not len(slate):
+        return np.zeros(0, dtype=np.bool_)
+    code = np.unique(slate, return_inverse=True)[1]
+    last = np.full(int(code.max()) + 1, position.min() - 1)
+    np.maximum.at(last, code, position)
+    return np.asarray((last - position.min() + 1 != np.bincount(code))[code])

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from segue.experiments.evaluation.estimators.single_step import Floats
+from segue.experiments.evaluation.logs.labels import clusters_of, coded
 from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected
 from segue.workspace.records.decision_queries import steps_with_rewards
 from segue.workspace.storage.database import Connection, Row
@@ -96,14 +98,24 @@ def decision_log(frame: pd.DataFrame, target: Floats, *, cluster: str = "learner
         "target probability is not known": ~overridden & known & ~np.isfinite(target),
     }
     left_out = np.logical_or.reduce(list(reasons.values()))
+    settled = ~overridden & (known | (status == "censored").to_numpy())
     kept = frame[~left_out]
     counts = {reason: int(rows.sum()) for reason, rows in reasons.items() if rows.any()}
     return Log(
         reward=kept["reward"].to_numpy(np.float64),
         propensity=kept["propensity"].to_numpy(np.float64),
         target=target[~left_out],
-        cluster=pd.factorize(kept[cluster])[0].astype(np.int64),
+        cluster=clusters_of(kept[cluster]),
         slate=pd.factorize(kept["playlist_id"])[0].astype(np.int64),
         position=kept["position"].to_numpy(np.int64),
         rejected=Rejected(int(left_out.sum()), counts),
+        lost=_lost(frame[settled], target[settled], cluster),
     )
+
+
+def _lost(settled: pd.DataFrame, target: Floats, cluster: str) -> Lost:
+    """Return how many rewards will never be known, and of which decisions; pending ones are no loss."""
+    weight = target / settled["propensity"].to_numpy(np.float64)
+    action = coded(settled["resource"])[0] if "resource" in settled else None
+    lost = settled["reward"].isna().to_numpy()
+    return lost_rows(lost, weight=weight, action=action, cluster=clusters_of(settled[cluster]))

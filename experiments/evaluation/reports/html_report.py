@@ -74,12 +74,9 @@ def _verdict(evaluation: Evaluation, logged_value: float) -> str:
     headline = evaluation.headline
     if evaluation.verdict == "not enough evidence":
         return f"Not enough evidence: {evaluation.reason}. Log longer, or explore more, before deciding."
-    if headline.low > logged_value:
-        relation = "better than"
-    elif headline.high < logged_value:
-        relation = "worse than"
-    else:
-        relation = "not shown to differ from"
+    gain = evaluation.versus_logging
+    words = {"ship": "better than", "do not ship": "worse than"}
+    relation = words.get(gain.verdict if gain else "", "not shown to differ from")
     return (
         f"The new policy is {relation} the logged one: {headline.value:.4g} per step "
         f"({headline.level:.0%} interval {headline.low:.4g} to {headline.high:.4g}), "

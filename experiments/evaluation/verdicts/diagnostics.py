@@ -27,13 +27,25 @@ class Diagnostics:
     min_propensity : float
         Smallest logged propensity (NaN when only weights were given).
     unseen_support : float or None
-        Probability the target policy gives, on average, to actions never logged; None without its table.
+        Probability the target policy gives, on average, to actions the log does not show; None without its
+        table.
+    singles : int
+        Actions that the log shows exactly once (0 without their table).
     effective_rewards : float
         Effective number of rewarded events, (sum w|r|)² / sum (w r)².
+    expected_rewards : float
+        What it is on average over which rounds are rewarded: effective sample size × mean |r|² / mean r².
+        It does not depend on which heavy rounds happened to be rewarded.
+    heavy_rewards : float
+        Rewarded events in units of the rounds that carry the variance: sum (w r)² over the typical w² and r².
     weight_deviation : float
         Distance of the mean weight from 1 in (cluster) standard errors; infinite when there is no spread.
+    rounding : float
+        How far the mean weight may be off because probabilities were written with few digits.
     effective_clusters : float or None
-        Effective number of clusters, when there are any (see `intervals.effective_clusters`).
+        Effective number of clusters, when there are any (see `effective_clusters`).
+    weighted_clusters : float or None
+        The same when a cluster counts by its weight: of whole classes in one arm, those of the target's arm.
     """
 
     n: int
@@ -46,21 +58,19 @@ class Diagnostics:
     min_propensity: float
     unseen_support: float | None
     effective_rewards: float
+    expected_rewards: float
+    heavy_rewards: float
     weight_deviation: float
+    rounding: float = 0.0
+    singles: int = 0
     effective_clusters: float | None = None
+    weighted_clusters: float | None = None
 
 
-def diagnose(
-    rounds: Rounds,
-    propensity: Floats | None = None,
-    *,
-    unseen: float | None = None,
-    cluster: Ints | None = None,
-) -> Diagnostics:
+def diagnose(rounds: Rounds, propensity: Floats | None = None, *, cluster: Ints | None = None) -> Diagnostics:
     """Return the diagnostics of some rounds.
 
-    `propensity` (n,) gives the smallest one; `unseen` is the target's mass on actions never logged (see
-    `unseen_support`); `cluster` (n,) holds labels.
+    `propensity` (n,) gives the smallest one; `cluster` (n,) holds labels.
 
     Examples
     --------
@@ -81,30 +91,36 @@ def diagnose(
         mean_weight=total / n if n else float("nan"),
         mean_weight_se=float(weight.std(ddof=1)) / np.sqrt(n) if n > 1 else float("nan"),
         min_propensity=float("nan") if propensity is None or not n else float(propensity.min()),
-        unseen_support=unseen,
+        unseen_support=None if rounds.unseen is None or not n else float(rounds.unseen.mean()),
         effective_rewards=_effective(weighted),
-        weight_deviation=_deviation(weight, cluster),
+        expected_rewards=_expected_rewards(rounds),
+        heavy_rewards=_heavy_rewards(weight, weighted, rounds.reward),
+        weight_deviation=_deviation(weight, cluster, rounds.rounding),
+        rounding=rounds.rounding,
+        singles=rounds.singles,
         effective_clusters=None if cluster is None else effective_clusters(cluster),
+        weighted_clusters=None if cluster is None else effective_clusters(cluster, weight),
     )
 
 
-def unseen_support(policy: Floats, action: Ints) -> float:
-    """Return the mean probability a policy (n, K) gives to actions that `action` (n,) never shows.
-
-    Examples
-    --------
-    >>> unseen_support(np.full((3, 4), 0.25), np.array([0, 1, 1]))
-    0.5
-    """
-    seen = np.bincount(action, minlength=policy.shape[1]) > 0
-    return float(policy[:, ~seen].sum(axis=1).mean()) if not seen.all() else 0.0
+def _expected_rewards(rounds: Rounds) -> float:
+    size = np.abs(rounds.reward)
+    return _effective(rounds.weight) * _effective(size) / rounds.n if rounds.n else 0.0
 
 
-def _deviation(weight: Floats, cluster: Ints | None) -> float:
-    """Return how many standard errors the mean weight is from 1."""
+def _heavy_rewards(weight: Floats, weighted: Floats, reward: Floats) -> float:
+    """Return sum (w r)² over sum w⁴ / sum w² and sum r⁴ / sum r², 0 when nothing was rewarded."""
+    w2, r2 = weight * weight, reward * reward
+    scale = float(w2 @ w2) * float(r2 @ r2)
+    return float(weighted @ weighted) * float(w2.sum()) * float(r2.sum()) / scale if scale > 0 else 0.0
+
+
+def _deviation(weight: Floats, cluster: Ints | None, rounding: float) -> float:
+    """Return how many standard errors the mean weight is from 1, beyond what rounding explains."""
     parts = Parts(weight)
     gap, se = parts.value - 1, standard_error(parts, cluster)
-    if abs(gap) < 1e-9:
+    gap = float(np.sign(gap)) * max(abs(gap) - max(rounding, 1e-9), 0.0)
+    if gap == 0:
         return 0.0
     return gap / se if se > 0 else float(np.copysign(np.inf, gap))
 

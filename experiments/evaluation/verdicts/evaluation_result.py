@@ -8,7 +8,6 @@ from functools import cached_property
 from math import isfinite
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from segue.experiments.evaluation.intervals.closed_form import Interval
@@ -16,6 +15,7 @@ from segue.experiments.evaluation.intervals.hidden_confounding import flipping_s
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.logs.rejected_rows import Rejected
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics
+from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
 
 Verdict = Literal["enough evidence", "not enough evidence"]
@@ -148,20 +148,3 @@ def _figures(estimate: Estimate) -> dict[str, Any]:
     if estimate.others:
         out["others"] = {method: [i.low, i.high] for method, i in estimate.others.items()}
     return out
-
-
-def finite(value: Any) -> Any:
-    """Return the same structure with None for every number JSON cannot hold.
-
-    Examples
-    --------
-    >>> finite({"a": float("nan"), "b": [1.0, np.float64("inf")]})
-    {'a': None, 'b': [1.0, None]}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if isfinite(value) else None
-    return value

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from scipy import stats
+
 from segue.experiments.evaluation.estimators.single_step import Ints, Parts, Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
+from segue.experiments.evaluation.logs.lost_rows import Lost
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics
 
 NOTHING = float("nan")
@@ -23,14 +26,24 @@ class Rule:
         The normal (delta) interval from this many effective rewarded events on, if no single weight holds
         more than this share of all weight: an imagined round then makes no difference.
     rewards, size : float
-        No answer below this many effective rewarded events, or this effective sample size. From there on,
-        the interval with one imagined round (see `pseudo_round`).
+        No answer below this many rewarded events, or this effective sample size. Events are counted as they
+        can be expected among rounds of such weights (`Diagnostics.expected_rewards`), or as they were seen
+        among the heavy ones (`heavy_rewards`): which heavy rounds happened to be rewarded must not decide
+        whether there is an answer. From there on, the interval with one imagined round (`pseudo_round`).
     deviation : float
-        No answer when the mean weight is more than this many standard errors from 1.
+        No answer when the mean weight is more than this many standard errors from 1, beyond rounding (few
+        clusters: as improbable under Student's t).
     unseen : float
-        No answer when the target gives more than this share of its choices to actions never logged.
-    clusters : float
-        No answer below this many effective clusters.
+        No answer when the target gives more than this share of its choices to actions the log does not
+        show, unless it shows others just once and the weights say that these could have been drawn too:
+        weights of a log that could not draw them average 1 less that share.
+    clusters, weighted_clusters : float
+        No answer below this many effective clusters, counted by size and by weight.
+    lost, lost_caution : float
+        No answer when more than the first share of a log's rows was lost (a reward or another figure is
+        missing), or more than the second and not alike over actions, or weights. Between the two: a caution.
+    chance : float
+        Probability below which losses are not taken to be alike.
     """
 
     normal_rewards: float = 10_000.0
@@ -40,6 +53,10 @@ class Rule:
     deviation: float = 5.0
     unseen: float = 0.05
     clusters: float = 5.0
+    weighted_clusters: float = 4.0
+    lost: float = 0.2
+    lost_caution: float = 0.02
+    chance: float = 1e-3
 
     def refusal(self, found: Diagnostics) -> str:
         """Return why there is no answer, or an empty string."""
@@ -47,28 +64,93 @@ class Rule:
 
     def _faults(self, found: Diagnostics) -> Iterator[str]:
         """Yield what forbids an answer."""
+        if found.n == 0:
+            yield "there is no round"
         if found.max_weight == 0:
             yield "the target policy never chooses what was logged"
-        if found.effective_rewards < self.rewards:
+        events = self.events(found)
+        if events < self.rewards:
             yield (
-                f"only {found.effective_rewards:.1f} effective rewarded events, {self.rewards:g} are needed "
+                f"only {events:.1f} effective rewarded events can be expected, {self.rewards:g} are needed "
                 f"(effective sample size {found.ess:.1f} of {found.n:,})"
             )
         if found.ess < self.size:
             yield f"an effective sample size of only {found.ess:.1f} of {found.n:,}, {self.size:g} is needed"
-        if found.unseen_support is not None and found.unseen_support > self.unseen:
-            yield f"the target policy gives {found.unseen_support:.1%} of its choices to actions never logged"
-        if abs(found.weight_deviation) > self.deviation:
+        if self._unsupported(found):
+            yield (
+                f"the target policy gives {found.unseen_support:.1%} of its choices to actions that the log "
+                "does not show, and its weights do not say that they could have been drawn"
+            )
+        if abs(found.weight_deviation) > self._limit(found.effective_clusters):
             yield (
                 f"weights average {found.mean_weight:.3g} ± {found.mean_weight_se:.2g} where 1 is due: "
                 "propensities are wrong, or the policies share too little"
             )
-        if found.effective_clusters is not None and found.effective_clusters < self.clusters:
+        yield from self._too_few_clusters(found)
+
+    def refusal_of_log(self, lost: Lost) -> str:
+        """Return why a log gives no answer whatever its weights are, or an empty string."""
+        if lost.share > self.lost:
+            return (
+                f"{lost}, more than {self.lost:.0%}: if they are missing because of what they were, "
+                "the value is another"
+            )
+        by = self._uneven(lost)
+        if by and lost.share > self.lost_caution:
+            return f"{lost}, and which do depends on {by}: what is left is a selection"
+        return ""
+
+    def cautions(self, lost: Lost) -> tuple[str, ...]:
+        """Return what a reader must know of rows that were lost."""
+        if self.refusal_of_log(lost) or not lost.lost:
+            return ()
+        by = self._uneven(lost)
+        if not by and lost.share <= self.lost_caution:
+            return ()
+        which = f", and which do depends on {by}" if by else ""
+        return (f"Caution: {lost}{which}; the answer holds only if they are missing whatever they were.",)
+
+    def _uneven(self, lost: Lost) -> str:
+        """Return what losses depend on."""
+        on = {"the action": lost.by_action, "the weight": lost.by_weight}
+        return " and ".join(name for name, chance in on.items() if chance < self.chance)
+
+    def events(self, found: Diagnostics) -> float:
+        """Return the rewarded events that an answer can rest on."""
+        return max(found.expected_rewards, found.heavy_rewards)
+
+    def _unsupported(self, found: Diagnostics) -> bool:
+        """Return whether the target wants what the logging policy may never have offered."""
+        unseen = found.unseen_support
+        if unseen is None or unseen <= self.unseen:
+            return False
+        spare = found.mean_weight - (1 - unseen)
+        return not found.singles or not spare > max(2 * found.mean_weight_se, unseen / 2)
+
+    def _limit(self, clusters: float | None) -> float:
+        """Return how many standard errors the mean weight may be off."""
+        if clusters is None or clusters < 2:
+            return self.deviation
+        return float(stats.t.isf(stats.norm.sf(self.deviation), clusters - 1))
+
+    def _too_few_clusters(self, found: Diagnostics) -> Iterator[str]:
+        """Yield what is missing in clusters."""
+        if found.effective_clusters is None or found.weighted_clusters is None:
+            return
+        if found.effective_clusters == 1:
+            yield f"all rounds are in a single cluster, {self.clusters:g} are needed"
+        if found.effective_clusters < self.clusters:
             yield f"only {found.effective_clusters:.1f} effective clusters, {self.clusters:g} are needed"
+        if found.weighted_clusters < self.weighted_clusters:
+            yield (
+                f"only {found.weighted_clusters:.1f} effective clusters hold what the target would choose, "
+                f"{self.weighted_clusters:g} are needed"
+            )
 
     def trusts_normal(self, found: Diagnostics) -> bool:
         """Return whether the normal interval may be used."""
-        return found.effective_rewards >= self.normal_rewards and found.share_of_max <= self.normal_share
+        events = min(found.effective_rewards, found.expected_rewards)
+        return events >= self.normal_rewards and found.share_of_max <= self.normal_share
 
 
 DEFAULT_RULE = Rule()
@@ -83,15 +165,16 @@ def default_interval(
     cluster: Ints | None = None,
     level: float = 0.95,
     rule: Rule = DEFAULT_RULE,
+    refused: bool = False,
 ) -> Interval:
-    """Return the interval the diagnostics allow (see `Rule`); NaN ends when they allow none."""
-    if rule.refusal(found):
+    """Return the interval the diagnostics allow (see `Rule`); NaN ends when they allow none, or `refused`."""
+    if refused or rule.refusal(found):
         return Interval(NOTHING, NOTHING, "none: not enough evidence")
     if parts.biased:
         return Interval(NOTHING, NOTHING, "none: its bias is unknown")
     if rule.trusts_normal(found):
         return normal(parts, cluster=cluster, level=level)
-    seen = rounds if parts.base is not None else Rounds(rounds.weight, rounds.reward)
+    seen = rounds if parts.base is not None else rounds.without_predictions()
     low, high = ends_of(seen, bounds)
     interval = between(low, high, cluster=cluster, level=level).within(bounds.low, bounds.high)
     return around(interval, parts.value)

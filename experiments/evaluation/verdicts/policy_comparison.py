@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import (
+    NIL,
     Floats,
     Ints,
     Linearised,
@@ -21,10 +22,18 @@ from segue.experiments.evaluation.estimators.single_step import (
     snips,
 )
 from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
-from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, joint_level, normal
+from segue.experiments.evaluation.intervals.closed_form import (
+    Bounds,
+    Interval,
+    bounds_of,
+    joint_level,
+    normal,
+)
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
+from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, Rule, around
+from segue.experiments.evaluation.verdicts.json_values import finite
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
 
@@ -44,16 +53,31 @@ class Difference:
     @property
     def value(self) -> float:
         """The difference of the estimates."""
-        return self.first.value - self.second.value
+        first, second = self.first.value, self.second.value
+        gap = first - second
+        return 0.0 if isfinite(gap) and abs(gap) <= NIL * max(abs(first), abs(second)) else gap
 
     @property
     def spare(self) -> int:
         """Degrees of freedom taken off the variance."""
         return self.first.spare
 
+    @property
+    def imagined(self) -> float:
+        """Squared influence of the rounds imagined for either."""
+        return self.first.imagined + self.second.imagined
+
+    @property
+    def masses(self) -> tuple[Floats, ...]:
+        """What each round counts for in either."""
+        return (*self.first.masses, *self.second.masses)
+
     def influence(self) -> Floats:
-        """Return each round's influence on the difference, (n,)."""
-        return np.asarray(self.first.influence() - self.second.influence())
+        """Return each round's influence on the difference, (n,); what is rounding alone is 0."""
+        first, second = self.first.influence(), self.second.influence()
+        difference = np.asarray(first - second)
+        difference[np.abs(difference) <= NIL * np.maximum(np.abs(first), np.abs(second))] = 0.0
+        return difference
 
 
 @dataclass(frozen=True)
@@ -107,9 +131,9 @@ class Comparison:
         return float(ceil(max(missing, 0.0) / rounds_per_week)) if isfinite(missing) else inf
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name."""
+        """Return the figures by name, null where there is none."""
         more = {"minimum_detectable_effect": self.detectable(), "rounds_needed": self.rounds_needed()}
-        return asdict(self) | more
+        return {name: finite(value) for name, value in (asdict(self) | more).items()}
 
     def __str__(self) -> str:
         """Return the verdict in one sentence."""
@@ -142,6 +166,7 @@ def compare(
     cluster: Ints | None = None,
     level: float = 0.95,
     rule: Rule = DEFAULT_RULE,
+    refused: str = "",
 ) -> Comparison:
     """Return the paired comparison of two policies on the same rounds.
 
@@ -151,10 +176,12 @@ def compare(
     Parameters
     ----------
     bounds : Bounds, optional
-        Reward range and largest weight; [0, 1] and the sample's if not given.
+        Reward range and largest weight; `bounds_of` the rounds if not given.
     margin : float
-        Non-inferiority margin, >= 0, in reward units.
+        Non-inferiority margin, >= 0, in the reward's unit.
     cluster : (n,) of int, optional
+    refused : str
+        Why the log as a whole gives no answer, if it does not.
 
     Raises
     ------
@@ -167,7 +194,7 @@ def compare(
         raise ValueError(f"margin must be >= 0 (how much worse is accepted), got {margin}")
     pair = Difference(_parts(challenger), _parts(champion))
     found = [diagnose(rounds, cluster=cluster) for rounds in (challenger, champion)]
-    refusal = next(filter(None, map(rule.refusal, found)), "")
+    refusal = refused or next(filter(None, map(rule.refusal, found)), "")
     if refusal:
         interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
     else:
@@ -176,12 +203,15 @@ def compare(
             challenger,
             champion,
             found=found,
-            bounds=bounds or Bounds(),
+            bounds=bounds or bounds_of(challenger),
             cluster=cluster,
             level=level,
             rule=rule,
         )
-    verdict, reason = _verdict(interval, margin)
+    if not refusal and not (isfinite(interval.low) and isfinite(interval.high)):
+        refusal = "all rewards are alike and no range is stated: what else could have come is not known"
+        interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
+    verdict, reason = _verdict(interval, margin, scale=float(np.abs(challenger.reward).max(initial=0.0)))
     return Comparison(
         difference=pair.value,
         se=standard_error(pair, cluster),
@@ -206,9 +236,12 @@ def compare_groups(
     cluster: Ints | None = None,
     level: float = 0.95,
     rule: Rule = DEFAULT_RULE,
+    refused: str = "",
 ) -> Mapping[str, Comparison]:
-    """Return a comparison for each label of `group` (n,) but ""; the intervals hold jointly."""
-    names = [str(name) for name in np.unique(group.astype(str)) if name]
+    """Return a comparison for each label of `group` (n,) but the missing ones; the intervals hold jointly."""
+    group = labels_of(group)
+    bounds = bounds or bounds_of(challenger)
+    names = [str(name) for name in np.unique(group) if name]
     each = joint_level(level, len(names))
     out = {}
     for name in names:
@@ -221,6 +254,7 @@ def compare_groups(
             cluster=None if cluster is None else recoded(cluster[keep]),
             level=each,
             rule=rule,
+            refused=refused,
         )
     return out
 
@@ -251,12 +285,13 @@ def _interval(
     return around(between(*ends, cluster=cluster, level=level).within(-reach, reach), pair.value)
 
 
-def _verdict(interval: Interval, margin: float) -> tuple[Shipping, str]:
-    """Return the verdict an interval allows, and the clause that explains it."""
-    if interval.low > 0:
+def _verdict(interval: Interval, margin: float, *, scale: float) -> tuple[Shipping, str]:
+    """Return the verdict an interval allows, and the clause that explains it; rounding decides nothing."""
+    nil = NIL * scale
+    if interval.low > nil:
         return "ship", "all of it better"
-    if interval.low > -margin:
+    if interval.low > -margin + nil:
         return "ship", f"not worse by more than {margin:g}"
-    if interval.high < -margin:
+    if interval.high < -margin - nil:
         return "do not ship", "all of it worse" if margin == 0 else f"worse by more than {margin:g}"
     return "not enough evidence", f"both sides of {-margin if margin else 0:g} are possible"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import ceil, inf, isfinite
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.experiments.evaluation.estimators.single_step import Ints, Rounds
+from segue.experiments.evaluation.estimators.single_step import NIL, Ints, Rounds
 from segue.experiments.evaluation.estimators.standard_errors import recoded
-from segue.experiments.evaluation.intervals.closed_form import Bounds
+from segue.experiments.evaluation.intervals.closed_form import Bounds, bounds_of
+from segue.experiments.evaluation.logs.labels import label_of, labels_of
+from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, Rule
+from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
 
 Decision = Literal["promote", "hold", "reject"]
@@ -49,7 +52,8 @@ class GateRules:
 
     def margin_of(self, group: str) -> float:
         """Return how much worse `group` may fare."""
-        return self.group_margins.get(group, self.group_margin)
+        margins = {label_of(name): margin for name, margin in self.group_margins.items()}
+        return margins.get(group, self.group_margin)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Passage:
     """What the gate decided, and on what.
 
     `weeks_needed` is how many more weeks of such a log would decide what is still open (0 when nothing is,
-    inf when no number of weeks would).
+    inf when no number of weeks would). `without_group` counts rounds whose group is missing: they count
+    overall, and protect nobody.
     """
 
     decision: Decision
@@ -65,17 +70,30 @@ class Passage:
     overall: Comparison
     groups: Mapping[str, Comparison]
     weeks_needed: float
+    without_group: int = 0
+    cautions: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures by name."""
+        """Return the figures by name, null where there is none."""
         groups = {name: comparison.to_dict() for name, comparison in self.groups.items()}
-        return asdict(self) | {"overall": self.overall.to_dict(), "groups": groups}
+        return {
+            "decision": self.decision,
+            "reasons": list(self.reasons),
+            "overall": self.overall.to_dict(),
+            "groups": groups,
+            "weeks_needed": finite(self.weeks_needed),
+            "without_group": self.without_group,
+            "cautions": list(self.cautions),
+        }
 
     def __str__(self) -> str:
         """Return the decision and its reasons, one sentence each."""
         lines = [f"{self.decision.capitalize()}.", *(f"{reason}." for reason in self.reasons)]
         if self.decision == "hold" and isfinite(self.weeks_needed):
             lines.append(f"About {self.weeks_needed:.0f} more weeks of such a log would decide.")
+        if self.without_group:
+            lines.append(f"{self.without_group:,} rounds have no group: they protect nobody.")
+        lines += self.cautions
         return " ".join(lines)
 
 
@@ -90,6 +108,8 @@ def gate(
     bounds: Bounds | None = None,
     rules: GateRules | None = None,
     rule: Rule = DEFAULT_RULE,
+    refused: str = "",
+    cautions: tuple[str, ...] = (),
 ) -> Passage:
     """Return whether the challenger may become the champion.
 
@@ -101,20 +121,24 @@ def gate(
     challenger : Rounds
     champion : Rounds, optional
         The policy in use; by default the one that logged.
-    group : array of str (n,), optional
-        Label of each round; "" belongs to no group.
+    group : array of labels (n,), optional
+        Label of each round (see `labels_of`); a missing one belongs to no group, and is counted.
     declared : tuple of str
         Groups to protect; by default every label. A declared group that the log does not show means hold.
     cluster : array of int (n,), optional
     weeks : float
         Weeks the log covers.
     bounds : Bounds, optional
-        Reward range and largest weight, when they are known.
+        Reward range and largest weight; `bounds_of` the rounds if not given.
     rules, rule
-        What must be shown; when an interval may be given.
+        What must be shown (margins in the reward's unit); when an interval may be given.
+    refused, cautions : str
+        Why the log as a whole gives no answer, if it does not: hold; what else to know of it.
     """
     rules = rules or GateRules()
     champion = champion or logging_policy(challenger)
+    bounds = bounds or bounds_of(challenger)
+    labels = None if group is None else labels_of(group)
 
     def one(keep: NDArray[np.bool_], margin: float) -> tuple[Comparison, float]:
         part = challenger.take(keep)
@@ -129,18 +153,60 @@ def gate(
             cluster=own,
             level=1 - 2 * rules.alpha,
             rule=rule,
+            refused=refused,
         )
         return found, _weeks_needed(found, part, own, weeks=weeks, rule=rule)
 
     overall, wait = one(np.ones(challenger.n, dtype=np.bool_), 0.0)
-    waits = {"": 0.0 if overall.low > rules.margin else wait}
+    nil = NIL * float(np.abs(challenger.reward).max(initial=0.0))
+    waits = {"": 0.0 if overall.low > rules.margin + nil else wait}
     groups: dict[str, Comparison] = {}
-    for name in _declared(group, declared):
-        assert group is not None
-        groups[name], wait = one(np.asarray(group == name), rules.margin_of(name))
+    for name in _declared(labels, declared):
+        assert labels is not None
+        groups[name], wait = one(np.asarray(labels == name), rules.margin_of(name))
         waits[name] = 0.0 if groups[name].low > -rules.margin_of(name) else wait
-    decision, reasons = _decide(overall, groups, rules)
-    return Passage(decision, reasons, overall, groups, max(waits.values()) if decision == "hold" else 0.0)
+    decision, reasons = _decide(overall, groups, rules, nil)
+    return Passage(
+        decision,
+        reasons,
+        overall,
+        groups,
+        max(waits.values()) if decision == "hold" else 0.0,
+        0 if labels is None else int((labels == "").sum()),
+        cautions,
+    )
+
+
+def gate_log(
+    log: Log,
+    *,
+    declared: tuple[str, ...] = (),
+    weeks: float = 1.0,
+    reward_range: tuple[float, float] | None = None,
+    rules: GateRules | None = None,
+    rule: Rule = DEFAULT_RULE,
+) -> Passage:
+    """Return what the gate says of a log: what refuses the log, or one of its groups, means hold.
+
+    Raises
+    ------
+    ValueError
+        If `reward_range` is none, or the log contradicts it.
+    """
+    rounds = log.rounds()
+    rejected = (f"{log.rejected}.",) if log.rejected.n else ()
+    return gate(
+        rounds,
+        group=log.group,
+        declared=declared,
+        cluster=log.cluster,
+        weeks=weeks,
+        bounds=bounds_of(rounds, reward_range=reward_range),
+        rules=rules,
+        rule=rule,
+        refused=rule.refusal_of_log(log.lost),
+        cautions=(*rule.cautions(log.lost), *rejected),
+    )
 
 
 def _declared(group: NDArray[np.object_] | None, declared: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,22 +214,25 @@ def _declared(group: NDArray[np.object_] | None, declared: tuple[str, ...]) -> t
         if declared:
             raise ValueError(f"groups {declared} are declared, but the log has no group column: name it")
         return ()
-    return declared or tuple(str(name) for name in np.unique(group.astype(str)) if name)
+    names = tuple(map(label_of, declared))
+    if "" in names:
+        raise ValueError("an empty label is no group: it cannot be declared")
+    return names or tuple(str(name) for name in np.unique(group) if name)
 
 
 def _decide(
-    overall: Comparison, groups: Mapping[str, Comparison], rules: GateRules
+    overall: Comparison, groups: Mapping[str, Comparison], rules: GateRules, nil: float
 ) -> tuple[Decision, tuple[str, ...]]:
     """Reject what is shown to fail, promote what is shown to hold everywhere, hold the rest."""
     failed: list[str] = []
     opened: list[str] = []
-    if not overall.low > rules.margin:
-        shown = overall.high < rules.margin
+    if not overall.low > rules.margin + nil:
+        shown = overall.high < rules.margin - nil
         (failed if shown else opened).append(_sentence("Overall", overall, f"above {rules.margin:g}"))
     for name, found in groups.items():
         limit = -rules.margin_of(name)
-        if not found.low > limit:
-            (failed if found.high < limit else opened).append(
+        if not found.low > limit + nil:
+            (failed if found.high < limit - nil else opened).append(
                 _sentence(f"Group {name}", found, f"above {limit:g}")
             )
     if failed:
@@ -195,7 +264,7 @@ def _weeks_needed(
     if isfinite(found.low):
         return found.weeks_needed(part.n / weeks)
     log = diagnose(part, cluster=cluster)
-    if not log.effective_rewards > 0:
+    if not rule.events(log) > 0:
         return inf
-    factor = max(rule.rewards / log.effective_rewards, rule.size / log.ess)
+    factor = max(rule.rewards / rule.events(log), rule.size / log.ess)
     return float(ceil(max(factor - 1.0, 1.0 / weeks) * weeks))

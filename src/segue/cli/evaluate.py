@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from segue.experiments.evaluation.logs.logged_data import Log
+    from segue.experiments.evaluation.more_estimates import Asked, More
     from segue.experiments.evaluation.reports.slate_report import SlateEvaluation
     from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 
@@ -25,6 +26,11 @@ Cluster = Annotated[str, typer.Option(help="Column of clusters (class or learner
 Group = Annotated[str, typer.Option(help="Column of groups: the same by group, intervals jointly valid.")]
 SlateId = Annotated[str, typer.Option(help="Column of the playlist's id.")]
 Position = Annotated[str, typer.Option(help="Column of the step's position in its playlist.")]
+ContextPrefix = Annotated[str, typer.Option(help="PREFIX<name> describes the round: for the two below.")]
+Qhat = Annotated[bool, typer.Option(help="Predict rewards from the context, cross-fitted.")]
+Balanced = Annotated[bool, typer.Option(help="Also weigh without propensities: to check doubtful ones.")]
+Slope = Annotated[bool, typer.Option(help="Also let the data choose where weights are cut (SLOPE).")]
+Betting = Annotated[bool, typer.Option(help="Also an interval valid at every size; needs --max-weight.")]
 RewardRange = Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")]
 MaxWeight = Annotated[float | None, typer.Option(help="Largest possible weight, when it is known.")]
 Report = Annotated[Path | None, typer.Option(help="Also write the answer as an HTML page of one file.")]
@@ -51,16 +57,22 @@ def evaluate(
     position: Position = "",
     reward_range: RewardRange = "",
     max_weight: MaxWeight = None,
+    context_prefix: ContextPrefix = "",
+    qhat: Qhat = False,
+    balanced: Balanced = False,
+    slope: Slope = False,
+    betting: Betting = False,
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
     """Estimate what a target policy would have earned, from another policy's log."""
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
-    from segue.experiments.evaluation.logs.datasets import read_csv_log
-    from segue.experiments.evaluation.logs.logged_data import Columns
+    from segue.experiments.evaluation.logs.columns import Columns
+    from segue.experiments.evaluation.logs.csv_logs import read_csv_log
+    from segue.experiments.evaluation.more_estimates import Asked
 
     try:
-        limits = _limits(reward_range)
+        limits = limits_of(reward_range)
         columns = Columns(
             reward=reward,
             propensity=propensity,
@@ -72,40 +84,66 @@ def evaluate(
             group=group,
             slate=slate_id,
             position=position,
+            context_prefix=context_prefix,
         )
         read = read_csv_log(log, columns, reward_range=limits)
+        if qhat:
+            read = _predicted(read, qhat_prefix)
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
+        more = _more(read, Asked(slope, balanced, betting), limits, max_weight)
         lists = _lists(read, limits) if slate_id else None
     except (ValueError, OSError) as problem:
         typer.echo(f"segue evaluate: {problem}", err=True)
         raise typer.Exit(2) from None
     if report is not None:
         _write_report(report, read, result)
-    typer.echo(_as_json(result, lists) if as_json else _as_text(result, lists))
+    typer.echo(_as_json(result, lists, more) if as_json else _as_text(result, lists, more))
 
 
-def _as_json(result: Evaluation, lists: SlateEvaluation | None) -> str:
+def _as_json(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More]) -> str:
     """Return one JSON object, without a NaN."""
-    from segue.experiments.evaluation.verdicts.evaluation_result import finite
+    from segue.experiments.evaluation.verdicts.json_values import finite
 
-    slates = {} if lists is None else {"slates": finite(lists.to_dict())}
-    return json.dumps(result.to_dict() | slates, allow_nan=False)
+    slates = {} if lists is None else {"slates": lists.to_dict()}
+    others = {"more": {name: finite(one.to_dict()) for name, one in more.items()}} if more else {}
+    return json.dumps(result.to_dict() | slates | others, allow_nan=False)
 
 
-def _as_text(result: Evaluation, lists: SlateEvaluation | None) -> str:
+def _as_text(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More]) -> str:
     """Return sentences."""
-    return str(result) if lists is None else f"{result}\n{lists}"
+    further = [f"{name} — {one.told}." for name, one in more.items()]
+    return "\n".join([str(result), *further, *([] if lists is None else [str(lists)])])
+
+
+def _predicted(log: Log, qhat_prefix: str) -> Log:
+    """Return the log with predictions of its own."""
+    import numpy as np
+
+    from segue.experiments.evaluation.more_estimates import with_predictions
+
+    if qhat_prefix:
+        raise ValueError("--qhat predicts what --qhat-prefix already gives: state one of them")
+    return with_predictions(log, rng=np.random.default_rng(0))
+
+
+def _more(
+    log: Log, asked: Asked, limits: tuple[float, float] | None, max_weight: float | None
+) -> dict[str, More]:
+    """Return the further estimates that were asked for."""
+    import numpy as np
+
+    from segue.experiments.evaluation.more_estimates import more_estimates
+
+    return more_estimates(
+        log, asked, rng=np.random.default_rng(0), reward_range=limits, max_weight=max_weight
+    )
 
 
 def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
     """Return the evaluation of whole playlists."""
-    from segue.experiments.evaluation.reports.slate_report import (
-        evaluate_slates,
-        list_clusters,
-        slates_of_log,
-    )
+    from segue.experiments.evaluation.reports.slate_report import evaluate_lists
 
-    return evaluate_slates(slates_of_log(log), reward_range=limits, cluster=list_clusters(log))
+    return evaluate_lists(log, reward_range=limits)
 
 
 def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
@@ -127,7 +165,7 @@ def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
     typer.echo(f"report: {path}", err=True)
 
 
-def _limits(text: str) -> tuple[float, float] | None:
+def limits_of(text: str) -> tuple[float, float] | None:
     """Return LOW and HIGH of ``LOW,HIGH``; None when empty."""
     if not text:
         return None

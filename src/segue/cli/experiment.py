@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.evaluate import limits_of
 from segue.cli.workspace import Folder, Now, moment, opened
 
 if TYPE_CHECKING:
@@ -191,26 +192,47 @@ def gate(
     *,
     reward: Annotated[str, typer.Option(help="Column of the reward.")],
     propensity: Annotated[str, typer.Option(help="Column of the propensity.")],
-    target: Annotated[str, typer.Option(help="Column of the challenger's probability of the logged choice.")],
+    target: Annotated[
+        str, typer.Option(help="Column of the challenger's probability of the logged choice.")
+    ] = "",
+    action: Annotated[str, typer.Option(help="Column of the logged choice, with --target-prefix.")] = "",
+    target_prefix: Annotated[str, typer.Option(help="PREFIX<action>: the challenger's probability.")] = "",
+    reward_range: Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")] = "",
+    protect: Annotated[list[str] | None, typer.Option(help="A group to protect; may be repeated.")] = None,
     group: Annotated[str, typer.Option(help="Column of the groups to protect.")] = "",
     cluster: Annotated[str, typer.Option(help="Column of clusters.")] = "",
-    margin: Annotated[float, typer.Option(help="By how much it must be better.", min=0)] = 0.0,
-    group_margin: Annotated[float, typer.Option(help="By how much a group may fare worse.", min=0)] = 0.02,
+    margin: Annotated[
+        float, typer.Option(help="How much better it must be, in the reward's unit.", min=0)
+    ] = 0.0,
+    group_margin: Annotated[float, typer.Option(help="How much worse a group may fare.", min=0)] = 0.02,
     alpha: Annotated[float, typer.Option(help="Accepted share of wrongful promotions.")] = 0.05,
     weeks: Annotated[float, typer.Option(help="Weeks the log covers.", min=0.01)] = 1.0,
     promote: Annotated[bool, typer.Option(help="If it passes, make the challenger the champion.")] = False,
     store: Store = RUNS,
 ) -> None:
     """Decide whether a challenger may become the champion: exit 0 when it passes, 1 when it does not."""
-    from segue.experiments.evaluation.logs.datasets import read_csv_log
-    from segue.experiments.evaluation.logs.logged_data import Columns
-    from segue.experiments.evaluation.verdicts.promotion_gate import GateRules
-    from segue.experiments.evaluation.verdicts.promotion_gate import gate as passed
+    from segue.experiments.evaluation.logs.columns import Columns
+    from segue.experiments.evaluation.logs.csv_logs import read_csv_log
+    from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_log
 
-    columns = Columns(reward=reward, propensity=propensity, target=target, group=group, cluster=cluster)
-    read = read_csv_log(log, columns)
-    rules = GateRules(alpha=alpha, margin=margin, group_margin=group_margin)
-    passage = passed(read.rounds(), group=read.group, cluster=read.cluster, weeks=weeks, rules=rules)
+    limits = limits_of(reward_range)
+    columns = Columns(
+        reward=reward,
+        propensity=propensity,
+        target=target,
+        action=action,
+        target_prefix=target_prefix,
+        group=group,
+        cluster=cluster,
+    )
+    read = read_csv_log(log, columns, reward_range=limits)
+    passage = gate_log(
+        read,
+        declared=tuple(protect or ()),
+        weeks=weeks,
+        reward_range=limits,
+        rules=GateRules(alpha=alpha, margin=margin, group_margin=group_margin),
+    )
     typer.echo(str(passage))
     if passage.decision != "promote":
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import pytest
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.reports.slate_report import evaluate_slates, list_clusters, slates_of_log
-from segue.experiments.evaluation.verdicts.evaluation_result import finite
+from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.simulation.synthetic_logs import World, make_world
 
 
@@ -89,7 +89,7 @@ def test_a_policy_on_actions_never_logged_is_refused() -> None:
     )
     answer = evaluate(log)
     assert answer.diagnostics.unseen_support == 0.5
-    assert "never logged" in answer.reason
+    assert "actions that the log does not show" in answer.reason
 
 
 def test_signed_rewards_around_zero_are_evidence() -> None:

@@ -13,7 +13,7 @@ ROUNDS = WORLD.draw(3_000, np.random.default_rng(4)).rounds()
 
 
 def test_betting_covers_and_beats_bernstein() -> None:
-    bounds = Bounds(max_weight=float(ROUNDS.weight.max()))
+    bounds = Bounds(0.0, 1.0, max_weight=float(ROUNDS.weight.max()))
     interval = betting(ROUNDS, bounds=bounds)
     reach = float(ROUNDS.weight.max())
     assert interval.low <= WORLD.truth <= interval.high
@@ -32,6 +32,6 @@ def test_betting_covers_a_mean_with_few_rare_events() -> None:
 
 
 def test_betting_with_clusters_is_wider() -> None:
-    bounds = Bounds(max_weight=float(ROUNDS.weight.max()))
+    bounds = Bounds(0.0, 1.0, max_weight=float(ROUNDS.weight.max()))
     cluster = np.arange(ROUNDS.n) // 10
     assert betting(ROUNDS, bounds=bounds, cluster=cluster).width > betting(ROUNDS, bounds=bounds).width

@@ -23,7 +23,7 @@ def test_each_end_is_the_estimate_of_the_log_with_one_round_more() -> None:
     seen = rounds(500)
     plain = Rounds(seen.weight, seen.reward)
     heavy = typical_weight(plain.weight)
-    low, high = ends_of(plain, Bounds())
+    low, high = ends_of(plain, Bounds(0.0, 1.0))
     for end, reward in ((low, 0.0), (high, 1.0)):
         more = Rounds(np.append(plain.weight, heavy), np.append(plain.reward, reward))
         assert end.value == pytest.approx(snips(more).value)
@@ -36,15 +36,16 @@ def test_predictions_move_the_ends_by_residuals() -> None:
     heavy = typical_weight(seen.weight)
     residual = seen.reward - seen.q_logged
     above = residual > 0
-    typical = np.sqrt(np.average(residual[above] ** 2, weights=seen.weight[above]))
-    _, high = ends_of(seen, Bounds())
+    size = seen.weight[above] * residual[above] ** 2
+    typical = np.average(residual[above], weights=size)  # each by its part in the variance
+    _, high = ends_of(seen, Bounds(0.0, 1.0))
     weighted = float(seen.weight @ residual) + heavy * float(typical)
     assert high.value == pytest.approx(seen.q_target.mean() + weighted / (float(seen.weight.sum()) + heavy))
 
 
 def test_the_interval_does_not_move_with_the_origin_of_rewards() -> None:
     seen = rounds(800)
-    here = between(*ends_of(Rounds(seen.weight, seen.reward), Bounds()))
+    here = between(*ends_of(Rounds(seen.weight, seen.reward), Bounds(0.0, 1.0)))
     there = between(*ends_of(Rounds(seen.weight, seen.reward + 5), Bounds(5.0, 6.0)))
     assert (there.low - 5, there.high - 5) == pytest.approx((here.low, here.high), abs=1e-12)
 
@@ -53,7 +54,7 @@ def test_the_imagined_round_fades() -> None:
     def ratio(n: int, seed: int) -> float:
         seen = rounds(n, seed)
         plain = Rounds(seen.weight, seen.reward)
-        return between(*ends_of(plain, Bounds())).width / normal(snips(plain)).width
+        return between(*ends_of(plain, Bounds(0.0, 1.0))).width / normal(snips(plain)).width
 
     few, many = (np.mean([ratio(n, seed) for seed in range(5)]) for n in (500, 50_000))
     assert few > 1.1
@@ -62,7 +63,7 @@ def test_the_imagined_round_fades() -> None:
 
 def test_a_side_nobody_saw_reaches_to_the_end_of_the_range() -> None:
     always = Rounds(np.ones(50), np.ones(50))
-    interval = between(*ends_of(always, Bounds()))
+    interval = between(*ends_of(always, Bounds(0.0, 1.0)))
     assert interval.high == pytest.approx(1.0)
     assert 1 - 4 / 50 < interval.low < 1 - 3 / 50  # of probability 3 / n is missed in 5 % of logs
 
@@ -70,8 +71,8 @@ def test_a_side_nobody_saw_reaches_to_the_end_of_the_range() -> None:
 def test_clusters_widen() -> None:
     seen = rounds(400)
     copied = Rounds(np.repeat(seen.weight, 5), np.repeat(seen.reward, 5))
-    alone = between(*ends_of(copied, Bounds()))
-    together = between(*ends_of(copied, Bounds()), cluster=np.repeat(np.arange(400), 5))
+    alone = between(*ends_of(copied, Bounds(0.0, 1.0)))
+    together = between(*ends_of(copied, Bounds(0.0, 1.0)), cluster=np.repeat(np.arange(400), 5))
     assert together.width > 2 * alone.width
 
 
@@ -80,7 +81,7 @@ def test_an_interval_holds_its_estimate_and_stays_in_range(seed: int, n: int, ra
     rng = np.random.default_rng(seed)
     weight = rng.lognormal(0.0, 0.8, n)
     seen = Rounds(weight / weight.mean(), (rng.random(n) < rate).astype(np.float64))
-    found = default_interval(snips(seen), seen, diagnose(seen), bounds=Bounds())
+    found = default_interval(snips(seen), seen, diagnose(seen), bounds=Bounds(0.0, 1.0))
     if found.method.startswith("none"):
         assert np.isnan(found.low)
     else:

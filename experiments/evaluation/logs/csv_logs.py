@@ -1,0 +1,64 @@
+"""CSV files as logs: every cell as it stands; only an empty one is missing."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pandas as pd
+
+from segue.experiments.evaluation.logs.columns import Columns
+from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame
+
+
+def read_csv_log(
+    path: str | Path, columns: Columns, *, reward_range: tuple[float, float] | None = None
+) -> Log:
+    """Return a CSV file's usable rows (``.gz`` is read too); see `log_of_frame` for what is rejected.
+
+    Labels are text: "None", "NA" and "null" are names like any other, and only an empty cell is missing.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, not separated by commas, or a column is missing.
+    FileNotFoundError
+        If there is no such file.
+    """
+    frame, unreadable = read_frame(Path(path), columns.labels)
+    return log_of_frame(frame, columns, reward_range=reward_range, unreadable=unreadable)
+
+
+def read_frame(path: Path, labels: tuple[str, ...]) -> tuple[pd.DataFrame, int]:
+    """Return the table and the number of lines with too many fields, which are not in it."""
+    types = dict.fromkeys(labels, "string")
+    bad: list[list[str]] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                frame = pd.read_csv(path, dtype=types, index_col=False, keep_default_na=False, na_values=[""])
+            except pd.errors.ParserError:
+                frame = _read_slowly(path, types, bad)
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"{path} is empty: a header and at least one row are needed") from None
+    except pd.errors.ParserWarning:
+        raise ValueError(f"the first row of {path} has more fields than its header") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
+    if len(frame.columns) == 1 and (mark := next((m for m in ";\t|" if m in str(frame.columns[0])), "")):
+        raise ValueError(f"{path} separates its fields by {mark!r}, not by commas: save it with commas")
+    return frame, len(bad)
+
+
+def _read_slowly(path: Path, types: dict[str, str], bad: list[list[str]]) -> pd.DataFrame:
+    """Return the table without lines of too many fields, which are added to `bad`."""
+    return pd.read_csv(
+        path,
+        dtype=types,
+        index_col=False,
+        engine="python",
+        on_bad_lines=bad.append,
+        keep_default_na=False,
+        na_values=[""],
+    )
