@@ -1,0 +1,110 @@
+"""Groups for a project: skills mixed, every role filled, and not the same people together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from segue.features.catalogue import Floats, Ints
+
+
+@dataclass(frozen=True)
+class Group:
+    """The members of one group by position in the class, and the role of each (empty without roles)."""
+
+    members: tuple[int, ...]
+    roles: tuple[str, ...] = ()
+
+
+def imbalance(mastery: Floats, groups: Sequence[Sequence[int]]) -> float:
+    """Return how far group means lie from the class mean: a mean of squares over skills and groups."""
+    overall = mastery.mean(axis=0)
+    return float(np.mean([np.mean((mastery[list(g)].mean(axis=0) - overall) ** 2) for g in groups]))
+
+
+def suggest_groups(
+    mastery: Floats,
+    *,
+    size: int,
+    rng: np.random.Generator,
+    roles: Sequence[str] = (),
+    fit: Floats | None = None,
+    together: Ints | None = None,
+    repeat_cost: float = 0.05,
+    rounds: int = 40,
+) -> list[Group]:
+    """Return groups of `size` (some of one more) that mix skills and vary who works with whom.
+
+    Swaps of two learners are tried as long as one helps: the cost is :func:`imbalance` plus `repeat_cost`
+    for each pair that was together before. Roles are then given out within each group by the best match.
+
+    Parameters
+    ----------
+    mastery : array of shape (n, S)
+        In [0, 1].
+    size : int
+        At least 2, and at most n.
+    roles : sequence of str
+        At most `size`; each group fills every one.
+    fit : array of shape (n, len(roles)), optional
+        How well each learner fits each role, or how long it is since it last had it; higher is better.
+    together : int array of shape (n, n), optional
+        How often two learners shared a group before.
+
+    Raises
+    ------
+    ValueError
+        When the class is smaller than a group, or a group smaller than the roles.
+    """
+    n = len(mastery)
+    if not 2 <= size <= n:
+        raise ValueError(f"size must be from 2 to the {n} learners of the class, got {size}")
+    if len(roles) > size:
+        raise ValueError(f"{len(roles)} roles do not fit into groups of {size}: take larger groups")
+    past = np.zeros((n, n)) if together is None else np.asarray(together, dtype=np.float64)
+    groups = [part.tolist() for part in np.array_split(rng.permutation(n), n // size)]
+    centred = mastery - mastery.mean(axis=0)
+    for _ in range(rounds):
+        if not _improved(groups, centred, past, repeat_cost=repeat_cost):
+            break
+    return [Group(tuple(g), _given(g, roles, fit)) for g in groups]
+
+
+def _cost(group: Sequence[int], centred: Floats, past: Floats, repeat_cost: float) -> float:
+    at = np.asarray(group)
+    return float(
+        (centred[at].mean(axis=0) ** 2).mean() + repeat_cost * past[np.ix_(at, at)].sum() / (2 * len(at))
+    )
+
+
+def _improved(groups: list[list[int]], centred: Floats, past: Floats, *, repeat_cost: float) -> bool:
+    """Make every swap between two groups that lowers their cost; return whether there was one."""
+    better = False
+    for a in range(len(groups)):
+        for b in range(a + 1, len(groups)):
+            one, two = groups[a], groups[b]
+            now = _cost(one, centred, past, repeat_cost) + _cost(two, centred, past, repeat_cost)
+            for i in range(len(one)):
+                for j in range(len(two)):
+                    one[i], two[j] = two[j], one[i]
+                    then = _cost(one, centred, past, repeat_cost) + _cost(two, centred, past, repeat_cost)
+                    if then < now - 1e-12:
+                        now, better = then, True
+                    else:
+                        one[i], two[j] = two[j], one[i]
+    return better
+
+
+def _given(group: Sequence[int], roles: Sequence[str], fit: Floats | None) -> tuple[str, ...]:
+    """Return the role of each member: each role once, by the best match; the others share the last one."""
+    if not roles:
+        return ()
+    gain = np.zeros((len(group), len(roles))) if fit is None else fit[np.asarray(group)]
+    members, filled = linear_sum_assignment(gain, maximize=True)
+    out = [roles[-1]] * len(group)
+    for member, role in zip(members.tolist(), filled.tolist(), strict=True):
+        out[member] = roles[role]
+    return tuple(out)

@@ -1,0 +1,166 @@
+"""Scores by criterion: raters who differ in severity and care, evidence for skills, and why a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segue.features.catalogue import Floats, Ints
+
+PRIOR_SEVERITY = 0.1  # standard deviation of raters' severity before anything is seen
+PRIOR_NOISE = 0.12
+PRIOR_RATINGS = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class Raters:
+    """What ratings say of raters and works.
+
+    Attributes
+    ----------
+    severity, noise : arrays of shape (R,)
+        What a rater takes off a score (positive is severe) and the standard deviation of the rest.
+    severity_std : array of shape (R,)
+    quality, quality_std : arrays of shape (W,)
+        Of each work on its criterion, freed of severity.
+    """
+
+    severity: Floats
+    severity_std: Floats
+    noise: Floats
+    quality: Floats
+    quality_std: Floats
+
+
+def fit_raters(score: Floats, work: Ints, rater: Ints, *, rounds: int = 50) -> Raters:
+    """Return severities, noises and qualities: score = quality - severity + noise, all normal.
+
+    Alternating posterior means; severities sum to zero, since only differences between raters can be seen.
+    Noises are shrunk to `PRIOR_NOISE` by `PRIOR_RATINGS` ratings.
+
+    Parameters
+    ----------
+    score : array of shape (n,)
+        In [0, 1].
+    work, rater : int arrays of shape (n,)
+        Codes from 0; a work is one product on one criterion.
+
+    Raises
+    ------
+    ValueError
+        When a score is outside [0, 1], or there is none.
+
+    References
+    ----------
+    Linacre (1989), "Many-facet Rasch measurement": the additive model of severity, here on a linear scale.
+    """
+    if not len(score) or not ((score >= 0.0) & (score <= 1.0)).all():
+        raise ValueError("score must hold numbers in [0, 1], at least one (levels? divide by the highest)")
+    n_works, n_raters = int(work.max()) + 1, int(rater.max()) + 1
+    severity, noise = np.zeros(n_raters), np.full(n_raters, PRIOR_NOISE)
+    quality, weight, load = np.zeros(n_works), np.zeros(n_works), np.zeros(n_raters)
+    for _ in range(rounds):
+        precision = 1.0 / noise[rater] ** 2
+        weight = np.bincount(work, precision, n_works)
+        total = np.bincount(work, precision * (score + severity[rater]), n_works)
+        quality = np.divide(total, weight, out=np.full(n_works, np.nan), where=weight > 0)
+        off = quality[work] - score
+        load = np.bincount(rater, precision, n_raters) + 1.0 / PRIOR_SEVERITY**2
+        severity = np.bincount(rater, precision * off, n_raters) / load
+        severity -= severity.mean()
+        rest = off - severity[rater]
+        count = np.bincount(rater, minlength=n_raters)
+        own = _own_share(work, precision, weight)
+        square = np.bincount(rater, rest**2 / np.maximum(1.0 - own, 0.25), n_raters)
+        noise = np.sqrt((square + PRIOR_RATINGS * PRIOR_NOISE**2) / (count + PRIOR_RATINGS))
+    return Raters(
+        severity, 1.0 / np.sqrt(load), noise, quality, _quality_std(score, work, rater, severity, weight)
+    )
+
+
+def _own_share(work: Ints, precision: Floats, weight: Floats) -> Floats:
+    """Return the share of each rating in the quality that it is compared with."""
+    return np.asarray(precision / weight[work])
+
+
+def _quality_std(score: Floats, work: Ints, rater: Ints, severity: Floats, weight: Floats) -> Floats:
+    """Return how uncertain a quality is: by the raters' noise, and more where they disagree on this work."""
+    free = score + severity[rater]
+    count = np.bincount(work, minlength=len(weight))
+    mean = np.bincount(work, free, len(weight)) / np.maximum(count, 1)
+    spread = np.bincount(work, (free - mean[work]) ** 2, len(weight)) / np.maximum(count - 1, 1)
+    known = np.divide(1.0, weight, out=np.full(len(weight), np.nan), where=weight > 0)
+    return np.sqrt(known + np.where(count > 1, spread / np.maximum(count, 1), 0.0))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a performance task says of one skill: the score freed of severity, and its uncertainty."""
+
+    skill: str
+    score: float
+    std: float
+
+
+def skill_evidence(
+    quality: Sequence[float],
+    std: Sequence[float],
+    criterion: Sequence[str],
+    skills: Mapping[str, Sequence[str]],
+) -> list[Evidence]:
+    """Return the evidence of one product for the skills of its criteria, and for no other skill.
+
+    Several criteria of one skill are averaged by precision. What kind of product it was does not enter: an
+    equal rubric is equal evidence.
+
+    Parameters
+    ----------
+    criterion : sequence of str
+        The criterion of each quality.
+    skills : mapping
+        Skills of each criterion; a criterion without one is no evidence.
+    """
+    total: dict[str, float] = {}
+    weight: dict[str, float] = {}
+    for value, error, name in zip(quality, std, criterion, strict=True):
+        for skill in skills.get(name, ()):
+            precision = 1.0 / max(error, 1e-3) ** 2
+            total[skill] = total.get(skill, 0.0) + precision * value
+            weight[skill] = weight.get(skill, 0.0) + precision
+    return [
+        Evidence(skill, float(np.clip(total[skill] / weight[skill], 0.0, 1.0)), weight[skill] ** -0.5)
+        for skill in total
+    ]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One criterion's score in words: what it shows, and what comes next."""
+
+    criterion: str
+    skill: str
+    score: float
+    sentence: str
+
+
+def explain_score(
+    quality: Mapping[str, float], skills: Mapping[str, Sequence[str]], next_steps: Mapping[str, str]
+) -> list[Explained]:
+    """Return criterion → skill → next step, the weakest first.
+
+    Parameters
+    ----------
+    quality : mapping
+        Score in [0, 1] by criterion.
+    next_steps : mapping
+        The resource that follows, by skill.
+    """
+    out: list[Explained] = []
+    for name, value in sorted(quality.items(), key=lambda item: item[1]):
+        for skill in skills.get(name, ()):
+            step = f"; next: {next_steps[skill]}" if skill in next_steps else ""
+            level = "strong" if value >= 0.75 else "on the way" if value >= 0.5 else "not there yet"
+            out.append(Explained(name, skill, value, f"{name}: {value:.0%}, {level}, it shows {skill}{step}"))
+    return out
