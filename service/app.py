@@ -20,9 +20,10 @@ from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import Limits
 from segue.service.http.refusals import RefusedError
 from segue.service.pages import entry as pages_entry
-from segue.service.pages import negotiation_routes as pages_negotiation
-from segue.service.pages import student_routes as pages_student
-from segue.service.pages import teacher_routes as pages_teacher
+from segue.service.pages.student import picture_routes as pages_picture
+from segue.service.pages.student import week_routes as pages_week
+from segue.service.pages.teacher import class_routes as pages_class
+from segue.service.pages.teacher import monday_routes as pages_monday
 from segue.service.routes import classes as routes_classes
 from segue.service.routes import decisions as routes_decide
 from segue.service.routes import health as routes_health
@@ -52,7 +53,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _not_valid)
     for routes in (routes_decide, routes_lms, routes_learners, routes_classes, routes_health):
         app.include_router(routes.router)
-    for pages in (pages_entry, pages_student, pages_negotiation, pages_teacher):
+    for pages in (pages_entry, pages_week, pages_picture, pages_class, pages_monday):
         app.include_router(pages.router)
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
         lti = importlib.import_module("segue.service.routes.lti")

@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import static_file
-from segue.service.pages.signed_tokens import Ticket, TicketError, read, sign
-from segue.service.pages.visits import NO_STORE, names_of, person, tenant_of
+from segue.service.pages.sessions.signed_tokens import Ticket, TicketError, read, sign
+from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_of
 from segue.service.tenant.tenant import Tenant
 
 router = APIRouter(prefix="/pages", include_in_schema=False)

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from segue.service.pages.forms import MARK
 from segue.service.pages.rendering import render, respond
+from segue.service.pages.sessions.forms import MARK
+from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.texts import translations
-from segue.service.pages.visits import Visit
 
 
 def show(visit: Visit, page: str, request: Request, **values: object) -> Response:
@@ -86,6 +86,16 @@ def messages(locale: str) -> Mapping[str, str]:
         "another": _("Here is another step in its place."),
         "claimed": _("Kept. Do the check, and your next lists will know."),
         "not_another": _("There is no other step in its place now."),
+        "drawn": _("The lists are drawn."),
+        "approved": _("Every step is approved. Learners see it at once."),
+        "approve": _("The step is approved. The learner sees it at once."),
+        "mustdo": _("It is in every list now."),
+        "pin": _("The step is pinned. It stands everywhere at once."),
+        "remove": _("The step is taken out. It is gone everywhere at once."),
+        "swap": _("The step is swapped. It stands everywhere at once."),
+        "plan_approved": _("The plan is approved and in force as the learner's own."),
+        "plan_returned": _("The plan went back to the learner."),
+        "policy_saved": _("The draft is in force from now on."),
         "proposed": _("Your plan is with your teacher now."),
         "asked": _("Your teacher sees this now."),
         "rated": _("Thank you. What you said counts for the next lists."),

@@ -67,7 +67,7 @@ def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...],
 def _links(school: Path, roster: tuple[str, ...], learner: str, address: str) -> dict[str, str]:
     from segue.cli.link import link_text
     from segue.cli.workspace import opened
-    from segue.service.pages.signed_tokens import Ticket
+    from segue.service.pages.sessions.signed_tokens import Ticket
 
     until = int((datetime.now(UTC) + timedelta(days=DAYS)).timestamp())
     class_id = "class-1"

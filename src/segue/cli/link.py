@@ -11,7 +11,7 @@ import typer
 from segue.cli.workspace import Folder, opened
 
 if TYPE_CHECKING:
-    from segue.service.pages.signed_tokens import Ticket
+    from segue.service.pages.sessions.signed_tokens import Ticket
     from segue.workspace.workspace import Workspace
 
 LONGEST_DAYS = 400
@@ -36,7 +36,7 @@ def link(
     address: Annotated[str, typer.Option(help="Where the service is reached.")] = "http://127.0.0.1:8800",
 ) -> None:
     """Print a signed address: whoever has it sees these pages until it runs out."""
-    from segue.service.pages.signed_tokens import Ticket
+    from segue.service.pages.sessions.signed_tokens import Ticket
 
     until = int((datetime.now(UTC) + timedelta(days=days)).timestamp())
     if bool(learner) == bool(teacher):
@@ -54,7 +54,7 @@ def link(
 
 def link_text(space: Workspace, ticket: Ticket, address: str) -> str:
     """Return the address of a signed link."""
-    from segue.service.pages.signed_tokens import sign
+    from segue.service.pages.sessions.signed_tokens import sign
 
     return f"{address.rstrip('/')}/pages/{space.path.resolve().name}/enter/{sign(ticket, space.keyring)}"
 
@@ -64,7 +64,7 @@ def _members(roster: Path | None, class_id: str) -> tuple[str, ...]:
         return ()
     from segue.features.events.file_readers import EVENT_ALIASES
     from segue.features.events.table_files import read_table
-    from segue.service.pages.signed_tokens import MOST_ROSTER
+    from segue.service.pages.sessions.signed_tokens import MOST_ROSTER
 
     frame = read_table(roster, {}, aliases=EVENT_ALIASES).frame
     if not {"learner", "class_id"} <= set(frame.columns):

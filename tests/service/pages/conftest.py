@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from segue.service.pages.signed_tokens import Ticket, sign
+from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.workspace.storage.pseudonyms import find
 
 ROSTER = tuple(f"student-{n}" for n in range(30))

@@ -78,7 +78,7 @@ def sign(ticket: Ticket, keyring: Keyring) -> str:
     'ada'
     >>> read(text, ring, use="link", now=datetime.fromtimestamp(100, UTC))
     Traceback (most recent call last):
-    segue.service.pages.signed_tokens.TicketError: the ticket has run out
+    segue.service.pages.sessions.signed_tokens.TicketError: the ticket has run out
     """
     fields = {name: value for name, value in asdict(ticket).items() if value not in ("", ())}
     packed = zlib.compress(json.dumps(fields, separators=(",", ":")).encode(), 9)

@@ -10,8 +10,8 @@ import pandas as pd
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.standing_list import OPTIONS, STEPS, ListedStep, standing
-from segue.service.pages.visits import Visit
+from segue.service.pages.sessions.visits import Visit
+from segue.service.pages.student.standing_list import OPTIONS, STEPS, ListedStep, standing
 from segue.workspace import negotiation
 from segue.workspace.learner_standing import Claim
 from segue.workspace.negotiation import PictureChange

@@ -7,9 +7,10 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.service.pages import student_views as views
-from segue.service.pages.layout import show
-from segue.service.pages.visits import person, posted, visit_of
+from segue.service.pages.layout import menu, show
+from segue.service.pages.sessions.visits import person, posted, visit_of
+from segue.service.pages.student import week_views as views
+from segue.service.pages.teacher.monday_routes import undo_of_teacher
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 RATINGS = {"easy": 0.25, "hard": 0.0, "liked": 1.0}
@@ -21,7 +22,9 @@ async def week(request: Request) -> Response:
     """Show what to do this week, and why."""
     visit = visit_of(request, "learner", "parent")
     view = await visit.tenant.do(partial(views.week_view, visit))
-    return show(visit, "week", request, view=view, why=request.query_params.get("why", ""))
+    may_edit = visit.ticket.role == "learner"
+    why = request.query_params.get("why", "")
+    return show(visit, "week", request, view=view, why=why, may_edit=may_edit)
 
 
 @router.post("/choose")
@@ -80,11 +83,12 @@ async def check(request: Request) -> Response:
 @person
 async def undo(request: Request) -> Response:
     """Take back what was said or done last."""
-    visit = visit_of(request, "learner")
+    visit = visit_of(request, "learner", "teacher")
     form = await posted(request, visit)
-    await visit.tenant.do(partial(views.take_back, visit, form.one("what")))
-    page = form.one("page")
-    return visit.back(page if page in ("week", "me", "plan", "feedback") else "week", said="undone")
+    work = undo_of_teacher if visit.ticket.role == "teacher" else views.take_back
+    await visit.tenant.do(partial(work, visit, form.one("what")))
+    page, pages = form.one("page"), [name for name, _ in menu(visit)]
+    return visit.back(page if page in pages else pages[0], said="undone")
 
 
 @router.post("/rate")

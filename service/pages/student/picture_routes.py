@@ -11,11 +11,11 @@ from starlette.responses import Response
 from segue.engine.request import Goal
 from segue.features.catalogue import Catalogue
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.forms import Form
 from segue.service.pages.layout import show
-from segue.service.pages.standing_list import OPTIONS, STEPS, standing
+from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.student.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.texts import translations
-from segue.service.pages.visits import Visit, person, posted, visit_of
 from segue.workspace import negotiation
 from segue.workspace.negotiation import PictureChange
 

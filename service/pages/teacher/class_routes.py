@@ -7,10 +7,11 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.service.pages import teacher_views as views
+from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
 from segue.service.pages.rendering import headers
-from segue.service.pages.visits import person, visit_of
+from segue.service.pages.sessions.visits import person, visit_of
+from segue.service.pages.teacher import class_views as views
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 
@@ -36,3 +37,18 @@ async def class_csv(request: Request) -> Response:
     text = views.class_csv(view, visit.names.of(visit.ticket.sid))
     told = {**headers(), "content-disposition": 'attachment; filename="class.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=told)
+
+
+@router.get("/learner")
+@person
+async def learner(request: Request) -> Response:
+    """Show one learner: what is known, the lists so far, what if."""
+    visit = visit_of(request, "teacher")
+    asked = request.query_params
+    who = asked.get("who", "")
+    if not (who.isdigit() and len(who) < 5 and int(who) < len(visit.ticket.roster)):
+        raise RefusedError(404, "no_learner", "there is no such learner in this class")
+    found = partial(
+        views.learner_view, visit, int(who), did=asked.get("did", ""), right=asked.get("score") != "0"
+    )
+    return show(visit, "learner", request, **await visit.tenant.aside(found))

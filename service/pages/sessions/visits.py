@@ -13,10 +13,10 @@ from starlette.responses import RedirectResponse, Response
 
 from segue.service.http import request_log as logs
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.forms import MARK, Form, read_form
 from segue.service.pages.rendering import refusal_page
-from segue.service.pages.session_names import SessionNames
-from segue.service.pages.signed_tokens import Role, Ticket, TicketError, form_mark, is_mark, read
+from segue.service.pages.sessions.forms import MARK, Form, read_form
+from segue.service.pages.sessions.session_names import SessionNames
+from segue.service.pages.sessions.signed_tokens import Role, Ticket, TicketError, form_mark, is_mark, read
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
 

@@ -1,0 +1,1 @@
+"""Who opens a page: tickets, names, forms, visits."""

@@ -1,0 +1,93 @@
+"""What stands on a teacher's pages, as values: the templates only lay it out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from segue.engine.explanations.what_if import Edit
+from segue.engine.request import Request
+from segue.service.pages.sessions.signed_tokens import Ticket, sign
+from segue.service.pages.sessions.visits import Visit
+from segue.workspace import negotiation
+from segue.workspace.class_map import ClassMap, class_map
+
+MINUTES = 30  # what a teacher has for talks, unless she says otherwise
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def class_of(visit: Visit, *, minutes: int = MINUTES) -> ClassMap:
+    """Return the map of the class of a visit."""
+    champion, known = visit.tenant.workspace.known(visit.ticket.roster)
+    return class_map(champion, known, visit.now.timestamp(), minutes=minutes)
+
+
+def class_csv(found: ClassMap, names: Mapping[str, str]) -> str:
+    """Return the map as CSV, a row a learner; a cell that a spreadsheet would run as a formula is text."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["learner", *(plain(row.skill.skill_id) for row in found.rows)])
+    for column, learner in enumerate(found.learners):
+        bands = [row.bands[column] for row in found.rows]
+        writer.writerow([plain(names.get(learner, learner)), *bands])
+    return out.getvalue()
+
+
+def plain(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula.
+
+    >>> plain("=1+1"), plain("ada")
+    ("'=1+1", 'ada')
+    """
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+STEPS = 6
+
+
+def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[str, object]:
+    """Return the page of one learner of the class; with `did`, also what would follow from that attempt."""
+    space, who = visit.tenant.workspace, visit.ticket.roster[number]
+    catalogue, said = space.catalogue(), negotiation.standing(space, who)
+    return {
+        "learner": who,
+        "number": number,
+        "profile": space.profile(who, now=visit.now),
+        "trust": said.trust,
+        "claims": {claim.skill: claim for claim in said.claims},
+        "goal": said.goal,
+        "lists": space.lists(who, now=visit.now),
+        "resources": catalogue.resources,
+        "did": did,
+        "score": 1 if right else 0,
+        "what_if": _what_if(visit, who, did, right=right) if did in catalogue.resource_index else None,
+        "as_learner": _as_learner(visit, who),
+    }
+
+
+def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str], list[str]]:
+    champion, known = visit.tenant.workspace.known([who])
+    recommender = champion.recommender
+    request = Request(who, visit.now, state=known[who], k=STEPS)
+    edit = Edit(answers=((did, 1.0 if right else 0.0),))
+    now = recommender.recommend(request, rng=np.random.default_rng(0))
+    then = recommender.what_if(request, edit, rng=np.random.default_rng(0))
+    catalogue = recommender.catalogue
+    first, second = (
+        [catalogue.resources[catalogue.resource_index[s.resource]] for s in playlist.steps]
+        for playlist in (now, then)
+    )
+    return [r.title or r.resource_id for r in first], [r.title or r.resource_id for r in second]
+
+
+def _as_learner(visit: Visit, who: str) -> str:
+    """Return the address of the learner's own page, to be read only."""
+    ticket = Ticket("session", "parent", who, visit.ticket.expires, locale=visit.ticket.locale)
+    text = sign(
+        replace(ticket, frame=visit.ticket.frame, sid=visit.ticket.sid), visit.tenant.workspace.keyring
+    )
+    return f"/pages/{visit.tenant.name}/s/{text}/week"

@@ -1,0 +1,261 @@
+"""Before Monday: a class's lists of a week, and what the teacher does with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.explanations.own_plan import Finding
+from segue.engine.explanations.why import lost
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.iso_weeks import week_of
+from segue.service.http.refusals import RefusedError
+from segue.service.pages.layout import show
+from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.student.standing_list import OPTIONS, STEPS
+from segue.service.pages.texts import day, translations
+from segue.workspace import class_lists, own_plans
+from segue.workspace.class_lists import TeacherAct
+from segue.workspace.feedback import StepChange
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+ACTIONS = ("approve", "pin", "remove", "swap")
+
+
+@router.get("/monday")
+@person
+async def monday(request: Request) -> Response:
+    """Show the lists of a week: next week's when they are drawn, else this week's."""
+    visit = visit_of(request, "teacher")
+    values = await visit.tenant.aside(partial(_week, visit, request.query_params.get("week", "")))
+    return show(visit, "monday", request, **values)
+
+
+def _week(visit: Visit, asked: str) -> dict[str, object]:
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    _ = translations(visit.locale).gettext
+    this, following = weeks(visit)
+    view = class_lists.class_week(
+        space, roster, asked if asked in (this, following) else following, now=visit.now
+    )
+    if not asked and not view.made:
+        view = class_lists.class_week(space, roster, this, now=visit.now)
+    catalogue = space.catalogue()
+    titles = {one.resource_id: one.title or one.resource_id for one in catalogue.resources}
+    return {
+        "view": view,
+        "weeks": [(this, _("This week")), (following, _("Next week"))],
+        "resources": catalogue.resources,
+        "titles": titles,
+        "numbers": {who: at for at, who in enumerate(roster)},
+        "plans": own_plans.plans_of(space, roster, now=visit.now),
+        "finding_words": partial(finding_words, visit.locale, catalogue),
+        "act_words": partial(_act_words, visit, titles),
+    }
+
+
+def weeks(visit: Visit) -> tuple[str, str]:
+    """Return this week and the next, in the tenant's time zone."""
+    zone = visit.tenant.workspace.time_zone
+    return week_of(visit.now, zone), week_of(visit.now + timedelta(days=7), zone)
+
+
+@router.post("/draw")
+@person
+async def draw(request: Request) -> Response:
+    """Draw the lists that are missing in a week."""
+    visit = visit_of(request, "teacher")
+    week = _named(visit, await posted(request, visit))
+    work = partial(class_lists.draw_week, visit.tenant.workspace, visit.ticket.roster, week)
+    await visit.tenant.do(partial(work, k=STEPS, menu=OPTIONS))
+    return visit.back("monday", week=week, said="drawn")
+
+
+@router.post("/approve")
+@person
+async def approve(request: Request) -> Response:
+    """Approve a class's week."""
+    visit = visit_of(request, "teacher")
+    week = _named(visit, await posted(request, visit))
+    work = partial(class_lists.approve_week, visit.tenant.workspace, visit.ticket.roster, week)
+    await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
+    return visit.back("monday", week=week, said="approved")
+
+
+@router.post("/mustdo")
+@person
+async def must_do(request: Request) -> Response:
+    """Put a resource into every list of a week."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    week = _named(visit, form)
+    work = partial(
+        class_lists.must_do, visit.tenant.workspace, visit.ticket.roster, week, form.one("resource")
+    )
+    await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
+    return visit.back("monday", week=week, said="mustdo")
+
+
+@router.post("/act")
+@person
+async def act(request: Request) -> Response:
+    """Do what a button of a step says: approve, pin, remove, swap or undo."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    week, space = _named(visit, form), visit.tenant.workspace
+    if override_id := form.one("undo"):
+        await visit.tenant.do(partial(_undo, visit, override_id))
+        return visit.back("monday", week=week, said="undone")
+    action = next((name for name in ACTIONS if form.one(name)), None)
+    if action is None:
+        raise RefusedError(422, "action", "this form names no action")
+    decision = form.one(action)
+    owner = await visit.tenant.aside(partial(owner_of, visit, decision))
+    if action == "swap" and not form.one("resource"):
+        return visit.back("swap", step=decision, who=str(owner), week=week)
+    change = StepChange(action, visit.ticket.who, "other", form.one("resource") or None)  # type: ignore[arg-type]
+    made, _ = await visit.tenant.do(partial(space.override, decision, change, now=visit.now))
+    return visit.back("monday", week=week, said=action, undo=f"override:{made}")
+
+
+@router.get("/swap")
+@person
+async def swap(request: Request) -> Response:
+    """Show what could stand in the place of a step, and what speaks against any other resource."""
+    visit = visit_of(request, "teacher")
+    asked = request.query_params
+    values = await visit.tenant.aside(partial(_swap, visit, asked.get("step", ""), asked.get("wanted", "")))
+    return show(visit, "swap", request, **values, week=asked.get("week", ""))
+
+
+def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
+    space = visit.tenant.workspace
+    number = owner_of(visit, decision)
+    learner = visit.ticket.roster[number]
+    _, step = space.decision(decision, now=visit.now)
+    catalogue = space.catalogue()
+    taken = {step.resource}
+    champion, known = space.known([learner])
+    near = class_lists.others(champion, known[learner], taken=taken, now=visit.now)
+    why_not = class_lists.why_not(champion, known[learner], wanted, now=visit.now)
+    resource = partial(_resource, catalogue)
+    return {
+        "learner": learner,
+        "number": number,
+        "step": step,
+        "others": [(resource(name), lost(parts)) for name, parts in near],
+        "resources": catalogue.resources,
+        "wanted": wanted,
+        "why_not": why_not,
+    }
+
+
+@router.post("/review")
+@person
+async def review(request: Request) -> Response:
+    """Approve a learner's plan, or return it with a word."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    plan, approve_it = form.one("plan"), form.one("verdict") == "approve"
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    theirs = await visit.tenant.aside(partial(own_plans.plans_of, space, roster, now=visit.now))
+    if plan not in {one.statement_id for one in theirs}:
+        raise RefusedError(404, "no_plan", "no learner of this class has such a plan")
+    work = partial(own_plans.review_plan, space, plan, by=visit.ticket.who, approve=approve_it)
+    made = await visit.tenant.do(partial(work, note=form.one("note"), now=visit.now))
+    said = "plan_approved" if approve_it else "plan_returned"
+    return visit.back("monday", said=said, undo=f"review:{made.statement_id}")
+
+
+def undo_of_teacher(visit: Visit, what: str) -> None:
+    """Take back an act on a step ("override:ID") or the answer to a plan ("review:ID") of this class.
+
+    Raises
+    ------
+    RefusedError
+        404 when it is not about a learner of this class.
+    """
+    kind, _, name = what.partition(":")
+    if kind == "override":
+        _undo(visit, name)
+        return
+    space = visit.tenant.workspace
+    theirs = own_plans.plans_of(space, visit.ticket.roster, now=visit.now)
+    if kind != "review" or name not in {one.review_id for one in theirs}:
+        raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
+    own_plans.undo_review(space, name, by=visit.ticket.who, now=visit.now)
+
+
+def _undo(visit: Visit, override_id: str) -> None:
+    shown = class_lists.class_week(visit.tenant.workspace, visit.ticket.roster, "", now=visit.now)
+    if override_id not in {act.record.override_id for act in shown.acts}:
+        raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
+    visit.tenant.workspace.undo_override(override_id, by=visit.ticket.who, now=visit.now)
+
+
+def owner_of(visit: Visit, decision: str) -> int:
+    """Return the place in the roster of the learner whose step this is.
+
+    Raises
+    ------
+    RefusedError
+        404 when no learner of this class has it: a teacher touches her own class only.
+    """
+    found = class_lists.owner_of(visit.tenant.workspace, visit.ticket.roster, decision)
+    if found is None:
+        raise RefusedError(404, "no_step", "no learner of this class has this step")
+    return visit.ticket.roster.index(found)
+
+
+def _named(visit: Visit, form: Form) -> str:
+    this, following = weeks(visit)
+    return this if form.one("week") == this else following
+
+
+def _resource(catalogue: Catalogue, name: str) -> Resource:
+    return catalogue.resources[catalogue.resource_index[name]]
+
+
+def finding_words(locale: str, catalogue: Catalogue, finding: Finding) -> str:
+    """Return one finding about a plan as a sentence."""
+    _ = translations(locale).gettext
+    at, about = (finding.step or 0) + 1, finding.about
+    if about in catalogue.resource_index:
+        about = _resource(catalogue, about).title or about
+    elif about in catalogue.skill_index:
+        skill = catalogue.skills[catalogue.skill_index[about]]
+        about = skill.i_can or skill.statement or about
+    says = {
+        "empty": _("The plan is empty."),
+        "unknown": _("Step %(at)s: this is not in the catalogue: %(about)s"),
+        "closed": _("Step %(at)s: this is not open now: %(about)s"),
+        "twice": _("Step %(at)s: this is in the plan twice: %(about)s"),
+        "early": _("Step %(at)s comes early; what it builds on is not there yet: %(about)s"),
+        "no time": _("Step %(at)s has no minutes: %(about)s"),
+        "too long": _("It takes longer than there is time."),
+        "gap": _("The goal is left out: %(about)s"),
+    }
+    return says[finding.kind] % {"at": at, "about": about}
+
+
+def _act_words(visit: Visit, titles: dict[str, str], act: TeacherAct) -> str:
+    _ = translations(visit.locale).gettext
+    record = act.record
+    says = {
+        "approve": _("%(who)s, %(day)s: approved “%(taken)s”"),
+        "pin": _("%(who)s, %(day)s: pinned “%(put)s”"),
+        "remove": _("%(who)s, %(day)s: removed “%(taken)s”"),
+        "swap": _("%(who)s, %(day)s: “%(put)s” in place of “%(taken)s”"),
+    }
+    when = day(datetime.fromtimestamp(record.time / 1e6, UTC), visit.locale)
+    put = titles.get(record.resource, record.resource)
+    words = {"who": visit.name(act.learner), "day": when, "put": put}
+    line = says[record.action] % (words | {"taken": titles.get(record.taken, record.taken)})
+    if record.undone is not None:
+        line += " " + _("(taken back)")
+    own = visit.tenant.workspace.pseudonym_of_teacher(visit.ticket.who) == record.teacher
+    return line if own else line + " " + _("(by another teacher)")

@@ -1,0 +1,185 @@
+"""The lists of a whole class for a week on one page, and what a teacher does with all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from segue.engine.explanations.why_not import WhyNot
+from segue.engine.request import Request
+from segue.features.history.learner_state import LearnerState
+from segue.features.iso_weeks import start_of
+from segue.workspace import feedback
+from segue.workspace.answering import Ask, alternatives
+from segue.workspace.errors import DeclinedError
+from segue.workspace.feedback import StepChange
+from segue.workspace.model_registry import Champion
+from segue.workspace.published_playlists import Reader, ShownStep, shown_lists
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_queries import decision_of
+from segue.workspace.records.learners import find_learners
+from segue.workspace.records.list_rows import list_rows
+from segue.workspace.records.overrides import OverrideRecord, acts_for
+from segue.workspace.workspace import Workspace
+
+SURFACES = ("weekly", "lti")
+
+
+@dataclass(frozen=True)
+class LearnerWeek:
+    """One learner's list of a week: the steps that stand, those taken out among them, and the rules."""
+
+    learner: str
+    steps: tuple[ShownStep, ...]
+    relaxed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TeacherAct:
+    """What a teacher did with a step of one of the class, undone or not."""
+
+    learner: str
+    record: OverrideRecord
+
+
+@dataclass(frozen=True)
+class ClassWeek:
+    """A class's lists of a week, in the order of the roster, and what teachers did, the newest first."""
+
+    week: str
+    learners: tuple[LearnerWeek, ...]
+    acts: tuple[TeacherAct, ...]
+
+    @property
+    def made(self) -> int:
+        """How many learners have a list."""
+        return sum(bool(one.steps) for one in self.learners)
+
+
+def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: datetime) -> ClassWeek:
+    """Return the lists of a class as they stand; who opted out has none here."""
+    with workspace.store.read() as connection:
+        people = find_learners(connection, workspace.keyring, roster)
+        inside = {who: person.number for who, person in people.items() if not person.opted_out}
+        rows = list_rows(connection, inside.values(), weeks=[week], surfaces=SURFACES)
+        acts = acts_for(connection, inside.values())
+        catalogue = workspace.catalogue_in(connection)
+        fold = workspace.champion(connection).fold
+        kept, _ = states.current(connection, list(inside.values()), fold)
+    names = {number: who for who, number in inside.items()}
+    found = []
+    for who in roster:
+        if who not in inside:
+            found.append(LearnerWeek(who, ()))
+            continue
+        lists = shown_lists(rows, inside[who], Reader(catalogue, kept[inside[who]].state, now))
+        counted = [one for one in lists if one.current]
+        mine = [one for one in counted if one.surface == counted[0].surface]
+        steps = tuple(step for one in reversed(mine) for step in one.steps)
+        rules = [f"{rule}: {how}" for one in mine for rule, how in one.certificate.items() if how != "held"]
+        found.append(LearnerWeek(who, steps, tuple(rules)))
+    done = [TeacherAct(names[act.learner], act) for act in reversed(acts) if act.learner in names]
+    return ClassWeek(week, tuple(found), tuple(done))
+
+
+def draw_week(workspace: Workspace, roster: Sequence[str], week: str, *, k: int, menu: int) -> int:
+    """Draw the lists of a week for those of a class who have none; return how many were drawn."""
+    monday = start_of(week, workspace.time_zone)
+    there = class_week(workspace, roster, week, now=monday)
+    without = [one.learner for one in there.learners if not one.steps]
+    requests = [Request(learner, monday, k=k, menu=menu) for learner in without]
+    if requests:
+        workspace.recommend_many(requests, ask=Ask(surface="weekly", week=week))
+    return len(requests)
+
+
+def approve_week(
+    workspace: Workspace, roster: Sequence[str], week: str, *, by: str, now: datetime
+) -> tuple[int, int]:
+    """Approve every step of a class's week, in one transaction.
+
+    Returns
+    -------
+    int, int
+        How many were approved, and how many could not be: another teacher's act stands on them.
+    """
+    shown = class_week(workspace, roster, week, now=now)
+    steps = [s for one in shown.learners for s in one.steps if s.state != "removed" and not s.approved]
+    return _all(workspace, [(s.decision_id, StepChange("approve", by)) for s in steps], now=now)
+
+
+def must_do(
+    workspace: Workspace, roster: Sequence[str], week: str, resource: str, *, by: str, now: datetime
+) -> tuple[int, int]:
+    """Pin a resource into every list of a class's week, in the place of its last open step.
+
+    Returns
+    -------
+    int, int
+        Into how many lists it was put, and how many could not take it. Who has it already is neither.
+
+    Raises
+    ------
+    DeclinedError
+        When the catalogue does not have the resource, or it is not open.
+    """
+    catalogue = workspace.catalogue()
+    if resource not in catalogue.resource_index:
+        raise DeclinedError("invalid", "unknown_resource", f"unknown resource {resource!r}: import it first")
+    shown = class_week(workspace, roster, week, now=now)
+    asked = []
+    for one in shown.learners:
+        if any(step.resource == resource and step.state != "removed" for step in one.steps):
+            continue
+        free = [step for step in one.steps if step.state == "open"]
+        if free:
+            asked.append((free[-1].decision_id, StepChange("pin", by, "priority", resource)))
+    return _all(workspace, asked, now=now)
+
+
+def _all(
+    workspace: Workspace, changes: Sequence[tuple[str, StepChange]], *, now: datetime
+) -> tuple[int, int]:
+    """Make many changes in one transaction; one that is declined holds up no other."""
+    done = declined = 0
+    with workspace.store.write() as connection:
+        catalogue = workspace.catalogue_in(connection)
+        for decision_id, change in changes:
+            try:
+                feedback.override(
+                    connection,
+                    workspace.keyring,
+                    catalogue,
+                    decision_id=decision_id,
+                    change=change,
+                    now=now,
+                )
+                done += 1
+            except DeclinedError:
+                declined += 1
+    return done, declined
+
+
+def owner_of(workspace: Workspace, roster: Sequence[str], decision_id: str) -> str | None:
+    """Return which of a roster a decision is about, None when it is about none of them."""
+    with workspace.store.read() as connection:
+        row = decision_of(connection, decision_id)
+        people = find_learners(connection, workspace.keyring, roster)
+    if row is None:
+        return None
+    return next((who for who, person in people.items() if person.number == row.learner), None)
+
+
+def others(
+    champion: Champion, state: LearnerState, *, taken: Collection[str], now: datetime
+) -> list[tuple[str, Mapping[str, float]]]:
+    """Return what nearly came for a learner besides what is `taken`, with the parts of the scores."""
+    return alternatives(champion.recommender, Request("", now, state=state), taken=taken)
+
+
+def why_not(champion: Champion, state: LearnerState, resource: str, *, now: datetime) -> WhyNot | None:
+    """Return what keeps a resource from a learner now, None for one that the catalogue does not have."""
+    if resource not in champion.recommender.catalogue.resource_index:
+        return None
+    return champion.recommender.why_not(Request("", now, state=state), resource)
