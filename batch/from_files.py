@@ -6,8 +6,10 @@ is made step by step. :func:`playlists_of` is DataFrame in, DataFrame out, for w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,21 +19,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segue.batch import worker_pool as pool
+from segue.batch import output, worker_pool
 from segue.batch.plan import Plan, Share
-from segue.batch.shuffle import read_bucket, shuffle
+from segue.batch.shuffle import count_buckets, read_bucket, shuffle
 from segue.engine.randomness import generators
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnBlock
 from segue.engine.scoring.factors import factors_of
+from segue.features.events.event_records import RecordsError
 from segue.features.history.attempts import Attempts, encode
 from segue.features.history.batch_fold import fold
 from segue.features.history.learner_state import StateBlock
 
+ROWS_A_LEARNER = 100  # what a learner of a log may be taken for before they are counted
 BLOCK = 64  # learners decided together: their contexts fit the cache better than more would
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-Runner = Callable[[Callable[["Task"], int], Mapping[int, "Task"]], Iterator[tuple[int, int]]]
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a batch did."""
+    """What a batch did; `skipped` buckets were there already."""
 
     learners: int
     rows: int
     rejected: int
     buckets: int
+    skipped: int = 0
 
 
 def batch(
@@ -61,10 +65,14 @@ def batch(
     *,
     plan: Plan,
     share: Share | None = None,
-    runner: Runner,
+    workers: int | None = None,
+    runner: worker_pool.Runner = worker_pool.run,
     tick: Callable[[int, int], object] = lambda _, __: None,
 ) -> Done:
     """Write playlists for all learners of a log to `out`, one Parquet file a bucket.
+
+    What another log, plan or model left in `out` moves to ``earlier/``; buckets that are there are not done
+    again.
 
     Parameters
     ----------
@@ -75,43 +83,53 @@ def batch(
     share : Share, optional
         The part of the buckets that this machine does.
     runner : callable
-        How tasks are run: `with_processes(workers)`, or ``segue.batch.dask_runner.with_dask(address)``.
+        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.dask_runner.with_dask(address)``.
     """
     share = share or Share()
-    catalogue = Recommender.load(artefact).catalogue
-    (out / "playlists").mkdir(parents=True, exist_ok=True)
-    shuffled = shuffle(attempts, catalogue, out / f"buckets-{share.index}")
-    todo = {}
-    for number, bucket in enumerate(shuffled.buckets):
-        target = out / "playlists" / f"part-{number:05d}.parquet"
-        if share.has(number) and not target.exists():
-            todo[number] = Task(bucket, target, artefact, plan)
-    tick(0, len(todo))
-    learners = 0
-    for number, count in runner(do_bucket, todo):
-        learners += count
-        todo[number].bucket.unlink()
-        tick(1, len(todo))
-    return Done(learners, shuffled.rows, shuffled.rejected, len(todo))
+    recommender = Recommender.load(artefact)
+    n_buckets = count_buckets(attempts)
+    output.claim(out, plan.week, _manifest(recommender, attempts, plan, n_buckets))
+    (out / output.PARTS).mkdir(exist_ok=True)
+    parts = {n: output.part_path(out / output.PARTS, n) for n in range(n_buckets) if share.has(n)}
+    missing = {n: target for n, target in parts.items() if output.sealed(target) is None}
+    if not missing:
+        return Done(0, 0, 0, 0, len(parts))
+    folder = out / f"_buckets-{share.index}"
+    try:
+        shuffled = shuffle(attempts, recommender.catalogue, folder)
+        if not shuffled.rows:
+            raise RecordsError(
+                f"not one of {shuffled.rejected} rows of {attempts} is an attempt at a resource of the model"
+            )
+        todo = {
+            n: Task(shuffled.buckets[n].resolve(), target.resolve(), artefact.resolve(), plan)
+            for n, target in missing.items()
+        }
+        tick(0, len(todo))
+        learners = 0
+        size = worker_pool.sensible(shuffled.rows // ROWS_A_LEARNER, workers)
+        for number, count in runner(do_bucket, todo, workers=size, prepare=_nothing, arguments=()):
+            learners += count
+            output.seal(output.draft_of(missing[number]), missing[number])
+            tick(1, len(todo))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Done(learners, shuffled.rows, shuffled.rejected, len(todo), len(parts) - len(todo))
 
 
-def with_processes(workers: int) -> Runner:
-    """Return what runs tasks in a pool of processes."""
-
-    def run(work: Callable[[Task], int], tasks: Mapping[int, Task]) -> Iterator[tuple[int, int]]:
-        return pool.run(work, tasks, workers=workers, prepare=_nothing, arguments=())
-
-    return run
+def _manifest(recommender: Recommender, attempts: Path, plan: Plan, n_buckets: int) -> dict[str, Any]:
+    inputs = output.described(attempts)
+    said = {**asdict(plan), "now": plan.now.isoformat(), "model": recommender.model_hash, "inputs": inputs}
+    plain: dict[str, Any] = json.loads(json.dumps(said | {"buckets": n_buckets}))
+    return plain
 
 
 def do_bucket(task: Task) -> int:
-    """Decide for the learners of one bucket, write the file under another name first, return how many."""
+    """Decide for the learners of one bucket, write them under a draft's name, and return how many."""
     recommender = _artefact(task.artefact)
     attempts, names = read_bucket(task.bucket)
     blocks = decide_blocks(recommender, attempts, names, task.plan)
-    draft = task.target.with_suffix(".new")
-    write(draft, recommender, blocks)
-    draft.rename(task.target)
+    write(output.draft_of(task.target), recommender, blocks)
     return len(names)
 
 

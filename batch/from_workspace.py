@@ -1,7 +1,7 @@
 """The weekly batch: a playlist for every learner, in blocks, by as many processes as there are.
 
 Blocks of learners are fixed, so neither the number of workers nor a split over machines changes a byte. A
-block's decisions are in the store before its files get their names; a block whose files are there is done,
+block's decisions are in the store before its file gets its name; a block whose file is there whole is done,
 so that a run that was cut off goes on where it stopped.
 """
 
@@ -12,16 +12,20 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
+from segue.batch import output
 from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
 from segue.batch.plan import Plan, Share
 from segue.engine.recommender import Recommender
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
@@ -33,7 +37,6 @@ from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together
 FOLD_BLOCK = 32  # learners folded by one task
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Block:
-    """Some learners, by what they are called in the output; where their files go; which courses they take."""
+    """Some learners, by their names in the output; where their file goes; which courses they take."""
 
     number: int
     people: tuple[Learner, ...]
@@ -58,14 +61,14 @@ class Block:
     taken: tuple[tuple[int, ...], ...] = ()
 
     @property
-    def stem(self) -> Path:
-        """Path of the block's files, without ending."""
-        return self.folder / f"part-{self.number:05d}"
+    def path(self) -> Path:
+        """Path of the block's file."""
+        return output.part_path(self.folder, self.number)
 
     @property
     def done(self) -> bool:
-        """Whether its files have their names."""
-        return self.stem.with_suffix(".csv").exists()
+        """Whether its file is there whole."""
+        return output.sealed(self.path) is not None
 
 
 def weekly(
@@ -76,10 +79,13 @@ def weekly(
     roster: Sequence[str] | None = None,
     classes: Mapping[str, Sequence[str]] | None = None,
     share: Share | None = None,
-    workers: int = 1,
+    workers: int | None = None,
+    runner: pool.Runner = pool.run,
     tick: Callable[[int, int], object] = lambda _, __: None,
 ) -> Report:
     """Write playlists for a week to `out`: a Parquet dataset ``playlists/`` and one ``playlists.csv``.
+
+    What another plan, model or roster left in `out` moves to ``earlier/``.
 
     Parameters
     ----------
@@ -91,45 +97,59 @@ def weekly(
         takes none gets one list from the whole catalogue.
     share : Share, optional
         The part of the blocks that this machine does; the CSV appears when all of them are there.
+    workers : int, optional
+        Processes; by default one for few learners, and one a core for many.
+    runner : callable
+        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.dask_runner.with_dask(address)``.
     tick : callable
         Told how many learners have been finished since it was told last, and how many this run has in all.
 
     Raises
     ------
-    WorkspaceError
-        When `out` holds the output of another plan, another model or another roster.
+    OutputError
+        When `out` is a file, or holds playlists of unknown origin.
     """
     share = share or Share()
     people = _people(workspace, roster)
-    blocks = _blocks(people, out, plan, classes or {})
-    _claim(out, _manifest(workspace, plan, blocks))
+    blocks = _blocks(people, out / output.PARTS, plan, classes or {})
+    output.claim(out, plan.week, _manifest(workspace, plan, blocks))
+    (out / output.PARTS).mkdir(exist_ok=True)
+    workers = pool.sensible(len(people), workers)
     todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
     total = sum(len(b.people) for b in todo.values())
     tick(0, total)
     mine = sum(share.has(b.number) for b in blocks)
-    folded = bring_up(workspace, [p.number for b in todo.values() for p in b.people], workers=workers)
-    for number, rows in pool.run(
-        _decide_block, todo, workers=workers, prepare=_prepare, arguments=(workspace.path, plan)
-    ):
+    numbers = [p.number for b in todo.values() for p in b.people]
+    folded = bring_up(workspace, numbers, workers=workers, runner=runner)
+    here = (workspace.path.resolve(), plan)
+    for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
         with workspace.store.write() as connection:
             log(connection, without_erased(connection, rows))
-        _publish(todo[number])
+        output.seal(output.draft_of(todo[number].path), todo[number].path)
         tick(len(todo[number].people), total)
     complete = all(block.done for block in blocks)
-    if complete:
-        _join(blocks, out / "playlists.csv")
+    if complete and (todo or output.sealed(out / output.TABLE) is None):
+        _join(blocks, out / output.TABLE)
     return Report(len(people), len(todo), mine - len(todo), folded, complete)
 
 
-def bring_up(workspace: Workspace, numbers: Sequence[int], *, workers: int) -> int:
+def is_whole(out: Path) -> bool:
+    """Return whether the table in `out` and every part of it are there as they were written."""
+    said = output.read_record(out / output.MANIFEST) or {}
+    parts = (output.part_path(out / output.PARTS, number) for number in range(said.get("parts", 0)))
+    return all(output.sealed(path) is not None for path in (out / output.TABLE, *parts))
+
+
+def bring_up(
+    workspace: Workspace, numbers: Sequence[int], *, workers: int, runner: pool.Runner = pool.run
+) -> int:
     """Fold the events that stored states lack, in parallel; return how many learners had some."""
     with workspace.store.read() as connection:
         champion = workspace.champion(connection)
         behind = sorted(set(states.stale(connection, champion.fold)) & set(numbers))
     tasks = {i: behind[i : i + FOLD_BLOCK] for i in range(0, len(behind), FOLD_BLOCK)}
-    for _, newer in pool.run(
-        _fold_block, tasks, workers=workers, prepare=_prepare, arguments=(workspace.path, None)
-    ):
+    here = (workspace.path.resolve(), None)
+    for _, newer in runner(_fold_block, tasks, workers=workers, prepare=_prepare, arguments=here):
         with workspace.store.write() as connection:
             there = present(connection, newer)
             states.save(connection, {n: kept for n, kept in newer.items() if n in there}, champion.fold)
@@ -193,12 +213,10 @@ def _people(workspace: Workspace, roster: Sequence[str] | None) -> list[tuple[Le
 
 
 def _blocks(
-    people: Sequence[tuple[Learner, str]], out: Path, plan: Plan, classes: Mapping[str, Sequence[str]]
+    people: Sequence[tuple[Learner, str]], folder: Path, plan: Plan, classes: Mapping[str, Sequence[str]]
 ) -> list[Block]:
     place = {course.class_id: i for i, course in enumerate(plan.courses)}
     taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
-    folder = out / "playlists"
-    folder.mkdir(parents=True, exist_ok=True)
     parts = [people[i : i + BLOCK] for i in range(0, len(people), BLOCK)]
     return [
         Block(
@@ -212,42 +230,28 @@ def _blocks(
     ]
 
 
-def _manifest(workspace: Workspace, plan: Plan, blocks: Sequence[Block]) -> str:
+def _manifest(workspace: Workspace, plan: Plan, blocks: Sequence[Block]) -> dict[str, Any]:
     with workspace.store.read() as connection:
         model = workspace.champion(connection).recommender.model_hash
     who = repr([(block.names, block.taken) for block in blocks])
     names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
     said = {**asdict(plan), "now": plan.now.isoformat(), "model": model, "learners": names, "block": BLOCK}
-    return json.dumps(said, indent=1)
-
-
-def _claim(out: Path, manifest: str) -> None:
-    """Write what this output is, or check that it is the same."""
-    path = out / MANIFEST
-    if path.exists():
-        if path.read_text(encoding="utf-8") != manifest:
-            raise WorkspaceError(
-                f"{out} holds the output of another week, model, roster or length: choose another folder"
-            )
-        return
-    draft = out / f"{MANIFEST}.new"
-    draft.write_text(manifest, encoding="utf-8")
-    draft.rename(path)
-
-
-def _publish(block: Block) -> None:
-    """Give a block's files their names; the one that says it is done comes last."""
-    for ending in (".parquet", ".csv"):
-        block.stem.with_suffix(f"{ending}.new").rename(block.stem.with_suffix(ending))
+    said |= {"parts": len(blocks)}
+    plain: dict[str, Any] = json.loads(json.dumps(said))
+    return plain
 
 
 def _join(blocks: Sequence[Block], path: Path) -> None:
-    draft = path.with_suffix(".csv.new")
-    with draft.open("wb") as whole:
+    """Write the rows of all blocks as one CSV."""
+    draft = output.draft_of(path)
+    schema = pa.schema([(name, ARROW[kind]) for name, kind in COLUMNS.items()])
+    with pa_csv.CSVWriter(draft, schema) as whole:
         for block in blocks:
-            head, _, body = block.stem.with_suffix(".csv").read_bytes().partition(b"\n")
-            whole.write((head + b"\n" if block.number == 0 else b"") + body)
-    draft.rename(path)
+            whole.write_table(pq.read_table(block.path, columns=schema.names).cast(schema))
+    output.seal(draft, path)
+
+
+ARROW = {"str": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
 
 
 # ---------------------------------------------------------------- in a worker
@@ -277,14 +281,13 @@ def _fold_block(numbers: Sequence[int]) -> dict[int, Kept]:
 
 
 def _decide_block(block: Block) -> Rows:
-    """Decide for a block, write its files under draft names, and return what is to be logged."""
+    """Decide for a block, write its file under a draft's name, and return what is to be logged."""
     assert _here.plan is not None
     with _here.store.read() as connection:
         champion = _here.library.champion(connection)
         entries = list(_entries(connection, champion, block, _here.plan))
     table = table_of(entries, block, champion.recommender, _here.plan)
-    table.to_parquet(block.stem.with_suffix(".parquet.new"), index=False)
-    table.to_csv(block.stem.with_suffix(".csv.new"), index=False, lineterminator="\n")
+    table.to_parquet(output.draft_of(block.path), index=False)
     return rows_of(entries)
 
 

@@ -60,7 +60,7 @@ class Share:
         """
         index, _, of = text.partition("/")
         if not (index.isdigit() and of.isdigit() and 1 <= int(index) <= int(of)):
-            raise ValueError(f"a part must be like 2/8, got {text}")
+            raise ValueError(f"--part must be like 2/8, got {text}")
         return cls(int(index) - 1, int(of))
 
     def has(self, number: int) -> bool:

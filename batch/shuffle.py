@@ -52,11 +52,9 @@ def shuffle(attempts: Path, catalogue: Catalogue, folder: Path) -> Shuffled:
     RecordsError
         When there is no Parquet file, or a column is missing.
     """
-    files = sorted(attempts.glob("*.parquet")) if attempts.is_dir() else [attempts]
-    if not files or not all(file.is_file() for file in files):
-        raise RecordsError(f"{attempts} is no Parquet file, and no folder of them")
-    total = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
-    n_buckets = max(1, -(-total // PER_BUCKET))
+    files = files_of(attempts)
+    total = rows_of(attempts)
+    n_buckets = count_buckets(attempts)
     folder.mkdir(parents=True, exist_ok=True)
     paths = tuple(folder / f"bucket-{number:05d}.parquet" for number in range(n_buckets))
     writers = [  # read once and deleted: quick matters more than small
@@ -71,6 +69,27 @@ def shuffle(attempts: Path, catalogue: Catalogue, folder: Path) -> Shuffled:
     for writer in writers:
         writer.close()
     return Shuffled(paths, kept, total - kept)
+
+
+def files_of(attempts: Path) -> list[Path]:
+    """Return the Parquet files of a log."""
+    files = sorted(attempts.glob("*.parquet")) if attempts.is_dir() else [attempts]
+    if not files or not all(file.is_file() for file in files):
+        raise RecordsError(f"{attempts} is no Parquet file, and no folder of them")
+    return files
+
+
+def rows_of(attempts: Path) -> int:
+    """Return how many rows a log has, by what its files say of themselves."""
+    try:
+        return sum(pq.ParquetFile(file).metadata.num_rows for file in files_of(attempts))
+    except pa.ArrowInvalid as error:
+        raise RecordsError(f"{attempts} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+
+
+def count_buckets(attempts: Path) -> int:
+    """Return into how many buckets a log goes."""
+    return max(1, -(-rows_of(attempts) // PER_BUCKET))
 
 
 def read_bucket(path: Path) -> tuple[Attempts, list[str]]:

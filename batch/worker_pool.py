@@ -15,17 +15,41 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import active_children, get_context, parent_process
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 Prepare = Callable[..., Callable[[], None]]
 LOSSES = 4  # pools in a row, without a result between them
+ENOUGH = 2_000  # learners from which a process a core wins: each takes a second or two to begin
 AHEAD = 2  # tasks that are handed out for each worker: one it does, and one that waits for it
+
+
+def sensible(learners: int, workers: int | None) -> int:
+    """Return how many processes to use: those asked for, else one for few learners, else one a core."""
+    if workers is not None:
+        return workers
+    return len(os.sched_getaffinity(0)) if learners >= ENOUGH else 1
 
 
 class WorkersLostError(RuntimeError):
     """Workers died again and again; the message says how much is left."""
+
+
+class Runner(Protocol):
+    """What runs tasks somewhere, and yields (number, result) of each as they finish: see `run`."""
+
+    def __call__(
+        self,
+        work: Callable[[T], R],
+        tasks: Mapping[int, T],
+        *,
+        workers: int,
+        prepare: Prepare,
+        arguments: tuple[Any, ...],
+    ) -> Iterator[tuple[int, R]]:
+        """Run `work` on each of `tasks`."""
+        ...
 
 
 def run(

@@ -13,8 +13,10 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.batch.from_files import BLOCK, Runner, Task, batch, decide_block, do_bucket, with_processes, write
+from segue.batch import worker_pool
+from segue.batch.from_files import BLOCK, Task, batch, decide_block, do_bucket, write
 from segue.batch.plan import Plan
 from segue.batch.shuffle import read_bucket, shuffle
 from segue.engine.recommender import Recommender
@@ -122,10 +125,9 @@ def measured(task: Task) -> int:
     return count
 
 
-def measuring(workers: int) -> Runner:
-    """Return a pool of processes that note their memory."""
-    run = with_processes(workers)
-    return lambda _, tasks: run(measured, tasks)
+def measuring(_: object, tasks: Mapping[int, Task], **how: Any) -> Iterator[tuple[int, Any]]:
+    """Run tasks in processes that note their memory."""
+    return worker_pool.run(measured, tasks, **how)
 
 
 def main() -> None:
@@ -149,7 +151,8 @@ def main() -> None:
             folder / "model",
             folder / "out",
             plan=PLAN,
-            runner=measuring(asked.workers),
+            workers=asked.workers,
+            runner=measuring,
         )
         seconds = time.perf_counter() - began
         memory = max(int(note.read_text()) for note in (folder / "out" / "playlists").glob("*.peak")) / 1024

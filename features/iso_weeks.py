@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 def week_of(now: datetime, time_zone: str) -> str:
@@ -24,7 +24,7 @@ def start_of(week: str, time_zone: str) -> datetime:
     Raises
     ------
     ValueError
-        When it is not written like 2026-W48, or the year has no such week.
+        When it is not written like 2026-W48, the year has no such week, or the time zone is unknown.
 
     >>> start_of("2026-W48", "Europe/Paris").isoformat()
     '2026-11-23T00:00:00+01:00'
@@ -36,7 +36,11 @@ def start_of(week: str, time_zone: str) -> datetime:
         monday = None
     if monday is None:
         raise ValueError(f"week must be an ISO week such as 2026-W48, got {week!r}")
-    return datetime.combine(monday, time(), ZoneInfo(time_zone))
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"time zone must be an IANA name such as Europe/Paris, got {time_zone!r}") from None
+    return datetime.combine(monday, time(), zone)
 
 
 def after(week: str, time_zone: str, weeks: int = 1) -> str:

@@ -106,6 +106,8 @@ def read_configuration(path: Path) -> Configuration:
         return Configuration(**json.loads((path / FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise WorkspaceError(f"{path} is no workspace: make one with `segue init {path}`") from None
+    except (ValueError, TypeError) as error:
+        raise WorkspaceError(f"{path / FILE} cannot be read ({error}): bring it back from a backup") from None
 
 
 def open_store(path: Path, configuration: Configuration, store_class: type[Store]) -> Store:

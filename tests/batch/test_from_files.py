@@ -15,10 +15,10 @@ import pytest
 
 import segue
 from segue import sample
-from segue.batch import from_files as batches
 from segue.batch import shuffle as buckets
+from segue.batch import worker_pool
 from segue.batch.dask_runner import with_dask
-from segue.batch.from_files import Done, batch, playlists_of, with_processes
+from segue.batch.from_files import Done, batch, playlists_of
 from segue.batch.plan import Plan, Share
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
@@ -63,13 +63,19 @@ def files(
     return tmp_path
 
 
-def run(files: Path, name: str, *, runner: batches.Runner | None = None, share: Share | None = None) -> Done:
-    runner = runner or with_processes(1)
-    return batch(files / "log.parquet", files / "model", files / name, plan=PLAN, share=share, runner=runner)
+def run(
+    files: Path,
+    name: str,
+    *,
+    plan: Plan = PLAN,
+    runner: worker_pool.Runner = worker_pool.run,
+    share: Share | None = None,
+) -> Done:
+    return batch(files / "log.parquet", files / "model", files / name, plan=plan, share=share, runner=runner)
 
 
 def written(files: Path, name: str) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((files / name / "playlists").iterdir())}
+    return {path.name: path.read_bytes() for path in sorted((files / name / "playlists").glob("part-*"))}
 
 
 def test_every_learner_gets_the_single_calls_list(
@@ -143,6 +149,6 @@ def test_dask_gives_the_same_bytes_even_when_a_worker_is_killed(files: Path) -> 
 
         thread = threading.Thread(target=kill_one)
         thread.start()
-        run(files, "dask", runner=with_dask(cluster.scheduler_address))
+        run(files, "dask", runner=with_dask(cluster.scheduler_address, [files]))
         thread.join()
     assert written(files, "one") == written(files, "dask")

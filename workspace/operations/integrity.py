@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from segue.workspace import model_registry as champions
+from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
 from segue.workspace.storage import schema
-from segue.workspace.storage.database import Connection, schema_version
+from segue.workspace.storage.database import Connection, DBAPIError, database_fault, schema_version
 from segue.workspace.workspace import BLOCK_LEARNERS, Workspace
 
 
@@ -60,16 +61,33 @@ def digest(workspace: Workspace) -> str:
 
 def examine(workspace: Workspace) -> list[Finding]:
     """Return what a look at every table finds."""
-    with workspace.store.read() as connection:
-        version = schema_version(connection)
-        pages = page_check(connection) if workspace.store.is_sqlite else "left to PostgreSQL"
-        return [
-            Finding("pages", pages in ("ok", "left to PostgreSQL"), pages),
-            Finding("schema", version == schema.HEAD, f"version {version}"),
-            *(Finding(name, count == 0, str(count)) for name, count in orphans(connection).items()),
-            _sums(connection, workspace),
-            _contents(connection),
-        ]
+    looks: dict[str, Callable[[Connection], list[Finding]]] = {
+        "pages": lambda c: [_pages(c, sqlite=workspace.store.is_sqlite)],
+        "schema": lambda c: [_schema(c)],
+        "orphans": lambda c: [Finding(name, count == 0, str(count)) for name, count in orphans(c).items()],
+        "every reward counted once": lambda c: [_sums(c, workspace)],
+        "contents": lambda c: [_contents(c)],
+    }
+    return [finding for name, look in looks.items() for finding in _looked(workspace, name, look)]
+
+
+def _looked(workspace: Workspace, name: str, look: Callable[[Connection], list[Finding]]) -> list[Finding]:
+    """Return what a look finds; one that the database does not survive is a finding too."""
+    try:
+        with workspace.store.read() as connection:
+            return look(connection)
+    except (DBAPIError, WorkspaceError, ValueError) as error:
+        return [Finding(name, False, database_fault(error) or str(error))]
+
+
+def _pages(connection: Connection, *, sqlite: bool) -> Finding:
+    said = page_check(connection) if sqlite else "left to PostgreSQL"
+    return Finding("pages", said == "ok" or not sqlite, said)
+
+
+def _schema(connection: Connection) -> Finding:
+    version = schema_version(connection)
+    return Finding("schema", version == schema.HEAD, f"version {version}")
 
 
 def _sums(connection: Connection, workspace: Workspace) -> Finding:

@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:
 
 def page_check(connection: Connection) -> str:
     """Return what SQLite says of its pages: "ok", or what is wrong."""
-    return str(connection.execute(text("PRAGMA integrity_check")).scalar_one())
+    return " ".join(str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(3)")))
 
 
 def orphans(connection: Connection) -> dict[str, int]:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from segue.workspace.storage import schema
 
@@ -65,7 +65,7 @@ class Store:
         store = cls(_engine(make_url(url), durability))
         try:
             _migrate(store.engine)
-        except OperationalError as error:
+        except DBAPIError as error:
             raise StoreError(f"the database cannot be opened: {_first_line(error)}") from None
         except StoreError:
             store.close()
@@ -233,6 +233,19 @@ def schema_version(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def database_fault(error: Exception) -> str | None:
+    """Return what to say of a fault of the database itself; None for any other error."""
+    if not isinstance(error, DBAPIError):
+        return None
+    said = _first_line(error)
+    if any(word in said for word in _DAMAGED):
+        return f"the database is damaged ({said}): `segue doctor` says what, and a backup brings it back"
+    return f"the database failed: {said}"
+
+
+_DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
 
 
 def _first_line(error: Exception) -> str:

@@ -36,12 +36,12 @@ def doctor(
     findings = examine(space)
     for finding in findings:
         typer.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.name}: {finding.said}")
+    if not all(finding.well for finding in findings):
+        raise typer.Exit(1)
     typer.echo(f"canonical digest: {digest(space)}")
     if dump is not None:
         with dump.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in canonical(space))
-    if not all(finding.well for finding in findings):
-        raise typer.Exit(1)
 
 
 def rebuild(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,8 +15,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from segue.batch.plan import Course
+    from segue.batch.worker_pool import Runner
 
-CORES = os.cpu_count() or 1
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes. By default one below 2,000 learners, where starting more costs what they win, "
+        "and one a core from there.",
+        min=1,
+        show_default=False,
+    ),
+]
+Engine = Annotated[
+    Literal["pool", "dask"], typer.Option(help="Who does the parts: processes here, or a Dask cluster.")
+]
+Scheduler = Annotated[
+    str, typer.Option(help="Address of the Dask scheduler, as tcp://10.0.0.1:8786.", show_default=False)
+]
 Roster = Annotated[
     Path | None,
     typer.Option(help="CSV with column learner (and class): the LMS's ids, to stand in the output."),
@@ -28,7 +42,7 @@ Courses = Annotated[
         help="CSV with columns class, minutes, skills (a;b): a learner's week is shared among them."
     ),
 ]
-Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,13 +53,15 @@ def register(app: typer.Typer) -> None:
 def weekly(
     workspace: Folder,
     *,
-    week: Week,
-    out: Annotated[Path, typer.Option(help="Folder of the output; a run cut off goes on there.")],
+    week: WeekName,
+    out: Annotated[Path, typer.Option(help="Folder of the output; may serve every week.")],
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of each learner's week.", min=1)] = None,
     roster: Roster = None,
     courses: Courses = None,
-    workers: Annotated[int, typer.Option(help="Processes (default: all cores).", min=1)] = CORES,
+    workers: Workers = None,
+    engine: Engine = "pool",
+    scheduler: Scheduler = "",
     part: Annotated[str, typer.Option(help="This machine's share of the blocks, as 2/8.")] = "1/1",
 ) -> None:
     """Write playlists for a week, Parquet and CSV, with propensities and reasons; decisions are stored."""
@@ -58,15 +74,37 @@ def weekly(
     plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
     share = Share.parse(part)
     names, classes = read_roster(roster, plan.courses) if roster or shared else (None, None)
+    runner = runner_of(engine, scheduler, workspace, out)
     began = time.perf_counter()
     with Progress() as tick:
         report = write_playlists(
-            space, plan, out, roster=names, classes=classes, share=share, workers=workers, tick=tick
+            space,
+            plan,
+            out,
+            roster=names,
+            classes=classes,
+            share=share,
+            workers=workers,
+            runner=runner,
+            tick=tick,
         )
     seconds = time.perf_counter() - began
     skipped = f", {report.skipped} blocks were there already" if report.skipped else ""
     typer.echo(f"{report.learners} learners, {report.blocks} blocks in {seconds:.1f} s{skipped}")
     typer.echo(f"{out / 'playlists.csv'}" if report.complete else f"{out}: other parts are still to come")
+
+
+def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
+    """Return what does the parts; a cluster's machines must see the folders `shared`."""
+    from segue.batch import worker_pool
+
+    if engine != "dask":
+        return worker_pool.run
+    if not scheduler:
+        raise ValueError("--engine dask needs --scheduler ADDRESS, as tcp://10.0.0.1:8786")
+    from segue.batch.dask_runner import with_dask
+
+    return with_dask(scheduler, shared)
 
 
 def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list[str], dict[str, list[str]]]:

@@ -110,9 +110,11 @@ def import_(
     space = opened(workspace)
     if document:
         paths = [*([catalogue] if catalogue else []), *(events or [])]
-        _import_documents(space, paths, document, names=_names(mapping or []), strict=strict)
+        _import_documents(space, paths, document, names=names_of(mapping or []), strict=strict)
         return
-    source = Source(_names(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score)
+    source = Source(
+        names_of(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score
+    )
     bad = 0
     if catalogue is not None:
         cycles: Literal["break", "refuse"] = "break" if break_cycles else "refuse"
@@ -125,7 +127,8 @@ def import_(
         raise typer.Exit(2)
 
 
-def _names(mapping: list[str]) -> dict[str, str]:
+def names_of(mapping: list[str]) -> dict[str, str]:
+    """Return the names that `--map THEIRS=OURS` gives."""
     wrong = [pair for pair in mapping if pair.count("=") != 1]
     if wrong:
         raise ValueError(f"--map must be THEIRS=OURS, as item_id=resource_id, got {wrong[0]}")
@@ -175,6 +178,7 @@ def _import_catalogue(
 
 
 def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool) -> int:
+    """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
     from segue.features.events.file_readers import read_events
 
     checked = read_events(path, source, resources=space.catalogue().resource_index)
@@ -186,6 +190,8 @@ def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
         typer.echo(f"{path.name}: {checked.rows} rows read, {', '.join(parts)}")
     _report(space, path, checked.rejects, checked.dropped, strict=strict)
+    if bad and not len(checked.events):
+        raise ValueError(f"not one row of {path} could be read")
     return bad
 
 

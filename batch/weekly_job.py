@@ -1,0 +1,260 @@
+"""A week's work in order, import → learn → fit → gate → weekly: what is done is recorded, and not done again.
+
+A run is known by its week, its inputs (name, length and digest of each file) and its options; with anything
+else it is another run and starts anew, also in the same folder. When another model has been put in charge
+since, its playlists are no longer this week's, and it starts anew too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from segue.batch import output, worker_pool
+from segue.batch.from_workspace import is_whole, weekly
+from segue.batch.plan import Course, Plan
+from segue.features.events.file_readers import Source, read_events
+from segue.features.iso_weeks import start_of
+from segue.workspace.model_registry import current_fit
+from segue.workspace.operations.fit_check import gate
+from segue.workspace.operations.monitoring import alarms
+from segue.workspace.privacy.learner_rights import finish_erasures
+from segue.workspace.workspace import Workspace
+
+STEPS = ("import", "learn", "fit", "weekly")
+SCHOOL_DAYS = 5
+AS_WRITTEN = Source()
+
+
+@dataclass(frozen=True)
+class Week:
+    """What a week's job is asked to do.
+
+    Parameters
+    ----------
+    week : str
+        ISO week, as 2026-W48.
+    events : sequence of Path
+        New events; `source` says how the files are laid out.
+    roster : sequence of str, optional
+        Learners by the LMS's ids; without it all learners of the store. `classes`: those of each learner.
+    courses : sequence of Course
+        Classes among which a learner's week is shared.
+    k, minutes : int, float
+        Steps and minutes of a whole school week.
+    holidays : sequence of str
+        Days without school, ISO 8601: lists are shortened by their share of the week.
+    skip : sequence of str
+        Steps of `STEPS` to leave out.
+    """
+
+    week: str
+    events: Sequence[Path] = ()
+    source: Source = AS_WRITTEN
+    roster: Sequence[str] | None = None
+    classes: Mapping[str, Sequence[str]] | None = None
+    courses: Sequence[Course] = ()
+    k: int = 10
+    minutes: float | None = None
+    holidays: Sequence[str] = ()
+    skip: Sequence[str] = ()
+
+    def named(self) -> dict[str, Any]:
+        """Return what tells this run from another, as plain values."""
+        source = replace(self.source, names=dict(self.source.names))
+        return {
+            "week": self.week,
+            "inputs": [facts for path in self.events for facts in output.described(path)],
+            "source": repr(source),
+            "roster": output.digest_of({"roster": self.roster and list(self.roster)}),
+            "classes": output.digest_of({who: list(mine) for who, mine in (self.classes or {}).items()}),
+            "courses": [asdict(course) for course in self.courses],
+            "k": self.k,
+            "minutes": self.minutes,
+            "holidays": sorted(self.holidays),
+            "skip": sorted(self.skip),
+        }
+
+    def plan(self, workspace: Workspace, now: datetime) -> Plan | None:
+        """Return the plan of the days of the week that have school; None when there is none."""
+        part = school_days(self.week, self.holidays) / SCHOOL_DAYS
+        if not part:
+            return None
+        courses = tuple(replace(course, minutes=course.minutes * part) for course in self.courses)
+        minutes = None if self.minutes is None else self.minutes * part
+        steps = max(round(self.k * part), 1)
+        return Plan(self.week, now, workspace.configuration.seed, steps, minutes, courses)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step did, whether that is an alarm, and how long it took."""
+
+    said: str
+    rings: bool = False
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        return f"{self.said} ({self.seconds:.1f} s)" if self.seconds else self.said
+
+
+@dataclass(frozen=True)
+class WeekDone:
+    """What a week's job did: each step by name, the alarms, where the playlists are."""
+
+    steps: dict[str, Step]
+    alarms: dict[str, Step]
+    playlists: Path | None
+
+    @property
+    def rings(self) -> bool:
+        """Whether somebody should look."""
+        return any(step.rings for step in (*self.steps.values(), *self.alarms.values()))
+
+
+def weekly_job(
+    workspace: Workspace,
+    asked: Week,
+    out: Path,
+    *,
+    workers: int | None = None,
+    runner: worker_pool.Runner = worker_pool.run,
+    tick: Callable[[int, int], object] = lambda _, __: None,
+    say: Callable[[str, Step], object] = lambda _, __: None,
+) -> WeekDone:
+    """Do a week's work; what a run cut off had done is not done again. `say` hears of each step as it ends.
+
+    Raises
+    ------
+    BusyError
+        When another week's job of this workspace is running.
+    ValueError
+        When a step to skip is unknown, or not one row of the events could be read.
+    """
+    if wrong := set(asked.skip) - set(STEPS):
+        raise ValueError(f"--skip must be one of {', '.join(STEPS)}, got {sorted(wrong)[0]}")
+    now = start_of(asked.week, workspace.time_zone)
+    busy = f"another `segue week` is at work on {workspace.path}: wait until it has ended"
+    with output.holding(workspace.path / "week.lock", said=busy):
+        record = _Record(workspace, out, asked)
+        record.do("import", lambda: _import(workspace, asked, out), say)
+        record.do("learn", lambda: _learn(workspace, now), say)
+        record.do("fit", lambda: _fit(workspace, now), say)
+        plan = asked.plan(workspace, now)
+        if plan is None:
+            record.do("weekly", lambda: Step(f"{asked.week} has no school day, so no playlists"), say)
+        else:
+            lists = plan
+
+            def write() -> Step:
+                done = weekly(
+                    workspace,
+                    lists,
+                    out,
+                    roster=asked.roster,
+                    classes=asked.classes,
+                    workers=workers,
+                    runner=runner,
+                    tick=tick,
+                )
+                return Step(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
+
+            record.do("weekly", write, say)
+        rung = {a.name: Step(a.said, a.rings) for a in alarms(workspace, now=now)}
+    table = out / output.TABLE
+    return WeekDone(record.steps, rung, table if table.exists() else None)
+
+
+class _Record:
+    """The steps done, on disk after each one."""
+
+    def __init__(self, workspace: Workspace, out: Path, asked: Week) -> None:
+        self._workspace, self._skip = workspace, asked.skip
+        self._path = out / output.RECORD
+        self._said = output.claim(out, asked.week, asked.named(), record=output.RECORD)
+        found = self._said.get("steps", {})
+        if self._said.get("model") not in (None, self._model()):  # what follows from it is another week's
+            found = {}
+        if "weekly" in found and (out / output.MANIFEST).exists() and not is_whole(out):
+            del found["weekly"]
+        self.steps = {name: Step(**step) for name, step in found.items()}
+
+    def do(self, name: str, work: Callable[[], Step], say: Callable[[str, Step], object]) -> None:
+        """Do a step unless it is done or to be skipped, and say what it did."""
+        if name in self._skip:
+            say(name, Step("skipped"))
+            return
+        if name not in self.steps:
+            began = time.monotonic()
+            done = work()
+            self.steps[name] = replace(done, seconds=round(time.monotonic() - began, 1))
+            steps = {name: asdict(step) for name, step in self.steps.items()}
+            self._said |= {"steps": steps, "model": self._model() if "fit" in steps else None}
+            output.write_record(self._path, self._said)
+        say(name, self.steps[name])
+
+    def _model(self) -> str | None:
+        with self._workspace.store.read() as connection:
+            return current_fit(connection)
+
+
+def school_days(week: str, holidays: Sequence[str]) -> int:
+    """Return how many of a week's five school days are no holidays.
+
+    >>> school_days("2026-W48", ["2026-11-26", "2026-11-27", "2026-12-25"])
+    3
+    """
+    monday = date.fromisocalendar(int(week[:4]), int(week[-2:]), 1)
+    free = {date.fromisoformat(day) for day in holidays}
+    return sum(monday + timedelta(days=n) not in free for n in range(SCHOOL_DAYS))
+
+
+def _import(workspace: Workspace, asked: Week, out: Path) -> Step:
+    if not asked.events:
+        return Step("no files given")
+    added = repeats = rejected = rows = 0
+    unread = []
+    for number, path in enumerate(asked.events):
+        checked = read_events(path, asked.source, resources=workspace.catalogue().resource_index)
+        done = workspace.add_events(checked.events)
+        bad = len(checked.rejects)
+        added, repeats = added + done.added, repeats + done.repeats
+        rows, rejected = rows + checked.rows + bad, rejected + bad
+        if bad:
+            folder = out / output.REJECTS
+            folder.mkdir(exist_ok=True)
+            checked.rejects.to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
+            if not len(checked.events):
+                unread.append(path)
+    said = f"{added} events stored, {repeats} repeats, {rejected} rejected"
+    if not unread:
+        return Step(f"{said}: {out / output.REJECTS}" if rejected else said)
+    if len(unread) == len(asked.events):
+        raise ValueError(
+            f"not one of {rejected} rows of {unread[0]} could be read: "
+            f"see {out / output.REJECTS} for the reasons; the week was not done"
+        )
+    return Step(f"{said}; ALL of {unread[0].name}: {out / output.REJECTS}", rings=True)
+
+
+def _learn(workspace: Workspace, now: datetime) -> Step:
+    done = workspace.learn(now=now)
+    return Step(f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored")
+
+
+def _fit(workspace: Workspace, now: datetime) -> Step:
+    """Fit, and put the new model in charge only if it passes the gate."""
+    finish_erasures(workspace, now=now)
+    challenger = workspace.challenger(now=now)
+    with workspace.store.read() as connection:
+        first = current_fit(connection) is None
+    passage = None if first else gate(workspace, challenger, now=now)
+    if passage is not None and passage.rings:
+        return Step(f"HELD BACK, the model before stays in charge: {passage.said}", rings=True)
+    workspace.promote(challenger)
+    return Step(f"model {challenger.model_hash} in charge" + (f"; {passage.said}" if passage else ""))

@@ -1,0 +1,189 @@
+"""A week's job, run again and again with one folder: what was not done is done, nothing old is new."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from segue.batch import from_workspace, output
+from segue.batch.weekly_job import Week, WeekDone, weekly_job
+from segue.features.events.file_readers import Source
+
+School = Any  # the class in conftest.py
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+W47, W48 = Week("2026-W47", k=3, skip=("learn", "fit")), Week("2026-W48", k=3, skip=("learn", "fit"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def rows(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "playlists.csv", keep_default_na=False)
+
+
+def written(out: Path) -> dict[str, bytes]:
+    """Return every file but the record, which says how long each step took."""
+    return {p.name: p.read_bytes() for p in out.rglob("*") if p.is_file() and p.name != "week.json"}
+
+
+def with_events(school: School, path: Path, name: str, asked: Week = W48, **how: Any) -> Week:
+    """Return the week with one more file of events: an attempt of somebody new."""
+    resource = school.space.catalogue().resources[0].resource_id
+    path.mkdir(exist_ok=True)
+    file = path / f"{name}.csv"
+    frame = {"learner": [name], "resource": [resource], "score": [1.0], "time": ["2026-11-20T08:00:00Z"]}
+    pd.DataFrame(frame | how).to_csv(file, index=False)
+    return Week(asked.week, (*asked.events, file), asked.source, k=3, skip=asked.skip)
+
+
+def job(school: School, asked: Week, out: Path) -> WeekDone:
+    return weekly_job(school.space, asked, out, workers=1)
+
+
+def test_the_next_week_is_done_in_the_same_folder(school: School, out: Path) -> None:
+    job(school, W47, out)
+    first = (out / "playlists.csv").read_bytes()
+    stored = school.count("playlists")
+    job(school, W48, out)
+    assert set(rows(out)["week"]) == {"2026-W48"}
+    assert school.count("playlists") == 2 * stored
+    job(school, W47, out)  # it was done: it comes back, and nothing is drawn
+    assert (out / "playlists.csv").read_bytes() == first
+    assert school.count("playlists") == 2 * stored
+    assert set(pd.read_parquet(out / "playlists")["week"]) == {"2026-W47"}
+    assert [p.name[:8] for p in (out / "earlier").iterdir()] == ["2026-W48"]
+
+
+def test_events_options_and_another_model_make_another_run(school: School, out: Path, tmp_path: Path) -> None:
+    job(school, W48, out)
+    late = with_events(school, tmp_path / "in", "late")
+    done = job(school, late, out)
+    assert done.steps["import"].said == "1 events stored, 0 repeats, 0 rejected"
+    assert len(rows(out)) == 3 * (len(school.roster) + 1)
+    again = job(school, late, out)
+    assert again.steps == done.steps  # what was done is said, and not done again
+    with_events(school, tmp_path / "in", "late", time=["2026-11-20T09:00:00Z"])  # the same name, other bytes
+    assert job(school, late, out).steps["import"].said.startswith("1 events stored")
+    shorter = Week("2026-W48", late.events, k=2, skip=late.skip)
+    job(school, shorter, out)
+    assert rows(out)["position"].max() == 2
+    before = rows(out)["decision_id"].tolist()
+    refit = Week("2026-W48", late.events, k=2, skip=("learn",))
+    job(school, refit, out)
+    assert job(school, refit, out).steps == job(school, refit, out).steps
+    after = rows(out)["decision_id"].tolist()
+    assert before != after
+    school.space.fit(now=pd.Timestamp("2026-11-30T00:00:00Z").to_pydatetime())  # by hand, another model
+    job(school, refit, out)
+    assert school.well()
+
+
+def test_a_torn_part_or_table_is_made_again(
+    school: School, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(from_workspace, "BLOCK", 4)
+    job(school, W48, out)
+    whole = written(out)
+    stored = school.count("decisions")
+    for name in ("playlists.csv", "playlists/part-00001.parquet"):
+        with (out / name).open("r+b") as file:
+            file.truncate(100)
+        job(school, W48, out)
+        assert written(out) == whole
+    part = out / "playlists" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1] + b"!")  # as long, and not the same
+    job(school, W48, out)
+    assert written(out) == whole
+    part.unlink()
+    part.with_name("_part-00000.json").unlink()
+    job(school, W48, out)
+    assert written(out) == whole
+    assert school.count("decisions") == stored
+
+
+@contextlib.contextmanager
+def full(monkeypatch: pytest.MonkeyPatch, name: str) -> Iterator[None]:
+    """Let the disk be full when something is moved to `name`."""
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if Path(target).name == name:
+            raise OSError(28, "No space left on device", str(target))
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", refused)
+        yield
+
+
+@pytest.mark.parametrize("item", ["playlists", "manifest.json", "week.json"])
+def test_a_move_that_was_cut_off_is_finished(
+    school: School, out: Path, monkeypatch: pytest.MonkeyPatch, item: str
+) -> None:
+    job(school, W47, out)
+    first = (out / "playlists.csv").read_bytes()
+    with full(monkeypatch, item), pytest.raises(OSError, match="No space left"):
+        job(school, W48, out)
+    job(school, W48, out)
+    assert set(rows(out)["week"]) == {"2026-W48"}
+    with full(monkeypatch, item), pytest.raises(OSError, match="No space left"):
+        job(school, W47, out)
+    job(school, W47, out)
+    assert (out / "playlists.csv").read_bytes() == first
+    assert set(pd.read_parquet(out / "playlists")["week"]) == {"2026-W47"}
+
+
+def test_playlists_of_unknown_origin_stay(school: School, out: Path) -> None:
+    out.mkdir()
+    (out / "playlists.csv").write_text("mine")
+    with pytest.raises(output.OutputError, match="of unknown origin: choose another folder"):
+        job(school, W48, out)
+    assert (out / "playlists.csv").read_text() == "mine"
+
+
+def test_two_weeks_at_once_are_one_too_many(school: School, out: Path) -> None:
+    with (school.space.path / "week.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(output.BusyError, match="another `segue week` is at work") as caught:
+            job(school, W48, out)
+    assert caught.value.exit_code == 3
+    job(school, W48, out)
+
+
+def test_a_file_of_nothing_but_rejects_ends_the_week_or_rings(
+    school: School, out: Path, tmp_path: Path
+) -> None:
+    bad = with_events(school, tmp_path / "in", "bad", score=[87.0])
+    with pytest.raises(ValueError, match=r"not one of 1 rows of .*bad\.csv could be read"):
+        job(school, bad, out)
+    assert not (out / "playlists.csv").exists()
+    assert "score" in (out / "rejects" / "1-bad.csv.rejects.csv").read_text()
+    both = with_events(school, tmp_path / "in", "good", bad)
+    done = job(school, both, out)
+    assert done.rings
+    assert "ALL of bad.csv" in done.steps["import"].said
+    assert (out / "playlists.csv").exists()
+
+
+def test_columns_of_events_are_named(school: School, out: Path, tmp_path: Path) -> None:
+    file = with_events(school, tmp_path / "in", "new").events[0]
+    file.write_text(file.read_text().replace("learner", "who"))
+    named = Week("2026-W48", (file,), Source({"who": "learner"}), k=3, skip=("learn", "fit"))
+    assert job(school, named, out).steps["import"].said.startswith("1 events stored")
+
+
+def test_a_record_that_cannot_be_read_is_another_runs(school: School, out: Path) -> None:
+    job(school, W48, out)
+    (out / "week.json").write_text("{")
+    job(school, W48, out)
+    assert json.loads((out / "week.json").read_text())["name"].startswith("2026-W48")
+    assert (out / "earlier" / "unreadable").is_dir()
