@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Version:
+class GradeVersion:
     """The last grade known of a key: `number` counts from 1, `time` is ISO 8601 in UTC."""
 
     number: int

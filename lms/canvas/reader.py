@@ -21,7 +21,7 @@ Body = dict[str, Json]
 
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
     """Return the events of live events (one, a list, NDJSON) and the report they fill."""
-    seen = Seen()
+    seen = LogMemory()
 
     def taught(document: Json, mode: Mode, report: Report) -> Iterator[Event]:
         for event in translate(document, mode, report):
@@ -33,7 +33,7 @@ def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report
     return base.read(source, mode, translate=taught, unpack=unpack)
 
 
-class Seen:
+class LogMemory:
     """What earlier records of a log say of later ones: who is a test student, which work is missing."""
 
     def __init__(self) -> None:

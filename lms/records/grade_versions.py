@@ -11,16 +11,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from segue.features.events.grade_names import Version, name_of, void_of
+from segue.features.events.grade_names import GradeVersion, name_of, void_of
 from segue.lms.records.source_records import Event
 
 BLOCK = 20_000  # events looked at together
 
 
-Known = Callable[[Collection[str]], Mapping[str, Version]]
+Known = Callable[[Collection[str]], Mapping[str, GradeVersion]]
 
 
-def none_known(_: Collection[str]) -> Mapping[str, Version]:
+def none_known(_: Collection[str]) -> Mapping[str, GradeVersion]:
     """Return that nothing was stored before."""
     return {}
 
@@ -51,7 +51,7 @@ def versioned(
 class _Chain:
     """The last grade of a key, and the id of its event."""
 
-    last: Version
+    last: GradeVersion
     event_id: str
 
 
@@ -61,7 +61,7 @@ def _linked(event: Event, chains: dict[str, _Chain], *, own_ids: bool) -> Iterat
     if chain is None:
         if not removed:
             name = event["id"] if own_ids else key
-            chains[key] = _Chain(Version(1, event["score"], event["time"]), name)
+            chains[key] = _Chain(GradeVersion(1, event["score"], event["time"]), name)
             yield event | {"id": name}
         elif event["id"] != key:  # a record of its own that says there is no grade
             yield event
@@ -72,11 +72,11 @@ def _linked(event: Event, chains: dict[str, _Chain], *, own_ids: bool) -> Iterat
     if is_same or is_older:  # known already: an id is taken once
         yield event | {"id": void_of(key, before.number) if before.removed else chain.event_id}
     elif removed:
-        chain.last = Version(before.number, None, event["time"] or before.time, removed=True)
+        chain.last = GradeVersion(before.number, None, event["time"] or before.time, removed=True)
         blank: Event = {**event, "kind": "other", "score": None}
         yield blank | {"id": void_of(key, before.number), "voids": chain.event_id}
     else:
-        chain.last = Version(before.number + 1, event["score"], event["time"])
+        chain.last = GradeVersion(before.number + 1, event["score"], event["time"])
         name, replaced = name_of(key, before.number + 1), chain.event_id
         chain.event_id = event["id"] if own_ids and event["id"] not in (replaced, key) else name
         newer: Event = {**event, "id": chain.event_id}

@@ -25,7 +25,7 @@ from segue.service.http.refusals import RefusedError, unreadable
 from segue.service.http.request_schemas import MAX_EVENTS, EventBody
 from segue.service.routes.decisions import progress_of
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
-from segue.workspace.records.grades import last_grades
+from segue.workspace.records.corrections.grades import last_grades
 
 READERS = {"xapi": xapi.read, "caliper": caliper.read}
 NO_RESOURCE = frozenset({"enrol"})  # names a class where others name a resource

@@ -26,8 +26,10 @@ from segue.workspace.storage.database import get_document, put_document
 from segue.workspace.storage.schema import (
     aliases,
     decisions,
+    enrolments,
     events,
     learners,
+    linked_ids,
     openings,
     overrides,
     playlists,
@@ -241,7 +243,14 @@ def _remove(connection: Connection, person: Learner) -> dict[str, int]:
     alias = (aliases.c.domain == "learner") & (aliases.c.surrogate == person.surrogate)
     kept = connection.execute(select(aliases.c.digest, aliases.c.key_version).where(alias)).one()
     connection.execute(tombstones.insert().values(digest=kept.digest, key_version=kept.key_version))
-    tables = (rewards, overrides, decisions, playlists, states, openings, statements, events, learners)
+    links = linked_ids.c.surrogate == person.surrogate
+    for row in connection.execute(select(linked_ids.c.digest, linked_ids.c.key_version).where(links)).all():
+        connection.execute(tombstones.insert().values(digest=row.digest, key_version=row.key_version))
+    connection.execute(linked_ids.delete().where(links))
+    tables = (
+        *(rewards, overrides, decisions, playlists, states, openings, statements),
+        *(enrolments, events, learners),
+    )
     counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
     connection.execute(aliases.delete().where(alias))
     forget_links(connection, person.number)

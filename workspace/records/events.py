@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, Table, select
 
 from segue.features.events.event_records import COLUMNS
-from segue.workspace.records.event_voids import reach_targets
+from segue.workspace.records.corrections.event_voids import reach_targets
 from segue.workspace.records.learners import add_learners, class_surrogates, where_in
 from segue.workspace.storage.database import insert_columns, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import aliases, learners, tombstones
+from segue.workspace.storage.schema import aliases, learners, linked_ids, tombstones
 
 QUERY_ROWS = 5_000  # ids named in one query
 
@@ -26,13 +26,21 @@ class Learner(NamedTuple):
 def find_learners(
     connection: Connection, keyring: Keyring, source_ids: Collection[str]
 ) -> dict[str, Learner]:
-    """Return the learners already known among the source's ids."""
+    """Return the learners already known among the source's ids, whichever door an id is from."""
     by_digest = {keyring.digest("learner", source): source for source in source_ids}
     query = select(aliases.c.digest, learners).join_from(
         aliases, learners, aliases.c.surrogate == learners.c.surrogate
     )
     rows = where_in(connection, query.where(aliases.c.domain == "learner"), aliases.c.digest, by_digest)
-    return {by_digest[bytes(row.digest)]: Learner(row.number, row.surrogate, row.opted_out) for row in rows}
+    found = {by_digest[bytes(row.digest)]: Learner(row.number, row.surrogate, row.opted_out) for row in rows}
+    missing = [digest for digest, source in by_digest.items() if source not in found]
+    if missing:
+        query = select(linked_ids.c.digest, learners).join_from(
+            linked_ids, learners, linked_ids.c.surrogate == learners.c.surrogate
+        )
+        for row in where_in(connection, query, linked_ids.c.digest, missing):
+            found[by_digest[bytes(row.digest)]] = Learner(row.number, row.surrogate, row.opted_out)
+    return found
 
 
 def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[str]) -> dict[str, Learner]:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 metadata = MetaData()
 
 documents = Table(
@@ -56,6 +56,26 @@ aliases = Table(
     Column("key_version", Integer, nullable=False),
     Column("surrogate", String(20), nullable=False),
     UniqueConstraint("domain", "surrogate"),
+)
+
+linked_ids = Table(
+    "linked_ids",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("key_version", Integer, nullable=False),
+    Column("surrogate", String(20), nullable=False),
+    Index("linked_ids_of_learner", "surrogate"),
+)
+
+enrolments = Table(
+    "enrolments",
+    metadata,
+    Column("class_id", String(20), primary_key=True),
+    Column("learner", Integer, primary_key=True, autoincrement=False),
+    Column("role", String(20), nullable=False),
+    Column("begins", BigInteger),
+    Column("ends", BigInteger),
+    Index("enrolments_of_learner", "learner"),
 )
 
 tombstones = Table(

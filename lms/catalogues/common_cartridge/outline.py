@@ -18,7 +18,7 @@ PIECES = re.compile(
 
 
 @dataclass(frozen=True)
-class Place:
+class CoursePlace:
     """One place in the outline: its module, its title, the resource it shows, and whether learners see it."""
 
     module: str
@@ -27,7 +27,7 @@ class Place:
     published: bool = True
 
 
-def places_of(manifest: Element, entries: Mapping[str, Element], shelf: Shelf) -> list[Place]:
+def places_of(manifest: Element, entries: Mapping[str, Element], shelf: Shelf) -> list[CoursePlace]:
     """Return the places of a course in order; the first of three ways that gives any."""
     outlined = [place for part in named(manifest, "organization") for place in _items(part, "")]
     known = [place for place in outlined if place.target in entries]
@@ -36,7 +36,7 @@ def places_of(manifest: Element, entries: Mapping[str, Element], shelf: Shelf) -
     modules = list(_modules(shelf))
     hidden = {place.target for place in modules if not place.published}
     if known:
-        return [Place(p.module, p.title, p.target, p.target not in hidden) for p in known]
+        return [CoursePlace(p.module, p.title, p.target, p.target not in hidden) for p in known]
     listed = [place for place in modules if place.target in entries]
     if not listed:
         shelf.report.warnings["no outline: resources in the order of the manifest"] += 1
@@ -44,7 +44,7 @@ def places_of(manifest: Element, entries: Mapping[str, Element], shelf: Shelf) -
     return listed
 
 
-def _items(parent: Element, module: str) -> Iterator[Place]:
+def _items(parent: Element, module: str) -> Iterator[CoursePlace]:
     for item in parent:
         if local(item) != "item":
             continue
@@ -53,11 +53,11 @@ def _items(parent: Element, module: str) -> Iterator[Place]:
         )
         target = item.get("identifierref", "")
         if target:
-            yield Place(module, title, target, item.get("isvisible", "true").lower() != "false")
+            yield CoursePlace(module, title, target, item.get("isvisible", "true").lower() != "false")
         yield from _items(item, title or module)
 
 
-def _modules(shelf: Shelf) -> Iterator[Place]:
+def _modules(shelf: Shelf) -> Iterator[CoursePlace]:
     """Yield the items of Canvas's modules."""
     root = shelf.xml(MODULES)
     for module in () if root is None else named(root, "module"):
@@ -67,10 +67,10 @@ def _modules(shelf: Shelf) -> Iterator[Place]:
             state = first_text(item, "workflow_state")
             target = first_text(item, "identifierref")
             if target:
-                yield Place(title, first_text(item, "title"), target, open_ and state in ("", "active"))
+                yield CoursePlace(title, first_text(item, "title"), target, open_ and state in ("", "active"))
 
 
-def _listed(manifest: Element, entries: Mapping[str, Element]) -> Iterator[Place]:
+def _listed(manifest: Element, entries: Mapping[str, Element]) -> Iterator[CoursePlace]:
     """Yield the resources that are something to do: no part of another, no piece of a page."""
     parts = {part.get("identifierref", "") for part in named(manifest, "dependency")}
     tests = any("imsqti_test" in entry.get("type", "") for entry in entries.values())
@@ -83,4 +83,4 @@ def _listed(manifest: Element, entries: Mapping[str, Element]) -> Iterator[Place
         is_piece = kind == "webcontent" and PIECES.search(href) is not None
         settings = kind.startswith("associatedcontent") and not is_task
         if not (own_part or is_bank or is_piece or settings or href.startswith("course_settings/")):
-            yield Place("", "", name)
+            yield CoursePlace("", "", name)

@@ -91,7 +91,7 @@ def store_events(
     from segue.lms.documents.import_document import frames, named
     from segue.lms.documents.resource_names import ResourceNames
     from segue.lms.records.grade_versions import versioned
-    from segue.workspace.records.grades import last_grades
+    from segue.workspace.records.corrections.grades import last_grades
 
     catalogue = space.catalogue()
     known, ours = catalogue.resource_index, ResourceNames(catalogue, names)

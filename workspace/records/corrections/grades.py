@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import pandas as pd
 from sqlalchemy import Connection, select
 
-from segue.features.events.grade_names import Version, name_of, void_of
+from segue.features.events.grade_names import GradeVersion, name_of, void_of
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events
@@ -16,18 +16,18 @@ AT_ONCE = 4  # numbers asked for in one query
 QUERY_IDS = 5_000
 
 
-def last_grades(store: Store, keyring: Keyring) -> Callable[[Collection[str]], dict[str, Version]]:
+def last_grades(store: Store, keyring: Keyring) -> Callable[[Collection[str]], dict[str, GradeVersion]]:
     """Return what looks up the last grade stored of each key that has one."""
 
-    def known(keys: Collection[str]) -> dict[str, Version]:
+    def known(keys: Collection[str]) -> dict[str, GradeVersion]:
         with store.read() as connection:
             return _last(connection, keyring, keys)
 
     return known
 
 
-def _last(connection: Connection, keyring: Keyring, keys: Collection[str]) -> dict[str, Version]:
-    found: dict[str, Version] = {}
+def _last(connection: Connection, keyring: Keyring, keys: Collection[str]) -> dict[str, GradeVersion]:
+    found: dict[str, GradeVersion] = {}
     asked, first = list(keys), 1
     while asked:
         numbers = range(first, first + AT_ONCE)
@@ -39,7 +39,7 @@ def _last(connection: Connection, keyring: Keyring, keys: Collection[str]) -> di
         there = _rows(connection, keyring, list(ids.values()))
         for (key, number, removed), name in ids.items():
             if name in there:
-                found[key] = Version(number, *there[name], removed)
+                found[key] = GradeVersion(number, *there[name], removed)
         asked = [key for key in asked if key in found and found[key].number == numbers[-1]]
         first += AT_ONCE
     return found

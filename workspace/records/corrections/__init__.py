@@ -1,0 +1,1 @@
+"""What takes an event back, or gives it another score."""

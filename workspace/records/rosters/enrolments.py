@@ -1,0 +1,80 @@
+"""Who is in which class, from when until when: from any roster, under surrogates as everything inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, or_, select
+
+from segue.workspace.records.learners import Learner, add_learners, class_surrogates
+from segue.workspace.storage.pseudonyms import Keyring
+from segue.workspace.storage.schema import enrolments, learners
+
+LONGEST_ROLE = 20
+
+
+class Enrolment(NamedTuple):
+    """A place in a class, by the LMS's ids; `begins` and `ends` are UTC-aware, None when open."""
+
+    learner: str
+    class_id: str
+    role: str = "student"
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+
+def add_enrolments(connection: Connection, keyring: Keyring, rows: Sequence[Enrolment]) -> int:
+    """Store enrolments within a write and return how many; of one place in a class the last row counts."""
+    people = add_learners(connection, keyring, list(dict.fromkeys(row.learner for row in rows)))
+    classes = class_surrogates(connection, keyring, {row.class_id for row in rows}, create=True)
+    kept = {
+        (classes[row.class_id], people[row.learner].number): row
+        for row in rows
+        if row.learner in people and row.class_id and not people[row.learner].opted_out
+    }
+    for (class_id, learner), row in kept.items():
+        place = (enrolments.c.class_id == class_id) & (enrolments.c.learner == learner)
+        connection.execute(enrolments.delete().where(place))
+        times = {"begins": _micros(row.begins), "ends": _micros(row.ends)}
+        values = {"class_id": class_id, "learner": learner, "role": row.role[:LONGEST_ROLE] or "student"}
+        connection.execute(enrolments.insert().values(values | times))
+    return len(kept)
+
+
+def put_roster(
+    connection: Connection, keyring: Keyring, class_id: str, rows: Sequence[Enrolment], *, now: datetime
+) -> int:
+    """Make `rows` the roster of a class, within a write: who is not among them has left by `now`."""
+    n_stored = add_enrolments(connection, keyring, [row._replace(class_id=class_id) for row in rows])
+    inside = class_surrogates(connection, keyring, [class_id], create=True)[class_id]
+    staying = add_learners(connection, keyring, [row.learner for row in rows])
+    numbers = {person.number for person in staying.values()}
+    open_ = or_(enrolments.c.ends.is_(None), enrolments.c.ends > _micros(now))
+    here = connection.execute(select(enrolments.c.learner).where(enrolments.c.class_id == inside, open_))
+    for number in set(here.scalars()) - numbers:
+        left = (enrolments.c.class_id == inside) & (enrolments.c.learner == number)
+        connection.execute(enrolments.update().where(left).values(ends=_micros(now)))
+    return n_stored
+
+
+def roster_of(connection: Connection, keyring: Keyring, class_id: str, *, at: datetime) -> list[Learner]:
+    """Return the students of a class at a moment, in the order of their arrival."""
+    inside = class_surrogates(connection, keyring, [class_id], create=False).get(class_id)
+    if inside is None:
+        return []
+    moment = _micros(at)
+    query = (
+        select(learners)
+        .join_from(enrolments, learners, enrolments.c.learner == learners.c.number)
+        .where(enrolments.c.class_id == inside, enrolments.c.role == "student")
+        .where(or_(enrolments.c.begins.is_(None), enrolments.c.begins <= moment))
+        .where(or_(enrolments.c.ends.is_(None), enrolments.c.ends > moment))
+        .order_by(learners.c.number)
+    )
+    return [Learner(row.number, row.surrogate, row.opted_out) for row in connection.execute(query)]
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else round(moment.timestamp() * 1e6)
