@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from segue.lms.openedx.block_ids import block_in, course_block, problem_of_browser
-from segue.lms.openedx.submissions import REGRADES, RESETS, Submissions, Tries
+from segue.lms.openedx.submissions import REGRADES, RESETS, KnownAttempts, Submissions
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
 from segue.lms.records.untrusted_values import (
@@ -94,7 +94,7 @@ class Deed:
 
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
     """Return the events of tracking records (one, a list, NDJSON) and the report they fill."""
-    submissions, tries = Submissions(), Tries()
+    submissions, tries = Submissions(), KnownAttempts()
 
     def translate(record: Json, _: Mode, report: Report) -> Iterator[Event]:
         if not isinstance(record, dict) or not _name(record):

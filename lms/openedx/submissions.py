@@ -18,7 +18,7 @@ RESETS = frozenset({"edx.grades.problem.state_deleted"})
 CAPACITY = 200_000  # pairs of learner and problem that are remembered
 
 
-class Tries:
+class KnownAttempts:
     """The attempts of each learner at each problem, by the key that a regrade finds them with."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import re
 from xml.etree.ElementTree import Element
 
 from segue.lms.catalogues.common_cartridge.qti import first_text, named
-from segue.lms.catalogues.common_cartridge.shelf import Shelf
+from segue.lms.catalogues.common_cartridge.shelf import CartridgeFiles
 
 KEY = re.compile(
     r"\b(?:answers?|solutions?)[ _\-]*(?:key|keys|sheet|guide|manual)\b|\bmark(?:ing)?[ _\-]*scheme\b"
@@ -20,7 +20,7 @@ _STATE = re.compile(r'<meta[^>]{0,200}name="workflow_state"[^>]{0,200}content="(
 _TEACHES = frozenset({"instructor", "teacher", "mentor", "administrator", "contentdeveloper", "manager"})
 
 
-def withheld(entry: Element, title: str, entries: dict[str, Element], shelf: Shelf) -> str:
+def withheld(entry: Element, title: str, entries: dict[str, Element], shelf: CartridgeFiles) -> str:
     """Return why a resource is not for learners; '' when it is.
 
     `entries` are the resources by identifier: Canvas keeps the settings of a quiz or a topic in another one.
@@ -45,7 +45,7 @@ def withheld(entry: Element, title: str, entries: dict[str, Element], shelf: She
     return "unpublished resource" if any(_is_hidden(name, shelf) for name in {href, *files, *beside}) else ""
 
 
-def _is_hidden(href: str, shelf: Shelf) -> bool:
+def _is_hidden(href: str, shelf: CartridgeFiles) -> bool:
     name = href.lower()
     if name.endswith((".html", ".htm")):
         found = _STATE.search(shelf.text(href)[:20_000])

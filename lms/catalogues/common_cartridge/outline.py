@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from segue.lms.catalogues.common_cartridge.qti import first_text, local, named
-from segue.lms.catalogues.common_cartridge.shelf import Shelf
+from segue.lms.catalogues.common_cartridge.shelf import CartridgeFiles
 
 MODULES = "course_settings/module_meta.xml"
 PIECES = re.compile(
@@ -27,7 +27,7 @@ class CoursePlace:
     published: bool = True
 
 
-def places_of(manifest: Element, entries: Mapping[str, Element], shelf: Shelf) -> list[CoursePlace]:
+def places_of(manifest: Element, entries: Mapping[str, Element], shelf: CartridgeFiles) -> list[CoursePlace]:
     """Return the places of a course in order; the first of three ways that gives any."""
     outlined = [place for part in named(manifest, "organization") for place in _items(part, "")]
     known = [place for place in outlined if place.target in entries]
@@ -57,7 +57,7 @@ def _items(parent: Element, module: str) -> Iterator[CoursePlace]:
         yield from _items(item, title or module)
 
 
-def _modules(shelf: Shelf) -> Iterator[CoursePlace]:
+def _modules(shelf: CartridgeFiles) -> Iterator[CoursePlace]:
     """Yield the items of Canvas's modules."""
     root = shelf.xml(MODULES)
     for module in () if root is None else named(root, "module"):

@@ -18,7 +18,7 @@ from segue.features.catalogue import Resource
 from segue.lms.catalogues.common_cartridge.audience import withheld
 from segue.lms.catalogues.common_cartridge.outline import places_of
 from segue.lms.catalogues.common_cartridge.qti import first_text, named, read_assessment
-from segue.lms.catalogues.common_cartridge.shelf import Shelf, with_bases
+from segue.lms.catalogues.common_cartridge.shelf import CartridgeFiles, with_bases
 from segue.lms.records.safe_archive import open_files, parse_xml
 from segue.lms.records.source_records import Event, Mode, RefusedError, Report, Source
 from segue.lms.records.untrusted_values import number
@@ -79,7 +79,7 @@ def open_cartridge(source: Source, _: Mode, report: Report) -> Cartridge:
         if not manifest:
             raise RefusedError("cartridge needs imsmanifest.xml")
         root = parse_xml(files.read(manifest))
-        return _read_manifest(root, Shelf(files, manifest[: -len("imsmanifest.xml")], report))
+        return _read_manifest(root, CartridgeFiles(files, manifest[: -len("imsmanifest.xml")], report))
     except RefusedError as refusal:
         report.refuse(refusal)
     except (OSError, RecursionError):
@@ -108,7 +108,7 @@ class _Found:
     text: str = ""
 
 
-def _read_manifest(manifest: Element, shelf: Shelf) -> Cartridge:
+def _read_manifest(manifest: Element, shelf: CartridgeFiles) -> Cartridge:
     manifest = with_bases(manifest)
     entries = {entry.get("identifier", ""): entry for entry in named(manifest, "resource")}
     _count_missing(manifest, shelf)
@@ -141,7 +141,7 @@ def _read_manifest(manifest: Element, shelf: Shelf) -> Cartridge:
     )
 
 
-def _count_missing(manifest: Element, shelf: Shelf) -> None:
+def _count_missing(manifest: Element, shelf: CartridgeFiles) -> None:
     hrefs = {part.get("href", "") for part in named(manifest, "file")}
     outside = {href for href in hrefs if not shelf.is_inside(href)}
     missing = sum(not shelf.has(href) for href in hrefs - outside)
@@ -152,7 +152,7 @@ def _count_missing(manifest: Element, shelf: Shelf) -> None:
         shelf.report.warnings["file that lies outside the cartridge"] += len(outside)
 
 
-def _found(entry: Element, title: str, shelf: Shelf) -> _Found:
+def _found(entry: Element, title: str, shelf: CartridgeFiles) -> _Found:
     name, kind = entry.get("identifier", ""), entry.get("type", "")
     files = [part.get("href", "") for part in named(entry, "file")]
     href = entry.get("href") or (files[0] if files else "")
@@ -178,7 +178,7 @@ def _standards(entry: Element) -> list[Element]:
     return named(entry, "GUID") + named(entry, "caseItemGUID")
 
 
-def _own_title(href: str, entry: Element, shelf: Shelf) -> str:
+def _own_title(href: str, entry: Element, shelf: CartridgeFiles) -> str:
     """Return the title that a page, a link, a topic or an assessment gives itself."""
     if href.lower().endswith((".html", ".htm", ".xhtml")):
         found = _PAGE_TITLE.search(shelf.text(href)[:20_000])
@@ -190,7 +190,7 @@ def _own_title(href: str, entry: Element, shelf: Shelf) -> str:
     return first_text(root, "title") or " ".join(titled.split())
 
 
-def _contents(prefix: str, href: str, entry: Element, shelf: Shelf) -> tuple[str, float | None, str]:
+def _contents(prefix: str, href: str, entry: Element, shelf: CartridgeFiles) -> tuple[str, float | None, str]:
     """Return the address, the points and the text of what a resource points to."""
     if prefix in ("webcontent", "associatedcontent"):
         is_page = href.lower().endswith((".html", ".htm", ".xhtml"))

@@ -14,7 +14,7 @@ BASE = "{http://www.w3.org/XML/1998/namespace}base"
 
 
 @dataclass
-class Shelf:
+class CartridgeFiles:
     """The files of a cartridge, below the folder that its manifest lies in."""
 
     files: Files
