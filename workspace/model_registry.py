@@ -18,6 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from segue.engine.pipeline import Learned
+from segue.engine.policy_version import PolicyVersion, version_of
 from segue.engine.recommender import Recommender
 from segue.engine.training.reward_model import fresh_model
 from segue.models.bayesian_linear import BayesianLinear
@@ -83,6 +84,11 @@ class Library:
         if self._known is None or self._known[0] != key:
             self._known = (key, Champion.of(self.artefact(fit_hash), load_sums(connection)))
         return self._known[1]
+
+    def going_on(self, connection: Connection) -> PolicyVersion | None:
+        """Return how the model in charge decides, which the next fit goes on with; None before the first."""
+        fit_hash = current_fit(connection)
+        return None if fit_hash is None else version_of(self.artefact(fit_hash))
 
     def keep(self, recommender: Recommender) -> str:
         """Write an artefact under its hash and return it; one that is there already is the same."""

@@ -198,6 +198,7 @@ class Workspace:
         with self.store.read() as connection:
             events = read_events(connection)
             decided = first_decision(connection)
+            going = self._library.going_on(connection)
         return fit(
             catalogue,
             events,
@@ -205,6 +206,8 @@ class Workspace:
             now=now,
             time_zone=self.time_zone,
             replay_until=decided,
+            config=going.settings if going else None,
+            policy=going.policy if going else None,
         )
 
     def promote(self, recommender: Recommender) -> None:

@@ -3,19 +3,20 @@
 More often than not a log shows too few of the heavy rounds that carry the variance, and the delta method
 misses on the side where they are missing. Each end of this interval therefore starts from the self-normalised
 value as it would be with one such round more, and counts that round's share of the variance too: its weight
-is that of the rounds that carry the variance, sum w³ / sum w², its residual that of the rounds above, or
-below, what was predicted (without predictions: the estimate), again each by its part in the variance,
-sum w |e|³ / sum w e². Residuals and not rewards: a good prediction leaves less to imagine. It is in the
-spirit of adding successes and failures to a proportion (Agresti & Coull 1998) and, to first order, a
-correction for skewness (Hall 1992): it fades like 1 / n where the error fades like 1 / √n. That the imagined
-round counts in the variance is what makes it hold where no heavy round was rewarded: for a count of 0 the
-upper end is then 3.0, and what happens 3 times on average is missed in 5 % of logs.
+is that of the rounds that carry the variance, sum w³ / sum w², its residual the root mean square of those
+above, or below, what was predicted (without predictions: the estimate); where no range is known tails may be
+heavy, and it is that of the rounds that carry the variance there, sum w |e|³ / sum w e². Residuals and not
+rewards: a good prediction leaves less to imagine. It is in the spirit of adding successes and failures to a
+proportion (Agresti & Coull 1998) and, to first order, a correction for skewness (Hall 1992): it fades like
+1 / n where the error fades like 1 / √n. That the imagined round counts in the variance is what makes it hold
+where no heavy round was rewarded: for a count of 0 the upper end is then 3.0, and what happens 3 times on
+average is missed in 5 % of logs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, sqrt
 
 import numpy as np
 
@@ -111,7 +112,8 @@ def ends(
         return End(float(base.mean()) + centre + shift, psi + (base - base.mean()), weight, own)
 
     size = np.abs(weight)
-    below, above = _typical(-residual, size), _typical(residual, size)
+    bounded = isfinite(reach[0]) and isfinite(reach[1])
+    below, above = (_typical(side, size, bounded=bounded) for side in (-residual, residual))
     farthest = float(np.abs(residual).max(initial=0.0)) or inf
     lowest = reach[0] if isfinite(reach[0]) else -farthest
     highest = reach[1] if isfinite(reach[1]) else farthest
@@ -141,9 +143,16 @@ def between(
     return Interval(lower.low, upper.high, METHOD)
 
 
-def _typical(residual: Floats, weight: Floats) -> float | None:
-    """Return the residual above 0 of the rounds that carry the variance there; None when there are none."""
+def _typical(residual: Floats, weight: Floats, *, bounded: bool) -> float | None:
+    """Return the typical residual above 0: the root mean square within a range; None when there is none.
+
+    Without a range tails may be heavy: then that of the rounds that carry the variance there.
+    """
     above = np.maximum(residual, 0.0)
     square = above * above
     total = float(weight @ square)
-    return float(weight @ (square * above)) / total if total > 0 else None
+    if not total > 0:
+        return None
+    if bounded:
+        return sqrt(total / float(weight[above > 0].sum()))
+    return float(weight @ (square * above)) / total

@@ -36,8 +36,7 @@ def test_predictions_move_the_ends_by_residuals() -> None:
     heavy = typical_weight(seen.weight)
     residual = seen.reward - seen.q_logged
     above = residual > 0
-    size = seen.weight[above] * residual[above] ** 2
-    typical = np.average(residual[above], weights=size)  # each by its part in the variance
+    typical = np.sqrt(np.average(residual[above] ** 2, weights=seen.weight[above]))
     _, high = ends_of(seen, Bounds(0.0, 1.0))
     weighted = float(seen.weight @ residual) + heavy * float(typical)
     assert high.value == pytest.approx(seen.q_target.mean() + weighted / (float(seen.weight.sum()) + heavy))

@@ -1,0 +1,124 @@
+"""A policy version is a checked file; a dry run says which lists it changes; a fit goes on with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli.main import app
+from segue.engine.policies import EpsilonGreedy
+from segue.engine.policy_version import PolicyVersion, policy_from, read_policy
+from segue.engine.request import Request
+from segue.workspace.answering import Ask
+from segue.workspace.policy_versions import put_in_force, version_diff, version_history, version_in_force
+from segue.workspace.workspace import Workspace
+
+NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
+School = Any  # the class in conftest.py
+
+
+def lists(space: Workspace, learners: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Draw and log the week's lists as the weekly surface does."""
+    ask = Ask(surface="weekly", week="2026-W49")
+    given = space.recommend_many([Request(one, NOW, k=6) for one in learners], ask=ask)
+    return {
+        who: tuple(s.resource for s in one.playlist.steps) for who, one in zip(learners, given, strict=True)
+    }
+
+
+def test_the_predicted_share_of_changed_lists_is_the_real_one(school: School) -> None:
+    space = school.space
+    before = version_in_force(space)
+    after = policy_from({**before.to_dict(), "limits": {"per_skill": 1}})
+    told = version_diff(space, before, after, now=NOW, week="2026-W49", k=6, learners=school.roster)
+    assert told.settings == {"limits.per_skill": (3, 1)}
+    real_before = lists(space, school.roster)
+    put_in_force(space, after, by="head", now=NOW, reason="more variety")
+    real_after = lists(space, school.roster)
+    changed = {
+        who: (real_before[who], real_after[who])
+        for who in school.roster
+        if real_before[who] != real_after[who]
+    }
+    assert told.changed == changed
+    assert 0 < told.share == len(changed) / len(school.roster)
+
+
+def test_a_version_outlives_a_fit_and_has_a_history(school: School) -> None:
+    new = PolicyVersion(EpsilonGreedy(epsilon=0.2))
+    space = school.space
+    put_in_force(space, new, by="head", now=NOW)
+    space.fit(now=NOW + timedelta(days=1))
+    assert version_in_force(space).to_dict() == new.to_dict()
+    history = version_history(space)
+    assert [one.version.id for one in history][-1] == new.id
+    assert (history[0].reason, history[-1].by) == ("as it was", "head")
+    same = version_diff(space, new, new, now=NOW, k=4)
+    assert (same.share, same.settings) == (0.0, {})
+    assert same.lists > 0
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"limit": {}}, "no 'limit'"),
+        ({"limits": {"per_skil": 2}}, "limits has no 'per_skil'"),
+        ({"limits": {"ready": 1.5}}, r"limits.ready must be in \[0, 1\], got 1.5"),
+        ({"limits": {"per_skill": 1.5}}, "a whole number"),
+        ({"weights": {"zone": "much"}}, "weights.zone must be a number"),
+        ({"weights": {"zone": True}}, "weights.zone must be a number"),
+        ({"weights": {"zone": float("nan")}}, "weights.zone must be a number"),
+        ({"weights": []}, "weights is an object"),
+        ({"eta": -0.1}, "eta must be in"),
+        ({"policy": {"name": "Softmaks"}}, "unknown policy 'Softmaks'"),
+        ({"policy": {"name": "Softmax", "parameters": {"temperature": -1}}}, "temperature"),
+        ([], "is an object"),
+    ],
+)
+def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, said: object, message: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(said))
+    with pytest.raises(ValueError, match=message):
+        read_policy(path)
+
+
+def test_by_command(school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGUE_KEY", "11" * 32)
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(app, ["policy", *words], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    here = str(school.space.path)
+    said = json.loads(run("show", here))
+    said["limits"]["per_skill"] = 1
+    path = tmp_path / "new.json"
+    path.write_text(json.dumps(said))
+    assert "is valid" in run("check", str(path))
+    told = json.loads(
+        run(
+            "diff",
+            "current",
+            str(path),
+            "--workspace",
+            here,
+            "--dry-run",
+            "--now",
+            NOW.isoformat(),
+            "-k",
+            "6",
+            "--json",
+        )
+    )
+    assert told["share"] > 0
+    assert told["lists"] == len(school.roster)
+    assert "limits.per_skill: 3 -> 1" in run("diff", "current", str(path), "--workspace", here)
+    assert "is in force" in run("apply", here, str(path), "--by", "head", "--now", NOW.isoformat())
+    assert json.loads(run("show", here))["limits"]["per_skill"] == 1

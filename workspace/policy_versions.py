@@ -1,0 +1,168 @@
+"""A workspace's policy versions: the one in force, those before it, and what another would change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from segue.engine.policy_version import PolicyVersion, policy_from, version_of, with_version
+from segue.engine.request import Request
+from segue.features.iso_weeks import week_of
+from segue.workspace.answering import Question, answer, with_acts
+from segue.workspace.model_registry import Champion, load_sums
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_log import Draw
+from segue.workspace.records.learners import Learner, every_learner, find_learners
+from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.workspace import Workspace
+
+HISTORY = "policy_versions"
+
+
+@dataclass(frozen=True)
+class SavedVersion:
+    """A version that was put in force: when, by whom, why."""
+
+    version: PolicyVersion
+    time: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VersionDiff:
+    """What a version would change in the lists of some learners.
+
+    Attributes
+    ----------
+    settings : mapping
+        What it says otherwise, by dotted name: (before, after).
+    lists : int
+        Lists that were drawn under both.
+    changed : mapping
+        The lists that would differ, by learner: (before, after), as resource ids in order.
+    """
+
+    settings: Mapping[str, tuple[object, object]]
+    lists: int
+    changed: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+
+    @property
+    def share(self) -> float:
+        """Share of the lists that would change, 0 without any."""
+        return len(self.changed) / self.lists if self.lists else 0.0
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the figures by name."""
+        return {
+            "settings": {name: list(pair) for name, pair in self.settings.items()},
+            "lists": self.lists,
+            "share": self.share,
+            "changed": {who: [list(one) for one in pair] for who, pair in self.changed.items()},
+        }
+
+
+def version_in_force(workspace: Workspace) -> PolicyVersion:
+    """Return the version that decides now."""
+    with workspace.store.read() as connection:
+        return version_of(workspace.champion(connection).fitted)
+
+
+def version_history(workspace: Workspace) -> list[SavedVersion]:
+    """Return the versions that were put in force by somebody, the oldest first."""
+    with workspace.store.read() as connection:
+        return _history(connection)
+
+
+def put_in_force(
+    workspace: Workspace, version: PolicyVersion, *, by: str, now: datetime, reason: str = ""
+) -> None:
+    """Let a version decide from now on, also after the next fit; the one before stays in the history.
+
+    `by` is kept as given: a role or a pseudonym, not a name.
+    """
+    with workspace.store.read() as connection:
+        fitted = workspace.champion(connection).fitted
+        before = _history(connection)
+    if not before:
+        before = [SavedVersion(version_of(fitted), now, "", "as it was")]
+    saved = [*before, SavedVersion(version, now, by, reason)]
+    workspace.promote(with_version(fitted, version))
+    with workspace.store.write() as connection:
+        body = [
+            {"version": s.version.to_dict(), "time": s.time.isoformat(), "by": s.by, "reason": s.reason}
+            for s in saved
+        ]
+        put_document(connection, HISTORY, json.dumps(body).encode())
+
+
+def version_diff(
+    workspace: Workspace,
+    before: PolicyVersion,
+    after: PolicyVersion,
+    *,
+    now: datetime,
+    week: str = "",
+    k: int = 10,
+    minutes: float | None = None,
+    learners: Sequence[str] | None = None,
+) -> VersionDiff:
+    """Return what `after` would change in the week's lists, drawn as they would be, with nothing stored.
+
+    Parameters
+    ----------
+    week : str
+        ISO week whose draws are made; default: that of `now`.
+    k, minutes
+        Shape of a list, as in the weekly batch.
+    learners : sequence of str, optional
+        By the LMS's ids; default: everybody in the store, by surrogate.
+    """
+    with workspace.store.read() as connection:
+        champion = workspace.champion(connection)
+        sums = load_sums(connection)
+        people = _people(connection, workspace, learners)
+        questions = [
+            Question(
+                Request(person.surrogate, now, k=k, minutes=minutes),
+                person,
+                Draw(
+                    workspace.configuration.seed,
+                    "playlist",
+                    week or week_of(now, workspace.time_zone),
+                    person.number,
+                ),
+                "weekly",
+            )
+            for person in people.values()
+        ]
+        drawn = []
+        known, _ = states.current(
+            connection, [p.number for p in people.values() if not p.opted_out], champion.fold
+        )
+        for version in (before, after):
+            rival = Champion.of(with_version(champion.fitted, version), sums)
+            entries = answer(rival, with_acts(connection, rival, questions), known)
+            drawn.append([tuple(step.resource for step in entry.playlist.steps) for entry in entries])
+    changed = {who: (one, two) for who, one, two in zip(people, *drawn, strict=True) if one != two}
+    return VersionDiff(before.changes(after), len(people), changed)
+
+
+def _people(
+    connection: Connection, workspace: Workspace, learners: Sequence[str] | None
+) -> dict[str, Learner]:
+    if learners is not None:
+        return dict(find_learners(connection, workspace.keyring, learners))
+    return {person.surrogate: person for person in every_learner(connection)}
+
+
+def _history(connection: Connection) -> list[SavedVersion]:
+    body = get_document(connection, HISTORY)
+    return [
+        SavedVersion(
+            policy_from(one["version"]), datetime.fromisoformat(one["time"]), one["by"], one["reason"]
+        )
+        for one in json.loads(body or b"[]")
+    ]
