@@ -62,7 +62,7 @@ class Cohort:
         self.mood = np.clip(rng.normal(0.65, 0.1, n_learners), 0.0, 1.0)
         self.present = np.ones(n_learners, dtype=bool)
         self.done = np.zeros((n_learners, n_resources))
-        self.match = pupils.taste @ world.tag_table.T
+        self.match = np.minimum(pupils.taste @ world.tag_table.T + world.charm, 1.5)
         formats = world.catalogue.kind_code
         order = {kind: i for i, kind in enumerate(FORMATS)}
         column = np.array([order.get(world.catalogue.kind_ids[code], 1) for code in formats])
@@ -140,11 +140,13 @@ class Cohort:
         level = self.mastery(hours)
         ability = (_logit(level)[rows, skills] * catalogue.skill_weights[resources]).sum(axis=-1)
         chance = self._chance(ability - self.world.difficulty[resources])[..., None]
+        lift = self.lift[learners, resources] * _AGAIN ** self.done[learners, resources]
+        known = level[rows, skills] - 0.5
         step = Step(
             correct=np.ones_like(chance),
             chance=chance,
             ready=self._ready(level)[rows, skills],
-            lift=(self.lift[learners, resources] * _AGAIN ** self.done[learners, resources])[..., None],
+            lift=lift[..., None] * np.maximum(1.0 + self.world.steep[resources][..., None] * known, 0.0),
             match=self.match[learners, resources][..., None],
             hours=hours,
         )

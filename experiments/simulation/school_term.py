@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segue.experiments.simulation.cohort import Cohort, Slot
 from segue.experiments.simulation.student_models import StudentModel
 from segue.experiments.simulation.synthetic_course import Pupils, World, course, pupils
+from segue.experiments.simulation.teaching_worlds import Setting
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,10 +46,21 @@ class Stage:
     seed: int
 
     @classmethod
-    def build(cls, model: StudentModel, *, seed: int, plan: Plan | None = None) -> Stage:
-        """Return the stage of `seed`: its course, its learners, and those of the year before."""
-        plan = plan or Plan()
-        world = course(np.random.default_rng([seed, 1]), n_skills=plan.n_skills, n_resources=plan.n_resources)
+    def build(
+        cls, model: StudentModel, *, seed: int, plan: Plan | None = None, setting: Setting | None = None
+    ) -> Stage:
+        """Return the stage of `seed`: its course, its learners, and those of the year before.
+
+        `setting` makes the course another one than usual.
+        """
+        plan, setting = plan or Plan(), setting or Setting("usual")
+        world = course(
+            np.random.default_rng([seed, 1]),
+            n_skills=plan.n_skills,
+            n_resources=plan.n_resources,
+            faults=setting.faults,
+        )
+        world = setting.applied(world, np.random.default_rng([seed, 7]))
         people = pupils(world, plan.n_learners, np.random.default_rng([seed, 2]))
         former = pupils(world, plan.n_log, np.random.default_rng([seed, 3]), prefix="former")
         return cls(world, people, former, model, plan, seed)

@@ -21,9 +21,10 @@ from segue.engine.settings import Settings
 from segue.engine.training.fit import fit_kernel, learned_from
 from segue.engine.training.replay import Steps, joined, replay
 from segue.features.catalogue import Catalogue, Floats, Resource
-from segue.features.history.streaming_update import LearnerState, encode, fold, update
+from segue.features.history.streaming_update import Attempt, LearnerState, encode, fold, update
 
 log = logging.getLogger(__name__)
+GROWTH = 0.1  # of the log, before difficulty and success are fitted anew
 Choices = list[tuple[Any, float]]
 
 
@@ -46,6 +47,7 @@ class ClassTutor:
         self._asked = 0
         self._seq = 0
         self._seen = 0
+        self._fitted = 0
         self._week = 0
 
     def start(self, catalogue: pd.DataFrame, prerequisites: pd.DataFrame, learners: pd.DataFrame) -> None:
@@ -148,21 +150,35 @@ class ClassTutor:
         return self.recommender
 
     def _refit(self) -> None:
-        """Fit difficulty, success and rewards; steps keep the forecasts of the model that decided them."""
+        """Learn from what happened; difficulty and success anew when the log has grown by a tenth.
+
+        Steps keep the forecasts of the model that decided them.
+        """
         events = pd.concat(self._log, ignore_index=True) if self._log else self._checked(pd.DataFrame())
         now = events["time"].max().to_pydatetime() if len(events) else datetime(2000, 1, 1, tzinfo=UTC)
         this_year = events[~events["learner"].isin(self._former)]
         if self.recommender is not None:
             self._observe(self.recommender.kernel, this_year)
+        if self.recommender is None or len(events) > (1.0 + GROWTH) * self._fitted:
+            self._fitted = len(events)
+            kernel = self._fit_anew(events)
+            again = True
+        else:
+            kernel, again = self.recommender.kernel, False
+        kernel = learned_from(kernel, joined(self._steps), now=now) if self._steps else kernel
+        self.recommender = Recommender(kernel)
+        if again:
+            self._fold_again(this_year)
+
+    def _fit_anew(self, events: pd.DataFrame) -> Kernel:
+        """Fit difficulty and success; the first time, read the log of the former class with them."""
         rng = generator(self.settings.seed, "fit", str(self._week), "", 0)
         kernel, attempts = fit_kernel(
             self.catalogue, events, config=self.settings, policy=self.policy, rng=rng
         )
         if self.recommender is None and len(attempts):
             self._steps = [replay(kernel, attempts)]
-        kernel = learned_from(kernel, joined(self._steps), now=now) if self._steps else kernel
-        self.recommender = Recommender(kernel)
-        self._fold_again(this_year)
+        return kernel
 
     def _observe(self, kernel: Kernel, events: pd.DataFrame) -> None:
         """Keep what was chosen since the last refit as steps, with what the model in charge knew of each."""
@@ -201,10 +217,19 @@ class ClassTutor:
         """Fold events into the states, in order."""
         for learner in dict.fromkeys(frame["learner"]):
             self.states.setdefault(learner, LearnerState.fresh(self.catalogue))
-        attempts, learners = encode(frame, self.catalogue)
-        parameters = self._ready().kernel.parameters
-        for row, who in enumerate(attempts.learner.tolist()):
-            update(self.states[learners[who]], attempts.one(row), parameters)
+        parameters, index = self._ready().kernel.parameters, self.catalogue.resource_index
+        scored = frame[frame["kind"] == "attempt"]
+        times = scored["time"].dt.as_unit("ns").astype("int64").to_numpy(np.float64) / 1e9
+        rows = zip(
+            scored["learner"].tolist(),
+            scored["resource"].tolist(),
+            scored["score"].tolist(),
+            times.tolist(),
+            scored["seq"].tolist(),
+            strict=True,
+        )
+        for who, resource, score, time, seq in sorted(rows, key=lambda row: (row[3], row[4])):
+            update(self.states[who], Attempt(index[resource], score, time, seq), parameters)
         self._offer(frame)
 
     def _offer(self, events: pd.DataFrame) -> None:

@@ -36,7 +36,11 @@ class World:
     level : array (S,)
         How far along the course a skill lies, 0 to 1.
     teaches : array (n,)
-        How much one completed step teaches, about 1.
+        How much one completed step teaches, about 1; below 0 it harms.
+    charm : array (n,)
+        How much it pleases whoever meets it, in units of matching interests; 0 for most.
+    steep : array (n,)
+        How much more it teaches those who know the skill than those who don't, for one unit of mastery.
     """
 
     catalogue: Catalogue
@@ -45,6 +49,8 @@ class World:
     parents: Ints
     level: Floats
     teaches: Floats
+    charm: Floats
+    steep: Floats
 
     @property
     def n_skills(self) -> int:
@@ -107,21 +113,37 @@ class Pupils:
         return pd.DataFrame({"learner_id": list(self.ids), "interests": [list(s) for s in self.stated]})
 
 
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with a catalogue: shares of labels and prerequisites, and the chance of a cycle."""
+
+    wrong_labels: float = 0.1
+    missing: float = 0.15
+    spurious: float = 0.1
+    cycle: float = 0.4
+
+
 def course(
-    rng: np.random.Generator, *, n_skills: int = 48, n_resources: int = 240, n_tags: int = 12
+    rng: np.random.Generator,
+    *,
+    n_skills: int = 48,
+    n_resources: int = 240,
+    n_tags: int = 12,
+    faults: Faults | None = None,
 ) -> World:
     """Return a made-up course with the faults of a real catalogue.
 
-    Labels of difficulty (1 to 5) carry noise and one in ten is wrong; 15 % of the prerequisites are missing,
-    10 % spurious, and in two of five worlds a link is also reported backwards (a cycle).
+    Labels of difficulty (1 to 5) carry noise and some are wrong, some prerequisites are missing or spurious,
+    and in some worlds a link is also reported backwards (a cycle).
     """
+    faults = faults or Faults()
     skills = [f"skill-{i:02d}" for i in range(n_skills)]
     edges = _true_edges(n_skills, rng=rng)
     level = np.arange(n_skills) / max(n_skills - 1, 1)
     main = rng.permutation(np.arange(n_resources) % n_skills)
     difficulty = rng.normal(_EASE, 0.6, n_resources) + rng.normal(0, 0.5, n_skills)[main]
     label = np.clip(np.rint(3.0 + 1.3 * (difficulty - _EASE) + rng.normal(0, 0.6, n_resources)), 1, 5)
-    wrong = rng.random(n_resources) < 0.1
+    wrong = rng.random(n_resources) < faults.wrong_labels
     label[wrong] = rng.integers(1, 6, int(wrong.sum()))
     kinds = rng.choice(FORMATS, n_resources, p=[0.3, 0.5, 0.2])
     resources = [
@@ -135,11 +157,11 @@ def course(
         )
         for i in range(n_resources)
     ]
-    reported = _reported(edges, n_skills, rng=rng)
+    reported = _reported(edges, n_skills, faults, rng=rng)
     names = tuple((skills[a], skills[b]) for a, b in reported)
     catalogue = Catalogue.build(resources, [Skill(name) for name in skills], names, on_cycle="break")
-    teaches = _teaches(catalogue, rng)
-    return World(catalogue, names, difficulty, _parents(edges, n_skills), level, teaches)
+    teaches, none = _teaches(catalogue, rng), np.zeros(n_resources)
+    return World(catalogue, names, difficulty, _parents(edges, n_skills), level, teaches, none, none)
 
 
 def around(catalogue: Catalogue, rng: np.random.Generator) -> World:
@@ -153,7 +175,8 @@ def around(catalogue: Catalogue, rng: np.random.Generator) -> World:
     level = _depth(edges, len(catalogue.skills))
     names = tuple((catalogue.skills[a].skill_id, catalogue.skills[b].skill_id) for a, b in edges)
     parents = _parents(edges, len(catalogue.skills))
-    return World(catalogue, names, difficulty, parents, level, _teaches(catalogue, rng))
+    none = np.zeros(len(label))
+    return World(catalogue, names, difficulty, parents, level, _teaches(catalogue, rng), none, none)
 
 
 def pupils(world: World, n_learners: int, rng: np.random.Generator, *, prefix: str = "learner") -> Pupils:
@@ -196,13 +219,13 @@ def _skills_of(main: int, n_skills: int, *, rng: np.random.Generator) -> list[in
 
 
 def _reported(
-    edges: list[tuple[int, int]], n_skills: int, *, rng: np.random.Generator
+    edges: list[tuple[int, int]], n_skills: int, faults: Faults, *, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
-    kept = [edge for edge in edges if rng.random() >= 0.15]
-    for _ in range(round(0.1 * len(edges))):
+    kept = [edge for edge in edges if rng.random() >= faults.missing]
+    for _ in range(round(faults.spurious * len(edges))):
         a, b = sorted(int(k) for k in rng.choice(n_skills, 2, replace=False))
         kept.append((a, b))
-    if kept and rng.random() < 0.4:
+    if kept and rng.random() < faults.cycle:
         a, b = kept[int(rng.integers(len(kept)))]
         kept.append((b, a))
     return list(dict.fromkeys(kept))
