@@ -14,10 +14,10 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
-from segue.service.pages.student.standing_list import OPTIONS, STEPS, standing
+from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.texts import translations
-from segue.workspace import negotiation
-from segue.workspace.negotiation import PictureChange
+from segue.workspace.dialogue import negotiation
+from segue.workspace.dialogue.negotiation import PictureChange
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 FRESH_MINUTES = 60  # a preview may be saved for this long

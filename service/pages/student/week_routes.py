@@ -7,10 +7,9 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.service.pages.layout import menu, show
+from segue.service.pages.layout import show
 from segue.service.pages.sessions.visits import person, posted, visit_of
 from segue.service.pages.student import week_views as views
-from segue.service.pages.teacher.monday_routes import undo_of_teacher
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 RATINGS = {"easy": 0.25, "hard": 0.0, "liked": 1.0}
@@ -77,18 +76,6 @@ async def check(request: Request) -> Response:
     visit = visit_of(request, "learner")
     view = await visit.tenant.aside(partial(views.check_view, visit, request.query_params.get("skill", "")))
     return show(visit, "check", request, view=view)
-
-
-@router.post("/undo")
-@person
-async def undo(request: Request) -> Response:
-    """Take back what was said or done last."""
-    visit = visit_of(request, "learner", "teacher")
-    form = await posted(request, visit)
-    work = undo_of_teacher if visit.ticket.role == "teacher" else views.take_back
-    await visit.tenant.do(partial(work, visit, form.one("what")))
-    page, pages = form.one("page"), [name for name, _ in menu(visit)]
-    return visit.back(page if page in pages else pages[0], said="undone")
 
 
 @router.post("/rate")

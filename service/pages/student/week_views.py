@@ -11,10 +11,10 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.sessions.visits import Visit
-from segue.service.pages.student.standing_list import OPTIONS, STEPS, ListedStep, standing
-from segue.workspace import negotiation
+from segue.service.pages.standing_list import OPTIONS, STEPS, ListedStep, standing
+from segue.workspace.dialogue import negotiation
+from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.learner_standing import Claim
-from segue.workspace.negotiation import PictureChange
 from segue.workspace.records.statements import Statement
 
 

@@ -13,8 +13,8 @@ from segue.engine.explanations.what_if import Edit
 from segue.engine.request import Request
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
-from segue.workspace import negotiation
 from segue.workspace.class_map import ClassMap, class_map
+from segue.workspace.dialogue import negotiation
 
 MINUTES = 30  # what a teacher has for talks, unless she says otherwise
 FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -16,10 +16,10 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
-from segue.service.pages.student.standing_list import OPTIONS, STEPS
+from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
-from segue.workspace import class_lists, own_plans
-from segue.workspace.class_lists import TeacherAct
+from segue.workspace.dialogue import class_lists, own_plans
+from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.feedback import StepChange
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)

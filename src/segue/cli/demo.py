@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from segue.engine.playlists import Playlist
     from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.workspace.workspace import Workspace
@@ -89,6 +87,8 @@ def _school(folder: Path, seed: int) -> tuple[Workspace, SimulatedClass]:
 
 
 def _history(space: Workspace, room: SimulatedClass) -> None:
+    from segue.cli.demo_pages import stated, store
+
     catalogue = space.catalogue()
     named = stated(room, MONDAY - timedelta(weeks=WEEKS_BEFORE))
     done = store(space, room.events) + store(space, named)
@@ -96,30 +96,6 @@ def _history(space: Workspace, room: SimulatedClass) -> None:
     typer.echo(f"history: {done} events stored ({len(named)} of them stated interests)")
     recommender = space.fit(now=MONDAY)
     typer.echo(f"model {recommender.model_hash} fitted on {recommender.fitted['attempts']} attempts")
-
-
-def stated(room: SimulatedClass, time: datetime) -> pd.DataFrame:
-    """Return the interests that learners named, as events."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "learner": room.learners["learner"],
-            "class_id": room.learners["class_id"],
-            "tags": room.learners["interests"].map(";".join),
-            "kind": "other",
-            "time": time,
-            "seq": range(-len(room.learners), 0),
-        }
-    )
-
-
-def store(space: Workspace, events: pd.DataFrame) -> int:
-    """Store the events of the simulated class; return how many were new."""
-    from segue.features.events.event_records import check, identify
-
-    checked = check(events, range(1, len(events) + 1), resources=space.catalogue().resource_index)
-    return space.add_events(identify(checked.events)).added
 
 
 def _playlists(
@@ -157,6 +133,8 @@ def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
 
 
 def _study(space: Workspace, room: SimulatedClass, playlists: dict[str, Playlist]) -> None:
+    from segue.cli.demo_pages import store
+
     steps = {name: [step.resource for step in playlist.steps] for name, playlist in playlists.items()}
     events = room.answer(steps, now=MONDAY)
     stored = store(space, events)

@@ -6,8 +6,15 @@ import json
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.experiments.simulation.simulated_class import SimulatedClass
+    from segue.workspace.workspace import Workspace
 
 WEEKS_BEFORE, LEARNERS, STEPS, OPTIONS = 8, 30, 6, 3
 DAYS = 30  # that the links are good for
@@ -38,7 +45,6 @@ def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...],
     import numpy as np
 
     from segue import sample
-    from segue.cli.demo import stated, store
     from segue.engine.request import Request
     from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.features.iso_weeks import start_of, week_of
@@ -80,3 +86,27 @@ def _links(school: Path, roster: tuple[str, ...], learner: str, address: str) ->
             "learner": learner,
             "class": class_id,
         }
+
+
+def stated(room: SimulatedClass, time: datetime) -> pd.DataFrame:
+    """Return the interests that learners named, as events."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "learner": room.learners["learner"],
+            "class_id": room.learners["class_id"],
+            "tags": room.learners["interests"].map(";".join),
+            "kind": "other",
+            "time": time,
+            "seq": range(-len(room.learners), 0),
+        }
+    )
+
+
+def store(space: Workspace, events: pd.DataFrame) -> int:
+    """Store the events of the simulated class; return how many were new."""
+    from segue.features.events.event_records import check, identify
+
+    checked = check(events, range(1, len(events) + 1), resources=space.catalogue().resource_index)
+    return space.add_events(identify(checked.events)).added
