@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from segue.service.http.refusals import RefusedError
-from segue.service.tenant.fallback_workspace import ServedWorkspace
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.privacy import learner_rights as privacy
+from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]
 NOBODY = RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
 
 
-def export(workspace: ServedWorkspace, learner: str) -> Answer:
+def export(workspace: Workspace, learner: str) -> Answer:
     """Return all that is kept of one learner; the id is the one sent, no other id is in it.
 
     Raises
@@ -29,7 +29,7 @@ def export(workspace: ServedWorkspace, learner: str) -> Answer:
         raise NOBODY from None
 
 
-def erase(workspace: ServedWorkspace, learner: str) -> Answer:
+def erase(workspace: Workspace, learner: str) -> Answer:
     """Remove one learner from the store and from the models, and return the certificate.
 
     Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,8 +15,7 @@ from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.workspace.learner_standing import LearnerStanding, as_said, standings_in, unclaimed_forecasts
 from segue.workspace.model_registry import Champion
-from segue.workspace.records import learner_states as states
-from segue.workspace.records.decision_log import Draw, Entry
+from segue.workspace.records.decision_log import Draw, Entry, standing_name
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs, standing_for
@@ -26,12 +26,17 @@ NOBODY = -1  # no learner has this number
 
 @dataclass(frozen=True)
 class Ask:
-    """Where a question comes from, and the names of its draw (None: those of the workspace and of now)."""
+    """Where a question comes from, and the names of its draw (None: those of the workspace and of now).
+
+    With `request_no` None the list that stands for the question is given again until something is learnt of
+    the learner, or the model changes; `fresh` asks for a new one all the same.
+    """
 
     surface: str = "python"
     week: str | None = None
     seed: str | None = None
-    request_no: int = 0
+    request_no: int | None = 0
+    fresh: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,8 @@ class Question:
     """A request with its learner inside the store, the names of its draw, and what the learner has said.
 
     Who opted out gets the list of the class: that of nobody in particular, the same for all of them all week.
+    `under` is the request as teachers' acts make it (None: there are none); `name` that of the list, "" for
+    one made of question, draw and moment.
     """
 
     request: Request
@@ -46,6 +53,8 @@ class Question:
     draw: Draw
     surface: str
     said: LearnerStanding | None = None
+    under: Request | None = None
+    name: str = ""
 
     @property
     def asked(self) -> Request:
@@ -60,11 +69,21 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A playlist that is in the store, with the ids of its decisions."""
+    """A playlist that is in the store, with the ids of its decisions.
+
+    `request` is what it was drawn for, with the state; `new` is False when it stood there before.
+    """
 
     playlist_id: str
     decision_ids: tuple[str, ...]
     playlist: Playlist
+    request: Request
+    new: bool = True
+
+    @classmethod
+    def of(cls, entry: Entry) -> Given:
+        """Return what is given of an entry."""
+        return cls(entry.playlist_id, tuple(entry.decision_ids), entry.playlist, entry.request)
 
 
 def with_acts(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Question]:
@@ -85,9 +104,7 @@ def with_acts(connection: Connection, champion: Champion, questions: Sequence[Qu
         return list(questions)
     index = catalogue.resource_index
     return [
-        replace(q, request=_under(q.request, held[q.learner.number], index))
-        if q.learner.number in held
-        else q
+        replace(q, under=_under(q.request, held[q.learner.number], index)) if q.learner.number in held else q
         for q in questions
     ]
 
@@ -102,13 +119,30 @@ def _under(request: Request, held: StandingActs, index: Collection[str]) -> Requ
     return replace(request, excluded=(*request.excluded, *out), pins=(*request.pins, *pinned))
 
 
-def decide(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Entry]:
-    """Return the answers to questions, ready to be logged; states that were brought up for it are stored."""
-    questions = with_acts(connection, champion, questions)
-    numbers = [q.learner.number for q in questions if not q.learner.opted_out]
-    known, newer = states.current(connection, numbers, champion.fold)
-    states.save(connection, newer, champion.fold)
-    return answer(champion, questions, known)
+def named(
+    questions: Sequence[Question], known: Mapping[int, Kept], champion: Champion, *, ask: Ask
+) -> list[Question]:
+    """Return questions with the names of the lists that stand for them; the draw follows from the name.
+
+    A learner's lists of one week must not share their luck, so each name has a draw of its own.
+    """
+    nobody = champion.fold.fresh()
+    out = []
+    for question in questions:
+        kept = nobody if question.learner.opted_out else known[question.learner.number]
+        model = champion.recommender.model_hash
+        about = f"{ask.surface} {question.said.last if question.said else ''}"
+        name = standing_name(question.draw, about, question.request, upto=kept.upto, model_hash=model)
+        out.append(under_name(question, name, fresh=ask.fresh))
+    return out
+
+
+def under_name(question: Question, name: str, *, fresh: bool) -> Question:
+    """Return a question whose list has a name, with the draw of it; with `fresh` the name of this moment."""
+    if fresh:
+        said = f"{name}{question.request.now.timestamp()}".encode()
+        name = hashlib.blake2b(said, digest_size=16).hexdigest()
+    return replace(question, draw=replace(question.draw, request_no=int(name[:8], 16) >> 1), name=name)
 
 
 def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept]) -> list[Entry]:
@@ -119,23 +153,26 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
         replace(q.asked, learner=q.learner.surrogate, state=k.state)
         for q, k in zip(questions, kept, strict=True)
     ]
-    recommender = champion.recommender
-    record = requests
-    requests = [
-        as_said(recommender, r, q.said) if q.said and not q.learner.opted_out else r
-        for q, r in zip(questions, record, strict=True)
+    asked = [
+        r if q.under is None else replace(q.under, learner=r.learner, state=r.state)
+        for q, r in zip(questions, requests, strict=True)
     ]
-    drawn = recommender.recommend_batch(requests, rngs=[q.drawn_by.generator() for q in questions])
+    recommender = champion.recommender
+    meant = [
+        as_said(recommender, r, q.said) if q.said and not q.learner.opted_out else r
+        for q, r in zip(questions, asked, strict=True)
+    ]
+    drawn = recommender.recommend_batch(meant, rngs=[q.drawn_by.generator() for q in questions])
     seen = [
         playlist.steps.forecasts() if isinstance(playlist.steps, DrawnSteps) else [] for playlist in drawn
     ]
-    for i, (alone, asked) in enumerate(zip(record, requests, strict=True)):
-        if alone.state is not asked.state:
+    for i, (alone, claimed) in enumerate(zip(asked, meant, strict=True)):
+        if alone.state is not claimed.state:
             seen[i] = unclaimed_forecasts(recommender, alone, drawn[i].steps)
     playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
     return [
-        Entry(q.draw, r, p, k.upto, champion.fitted.model_hash, q.surface, f)
-        for q, r, p, k, f in zip(questions, requests, playlists, kept, seen, strict=True)
+        Entry(q.draw, r if q.name else m, p, k.upto, champion.fitted.model_hash, q.surface, f, q.name)
+        for q, r, m, p, k, f in zip(questions, requests, meant, playlists, kept, seen, strict=True)
     ]
 
 

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from segue.features.catalogue import Catalogue
 from segue.workspace.errors import DeclinedError, erased_learner, opted_out_learner
@@ -159,7 +158,7 @@ def undo_override(
     return True
 
 
-def shown_resource(connection: Connection, row: Row[Any]) -> str:
+def shown_resource(connection: Connection, row: Row) -> str:
     """Return what stands at a step now: what a teacher put in, the learner's pick, or what was drawn."""
     acts = [act for act in acts_on(connection, [row.decision_id]) if act.undone is None]
     put_in = [act.resource for act in acts if act.resource]
@@ -187,7 +186,7 @@ def _put_in(
     catalogue: Catalogue,
     change: StepChange,
     *,
-    row: Row[Any],
+    row: Row,
     shown: str,
     now: datetime,
 ) -> str:
@@ -243,7 +242,7 @@ def no_decision() -> DeclinedError:
     return DeclinedError("absent", "no_decision", "there is no decision of this id in this tenant")
 
 
-def known_decision(connection: Connection, decision_id: str) -> Row[Any]:
+def known_decision(connection: Connection, decision_id: str) -> Row:
     """Return a decision's row.
 
     Raises

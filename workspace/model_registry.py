@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import NamedTuple, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,6 +22,7 @@ from segue.engine.pipeline import Learned
 from segue.engine.policy_version import PolicyVersion, version_of
 from segue.engine.recommender import Recommender
 from segue.engine.training.reward_model import fresh_model
+from segue.features.catalogue import Catalogue
 from segue.models.bayesian_linear import BayesianLinear
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_queries import unsettled_fits
@@ -61,12 +63,41 @@ class Champion:
         return Fold(self.fitted.catalogue, self.fitted.kernel.parameters)
 
 
+class Charge(NamedTuple):
+    """The model in charge; `trouble` says why it is not the fitted one ("" when it is)."""
+
+    champion: Champion
+    trouble: str
+
+
+CatalogueIn = Callable[[Connection], Catalogue]
+
+
+class ModelSource(Protocol):
+    """Where a workspace gets its models from."""
+
+    folder: Path
+    artefact: Callable[[str], Recommender]
+
+    def in_charge(self, connection: Connection, catalogue: CatalogueIn) -> Charge:
+        """Return the model in charge, with what has been learned up to this transaction."""
+        ...
+
+    def going_on(self, connection: Connection) -> PolicyVersion | None:
+        """Return how the model in charge decides, which the next fit goes on with; None before the first."""
+        ...
+
+    def keep(self, recommender: Recommender) -> str:
+        """Keep a fitted model and return its hash."""
+        ...
+
+
 class Library:
     """The artefacts of a folder, loaded once, and which of them decides."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.artefact = lru_cache(maxsize=8)(self._load)
+        self.artefact: Callable[[str], Recommender] = lru_cache(maxsize=8)(self._load)
         self._known: tuple[tuple[str, bytes | None], Champion] | None = None
 
     def champion(self, connection: Connection) -> Champion:
@@ -89,6 +120,10 @@ class Library:
         """Return how the model in charge decides, which the next fit goes on with; None before the first."""
         fit_hash = current_fit(connection)
         return None if fit_hash is None else version_of(self.artefact(fit_hash))
+
+    def in_charge(self, connection: Connection, catalogue: CatalogueIn) -> Charge:  # noqa: ARG002
+        """Return the same without trouble: a model that cannot be read is an error."""
+        return Charge(self.champion(connection), "")
 
     def keep(self, recommender: Recommender) -> str:
         """Write an artefact under its hash and return it; one that is there already is the same."""

@@ -11,14 +11,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 from segue.engine.explanations.why import explain
 from segue.engine.playlists import Playlist, Step
+from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
+from segue.workspace.answering import Given
 from segue.workspace.records.decision_log import context_of
+from segue.workspace.records.decision_queries import set_received
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.list_rows import ListRows, Since, list_rows
 from segue.workspace.records.overrides import OverrideRecord
@@ -115,12 +118,12 @@ def shown_lists(rows: ListRows, learner: int, reader: Reader) -> list[ShownList]
     return [_list(head, rows, reader, current=head.playlist_id in current) for head in reversed(heads)]
 
 
-def current_ids(heads: Sequence[Row[Any]]) -> set[str]:
+def current_ids(heads: Sequence[Row]) -> set[str]:
     """Return which of one learner's lists, oldest first, count: the last of each week and surface.
 
     A weekly list for a course is numbered from 1, and goes with those of the other courses by the same model.
     """
-    last: dict[tuple[str, str], list[Row[Any]]] = {}
+    last: dict[tuple[str, str], list[Row]] = {}
     for head in heads:
         last.setdefault((head.week, head.surface), []).append(head)
     found: set[str] = set()
@@ -156,7 +159,7 @@ def published(
     return {inside[n]: _published(list(mine), rows) for n, mine in by_learner}
 
 
-def _published(heads: Sequence[Row[Any]], rows: ListRows) -> Published:
+def _published(heads: Sequence[Row], rows: ListRows) -> Published:
     """Return one learner's list of a week: that of the surface drawn last, all of its courses in order."""
     counts = current_ids(heads)
     mine = [h for h in heads if h.playlist_id in counts and h.surface == heads[-1].surface]
@@ -177,7 +180,7 @@ class _Held:
     approved: bool
 
 
-def _standing(row: Row[Any], rows: ListRows, head: Row[Any]) -> _Held:
+def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
     acts = [act for act in rows.acts.get(row.decision_id, ()) if act.undone is None]
     changes = [act for act in acts if act.action != "approve"]
     act = changes[-1] if changes else None
@@ -192,7 +195,7 @@ def _standing(row: Row[Any], rows: ListRows, head: Row[Any]) -> _Held:
     return _Held(resource, _state(act, row, done=done), act, picked, approved)
 
 
-def _state(act: OverrideRecord | None, row: Row[Any], *, done: bool) -> StepState:
+def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
     if act is not None and act.action == "remove":
         return "removed"
     if done:
@@ -209,7 +212,7 @@ def _tried(offered: Sequence[str], since: Since, made: int) -> str:
     return done[0] if done else ""
 
 
-def _list(head: Row[Any], rows: ListRows, reader: Reader, *, current: bool) -> ShownList:
+def _list(head: Row, rows: ListRows, reader: Reader, *, current: bool) -> ShownList:
     return ShownList(
         id=head.playlist_id,
         surface=head.surface,
@@ -224,7 +227,7 @@ def _list(head: Row[Any], rows: ListRows, reader: Reader, *, current: bool) -> S
     )
 
 
-def _step(row: Row[Any], rows: ListRows, head: Row[Any], reader: Reader) -> ShownStep:
+def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
     held, logged = _standing(row, rows, head), logged_step(row)
     catalogue = reader.catalogue
     shown = replace(logged, resource=held.resource)
@@ -251,7 +254,7 @@ def _step(row: Row[Any], rows: ListRows, head: Row[Any], reader: Reader) -> Show
     )
 
 
-def logged_step(row: Row[Any]) -> Step:
+def logged_step(row: Row) -> Step:
     """Return a decision row as the step it was."""
     menu = json.loads(row.menu)
     return Step(
@@ -270,7 +273,7 @@ def logged_step(row: Row[Any]) -> Step:
     )
 
 
-def logged_playlist(head: Row[Any], steps: Sequence[Row[Any]], learner: str) -> Playlist:
+def logged_playlist(head: Row, steps: Sequence[Row], learner: str) -> Playlist:
     """Return a stored list as it was when it was drawn."""
     return Playlist(
         learner=learner,
@@ -282,6 +285,25 @@ def logged_playlist(head: Row[Any], steps: Sequence[Row[Any]], learner: str) -> 
         candidates_hash=head.candidates_hash,
         notes=tuple(json.loads(head.notes)),
     )
+
+
+def given_again(connection: Connection, head: Row, catalogue: Catalogue, request: Request) -> Given | None:
+    """Return a stored list as it stands, within a write; None when something in it has closed meanwhile."""
+    rows = list_rows(connection, [head.learner], ids=[head.playlist_id])
+    steps, ids = [], []
+    for row in rows.steps.get(head.playlist_id, ()):
+        held = _standing(row, rows, head)
+        if held.state == "removed":
+            continue
+        known = held.resource in catalogue.resource_index
+        if not known or not catalogue.is_open(held.resource, request.now.timestamp()):
+            return None
+        steps.append(replace(logged_step(row), resource=held.resource))
+        ids.append(row.decision_id)
+    if head.undelivered:
+        set_received(connection, head.playlist_id, received=True)
+    playlist = replace(logged_playlist(head, (), request.learner), steps=tuple(steps))
+    return Given(head.playlist_id, tuple(ids), playlist, request, new=False)
 
 
 def rows_for(connection: Connection, learner: int, *, week: str | None, surface: str | None) -> ListRows:

@@ -27,28 +27,31 @@ from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
 from segue.workspace import feedback
 from segue.workspace import model_registry as champions
-from segue.workspace.answering import Ask, Given, Question, alternatives, decide
+from segue.workspace.answering import Ask, Given, Question, alternatives, answer, named, under_name, with_acts
 from segue.workspace.class_report import SkillOfClass, class_view, mastery_table
 from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
 from segue.workspace.errors import WorkspaceError, erased_learner
 from segue.workspace.feedback import StepChange
-from segue.workspace.model_registry import Champion, Library
+from segue.workspace.model_registry import Champion, Charge, Library, ModelSource
 from segue.workspace.published_playlists import (
     Published,
     Reader,
     ShownList,
     ShownStep,
+    given_again,
     published,
     rows_for,
     shown_lists,
 )
-from segue.workspace.records import learner_states as states
-from segue.workspace.records.decision_log import Draw, log, rows_of
-from segue.workspace.records.decision_queries import first_decision
+from segue.workspace.records import learner_states
+from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
+from segue.workspace.records.decision_queries import first_decision, heads_of, set_received
 from segue.workspace.records.events import Appended, append_events, last_number, read_events
-from segue.workspace.records.learners import Learner, add_learners, find_learners
+from segue.workspace.records.learner_states import Kept
+from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, open_learners, outcomes, record
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
+from segue.workspace.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
 from segue.workspace.storage.schema import decisions
@@ -76,12 +79,22 @@ class Learnt:
 class Workspace:
     """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
 
-    def __init__(self, path: Path, store: Store, keyring: Keyring, configuration: Configuration) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Store,
+        keyring: Keyring,
+        configuration: Configuration,
+        *,
+        models: ModelSource | None = None,
+        states: StateSource | None = None,
+    ) -> None:
         self.path = path
         self.store = store
         self.keyring = keyring
         self.configuration = configuration
-        self._library = Library(path / "models")
+        self._models = models or Library(path / "models")
+        self._states = states or StoredStates(store, keyring)
         self._parsed: tuple[bytes, Catalogue] | None = None
 
     @classmethod
@@ -97,8 +110,18 @@ class Workspace:
         return cls.open(path, environment=environment)
 
     @classmethod
-    def open(cls, path: Path, *, environment: Mapping[str, str], store_class: type[Store] = Store) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        environment: Mapping[str, str],
+        store_class: type[Store] = Store,
+        models: ModelSource | None = None,
+        states: type[StoredStates] = StoredStates,
+    ) -> Self:
         """Return the workspace of a folder, its store brought up to date.
+
+        `models` and `states` say where models and states come from; by default from the folder and the store.
 
         Raises
         ------
@@ -111,7 +134,7 @@ class Workspace:
         keyring = find(path, environment)
         store = open_store(path, configuration, store_class)
         check_key(path, store, keyring)
-        return cls(path, store, keyring, configuration)
+        return cls(path, store, keyring, configuration, models=models, states=states(store, keyring))
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +149,7 @@ class Workspace:
     @property
     def models(self) -> Path:
         """Where fitted artefacts lie."""
-        return self._library.folder
+        return self._models.folder
 
     @property
     def time_zone(self) -> str:
@@ -184,7 +207,11 @@ class Workspace:
 
     def champion(self, connection: Connection) -> Champion:
         """Return the model in charge, with what has been learned up to this transaction."""
-        return self._library.champion(connection)
+        return self.charge(connection).champion
+
+    def charge(self, connection: Connection) -> Charge:
+        """Return the same, and why it is not the fitted one where it is not."""
+        return self._models.in_charge(connection, self.catalogue_in)
 
     def fit(self, *, now: datetime) -> Recommender:
         """Fit difficulty, success model and reward model on all events, put the result in charge."""
@@ -198,7 +225,7 @@ class Workspace:
         with self.store.read() as connection:
             events = read_events(connection)
             decided = first_decision(connection)
-            going = self._library.going_on(connection)
+            going = self._models.going_on(connection)
         return fit(
             catalogue,
             events,
@@ -212,7 +239,7 @@ class Workspace:
 
     def promote(self, recommender: Recommender) -> None:
         """Put a fitted model in charge, with the rewards of all logged decisions counted anew."""
-        fit_hash = self._library.keep(recommender)
+        fit_hash = self._models.keep(recommender)
         with self.store.write() as connection:
             champions.promote(connection, fit_hash)
             champions.save_sums(connection, champions.counted(connection, recommender.schema_hash))
@@ -229,22 +256,78 @@ class Workspace:
 
     def recommend_many(self, requests: Sequence[Request], *, ask: Ask | None = None) -> list[Given]:
         """Return the playlists of many requests, in order, all stored in one transaction."""
-        ask = ask or Ask()
+        return self.answers(requests, ask=ask or Ask())[0]
+
+    def answers(self, requests: Sequence[Request], *, ask: Ask) -> tuple[list[Given], Charge]:
+        """Return the answers to many requests, stored, and what decided.
+
+        On SQLite all of it is one transaction. On PostgreSQL, where other processes wait for its lock, the
+        decisions are computed between two short ones.
+        """
         with self.store.write() as connection:
-            champion = self.champion(connection)
-            people = add_learners(connection, self.keyring, [r.learner for r in requests])
-            questions = [self._question(request, people.get(request.learner), ask) for request in requests]
-            entries = decide(connection, champion, questions)
-            log(connection, rows_of(entries))
-        return [Given(e.playlist_id, tuple(e.decision_ids), e.playlist) for e in entries]
+            charge, questions, known = self._looked_up(connection, requests, ask)
+            questions, again = self._standing(connection, questions, known)
+            new = [q for q in questions if q.name not in again]
+            if self.store.is_sqlite:
+                entries = answer(charge.champion, new, known)
+                log(connection, rows_of(_logged(new, entries)))
+                return _given(questions, again, entries), charge
+        entries = answer(charge.champion, new, known)
+        with self.store.write() as connection:
+            numbers = {question.learner.number for question in new}
+            if present(connection, numbers) != numbers:  # erased while their list was drawn
+                raise erased_learner()
+            log(connection, rows_of(_logged(new, entries)))
+        return _given(questions, again, entries), charge
+
+    def _looked_up(
+        self, connection: Connection, requests: Sequence[Request], ask: Ask
+    ) -> tuple[Charge, list[Question], dict[int, Kept]]:
+        charge = self._states.charge(connection, self._models, self.catalogue_in)
+        people = self._states.people(connection, [request.learner for request in requests])
+        questions = [self._question(request, people.get(request.learner), ask) for request in requests]
+        numbers = [q.learner.number for q in questions if not q.learner.opted_out]
+        known = self._states.states(connection, numbers, charge.champion)
+        questions = with_acts(connection, charge.champion, questions)
+        if ask.request_no is None:
+            questions = named(questions, known, charge.champion, ask=ask)
+        return charge, questions, known
 
     def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
         if learner is None:
             raise erased_learner()
         week = ask.week or week_of(request.now, self.time_zone)
         seed = self.configuration.seed if ask.seed is None else ask.seed
-        draw = Draw(seed, request.mode, week, learner.number, ask.request_no)
+        draw = Draw(seed, request.mode, week, learner.number, ask.request_no or 0)
         return Question(request, learner, draw, ask.surface)
+
+    def _standing(
+        self, connection: Connection, questions: Sequence[Question], known: Mapping[int, Kept]
+    ) -> tuple[list[Question], dict[str, Given]]:
+        """Return the lists that stand already, by name, as they are now, and the questions.
+
+        Where something in a list has closed meanwhile, the question gets a new name, for a new list.
+        """
+        names = [q.name for q in questions if q.name and not q.learner.opted_out]
+        heads = heads_of(connection, names) if names else {}
+        found: dict[str, Given] = {}
+        asked = []
+        for question in questions:
+            if question.name in heads and question.name not in found:
+                state = known[question.learner.number].state
+                request = replace(question.request, learner=question.learner.surrogate, state=state)
+                given = given_again(connection, heads[question.name], self.catalogue_in(connection), request)
+                if given is None:
+                    asked.append(under_name(question, question.name, fresh=True))
+                    continue
+                found[question.name] = given
+            asked.append(question)
+        return asked, found
+
+    def not_received(self, playlist_id: str) -> None:
+        """Say that nobody got a list: it does not count as shown until it is asked for again."""
+        with self.store.write() as connection:
+            set_received(connection, playlist_id, received=False)
 
     def known(self, learners: Sequence[str]) -> tuple[Champion, dict[str, LearnerState]]:
         """Return the model in charge and each learner's state, by the LMS's id; unknown ones are fresh."""
@@ -252,7 +335,7 @@ class Workspace:
             champion = self.champion(connection)
             people = find_learners(connection, self.keyring, learners)
             numbers = {who: p.number for who, p in people.items() if not p.opted_out}
-            kept, _ = states.current(connection, list(numbers.values()), champion.fold)
+            kept, _ = learner_states.current(connection, list(numbers.values()), champion.fold)
         nobody = champion.fold.fresh().state
         return champion, {who: kept[numbers[who]].state if who in numbers else nobody for who in learners}
 
@@ -304,7 +387,7 @@ class Workspace:
             if person is None or person.opted_out:
                 return []
             rows = rows_for(connection, person.number, week=week, surface=surface)
-            kept, _ = states.current(connection, [person.number], champion.fold)
+            kept, _ = learner_states.current(connection, [person.number], champion.fold)
             reader = Reader(self.catalogue_in(connection), kept[person.number].state, now)
         return shown_lists(rows, person.number, reader)
 
@@ -319,7 +402,7 @@ class Workspace:
         with self.store.read() as connection:
             row = feedback.known_decision(connection, decision_id)
             rows = rows_for(connection, row.learner, week=None, surface=None)
-            kept, _ = states.current(connection, [row.learner], self.champion(connection).fold)
+            kept, _ = learner_states.current(connection, [row.learner], self.champion(connection).fold)
             reader = Reader(self.catalogue_in(connection), kept[row.learner].state, now)
         for one in shown_lists(rows, row.learner, reader):
             for step in one.steps:
@@ -411,7 +494,7 @@ class Workspace:
 
     def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
         """Return the rewards of one learner's decisions as the facts stored give them at `now`."""
-        deciding = self._library.artefact
+        deciding = self._models.artefact
         return outcomes(connection, learner, deciding=deciding, now=now, time_zone=self.time_zone)
 
     def _learn_block(self, learners: Sequence[int], now: float) -> Learnt:
@@ -427,6 +510,18 @@ class Workspace:
             censored=status.count("censored"),
             pending=status.count("pending"),
         )
+
+
+def _logged(questions: Sequence[Question], entries: Sequence[Entry]) -> list[Entry]:
+    """Return what is to be stored: nothing of a learner who opted out."""
+    return [e for q, e in zip(questions, entries, strict=True) if not q.learner.opted_out]
+
+
+def _given(
+    questions: Sequence[Question], again: Mapping[str, Given], entries: Sequence[Entry]
+) -> list[Given]:
+    made = iter(entries)
+    return [again[q.name] if q.name in again else Given.of(next(made)) for q in questions]
 
 
 def learned_upto(connection: Connection) -> tuple[int, int, float]:

@@ -98,6 +98,8 @@ class RecommendBody(Body):
     excluded: Names = ()
     fill: bool = False
     """Return exactly k steps, relaxing rules if need be."""
+    fresh: bool = False
+    """Draw a new list, also where the one that stands answers the same question."""
     explain: bool = False
     """Add why to each step, in a sentence for the student and one for the teacher."""
     now: Time | None = None

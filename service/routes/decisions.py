@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, Request
+from pydantic_core import from_json
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -42,7 +43,11 @@ async def recommend(request: Request) -> Response:
     body = await read(request, schemas.RecommendBody)
     tenant = caller.tenant
     asked = request_of(body, datetime.now(UTC)), body.explain
-    return answer(await tenant.ask(tenant.decider.recommend, asked))
+    work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
+    found = await tenant.ask(work, asked)
+    if await request.is_disconnected():
+        await tenant.do(partial(tenant.workspace.not_received, from_json(found)["playlist_id"]))
+    return answer(found)
 
 
 @router.post(

@@ -15,7 +15,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Dials, Goal, Mode, Place, Request
 from segue.features.catalogue import Catalogue
 from segue.service.http import request_schemas as schemas
-from segue.workspace.records.decision_log import Entry
+from segue.workspace.answering import Given
 
 MODES: dict[str, Mode] = {"menu": "next"}
 STEPS = {"next": 1, "menu": 1}
@@ -52,7 +52,7 @@ def request_of(body: schemas.RecommendBody, now: datetime) -> Request:
     )
 
 
-def written(entry: Entry, recommender: Recommender, *, trouble: str, explain: bool) -> bytes:
+def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bool) -> bytes:
     """Return the JSON of a stored playlist; `trouble` says why no fitted model decided ("" if one did)."""
     playlist = entry.playlist
     notes = [*playlist.notes]

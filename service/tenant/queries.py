@@ -16,16 +16,17 @@ from segue.features.history.learner_state import LearnerState
 from segue.features.learner_profile import profile
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import WhatIfBody
-from segue.service.tenant.fallback_workspace import Charge, ServedWorkspace
 from segue.workspace.class_report import FEWEST, class_view
+from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import Learner, class_surrogates, find_learners
 from segue.workspace.storage.schema import events, learners
+from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]
 
 
-def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
+def learner_profile(workspace: Workspace, learner: str) -> Answer:
     """Return strengths, needs, next steps and interests.
 
     Raises
@@ -40,7 +41,7 @@ def learner_profile(workspace: ServedWorkspace, learner: str) -> Answer:
     return asdict(found) | {"degraded": bool(known.charge.trouble)}
 
 
-def why_not(workspace: ServedWorkspace, learner: str, resource: str) -> Answer:
+def why_not(workspace: Workspace, learner: str, resource: str) -> Answer:
     """Return the rule that keeps a resource from being the first step now, or the points it lacks.
 
     Raises
@@ -62,7 +63,7 @@ def why_not(workspace: ServedWorkspace, learner: str, resource: str) -> Answer:
     }
 
 
-def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answer:
+def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
     """Return the list drawn now and the list that would be drawn, by the same numbers, after some attempts.
 
     Raises
@@ -84,7 +85,7 @@ def what_if(workspace: ServedWorkspace, learner: str, body: WhatIfBody) -> Answe
     return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
 
 
-def class_of(workspace: ServedWorkspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:
+def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:
     """Return how a class stands, skill by skill.
 
     The ids of stuck learners are those of `roster`, as the LMS sent it: the store cannot name anyone. Without
@@ -128,7 +129,7 @@ class Known:
     charge: Charge
 
 
-def _known(workspace: ServedWorkspace, connection: Connection, learner: str) -> Known:
+def _known(workspace: Workspace, connection: Connection, learner: str) -> Known:
     person = find_learners(connection, workspace.keyring, [learner]).get(learner)
     if person is None:
         raise RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
@@ -139,7 +140,7 @@ def _known(workspace: ServedWorkspace, connection: Connection, learner: str) -> 
     return Known(person, kept[person.number].state, charge)
 
 
-def _members(workspace: ServedWorkspace, connection: Connection, class_id: str) -> list[int]:
+def _members(workspace: Workspace, connection: Connection, class_id: str) -> list[int]:
     """Return the numbers of learners with an event in a class, without those who opted out."""
     inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id)
     if inside is None:

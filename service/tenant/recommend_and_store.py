@@ -15,11 +15,14 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
-from segue.service.tenant.fallback_workspace import ServedWorkspace
+from segue.workspace.answering import Ask
 from segue.workspace.records.events import append_events
 from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.schema import events as event_rows
+from segue.workspace.workspace import Workspace
 
+STANDING = Ask(surface="service", request_no=None)
+FRESH = Ask(surface="service", request_no=None, fresh=True)
 GONE = "this learner was erased or has opted out: nothing is stored"
 
 
@@ -62,12 +65,19 @@ def _read_one(found: object) -> EventBody | Unreadable:
 class Decider:
     """Answers recommendations and stores events of one tenant, as many at a time as wait."""
 
-    workspace: ServedWorkspace
+    workspace: Workspace
     metrics: Metrics
 
     def recommend(self, asked: Sequence[tuple[Request, bool]]) -> list[bytes]:
         """Return the answers to requests (and whether each is to be put in words), once they are stored."""
-        entries, (champion, trouble) = self.workspace.answers([request for request, _ in asked])
+        return self._recommend(asked, STANDING)
+
+    def recommend_anew(self, asked: Sequence[tuple[Request, bool]]) -> list[bytes]:
+        """Return new lists, whatever stands already."""
+        return self._recommend(asked, FRESH)
+
+    def _recommend(self, asked: Sequence[tuple[Request, bool]], ask: Ask) -> list[bytes]:
+        entries, (champion, trouble) = self.workspace.answers([request for request, _ in asked], ask=ask)
         if trouble:
             self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(asked))
         return [

@@ -6,28 +6,30 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Literal, TypeVar
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError
-
 from segue.features.catalogue import CatalogueError
+from segue.service.http import request_log as logs
 from segue.service.http.api_keys import KeyRing
 from segue.service.http.metrics import Metrics
 from segue.service.http.rate_limits import Limits
 from segue.service.http.refusals import RefusedError
-from segue.service.tenant.fallback_workspace import ServedWorkspace
-from segue.service.tenant.group_commit import GroupedStore
 from segue.service.tenant.recommend_and_store import Decider
 from segue.service.tenant.write_queue import Desk
 from segue.workspace.errors import DeclinedError, WorkspaceError
+from segue.workspace.fallback_model import FallbackLibrary
+from segue.workspace.state_sources import RememberedStates
+from segue.workspace.storage.database import DatabaseError, is_away
+from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import key_path
+from segue.workspace.workspace import Workspace
 
 T = TypeVar("T")
 Q = TypeVar("Q")
 Status = Literal["ok", "degraded", "unavailable"]
-FAILURES = (DBAPIError, CatalogueError, DeclinedError)
+FAILURES = (DatabaseError, CatalogueError, DeclinedError)
 STATUS: Mapping[str, int] = {"absent": 404, "conflict": 409, "invalid": 422}
 
 
@@ -35,9 +37,15 @@ class Tenant:
     """What the routes work with. Open one with :meth:`open`, and close it."""
 
     def __init__(
-        self, workspace: ServedWorkspace, store: GroupedStore, *, waiting: int, lock: IO[bytes] | None = None
+        self,
+        workspace: Workspace,
+        store: GroupedStore,
+        models: FallbackLibrary,
+        *,
+        waiting: int,
+        lock: IO[bytes] | None = None,
     ) -> None:
-        self.workspace, self.store, self._lock = workspace, store, lock
+        self.workspace, self.store, self.models, self._lock = workspace, store, models, lock
         self.keys = KeyRing(workspace.path)
         self.metrics = Metrics()
         self._key_stamp = self._key_now()
@@ -53,7 +61,15 @@ class Tenant:
         WorkspaceError, StoreError, KeyMissingError
             When there is no workspace, its database cannot be reached, or its key is missing.
         """
-        workspace = ServedWorkspace.open(folder, environment=os.environ, store_class=GroupedStore)
+        tell = partial(_tell_of_model, folder.name)
+        models = FallbackLibrary(folder / "models", tell)
+        workspace = Workspace.open(
+            folder,
+            environment=os.environ,
+            store_class=GroupedStore,
+            models=models,
+            states=RememberedStates,
+        )
         store = workspace.store
         assert isinstance(store, GroupedStore)
         try:
@@ -61,7 +77,7 @@ class Tenant:
         except WorkspaceError:
             workspace.close()
             raise
-        tenant = cls(workspace, store, waiting=limits.waiting, lock=lock)
+        tenant = cls(workspace, store, models, waiting=limits.waiting, lock=lock)
         tenant.tick()
         return tenant
 
@@ -121,7 +137,7 @@ class Tenant:
     def tick(self) -> None:
         """Look for changed keys, and whether a model can be read."""
         self.keys.refresh()
-        self.workspace.try_again()
+        self.models.try_again()
         self.status()
         self.store.copy_log_back()
 
@@ -129,8 +145,8 @@ class Tenant:
         """Return whether requests can be answered, and how well."""
         try:
             self._check_key()
+            self.store.ping()
             with self.store.read() as connection:
-                connection.execute(text("SELECT 1"))
                 trouble = self.workspace.charge(connection).trouble
         except Exception:
             return "unavailable"
@@ -147,6 +163,10 @@ class Tenant:
         self.workspace.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def _tell_of_model(tenant: str, trouble: str, error: Exception | None) -> None:
+    logs.write("model", {"trouble": trouble, "tenant": tenant}, error=error)
 
 
 def lock_of(folder: Path) -> IO[bytes]:
@@ -167,13 +187,13 @@ def lock_of(folder: Path) -> IO[bytes]:
     return lock
 
 
-def refusal(error: DBAPIError | CatalogueError | DeclinedError) -> RefusedError:
+def refusal(error: DatabaseError | CatalogueError | DeclinedError) -> RefusedError:
     """Return what a caller reads of an error below: never a database's own text, which may hold data."""
     if isinstance(error, DeclinedError):
         return RefusedError(STATUS[error.kind], error.code, str(error))
     if isinstance(error, CatalogueError):
         return RefusedError(422, "not_in_catalogue", str(error))
-    if isinstance(error, OperationalError) or error.connection_invalidated:
+    if is_away(error):
         message = "the database is away or full: send it again, what is stored already is not stored twice"
         return RefusedError(503, "store", message, {"retry-after": "2"})
     raise error

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import RefusedError
-from segue.service.tenant.group_commit import GroupedStore
+from segue.workspace.storage.group_commit import GroupedStore
 
 T = TypeVar("T")
 Q = TypeVar("Q")

@@ -55,13 +55,47 @@ def test_modes(client: httpx.Client, headers: Headers, mode: str, steps: int, op
     assert all(len(step["menu"]) == options for step in found["steps"])
 
 
-def test_the_same_question_at_the_same_moment_has_one_answer(client: httpx.Client, headers: Headers) -> None:
-    once, again, later = (
-        recommend(client, headers, now=now)
-        for now in ("2026-11-24T10:00:00Z", "2026-11-24T11:00:00+01:00", "2026-11-24T10:00:01Z")
+def test_one_list_stands_until_something_is_learnt(client: httpx.Client, headers: Headers) -> None:
+    again = [recommend(client, headers, now=f"2026-11-24T1{n}:00:00Z") for n in range(9)]
+    assert all(one == again[0] for one in again)
+    shown = client.get("/v1/learners/student-3/lists", headers=headers("teacher"))
+    found = answers.ListsAnswer.model_validate_json(shown.content)
+    assert [one.id for one in found.lists] == [again[0]["playlist_id"]]
+    anew = recommend(client, headers, now="2026-11-24T19:00:00Z", fresh=True)
+    client.post("/v1/events", json={"events": [EVENT]}, headers=headers("backend"))
+    later = recommend(client, headers, now="2026-11-24T20:00:00Z")
+    assert len({again[0]["playlist_id"], anew["playlist_id"], later["playlist_id"]}) == 3
+    shown = client.get("/v1/learners/student-3/lists", headers=headers("teacher")).json()["lists"]
+    assert [one["current"] for one in shown] == [True, False, False]
+
+
+def test_a_removed_step_is_gone_from_the_list_that_stands(client: httpx.Client, headers: Headers) -> None:
+    def ask() -> dict[str, Any]:
+        return recommend(client, headers, k=4, now="2026-11-24T10:00:00Z", explain=True)
+
+    before = ask()
+    step = before["steps"][1]
+    body = {"by": "t1", "action": "remove", "reason": "too_hard", "time": "2026-11-24T10:01:00Z"}
+    path = f"/v1/decisions/{step['decision_id']}"
+    act = client.post(f"{path}/override", json=body, headers=headers("teacher")).json()["override_id"]
+    after = ask()
+    assert after["playlist_id"] == before["playlist_id"]
+    assert [s["resource"] for s in after["steps"]] == [
+        s["resource"] for s in before["steps"] if s is not step
+    ]
+    found = answers.DecisionAnswer.model_validate_json(client.get(path, headers=headers("teacher")).content)
+    assert (found.state, [line.action for line in found.overrides]) == ("removed", ["remove"])
+    other = body | {"by": "t2", "action": "approve"}
+    refused = client.post(f"{path}/override", json=other, headers=headers("teacher"))
+    assert refused.status_code == 409
+    undo = client.post(f"/v1/overrides/{act}/undo", json={"by": "t2"}, headers=headers("teacher"))
+    assert undo.json() == {"undone": True}
+    assert ask() == before
+    assert client.get(f"/v1/decisions/{'0' * 32}", headers=headers("teacher")).status_code == 404
+    assert (
+        client.post("/v1/overrides/none/undo", json={"by": "t"}, headers=headers("teacher")).status_code
+        == 404
     )
-    assert once == again
-    assert once["playlist_id"] != later["playlist_id"]
 
 
 def test_questions_asked_together_are_answered_as_alone(client: httpx.Client, headers: Headers) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import compress
 from typing import Any
@@ -58,11 +58,14 @@ class Entry:
     fit_hash: str
     surface: str
     forecasts: Sequence[Floats]
+    name: str = ""
 
     @cached_property
     def playlist_id(self) -> str:
-        """Digest of the draw, the question, the history and the model: the same question has one answer."""
-        return playlist_id(self.draw, self.request, upto=self.upto, model_hash=self.playlist.model_hash)
+        """Digest of the draw, the question, the history and the model, or the `name` given."""
+        return self.name or playlist_id(
+            self.draw, self.request, upto=self.upto, model_hash=self.playlist.model_hash
+        )
 
     @cached_property
     def decision_ids(self) -> list[str]:
@@ -74,6 +77,15 @@ def playlist_id(draw: Draw, request: Request, *, upto: int, model_hash: str) -> 
     """Return the id of the playlist that answers a question: the same history and model, the same id."""
     said = (draw, upto, model_hash, _question(request))
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+def standing_name(draw: Draw, surface: str, request: Request, *, upto: int, model_hash: str) -> str:
+    """Return the name of the list that stands for a question until something is learnt; it has no `now`."""
+    said = (draw, surface, upto, model_hash, _question(replace(request, now=_ANY_TIME)))
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+_ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def decision_id(playlist_id: str, position: int) -> str:

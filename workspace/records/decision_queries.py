@@ -27,6 +27,18 @@ def head_of(connection: Connection, playlist_id: str) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def heads_of(connection: Connection, playlist_ids: Collection[str]) -> dict[str, Row[Any]]:
+    """Return the heads of those playlists that are there, by id."""
+    query = select(playlists).where(playlists.c.playlist_id.in_(playlist_ids))
+    return {row.playlist_id: row for row in connection.execute(query)}
+
+
+def set_received(connection: Connection, playlist_id: str, *, received: bool) -> None:
+    """Say whether the one who asked got a list, within a write."""
+    this = playlists.c.playlist_id == playlist_id
+    connection.execute(playlists.update().where(this).values(undelivered=not received))
+
+
 def set_cell(connection: Connection, decision_id: str, column: str, value: Mapping[str, Any]) -> None:
     """Write the `menu` or `override` of a decision as JSON, within a write."""
     this = decisions.update().where(decisions.c.decision_id == decision_id)
@@ -53,6 +65,7 @@ def steps_with_rewards(connection: Connection) -> Rows:
     )
     head = [playlists.c[name] for name in ("week", "time", "surface", "policy", "model_hash")]
     query = select(decisions, newest.c.status, newest.c.value, *head).select_from(where)
+    query = query.where(playlists.c.undelivered.is_(False))
     return connection.execute(query.order_by(decisions.c.number)).all()
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Table, bindparam, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
@@ -125,6 +125,14 @@ def score_of_fact(connection: Connection, keyring: Keyring, kind: str, decision_
 
 def _fact_id(keyring: Keyring, kind: str, decision_id: str) -> bytes:
     return keyring.event_digests([f"segue:{kind}:{decision_id}"])[0]
+
+
+def learners_since(connection: Connection, number: int) -> list[int]:
+    """Return the learners with an event of this number or a later one."""
+    return list(connection.execute(_NEWS, {"since": number}).scalars())
+
+
+_NEWS = select(events.c.learner).where(events.c.number >= bindparam("since")).distinct()
 
 
 def read_events(connection: Connection, learner_numbers: Sequence[int] | None = None) -> pd.DataFrame:

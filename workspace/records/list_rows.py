@@ -40,12 +40,18 @@ def list_rows(
     *,
     weeks: Collection[str] | None = None,
     surfaces: Collection[str] | None = None,
+    ids: Collection[str] | None = None,
 ) -> ListRows:
     """Return the lists of some learners, of all weeks and surfaces or of those named.
 
-    Left out are lists that nobody received, and those drawn on account of a statement that was taken back.
+    Left out are lists drawn on account of a statement that was taken back; one that nobody received counts
+    only where it is asked for by its id.
     """
-    query = select(playlists).where(playlists.c.undelivered.is_(False))
+    query = select(playlists)
+    if ids is None:
+        query = query.where(playlists.c.undelivered.is_(False))
+    else:
+        query = query.where(playlists.c.playlist_id.in_(ids))
     if weeks is not None:
         query = query.where(playlists.c.week.in_(weeks))
     if surfaces is not None:

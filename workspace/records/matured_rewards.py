@@ -114,7 +114,7 @@ def outcomes(
     query = (
         select(decisions, playlists.c.time, playlists.c.fit_hash)
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .where(decisions.c.learner == learner)
+        .where(decisions.c.learner == learner, playlists.c.undelivered.is_(False))
         .order_by(decisions.c.number)
     )
     rows = connection.execute(query).all()

@@ -25,13 +25,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from segue.workspace.storage import schema
 
 # Types for the rooms that speak no SQL.
 Connection = sqlalchemy.Connection
-Row = sqlalchemy.Row
+Row = sqlalchemy.Row[Any]
+DatabaseError = SQLAlchemyError
 Durability = Literal["normal", "full"]
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 60
@@ -104,9 +105,27 @@ class Store:
             busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return not busy
 
+    def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises
+        ------
+        DatabaseError
+            When it is away.
+        """
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def is_away(error: DatabaseError) -> bool:
+    """Return whether an error means that the database is away, full or locked: the same may work later."""
+    return isinstance(error, OperationalError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
 
 
 LOCK = select(schema.counters.c.value).where(schema.counters.c.name == "events").with_for_update()

@@ -71,7 +71,7 @@ class _LookingBack:
     questions: tuple[Request, ...]
     time_zone: str
 
-    def chances(self, head: Row[Any]) -> dict[str, float]:
+    def chances(self, head: Row) -> dict[str, float]:
         """Return the challenger's probability of each decision of a playlist; nothing if asked otherwise."""
         request = next((r for r in self._asked(head) if _is_asked(head, r)), None)
         if request is None:
@@ -81,7 +81,7 @@ class _LookingBack:
         found = follow(self.challenger, request, [_step(row) for row in rows])
         return dict(zip([row.decision_id for row in rows], found.target.tolist(), strict=True))
 
-    def _asked(self, head: Row[Any]) -> Iterator[Request]:
+    def _asked(self, head: Row) -> Iterator[Request]:
         """Yield what may have been asked: times are the same in any zone, but their text is not."""
         moment = datetime.fromtimestamp(head.time / 1e6, UTC)
         for question in self.questions:
@@ -96,12 +96,12 @@ class _LookingBack:
         return fold.after(opening, known).state
 
 
-def _is_asked(head: Row[Any], request: Request) -> bool:
+def _is_asked(head: Row, request: Request) -> bool:
     """Return whether a playlist answers this question."""
     draw = Draw(head.seed, head.purpose, head.week, head.learner, head.request_no)
     return bool(playlist_id(draw, request, upto=head.upto, model_hash=head.model_hash) == head.playlist_id)
 
 
-def _step(row: Row[Any]) -> Logged:
+def _step(row: Row) -> Logged:
     offered = json.loads(row.menu).get("offered", ())
     return Logged(row.resource, tuple(offered), json.loads(row.override) or None)

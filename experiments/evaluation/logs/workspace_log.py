@@ -57,7 +57,7 @@ def decision_frame(connection: Connection) -> pd.DataFrame:
     return frame
 
 
-def _row(row: Row[Any]) -> dict[str, Any]:
+def _row(row: Row) -> dict[str, Any]:
     """Return one decision as a row of the frame."""
     plain = {name: getattr(row, name) for name in COLUMNS if name in row._mapping}
     return plain | {

@@ -13,10 +13,10 @@ from sqlalchemy import select
 
 from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import RefusedError
-from segue.service.tenant.group_commit import GroupedStore
 from segue.service.tenant.write_queue import Desk
 from segue.workspace.storage import schema
 from segue.workspace.storage.database import Store, put_document
+from segue.workspace.storage.group_commit import GroupedStore
 
 
 @pytest.fixture

@@ -114,6 +114,13 @@ class GroupedStore(Store):
             self.undone += 1
             raise
 
+    def version(self, connection: Connection) -> tuple[Any, ...]:
+        """Return what changes when another connection has written, or a write of this one was undone."""
+        if not self.is_sqlite:
+            return ()
+        raw: Any = connection.connection.driver_connection
+        return id(raw), raw.execute("PRAGMA data_version").fetchone()[0], self.undone
+
     def copy_log_back(self) -> None:
         """Copy what is committed from SQLite's log into its file, so that the writer need not stop for it."""
         if self.is_sqlite:

@@ -1,0 +1,113 @@
+"""Where a workspace gets learners and their states from: the store each time, or a memory of the one writer.
+
+A recommendation needs the model in charge, the learner behind an id, and the learner's state. All three are
+in the store, and on SQLite all three can be kept in memory: the database tells cheaply whether any other
+connection has written since, and the counter of events whether this one has. With PostgreSQL other processes
+write all the time, so nothing is remembered there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from segue.workspace.model_registry import CatalogueIn, Champion, Charge, ModelSource
+from segue.workspace.records import learner_states as states
+from segue.workspace.records.events import learners_since
+from segue.workspace.records.learner_states import Kept
+from segue.workspace.records.learners import Learner, add_learners
+from segue.workspace.storage.database import Connection, Store
+from segue.workspace.storage.group_commit import GroupedStore
+from segue.workspace.storage.pseudonyms import Keyring
+
+MOST = 20_000  # learners remembered; a state takes some tens of kilobytes
+
+
+class StateSource(Protocol):
+    """What a workspace asks within a write before it decides."""
+
+    def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
+        """Return the model in charge; called first in each write."""
+        ...
+
+    def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
+        """Return the learners behind the LMS's ids, made when new; erased ones are left out."""
+        ...
+
+    def states(self, connection: Connection, numbers: Sequence[int], champion: Champion) -> dict[int, Kept]:
+        """Return the states of learners, brought up to the last event and stored."""
+        ...
+
+
+class StoredStates:
+    """Everything from the store."""
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self.store, self.keyring = store, keyring
+
+    def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
+        """Return the model in charge."""
+        return models.in_charge(connection, catalogue)
+
+    def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
+        """Return the learners behind the LMS's ids, made when new; erased ones are left out."""
+        return add_learners(connection, self.keyring, source_ids)
+
+    def states(self, connection: Connection, numbers: Sequence[int], champion: Champion) -> dict[int, Kept]:
+        """Return the states of learners, brought up to the last event and stored."""
+        found, newer = states.current(connection, numbers, champion.fold)
+        states.save(connection, newer, champion.fold)
+        return found
+
+
+class RememberedStates(StoredStates):
+    """Model, learners and states as of now, remembered between the writes of one thread."""
+
+    store: GroupedStore
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        assert isinstance(store, GroupedStore)
+        super().__init__(store, keyring)
+        self._champion: Champion | None = None
+        self._people: dict[bytes, Learner] = {}
+        self._kept: dict[int, Kept] = {}
+        self._fold = ""
+        self._seen: tuple[Any, ...] = ()
+        self._upto = 0
+
+    def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
+        """Return the model in charge, having forgotten what may have changed since the last write."""
+        self._catch_up(connection)
+        if self._champion is None:
+            found = models.in_charge(connection, catalogue)
+            self._champion = None if found.trouble else found.champion
+            return found
+        return Charge(self._champion, "")
+
+    def _catch_up(self, connection: Connection) -> None:
+        seen = self.store.version(connection)
+        if seen != self._seen or not self.store.is_sqlite or len(self._people) > MOST:
+            self._champion, self._people, self._kept = None, {}, {}
+            self._seen = seen
+        elif self.store.last_event > self._upto:
+            for number in learners_since(connection, self._upto):
+                self._kept.pop(number, None)
+        self._upto = self.store.last_event
+
+    def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
+        """Return the learners behind the LMS's ids; what was looked up once is not looked up again."""
+        digests = {source: self.keyring.digest("learner", source) for source in source_ids}
+        unknown = [source for source, digest in digests.items() if digest not in self._people]
+        if unknown:
+            found = super().people(connection, unknown)
+            self._people |= {digests[source]: person for source, person in found.items()}
+        return {source: self._people[d] for source, d in digests.items() if d in self._people}
+
+    def states(self, connection: Connection, numbers: Sequence[int], champion: Champion) -> dict[int, Kept]:
+        """Return the states of learners; those without news since the last write from memory."""
+        if champion.fold.key != self._fold:
+            self._fold, self._kept = champion.fold.key, {}
+        unknown = [number for number in numbers if number not in self._kept]
+        if unknown:
+            self._kept |= super().states(connection, unknown, champion)
+        return {number: self._kept[number] for number in numbers}
