@@ -80,7 +80,7 @@ class LogisticSuccess(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         mean, scale = X.mean(axis=0), X.std(axis=0)
         scale = np.maximum(scale, LEAST_SCALE)
         prior = np.append(self.intercept + mean @ before, before * scale)
-        precision = np.append(self.intercept_precision, np.full(X.shape[1], self.precision))
+        precision = np.append(float(self.intercept_precision), np.full(X.shape[1], float(self.precision)))
         theta = _mode(_Posterior(X, np.asarray(y, dtype=np.float64), mean, scale, prior, precision))
         self.weights_ = theta[1:] / scale
         self.intercept_ = float(theta[0] - mean @ self.weights_)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,21 +13,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from segue.features.catalogue import Catalogue, Resource
-from segue.features.history.attempts import Attempts, Floats, Ints
+from segue.experiments.learner_vectors.attempt_files import TraceError, Trial, read_trial
+from segue.features.history.attempts import Floats, Ints
 from segue.features.history.difficulty import learner_folds
 from segue.features.vectors.learner_vector import prior_weights
 from segue.features.vectors.success_fit import TrainingRows, fit_model, training_rows
 from segue.models.success_probability import BoostedSuccess
 
 Bools = NDArray[np.bool_]
+__all__ = ["Clock", "Score", "TraceError", "Traced", "Trial", "read_trial", "summary", "trace"]
+
 ModelName = Literal["logistic", "boosting"]
 INNER_FOLDS = 5  # difficulty of training rows is fitted without their learner's fold
 BINS = 15
-
-
-class TraceError(ValueError):
-    """A file cannot be traced as it stands; the message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +40,6 @@ class Score:
     n_test: int
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """Attempts to trace, with the raw row of each (for a split column)."""
-
-    catalogue: Catalogue
-    attempts: Attempts
-    n_learners: int
-    split: NDArray[np.str_] | None = None
-
-
 @dataclass
 class Clock:
     """Seconds by stage."""
@@ -65,49 +52,6 @@ class Clock:
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-
-def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> Trial:
-    """Return the attempts of a file, with the catalogue that they and the item-skill table make.
-
-    Parameters
-    ----------
-    attempts : path
-        CSV with `user_id, seq, item_id, correct`, optionally `t` (seconds). Without `item_id` the column
-        `skill_id` is item and skill.
-    item_skills : path or None
-        CSV with `item_id, skill_id`; without it, these columns of the attempts. An item without a skill is
-        its own.
-    split : str
-        Column that says which rows are the test.
-    """
-    frame = pd.read_csv(attempts, low_memory=False)
-    item = "item_id" if "item_id" in frame else "skill_id"
-    missing = [c for c in ("user_id", item, "correct", *([split] if split else [])) if c not in frame]
-    if missing:
-        raise TraceError(f"{attempts} must have a column {missing[0]!r}, found {', '.join(frame.columns)}")
-    correct = frame["correct"].to_numpy(np.float64)
-    if not ((correct >= 0.0) & (correct <= 1.0)).all():
-        bad = correct[~((correct >= 0.0) & (correct <= 1.0))][0]
-        raise TraceError(f"correct must be in [0, 1], got {bad} in {attempts} (percent? divide by 100)")
-    items, resource = np.unique(frame[item].to_numpy(), return_inverse=True)
-    learners, learner = np.unique(frame["user_id"].to_numpy(), return_inverse=True)
-    seconds = frame["t"].to_numpy(np.float64) if "t" in frame else np.full(len(frame), np.nan)
-    seq = frame["seq"].to_numpy(np.int64) if "seq" in frame else np.arange(len(frame), dtype=np.int64)
-    order = Attempts.order(learner, resource, seconds, seq)
-    encoded = Attempts(learner, resource, correct, seconds, seq).take(order)
-    marks = frame[split].astype(str).to_numpy(np.str_)[order] if split else None
-    table = pd.read_csv(item_skills) if item_skills is not None else frame
-    return Trial(_catalogue(items, table), encoded, len(learners), marks)
-
-
-def _catalogue(items: NDArray[np.generic], table: pd.DataFrame) -> Catalogue:
-    skills: dict[object, list[str]] = {}
-    if {"item_id", "skill_id"} <= set(table.columns):
-        pairs = table[["item_id", "skill_id"]].dropna().drop_duplicates()
-        for item, skill in zip(pairs["item_id"].tolist(), pairs["skill_id"].astype(str), strict=True):
-            skills.setdefault(item, []).append(skill)
-    return Catalogue.build([Resource(str(i), skills=tuple(skills.get(i, ()))) for i in items.tolist()])
 
 
 def masks(
@@ -125,7 +69,9 @@ def masks(
         yield np.flatnonzero(~test), test
         return
     fold = learner_folds(trial.n_learners, folds, np.random.default_rng(seed))
-    for number in range(folds):
+    if trial.n_learners < 2:
+        raise TraceError(f"two learners are needed at least, to hold one out: found {trial.n_learners}")
+    for number in range(min(folds, trial.n_learners)):  # with fewer learners than folds, one learner a fold
         test = fold[trial.attempts.learner] == number
         yield np.flatnonzero(~test), test
 
@@ -225,7 +171,14 @@ def reliability(outcome: Floats, probability: Floats, *, bins: int = BINS) -> pd
 def summary(traced: list[Traced], clock: Clock) -> dict[str, object]:
     """Return what `segue trace --json` prints: means over folds, the folds, and seconds by stage."""
     rows = [asdict(t.score) for t in traced]
-    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-    counts = {name: round(means[name]) for name in ("n_train", "n_test")}
+    means = {name: _mean_known([row[name] for row in rows]) for name in rows[0]}
+    counts = {name: round(float(np.mean([row[name] for row in rows]))) for name in ("n_train", "n_test")}
     seconds = {name: round(value, 4) for name, value in clock.seconds.items()}
-    return {**means, **counts, "folds": rows, "mean": {**means, **counts}, "seconds": seconds}
+    plain = [{name: value if np.isfinite(value) else None for name, value in row.items()} for row in rows]
+    return {**means, **counts, "folds": plain, "mean": {**means, **counts}, "seconds": seconds}
+
+
+def _mean_known(values: list[float]) -> float | None:
+    """Return the mean of the values that are known; a fold of one class has no AUC."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else None

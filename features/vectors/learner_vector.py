@@ -73,6 +73,7 @@ _ENDS = np.cumsum(
 OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY, OF_WEAKEST = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
 RATES = np.array([[-1.0 / span] for span in SPANS] * 2)
 LONGEST_GAP = 86400.0
+AGE_SCALE = 1.0 / 7.0  # so that an old answer to the same resource, where few have any, is no outlier
 _LOGARITHMS = np.array([[True], [False], [True], [True]])  # of a resource's memory
 
 
@@ -141,6 +142,7 @@ def read_items(values: Floats, position: Floats, now: Floats) -> Floats:
     np.multiply(elapsed, 1.0 / 86400.0, out=out[3])
     out[3][np.isinf(elapsed)] = 0.0
     np.log1p(out, out=out, where=_LOGARITHMS)
+    out[2:] *= AGE_SCALE
     out[1] = values[:, ITEM_SCORE]
     return out.T
 

@@ -50,9 +50,9 @@ def trace(
             trial, folds=folds, seed=seed, test_value=test_value if split else None, model=model, clock=clock
         )
     except (ValueError, OSError) as error:
-        _fail(error)
+        _fail(error, as_json=as_json)
     summary = tracing.summary(traced, clock)
-    _show({"model": model, **summary}, as_json=as_json)
+    _show({"model": model, **summary, "rows_repeated": trial.repeats}, as_json=as_json)
 
 
 def trace_interests(
@@ -71,18 +71,20 @@ def trace_interests(
             views, items, tags=[t.strip() for t in tags.split(",")], test_from=test_from
         )
     except (ValueError, OSError) as error:
-        _fail(error)
+        _fail(error, as_json=as_json)
     _show(found, as_json=as_json)
 
 
-def _fail(error: Exception) -> None:
+def _fail(error: Exception, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"error": str(error)}))
     typer.echo(f"error: {error}", err=True)
     raise typer.Exit(2)
 
 
 def _show(found: dict[str, object], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(found, allow_nan=False))
         return
     for name, value in found.items():
         if isinstance(value, dict):

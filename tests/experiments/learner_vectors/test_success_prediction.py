@@ -175,3 +175,80 @@ def test_the_floors_hold_on_real_data(
     assert np.mean([s.auc for s in scores]) >= auc
     assert np.mean([s.log_loss for s in scores]) <= loss
     assert np.mean([s.ece for s in scores]) <= ece
+
+
+def layouts() -> dict[str, pd.DataFrame]:
+    """Return one log of random labels in the layouts that exports come in."""
+    rng = np.random.default_rng(5)
+    n = 1500
+    item = rng.integers(0, 20, n)
+    base = pd.DataFrame({"user_id": np.repeat(np.arange(30), 50), "seq": np.tile(np.arange(50), 30)})
+    base = base.assign(item_id=item, correct=rng.integers(0, 2, n), skill_id=item % 6, t=np.arange(n) * 30)
+    per_skill = base.loc[base.index.repeat(2)].reset_index(drop=True)
+    per_skill["skill_id"] += 6 * (np.arange(2 * n) % 2)
+    counted = per_skill.assign(seq=np.tile(np.arange(100), 30))
+    doubled = pd.concat([base, base])
+    renumbered = doubled.assign(seq=np.concatenate([base["seq"], base["seq"] + 50]))
+    return {
+        "plain": base,
+        "no time": base.drop(columns="t"),
+        "a row a skill": per_skill,
+        "a row a skill, no time": per_skill.drop(columns="t"),
+        "a row a skill, counted": counted,
+        "a row a skill, counted, no time": counted.drop(columns="t"),
+        "a row a skill, no item": counted.drop(columns="item_id"),
+        "a row a skill, no item, no time": counted.drop(columns=["item_id", "t"]),
+        "the file twice": doubled,
+        "the file twice, counted, no time": renumbered.drop(columns="t"),
+    }
+
+
+@pytest.mark.parametrize("name", list(layouts()))
+def test_random_labels_cannot_be_predicted_in_any_layout(name: str, tmp_path: Path) -> None:
+    layouts()[name].to_csv(tmp_path / "a.csv", index=False)
+    try:
+        trial = read_trial(tmp_path / "a.csv", None)
+    except TraceError as refused:
+        assert "several times" in str(refused)  # noqa: PT017
+        assert name not in ("plain", "no time", "a row a skill")
+        return
+    assert 1400 < len(trial.attempts) <= 1500  # a second try with the same outcome may look like a repeat
+    auc = np.mean([t.score.auc for t in trace(trial, folds=2)])
+    assert 0.45 < auc < 0.55
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("user_id,item_id,correct\n", "no rows"),
+        ("user_id,item_id,correct\n1,2,yes\n", "'correct'"),
+        ("user_id,item_id,correct,t\n1,2,1,noon\n", "'t'"),
+        ("user_id,item_id,correct\n1,,1\n", "'item_id'"),
+        ("user_id,item_id\n1,2\n", "'correct'"),
+        ("user_id,item_id,correct\n1,2,1\n1,3,0\n", "two learners"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_in_json_too(
+    text: str, said: str, app: typer.Typer, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    result = CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "a.csv"), "--json"])
+    assert result.exit_code == 2
+    assert said in json.loads(result.stdout)["error"]
+
+
+def test_a_fold_of_one_class_and_fewer_learners_than_folds_are_valid_json(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    rows = [f"{u},{i},{int(u > 0 or i % 2)}" for u in range(3) for i in range(12)]
+    (tmp_path / "a.csv").write_text("user_id,item_id,correct\n" + "\n".join(rows))
+    result = CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "a.csv"), "--json"])
+    assert result.exit_code == 0
+
+    def refuse(name: str) -> float:
+        raise AssertionError(name)
+
+    found = json.loads(result.stdout, parse_constant=refuse)
+    assert len(found["folds"]) == 3
+    assert None in [fold["auc"] for fold in found["folds"]]

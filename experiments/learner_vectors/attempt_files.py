@@ -1,0 +1,207 @@
+"""Attempts of a file for `segue trace`: each answer once, whatever the layout of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.history.attempts import Attempts, Bools, Floats
+
+FEWEST_REPEATS = 20  # second answers to an item, after a right and after a wrong one, to judge them by
+LEAST_CHANGES = 0.02  # real second answers differ from the first more often
+MOST_TWINS = 0.1  # share of rows
+
+
+class TraceError(ValueError):
+    """A file cannot be traced as it stands; the message says what to change."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """Attempts to trace, with the raw row of each (for a split column).
+
+    `repeats` is how many rows of the file stood for an answer that another row had given already.
+    """
+
+    catalogue: Catalogue
+    attempts: Attempts
+    n_learners: int
+    split: NDArray[np.str_] | None = None
+    repeats: int = 0
+
+
+def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> Trial:
+    """Return the attempts of a file, with the catalogue that they and the item-skill table make.
+
+    Rows that tell of one answer (a repeated row, or one row for each skill of the item) are one attempt; its
+    skills are those of all of them.
+
+    Parameters
+    ----------
+    attempts : path
+        CSV with `user_id, seq, item_id, correct`, optionally `t` (seconds). Without `item_id` the column
+        `skill_id` is item and skill.
+    item_skills : path or None
+        CSV with `item_id, skill_id`; without it, these columns of the attempts. An item without a skill is
+        its own.
+    split : str
+        Column that says which rows are the test.
+
+    Raises
+    ------
+    TraceError
+        When a column is missing or holds what it should not, or when second answers to an item are the first
+        ones again: the file would tell the model what it is to predict.
+    """
+    frame = _read(attempts)
+    item = "item_id" if "item_id" in frame else "skill_id"
+    _require(frame, attempts, ["user_id", item, "correct", *([split] if split else [])])
+    if not len(frame):
+        raise TraceError(f"{attempts} has no rows")
+    correct = _numbers(frame, "correct", attempts)
+    if not ((correct >= 0.0) & (correct <= 1.0)).all():
+        bad = correct[~((correct >= 0.0) & (correct <= 1.0))][0]
+        raise TraceError(f"correct must be in [0, 1], got {bad} in {attempts} (percent? divide by 100)")
+    for column in ("user_id", item):
+        if frame[column].isna().any():
+            raise TraceError(
+                f"column {column!r} of {attempts} is empty in {int(frame[column].isna().sum())} rows"
+            )
+    table = _read(item_skills) if item_skills is not None else frame
+    if item_skills is not None:
+        _require(table, item_skills, ["item_id", "skill_id"])
+    seconds = _numbers(frame, "t", attempts, known=False) if "t" in frame else np.full(len(frame), np.nan)
+    seq = _numbers(frame, "seq", attempts).astype(np.int64) if "seq" in frame else np.arange(len(frame))
+    items, resource = np.unique(frame[item].to_numpy(), return_inverse=True)
+    learners, learner = np.unique(frame["user_id"].to_numpy(), return_inverse=True)
+    encoded = Attempts(learner, resource, correct, seconds, seq)
+    order = Attempts.order(learner, resource, seconds, seq)
+    skill = frame["skill_id"].astype(str).to_numpy()[order] if "skill_id" in frame else None
+    once = _each_answer_once(encoded.take(order), skill if item == "item_id" else None, "seq" in frame)
+    order = order[once]
+    told = encoded.take(order)
+    _refuse_copies(told, attempts)
+    marks = frame[split].astype(str).to_numpy(np.str_)[order] if split else None
+    return Trial(_catalogue(items, table), told, len(learners), marks, len(frame) - len(told))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, low_memory=False)
+    except pd.errors.EmptyDataError:
+        raise TraceError(f"{path} is empty: the first line must name the columns") from None
+
+
+def _require(frame: pd.DataFrame, path: Path, columns: list[str]) -> None:
+    missing = [c for c in columns if c not in frame]
+    if missing:
+        raise TraceError(
+            f"{path} must have a column {missing[0]!r}, found {', '.join(map(str, frame.columns))}"
+        )
+
+
+def _numbers(frame: pd.DataFrame, column: str, path: Path, *, known: bool = True) -> Floats:
+    """Return a column as numbers; with `known`, all of them must be."""
+    values = pd.to_numeric(frame[column], errors="coerce")
+    bad = values.isna() & (frame[column].notna() | known)
+    if bad.any():
+        row = int(np.argmax(bad.to_numpy()))
+        raise TraceError(
+            f"column {column!r} of {path} must hold numbers, row {row + 2} has {frame[column].iloc[row]!r}"
+        )
+    return values.to_numpy(np.float64)
+
+
+def _each_answer_once(attempts: Attempts, skill: NDArray[np.object_] | None, numbered: bool) -> Bools:
+    """Return which rows tell of an answer that the row before them did not tell already, (n,).
+
+    A row repeats the one before it when learner, item, score and time are the same and so is its number in
+    the source, or its time, or when it names another skill of the same item.
+    """
+    same = np.zeros(len(attempts), dtype=np.bool_)
+    timed = ~np.isnan(attempts.time[1:])
+    equal = attempts.learner[1:] == attempts.learner[:-1]
+    equal &= attempts.score[1:] == attempts.score[:-1]
+    equal &= (attempts.time[1:] == attempts.time[:-1]) | ~timed
+    numbers = attempts.seq[1:] == attempts.seq[:-1]
+    alike = numbers if numbered else np.zeros(len(numbers), dtype=np.bool_)
+    alike = alike | timed
+    if skill is not None and not (numbers & (attempts.learner[1:] == attempts.learner[:-1])).any():
+        alike = alike | (skill[1:] != skill[:-1])
+    same[1:] = equal & alike & (attempts.resource[1:] == attempts.resource[:-1])
+    return ~same
+
+
+def _refuse_copies(attempts: Attempts, path: Path) -> None:
+    """Raise when one answer stands in several rows in a way that cannot be put right."""
+    learner, right = attempts.learner, attempts.score >= 0.5
+    next_one = learner[1:] == learner[:-1]
+    order = np.lexsort((np.arange(len(attempts)), attempts.resource, learner))
+    again = (learner[order][1:] == learner[order][:-1]) & (np.diff(attempts.resource[order]) == 0)
+    advice = "keep one row an answer, its item in `item_id`, the item's skills in the item-skill table"
+    if _copied(right[order], again):
+        raise TraceError(
+            f"{path} seems to hold answers several times: of {int(again.sum())} second answers to an item "
+            f"all but a few are the first one again; {advice}"
+        )
+    numbers = next_one & (np.diff(attempts.seq) == 0)
+    for name, tied in (("seq", numbers), ("t", next_one & (np.diff(attempts.time) == 0))):
+        if _copied(right, tied):
+            raise TraceError(
+                f"{path} seems to hold answers several times: {int(tied.sum())} rows have learner, {name!r} "
+                f"and score of the row before them, and another item; {advice}"
+            )
+    twice = sum(_twice(attempts, number) for number in range(len(attempts.starts) - 1))
+    if 2 * twice > len(attempts.starts):
+        raise TraceError(
+            f"{path} seems to hold answers several times: the second half of {twice} learners' answers is "
+            f"the first half again; {advice}"
+        )
+    if (twins := _twins(attempts, right, next_one)) > MOST_TWINS * len(attempts):
+        raise TraceError(
+            f"{path} seems to hold answers several times: {twins} rows follow a certain other item and have "
+            f"its score without exception; {advice}"
+        )
+
+
+def _copied(right: Bools, follows: Bools) -> bool:
+    """Tell whether rows that follow a row like themselves (n - 1,) bear its outcome, whichever it was."""
+    before, changed = right[:-1][follows], (right[1:] != right[:-1])[follows]
+    return all(
+        (before == value).sum() >= FEWEST_REPEATS and changed[before == value].mean() < LEAST_CHANGES
+        for value in (False, True)
+    )
+
+
+def _twice(attempts: Attempts, number: int) -> bool:
+    """Tell whether the answers of the learner of that number are one sequence twice."""
+    own = attempts.take(slice(int(attempts.starts[number]), int(attempts.starts[number + 1])))
+    half = len(own) // 2
+    return len(own) == 2 * half >= 6 and all(
+        np.array_equal(column[:half], column[half:]) for column in (own.resource, own.score)
+    )
+
+
+def _twins(attempts: Attempts, right: Bools, follows: Bools) -> int:
+    """Return how many rows belong to a move between two items that never changed the outcome."""
+    at = np.flatnonzero(follows) + 1
+    key = attempts.resource[at - 1] * (int(attempts.resource.max(initial=0)) + 1) + attempts.resource[at]
+    move, place, count = np.unique(key, return_inverse=True, return_counts=True)
+    changes = np.bincount(place, right[at] != right[at - 1], len(move))
+    good = np.bincount(place, right[at], len(move))
+    sure = (changes == 0) & (np.minimum(good, count - good) >= FEWEST_REPEATS / 4)
+    return int(count[sure].sum())
+
+
+def _catalogue(items: NDArray[np.generic], table: pd.DataFrame) -> Catalogue:
+    skills: dict[object, list[str]] = {}
+    if {"item_id", "skill_id"} <= set(table.columns):
+        pairs = table[["item_id", "skill_id"]].dropna().drop_duplicates()
+        for item, skill in zip(pairs["item_id"].tolist(), pairs["skill_id"].astype(str), strict=True):
+            skills.setdefault(item, []).append(skill)
+    return Catalogue.build([Resource(str(i), skills=tuple(skills.get(i, ()))) for i in items.tolist()])
