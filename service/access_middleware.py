@@ -63,6 +63,7 @@ class Gate:
     ) -> None:
         self.app, self.tenants, self.limits, self.clock = app, tenants, limits, clock
         self.buckets = Buckets(rate=limits.rate, burst=limits.burst)
+        self.addresses = Buckets(rate=limits.address_rate, burst=limits.address_burst)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer why not."""
@@ -93,18 +94,25 @@ class Gate:
         if scope["path"] in OPEN:
             return
         if scope["path"].startswith(BROWSER):
-            client = scope.get("client") or ("",)
-            if wait := self.buckets.take(f"browser {client[0]}", now=time.monotonic()):
-                raise too_fast(wait, self.limits)
+            self._take_of_address(scope)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        caller = self._caller(headers.get(b"authorization", b""))
+        try:
+            caller = self._caller(headers.get(b"authorization", b""))
+        except RefusedError:
+            self._take_of_address(scope)
+            raise
         scope["caller"] = caller
         if wait := self.buckets.take(caller.key.key_id, now=time.monotonic()):
-            raise too_fast(wait, self.limits)
+            raise too_fast(wait, self.limits.rate)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.limits.body_bytes:
             raise too_large(self.limits)
+
+    def _take_of_address(self, scope: Scope) -> None:
+        address = (scope.get("client") or ("",))[0]
+        if wait := self.addresses.take(address, now=time.monotonic()):
+            raise too_fast(wait, self.limits.address_rate, "address")
 
     def _caller(self, authorization: bytes) -> Caller:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")

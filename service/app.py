@@ -88,7 +88,7 @@ async def _watch(tenants: tuple[Tenant, ...]) -> None:
         await asyncio.sleep(TICK_SECONDS)
         for tenant in tenants:
             try:
-                await asyncio.to_thread(tenant.tick)
+                await tenant.watch()
             except Exception as error:  # whatever it was, the next look is due all the same
                 logs.write("tick", {"tenant": tenant.name}, level=40, error=error)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +17,8 @@ from uvicorn.supervisors import Multiprocess
 
 from segue.service.app import create_app
 from segue.service.http import request_log as logs
+from segue.service.http.connections import SPARE_FILES, Bounded, raise_file_limit
+from segue.service.http.metrics import share
 from segue.service.http.rate_limits import Limits
 from segue.service.tenant.tenant import Tenant
 
@@ -74,12 +78,17 @@ def run(
         When more than one worker is asked for and a workspace lies in SQLite.
     """
     logs.set_up()
-    if workers > 1:
-        _check_workers(plan)
-        os.environ[PLAN] = plan.text()
-    app = application(plan) if workers == 1 else "segue.service.server:from_environment"
-    config = _config(app, workers=workers)
-    with socket.create_server((host, port), family=_family(host), backlog=2048) as listening:
+    raise_file_limit()
+    with contextlib.ExitStack() as stack:
+        if workers > 1:
+            _check_workers(plan)
+            os.environ[PLAN] = plan.text()
+            share(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-counts-")))
+        app = application(plan) if workers == 1 else "segue.service.server:from_environment"
+        config = configuration(app, limits=plan.limits, workers=workers)
+        listening = stack.enter_context(
+            socket.create_server((host, port), family=_family(host), backlog=2048)
+        )
         logs.write("listening", {"host": host, "port": listening.getsockname()[1], "workers": workers})
         ready(listening.getsockname()[1])
         if workers == 1:
@@ -88,13 +97,22 @@ def run(
             Multiprocess(config, sockets=[listening]).run()
 
 
+def fitting(limits: Limits) -> Limits:
+    """Return limits with no more connections than this process may open files for."""
+    most = max(raise_file_limit() - SPARE_FILES, 50)
+    return replace(limits, connections=min(limits.connections, most))
+
+
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _config(app: FastAPI | str, *, workers: int) -> uvicorn.Config:
-    return uvicorn.Config(
+def configuration(app: FastAPI | str, *, limits: Limits, port: int = 0, workers: int = 1) -> uvicorn.Config:
+    """Return how uvicorn is to serve: bounded heads, bodies and connections, and no line with a path."""
+    return Bounded(
         app,
+        limits=fitting(limits),
+        port=port,
         factory=workers > 1,
         workers=workers,
         log_config=None,

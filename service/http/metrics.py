@@ -1,103 +1,107 @@
-"""Counters in the text format that Prometheus reads; nothing in them names a learner."""
+"""Counters that Prometheus reads; nothing in them names a learner.
+
+With several workers each writes its counts into a folder that all share (the environment variable
+``PROMETHEUS_MULTIPROC_DIR``, set by `segue serve`), and whichever is asked answers for all of them.
+"""
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Literal
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-HELP = {
-    "segue_requests_total": ("counter", "Requests answered, by route, method and status."),
-    "segue_request_seconds": ("histogram", "Time from first byte to answer."),
-    "segue_events_total": ("counter", "Events received, by verdict."),
-    "segue_fallbacks_total": ("counter", "Answers given without the fitted model, by reason."),
-    "segue_reloads_total": ("counter", "Models taken up while running, by outcome."),
-    "segue_group_jobs": ("histogram", "Jobs that shared one commit."),
-    "segue_degraded": ("gauge", "1 while there is no fitted model to decide by."),
-    "segue_waiting": ("gauge", "Jobs waiting for the store."),
-}
 GROUP_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128)
+COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "segue_requests_total": (
+        "Requests answered, by route, method and status.",
+        ("route", "method", "status"),
+    ),
+    "segue_events_total": ("Events received, by verdict.", ("verdict",)),
+    "segue_fallbacks_total": ("Answers given without the fitted model, by reason.", ("reason",)),
+    "segue_refused_total": ("Requests answered 503 because too many waited.", ()),
+}
+GAUGES: Mapping[str, tuple[str, Literal["max", "livesum"]]] = {
+    "segue_degraded": ("1 while there is no fitted model to decide by.", "max"),
+    "segue_waiting": ("Jobs waiting for the store.", "livesum"),
+}
+HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
+    "segue_request_seconds": ("Time from first byte to answer.", ("route",), BOUNDS),
+    "segue_group_jobs": ("Jobs that shared one commit.", (), GROUP_BOUNDS),
+}
 NONE: Mapping[str, str] = MappingProxyType({})
-Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """Counters, gauges and histograms of one tenant in one process.
+    """Counters, gauges and histograms of one tenant, of this process or of all workers.
 
     Examples
     --------
-    >>> metrics = Metrics()
+    >>> metrics = Metrics("school")
     >>> metrics.count("segue_events_total", {"verdict": "accepted"})
-    >>> [line for line in metrics.lines() if not line.startswith("#")]
-    ['segue_events_total{verdict="accepted"} 1']
+    >>> [line for line in metrics.text().splitlines() if "accepted" in line]
+    ['segue_events_total{tenant="school",verdict="accepted"} 1.0']
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._values: dict[str, dict[Labels, float]] = defaultdict(lambda: defaultdict(float))
-        self._histograms: dict[str, dict[Labels, list[float]]] = defaultdict(dict)
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self._registry = mine = CollectorRegistry()
+        self._counters = {
+            name: Counter(name, text, ("tenant", *labels), registry=mine)
+            for name, (text, labels) in COUNTERS.items()
+        }
+        self._gauges = {
+            name: Gauge(name, text, ("tenant",), registry=mine, multiprocess_mode=mode)
+            for name, (text, mode) in GAUGES.items()
+        }
+        self._histograms = {
+            name: Histogram(name, text, ("tenant", *labels), registry=mine, buckets=bounds)
+            for name, (text, labels, bounds) in HISTOGRAMS.items()
+        }
 
     def count(self, name: str, labels: Mapping[str, str] = NONE, *, by: float = 1) -> None:
-        """Add `by` to a counter."""
-        with self._lock:
-            self._values[name][tuple(labels.items())] += by
+        """Add `by` to a counter; `labels` in the order of `COUNTERS`."""
+        self._counters[name].labels(self.tenant, *labels.values()).inc(by)
 
-    def set(self, name: str, value: float, labels: Mapping[str, str] = NONE) -> None:
+    def set(self, name: str, value: float) -> None:
         """Set a gauge."""
-        with self._lock:
-            self._values[name][tuple(labels.items())] = value
+        self._gauges[name].labels(self.tenant).set(value)
 
     def observe(self, name: str, value: float, labels: Mapping[str, str] = NONE) -> None:
-        """Add a value to a histogram."""
-        bounds = bounds_of(name)
-        with self._lock:
-            series = self._histograms[name].setdefault(tuple(labels.items()), [0.0] * (len(bounds) + 2))
-            series[bisect_left(bounds, value)] += 1
-            series[-1] += value
+        """Add a value to a histogram; `labels` in the order of `HISTOGRAMS`."""
+        self._histograms[name].labels(self.tenant, *labels.values()).observe(value)
 
-    def lines(self) -> Iterator[str]:
-        """Yield the lines of the Prometheus text format, version 0.0.4."""
-        with self._lock:
-            values = {name: dict(series) for name, series in self._values.items()}
-            histograms = {
-                n: {key: list(v) for key, v in series.items()} for n, series in self._histograms.items()
-            }
-        for name in sorted(values.keys() | histograms.keys()):
-            kind, text = HELP[name]
-            yield f"# HELP {name} {text}"
-            yield f"# TYPE {name} {kind}"
-            for labels, value in sorted(values.get(name, {}).items()):
-                yield f"{name}{written(labels)} {value:g}"
-            for labels, series in sorted(histograms.get(name, {}).items()):
-                yield from histogram_lines(name, labels, series)
+    def text(self) -> str:
+        """Return this tenant's metrics in the text format of Prometheus, version 0.0.4."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry).decode()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics; those of other tenants, which the workers' folder holds too, are left out."""
+        for metric in _of_all_workers() if os.environ.get(FOLDER) else self._registry.collect():
+            metric.samples = [
+                sample
+                for sample in metric.samples
+                if sample.labels.get("tenant") == self.tenant and not sample.name.endswith("_created")
+            ]
+            if metric.samples:
+                yield metric
 
 
-def bounds_of(name: str) -> tuple[float, ...]:
-    """Return the upper bounds of a histogram's buckets."""
-    return GROUP_BOUNDS if name == "segue_group_jobs" else BOUNDS
+def _of_all_workers() -> Iterable[Metric]:
+    registry = CollectorRegistry()
+    of_files: Callable[[CollectorRegistry], object] = MultiProcessCollector
+    of_files(registry)  # registers itself
+    return registry.collect()
 
 
-def histogram_lines(name: str, labels: Labels, series: list[float]) -> Iterator[str]:
-    """Yield buckets (cumulative), sum and count of one histogram."""
-    total = 0.0
-    for bound, n in zip([*map(str, bounds_of(name)), "+Inf"], series[:-1], strict=True):
-        total += n
-        yield f"{name}_bucket{written((*labels, ('le', bound)))} {total:g}"
-    yield f"{name}_sum{written(labels)} {series[-1]:.9g}"
-    yield f"{name}_count{written(labels)} {total:g}"
-
-
-def written(labels: Labels) -> str:
-    """Return labels as Prometheus writes them, quoted and escaped."""
-    if not labels:
-        return ""
-    pairs = (f'{key}="{escaped(value)}"' for key, value in labels)
-    return "{" + ",".join(pairs) + "}"
-
-
-def escaped(value: str) -> str:
-    """Return a label's value with backslash, quote and line break escaped."""
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def share(folder: str) -> None:
+    """Let the workers that are started after this count in one folder."""
+    os.environ[FOLDER] = folder

@@ -18,23 +18,39 @@ class Limits:
 
     Attributes
     ----------
-    rate : float
-        Requests per second and key, on average.
-    burst : int
-        Requests a key may send at once after a pause.
+    rate, address_rate : float
+        Requests per second of a key, and of an address that shows none (launches, pages, wrong keys).
+    burst, address_burst : int
+        Requests it may send at once after a pause.
     body_bytes : int
         Largest body of any request.
     body_seconds : float
-        Longest pause between two parts of a body.
+        Longest pause between two parts of a body; the whole of it may take three times that.
     waiting : int
         Requests that may wait for the store; further ones are answered 503 at once rather than late.
+    waiting_seconds : float
+        Longest time a request may wait for the store, by what the last ones took; one that would wait longer
+        is answered 503 at once.
+    connections : int
+        Connections open at a time.
+    head_bytes, head_seconds
+        Longest head of a request, and how long it may take to come.
     """
 
     rate: float = 500.0
     burst: int = 1000
+    address_rate: float = 30.0
+    address_burst: int = 300
     body_bytes: int = 2_000_000
     body_seconds: float = 20.0
     waiting: int = 512
+    waiting_seconds: float = 0.25
+    connections: int = 4_000
+    head_bytes: int = 32_768
+    head_seconds: float = 10.0
+
+
+MOST_REMEMBERED = 10_000
 
 
 class Buckets:
@@ -50,6 +66,7 @@ class Buckets:
     def __init__(self, *, rate: float, burst: int) -> None:
         self.rate, self.burst = rate, burst
         self._levels: dict[str, tuple[float, float]] = {}
+        self._sweep_at = MOST_REMEMBERED
 
     def take(self, key: str, *, now: float) -> float:
         """Return 0 and take a token, or the seconds to wait for the next one (`now` in seconds)."""
@@ -57,12 +74,16 @@ class Buckets:
         level = min(float(self.burst), level + max(now - then, 0.0) * self.rate)
         allowed = level >= 1.0
         self._levels[key] = (level - 1.0 if allowed else level, now)
+        if len(self._levels) > self._sweep_at:  # who has been quiet long enough is as good as new
+            full = self.burst / self.rate
+            self._levels = {k: known for k, known in self._levels.items() if now - known[1] < full}
+            self._sweep_at = max(MOST_REMEMBERED, 2 * len(self._levels))
         return 0.0 if allowed else (1.0 - level) / self.rate
 
 
-def too_fast(wait: float, limits: Limits) -> RefusedError:
-    """Return the refusal of a key that has used up its bucket."""
-    message = f"this key may send {limits.rate:g} requests per second: try again in {max(wait, 0.01):.2f} s"
+def too_fast(wait: float, rate: float, who: str = "key") -> RefusedError:
+    """Return the refusal of a key or an address that has used up its bucket."""
+    message = f"this {who} may send {rate:g} requests per second: try again in {max(wait, 0.01):.2f} s"
     return RefusedError(429, "too_fast", message, {"retry-after": str(math.ceil(wait))})
 
 
@@ -81,11 +102,14 @@ def too_slow(limits: Limits) -> RefusedError:
 def counted(receive: Receive, limits: Limits) -> Callable[[], Awaitable[Message]]:
     """Return `receive` with a count that refuses a body over the limit, also one of untold length."""
     seen = 0
+    until = 0.0
 
     async def receive_some() -> Message:
-        nonlocal seen
+        nonlocal seen, until
+        now = asyncio.get_running_loop().time()
+        until = until or now + 3 * limits.body_seconds
         try:
-            async with asyncio.timeout(limits.body_seconds):
+            async with asyncio.timeout_at(min(now + limits.body_seconds, until)):
                 message = await receive()
         except TimeoutError:
             raise too_slow(limits) from None

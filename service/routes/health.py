@@ -24,7 +24,7 @@ async def healthz() -> Response:
 @router.get("/readyz", responses={200: {"model": answers.Health}, 503: {"model": answers.Health}})
 async def readyz(request: Request) -> Response:
     """Return whether requests can be answered: 200 (ok, or degraded: without a fitted model), else 503."""
-    states = [await asyncio.to_thread(tenant.status) for tenant in request.app.state.tenants]
+    states = await asyncio.gather(*(tenant.ready() for tenant in request.app.state.tenants))
     worst = next((s for s in ("unavailable", "degraded") if s in states), "ok")
     response = answer({"status": worst})
     response.status_code = 503 if worst == "unavailable" else 200
@@ -40,8 +40,7 @@ async def readyz(request: Request) -> Response:
     },
 )
 async def metrics(request: Request) -> Response:
-    """Return the counters of this tenant in this process, for Prometheus."""
+    """Return the counters of this tenant, of all workers together, for Prometheus."""
     tenant = caller_of(request, "analyst").tenant
-    await asyncio.to_thread(tenant.gauge)
-    text = "\n".join(tenant.metrics.lines()) + "\n"
-    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+    tenant.gauge(await tenant.ready())
+    return PlainTextResponse(await tenant.aside(tenant.metrics.text), media_type="text/plain; version=0.0.4")

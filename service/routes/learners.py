@@ -76,4 +76,4 @@ async def export(request: Request, learner: LearnerId) -> Response:
 async def erase(request: Request, learner: LearnerId) -> Response:
     """Erase one learner, also from the model, and return the certificate. This cannot be undone."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.aside(partial(rights.erase, caller.tenant.workspace, learner)))
+    return answer(await caller.tenant.alone(partial(rights.erase, caller.tenant.workspace, learner)))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, TypeVar
@@ -17,6 +19,7 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.rate_limits import Limits
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.recommend_and_store import Decider
+from segue.service.tenant.slow_calls import SlowCalls
 from segue.service.tenant.write_queue import Desk
 from segue.workspace.errors import DeclinedError, WorkspaceError
 from segue.workspace.fallback_model import FallbackLibrary
@@ -29,6 +32,8 @@ from segue.workspace.workspace import Workspace
 T = TypeVar("T")
 Q = TypeVar("Q")
 Status = Literal["ok", "degraded", "unavailable"]
+READ_SECONDS, CHANGE_SECONDS = 20.0, 300.0  # longest question, longest erasure
+READY_SECONDS, FRESH_SECONDS = 0.5, 10.0
 FAILURES = (DatabaseError, CatalogueError, DeclinedError)
 STATUS: Mapping[str, int] = {"absent": 404, "conflict": 409, "invalid": 422}
 
@@ -42,15 +47,19 @@ class Tenant:
         store: GroupedStore,
         models: FallbackLibrary,
         *,
-        waiting: int,
+        limits: Limits,
         lock: IO[bytes] | None = None,
     ) -> None:
         self.workspace, self.store, self.models, self._lock = workspace, store, models, lock
         self.keys = KeyRing(workspace.path)
-        self.metrics = Metrics()
+        self.metrics = Metrics(workspace.path.name)
         self._key_stamp = self._key_now()
         self.decider = Decider(workspace, self.metrics)
-        self.desk = Desk(store, self.metrics, waiting=waiting)
+        self.desk = Desk(store, self.metrics, waiting=limits.waiting, seconds=limits.waiting_seconds)
+        self._reading = SlowCalls("reading", threads=4, waiting=28, seconds=READ_SECONDS)
+        self._changing = SlowCalls("changing", threads=1, waiting=15, seconds=CHANGE_SECONDS)
+        self._watching = ThreadPoolExecutor(1, thread_name_prefix="segue-watching")
+        self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
 
     @classmethod
     def open(cls, folder: Path, *, limits: Limits) -> Tenant:
@@ -77,7 +86,7 @@ class Tenant:
         except WorkspaceError:
             workspace.close()
             raise
-        tenant = cls(workspace, store, models, waiting=limits.waiting, lock=lock)
+        tenant = cls(workspace, store, models, limits=limits, lock=lock)
         tenant.tick()
         return tenant
 
@@ -127,12 +136,45 @@ class Tenant:
             raise refusal(error) from error
 
     async def aside(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, in a thread of its own: what takes long must not hold up others."""
+        """Return what `work` returns, in a thread of its own: what takes long must not hold up others.
+
+        Raises
+        ------
+        RefusedError
+            503 when too many such calls are under way, or this one takes too long.
+        """
         self._check_key()
         try:
-            return await asyncio.to_thread(work)
+            return await self._reading.do(work)
         except FAILURES as error:
             raise refusal(error) from error
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns: one at a time, for what fits models anew (an erasure).
+
+        Raises
+        ------
+        RefusedError
+            As :meth:`aside`; what took too long is finished all the same.
+        """
+        self._check_key()
+        try:
+            return await self._changing.do(work)
+        except FAILURES as error:
+            raise refusal(error) from error
+
+    async def watch(self) -> None:
+        """Do what is due twice a second, in the thread that watches."""
+        await asyncio.get_running_loop().run_in_executor(self._watching, self.tick)
+
+    async def ready(self) -> Status:
+        """Return the status now, or, while a look takes long, what it was a moment ago."""
+        look = asyncio.get_running_loop().run_in_executor(self._watching, self.status)
+        try:
+            return await asyncio.wait_for(look, READY_SECONDS)
+        except TimeoutError:
+            status, seen = self._last_status
+            return status if time.monotonic() - seen < FRESH_SECONDS else "unavailable"
 
     def tick(self) -> None:
         """Look for changed keys, and whether a model can be read."""
@@ -143,6 +185,11 @@ class Tenant:
 
     def status(self) -> Status:
         """Return whether requests can be answered, and how well."""
+        status = self._look()
+        self._last_status = status, time.monotonic()
+        return status
+
+    def _look(self) -> Status:
         try:
             self._check_key()
             self.store.ping()
@@ -152,13 +199,16 @@ class Tenant:
             return "unavailable"
         return "degraded" if trouble else "ok"
 
-    def gauge(self) -> None:
+    def gauge(self, status: Status) -> None:
         """Set the gauges, before they are read."""
-        self.metrics.set("segue_degraded", float(self.status() == "degraded"))
+        self.metrics.set("segue_degraded", float(status == "degraded"))
         self.metrics.set("segue_waiting", self.desk.waiting)
 
     def close(self) -> None:
         """Finish what waits, then let go of the database."""
+        for pool in (self._reading, self._changing):
+            pool.close()
+        self._watching.shutdown()
         self.desk.close()
         self.workspace.close()
         if self._lock is not None:

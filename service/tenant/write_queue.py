@@ -9,8 +9,10 @@ Questions of one kind that wait together are answered together, by the engine's 
 from __future__ import annotations
 
 import asyncio
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -68,9 +70,11 @@ def run(jobs: list[Job]) -> None:
 class Desk:
     """The thread and its queue."""
 
-    def __init__(self, store: GroupedStore, metrics: Metrics, *, waiting: int) -> None:
+    def __init__(self, store: GroupedStore, metrics: Metrics, *, waiting: int, seconds: float) -> None:
         self.store, self.metrics = store, metrics
-        self._most = waiting
+        self._most, self._longest = waiting, seconds
+        self._pace = 0.0  # seconds a job took lately, at most what the slowest groups suggest
+        self._busy_since = 0.0  # when the group under way was begun, 0 between groups
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="segue-desk", daemon=True)
         self._thread.start()
@@ -81,7 +85,7 @@ class Desk:
         Raises
         ------
         RefusedError
-            503 at once when too many jobs wait already.
+            503 at once when too many jobs wait already, or the wait would be too long.
         """
         result: T = await self._put(lambda _: [work()], None)
         return result
@@ -94,11 +98,25 @@ class Desk:
     async def _put(self, work: Together, question: object) -> Any:
         loop = asyncio.get_running_loop()
         job = Job(work, question, loop, loop.create_future())
-        if self._queue.qsize() >= self._most:
+        wait = self.expected_wait()
+        if self._queue.qsize() >= self._most or wait > self._longest:
+            self.metrics.count("segue_refused_total")
             message = "too many requests wait for the store: try again in a second"
-            raise RefusedError(503, "busy", message, {"retry-after": "1"})
+            raise RefusedError(503, "busy", message, {"retry-after": str(max(math.ceil(wait), 1))})
         self._queue.put(job)
         return await job.answer
+
+    def expected_wait(self) -> float:
+        """Return how many seconds a job put now would wait, by the pace of the last ones.
+
+        Nobody waits for what is not there: with an empty queue a job is always taken.
+        """
+        waiting = self._queue.qsize()
+        return waiting * self._pace + self._behind() if waiting else 0.0
+
+    def _behind(self) -> float:
+        """Return for how long the group under way has been worked on: a store that is stuck shows here."""
+        return time.monotonic() - self._busy_since if self._busy_since else 0.0
 
     @property
     def waiting(self) -> int:
@@ -114,7 +132,11 @@ class Desk:
         self.store.pin()
         while (first := self._queue.get()) is not None:
             jobs, last = self._waiting_with(first)
+            began = self._busy_since = time.monotonic()
             self._do(jobs)
+            took = (time.monotonic() - began) / len(jobs)
+            self._pace = took if not self._pace else 0.8 * self._pace + 0.2 * took
+            self._busy_since = 0.0
             if last:
                 break
         self.store.unpin()

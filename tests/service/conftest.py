@@ -21,6 +21,7 @@ from segue.features.events.event_records import check
 from segue.service.app import create_app
 from segue.service.http.api_keys import SCOPES, KeyRing
 from segue.service.http.rate_limits import Limits
+from segue.service.server import configuration
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.configuration import Configuration
 from segue.workspace.workspace import Workspace
@@ -103,16 +104,18 @@ def serving() -> Serving:
     def serve(*folders: Path, limits: Limits | None = None) -> Iterator[httpx.Client]:
         limits = limits or Limits()
         app = create_app([Tenant.open(folder, limits=limits) for folder in folders], limits=limits)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="none"))
+        server = uvicorn.Server(configuration(app, limits=limits))
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started:
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            yield client
-        server.should_exit = True
-        thread.join()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
 
     return serve
 

@@ -46,7 +46,7 @@ def test_a_failed_job_is_undone_alone(store: GroupedStore) -> None:
     before = documents(store)
 
     async def main() -> list[object]:
-        desk = Desk(store, Metrics(), waiting=100)
+        desk = Desk(store, Metrics("school"), waiting=100, seconds=60)
         jobs = [desk.do(writing(store, f"d{i}", fail=i % 3 == 0)) for i in range(30)]
         results = await asyncio.gather(*jobs, return_exceptions=True)
         desk.close()
@@ -58,10 +58,10 @@ def test_a_failed_job_is_undone_alone(store: GroupedStore) -> None:
 
 
 def test_waiting_jobs_share_a_commit_and_answers_come_after_it(store: GroupedStore) -> None:
-    metrics, gate = Metrics(), threading.Event()
+    metrics, gate = Metrics("school"), threading.Event()
 
     async def main() -> None:
-        desk = Desk(store, metrics, waiting=100)
+        desk = Desk(store, metrics, waiting=100, seconds=60)
         first = asyncio.create_task(desk.do(gate.wait))
         await asyncio.sleep(0.05)
         jobs = [asyncio.create_task(desk.do(writing(store, f"d{i}"))) for i in range(20)]
@@ -74,14 +74,14 @@ def test_waiting_jobs_share_a_commit_and_answers_come_after_it(store: GroupedSto
         desk.close()
 
     asyncio.run(main())
-    assert "segue_group_jobs_count 2" in list(metrics.lines())
+    assert 'segue_group_jobs_count{tenant="school"} 2.0' in metrics.text().splitlines()
 
 
 def test_a_full_queue_refuses_at_once(store: GroupedStore) -> None:
     gate = threading.Event()
 
     async def main() -> None:
-        desk = Desk(store, Metrics(), waiting=1)
+        desk = Desk(store, Metrics("school"), waiting=1, seconds=60)
         blocked = asyncio.create_task(desk.do(gate.wait))
         await asyncio.sleep(0.05)
         waiting = asyncio.create_task(desk.do(gate.wait))
@@ -98,7 +98,7 @@ def test_a_full_queue_refuses_at_once(store: GroupedStore) -> None:
 
 def test_closing_finishes_what_waits(store: GroupedStore) -> None:
     async def main() -> list[str]:
-        desk = Desk(store, Metrics(), waiting=100)
+        desk = Desk(store, Metrics("school"), waiting=100, seconds=60)
         jobs = [asyncio.create_task(desk.do(writing(store, f"d{i}"))) for i in range(10)]
         await asyncio.sleep(0)
         desk.close()
@@ -121,7 +121,7 @@ def test_a_failed_commit_fails_every_job_of_the_group(store: GroupedStore) -> No
             connection.exec_driver_sql("INSERT INTO u VALUES (7)")
 
     async def main() -> list[object]:
-        desk = Desk(store, Metrics(), waiting=100)
+        desk = Desk(store, Metrics("school"), waiting=100, seconds=60)
         gate = threading.Event()
         first = asyncio.create_task(desk.do(gate.wait))
         await asyncio.sleep(0.05)
@@ -140,7 +140,7 @@ def test_a_failed_commit_fails_every_job_of_the_group(store: GroupedStore) -> No
 
 def test_the_log_is_copied_back_beside_the_writer(store: GroupedStore, tmp_path: Path) -> None:
     async def main() -> None:
-        desk = Desk(store, Metrics(), waiting=100)
+        desk = Desk(store, Metrics("school"), waiting=100, seconds=60)
         for i in range(20):
             await desk.do(writing(store, f"d{i}"))
         await asyncio.to_thread(store.copy_log_back)
