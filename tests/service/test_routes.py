@@ -272,6 +272,8 @@ def test_health_and_metrics(client: httpx.Client, headers: Headers) -> None:
     assert client.get("/readyz").json() == {"status": "ok"}
     recommend(client, headers)
     text = client.get("/metrics", headers=headers("analyst")).text
-    assert 'segue_requests_total{route="/v1/recommend",method="POST",status="200"} 1' in text
-    assert "segue_degraded 0" in text
+    assert (
+        'segue_requests_total{method="POST",route="/v1/recommend",status="200",tenant="school"} 1.0' in text
+    )
+    assert 'segue_degraded{tenant="school"} 0.0' in text
     assert "student" not in text

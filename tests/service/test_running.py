@@ -59,8 +59,8 @@ def test_without_a_model_pedagogy_answers_and_says_so(
         assert found["notes"] == ["no model has been fitted yet: these steps rest on pedagogy alone"]
         assert len(found["steps"]) == 3
         text = client.get("/metrics", headers=headers("analyst")).text
-        assert 'segue_fallbacks_total{reason="no model has been fitted yet"} 1' in text
-        assert "segue_degraded 1" in text
+        assert 'segue_fallbacks_total{reason="no model has been fitted yet",tenant="fresh"} 1.0' in text
+        assert 'segue_degraded{tenant="fresh"} 1.0' in text
 
 
 def test_a_broken_model_is_replaced_by_pedagogy_until_it_is_repaired(
