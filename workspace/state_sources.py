@@ -8,7 +8,7 @@ write all the time, so nothing is remembered there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from segue.workspace.model_registry import CatalogueIn, Champion, Charge, ModelSource
@@ -20,7 +20,8 @@ from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import Keyring
 
-MOST = 20_000  # learners remembered; a state takes some tens of kilobytes
+MOST_PEOPLE = 100_000  # ids remembered, about 0.4 kB each
+MOST_BYTES = 200_000_000  # of states remembered: 10 kB each where there are 40 skills, 40 kB where 250
 
 
 class StateSource(Protocol):
@@ -71,6 +72,7 @@ class RememberedStates(StoredStates):
         self._champion: Champion | None = None
         self._people: dict[bytes, Learner] = {}
         self._kept: dict[int, Kept] = {}
+        self._bytes = 0
         self._fold = ""
         self._seen: tuple[Any, ...] = ()
         self._upto = 0
@@ -86,12 +88,13 @@ class RememberedStates(StoredStates):
 
     def _catch_up(self, connection: Connection) -> None:
         seen = self.store.version(connection)
-        if seen != self._seen or not self.store.is_sqlite or len(self._people) > MOST:
-            self._champion, self._people, self._kept = None, {}, {}
+        if seen != self._seen or not self.store.is_sqlite or len(self._people) > MOST_PEOPLE:
+            self._champion, self._people, self._kept, self._bytes = None, {}, {}, 0
             self._seen = seen
         elif self.store.last_event > self._upto:
             for number in learners_since(connection, self._upto):
-                self._kept.pop(number, None)
+                if (old := self._kept.pop(number, None)) is not None:
+                    self._bytes -= bytes_of(old)
         self._upto = self.store.last_event
 
     def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
@@ -106,8 +109,28 @@ class RememberedStates(StoredStates):
     def states(self, connection: Connection, numbers: Sequence[int], champion: Champion) -> dict[int, Kept]:
         """Return the states of learners; those without news since the last write from memory."""
         if champion.fold.key != self._fold:
-            self._fold, self._kept = champion.fold.key, {}
+            self._fold, self._kept, self._bytes = champion.fold.key, {}, 0
         unknown = [number for number in numbers if number not in self._kept]
         if unknown:
-            self._kept |= super().states(connection, unknown, champion)
-        return {number: self._kept[number] for number in numbers}
+            found = super().states(connection, unknown, champion)
+            self._kept |= found
+            self._bytes += sum(bytes_of(kept) for kept in found.values())
+        wanted = {number: self._kept[number] for number in numbers}
+        if self._bytes > MOST_BYTES:
+            self._forget_oldest(wanted)
+        return wanted
+
+    def _forget_oldest(self, wanted: Mapping[int, Kept]) -> None:
+        """Let go of the states that were read first, until half the room is free."""
+        for number in [n for n in self._kept if n not in wanted]:
+            self._bytes -= bytes_of(self._kept.pop(number))
+            if self._bytes <= MOST_BYTES // 2:
+                return
+
+
+def bytes_of(kept: Kept) -> int:
+    """Return about how many bytes a remembered state takes."""
+    state = kept.state
+    arrays = (state.rows, state.stated, state.revealed, state.kinds)
+    held = sum(table.ids.nbytes + table.values.nbytes for table in (state.items, state.sets))
+    return sum(array.nbytes for array in arrays) + held + 3_000  # the objects, and their indexes
