@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Steps:
         Elements sorted by segment, then as given.
     first : array of shape (P,)
         True where an element of `order` begins its segment.
+    rank : array of shape (G,)
+        Which of `key` each segment of `order` is.
     """
 
     key: Ints
@@ -33,6 +36,7 @@ class Steps:
     sizes: list[int]
     order: Ints
     first: Bools
+    rank: Ints
 
     @classmethod
     def of(cls, key: Ints) -> Steps:
@@ -48,13 +52,24 @@ class Steps:
         step = np.arange(len(key)) - np.repeat(starts, lengths)
         place = np.empty(len(key), dtype=np.int64)
         place[order] = (np.cumsum(sizes) - sizes)[step] + np.repeat(rank, lengths)
-        return cls(key[order][starts][longest], place, sizes.tolist(), order, first)
+        return cls(key[order][starts][longest], place, sizes.tolist(), order, first, rank)
+
+    @cached_property
+    def inverse(self) -> Ints:
+        """Which element stands at each place, (P,)."""
+        out = np.empty_like(self.place)
+        out[self.place] = np.arange(len(out))
+        return out
 
     def laid(self, values: Floats) -> Floats:
         """Return `values` (P, ...) in step-major order."""
         out = np.empty_like(values)
         out[self.place] = values
         return out
+
+    def ascending(self, ordered: Floats) -> bool:
+        """Return whether values in the order of `order` never fall within a segment."""
+        return bool((self.first[1:] | (ordered[1:] >= ordered[:-1])).all())
 
     def slices(self) -> Iterator[tuple[int, slice]]:
         """Yield how many segments take a step, and where its elements lie."""

@@ -1,107 +1,198 @@
-"""Histories folded to the states they end in: what every attempt adds has decayed by what came after it.
+"""Histories folded to the states they end in, many learners at once, from nothing or from states there are.
 
-The state rows of ``segue.features.history.state_columns`` are decayed sums, so that the end of a history
-needs no walk through it: only the Kalman filter and runs of equal answers look at one attempt after the
-other. What stood *before* each attempt, as training needs it, is ``chunks`` of
-``segue.features.history.batch_replay``.
+All learners, and all rows of their skills, take their t-th step together (``segue.features.steps``), by the
+very operations of ``segue.features.history.streaming_update.update`` in the same order: so a learner gets the
+same bits alone, in a block, one attempt at a time, or in pieces. What stood *before* each attempt, as
+training needs it, is ``chunks`` of ``segue.features.history.batch_replay``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import pandas as pd
 
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
-from segue.features.history.batch_replay import filtered, whole_learners
+from segue.features.history.batch_replay import filtered, stepped, whole_learners
 from segue.features.history.learner_state import StateBlock, fresh_rows
 from segue.features.history.state_columns import (
-    DECAYS,
-    FAILURES,
-    LAST_POSITION,
-    LAST_SCORE,
-    LAST_TIME,
+    COUNT,
+    ITEM_POSITION,
+    ITEM_SCORE,
+    ITEM_TIME,
     MEAN,
-    RECENT_RIGHT,
-    RESIDUAL,
-    RIGHT,
-    RUN_RIGHT,
-    RUN_WRONG,
-    SPANS,
-    SUCCESSES,
     SURPRISE,
-    TRIED,
+    USES,
     VARIANCE,
-    WEIGHT,
 )
+from segue.features.steps import Steps
 
-FOLD_ROWS = 250_000  # attempts folded at once: bounds the memory of a batch
-_RATES = np.array([[-1.0 / span] for span in SPANS])
-_NOTHING = 1e-18  # a product too small to change a run
+FOLD_ROWS = 100_000  # attempts folded at once: bounds the memory of a batch
 
 
-def fold(attempts: Attempts, n_learners: int, parameters: HistoryParameters) -> StateBlock:
-    """Return the states of learners 0 … n_learners - 1 after all their attempts (1e-9 of the stream's)."""
-    n_skills = parameters.n_skills
-    general = fresh_rows(n_learners)
-    none = np.zeros(0, dtype=np.int64)
-    found: list[list[tuple[Ints, Ints, Floats]]] = [
-        [(none, none, fresh_rows(0))],
-        [(none, none, fresh_rows(0))],
-    ]
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of numbers by (learner, thing), sorted by both."""
+
+    owner: Ints
+    thing: Ints
+    values: Floats
+
+    @classmethod
+    def sorted(cls, owner: Ints, thing: Ints, values: Floats) -> _Rows:
+        order = np.argsort(owner * (int(thing.max(initial=0)) + 1) + thing)  # each pair stands once
+        return cls(owner[order], thing[order], values[order])
+
+    def place(self, owner: Ints, thing: Ints) -> Ints:
+        """Return where the rows of some pairs are; -1 for those that are not there."""
+        if not len(self.owner):
+            return np.full(len(owner), -1, dtype=np.int64)
+        width = int(max(self.thing.max(initial=0), thing.max(initial=0))) + 1
+        mine, asked = self.owner * width + self.thing, owner * width + thing
+        at = np.minimum(np.searchsorted(mine, asked), len(mine) - 1)
+        return np.asarray(np.where(mine[at] == asked, at, -1))
+
+    def at(self, owner: Ints, thing: Ints, fresh: Floats) -> Floats:
+        """Return the rows of some pairs, a copy; `fresh` for those that are not there."""
+        at = self.place(owner, thing)
+        rows = np.broadcast_to(fresh, (len(at), len(fresh))).copy()
+        rows[at >= 0] = self.values[at[at >= 0]]
+        return rows
+
+    def with_rows(self, other: _Rows) -> _Rows:
+        """Return these rows with those of `other`, which win."""
+        if not len(self.owner):
+            return other
+        stay = other.place(self.owner, self.thing) < 0
+        return _Rows.sorted(
+            np.concatenate([self.owner[stay], other.owner]),
+            np.concatenate([self.thing[stay], other.thing]),
+            np.concatenate([self.values[stay], other.values]),
+        )
+
+
+def fold(
+    attempts: Attempts, n_learners: int, parameters: HistoryParameters, *, base: StateBlock | None = None
+) -> StateBlock:
+    """Return the states of learners 0 … n_learners - 1 after all their attempts.
+
+    With `base`, which has those learners, the attempts follow what it has seen; it is not changed.
+    """
+    start = base or _nobody(n_learners, parameters)
+    general = start.general.copy()
+    skills = _Rows.sorted(start.owner, start.skill, start.touched)
+    sets = _Rows.sorted(start.set_owner, start.set_id, start.set_values)
+    items = _Rows.sorted(start.item_owner, start.item_id, start.item_values)
+    new: tuple[list[_Rows], list[_Rows]] = ([], [])
+    position = attempts.position + general[attempts.learner, COUNT]
     for part in whole_learners(attempts, FOLD_ROWS):
         some = attempts.take(part)
-        learner = some.learner[some.starts[:-1]]
-        logit = parameters.item_logit[some.resource]
-        local = np.repeat(np.arange(len(learner)), np.diff(some.starts))
-        final, at, slot = _last_rows(some, parameters, logit=logit, local=local)
-        _, kalman, surprise = filtered(some, parameters, logit, local)
-        single = slot <= n_skills
-        final[single, MEAN], final[single, VARIANCE] = kalman[:, at[single], slot[single]]
-        final[slot == n_skills, SURPRISE] = surprise[some.starts[1:] - 1]
-        general[learner] = final[slot == n_skills]
-        for which, rows in zip(found, (slot < n_skills, slot > n_skills), strict=True):
-            which.append((learner[at[rows]], slot[rows], final[rows]))
-    skills, sets = (_by_learner(which) for which in found)
+        for which, rows in zip(
+            new, _advance(some, parameters, general, (skills, sets), position[part]), strict=True
+        ):
+            which.append(rows)
+    skills, sets = (
+        before.with_rows(_joined(which)) if which else before
+        for before, which in zip((skills, sets), new, strict=True)
+    )
+    items = items.with_rows(_used(attempts, position, items)) if len(attempts) else items
     return StateBlock(
         general,
-        *skills,
-        n_skills,
-        np.zeros((n_learners, parameters.n_tags)),
-        np.zeros((n_learners, parameters.n_tags)),
-        np.zeros((n_learners, parameters.n_kinds, 2)),
-        *_item_memory(attempts),
-        sets[0],
-        sets[1] - n_skills - 1,
-        sets[2],
+        skills.owner,
+        skills.thing,
+        skills.values,
+        parameters.n_skills,
+        start.stated,
+        start.revealed,
+        start.kinds,
+        items.owner,
+        items.thing,
+        items.values,
+        sets.owner,
+        sets.thing,
+        sets.values,
     )
 
 
-def _by_learner(parts: list[tuple[Ints, Ints, Floats]]) -> tuple[Ints, Ints, Floats]:
-    """Return owner, slot and row, sorted by owner."""
-    owner, slot, rows = (np.concatenate(each) for each in zip(*parts, strict=True))
-    order = np.argsort(owner, kind="stable")
-    return owner[order], slot[order], rows[order]
+def _nobody(n_learners: int, parameters: HistoryParameters) -> StateBlock:
+    none = np.zeros(0, dtype=np.int64)
+    tags = np.zeros((n_learners, parameters.n_tags))
+    kinds = np.zeros((n_learners, parameters.n_kinds, 2))
+    rows = (none, none, fresh_rows(0))
+    memory = (none, none, np.zeros((0, 4)), *rows)
+    return StateBlock(fresh_rows(n_learners), *rows, parameters.n_skills, tags, tags.copy(), kinds, *memory)
 
 
-def _last_rows(
-    attempts: Attempts, parameters: HistoryParameters, *, logit: Floats, local: Ints
-) -> tuple[Floats, Ints, Ints]:
-    """Return rows after the last attempt (G, N_COLUMNS), the learner of each (as `local`), and its slot.
-
-    Slots 0 … S - 1 are skills, S is the learner, and those from S + 1 on combinations of several skills.
-    """
+def _advance(
+    attempts: Attempts,
+    parameters: HistoryParameters,
+    general: Floats,
+    before: tuple[_Rows, _Rows],
+    position: Floats,
+) -> tuple[_Rows, _Rows]:
+    """Return the rows of skills and of combinations after some whole learners' attempts; change `general`."""
     n_skills = parameters.n_skills
-    skills, sets = parameters.skill_matrix[attempts.resource], parameters.set_of[attempts.resource]
-    owner, column = np.nonzero(skills >= 0)
-    several = np.flatnonzero(sets >= 0)
-    row = np.concatenate([owner, np.arange(len(attempts)), several])
+    learner = attempts.learner[attempts.starts[:-1]]
+    local = np.repeat(np.arange(len(learner)), np.diff(attempts.starts))
+    skill, several = parameters.skill_matrix[attempts.resource], parameters.set_of[attempts.resource]
+    owner, column = np.nonzero(skill >= 0)
+    at_several = np.flatnonzero(several >= 0)
+    row = np.concatenate([np.arange(len(attempts)), owner, at_several])
     slot = np.concatenate(
-        [skills[owner, column], np.full(len(attempts), n_skills), sets[several] + n_skills + 1]
+        [
+            np.full(len(attempts), n_skills),
+            skill[owner, column],
+            several[at_several] + n_skills + 1,
+        ]
     )
-    order, start = grouped(slot, local[row])
-    row = row[order]
-    first = row[start]
-    return _sums(attempts, row, start, logit=logit), local[first], slot[order[start]]
+    width = n_skills + 1 + parameters.n_sets
+    segments = Steps.of(local[row] * width + slot)
+    who, what = np.divmod(segments.key, width)
+    mine = learner[who]
+    own, one = what == n_skills, what < n_skills
+    now = fresh_rows(len(who))
+    now[own] = general[mine[own]]
+    now[one] = before[0].at(mine[one], what[one], fresh_rows())
+    rest = ~own & ~one
+    now[rest] = before[1].at(mine[rest], what[rest] - n_skills - 1, fresh_rows())
+    logit = parameters.item_logit[attempts.resource]
+    kalman = np.zeros((2, len(learner), n_skills + 2))
+    kalman[1] = 1.0
+    kalman[0, who[own | one], what[own | one]] = now[own | one, MEAN]
+    kalman[1, who[own | one], what[own | one]] = now[own | one, VARIANCE]
+    _, kalman, surprise = filtered(attempts, parameters, logit, local, start=kalman, before=False)
+    known = own | one
+    stepped(now, attempts, row, segments, logit=logit, position=position)
+    now[known, MEAN], now[known, VARIANCE] = kalman[:, who[known], what[known]]
+    now[own, SURPRISE] = surprise[attempts.starts[1:] - 1][who[own]]
+    general[mine[own]] = now[own]
+    return (
+        _Rows(mine[one], what[one], now[one]),
+        _Rows(mine[rest], what[rest] - n_skills - 1, now[rest]),
+    )
+
+
+def _joined(parts: list[_Rows]) -> _Rows:
+    return _Rows.sorted(
+        np.concatenate([part.owner for part in parts]),
+        np.concatenate([part.thing for part in parts]),
+        np.concatenate([part.values for part in parts]),
+    )
+
+
+def _used(attempts: Attempts, position: Floats, before: _Rows) -> _Rows:
+    """Return the memory of each (learner, resource) tried, after all attempts."""
+    order, start = grouped(attempts.resource, attempts.learner)
+    uses = np.diff(np.append(start, len(order)))
+    last = order[start + uses - 1]
+    owner, resource = attempts.learner[last], attempts.resource[last]
+    known = attempts.time[last]
+    values = np.empty((len(last), 4))
+    values[:, USES] = before.at(owner, resource, np.zeros(4))[:, USES] + uses
+    values[:, ITEM_SCORE] = 2.0 * attempts.score[last] - 1.0
+    values[:, ITEM_POSITION] = position[last]
+    values[:, ITEM_TIME] = np.where(np.isnan(known), -np.inf, known)
+    return _Rows.sorted(owner, resource, values)
 
 
 def grouped(minor: Ints, major: Ints) -> tuple[Ints, Ints]:
@@ -114,66 +205,3 @@ def grouped(minor: Ints, major: Ints) -> tuple[Ints, Ints]:
     changes = np.diff(minor[order], prepend=-1) != 0
     changes |= np.diff(major[order], prepend=-1) != 0
     return order, np.flatnonzero(changes)
-
-
-def _sums(attempts: Attempts, row: Ints, start: Ints, *, logit: Floats) -> Floats:
-    """Return the rows that the attempts `row` (P,), in segments beginning at `start` (G,), end in."""
-    length = np.diff(np.append(start, len(row)))
-    end = start + length - 1
-    score, time = attempts.score[row], attempts.time[row]
-    residual = (attempts.score - 1.0 / (1.0 + np.exp(-logit)))[row]
-    out = np.ascontiguousarray(fresh_rows(len(start)).T)
-    age = np.repeat(end, length) - np.arange(len(row))
-    for i, decay in enumerate(DECAYS):
-        share = np.power(decay, np.arange(length.max()))[age]
-        out[WEIGHT.start + i] = np.add.reduceat(share, start)
-        out[RESIDUAL.start + i] = np.add.reduceat(share * residual, start)
-        if i == 0:
-            out[RECENT_RIGHT] = np.add.reduceat(share * score, start)
-    latest = _latest(time, start, length)
-    until = np.where(np.isfinite(latest[end]), latest[end], 0.0)
-    since = np.repeat(until, length) - np.where(np.isnan(time), -np.inf, latest)
-    faded = np.exp(since * _RATES)
-    out[TRIED] = np.add.reduceat(faded, start, axis=1)
-    out[RIGHT] = np.add.reduceat(faded * score, start, axis=1)
-    out[SUCCESSES] = np.add.reduceat(score, start)
-    out[FAILURES] = np.add.reduceat(1.0 - score, start)
-    out[RUN_RIGHT], out[RUN_WRONG] = _runs(score, start, end), _runs(1.0 - score, start, end)
-    out[LAST_SCORE] = 2.0 * score[end] - 1.0
-    out[LAST_POSITION] = attempts.position[row[end]]
-    out[LAST_TIME] = latest[end]
-    return np.ascontiguousarray(out.T)
-
-
-def _latest(time: Floats, start: Ints, length: Ints) -> Floats:
-    """Return the latest time known so far in each segment, (P,); -inf: none."""
-    if not np.isnan(time).any():
-        return time  # in canonical order
-    segment = np.repeat(np.arange(len(start)), length)
-    known = pd.Series(np.where(np.isnan(time), -np.inf, time))
-    return np.asarray(known.groupby(segment).cummax(), dtype=np.float64)
-
-
-def _runs(score: Floats, start: Ints, end: Ints) -> Floats:
-    """Return the fold of x ← score · (x + 1) over each segment: the last products of scores, added up."""
-    out = np.zeros(len(start))
-    going, at, product = np.arange(len(start)), end, np.ones(len(start))
-    while len(going):
-        product = product * score[at]
-        out[going] += product
-        on = (product > _NOTHING) & (at > start[going])
-        going, at, product = going[on], at[on] - 1, product[on]
-    return out
-
-
-def _item_memory(attempts: Attempts) -> tuple[Ints, Ints, Floats]:
-    """Return owner, resource and memory of each (learner, resource) after all attempts."""
-    order, start = grouped(attempts.resource, attempts.learner)
-    uses = np.diff(np.append(start, len(order)))
-    last = order[start + uses - 1]
-    by_learner = np.argsort(last)
-    uses, last = uses[by_learner], last[by_learner]
-    known = attempts.time[last]
-    time = np.where(np.isnan(known), -np.inf, known)
-    values = np.stack([uses, 2.0 * attempts.score[last] - 1.0, attempts.position[last], time], axis=1)
-    return attempts.learner[last], attempts.resource[last], values

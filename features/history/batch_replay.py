@@ -17,27 +17,33 @@ import pandas as pd
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.learner_state import fresh_rows
 from segue.features.history.state_columns import (
+    DECAYS,
     DRIFT_LEARNER,
     DRIFT_SKILL,
+    FAILURES,
     LAST_POSITION,
+    LAST_SCORE,
     LAST_TIME,
     MEAN,
     MOST_VARIANCE,
     N_COLUMNS,
+    RECENT_RIGHT,
+    RESIDUAL,
     RIGHT,
-    RULE,
     RUN_RIGHT,
     RUN_WRONG,
     SPANS,
+    SUCCESSES,
     SURPRISE,
     TIMED,
     TRIED,
     VARIANCE,
+    WEIGHT,
 )
 from segue.features.steps import Steps
 
 CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch
-_RATES = np.array([-1.0 / span for span in SPANS])
+_RATES = np.array([[-1.0 / span] for span in SPANS])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,63 +120,99 @@ def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> 
 
 def _remembered(attempts: Attempts, logit: Floats, row: Ints, segments: Steps) -> Floats:
     """Return rows before each attempt, step-major (P, N_COLUMNS)."""
-    score = segments.laid(attempts.score[row])[:, None]
-    residual = score - segments.laid((1.0 / (1.0 + np.exp(-logit)))[row])[:, None]
-    time = attempts.time[row]
-    last = _last_times(time, segments)
-    known = ~np.isnan(time)
-    elapsed = np.maximum(np.where(known, time, 0.0) - np.where(known, last, 0.0), 0.0)
-    fade = segments.laid(np.exp(elapsed[:, None] * _RATES))
-    timed = segments.laid(known.astype(np.float64))[:, None]
-    position = segments.laid(attempts.position[row])
     before = np.empty((len(row), N_COLUMNS))
     now = fresh_rows(len(segments.key))
+    stepped(now, attempts, row, segments, logit=logit, position=attempts.position, before=before)
+    return before
+
+
+def stepped(
+    now: Floats,
+    attempts: Attempts,
+    row: Ints,
+    segments: Steps,
+    *,
+    logit: Floats,
+    position: Floats,
+    before: Floats | None = None,
+) -> None:
+    """Take the rows of segments, `now` (G, N_COLUMNS), through their attempts, all but the Kalman filter.
+
+    The attempt of each element of `segments` is `row` (P,). What stood before each is left in `before`
+    (P, N_COLUMNS), step-major, when that is given.
+    """
+    inverse = segments.inverse
+    score, time = attempts.score[row][inverse], attempts.time[row]
+    miss, residual = 1.0 - score, score - (1.0 / (1.0 + np.exp(-logit)))[row][inverse]
+    last, ending = _last_times(time, segments, now[:, LAST_TIME])
+    known = ~np.isnan(time)
+    elapsed = np.maximum(np.where(known, time, 0.0) - np.where(known, last, 0.0), 0.0)[inverse]
+    fade = np.exp(elapsed * _RATES)
+    timed = known.astype(np.float64)[inverse]
+    timed_score, place = timed * score, position[row][inverse]
+    rows = np.ascontiguousarray(now.T)
+    both = rows[TIMED].reshape(2, len(_RATES), -1)
     for size, at in segments.slices():
-        x, y = now[:size], score[at]
-        before[at] = x
-        x[:, RUN_RIGHT] *= y[:, 0]
-        x[:, RUN_WRONG] *= 1.0 - y[:, 0]
-        x[:, TRIED] *= fade[at]
-        x[:, RIGHT] *= fade[at]
-        x *= _KEEP
-        x += _ADD + _ADD_SCORE * y + _ADD_RESIDUAL * residual[at]
-        x[:, TRIED] += timed[at]
-        x[:, RIGHT] += timed[at] * y
-        x[:, LAST_POSITION] = position[at]
-    before[:, LAST_TIME] = segments.laid(last)
-    return before
+        if before is not None:
+            before[at] = rows[:, :size].T
+        x, y, wrong = rows[:, :size], score[at], miss[at]
+        x[DECAYED] *= _KEEP
+        x[RESIDUAL] += residual[at]
+        x[WEIGHT] += 1.0
+        both[:, :, :size] *= fade[:, at]
+        x[TRIED] += timed[at]
+        x[RIGHT] += timed_score[at]
+        x[SUCCESSES] += y
+        x[FAILURES] += wrong
+        x[RUN_RIGHT] = y * x[RUN_RIGHT] + y
+        x[RUN_WRONG] = wrong * x[RUN_WRONG] + wrong
+        x[RECENT_RIGHT] = DECAYS[0] * x[RECENT_RIGHT] + y
+        x[LAST_SCORE] = 2.0 * y - 1.0
+        x[LAST_POSITION] = place[at]
+    now[...] = rows.T
+    if before is not None:
+        before[:, LAST_TIME] = last[inverse]
+    now[:, LAST_TIME] = ending
 
 
-def _batch_rule() -> tuple[Floats, Floats, Floats, Floats]:
-    """Return RULE for arrays: the columns that need the clock or the score as a factor are done apart."""
-    keep, add, add_score = RULE.keep.copy(), RULE.add.copy(), RULE.add_score.copy()
-    keep[[RUN_RIGHT, RUN_WRONG]] = 1.0
-    add[TIMED] = add_score[TIMED] = 0.0
-    return keep, add, add_score, RULE.add_residual
+DECAYED = slice(RESIDUAL.start, WEIGHT.stop)
+_KEEP = np.array([*DECAYS, *DECAYS])[:, None]
 
 
-_KEEP, _ADD, _ADD_SCORE, _ADD_RESIDUAL = _batch_rule()
+def _last_times(time: Floats, segments: Steps, start: Floats) -> tuple[Floats, Floats]:
+    """Return the latest known time before each element (P,), and at the end of each segment (G,).
 
-
-def _last_times(time: Floats, segments: Steps) -> Floats:
-    """Return the latest known time before each element, (P,); -inf: none."""
+    -inf: none. `start` (G,) is what was known at the beginning.
+    """
     ordered = np.where(np.isnan(time), -np.inf, time)[segments.order]
-    latest: Floats = np.asarray(
-        pd.Series(ordered).groupby(np.cumsum(segments.first)).cummax(), dtype=np.float64
-    )
+    segment = np.cumsum(segments.first) - 1
+    rank = segments.rank
+    latest = ordered
+    if not segments.ascending(ordered):
+        latest = np.asarray(pd.Series(ordered).groupby(segment).cummax(), dtype=np.float64)
+    latest = np.maximum(latest, start[rank][segment])
     before = np.empty_like(latest)
-    before[segments.order] = np.where(segments.first, -np.inf, np.roll(latest, 1))
-    return before
+    before[segments.order] = np.where(segments.first, start[rank][segment], np.roll(latest, 1))
+    ending = np.empty_like(start)
+    ending[rank] = latest[np.roll(segments.first, -1)]
+    return before, ending
 
 
 def filtered(
-    attempts: Attempts, parameters: HistoryParameters, logit: Floats, local: Ints
+    attempts: Attempts,
+    parameters: HistoryParameters,
+    logit: Floats,
+    local: Ints,
+    *,
+    start: Floats | None = None,
+    before: bool = True,
 ) -> tuple[tuple[Floats, Floats], Floats, Floats]:
     """Run the Kalman filter; means and variances before each attempt (K + 1, n), the last ones, and the
     surprise at each attempt (n,).
 
     `local` (n,) numbers the learners present. The last ones have shape (2, learners, S + 2): skills, the
-    learner's own, and one for padding.
+    learner's own, and one for padding; so have the first ones, `start`, which are changed. What stood before
+    each attempt is left empty unless asked for.
     """
     n, width = len(attempts), parameters.n_skills + 2
     steps = Steps.of(local)
@@ -184,22 +226,34 @@ def filtered(
     y, b = attempts.score[row], logit[row]
     drift = np.full((len(slot), 1), DRIFT_SKILL)
     drift[0] = DRIFT_LEARNER
-    m, v = np.zeros(len(steps.key) * width), np.ones(len(steps.key) * width)
-    means, variances, surprise = np.empty(slot.shape), np.empty(slot.shape), np.empty(n)
+    if start is None:
+        start = np.stack([np.zeros((len(steps.key), width)), np.ones((len(steps.key), width))])
+    m, v = start.reshape(2, -1)
+    means, variances = np.empty((2, *slot.shape)) if before else np.empty((2, len(slot), 0))
+    surprise = np.empty(n)
     for _, at in steps.slices():
         i, share = slot[:, at], h[:, at]
         mean, variance = m[i], v[i]
-        means[:, at], variances[:, at] = mean, variance
-        p = 1.0 / (1.0 + np.exp(-(np.add.reduce(share * mean) + b[at])))
+        if before:
+            means[:, at], variances[:, at] = mean, variance
+        p = 1.0 / (1.0 + np.exp(-(_total(share * mean) + b[at])))
         surprise[at] = y[at] - p
         hv = share * variance
         w = p * (1.0 - p)
-        den = 1.0 + w * np.add.reduce(share * hv)
+        den = 1.0 + w * _total(share * hv)
         m[i] = mean + hv * ((y[at] - p) / den)
         v[i] = np.minimum(variance - hv * hv * (w / den) + drift, MOST_VARIANCE)
-    final = np.stack([m, v]).reshape(2, len(steps.key), width)
     place = steps.place
-    return (means[:, place], variances[:, place]), final, surprise[place]
+    seen = (means[:, place], variances[:, place]) if before else (means, variances)
+    return seen, start, surprise[place]
+
+
+def _total(terms: Floats) -> Floats:
+    """Return the sum of rows, added one after the other: numpy adds a single column in another order."""
+    total = terms[0]
+    for more in terms[1:]:
+        total = total + more
+    return total
 
 
 def item_past(attempts: Attempts) -> tuple[Ints, Floats]:

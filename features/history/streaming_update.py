@@ -85,9 +85,13 @@ def _kalman(
 ) -> tuple[float, list[tuple[float, float]]]:
     """Return the surprise, and the new mean and variance of each row."""
     share = 1.0 / max(len(means) - 1, 1)
-    p = 1.0 / (1.0 + math.exp(-(means[0] + share * sum(means[1:]) + b)))
+    level, spread = means[0], variances[0]
+    for m, v in zip(means[1:], variances[1:], strict=True):  # in the order of the batch: to the bit
+        level += share * m
+        spread += share * (share * v)
+    p = 1.0 / (1.0 + math.exp(-(level + b)))
     w = p * (1.0 - p)
-    den = 1.0 + w * (variances[0] + share * share * sum(variances[1:]))
+    den = 1.0 + w * spread
     step, narrow = (y - p) / den, w / den
     out = []
     h, drift = 1.0, DRIFT_LEARNER

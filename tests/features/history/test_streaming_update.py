@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.features.catalogue import Catalogue, Resource
+from segue.features.history import batch_fold
 from segue.features.history.attempts import Attempt, Attempts, HistoryParameters, encode
 from segue.features.history.batch_replay import chunks
 from segue.features.history.difficulty import fit_difficulty
-from segue.features.history.learner_state import LearnerState
+from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import COUNT, LAST_TIME, MEAN, RUN_RIGHT, TRIED, VARIANCE
 from segue.features.history.streaming_update import design, fold, update
 
@@ -32,11 +33,7 @@ def streamed(attempts: Attempts, catalogue: Catalogue, parameters: HistoryParame
 
 
 def assert_same(one: LearnerState, other: LearnerState) -> None:
-    np.testing.assert_allclose(one.rows, other.rows, rtol=1e-9, atol=1e-9)
-    for a, b in ((one.items, other.items), (one.sets, other.sets)):
-        first, second = np.argsort(a.ids), np.argsort(b.ids)
-        np.testing.assert_array_equal(a.ids[first], b.ids[second])
-        np.testing.assert_allclose(a.values[first], b.values[second], rtol=1e-9, atol=1e-9)
+    assert one.to_bytes() == other.to_bytes()
 
 
 @settings(max_examples=25, deadline=None)
@@ -59,6 +56,23 @@ def test_the_stream_is_the_batch_on_real_histories(name: str, shared_data: Calla
     parameters = fit_difficulty(attempts, trial.catalogue).parameters(trial.catalogue)
     batch = fold(attempts, 12, parameters).states()
     for one, other in zip(streamed(attempts, trial.catalogue, parameters), batch, strict=True):
+        assert_same(one, other)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS, pieces=st.integers(1, 4), rows=st.integers(1, 40))
+def test_a_fold_that_goes_on_from_states_gives_the_same_bytes(
+    seed: int, pieces: int, rows: int, parameters: HistoryParameters, make_attempts: MakeAttempts
+) -> None:
+    attempts = make_attempts(seed)
+    whole = fold(attempts, 6, parameters)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_fold, "FOLD_ROWS", rows)
+        going = fold(attempts.take(slice(0, 0)), 6, parameters)
+        for piece in range(pieces):
+            mine = attempts.position * pieces // (attempts.position.max(initial=0) + 1) == piece
+            going = fold(attempts.take(mine), 6, parameters, base=StateBlock.of(going.states()))
+    for one, other in zip(going.states(), whole.states(), strict=True):
         assert_same(one, other)
 
 
