@@ -19,12 +19,7 @@ from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import Limits
 from segue.service.http.refusals import RefusedError
-from segue.service.pages import entry as pages_entry
-from segue.service.pages import undo as pages_undo
-from segue.service.pages.student import picture_routes as pages_picture
-from segue.service.pages.student import week_routes as pages_week
-from segue.service.pages.teacher import class_routes as pages_class
-from segue.service.pages.teacher import monday_routes as pages_monday
+from segue.service.pages.routers import ROUTERS
 from segue.service.routes import classes as routes_classes
 from segue.service.routes import decisions as routes_decide
 from segue.service.routes import health as routes_health
@@ -54,8 +49,8 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _not_valid)
     for routes in (routes_decide, routes_lms, routes_learners, routes_classes, routes_health):
         app.include_router(routes.router)
-    for pages in (pages_entry, pages_undo, pages_week, pages_picture, pages_class, pages_monday):
-        app.include_router(pages.router)
+    for router in ROUTERS:
+        app.include_router(router)
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
         lti = importlib.import_module("segue.service.routes.lti")
         app.include_router(lti.router)

@@ -11,10 +11,13 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from segue.engine.explanations.own_plan import Finding
+from segue.features.catalogue import Catalogue
 from segue.service.pages.rendering import render, respond
 from segue.service.pages.sessions.forms import MARK
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.texts import translations
+from segue.workspace.dialogue.requests import LearnerRequest
 
 
 def show(visit: Visit, page: str, request: Request, **values: object) -> Response:
@@ -151,3 +154,54 @@ def reasons(locale: str, shares: Mapping[str, float]) -> list[str]:
     words = parts(locale)
     for_it = sorted((-share, name) for name, share in shares.items() if -share <= SMALL and name in words)
     return [words[name] for _, name in for_it[:MOST_REASONS]]
+
+
+def finding_words(locale: str, catalogue: Catalogue, finding: Finding) -> str:
+    """Return one finding about a plan as a sentence."""
+    _ = translations(locale).gettext
+    at, about = (finding.step or 0) + 1, finding.about
+    if about in catalogue.resource_index:
+        about = catalogue.resources[catalogue.resource_index[about]].title or about
+    elif about in catalogue.skill_index:
+        skill = catalogue.skills[catalogue.skill_index[about]]
+        about = skill.i_can or skill.statement or about
+    says = {
+        "empty": _("The plan is empty."),
+        "unknown": _("Step %(at)s: this is not in the catalogue: %(about)s"),
+        "closed": _("Step %(at)s: this is not open now: %(about)s"),
+        "twice": _("Step %(at)s: this is in the plan twice: %(about)s"),
+        "early": _("Step %(at)s comes early; what it builds on is not there yet: %(about)s"),
+        "no time": _("Step %(at)s has no minutes: %(about)s"),
+        "too long": _("It takes longer than there is time."),
+        "gap": _("The goal is left out: %(about)s"),
+    }
+    return says[finding.kind] % {"at": at, "about": about}
+
+
+@dataclass(frozen=True)
+class AskedLine:
+    """What a learner asked, and what came back, in words ("" while nothing did)."""
+
+    statement_id: str
+    learner: str
+    text: str
+    answer: str
+
+
+def request_words(locale: str, catalogue: Catalogue, asked: LearnerRequest) -> AskedLine:
+    """Return what a learner asked of the teacher as a sentence, with the answer."""
+    _ = translations(locale).gettext
+    about = asked.about
+    if asked.kind == "suggestion" and about in catalogue.resource_index:
+        about = catalogue.resources[catalogue.resource_index[about]].title or about
+    elif about in catalogue.skill_index:
+        skill = catalogue.skills[catalogue.skill_index[about]]
+        about = skill.i_can or skill.statement or about
+    says = {
+        "talk": _("Asked for a talk: %(about)s"),
+        "contest": _("Asked to look at the record again: %(about)s"),
+        "suggestion": _("Suggested to the class: %(about)s"),
+    }
+    came = {"accepted": _("Your teacher agreed."), "declined": _("Your teacher said no."), "": ""}
+    answer = " ".join(part for part in (came[asked.answer], asked.note) if part)
+    return AskedLine(asked.statement_id, asked.learner, says[asked.kind] % {"about": about}, answer)

@@ -18,7 +18,7 @@ STEPS, OPTIONS = 6, 3
 
 
 @dataclass(frozen=True)
-class ListedStep:
+class PageStep:
     """A step as its learner sees it: what, why, how far, its other options, and what a teacher changed."""
 
     shown: ShownStep
@@ -46,7 +46,7 @@ class ListedStep:
         return (self.shown.step.override or {}).get("by") == "learner"
 
 
-def standing(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[ListedStep]]:
+def standing(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[PageStep]]:
     """Return the week and the learner's list of it; one is drawn when there is none."""
     week = week_of(now, workspace.time_zone)
     found = in_force(workspace.lists(learner, now=now, week=week))
@@ -64,7 +64,7 @@ def in_force(lists: Sequence[ShownList]) -> list[ShownStep]:
     return [step for one in reversed(mine) for step in one.steps]
 
 
-def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[ListedStep]:
+def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[PageStep]:
     """Return steps as a page shows them."""
 
     def resource(name: str) -> Resource:
@@ -75,5 +75,5 @@ def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[ListedStep]
     for step in steps:
         free = step.state == "open" and not step.picked
         options = [name for name in step.menu if free and name not in taken]
-        out.append(ListedStep(step, resource(step.resource), tuple(resource(name) for name in options)))
+        out.append(PageStep(step, resource(step.resource), tuple(resource(name) for name in options)))
     return out

@@ -11,7 +11,7 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.sessions.visits import Visit
-from segue.service.pages.standing_list import OPTIONS, STEPS, ListedStep, standing
+from segue.service.pages.standing_list import OPTIONS, STEPS, PageStep, standing
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.learner_standing import Claim
@@ -24,7 +24,7 @@ class WeekView:
 
     week: str
     aims: tuple[str, ...]
-    steps: tuple[ListedStep, ...]
+    steps: tuple[PageStep, ...]
     done: int
     minutes_left: int
 
@@ -50,7 +50,7 @@ def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, .
     return tuple(dict.fromkeys(s.i_can or s.statement or s.skill_id for s in lines))
 
 
-def _step(visit: Visit, decision_id: str) -> ListedStep:
+def _step(visit: Visit, decision_id: str) -> PageStep:
     _, steps = standing(visit.tenant.workspace, visit.ticket.who, now=visit.now)
     for step in steps:
         if step.decision_id == decision_id:

@@ -8,12 +8,11 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.engine.explanations.own_plan import Finding
 from segue.engine.explanations.why import lost
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import show
+from segue.service.pages.layout import finding_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import OPTIONS, STEPS
@@ -218,28 +217,6 @@ def _named(visit: Visit, form: Form) -> str:
 
 def _resource(catalogue: Catalogue, name: str) -> Resource:
     return catalogue.resources[catalogue.resource_index[name]]
-
-
-def finding_words(locale: str, catalogue: Catalogue, finding: Finding) -> str:
-    """Return one finding about a plan as a sentence."""
-    _ = translations(locale).gettext
-    at, about = (finding.step or 0) + 1, finding.about
-    if about in catalogue.resource_index:
-        about = _resource(catalogue, about).title or about
-    elif about in catalogue.skill_index:
-        skill = catalogue.skills[catalogue.skill_index[about]]
-        about = skill.i_can or skill.statement or about
-    says = {
-        "empty": _("The plan is empty."),
-        "unknown": _("Step %(at)s: this is not in the catalogue: %(about)s"),
-        "closed": _("Step %(at)s: this is not open now: %(about)s"),
-        "twice": _("Step %(at)s: this is in the plan twice: %(about)s"),
-        "early": _("Step %(at)s comes early; what it builds on is not there yet: %(about)s"),
-        "no time": _("Step %(at)s has no minutes: %(about)s"),
-        "too long": _("It takes longer than there is time."),
-        "gap": _("The goal is left out: %(about)s"),
-    }
-    return says[finding.kind] % {"at": at, "about": about}
 
 
 def _act_words(visit: Visit, titles: dict[str, str], act: TeacherAct) -> str:

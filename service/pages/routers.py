@@ -1,0 +1,23 @@
+"""Every page of the service, as the application mounts them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from segue.service.pages import entry, undo
+from segue.service.pages.student import picture_routes, plan_routes, week_routes
+from segue.service.pages.teacher import class_routes, monday_routes, practice_routes
+
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    room.router
+    for room in (
+        entry,
+        undo,
+        week_routes,
+        picture_routes,
+        plan_routes,
+        class_routes,
+        monday_routes,
+        practice_routes,
+    )
+)

@@ -1,0 +1,109 @@
+"""My plan and feedback: what a learner proposes and asks, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import get_args
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.explanations.own_plan import PlanStep
+from segue.service.http.refusals import RefusedError
+from segue.service.pages.layout import finding_words, request_words, show
+from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.standing_list import standing
+from segue.workspace.dialogue import own_plans, requests
+from segue.workspace.dialogue.requests import Asks
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+ROWS = 5  # steps of a plan's form
+ASKS: dict[str, Asks] = {"talk": "talk", "contest": "contest", "suggest": "suggestion"}
+assert set(ASKS.values()) == set(get_args(Asks))
+
+
+@router.get("/plan")
+@person
+async def plan(request: Request) -> Response:
+    """Show the plan that the learner made, what Segue says of it, and a form for a new one."""
+    visit = visit_of(request, "learner")
+    return show(visit, "plan", request, **await visit.tenant.aside(partial(_plan, visit)))
+
+
+def _plan(visit: Visit) -> dict[str, object]:
+    space, who = visit.tenant.workspace, visit.ticket.who
+    catalogue = space.catalogue()
+    found = own_plans.plans_of(space, [who], now=visit.now)
+    return {
+        "plan": found[0] if found else None,
+        "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
+        "resources": catalogue.resources,
+        "rows": ROWS,
+        "finding_words": partial(finding_words, visit.locale, catalogue),
+    }
+
+
+@router.post("/propose")
+@person
+async def propose(request: Request) -> Response:
+    """Send a plan to the teacher."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    named = {one.title: one.resource_id for one in visit.tenant.workspace.catalogue().resources if one.title}
+    steps = _steps(form, named)
+    space, who = visit.tenant.workspace, visit.ticket.who
+    await visit.tenant.do(partial(standing, space, who, now=visit.now))
+    made = await visit.tenant.do(partial(own_plans.propose_plan, space, who, steps, now=visit.now))
+    return visit.back("plan", said="proposed", undo=f"statement:{made.statement_id}")
+
+
+def _steps(form: Form, named: Mapping[str, str]) -> list[PlanStep]:
+    """Return the steps of a plan's form; a resource may be named by its title or its id."""
+    steps = []
+    for n in range(1, ROWS + 1):
+        resource, activity = form.one(f"resource{n}"), form.one(f"activity{n}")
+        minutes = form.one(f"minutes{n}")
+        if resource or activity:
+            known = float(minutes) if minutes.isdigit() else None
+            resource = named.get(resource, resource)
+            steps.append(PlanStep("" if activity and not resource else resource, activity, known))
+    return steps
+
+
+@router.get("/feedback")
+@person
+async def feedback(request: Request) -> Response:
+    """Show what the learner asked and what came back."""
+    visit = visit_of(request, "learner")
+    return show(visit, "feedback", request, **await visit.tenant.aside(partial(_feedback, visit)))
+
+
+def _feedback(visit: Visit) -> dict[str, object]:
+    space = visit.tenant.workspace
+    catalogue = space.catalogue()
+    asked = requests.requests_of(space, [visit.ticket.who])
+    return {
+        "skills": catalogue.skills,
+        "resources": catalogue.resources,
+        "lines": [request_words(visit.locale, catalogue, one) for one in reversed(asked)],
+    }
+
+
+@router.post("/talk")
+@router.post("/contest")
+@router.post("/suggest")
+@person
+async def ask(request: Request) -> Response:
+    """Ask the teacher for a talk, a look at a record, or to pass a resource on to the class."""
+    visit = visit_of(request, "learner")
+    form = await posted(request, visit)
+    kind = ASKS.get(request.url.path.rpartition("/")[2])
+    if kind is None:
+        raise RefusedError(404, "no_page", "there is no such page")
+    about = form.one("about") or form.one("skill") or form.one("resource")
+    space, who = visit.tenant.workspace, visit.ticket.who
+    await visit.tenant.do(partial(standing, space, who, now=visit.now))
+    made = await visit.tenant.do(partial(requests.ask_teacher, space, who, kind, about, now=visit.now))
+    return visit.back("feedback", said="asked", undo=f"statement:{made.statement_id}")

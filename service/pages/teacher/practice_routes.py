@@ -1,0 +1,140 @@
+"""Groups, how Segue decides here, and does it work."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.policy_version import PolicyVersion, policy_from
+from segue.engine.practices.groups import suggest_groups
+from segue.engine.randomness import generator
+from segue.service.http.refusals import RefusedError
+from segue.service.pages.layout import parts, show
+from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.standing_list import STEPS
+from segue.service.pages.teacher.monday_routes import weeks
+from segue.workspace.policy_versions import put_in_force, version_diff, version_history, version_in_force
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+SIZES = (2, 3, 4, 5, 6)
+MOST_EXAMPLES = 5
+SHOWN_LIMITS = ("ready", "mastered", "repeat_days", "per_skill", "per_kind")
+
+
+@router.get("/groups")
+@person
+async def groups(request: Request) -> Response:
+    """Show groups that mix skills."""
+    visit = visit_of(request, "teacher")
+    asked = request.query_params.get("size", "")
+    size = int(asked) if asked in {str(n) for n in SIZES} else 4
+    roles = [part.strip() for part in request.query_params.get("roles", "").split(",") if part.strip()]
+    found = await visit.tenant.aside(partial(_groups, visit, size, roles[:size]))
+    return show(visit, "groups", request, groups=found, size=size, sizes=SIZES, roles=", ".join(roles[:size]))
+
+
+def _groups(visit: Visit, size: int, roles: list[str]) -> list[list[tuple[str, str]]]:
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    if len(roster) < size:
+        return []
+    table = space.mastery(roster, now=visit.now)
+    this, _ = weeks(visit)
+    rng = generator(space.configuration.seed, "groups", this, visit.ticket.class_id, size)
+    made = suggest_groups(np.asarray(table, dtype=np.float64), size=size, rng=rng, roles=roles)
+    none = ("",) * len(roster)
+    return [
+        [(roster[at], role) for at, role in zip(one.members, one.roles or none, strict=False)] for one in made
+    ]
+
+
+@router.get("/policy")
+@person
+async def policy(request: Request) -> Response:
+    """Show how Segue decides here: weights and rules in force, a form for a draft, and the history."""
+    visit = visit_of(request, "teacher")
+    space = visit.tenant.workspace
+    version = await visit.tenant.aside(partial(version_in_force, space))
+    values = await visit.tenant.aside(partial(_policy, visit, version))
+    return show(visit, "policy", request, **values, diff=None)
+
+
+@router.post("/policy_try")
+@person
+async def try_draft(request: Request) -> Response:
+    """Show what a draft would change, with nothing stored."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    space, (this, _) = visit.tenant.workspace, weeks(visit)
+    before = await visit.tenant.aside(partial(version_in_force, space))
+    draft = _draft(form, before)
+    look = partial(version_diff, space, before, draft, now=visit.now, week=this, k=STEPS)
+    diff = await visit.tenant.aside(partial(look, learners=visit.ticket.roster))
+    values = await visit.tenant.aside(partial(_policy, visit, draft))
+    return show(visit, "policy", request, **values, diff=diff, most=MOST_EXAMPLES)
+
+
+@router.post("/policy_save")
+@person
+async def save_draft(request: Request) -> Response:
+    """Put a draft in force, or an earlier version back."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    space = visit.tenant.workspace
+    if back := form.one("back"):
+        history = await visit.tenant.aside(partial(version_history, space))
+        draft = next((one.version for one in history if one.version.id == back), None)
+        if draft is None:
+            raise RefusedError(404, "no_version", "there is no such version")
+    else:
+        draft = _draft(form, await visit.tenant.aside(partial(version_in_force, space)))
+    by = space.pseudonym_of_teacher(visit.ticket.who)
+    await visit.tenant.do(partial(put_in_force, space, draft, by=by, now=visit.now))
+    return visit.back("policy", said="policy_saved")
+
+
+def _policy(visit: Visit, version: PolicyVersion) -> dict[str, object]:
+    said, words = version.to_dict(), parts(visit.locale)
+    catalogue = visit.tenant.workspace.catalogue()
+    return {
+        "version": version.id,
+        "weights": [(name, words.get(name, name), value) for name, value in said["weights"].items()],
+        "limits": [(name, said["limits"][name]) for name in SHOWN_LIMITS if name in said["limits"]],
+        "history": list(reversed(version_history(visit.tenant.workspace))),
+        "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
+    }
+
+
+def _draft(form: Form, before: PolicyVersion) -> PolicyVersion:
+    """Return the version that a form describes; what it leaves out is as in force.
+
+    Raises
+    ------
+    RefusedError
+        422 when a number is none, or out of its range.
+    """
+    said = before.to_dict()
+    for key, value in form.fields:
+        part, _, name = key.partition(".")
+        if part in ("weights", "limits") and name in said[part]:
+            try:
+                said[part][name] = float(value)
+            except ValueError:
+                raise RefusedError(422, "policy", f"{key} must be a number") from None
+    try:
+        return policy_from(said)
+    except ValueError as error:
+        raise RefusedError(422, "policy", str(error)) from None
+
+
+@router.get("/report")
+@person
+async def report(request: Request) -> Response:
+    """Show whether it works, in plain words."""
+    visit = visit_of(request, "teacher")
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    rows = await visit.tenant.aside(partial(space.class_view, roster, now=visit.now))
+    return show(visit, "report", request, rows=rows)

@@ -1,0 +1,112 @@
+"""What a learner asks of the teacher (a talk, a look at a record, a resource for the class), answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from segue.workspace.dialogue.negotiation import known_person, statement_name
+from segue.workspace.errors import DeclinedError
+from segue.workspace.records.learners import find_learners
+from segue.workspace.records.statements import (
+    Statement,
+    append_statement,
+    count_statements,
+    find_statement,
+    standing_of,
+    statements_of,
+)
+from segue.workspace.workspace import Workspace
+
+Asks = Literal["talk", "contest", "suggestion"]
+KINDS: tuple[Asks, ...] = ("talk", "contest", "suggestion")
+MOST_OPEN = 10  # of one learner and kind: a page is no mailbox
+LONGEST_NOTE = 80
+
+
+@dataclass(frozen=True)
+class LearnerRequest:
+    """What a learner asked, of which skill or resource, and the answer ("" while there is none)."""
+
+    statement_id: str
+    learner: str
+    kind: Asks
+    about: str
+    time: datetime
+    answer: str = ""
+    note: str = ""
+
+
+def ask_teacher(workspace: Workspace, learner: str, kind: Asks, about: str, *, now: datetime) -> Statement:
+    """Keep what a learner asks: a talk about a skill, a look at its record, a resource for the class.
+
+    Raises
+    ------
+    DeclinedError
+        When the catalogue does not have what it is about, or too much of it waits for an answer already.
+    """
+    catalogue = workspace.catalogue()
+    known = catalogue.resource_index if kind == "suggestion" else catalogue.skill_index
+    if kind not in KINDS or about not in known:
+        raise DeclinedError("invalid", "unknown", "say what it is about: a skill, or a resource to suggest")
+    with workspace.store.write() as connection:
+        person = known_person(workspace, connection, learner)
+        said = standing_of(statements_of(connection, [person.number], (kind, "answer", "undo")))
+        answered = {s.about for s in said if s.kind == "answer"}
+        waiting = [s for s in said if s.kind == kind and s.statement_id not in answered]
+        if again := [s for s in waiting if s.about == about]:
+            return again[0]
+        if len(waiting) >= MOST_OPEN:
+            message = f"{MOST_OPEN} of these wait for an answer already: take one back first"
+            raise DeclinedError("conflict", "too_many", message)
+        name = statement_name(person, kind, about, count_statements(connection, person.number))
+        return append_statement(connection, Statement(name, 0, person.number, kind, about, now))
+
+
+def requests_of(workspace: Workspace, learners: Sequence[str]) -> list[LearnerRequest]:
+    """Return what learners asked and did not take back, oldest first, with the answers."""
+    with workspace.store.read() as connection:
+        people = find_learners(connection, workspace.keyring, learners)
+        inside = {person.number: who for who, person in people.items() if not person.opted_out}
+        said = standing_of(statements_of(connection, inside, (*KINDS, "answer", "undo")))
+    answers = {s.about: s for s in said if s.kind == "answer"}
+    out = []
+    for statement in said:
+        for kind in KINDS:
+            if statement.kind == kind:
+                found = answers.get(statement.statement_id)
+                verdict, note = (found.body["verdict"], found.body["note"]) if found else ("", "")
+                name = inside[statement.learner]
+                out.append(
+                    LearnerRequest(
+                        statement.statement_id, name, kind, statement.about, statement.time, verdict, note
+                    )
+                )
+    return out
+
+
+def answer_request(
+    workspace: Workspace, statement_id: str, *, by: str, accept: bool, note: str = "", now: datetime
+) -> Statement:
+    """Keep a teacher's answer to what a learner asked.
+
+    Raises
+    ------
+    DeclinedError
+        When there is no such request, or it was answered.
+    """
+    with workspace.store.write() as connection:
+        asked = find_statement(connection, statement_id)
+        if asked is None or asked.kind not in KINDS:
+            raise DeclinedError("absent", "no_request", "there is no such request")
+        said = standing_of(statements_of(connection, [asked.learner]))
+        if any(s.kind == "answer" and s.about == statement_id for s in said):
+            raise DeclinedError("conflict", "answered", "this was answered: take that back first")
+        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        body = {"verdict": "accepted" if accept else "declined", "note": note[:LONGEST_NOTE]}
+        name = statement_id[:24] + f"{len(said):08x}"
+        return append_statement(
+            connection, Statement(name, 0, asked.learner, "answer", statement_id, now, body, teacher)
+        )
