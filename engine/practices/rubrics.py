@@ -59,8 +59,11 @@ def fit_raters(score: Floats, work: Ints, rater: Ints, *, rounds: int = 50) -> R
     if not len(score) or not ((score >= 0.0) & (score <= 1.0)).all():
         raise ValueError("score must hold numbers in [0, 1], at least one (levels? divide by the highest)")
     n_works, n_raters = int(work.max()) + 1, int(rater.max()) + 1
-    severity, noise = np.zeros(n_raters), np.full(n_raters, PRIOR_NOISE)
-    quality, weight, load = np.zeros(n_works), np.zeros(n_works), np.zeros(n_raters)
+    severity: Floats = np.zeros(n_raters)
+    noise: Floats = np.full(n_raters, PRIOR_NOISE)
+    quality: Floats = np.zeros(n_works)
+    weight: Floats = np.zeros(n_works)
+    load: Floats = np.zeros(n_raters)
     for _ in range(rounds):
         precision = 1.0 / noise[rater] ** 2
         weight = np.bincount(work, precision, n_works)
@@ -92,7 +95,7 @@ def _quality_std(score: Floats, work: Ints, rater: Ints, severity: Floats, weigh
     mean = np.bincount(work, free, len(weight)) / np.maximum(count, 1)
     spread = np.bincount(work, (free - mean[work]) ** 2, len(weight)) / np.maximum(count - 1, 1)
     known = np.divide(1.0, weight, out=np.full(len(weight), np.nan), where=weight > 0)
-    return np.sqrt(known + np.where(count > 1, spread / np.maximum(count, 1), 0.0))
+    return np.asarray(np.sqrt(known + np.where(count > 1, spread / np.maximum(count, 1), 0.0)))
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,9 @@ def place_steps(
     met: dict[str, set[str]] = {name: set() for name in waiting}
     for slot in sorted(slots, key=lambda s: (s.begins, s.slot_id)):
         fitting = {
-            name: step
+            name: suited
             for name, left in waiting.items()
-            if (step := _next(left, slot.role, met[name], flipped=flipped)) is not None
+            if (suited := _next(left, slot.role, met[name], flipped=flipped)) is not None
         }
         names = sorted(fitting)
         chance = _chances(names, slot, need)

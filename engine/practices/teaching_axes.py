@@ -78,8 +78,8 @@ def _differences(mine: np.ndarray, surprise: Floats, learner: Sequence[str]) -> 
     for at, name in enumerate(learner):
         rows.setdefault(name, []).append(at)
     out = []
-    for at in rows.values():
-        here, values = mine[at], surprise[at]
+    for own in rows.values():
+        here, values = mine[own], surprise[own]
         if here.any() and not here.all():
             out.append(values[here].mean() - values[~here].mean())
     return np.array(out)
