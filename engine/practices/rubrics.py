@@ -66,11 +66,11 @@ def fit_raters(score: Floats, work: Ints, rater: Ints, *, rounds: int = 50) -> R
     load: Floats = np.zeros(n_raters)
     for _ in range(rounds):
         precision = 1.0 / noise[rater] ** 2
-        weight = np.bincount(work, precision, n_works)
+        weight = np.asarray(np.bincount(work, precision, n_works), dtype=np.float64)
         total = np.bincount(work, precision * (score + severity[rater]), n_works)
         quality = np.divide(total, weight, out=np.full(n_works, np.nan), where=weight > 0)
         off = quality[work] - score
-        load = np.bincount(rater, precision, n_raters) + 1.0 / PRIOR_SEVERITY**2
+        load = np.asarray(np.bincount(rater, precision, n_raters) + 1.0 / PRIOR_SEVERITY**2, dtype=np.float64)
         severity = np.bincount(rater, precision * off, n_raters) / load
         severity -= severity.mean()
         rest = off - severity[rater]
