@@ -143,7 +143,7 @@ def _study(space: Workspace, room: SimulatedClass, playlists: dict[str, Playlist
     typer.echo(f"{stored} events: {finished} of {sum(map(len, steps.values()))} steps finished")
     typer.echo(
         f"{done.matured} rewards matured (the skill came up again on a later day), "
-        f"{done.pending} pending; the reward model has learned from each once"
+        f"{done.pending} pending;\nthe reward model has learned from each once"
     )
 
 

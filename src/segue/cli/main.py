@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 import sys
+from importlib.metadata import version
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from segue import cli
 
+HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class SuggestingGroup(TyperGroup):
+    """A group of commands that names the nearest ones when it is asked for one that it does not have."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is asked for."""
+        if args and self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"there is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
     help="Segue: what should this student do next, and why?",
+    cls=SuggestingGroup,
+    context_settings=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"segue {version('segue')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _segue(
+    _: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
+) -> None:
+    pass
 
 
 def mount(application: typer.Typer) -> None:
@@ -25,34 +61,21 @@ def mount(application: typer.Typer) -> None:
         module = importlib.import_module(f"segue.cli.{name}")
         if name != "main" and hasattr(module, "register"):
             module.register(application)
+    for group in application.registered_groups:
+        if group.typer_instance is not None:
+            group.typer_instance.info.cls = SuggestingGroup
 
 
 mount(app)
 
 
 def main() -> None:
-    """Run the command line; a fault ends with one sentence and exit code 2 (3: another run is at work)."""
+    """Run the command line; a fault of the input ends with one sentence and exit code 2."""
     try:
         app()
-    except Exception as error:
-        said = sentence(error)
-        if said is None:
-            raise
-        print(f"segue: {said}", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", 2))
-
-
-def sentence(error: Exception) -> str | None:
-    """Return what to say of a fault of the input, the disk or the database; None for one of the program."""
-    if isinstance(error, OSError) and error.strerror:
-        place = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{place}"
-    if isinstance(error, ValueError | RuntimeError | OSError):
-        return " ".join(str(error).split()) or type(error).__name__
-    if (database := sys.modules.get("segue.workspace.storage.database")) is not None:
-        said: str | None = database.database_fault(error)
-        return said
-    return None
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        print(f"segue: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

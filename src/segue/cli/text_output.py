@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from segue.workspace.class_report import SkillOfClass
 
 BAR = 20
+LEAST_COLUMN = 8
+WIDE = 100
 
 
 def playlist_json(given: Given, learner: str, words: Sequence[Explanation]) -> dict[str, Any]:
@@ -66,13 +70,14 @@ def playlist_text(
                 _short(resource.title or resource.resource_id, 60),
                 _short(", ".join(resource.skills), 40),
                 f"{resource.minutes:g}",
-                f"{step.propensity:.3f}",
+                chance(step.propensity),
             )
         )
     head, *lines = table(rows)
-    said = [part for line, why in zip(lines, words, strict=True) for part in (line, f"      {why.student}")]
-    notes = [f"note: {note}" for note in playlist.notes]
-    relaxed = [f"rule {name}: {how}" for name, how in playlist.certificate.items() if how != "held"]
+    pairs = zip(lines, words, strict=True)
+    said = [part for line, why in pairs for part in (line, prose(why.student, indent=6))]
+    notes = [prose(f"note: {note}") for note in playlist.notes]
+    relaxed = [prose(f"rule {name}: {how}") for name, how in playlist.certificate.items() if how != "held"]
     return "\n".join([title, head, *said, *notes, *relaxed])
 
 
@@ -120,18 +125,20 @@ def profile_text(profile: LearnerProfile, *, title: str, most: int = 8) -> str:
         for i in profile.interests[:most]
     ]
     parts += ["", "Next", *(table(following) or ["  none"])]
-    return "\n".join([*parts, "", "Interests", "  " + (", ".join(interests) or "none known")])
+    return "\n".join([*parts, "", "Interests", prose(", ".join(interests) or "none known", indent=2)])
 
 
 def _line(line: SkillProfile) -> tuple[str, ...]:
-    return (
+    wide = columns() >= WIDE
+    cells = (
         _short(line.statement or line.skill, 60),
-        bar(line.chance),
+        bar(line.chance) if wide else "",
         f"{line.chance:.0%} ({line.low:.0%} to {line.high:.0%})",
-        line.trend if line.band != "not enough evidence" else line.band,
-        f"fades below by {line.fades_on}" if line.fades_on else "",
-        f"{line.successes:g} of {line.attempts}{_last(line.last)}",
+        line.trend if line.band != "not enough evidence" else "few tries",
+        f"fades below by {line.fades_on}" if line.fades_on and wide else "",
+        f"{line.successes:g} of {line.attempts}{_last(line.last) if wide else ''}",
     )
+    return tuple(cell for at, cell in enumerate(cells) if wide or at not in (1, 4))
 
 
 def _last(day: str | None) -> str:
@@ -149,29 +156,67 @@ def class_text(view: Sequence[SkillOfClass], *, most: int = 8) -> str:
     return "\n".join(table(rows))
 
 
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as aligned lines; numbers stand right, texts left."""
+def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> list[str]:
+    """Return rows as aligned lines no wider than the terminal; numbers stand right, texts left.
+
+    Where they are too wide, the widest column of text gives way first.
+
+    >>> table([("what", "n"), ("a long title indeed", "12")], width=17)
+    ['  what         n', '  a long tit…  12']
+    """
     if not rows:
         return []
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    over = 2 * len(widths) + sum(widths) - (width or columns())
+    while over > 0:
+        widest = max(range(len(widths)), key=lambda at: widths[at])
+        rest = max([w for at, w in enumerate(widths) if at != widest], default=0)
+        cut = min(over, max(widths[widest] - max(rest, LEAST_COLUMN), 1))
+        if widths[widest] <= LEAST_COLUMN:
+            break
+        widths[widest] -= cut
+        over -= cut
     return [
         "  "
         + "  ".join(
-            cell.rjust(width) if _is_number(cell) else cell.ljust(width)
+            cell.rjust(width) if _is_number(cell) else _short(cell, width).ljust(width)
             for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]
 
 
-def bar(share: float) -> str:
-    """Return a share as a bar.
+def columns() -> int:
+    """Return how wide the terminal is; 80 without one."""
+    return shutil.get_terminal_size((80, 24)).columns
 
-    >>> bar(0.5)
-    '██████████··········'
+
+def prose(text: str, *, indent: int = 0) -> str:
+    """Return a text in lines no wider than the terminal, `indent` blanks before each."""
+    margin = " " * indent
+    return textwrap.fill(
+        text, columns(), initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+    )
+
+
+def chance(probability: float) -> str:
+    """Return a probability for people: never 0 for what can happen.
+
+    >>> chance(0.8694), chance(0.0004)
+    ('0.869', '0.0004')
     """
-    full = round(BAR * min(max(share, 0.0), 1.0))
-    return "█" * full + "·" * (BAR - full)
+    return f"{probability:.3f}" if probability >= 0.01 else f"{probability:.1g}"
+
+
+def bar(share: float) -> str:
+    """Return a share as a bar, half as long in a narrow terminal.
+
+    >>> bar(0.5) in ("█████·····", "██████████··········")
+    True
+    """
+    size = BAR if columns() >= WIDE else BAR // 2
+    full = round(size * min(max(share, 0.0), 1.0))
+    return "█" * full + "·" * (size - full)
 
 
 def _is_number(cell: str) -> bool:
