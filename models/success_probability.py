@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.utils import Tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from segue.models.base import Floats
 
@@ -36,7 +40,41 @@ def learner_precision(n_learners: int) -> float:
     return PRECISION * (1.0 + LEARNERS_FELT / max(n_learners, 1))
 
 
-class LogisticSuccess(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class _Success(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """What both models share as classifiers of two classes, whose labels may also be scores in [0, 1]."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def _checked(self, X: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return X, and y as scores in [0, 1] of the second class; remember what was seen."""
+        X, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=0)
+        scores = np.issubdtype(y.dtype, np.number) and bool(((y >= 0) & (y <= 1)).all())
+        if scores:
+            self.classes_ = np.array([0, 1]).astype(y.dtype if set(np.unique(y)) <= {0, 1} else np.int64)
+            return X, y.astype(np.float64)
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        if len(self.classes_) > 2:
+            raise ValueError(
+                f"Only binary classification is supported: y has {len(self.classes_)} classes "
+                "(scores? they must be in [0, 1])"
+            )
+        return X, (y == self.classes_[-1]).astype(np.float64)
+
+    def _rows(self, X: Floats) -> Floats:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=np.float64, reset=False), dtype=np.float64)
+
+    def predict(self, X: Floats) -> NDArray[np.generic]:
+        """Return the class that is more probable, (n,)."""
+        second = self.predict_proba(X)[:, 1] >= 0.5
+        return np.asarray(self.classes_[np.minimum(second.astype(np.int64), len(self.classes_) - 1)])
+
+
+class LogisticSuccess(_Success):
     """Logistic regression with a Gaussian prior on standardised coefficients; scores may be fractions.
 
     Parameters
@@ -73,7 +111,12 @@ class LogisticSuccess(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def fit(self, X: Floats, y: Floats) -> Self:
         """Fit by Newton's method, with halved steps where one would not improve the posterior."""
+        X, y = self._checked(X, y)
         before = np.zeros(X.shape[1]) if self.prior is None else np.asarray(self.prior, dtype=np.float64)
+        if before.shape != (X.shape[1],):
+            raise ValueError(
+                f"prior must have one entry for each of {X.shape[1]} columns, got {before.shape}"
+            )
         self.weights_, self.intercept_ = before, self.intercept
         if not len(y):
             return self
@@ -100,11 +143,12 @@ class LogisticSuccess(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             precision, intercept = arrays["scalars"].tolist()
             model = cls(prior=arrays["prior"], precision=precision)
             model.weights_, model.intercept_ = arrays["weights"], intercept
+            model.n_features_in_, model.classes_ = len(model.weights_), np.array([0, 1])
         return model
 
     def decision_function(self, X: Floats) -> Floats:
         """Return logits, shape (n,)."""
-        return np.asarray(X @ self.weights_ + self.intercept_)
+        return np.asarray(self._rows(X) @ self.weights_ + self.intercept_)
 
     def predict_proba(self, X: Floats) -> Floats:
         """Return probabilities, shape (n, 2), columns (failure, success)."""
@@ -164,7 +208,7 @@ def _mode(posterior: _Posterior) -> Floats:
 TREE_SHARE = 0.75
 
 
-class BoostedSuccess:
+class BoostedSuccess(_Success):
     """Gradient-boosted trees on the same vector: the challenger; it stays out of serving.
 
     Their logits are mixed with those of the logistic regression, which knows better where rows are rare, as
@@ -178,12 +222,13 @@ class BoostedSuccess:
         Of the trees.
     """
 
-    def __init__(self, *, prior: Floats, seed: int = 0) -> None:
+    def __init__(self, *, prior: Floats | None = None, seed: int = 0) -> None:
         self.prior = prior
         self.seed = seed
 
     def fit(self, X: Floats, y: Floats) -> Self:
         """Fit; a fraction counts as a success of that weight and a failure of the rest."""
+        X, y = self._checked(X, y)
         part = np.flatnonzero((y > 0.0) & (y < 1.0))
         rows = np.concatenate([np.arange(len(y)), part])
         label = np.concatenate([y > 0.0, np.zeros(len(part), dtype=np.bool_)])
@@ -202,6 +247,9 @@ class BoostedSuccess:
 
     def predict_proba(self, X: Floats) -> Floats:
         """Return probabilities, shape (n, 2), columns (failure, success)."""
+        X = self._rows(X)
+        if len(self.trees_.classes_) < 2:
+            return self.linear_.predict_proba(X)
         trees = np.clip(self.trees_.predict_proba(X)[:, 1], 1e-9, 1.0 - 1e-9)
         logit = TREE_SHARE * np.log(trees / (1.0 - trees)) + (
             1.0 - TREE_SHARE

@@ -10,9 +10,11 @@ import pytest
 import segue
 
 ORDINARY = {
-    "Catalogue", "Dials", "Edit", "EpsilonGreedy", "Exponentiated", "Goal", "Greedy", "InverseGap", "Place",
+    "Catalogue", "Dials", "Edit", "EpsilonGreedy", "Exponentiated", "Goal", "Greedy", "InverseGap",
+    "LearnerVectors", "Place",
     "Playlist", "Policy", "Recommender", "Request", "Resource", "Settings", "Skill", "Softmax", "Step",
-    "ThompsonSampling", "Uniform", "WeeklyPlan", "WhyNot", "Workspace", "fit", "open", "recommend", "week",
+    "ThompsonSampling", "Uniform", "WeeklyPlan", "WhyNot", "Workspace", "fit", "learner_vectors",
+    "open", "recommend", "week",
 }  # fmt: skip
 
 

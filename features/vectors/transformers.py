@@ -1,12 +1,13 @@
 """Learner vectors and interest vectors as scikit-learn transformers: a frame in, a frame out.
 
 A row is made of the rows before it (of the same learner) only, so the score of an attempt may stand in the
-frame that is transformed: it never enters its own vector.
+frame that is transformed: it never enters its own vector. Nor need it: a row without a score is a question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -14,10 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.history.attempts import Attempts, Floats, Ints
+from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.difficulty import fit_difficulty, learner_folds, out_of_fold_logit
 from segue.features.vectors.interests import reveal
 from segue.features.vectors.learner_vector import NAMES, design
@@ -58,7 +59,7 @@ class LearnerVectors(_FrameTransformer):
     resources_ : tuple of str
         What was met in `fit`.
     tries_ : DataFrame
-        The attempts difficulty is fitted on: columns `resource` and `score`.
+        The attempts difficulty is fitted on: columns `learner`, `resource` and `score`.
 
     Examples
     --------
@@ -75,44 +76,52 @@ class LearnerVectors(_FrameTransformer):
         self.folds = folds
         self.seed = seed
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002  # scikit-learn passes y
+    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
         """Learn the difficulty of resources.
 
         Parameters
         ----------
         X : DataFrame
-            Columns `learner`, `resource`, `score` in [0, 1]; optionally `time` and `seq` (else: the order
-            of rows).
+            Columns `learner`, `resource`, `score` in [0, 1] (NaN: not answered yet); optionally `time` and
+            `seq` (else: the order of rows).
+        y : array, optional
+            The scores, where `X` has none.
         """
-        self._require(X, ("learner", "resource", "score"))
-        self.tries_ = X[["resource", "score"]].astype({"resource": str}).reset_index(drop=True)
+        self._require(X, ("learner", "resource"))
+        if "score" not in X and y is None:
+            raise ValueError("X must have a column 'score', or y be given: difficulty is learned from scores")
+        scored = X if "score" in X else X.assign(score=np.asarray(y, dtype=np.float64))
+        validate_data(self, X, skip_check_array=True)
+        known = scored.loc[scored["score"].notna(), ["learner", "resource", "score"]]
+        self.tries_ = known.astype({"learner": str, "resource": str}).reset_index(drop=True)
         self.resources_ = tuple(sorted(self.tries_["resource"].unique()))
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the vector of each row, columns `readout.NAMES`; a new resource is of average difficulty."""
+        """Return the vector of each row, columns `learner_vector.NAMES`.
+
+        A row without a score (NaN, or no such column) is read and changes nothing that comes after it. A new
+        resource is of average difficulty.
+        """
         check_is_fitted(self, "tries_")
-        self._require(X, ("learner", "resource", "score"))
+        self._require(X, ("learner", "resource"))
         catalogue = self._catalogue(X)
-        codes = catalogue.resource_codes(self.tries_["resource"].tolist())
-        score = self.tries_["score"].to_numpy(np.float64)
-        unknown, seq = np.full(len(codes), np.nan), np.arange(len(codes))
-        seen = Attempts(np.zeros(len(codes), dtype=np.int64), codes, score, unknown, seq)
+        seen = _encoded(self.tries_, catalogue)[0]
         attempts, order = _encoded(X, catalogue)
-        return _as_frame(
-            design(attempts, fit_difficulty(seen, catalogue).parameters(catalogue)), order, X.index
-        )
+        parameters = fit_difficulty(seen, catalogue).parameters(catalogue)
+        return _as_frame(_read(attempts, parameters), order, X.index)
 
     def fit_transform(self, X: pd.DataFrame, y: object = None) -> pd.DataFrame:
         """Fit, and return vectors whose difficulties do not know the learner's own answers."""
         self.fit(X, y)
+        scored = X if "score" in X else X.assign(score=np.asarray(y, dtype=np.float64))
         catalogue = self._catalogue(X)
-        attempts, order = _encoded(X, catalogue)
+        attempts, order = _encoded(scored, catalogue)
         n_learners = int(attempts.learner.max(initial=-1)) + 1
         n_folds = max(min(self.folds, n_learners), 1)
         fold = learner_folds(n_learners, n_folds, np.random.default_rng(self.seed))
-        logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold)
-        return _as_frame(design(attempts, difficulty.parameters(catalogue), logit=logit), order, X.index)
+        logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold, train=~np.isnan(attempts.score))
+        return _as_frame(_read(attempts, difficulty.parameters(catalogue), logit), order, X.index)
 
     def get_feature_names_out(self, input_features: object = None) -> Named:  # noqa: ARG002
         """Return the names of the columns, whatever the input's."""
@@ -151,6 +160,7 @@ class InterestVectors(_FrameTransformer):
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
         """Learn which tags there are; `X` has columns `learner`, `item`, and optionally `time` and `seq`."""
         self._require(X, ("learner", "item"))
+        validate_data(self, X, skip_check_array=True)
         tags = self.tags or {}
         items = X["item"].astype(str).unique()
         self.tag_ids_ = tuple(sorted({tag for item in items for tag in tags.get(item, ())}))
@@ -187,11 +197,57 @@ def _ordered(X: pd.DataFrame, resource: Ints) -> tuple[Ints, Ints]:
 def _encoded(X: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, Ints]:
     resource = catalogue.resource_codes(X["resource"].astype(str).tolist())
     learner, order = _ordered(X, resource)
-    score = X["score"].to_numpy(np.float64)
-    if not ((score >= 0.0) & (score <= 1.0)).all():
-        bad = score[~((score >= 0.0) & (score <= 1.0))][0]
+    score = X["score"].to_numpy(np.float64) if "score" in X else np.full(len(X), np.nan)
+    wrong = (score < 0.0) | (score > 1.0)
+    if wrong.any():
+        bad = score[wrong][0]
         raise ValueError(f"score must be in [0, 1], got {bad} (percent? divide by 100)")
     return Attempts(learner, resource, score, _times(X), _sequence(X)).take(order), order
+
+
+def _read(attempts: Attempts, parameters: HistoryParameters, logit: Floats | None = None) -> Floats:
+    """Return the vector of each attempt, (n, len(NAMES)); those without a score are read, never folded."""
+    asked = np.isnan(attempts.score)
+    out = np.zeros((len(attempts), len(NAMES)))
+    met = parameters.item_logit[attempts.resource] if logit is None else logit
+    known = np.flatnonzero(~asked)
+    out[known] = design(attempts.take(known), parameters, logit=met[known])
+    rows = np.flatnonzero(asked)
+    number = np.arange(len(rows)) - np.searchsorted(attempts.learner[rows], attempts.learner[rows])
+    for turn in range(int(number.max(initial=-1)) + 1):  # one question a learner at a time
+        question = rows[number == turn]
+        until = np.zeros(int(attempts.learner.max()) + 1, dtype=np.int64)
+        until[attempts.learner[question]] = question
+        here = (~asked & (np.arange(len(asked)) < until[attempts.learner])) | np.isin(
+            np.arange(len(asked)), question
+        )
+        at = np.flatnonzero(here)
+        some = attempts.take(at)
+        filled = replace(some, score=np.where(np.isnan(some.score), 0.0, some.score))
+        last = np.searchsorted(at, question)
+        out[question] = design(filled, parameters, logit=met[at])[last]
+    return out
+
+
+def learner_vectors(
+    history: pd.DataFrame, *, skills: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
+    """Return the named vector of every row of a history, made of the rows before it.
+
+    Parameters
+    ----------
+    history : DataFrame
+        Columns `learner`, `resource`, `score` in [0, 1] (NaN: not answered yet), optionally `time`, `seq`.
+    skills : mapping of resource id to skill ids, optional
+        A resource that is not in it is its own skill.
+
+    Examples
+    --------
+    >>> history = pd.DataFrame({"learner": ["a", "a"], "resource": ["r", "r"], "score": [1.0, None]})
+    >>> learner_vectors(history)["learner_last_score"].tolist()
+    [0.0, 1.0]
+    """
+    return LearnerVectors(skills=skills).fit_transform(history)
 
 
 def _times(X: pd.DataFrame) -> Floats:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from segue.engine.request import Dials, Goal, Place, Request
     from segue.engine.settings import Settings
     from segue.features.catalogue import Catalogue, Resource, Skill
+    from segue.features.vectors.transformers import LearnerVectors, learner_vectors
     from segue.workspace.workspace import Workspace
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Goal",
     "Greedy",
     "InverseGap",
+    "LearnerVectors",
     "Place",
     "Playlist",
     "Policy",
@@ -54,6 +56,7 @@ __all__ = [
     "WhyNot",
     "Workspace",
     "fit",
+    "learner_vectors",
     "open",
     "recommend",
 ]
@@ -66,6 +69,7 @@ _HOMES = {
     "Goal": "segue.engine.request",
     "Greedy": "segue.engine.policies.greedy",
     "InverseGap": "segue.engine.policies.inverse_gap",
+    "LearnerVectors": "segue.features.vectors.transformers",
     "Place": "segue.engine.request",
     "Playlist": "segue.engine.playlists",
     "Policy": "segue.engine.policies.base",
@@ -80,6 +84,7 @@ _HOMES = {
     "Uniform": "segue.engine.policies.greedy",
     "WhyNot": "segue.engine.explanations.why_not",
     "Workspace": "segue.workspace.workspace",
+    "learner_vectors": "segue.features.vectors.transformers",
 }
 
 

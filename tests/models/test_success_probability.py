@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
 
 from segue.models.base import Floats
 from segue.models.conditional_logit import ConditionalLogit
@@ -112,3 +117,31 @@ def test_choices_recover_the_weights_they_were_drawn_with() -> None:
 def test_no_choice_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one choice"):
         ConditionalLogit().fit([], [])
+
+
+NOT_APPLICABLE = {
+    "check_estimators_empty_data_messages": "no rows at all is a cold start: the model is its prior",
+}
+
+
+@pytest.mark.parametrize("estimator", [LogisticSuccess(), BoostedSuccess()])
+def test_scikit_learns_checks_hold(estimator: LogisticSuccess | BoostedSuccess) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = estimator_checks.check_estimator(
+            estimator, on_fail=None, expected_failed_checks=NOT_APPLICABLE
+        )
+    failed = [(r["check_name"], str(r["exception"])) for r in results if r["status"] == "failed"]
+    assert failed == []
+
+
+def test_it_can_be_searched_and_calibrated(rows: tuple[Floats, Floats]) -> None:
+    X, y = rows[0][:600], rows[1][:600]
+    search = GridSearchCV(LogisticSuccess(), {"precision": [1.0, 1e6]}, scoring="neg_log_loss", cv=3).fit(
+        X, y
+    )
+    assert search.best_params_ == {"precision": 1.0}
+    calibrated = CalibratedClassifierCV(make_pipeline(StandardScaler(), LogisticSuccess()), cv=3).fit(X, y)
+    assert calibrated.predict_proba(X).shape == (600, 2)
+    with pytest.raises(ValueError, match="for each of 4 columns"):
+        LogisticSuccess(prior=np.zeros(3)).fit(X, y)

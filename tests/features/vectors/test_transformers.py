@@ -10,14 +10,15 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from segue.features.history.attempts import Attempts
 from segue.features.vectors.learner_vector import NAMES
 from segue.features.vectors.transformers import InterestVectors, LearnerVectors
+from segue.models.success_probability import LogisticSuccess
 
 MakeAttempts = Callable[..., Attempts]
 
@@ -112,7 +113,7 @@ def test_numbers_serve_as_times_and_no_time_as_well(frame: pd.DataFrame) -> None
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (np.zeros((3, 3)), "X must be a frame with columns learner, resource, score, got ndarray"),
+        (np.zeros((3, 3)), "X must be a frame with columns learner, resource, got ndarray"),
         (pd.DataFrame({"learner": ["a"]}), r"got \['learner'\]"),
     ],
 )
@@ -134,3 +135,36 @@ def test_interests_halve_with_every_view_and_start_empty() -> None:
     np.testing.assert_allclose(
         fitted.transform(views).to_numpy(), [[0.0, 0.0], [0.0, 0.0], [1.5, 1.5], [1.0, 1.0]]
     )
+
+
+def test_a_row_without_a_score_is_a_question_that_changes_nothing(frame: pd.DataFrame) -> None:
+    vectors = LearnerVectors(skills=SKILLS).fit(frame)
+    whole = vectors.transform(frame)
+    asked = frame.assign(score=frame["score"].where(np.random.default_rng(0).random(len(frame)) < 0.8))
+    known = asked[asked["score"].notna()]
+    found = vectors.transform(asked)
+    pd.testing.assert_frame_equal(found.loc[known.index], vectors.transform(known))
+    first = asked[asked["score"].isna()].sort_values("time").groupby("learner").head(1).index
+    pd.testing.assert_frame_equal(found.loc[first], whole.loc[first])  # what came before is the same
+    nothing = vectors.transform(frame.drop(columns="score"))
+    assert (nothing["learner_log_successes"] == 0.0).all()
+
+
+def test_scores_may_come_as_y_and_the_columns_are_remembered(frame: pd.DataFrame) -> None:
+    bare = frame.drop(columns="score")
+    fitted = LearnerVectors(skills=SKILLS)
+    pd.testing.assert_frame_equal(
+        fitted.fit_transform(bare, frame["score"]), clone(fitted).fit_transform(frame)
+    )
+    assert fitted.feature_names_in_.tolist() == bare.columns.tolist()
+    assert fitted.n_features_in_ == len(bare.columns)
+    assert isinstance(fitted.set_output(transform="pandas").transform(frame), pd.DataFrame)
+
+
+def test_a_search_reaches_into_the_pipeline(frame: pd.DataFrame) -> None:
+    model = Pipeline([("vectors", LearnerVectors(skills=SKILLS)), ("success", LogisticSuccess())])
+    grid = {"success__precision": [100.0, 1e7], "vectors__folds": [5]}
+    search = GridSearchCV(model, grid, cv=GroupKFold(2), scoring="neg_log_loss")
+    search.fit(frame, frame["score"].astype(int), groups=frame["learner"])
+    assert search.best_params_["success__precision"] in (100.0, 1e7)
+    assert np.isfinite(search.best_score_)

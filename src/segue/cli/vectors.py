@@ -1,0 +1,31 @@
+"""`segue vectors`: the learner vectors of a workspace as a table, for any other tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from segue.cli.workspace import Folder, opened
+
+Out = Annotated[Path, typer.Option(help="Where to write the table: .parquet or .csv.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("vectors")(vectors)
+
+
+def vectors(workspace: Folder, *, out: Out) -> None:
+    """Write one row an attempt: who (by number), what, when, the score, and the vector just before it."""
+    if out.suffix not in (".parquet", ".csv"):
+        raise ValueError(f"--out must end in .parquet or .csv, got {out.name}")
+    from segue.batch.attempt_vectors import attempt_vectors
+
+    table = attempt_vectors(opened(workspace))
+    if out.suffix == ".parquet":
+        table.to_parquet(out, index=False)
+    else:
+        table.to_csv(out, index=False)
+    typer.echo(f"{len(table)} rows of {table.shape[1]} columns written to {out}")
