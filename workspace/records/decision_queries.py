@@ -64,7 +64,8 @@ def steps_with_rewards(connection: Connection) -> Rows:
         playlists, playlists.c.playlist_id == decisions.c.playlist_id
     )
     head = [playlists.c[name] for name in ("week", "time", "surface", "policy", "model_hash")]
-    query = select(decisions, newest.c.status, newest.c.value, *head).select_from(where)
+    reward = [newest.c[name] for name in ("status", "value", "parts", "matured")]
+    query = select(decisions, *reward, *head).select_from(where)
     query = query.where(playlists.c.undelivered.is_(False))
     return connection.execute(query.order_by(decisions.c.number)).all()
 

@@ -169,6 +169,21 @@ def follow(challenger: Recommender, request: Request, steps: Sequence[Given]) ->
     return ShadowList(tuple(steps), target, probabilities, scores, codes)
 
 
+def led_along(
+    recommender: Recommender, request: Request, resources: Sequence[str], *, policy: Policy
+) -> Recommender:
+    """Return the recommender that answers this one request with these resources, in this order.
+
+    What the request cannot be offered is left out; `policy` says what would have been thought of them.
+    """
+    codes = enter(recommender.asked((request,)))[0].pool.codes
+    place = {int(code): at for at, code in enumerate(codes)}
+    index = recommender.catalogue.resource_index
+    path = [place[index[name]] for name in resources if index[name] in place]
+    rest = (NOTHING,) * (request.k - len(path))
+    return with_policy(recommender, Led(policy, (*path, *rest)))
+
+
 def _positions(
     challenger: Recommender, codes: Ints, steps: Sequence[Given], *, shape: tuple[int, int]
 ) -> Ints:

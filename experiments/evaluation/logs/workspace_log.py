@@ -38,10 +38,13 @@ COLUMNS = (
     "resource",
     "propensity",
     "joint_propensity",
+    "explored",
     "overridden",
     "menu",
     "status",
     "reward",
+    "parts",
+    "matured",
 )
 
 
@@ -50,7 +53,7 @@ def decision_frame(connection: Connection) -> pd.DataFrame:
 
     Columns `COLUMNS`: `learner` is the store's number, `time` UTC, `menu` the offered resources (empty
     without one), `propensity` that of the whole menu; `status` is matured, pending or censored, and `reward`
-    NaN unless matured.
+    NaN unless matured; `parts` are its forecasts as JSON, `matured` when it did (microseconds, UTC).
     """
     frame = pd.DataFrame([_row(row) for row in steps_with_rewards(connection)], columns=list(COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="us", utc=True)

@@ -25,7 +25,7 @@ def forest(estimates: Mapping[str, Estimate], *, reference: float | None = None)
 
     `reference` draws a line to compare with, for example the value of the policy that logged.
     """
-    figure, axes = _canvas(7.0, 0.9 + 0.34 * len(estimates))
+    figure, axes = canvas(7.0, 0.9 + 0.34 * len(estimates))
     for row, (name, estimate) in enumerate(reversed(list(estimates.items()))):
         if isfinite(estimate.low):
             axes.plot([estimate.low, estimate.high], [row, row], color=INK, linewidth=1.6)
@@ -41,7 +41,7 @@ def forest(estimates: Mapping[str, Estimate], *, reference: float | None = None)
 def weights(weight: Floats, *, bins: int = 40) -> Figure:
     """Return the histogram of the positive importance weights on a logarithmic axis."""
     positive = weight[weight > 0]
-    figure, axes = _canvas(7.0, 2.6)
+    figure, axes = canvas(7.0, 2.6)
     if positive.size:
         low, high = np.log10(positive.min()), np.log10(positive.max())
         axes.hist(positive, bins=np.logspace(low - 0.01, high + 0.01, bins).tolist(), color=QUIET)
@@ -56,7 +56,7 @@ def reliability(probability: Floats, outcome: Floats, *, n_bins: int = 15) -> Fi
     """Return observed success against predicted probability in `n_bins` bins of equal mass."""
     order = np.argsort(probability, kind="stable")
     bins = [b for b in np.array_split(order, n_bins) if b.size]
-    figure, axes = _canvas(4.2, 4.0)
+    figure, axes = canvas(4.2, 4.0)
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1)
     axes.plot([probability[b].mean() for b in bins], [outcome[b].mean() for b in bins], "o-", color=INK, ms=4)
     axes.set_xlabel("predicted probability of success")
@@ -66,7 +66,7 @@ def reliability(probability: Floats, outcome: Floats, *, n_bins: int = 15) -> Fi
 
 def mastery_map(mastery: pd.DataFrame, *, title: str = "") -> Figure:
     """Return mastery by learner (rows of `mastery`) and skill (columns), each in [0, 1]; NaN stays blank."""
-    figure, axes = _canvas(2.5 + 0.22 * mastery.shape[1], 1.8 + 0.2 * mastery.shape[0])
+    figure, axes = canvas(2.5 + 0.22 * mastery.shape[1], 1.8 + 0.2 * mastery.shape[0])
     norm = TwoSlopeNorm(vmin=0.0, vcenter=0.5, vmax=1.0)
     image = axes.imshow(mastery.to_numpy(dtype=np.float64), cmap="BrBG", norm=norm, aspect="auto")
     axes.set_xticks(range(mastery.shape[1]), [str(c) for c in mastery.columns], rotation=90, fontsize=7)
@@ -84,7 +84,7 @@ def gain_by_policy(gains: pd.DataFrame) -> Figure:
     gains : DataFrame
         Index: policies; columns: student models; values: mean normalised gain (0 random, 1 clairvoyant).
     """
-    figure, axes = _canvas(7.5, 1.2 + 0.42 * len(gains))
+    figure, axes = canvas(7.5, 1.2 + 0.42 * len(gains))
     for row, (_, values) in enumerate(gains.iloc[::-1].iterrows()):
         numbers = values.to_numpy(dtype=np.float64)
         axes.plot([numbers.min(), numbers.max()], [row, row], color=QUIET, linewidth=1)
@@ -99,7 +99,7 @@ def gain_by_policy(gains: pd.DataFrame) -> Figure:
 
 def trade_off(x: Sequence[float], lines: Mapping[str, Sequence[float]], *, xlabel: str) -> Figure:
     """Return several figures of merit against one dial."""
-    figure, axes = _canvas(6.5, 3.2)
+    figure, axes = canvas(6.5, 3.2)
     for (name, values), colour in zip(lines.items(), (GOOD, BAD, INK, QUIET), strict=False):
         axes.plot(list(x), list(values), "o-", color=colour, label=name, markersize=4)
     axes.set_xlabel(xlabel)
@@ -114,7 +114,7 @@ def as_data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure that belongs to no global state, with quiet axes."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()

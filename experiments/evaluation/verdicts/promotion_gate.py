@@ -209,6 +209,13 @@ def gate_log(
     )
 
 
+def gate_comparison(overall: Comparison, *, rules: GateRules | None = None) -> Passage:
+    """Return what the gate says of a comparison that was made elsewhere, such as an experiment in class."""
+    rules = rules or GateRules()
+    decision, reasons = _decide(overall, {}, rules, 0.0)
+    return Passage(decision, reasons, overall, {}, 0.0)
+
+
 def _declared(group: NDArray[np.object_] | None, declared: tuple[str, ...]) -> tuple[str, ...]:
     if group is None:
         if declared:

@@ -1,0 +1,153 @@
+"""What worked this week: learning against forecast, resources, engagement, voice, exploring, changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segue.experiments.evaluation.verdicts.json_values import finite
+from segue.experiments.reporting.mean_intervals import MeanInterval, difference, mean_interval, means_by
+from segue.experiments.reporting.resource_verdicts import ResourceVerdict, resource_verdicts
+from segue.experiments.reporting.step_frame import Logged
+
+WEEKS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What students said and chose, in counts; a rating is in [0, 1] (NaN: none was given)."""
+
+    ratings: int
+    mean_rating: float
+    menus: int
+    statements: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Effectiveness:
+    """The report of one week.
+
+    Attributes
+    ----------
+    week : str
+    learning : MeanInterval
+        Reward of the steps whose effect showed this week: how much more was learned than forecast, in points
+        of probability of success.
+    by_skill, by_class : mapping
+        The same by skill and class; intervals hold jointly.
+    waiting, censored : int
+        Steps whose effect has not shown yet, and of which it never will.
+    resources : list of ResourceVerdict
+        Over all weeks so far.
+    engagement : DataFrame
+        By skill: steps of this week's lists, share done, and learning beside it.
+    voice : Voice
+    explored_share : float
+        Share of this week's steps that were explored.
+    exploring : MeanInterval
+        Reward of explored steps less that of the others, over all weeks: what exploring cost.
+    since_last_week : MeanInterval
+        This week's learning less last week's.
+    trend : mapping
+        Learning by week, the last eight.
+    """
+
+    week: str
+    learning: MeanInterval
+    by_skill: Mapping[str, MeanInterval]
+    by_class: Mapping[str, MeanInterval]
+    waiting: int
+    censored: int
+    resources: tuple[ResourceVerdict, ...]
+    engagement: pd.DataFrame
+    voice: Voice
+    explored_share: float
+    exploring: MeanInterval
+    since_last_week: MeanInterval
+    trend: Mapping[str, MeanInterval]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name, null where there is none."""
+        out = asdict(self) | {"engagement": self.engagement.to_dict(orient="records")}
+        return {name: finite(value) for name, value in out.items()}
+
+    def metrics(self) -> dict[str, float]:
+        """Return the main figures under the names a tracking store takes."""
+        figures = {
+            "learning": self.learning.mean,
+            "learning_low": self.learning.low,
+            "learning_high": self.learning.high,
+            "explored_share": self.explored_share,
+            "exploring_cost": -self.exploring.mean,
+            "since_last_week": self.since_last_week.mean,
+            "resources_teaching_less": float(sum(r.verdict == "teaches less" for r in self.resources)),
+            "resources_teaching_more": float(sum(r.verdict == "teaches more" for r in self.resources)),
+        }
+        return {name: value for name, value in figures.items() if np.isfinite(value)}
+
+
+def effectiveness(logged: Logged, week: str, *, statements: Mapping[str, int] | None = None) -> Effectiveness:
+    """Return the report of a week from what was logged up to it.
+
+    Parameters
+    ----------
+    week : str
+        ISO week, as 2026-W48.
+    statements : mapping, optional
+        What students said this week, counted by kind.
+
+    Raises
+    ------
+    ValueError
+        If nothing was logged up to that week.
+    """
+    steps = logged.steps
+    steps = steps[(steps["week"] <= week) & ~steps["overridden"].astype(bool)]
+    if steps.empty:
+        raise ValueError(f"nothing was logged up to {week}: there is nothing to report")
+    later = steps["showed"] > week
+    steps = steps.assign(reward=steps["reward"].mask(later), showed=steps["showed"].mask(later, ""))
+    shown = steps[steps["showed"] == week]
+    given = steps[steps["week"] == week]
+    explored = steps["explored"].astype(bool)
+    trend = {str(w): _mean(rows) for w, rows in steps[steps["showed"] != ""].groupby("showed", sort=True)}
+    before = [w for w in trend if w < week]
+    return Effectiveness(
+        week=week,
+        learning=_mean(shown),
+        by_skill=means_by(shown, "reward", "skill"),
+        by_class=means_by(shown, "reward", "class"),
+        waiting=int((steps["reward"].isna() & (steps["status"] != "censored")).sum()),
+        censored=int((steps["status"] == "censored").sum()),
+        resources=tuple(resource_verdicts(steps)),
+        engagement=_engagement(given, shown),
+        voice=_voice(given, statements or {}),
+        explored_share=float(explored[steps["week"] == week].mean()) if len(given) else float("nan"),
+        exploring=difference(_mean(steps[explored]), _mean(steps[~explored])),
+        since_last_week=difference(_mean(shown), trend[before[-1]] if before else _mean(shown.iloc[:0])),
+        trend=dict(list(trend.items())[-WEEKS_SHOWN:]),
+    )
+
+
+def _mean(rows: pd.DataFrame) -> MeanInterval:
+    return mean_interval(rows["reward"].to_numpy(np.float64), rows["learner"].to_numpy(np.int64))
+
+
+def _engagement(given: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """Return steps, share done and learning by skill: what is much done need not teach."""
+    if given.empty:
+        return pd.DataFrame(columns=["skill", "steps", "done", "learning"])
+    by = given.groupby("skill")
+    table = pd.DataFrame({"steps": by.size(), "done": by["done"].mean()})
+    table["learning"] = pd.Series({name: m.mean for name, m in means_by(shown, "reward", "skill").items()})
+    return table.reset_index()
+
+
+def _voice(given: pd.DataFrame, statements: Mapping[str, int]) -> Voice:
+    rated = pd.to_numeric(given["rating"], errors="coerce").dropna()
+    mean = float(rated.mean()) if len(rated) else float("nan")
+    return Voice(len(rated), mean, int(given["menu"].sum()), dict(statements))

@@ -1,0 +1,92 @@
+"""Means with intervals where learners, not rows, are the independent units; none under five learners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite, nan, sqrt
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts
+from segue.experiments.evaluation.estimators.standard_errors import clusters_behind, jackknife_error
+
+FEWEST = 5  # learners; a group of fewer is not reported
+
+
+@dataclass(frozen=True)
+class MeanInterval:
+    """A mean over rows of some learners: its error, its interval, and what it rests on (NaN: too few)."""
+
+    mean: float
+    se: float
+    low: float
+    high: float
+    rows: int
+    learners: int
+
+    @property
+    def known(self) -> bool:
+        """Whether it has an interval."""
+        return isfinite(self.low)
+
+    @property
+    def sign(self) -> int:
+        """1 when all of the interval lies above 0, -1 when below, else 0."""
+        return int(self.low > 0) - int(self.high < 0) if self.known else 0
+
+    def __str__(self) -> str:
+        """Return the mean with its interval."""
+        if not self.known:
+            return f"not reported (fewer than {FEWEST} learners)"
+        return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+
+
+def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> MeanInterval:
+    """Return the mean of values (n,) with Student's t over learners (n,); no figure under five of them.
+
+    Values that are NaN are left out.
+
+    Examples
+    --------
+    >>> mean_interval(np.ones(4), np.array([0, 1, 2, 3])).known
+    False
+    """
+    there = np.isfinite(values)
+    values, learner = values[there], learner[there]
+    learners = len(np.unique(learner))
+    if learners < FEWEST:
+        return MeanInterval(nan, nan, nan, nan, len(values), learners)
+    parts = Parts(values, denominator=np.ones(len(values)))
+    se = jackknife_error(parts, learner)
+    half = float(stats.t.isf((1 - level) / 2, clusters_behind(parts, learner) - 1)) * se
+    return MeanInterval(parts.value, se, parts.value - half, parts.value + half, len(values), learners)
+
+
+def means_by(
+    frame: pd.DataFrame, value: str, by: str, *, level: float = 0.95, others: int = 0
+) -> Mapping[str, MeanInterval]:
+    """Return the mean of a column for each label of `by`, in order of label; the intervals hold jointly.
+
+    `others` is how many more intervals are reported beside these.
+    """
+    labels = [str(label) for label in sorted(frame[by].dropna().unique()) if str(label)]
+    each = 1 - (1 - level) / max(len(labels) + others, 1)
+    out = {}
+    for label in labels:
+        rows = frame[frame[by] == label]
+        values = rows[value].to_numpy(np.float64)
+        out[label] = mean_interval(values, rows["learner"].to_numpy(np.int64), level=each)
+    return out
+
+
+def difference(one: MeanInterval, other: MeanInterval, *, level: float = 0.95) -> MeanInterval:
+    """Return `one` minus `other` with an interval as if they were independent: a little too wide if not."""
+    if not (one.known and other.known):
+        return MeanInterval(nan, nan, nan, nan, one.rows + other.rows, min(one.learners, other.learners))
+    gap, se = one.mean - other.mean, sqrt(one.se**2 + other.se**2)
+    learners = min(one.learners, other.learners)
+    half = float(stats.t.isf((1 - level) / 2, learners - 1)) * se
+    return MeanInterval(gap, se, gap - half, gap + half, one.rows + other.rows, learners)

@@ -1,0 +1,148 @@
+"""The weekly report as one page: no script, nothing from elsewhere, a picture for each claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from html import escape
+from math import isfinite
+
+from matplotlib.figure import Figure
+
+from segue.experiments.evaluation.reports.html_report import STYLE
+from segue.experiments.evaluation.reports.plots import as_data_uri
+from segue.experiments.reporting import figures
+from segue.experiments.reporting.effectiveness import Effectiveness
+from segue.experiments.reporting.fairness import FairnessRow
+from segue.experiments.reporting.mean_intervals import MeanInterval
+from segue.experiments.reporting.personalisation import Personalisation
+from segue.experiments.reporting.resource_verdicts import ResourceVerdict, in_words
+
+LISTED = 10
+
+
+def pictures(report: Effectiveness, titles: Mapping[str, str]) -> dict[str, Figure]:
+    """Return the pictures of a report by name."""
+    said = {"ratings": report.voice.ratings, "menus offered": report.voice.menus, **report.voice.statements}
+    share = {"explored": report.explored_share, "chosen by the score": 1 - report.explored_share}
+    beyond = "learning beyond forecast"
+    return {
+        "trend": figures.trend(report.trend),
+        "skills": figures.intervals(report.by_skill, xlabel=beyond),
+        "classes": figures.intervals(report.by_class, xlabel=beyond),
+        "resources": figures.resources(report.resources, titles),
+        "engagement": figures.engagement(report.engagement),
+        "voice": figures.counts(said, xlabel="this week"),
+        "exploring": figures.counts({k: v for k, v in share.items() if isfinite(v)}, xlabel="share of steps"),
+    }
+
+
+def report_page(
+    report: Effectiveness,
+    titles: Mapping[str, str],
+    *,
+    now: datetime,
+    personal: Personalisation | None = None,
+    fairness: Sequence[FairnessRow] = (),
+) -> str:
+    """Return the report as HTML, in plain words under the four principles."""
+    drawn = pictures(report, titles)
+    parts = [
+        f"<h1>What worked in {escape(report.week)}</h1>",
+        f'<p class="verdict{"" if report.learning.sign > 0 else " no"}">{escape(_headline(report))}</p>',
+        _section("Mastery-based: did they learn?", _learning(report), drawn, ("trend", "skills", "classes")),
+        _section("Flexible: which resources teach?", _resources(report, titles), drawn, ("resources",)),
+        _section("Engagement beside learning", [_ENGAGED], drawn, ("engagement",)),
+        _section("Empowering: what students said and chose", _voice(report), drawn, ("voice",)),
+        _section("Tailored: is it personal?", _personal(report, personal), drawn, ("exploring",)),
+        _fair(fairness),
+        f"<footer>Made {now:%Y-%m-%d %H:%M} UTC by Segue. Groups of fewer than five learners are not shown. "
+        "Learning is the score of the next attempt on a later day beyond its forecast, averaged with the "
+        "rise of the forecast; steps that a teacher set are left out.</footer>",
+    ]
+    title = f"What worked in {escape(report.week)}"
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+    body = "\n".join(part for part in parts if part)
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+
+
+_ENGAGED = "What is much done need not teach: each point is a skill; higher is more learned than forecast."
+
+
+def _section(heading: str, lines: Sequence[str], drawn: Mapping[str, Figure], names: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    images = "".join(
+        f'<img alt="{escape(heading)} ({escape(name)})" src="{as_data_uri(drawn[name])}">' for name in names
+    )
+    return f"<h2>{escape(heading)}</h2><ul>{items}</ul>{images}"
+
+
+def _headline(report: Effectiveness) -> str:
+    mean = report.learning
+    if not mean.known:
+        return "Not enough evidence: too few steps of too few learners showed their effect this week."
+    words = {1: "Students learned more than forecast", -1: "Students learned less than forecast"}
+    return f"{words.get(mean.sign, 'No difference from the forecast is shown')}: {mean} points of success."
+
+
+def _learning(report: Effectiveness) -> list[str]:
+    better = [name for name, mean in report.by_skill.items() if mean.sign > 0]
+    worse = [name for name, mean in report.by_skill.items() if mean.sign < 0]
+    return [
+        f"Better than forecast: {', '.join(better) or 'no skill that can be told'}.",
+        f"Worse than forecast: {', '.join(worse) or 'no skill that can be told'}.",
+        f"Since last week: {_since(report.since_last_week)}.",
+        f"{report.waiting:,} steps have not shown their effect yet; of {report.censored:,} it never will.",
+    ]
+
+
+def _since(change: MeanInterval) -> str:
+    if not change.known:
+        return "cannot be told"
+    return f"{ {1: 'better', -1: 'worse'}.get(change.sign, 'no change is shown') }, {change}"
+
+
+def _resources(report: Effectiveness, titles: Mapping[str, str]) -> list[str]:
+    told = [one for one in report.resources if one.verdict != "cannot be told yet"]
+    open_ = len(report.resources) - len(told)
+    return [
+        *(in_words(one, titles.get(one.resource, one.resource)) for one in _most(told)),
+        f"Of {open_} of {len(report.resources)} resources it cannot be told yet.",
+    ]
+
+
+def _most(told: Sequence[ResourceVerdict]) -> list[ResourceVerdict]:
+    less = [one for one in told if one.verdict == "teaches less"][:LISTED]
+    return [*less, *[one for one in told if one.verdict == "teaches more"][:LISTED]]
+
+
+def _voice(report: Effectiveness) -> list[str]:
+    voice = report.voice
+    rated = f", {voice.mean_rating:.2f} on average" if isfinite(voice.mean_rating) else ""
+    said = ", ".join(f"{count} {kind}" for kind, count in voice.statements.items()) or "none"
+    return [
+        f"{voice.ratings} ratings{rated}.",
+        f"{voice.menus} steps let students choose.",
+        f"Statements: {said}.",
+    ]
+
+
+def _personal(report: Effectiveness, personal: Personalisation | None) -> list[str]:
+    share = f"{report.explored_share:.1%}" if isfinite(report.explored_share) else "no"
+    cost = report.exploring
+    lines = [f"{share} of the steps were explored: chosen to find out more."]
+    told = f"Explored steps taught {cost} beside the others." if cost.known else "The cost cannot be told."
+    lines.append(told)
+    return [*([] if personal is None else [str(personal)]), *lines]
+
+
+def _fair(rows: Sequence[FairnessRow]) -> str:
+    if not rows:
+        return ""
+    cells = "".join(
+        f"<tr><td>{escape(row.group)}</td><td>{escape(row.label)}</td><td>{escape(row.measure)}</td>"
+        f"<td>{escape(str(row.mean))}</td><td>{escape(row.told)}</td></tr>"
+        for row in rows
+    )
+    head = "<tr><th>group</th><th>label</th><th>measure</th><th>mean (interval)</th><th>beside all</th></tr>"
+    return f"<h2>Is it fair?</h2><p>All intervals hold together.</p><table>{head}{cells}</table>"

@@ -1,0 +1,122 @@
+"""What a workspace logged, one row a step, with what a report asks of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from segue.experiments.evaluation.logs.labels import label_of
+from segue.experiments.evaluation.logs.workspace_log import decision_frame
+from segue.features.iso_weeks import week_of
+from segue.workspace.records.events import read_events
+from segue.workspace.records.learners import find_learners
+from segue.workspace.workspace import Workspace
+
+COLUMNS = (
+    "learner",
+    "class",
+    "week",
+    "showed",
+    "resource",
+    "skill",
+    "kind",
+    "minutes",
+    "level",
+    "explored",
+    "overridden",
+    "menu",
+    "status",
+    "reward",
+    "surprise",
+    "done",
+    "rating",
+)
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Steps (columns `COLUMNS`), titles of resources, and labels of learners by declared column."""
+
+    steps: pd.DataFrame
+    titles: Mapping[str, str]
+    groups: Mapping[str, Mapping[int, str]]
+
+
+def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Logged:
+    """Return every logged step of a workspace.
+
+    `showed` is the ISO week in which the reward matured ("": it has not), `surprise` the score of the next
+    attempt less its forecast, `level` 1 for a resource harder than the middle one, `skill` the first skill of
+    the resource.
+
+    Parameters
+    ----------
+    roster : DataFrame, optional
+        Column learner (the LMS's ids), and any of class and declared groups. They are matched here and kept
+        nowhere.
+    """
+    with workspace.store.read() as connection:
+        frame = decision_frame(connection)
+        events = read_events(connection)
+        asked = [] if roster is None else [str(who) for who in roster["learner"]]
+        names = find_learners(connection, workspace.keyring, asked)
+        fitted = workspace.champion(connection).fitted
+    catalogue = workspace.catalogue()
+    resources = {r.resource_id: r for r in catalogue.resources}
+    frame = frame[frame["resource"].isin(resources.keys())].reset_index(drop=True)
+    known = frame["resource"].map(resources)
+    frame["skill"] = [r.skills[0] if r.skills else "" for r in known]
+    frame["kind"] = [r.kind for r in known]
+    frame["minutes"] = [r.minutes for r in known]
+    logit, places = fitted.kernel.parameters.item_logit, fitted.catalogue.resource_index
+    hard = {name: float(logit[at] < np.median(logit)) for name, at in places.items()}
+    frame["level"] = frame["resource"].map(hard)
+    frame["menu"] = frame["menu"].map(len) > 1
+    matured = pd.to_datetime(frame["matured"], unit="us", utc=True)
+    frame["showed"] = ["" if pd.isna(t) else week_of(t.to_pydatetime(), workspace.time_zone) for t in matured]
+    frame["surprise"] = [_surprise(v, p) for v, p in zip(frame["reward"], frame["parts"], strict=True)]
+    frame = frame.join(_followed(events), on="decision_id")
+    frame["done"] = frame["done"].fillna(value=False).astype(bool)
+    groups = _groups(roster, {source: person.number for source, person in names.items()})
+    frame["class"] = frame["learner"].map(groups.pop("class", {})).fillna("")
+    titles = {name: r.title or name for name, r in resources.items()}
+    return Logged(frame[list(COLUMNS)], titles, groups)
+
+
+def _surprise(reward: float, parts: str | None) -> float:
+    """Return the score less its forecast: the reward is half of that and half of the forecast's rise."""
+    if parts is None or not np.isfinite(reward):
+        return float("nan")
+    said = json.loads(parts)
+    if not said.get("after"):
+        return float("nan")
+    rise = np.asarray(said["after"], dtype=float) - np.asarray(said["week"], dtype=float)
+    rise = rise[np.isfinite(rise)]
+    return float(2 * reward - rise.mean()) if len(rise) else float("nan")
+
+
+def _followed(events: pd.DataFrame) -> pd.DataFrame:
+    """Return, by decision, whether something was done about it, and how it was rated."""
+    own = events[events["step"].astype(str) != ""] if "step" in events else events.iloc[:0]
+    done = own[own["kind"].isin(["attempt", "completion", "view"])].groupby("step").size() > 0
+    rated = own[own["kind"] == "rating"].groupby("step")["score"].last()
+    return pd.DataFrame({"done": done, "rating": rated}, dtype=object)
+
+
+def _groups(roster: pd.DataFrame | None, numbers: Mapping[str, int]) -> dict[str, dict[int, str]]:
+    """Return the labels of each roster column by the learner's number."""
+    if roster is None:
+        return {}
+    return {
+        str(column): {
+            numbers[who]: label_of(value)
+            for who, value in zip(map(str, roster["learner"]), roster[column], strict=True)
+            if who in numbers and label_of(value)
+        }
+        for column in roster.columns
+        if column != "learner"
+    }

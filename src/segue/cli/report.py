@@ -1,0 +1,76 @@
+"""`segue report`: what worked in a week, for whom, and whether it is personal, as one page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.workspace import AsJson, Folder, Now, moment, opened
+
+if TYPE_CHECKING:
+    from segue.experiments.reporting.weekly_report import WeeklyReport
+
+Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+Out = Annotated[Path, typer.Option(help="Where the HTML page goes.")]
+Roster = Annotated[
+    Path | None,
+    typer.Option(help="CSV with column learner, and class or declared groups; matched, and kept nowhere."),
+]
+Store = Annotated[
+    Path | None, typer.Option(help="Tracking store: also keep figures, pictures and page as a run.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("report")(report)
+
+
+def report(
+    workspace: Folder,
+    *,
+    week: Week,
+    out: Out,
+    roster: Roster = None,
+    store: Store = None,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write the weekly report of a workspace."""
+    import numpy as np
+
+    try:
+        from segue.experiments.reporting.weekly_report import weekly_report
+    except ModuleNotFoundError as missing:
+        typer.echo(f"segue report needs {missing.name}: pip install 'segue[experiments]'", err=True)
+        raise typer.Exit(2) from None
+    from segue.experiments.evaluation.logs.csv_logs import read_frame
+
+    table = None if roster is None else read_frame(roster, ("learner",))[0]
+    with opened(workspace) as space:
+        found = weekly_report(space, week, now=moment(now), rng=np.random.default_rng(0), roster=table)
+    out.write_text(found.page, encoding="utf-8")
+    if store is not None:
+        _record(found, store)
+    if as_json:
+        typer.echo(json.dumps(found.effectiveness.to_dict(), allow_nan=False))
+    else:
+        typer.echo(f"{out}: {found.effectiveness.learning} learned beyond forecast; {found.personal}")
+
+
+def _record(found: WeeklyReport, store: Path) -> None:
+    """Keep a report as a run of the tracking store."""
+    from segue.experiments.tracking.mlflow_store import Run, Tracker
+
+    figures = json.dumps(found.effectiveness.to_dict(), allow_nan=False)
+    run = Run(
+        f"week {found.effectiveness.week}",
+        {"week": found.effectiveness.week},
+        found.effectiveness.metrics(),
+        {f"{name}.png": figure for name, figure in found.pictures.items()},
+        {"report.html": found.page, "report.json": figures},
+    )
+    Tracker(store).record("weekly reports", run)

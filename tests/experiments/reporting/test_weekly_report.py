@@ -1,0 +1,213 @@
+"""The weekly report finds what was planted, calls noise noise, and is a page a coordinator can read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segue.engine.request import Request
+from segue.experiments.reporting.effectiveness import effectiveness
+from segue.experiments.reporting.fairness import fairness_rows
+from segue.experiments.reporting.personalisation import (
+    audit_personalisation,
+    renamed,
+    total_variation,
+)
+from segue.experiments.reporting.resource_verdicts import resource_verdicts
+from segue.experiments.reporting.step_frame import COLUMNS, Logged
+
+School = Any  # the class in conftest.py
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def planted(
+    seed: int, *, learners: int = 60, skills: int = 6, beside: int = 5, bad: float = 0.0, gain: float = 0.05
+) -> pd.DataFrame:
+    """Steps of three weeks whose rewards are noise around `gain`; the first skill's first resource is bad."""
+    rng = np.random.default_rng(seed)
+    n = learners * 30
+    who, skill, item = (
+        rng.integers(learners, size=n),
+        rng.integers(skills, size=n),
+        rng.integers(beside, size=n),
+    )
+    level = rng.normal(0, 0.08, learners)[who] + rng.normal(0, 0.05, skills)[skill]
+    reward = gain + level + rng.normal(0, 0.35, n) - bad * ((skill == 0) & (item == 0))
+    week = np.array(["2026-W46", "2026-W47", "2026-W48"])[rng.integers(3, size=n)]
+    table = pd.DataFrame(
+        {
+            "learner": who,
+            "class": np.array(["7a", "7b"])[who % 2],
+            "week": week,
+            "showed": week,
+            "resource": [f"r{s}.{i}" for s, i in zip(skill, item, strict=True)],
+            "skill": [f"s{s}" for s in skill],
+            "kind": "exercise",
+            "minutes": 5.0,
+            "level": rng.integers(2, size=n).astype(float),
+            "explored": rng.random(n) < 0.05,
+            "overridden": False,
+            "menu": False,
+            "status": "matured",
+            "reward": reward,
+            "surprise": reward * 2,
+            "done": rng.random(n) < 0.8,
+            "rating": np.nan,
+        }
+    )
+    return table[list(COLUMNS)]
+
+
+def told(steps: pd.DataFrame) -> dict[str, str]:
+    """What is said of the resources of which something can be said."""
+    found = resource_verdicts(steps)
+    return {one.resource: one.verdict for one in found if one.verdict != "cannot be told yet"}
+
+
+def test_a_planted_bad_resource_is_found_and_few_others_are() -> None:
+    found, false = 0, []
+    for seed in range(60):
+        sure = told(planted(seed, bad=0.3))
+        found += sure.pop("r0.0", "") == "teaches less"
+        false.append(len(sure) / (len(sure) + 1))
+    assert found >= 45
+    assert np.mean(false) <= 0.05 + 2 * np.std(false) / np.sqrt(len(false))
+
+
+def test_where_all_teach_alike_nothing_is_told() -> None:
+    wrong = [bool(told(planted(seed))) for seed in range(60)]
+    assert np.mean(wrong) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
+
+
+def test_learning_by_skill_holds_the_truth_and_reads_the_future_not_at_all() -> None:
+    steps = planted(1)
+    report = effectiveness(Logged(steps, {}, {}), "2026-W47")
+    assert list(report.trend) == ["2026-W46", "2026-W47"]
+    early = steps[steps["week"] <= "2026-W47"]
+    assert report.to_dict() == effectiveness(Logged(early, {}, {}), "2026-W47").to_dict()
+    assert report.learning.known
+    assert set(report.by_class) == {"7a", "7b"}
+    assert json.dumps(report.to_dict(), allow_nan=False)
+    with pytest.raises(ValueError, match="nothing was logged up to 2026-W01"):
+        effectiveness(Logged(steps, {}, {}), "2026-W01")
+
+
+def test_steps_of_teachers_and_of_four_learners_are_not_reported() -> None:
+    steps = planted(2)
+    steps["overridden"] = steps["skill"] == "s1"
+    steps = steps[(steps["skill"] != "s2") | (steps["learner"] < 4)]
+    report = effectiveness(Logged(steps, {}, {}), "2026-W48")
+    assert "s1" not in report.by_skill
+    assert not report.by_skill["s2"].known
+    assert "not reported" in str(report.by_skill["s2"])
+
+
+def test_fairness_intervals_hold_together_and_none_is_under_five() -> None:
+    groups = {"ses": {who: "x" if who < 4 else "ab"[who % 2] for who in range(60)}}
+    alarms = 0
+    for seed in range(60):
+        rows = fairness_rows(planted(seed), groups)
+        assert {row.label for row in rows} == {"a", "b"}
+        assert {row.measure for row in rows} == {"gain", "minutes", "level", "exposure", "forecast"}
+        alarms += any(row.beside.sign for row in rows)
+    assert alarms <= 60 * 0.05 + 3 * np.sqrt(60 * 0.05 * 0.95)
+    steps = planted(7)
+    steps.loc[steps["learner"] % 2 == 0, "reward"] -= 0.3
+    said = {(row.label, row.measure): row.told for row in fairness_rows(steps, groups)}
+    assert said["a", "gain"] == "less than others"
+    assert said["b", "gain"] == "more than others"
+
+
+def lists_of(seed: int, *, follow: float, learners: int = 60) -> tuple[list[list[str]], np.ndarray]:
+    """Lists of six of forty resources; `follow` is how much they follow a profile of four figures."""
+    rng = np.random.default_rng(seed)
+    profiles = rng.normal(size=(learners, 4))
+    taste = rng.normal(size=(4, 40))
+    score = follow * profiles @ taste + rng.gumbel(size=(learners, 40))
+    return [[f"r{i}" for i in np.argsort(-row)[:6]] for row in score], profiles
+
+
+def test_two_worlds_are_not_personalised_and_one_is() -> None:
+    rng = np.random.default_rng(0)
+    _, profiles = lists_of(0, follow=0.0)
+    same = audit_personalisation([["r1", "r2"]] * 60, profiles, rng=rng)
+    assert not same.personal
+    assert "everybody got the same list" in str(same)
+    noise = [audit_personalisation(*lists_of(seed, follow=0.0), rng=rng).personal for seed in range(20)]
+    assert sum(noise) <= 1
+    driven = [audit_personalisation(*lists_of(seed, follow=1.0), rng=rng) for seed in range(5)]
+    assert all(one.personal and one.explained > 0.1 for one in driven)
+    few = audit_personalisation([["r1"]] * 4, profiles[:4], rng=rng)
+    assert "cannot be told" in str(few)
+
+
+def test_who_asks_changes_nothing(school: School) -> None:
+    champion, known = school.space.known(school.roster)
+    for who in school.roster[:3]:
+        request = Request(who, MONDAY, k=4, state=known[who])
+        rng = np.random.default_rng(1)
+        assert total_variation(champion.recommender, request, renamed(request, "somebody"), rng=rng) == 0.0
+        other = Request(who, MONDAY, k=4, state=known[school.roster[-1]])
+        assert total_variation(champion.recommender, request, other, rng=np.random.default_rng(1)) > 0.0
+
+
+class Page(HTMLParser):
+    """What a page holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "img":
+            self.images.append(dict(attrs))
+
+
+def test_the_command_writes_one_page_without_script(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    from typer.testing import CliRunner
+
+    from segue.cli.main import app
+
+    monkeypatch.setenv("SEGUE_KEY", "11" * 32)
+    for week in range(2):
+        school.study(MONDAY + timedelta(days=7 * week))
+    later = MONDAY + timedelta(days=14)
+    school.space.learn(now=later)
+    roster = tmp_path / "roster.csv"
+    half = ["NA" if i % 2 else "None" for i in range(len(school.roster))]
+    pd.DataFrame({"learner": school.roster, "class": "7b", "group": half}).to_csv(roster, index=False)
+    out = tmp_path / "report.html"
+    words = [
+        "report",
+        str(school.space.path),
+        "--week",
+        "2026-W49",
+        "--out",
+        str(out),
+        "--roster",
+        str(roster),
+    ]
+    result = CliRunner().invoke(app, [*words, "--now", later.isoformat()], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    text = out.read_text()
+    page = Page()
+    page.feed(text)
+    assert "script" not in page.tags
+    assert page.tags.count("h2") >= 5
+    assert len(page.images) >= 7
+    assert all(image["alt"] and (image["src"] or "").startswith("data:") for image in page.images)
+    assert "http" not in text.replace("http://www.w3.org", "")
+    for heading in ("Mastery-based", "Flexible", "Empowering", "Tailored"):
+        assert heading in text
