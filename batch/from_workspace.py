@@ -24,6 +24,7 @@ from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
 from segue.batch.plan import Plan, Share
 from segue.engine.recommender import Recommender
+from segue.features.outward_text import csv_frame
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
 from segue.workspace.model_registry import Champion, Library
@@ -247,7 +248,8 @@ def _join(blocks: Sequence[Block], path: Path) -> None:
     schema = pa.schema([(name, ARROW[kind]) for name, kind in COLUMNS.items()])
     with pa_csv.CSVWriter(draft, schema) as whole:
         for block in blocks:
-            whole.write_table(pq.read_table(block.path, columns=schema.names).cast(schema))
+            rows = csv_frame(pq.read_table(block.path, columns=schema.names).to_pandas())
+            whole.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False))
     output.seal(draft, path)
 
 

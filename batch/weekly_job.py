@@ -19,6 +19,7 @@ from segue.batch.from_workspace import is_whole, weekly
 from segue.batch.plan import Course, Plan
 from segue.features.events.file_readers import Source, read_events
 from segue.features.iso_weeks import start_of
+from segue.features.outward_text import csv_frame
 from segue.workspace.model_registry import current_fit
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms
@@ -228,7 +229,7 @@ def _import(workspace: Workspace, asked: Week, out: Path) -> Step:
         if bad:
             folder = out / output.REJECTS
             folder.mkdir(exist_ok=True)
-            checked.rejects.to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
+            csv_frame(checked.rejects).to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
             if not len(checked.events):
                 unread.append(path)
     said = f"{added} events stored, {repeats} repeats, {rejected} rejected"

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segue.features.outward_text import web_address
+
 KINDS = (
     "lesson",
     "video",
@@ -62,6 +64,11 @@ class Resource:
     content: str = ""
     process: str = ""
     product: str = ""
+
+    def __post_init__(self) -> None:
+        """Drop an address that would run something where it is shown, whatever door it came by."""
+        if self.url and web_address(self.url) != self.url:
+            object.__setattr__(self, "url", "")
 
 
 class CatalogueError(ValueError):

@@ -11,13 +11,13 @@ import numpy as np
 
 from segue.engine.explanations.what_if import Edit
 from segue.engine.request import Request
+from segue.features.outward_text import csv_cell
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
 from segue.workspace.class_map import ClassMap, class_map
 from segue.workspace.dialogue import negotiation
 
 MINUTES = 30  # what a teacher has for talks, unless she says otherwise
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def class_of(visit: Visit, *, minutes: int = MINUTES) -> ClassMap:
@@ -30,20 +30,11 @@ def class_csv(found: ClassMap, names: Mapping[str, str]) -> str:
     """Return the map as CSV, a row a learner; a cell that a spreadsheet would run as a formula is text."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["learner", *(plain(row.skill.skill_id) for row in found.rows)])
+    writer.writerow(["learner", *(csv_cell(row.skill.skill_id) for row in found.rows)])
     for column, learner in enumerate(found.learners):
         bands = [row.bands[column] for row in found.rows]
-        writer.writerow([plain(names.get(learner, learner)), *bands])
+        writer.writerow([csv_cell(names.get(learner, learner)), *bands])
     return out.getvalue()
-
-
-def plain(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula.
-
-    >>> plain("=1+1"), plain("ada")
-    ("'=1+1", 'ada')
-    """
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 STEPS = 6

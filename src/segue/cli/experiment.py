@@ -75,7 +75,9 @@ def sweep(
     }
     gains = table.drop(columns=list(FIGURES))
     figures = {"gain.png": gain_by_policy(gains)}
-    texts = {"gain.csv": table.to_csv(), "question.txt": study.question}
+    from segue.features.outward_text import csv_frame
+
+    texts = {"gain.csv": csv_frame(table).to_csv(), "question.txt": study.question}
     tracker.record(f"{study.name} summary", Run(name, {"quick": quick}, _named(summary), figures, texts))
     typer.echo(f"{study.question}\n{table.round(3).to_string()}")
     typer.echo(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
@@ -147,7 +149,9 @@ def shadow(
         "propensity": log.propensity,
         "target": log.target,
     }
-    pd.DataFrame(columns).to_csv(out, index=False)
+    from segue.features.outward_text import csv_frame
+
+    csv_frame(pd.DataFrame(columns)).to_csv(out, index=False)
     typer.echo(
         f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}"
     )

@@ -141,7 +141,9 @@ def suggest(
         raise ValueError(report.reason)
     resources = Workspace.open(workspace, environment=os.environ).catalogue().resources
     table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
-    text = table.to_csv(output, index=False)
+    from segue.features.outward_text import csv_frame
+
+    text = csv_frame(table).to_csv(output, index=False)
     typer.echo(text if output is None else f"{len(table)} suggestions: strike out what is wrong in {output}")
 
 

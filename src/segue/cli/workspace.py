@@ -204,7 +204,9 @@ def _report(
     if len(rejects):
         target = space.path / "rejects" / f"{path.name}.rejects.csv"
         target.parent.mkdir(exist_ok=True)
-        rejects.to_csv(target, index=False)
+        from segue.features.outward_text import csv_frame
+
+        csv_frame(rejects).to_csv(target, index=False)
         first = rejects.iloc[0]
         typer.echo(f"  {len(rejects)} rows rejected, the first at line {first.line}: {first.reason}")
         typer.echo(f"  all of them: {target}")

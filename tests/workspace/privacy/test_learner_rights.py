@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from segue import sample
 from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.workspace import model_registry as champion
+from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.operations.backup import backup
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy.retention import purge
+from segue.workspace.records.learners import find_learners
 from segue.workspace.storage import schema
 from segue.workspace.storage.pseudonyms import KeyMissingError, Keyring
 from segue.workspace.workspace import Workspace
@@ -65,6 +68,36 @@ def test_erasure_is_exact(school: School) -> None:
     assert np.array_equal(sums.A, again.A)
     assert fitted.model_hash == done.model
     assert school.well()
+
+
+def test_an_erased_learner_is_not_in_any_file(tmp_path: Path) -> None:
+    """Not in the database's free pages, nor in its write-ahead log, while it is open."""
+    space = Workspace.init(tmp_path / "school", environment={"SEGUE_KEY": KEY}, configuration=Configuration())
+    space.set_catalogue(sample.load())
+    space.fit(now=MONDAY)
+    learners = [f"pupil-{n}" for n in range(12)]
+    for who in learners:
+        for mode in ("playlist", "next"):
+            space.recommend(Request(who, MONDAY, mode=mode, k=3))
+    with space.store.read() as connection:
+        person = find_learners(connection, space.keyring, ["pupil-7"])["pupil-7"]
+        gone = connection.execute(
+            select(schema.decisions.c.decision_id).where(schema.decisions.c.learner == person.number)
+        ).scalars()
+        traces = [person.surrogate.encode(), *(found.encode() for found in gone)]
+        stays = find_learners(connection, space.keyring, ["pupil-8"])["pupil-8"].surrogate.encode()
+    assert all(found in on_disk(tmp_path) for found in (*traces, stays))
+    said = privacy.erase(space, "pupil-7", now=MONDAY)
+    left = on_disk(tmp_path)
+    assert not [trace for trace in traces if trace in left]
+    assert stays in left
+    assert "overwritten" in said.disk
+    assert any("backups" in what for what in said.not_removed)
+    space.close()
+
+
+def on_disk(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
 def test_the_refit_equals_one_that_never_saw_the_learner(school: School, tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""Text on its way out, to where programs read more into it than is meant: spreadsheets and browsers."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"[+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?")
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")  # browsers read java\tscript: as one word
+
+
+def web_address(url: str) -> str:
+    """Return an address that a page may link to, or "" for one that would run or read something else.
+
+    Examples
+    --------
+    >>> web_address("https://lms.example/a"), web_address("java\\tscript:alert(1)"), web_address("a/b.html")
+    ('https://lms.example/a', '', 'a/b.html')
+    """
+    scheme = SCHEME.match(CONTROLS.sub("", url))
+    return url if scheme is None or scheme[1].lower() in ("http", "https") else ""
+
+
+def csv_cell(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay what they are.
+
+    Examples
+    --------
+    >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("ada")
+    ("'=1+1", '-0.5', 'ada')
+    """
+    return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
+
+
+def csv_frame(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts and headings are fit for a CSV file that people open."""
+    safe = table.rename(columns=lambda name: csv_cell(name) if isinstance(name, str) else name)
+    for place, kind in enumerate(safe.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_datetime64_any_dtype(kind):
+            column = safe.iloc[:, place]
+            cells = [csv_cell(cell) if isinstance(cell, str) else cell for cell in column]
+            safe.isetitem(place, pd.Series(cells, index=column.index, dtype="object"))
+    return safe
