@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,9 +15,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.features.events.event_records import RecordsError
+from segue.features.events.event_records import COLUMNS, RecordsError
+from segue.features.events.text_dialects import delimiter_of, encoding_of, snake_case
 
 LONGEST_LINE = 1 << 20
+OURS = frozenset(
+    (
+        *COLUMNS,
+        *[
+            "title",
+            "url",
+            "language",
+            "grade_band",
+            "skills",
+            "difficulty",
+            "minutes",
+            "prerequisite",
+            "skill",
+        ],
+    )
+)
+"""Names of ours that are known in any spelling."""
 Rejects = list[tuple[int, str]]
 
 
@@ -60,7 +80,10 @@ def _renamed(
         sources.setdefault(aliases.get(target, target), []).append(name)
     for name in frame.columns:
         if name not in names:
-            sources.setdefault(aliases.get(name, name), [name])
+            plain = snake_case(str(name))  # userId and "User ID" are user_id, where that is one of ours
+            ours = aliases.get(name) or (aliases.get(plain, plain) if plain not in frame.columns else None)
+            ours = ours if ours in OURS or ours in aliases.values() else None
+            sources.setdefault(ours or name, [name])
     return pd.DataFrame({target: _joined(frame, columns) for target, columns in sources.items()})
 
 
@@ -86,7 +109,8 @@ def _csv(path: Path) -> Table:
     with _opened(path) as source:
         numbers: list[int] = []
         lines = _texts(source, path, numbers, rejects)
-        reader = csv.reader(lines)
+        first = next(lines, "")
+        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter_of(first))
         header = [name.strip() for name in next(reader, [])]
         if not any(header):
             raise RecordsError(f"{path} has no header line")
@@ -121,7 +145,16 @@ def _rows(
 
 
 def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    """Return a file's bytes as UTF-8, whatever it is written in."""
+    if path.suffix == ".gz":
+        return cast(BinaryIO, gzip.open(path, "rb"))
+    source = path.open("rb")
+    encoding = encoding_of(source.read(4))
+    source.seek(0)
+    if not encoding.startswith("utf-16"):
+        return source
+    with source:
+        return io.BytesIO(source.read().decode(encoding, "replace").lstrip("\ufeff").encode())
 
 
 def _texts(source: BinaryIO, path: Path, numbers: list[int], rejects: Rejects) -> Iterator[str]:

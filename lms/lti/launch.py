@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from segue.lms.lti.platforms import LtiError, Platform
+from segue.lms.records.untrusted_values import learner_id
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/"
@@ -26,6 +27,8 @@ class Launch:
     ----------
     learner : str
         The person's id in the LMS (`sub`), whatever the role.
+    known_as : str
+        The id that other doors know the person by, "" where it is `sub` itself or the launch has none.
     role : str
         "learner", "teacher" (instructor or teaching assistant), "mentor", or "other": content developers,
         administrators, test users, nobody in particular.
@@ -41,6 +44,7 @@ class Launch:
     learner: str
     role: Role
     class_id: str = ""
+    known_as: str = ""
     children: tuple[str, ...] = ()
     locale: str = ""
     name: str = field(default="", repr=False)
@@ -98,6 +102,7 @@ def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
         platform=platform,
         learner=_text(claims.get("sub"), "sub"),
         role=role,
+        known_as=claimed(claims, platform.learner_claim),
         class_id=_text(context.get("id", ""), "context id", least=0),
         children=tuple(_texts(claims.get(CLAIM + "role_scope_mentor"), "mentor's scope")[:MOST_NAMED]),
         locale=str(_object(claims.get(CLAIM + "launch_presentation"), "presentation").get("locale", ""))[:35],
@@ -109,6 +114,20 @@ def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
         roster_url=_roster_url(claims, platform),
         score_url=_score_url(claims, platform),
     )
+
+
+def claimed(claims: Mapping[str, Any], name: str) -> str:
+    """Return the id in a claim (an address becomes its hash), "" where there is none or a variable unfilled.
+
+    >>> claimed({CLAIM + "custom": {"user_id": "s-17"}}, "custom.user_id"), claimed({"sub": "9"}, "sub")
+    ('s-17', '')
+    """
+    if name == "sub":
+        return ""
+    home, _, inner = name.rpartition(".")
+    value = _object(claims.get(CLAIM + home), home).get(inner) if home else claims.get(inner)
+    told = learner_id(value)
+    return "" if told.startswith("$") or len(told) > 200 or any(ord(c) < 32 for c in told) else told
 
 
 def _check_message(claims: Mapping[str, Any], platform: Platform) -> None:

@@ -21,6 +21,7 @@ import jwt
 from segue.lms.lti.launch import AGS, NRPS, Launch, role_of
 from segue.lms.lti.platforms import LtiError, Platform
 from segue.lms.lti.signing_keys import Keys
+from segue.lms.records.untrusted_values import learner_id
 
 CALL_SECONDS, ROSTER_SECONDS = 5.0, 10.0
 ANSWER_BYTES = 5_000_000
@@ -51,6 +52,10 @@ class Answer:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             raise LtiError("the platform's answer is no JSON", status=502) from None
+
+
+_FIELDS = {"lis.person_sourcedid": "lis_person_sourcedid", "email": "email"}
+"""Where a member of a roster has the id of a claim."""
 
 
 class PlatformServices:
@@ -120,7 +125,8 @@ class PlatformServices:
                 raise LtiError("the platform's roster has no list of members", status=502)
             for member in members:
                 if _is_active_learner(member):
-                    yield member["user_id"]
+                    known_as = learner_id(member.get(_FIELDS.get(launch.platform.learner_claim, "")))
+                    yield known_as or member["user_id"]
             if not response.next_page:
                 return
             url = launch.platform.checked(response.next_page, "roster")

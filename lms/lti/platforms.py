@@ -28,7 +28,8 @@ class Platform:
     """One LMS this tool is registered with.
 
     `hosts` are further hosts it may be asked at: an LMS in the cloud signs in at one host
-    and serves each school from another.
+    and serves each school from another. `learner_claim` is the claim with the id that other doors know the
+    learner by: `sub`, `lis.person_sourcedid`, `email`, or `custom.NAME`.
     """
 
     issuer: str
@@ -38,6 +39,14 @@ class Platform:
     auth_token_url: str
     key_set_url: str
     hosts: tuple[str, ...] = ()
+    learner_claim: str = "sub"
+
+    def __post_init__(self) -> None:
+        claim = self.learner_claim
+        if claim not in ("sub", "lis.person_sourcedid", "email") and not claim.startswith("custom."):
+            raise LtiError(
+                f"the learner claim is sub, lis.person_sourcedid, email or custom.NAME: got {claim}"
+            )
 
     def checked(self, url: object, what: str) -> str:
         """Return an address that a launch brought, if it lies on a host of this platform.

@@ -146,6 +146,27 @@ def open_bundle(source: Source, mode: Mode, report: Report) -> Bundle:
     return bundle
 
 
+def people(path: Path, column: str) -> Iterator[Row]:
+    """Yield the ids of a bundle's users and one more column, which the caller asks for by name."""
+    try:
+        files = _files(path)
+        for name in files.names:
+            stem = name.rpartition("/")[2].rpartition(".")[0]
+            if table_of(stem) == "users":
+                rows = rows_of(files.read(name))
+                header = next(rows, [])
+                names, _ = columns_of("users", stem, header)
+                names = [
+                    column if plain_name(n) == plain_name(column) else ours
+                    for n, ours in zip(header, names, strict=True)
+                ]
+                for row in rows:
+                    cells = dict(zip(names, (cell.strip() for cell in row), strict=False))
+                    yield {name: cells.get(name, "") for name in ("sourcedId", column)}
+    except (RefusedError, OSError):
+        return
+
+
 def _files(path: Path) -> Files:
     """Return the files of a folder, a ZIP, or one table by itself."""
     if path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".txt"):

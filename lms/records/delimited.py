@@ -8,9 +8,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from segue.lms.records.source_records import RefusedError, encoding_of
+from segue.features.events.text_dialects import delimiter_of, encoding_of
+from segue.lms.records.source_records import RefusedError
 
-DELIMITERS = ",;\t|"
 LONGEST_CELL = 1_000_000
 _TELLING = re.compile(
     r"id|name|class|section|course|group|school|org|student|user|learner|teacher|role|status|date|time|"
@@ -30,17 +30,6 @@ def plain_name(name: str) -> str:
     ('usersourcedid', 'usersourcedid')
     """
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def delimiter_of(text: str) -> str:
-    """Return the delimiter that the first line has most of, a comma when it has none.
-
-    >>> delimiter_of("learner;class" + chr(10) + "a,b;c")
-    ';'
-    """
-    line = next((line for line in text[:100_000].splitlines() if line.strip()), "")
-    outside = re.sub(r'"[^"]*"', "", line)
-    return max(DELIMITERS, key=lambda mark: (outside.count(mark), mark == ","))
 
 
 def rows_of(source: bytes | Path) -> Iterator[list[str]]:

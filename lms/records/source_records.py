@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal, NotRequired, TypedDict
 
+from segue.features.events.text_dialects import encoding_of
+
 Mode = Literal["strict", "lenient"]
 Json = Any  # what `json.loads` gives: each reader checks before it trusts
 Source = Mapping[str, Json] | list[Json] | str | Path | Iterable[Json]
@@ -166,15 +168,6 @@ def _encoding(path: Path) -> str:
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rb") as handle:
         return encoding_of(handle.read(4))
-
-
-def encoding_of(head: bytes) -> str:
-    """Return the encoding that the first bytes of a text speak of; UTF-8 when they say nothing."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if len(head) > 1 and 0 in head[:2]:
-        return "utf-16-be" if head[0] == 0 else "utf-16-le"
-    return "utf-8-sig"
 
 
 def _lines(handle: IO[str], report: Report, trim: Trim, *, is_json: bool) -> Iterator[Json]:

@@ -435,3 +435,75 @@ def listed(school: Path, learner: str) -> str:
         week = week_of(datetime.now(UTC), space.time_zone)
         until(lambda: bool(progress_of(space, learner, datetime.now(UTC))[1]))
         return space.published([learner], week, surfaces=("lti",))[learner].resources[0]
+
+
+CASE_DOCUMENT = {
+    "CFDocument": {"identifier": "d", "uri": "https://x/d", "title": "Maths"},
+    "CFItems": [
+        {"identifier": "std-1", "uri": "https://x/i", "fullStatement": "Fractions"}
+    ],
+    "CFAssociations": [],
+}
+CARTRIDGE = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1"><resources>
+ <resource identifier="film" type="imswl_xmlv1p3"><webLink><title>Film</title>
+ <url href="https://lms.example/film"/></webLink><metadata><curriculumStandardsMetadata><labelledGUID>
+ <GUID>std-1</GUID></labelledGUID></curriculumStandardsMetadata></metadata></resource></resources></manifest>"""
+
+
+def said(resource: str, right: bool, minute: int) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "actor": {"account": {"homePage": "https://lms.example", "name": "ada.l"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
+        "object": {"id": resource + "#q1" if resource.startswith("https") else resource},
+        "result": {"success": right},
+        "timestamp": (datetime.now(UTC) - timedelta(days=3, minutes=-minute)).isoformat(),
+    }
+
+
+def test_with_other_ids_at_each_door_the_launch_shows_the_list_that_the_events_earned(
+    platform: Platform, school: Path, serving: Any, tmp_path: Path
+) -> None:
+    roster, course = tmp_path / "roster", tmp_path / "course"
+    roster.mkdir()
+    course.mkdir()
+    (roster / "users.csv").write_text("sourcedId,username\ns-3,ada.l\ns-4,bob.m\n")
+    (roster / "enrollments.csv").write_text(
+        "class_id,user_id\n7b,s-3\n7b,s-4\n"
+    )
+    (tmp_path / "standards.json").write_text(json.dumps(CASE_DOCUMENT))
+    (course / "imsmanifest.xml").write_text(CARTRIDGE)
+    hard = [r.resource_id for r in sample.load().resources][:6]
+    statements = [said(r, False, i) for i, r in enumerate([*hard, "https://lms.example/film", *hard])]
+    (tmp_path / "log.ndjson").write_text("\n".join(map(json.dumps, statements)))
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, [words[0], str(school), *words[1:]])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    run("import", "--format", "case", "--catalogue", str(tmp_path / "standards.json"))
+    run("import", "--format", "cartridge", "--catalogue", str(course))
+    assert "13 events stored" in run("import", "--format", "xapi", "--events", str(tmp_path / "log.ndjson"))
+    linked = run("import", "--format", "oneroster", "--events", str(roster), "--learner-claim", "username")
+    assert "2 linked (1 had a history)" in linked
+    run("fit")
+    week = week_of(datetime.now(UTC), "UTC")
+    run("weekly", "--week", week, "--out", str(tmp_path / "out"), "--roster", str(roster), "--workers", "1")
+    base = platform.base
+    names = {"issuer": base, "client_id": "segue", "deployment": "dep-1", "auth_login_url": base + "/auth"}
+    names |= {"auth_token_url": base + "/token", "key_set_url": base + "/jwks"}
+    registered(school, **names, learner_claim="lis.person_sourcedid")
+    with serving(school) as client:
+        claim = {CLAIM + "lis": {"person_sourcedid": "s-3"}}
+        page = launch(client, platform, sub="opaque-99", **claim)
+        assert page.status_code == 200, page.text
+    with Workspace.open(school, environment={}) as space:
+        with space.store.read() as connection:
+            found = find_learners(connection, space.keyring, ["s-3", "ada.l", "opaque-99"])
+        assert len({person.number for person in found.values()}) == 1
+        assert len(found) == 3
+        earned = space.published(["ada.l"], week)["ada.l"].resources
+    assert "Film" in page.text or "film" not in earned
+    titles = re.findall(r"<li>(?:<a [^>]*>)?([^<]+)", page.text)
+    assert len(titles) == len(earned) == 10

@@ -98,6 +98,10 @@ class GroupedStore(Store):
             self.last_event = self._last_event(pinned)
             yield pinned
 
+    def forget(self) -> None:
+        """Tell whoever remembers learners or states that rows were changed behind their events."""
+        self.undone += 1
+
     def _last_event(self, connection: Connection) -> int:
         """Take the writers' lock, which on SQLite is taken already, and return the counter of events."""
         if not self.is_sqlite:

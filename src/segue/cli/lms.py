@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from segue.lms.records.source_records import Event, Report
+    from segue.workspace.records.rosters.enrolments import Enrolment
     from segue.workspace.workspace import Workspace
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Mount the commands of the doors."""
     lms = typer.Typer(help="Read what learning management systems send.", no_args_is_help=True)
     lms.command("read")(read)
+    lms.command("link")(link)
     app.add_typer(lms, name="lms")
     catalogue = typer.Typer(help="Work on the catalogue.", no_args_is_help=True)
     catalogue.command("suggest")(suggest)
@@ -52,6 +54,38 @@ def read(
             sys.stdout.flush()
 
 
+def link(
+    workspace: Workspaced,
+    table: Annotated[
+        Path,
+        typer.Argument(help="CSV: a learner's id in the first column, other ids of the same after it."),
+    ],
+) -> None:
+    """Say which ids at different doors are one learner; histories that were apart become one."""
+    from segue.lms.records.delimited import rows_of
+    from segue.lms.records.untrusted_values import learner_id
+    from segue.workspace.workspace import Workspace
+
+    header, *rows = list(rows_of(table)) or [[]]
+    if len(header) < 2:
+        raise ValueError(f"{table} needs a header and at least two columns of ids, found {len(header)}")
+    pairs = [
+        (learner_id(row[0].strip()), learner_id(cell.strip()))
+        for row in rows
+        for cell in row[1:]
+        if row[0].strip() and cell.strip()
+    ]
+    typer.echo(_linked(Workspace.open(workspace, environment=os.environ), pairs))
+
+
+def _linked(space: Workspace, pairs: list[tuple[str, str]]) -> str:
+    from segue.workspace.records.rosters.identities import link_ids
+
+    done = link_ids(space.store, space.keyring, pairs)
+    more = f", {done.refused} refused (erased, or older events were purged)" if done.refused else ""
+    return f"ids: {done.linked} linked ({done.merged} had a history), {done.known} were known{more}"
+
+
 def import_document(
     space: Workspace,
     path: Path,
@@ -59,6 +93,7 @@ def import_document(
     mode: Literal["strict", "lenient"],
     *,
     names: Mapping[str, str] = NO_NAMES,
+    learner_claim: str = "",
 ) -> list[str]:
     """Put what a document says into a workspace; return what became of it, as sentences.
 
@@ -78,6 +113,8 @@ def import_document(
         said.append(
             f"{path.name}: catalogue has {len(whole.resources)} resources, {len(whole.skills)} skills"
         )
+    if learner_claim:
+        said.append(_linked(space, _claims(path, format_name, learner_claim)))
     events, report = READERS[format_name](path, mode)
     stored = store_events(space, path.name, events, names=names)
     return [*said, *(stored if report.taken or found is None else []), *_told(report)]
@@ -92,19 +129,53 @@ def store_events(
     from segue.lms.documents.resource_names import ResourceNames
     from segue.lms.records.grade_versions import versioned
     from segue.workspace.records.corrections.grades import last_grades
+    from segue.workspace.records.rosters.enrolments import add_enrolments
 
     catalogue = space.catalogue()
     known, ours = catalogue.resource_index, ResourceNames(catalogue, names)
     added = repeats = rejected = 0
     first = ""
-    for frame in frames(named(versioned(events, last_grades(space.store, space.keyring)), ours)):
+    placed: list[Enrolment] = []
+    graded = versioned(_enrolling(events, placed), last_grades(space.store, space.keyring))
+    for frame in frames(named(graded, ours)):
         checked = check(frame, range(1, len(frame) + 1), resources=known)
         done = space.add_events(checked.events)
         added, repeats = added + done.added, repeats + done.repeats
         rejected += len(checked.rejects)
         first = first or (checked.rejects.reason.iloc[0] if len(checked.rejects) else "")
+    if placed:
+        with space.store.write() as connection:
+            add_enrolments(connection, space.keyring, placed)
     lines = [f"{name}: {added} events stored, {repeats} repeats, {rejected} rejected"]
     return [*lines, f"  the first rejected: {first}"] if first else lines
+
+
+def _enrolling(events: Iterator[Event], placed: list[Enrolment]) -> Iterator[Event]:
+    """Yield events as they are, and keep what they say of who is in which class."""
+    from datetime import datetime
+
+    from segue.lms.documents.rosters import enrolled
+    from segue.workspace.records.rosters.enrolments import Enrolment
+
+    for event in events:
+        for row in enrolled([event]):
+            begins, ends = (
+                datetime.fromisoformat(row[name] or "") if row[name] else None for name in ("from", "until")
+            )
+            role = str(row["role"]).lower()
+            placed.append(Enrolment(str(row["learner"]), str(row["class_id"]), role, begins, ends))
+        yield event
+
+
+def _claims(path: Path, format_name: str, claim: str) -> list[tuple[str, str]]:
+    from segue.lms.documents.rosters import claims_of
+
+    if format_name != "oneroster":
+        raise ValueError("--learner-claim names a column of OneRoster users: give --format oneroster")
+    pairs = claims_of(path, claim)
+    if not pairs:
+        raise ValueError(f"{path.name} has no user with {claim}: is it email, username, userIds:TYPE?")
+    return pairs
 
 
 def _told(report: Report) -> list[str]:

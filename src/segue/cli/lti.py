@@ -31,6 +31,10 @@ def register_platform(
         list[str] | None,
         typer.Option(help="Another host of the platform, for rosters and scores; may be repeated."),
     ] = None,
+    learner_claim: Annotated[
+        str,
+        typer.Option(help="Claim with other doors' id: sub, lis.person_sourcedid, email, custom.NAME."),
+    ] = "sub",
 ) -> None:
     """Let one LMS launch Segue; print the addresses to give it."""
     from segue.cli.workspace import opened
@@ -39,7 +43,7 @@ def register_platform(
 
     folder = opened(workspace).path / "lti"
     urls = auth_login_url, auth_token_url, key_set_url
-    new = Platform(issuer, client_id, tuple(deployment), *urls, tuple(host or ()))
+    new = Platform(issuer, client_id, tuple(deployment), *urls, tuple(host or ()), learner_claim)
     Keys(folder / "keys")  # makes the first key, and the folder
     kept = [p for p in read_platforms(folder) if (p.issuer, p.client_id) != (issuer, client_id)]
     path = write_platforms(folder, [*kept, new])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -73,7 +74,7 @@ def weekly(
     shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
     plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
     share = Share.parse(part)
-    names, classes = read_roster(roster, plan.courses) if roster or shared else (None, None)
+    names, classes = read_roster(roster, plan.courses, at=plan.now) if roster or shared else (None, None)
     runner = runner_of(engine, scheduler, workspace, out)
     began = time.perf_counter()
     with Progress() as tick:
@@ -107,12 +108,24 @@ def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
     return with_dask(scheduler, shared)
 
 
-def read_roster(path: Path | None, courses: Sequence[Course] = ()) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the learners of a roster file, in its order, and each one's classes where there are courses."""
+def read_roster(
+    path: Path | None, courses: Sequence[Course] = (), *, at: datetime | None = None
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the learners of a roster, in its order, and each one's classes where there are courses.
+
+    Any source that says who is in which class will do (``segue.lms.documents.rosters``); with `at`, those
+    who are there then.
+    """
+    from segue.lms.documents.rosters import is_roster
+    from segue.lms.documents.rosters import read_roster as roster_in
+
     if path is None:
         raise ValueError("--courses needs --roster, a CSV with columns learner and class")
-    frame = _table(path, "learner", *(["class_id"] if courses else []))
-    rows = frame[frame["learner"] != ""]
+    if is_roster(path):
+        rows = roster_in(path, at=at)
+    else:
+        frame = _table(path, "learner", *(["class_id"] if courses else []))
+        rows = frame[frame["learner"] != ""]
     names = rows["learner"].drop_duplicates().tolist()
     return names, dict(rows.groupby("learner")["class_id"].agg(list)) if courses else {}
 

@@ -96,6 +96,10 @@ def import_(
         float, typer.Option(help="The highest score (100 for percentages).", min=1e-9)
     ] = 1.0,
     strict: Annotated[bool, typer.Option(help="Store nothing of a file with bad rows, and exit 2.")] = False,
+    learner_claim: Annotated[
+        str,
+        typer.Option(help="OneRoster: the users' column with other doors' id, as username or email."),
+    ] = "",
     document: Annotated[
         str,
         typer.Option("--format", help="The files are xapi, caliper, openedx, canvas, case, ... documents."),
@@ -110,7 +114,9 @@ def import_(
     space = opened(workspace)
     if document:
         paths = [*([catalogue] if catalogue else []), *(events or [])]
-        _import_documents(space, paths, document, names=names_of(mapping or []), strict=strict)
+        _import_documents(
+            space, paths, document, names=names_of(mapping or []), strict=strict, claim=learner_claim
+        )
         return
     source = Source(
         names_of(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score
@@ -136,13 +142,14 @@ def names_of(mapping: list[str]) -> dict[str, str]:
 
 
 def _import_documents(
-    space: Workspace, paths: list[Path], document: str, *, names: dict[str, str], strict: bool
+    space: Workspace, paths: list[Path], document: str, *, names: dict[str, str], strict: bool, claim: str
 ) -> None:
     """Read documents of an LMS; `names` are their ids of resources and ours."""
     from segue.cli.lms import import_document
 
     for path in paths:
-        for line in import_document(space, path, document, "strict" if strict else "lenient", names=names):
+        mode: Literal["strict", "lenient"] = "strict" if strict else "lenient"
+        for line in import_document(space, path, document, mode, names=names, learner_claim=claim):
             typer.echo(line)
 
 

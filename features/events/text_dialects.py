@@ -1,0 +1,37 @@
+"""How a table of text is written: its encoding, its delimiter, the spelling of its columns."""
+
+from __future__ import annotations
+
+import re
+
+DELIMITERS = ",;\t|"
+
+
+def encoding_of(head: bytes) -> str:
+    """Return the encoding that the first bytes of a text speak of; UTF-8 when they say nothing."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if len(head) > 1 and 0 in head[:2]:
+        return "utf-16-be" if head[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
+
+
+def delimiter_of(text: str) -> str:
+    """Return the delimiter that the first line has most of, a comma when it has none.
+
+    >>> delimiter_of("learner;class" + chr(10) + "a,b;c")
+    ';'
+    """
+    line = next((line for line in text[:100_000].splitlines() if line.strip()), "")
+    outside = re.sub(r'"[^"]*"', "", line)
+    return max(DELIMITERS, key=lambda mark: (outside.count(mark), mark == ","))
+
+
+def snake_case(name: str) -> str:
+    """Return a column's name in small letters with underscores.
+
+    >>> snake_case("userId"), snake_case("Learner ID"), snake_case("max_score")
+    ('user_id', 'learner_id', 'max_score')
+    """
+    split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")

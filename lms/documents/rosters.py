@@ -1,0 +1,116 @@
+"""Who is in which class, from whatever says so: roster files, or the enrolments in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from segue.lms.documents.read_document import READERS
+from segue.lms.oneroster import reader as oneroster
+from segue.lms.oneroster.dialects import table_by
+from segue.lms.records.delimited import plain_name, rows_of
+from segue.lms.records.source_records import Event, RefusedError, Report
+from segue.lms.records.untrusted_values import learner_id
+
+LOGS = ("canvas", "openedx", "moodle", "xapi")
+"""Formats of logs in which enrolments stand, in the order tried."""
+COLUMNS = ["learner", "class_id", "role", "from", "until"]
+TABLES = (".csv", ".tsv", ".txt")
+
+
+class RosterError(ValueError):
+    """A file that says nothing of who is in which class; the message says what was looked for."""
+
+
+def read_roster(path: Path, *, at: datetime | None = None) -> pd.DataFrame:
+    """Return the students of a roster: learner, class_id, role, from, until (UTC, NaT when open).
+
+    A folder, ZIP or table is read as OneRoster or as one of its relatives; JSON and NDJSON as a log of
+    Canvas, Open edX, Moodle or xAPI with enrolments in it. With `at`, only those who are there then; a
+    person with several rows for one class counts by the last.
+
+    Raises
+    ------
+    RosterError
+        When nobody's enrolment is in it.
+    """
+    report = Report()
+    is_log = path.is_file() and path.suffix.lower() not in (*TABLES, ".zip")
+    frame = _of_log(path) if is_log else oneroster.open_bundle(path, "lenient", report).enrolments()
+    frame = frame[(frame["learner"] != "") & (frame["class_id"] != "")]
+    if frame.empty:
+        said = "; ".join([*report.refused, *(note for note in report.warnings if "sought" in note)])
+        raise RosterError(f"{path.name} says of nobody in which class they are{': ' if said else ''}{said}")
+    students = frame[frame["role"] == "student"]
+    students = students.drop_duplicates(["learner", "class_id"], keep="last")
+    if at is not None:
+        begun = students["from"].isna() | (students["from"] <= at)
+        students = students[begun & (students["until"].isna() | (students["until"] > at))]
+    return students.reset_index(drop=True)
+
+
+def is_roster(path: Path) -> bool:
+    """Whether a file is a system's roster by its kind or its columns, and no list with a column `learner`."""
+    if path.is_dir() or path.suffix.lower() not in TABLES:
+        return path.exists()
+    try:
+        header = next(rows_of(path), [])
+        own = {"learner", "learnerid"} & {plain_name(name) for name in header}
+        return not own and bool(table_by(header))
+    except (RefusedError, OSError):
+        return False
+
+
+def enrolled(events: Iterable[Event]) -> Iterator[dict[str, str | None]]:
+    """Yield the enrolments among events as rows of a roster; one that has ended has `until`."""
+    for event in events:
+        place = event.get("class", "") or event["resource"]
+        if event["kind"] == "enrol" and place:
+            ends = event.get("until") or (event["time"] if event.get("removed") else None)
+            begins = None if event.get("removed") else event["time"]
+            yield {
+                "learner": event["learner"],
+                "class_id": place,
+                "role": event.get("role", "student"),
+                "from": begins,
+                "until": ends,
+            }
+
+
+def _of_log(path: Path) -> pd.DataFrame:
+    for name in LOGS:
+        events, _ = READERS[name](path, "lenient")
+        rows = list(enrolled(events))
+        if rows:
+            frame = pd.DataFrame(rows, columns=COLUMNS)
+            for column in ("from", "until"):
+                frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
+            return frame
+    return pd.DataFrame(columns=COLUMNS)
+
+
+def claims_of(path: Path, claim: str) -> list[tuple[str, str]]:
+    """Return (sourcedId, other id) of the users of a bundle, by the column that holds the other id.
+
+    `claim` is `email`, `username`, `identifier`, `userMasterIdentifier`, or `userIds:TYPE`; an address
+    becomes its hash, as everywhere. Nothing else is read of a person.
+    """
+    column, _, kind = claim.partition(":")
+    pairs = []
+    for row in oneroster.people(path, column):
+        value = _of_kind(row.get(column, ""), kind) if kind else row.get(column, "")
+        if row.get("sourcedId") and value:
+            pairs.append((learner_id(row["sourcedId"]), learner_id(value)))
+    return pairs
+
+
+def _of_kind(pairs: str, kind: str) -> str:
+    """Return the id of a type among OneRoster's userIds, written {type:id},{type:id}."""
+    for part in pairs.split(","):
+        name, _, value = part.strip().strip("{}").partition(":")
+        if name.lower() == kind.lower():
+            return value
+    return ""
