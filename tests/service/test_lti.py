@@ -439,9 +439,7 @@ def listed(school: Path, learner: str) -> str:
 
 CASE_DOCUMENT = {
     "CFDocument": {"identifier": "d", "uri": "https://x/d", "title": "Maths"},
-    "CFItems": [
-        {"identifier": "std-1", "uri": "https://x/i", "fullStatement": "Fractions"}
-    ],
+    "CFItems": [{"identifier": "std-1", "uri": "https://x/i", "fullStatement": "Fractions"}],
     "CFAssociations": [],
 }
 CARTRIDGE = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1"><resources>
@@ -468,9 +466,7 @@ def test_with_other_ids_at_each_door_the_launch_shows_the_list_that_the_events_e
     roster.mkdir()
     course.mkdir()
     (roster / "users.csv").write_text("sourcedId,username\ns-3,ada.l\ns-4,bob.m\n")
-    (roster / "enrollments.csv").write_text(
-        "class_id,user_id\n7b,s-3\n7b,s-4\n"
-    )
+    (roster / "enrollments.csv").write_text("class_id,user_id\n7b,s-3\n7b,s-4\n")
     (tmp_path / "standards.json").write_text(json.dumps(CASE_DOCUMENT))
     (course / "imsmanifest.xml").write_text(CARTRIDGE)
     hard = [r.resource_id for r in sample.load().resources][:6]
