@@ -15,7 +15,7 @@ import pytest
 
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import Plan
-from segue.cli.kolibri import lessons_of
+from segue.cli.lessons import lessons_of
 from segue.cli.lms import import_document
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.tables import TABLES
@@ -168,7 +168,7 @@ def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspa
     ]
     assert [lesson.learner for lesson in lessons] == sorted(STUDENTS)
     assert all(1 <= len(lesson.items) <= 4 for lesson in lessons)
-    told = [s for lesson in lessons for s in statements(lesson, home_page=SITE, now=now)]
+    told = [s for lesson in lessons for s in statements(lesson, home_page=SITE)]
     assert {s["object"]["id"] for s in told} <= {f"{SITE}/item/{i}" for i in range(len(ITEMS))}
 
     school.close()

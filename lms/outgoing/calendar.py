@@ -5,28 +5,25 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Collection
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
-from segue.lms.outgoing.lesson import Lesson
+from segue.lms.outgoing.lesson import Lesson, LessonItem
 
 SCHOOL_DAYS = 5
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def calendar(
-    lesson: Lesson,
-    *,
-    time_zone: ZoneInfo,
-    now: datetime,
-    starts: time = time(16, 0),
-    holidays: Collection[date] = (),
+    lesson: Lesson, *, time_zone: ZoneInfo, starts: time = time(16, 0), holidays: Collection[date] = ()
 ) -> bytes:
-    """Return the lesson as an .ics file.
+    """Return the lesson as an .ics file; the same lesson gives the same bytes.
 
     The steps are shared evenly over the week's school days that are no `holidays`, each day's one after the
-    other from `starts` on. The same lesson gives the same event ids, so a second import replaces the first.
+    other from `starts` on. A step keeps its event id, and every change of the list counts `SEQUENCE` up, so a
+    calendar that has the list follows; a step that was withdrawn is `CANCELLED`.
 
     Raises
     ------
@@ -39,12 +36,21 @@ def calendar(
     book = Calendar()
     book.add("prodid", "-//Segue//Playlist//EN")
     book.add("version", "2.0")
+    book.add("x-wr-calname", lesson.heading)
+    if lesson.objectives:
+        book.add("x-wr-caldesc", " ".join(lesson.objectives))
     for day, items in zip(days, _shares(len(lesson.items), len(days)), strict=True):
         begin = datetime.combine(day, starts, tzinfo=time_zone)
         for i in items:
             end = begin + timedelta(minutes=lesson.items[i].minutes)
-            book.add_component(_event(lesson, i, begin, end, now))
+            book.add_component(_event(lesson, lesson.items[i], begin, end))
             begin = end
+    begin = datetime.combine(days[0], starts, tzinfo=time_zone)
+    for item in lesson.withdrawn:
+        gone = _event(lesson, item, begin, begin + timedelta(minutes=item.minutes))
+        gone.add("status", "CANCELLED")
+        book.add_component(gone)
+    book.add_missing_timezones()
     return bytes(book.to_ical())
 
 
@@ -59,12 +65,12 @@ def _shares(n_items: int, n_days: int) -> list[range]:
     return [range(a, b) for a, b in itertools.pairwise(bounds)]
 
 
-def _event(lesson: Lesson, i: int, begin: datetime, end: datetime, now: datetime) -> Event:
-    item = lesson.items[i]
+def _event(lesson: Lesson, item: LessonItem, begin: datetime, end: datetime) -> Event:
     event = Event()
     digest = hashlib.blake2b(f"{lesson.key}:{item.resource}".encode(), digest_size=12).hexdigest()
     event.add("uid", f"{digest}@segue")
-    event.add("dtstamp", now)
+    event.add("dtstamp", lesson.changed)
+    event.add("sequence", int((lesson.changed - _FIRST).total_seconds()) // 60)
     event.add("dtstart", begin)
     event.add("dtend", end)
     event.add("summary", item.title)

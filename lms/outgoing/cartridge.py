@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from html import escape
 from xml.etree import ElementTree as ET
 
 from segue.lms.outgoing.lesson import Lesson
@@ -11,6 +12,7 @@ from segue.lms.outgoing.lesson import Lesson
 CC = "http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1"
 LOM = "http://ltsc.ieee.org/xsd/imsccv1p3/LOM/manifest"
 LINK = "http://www.imsglobal.org/xsd/imsccv1p3/imswl_v1p3"
+OVERVIEW = "overview.html"
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the zip format's first moment: the same lesson gives the same bytes
 
 
@@ -30,6 +32,9 @@ def cartridge(lesson: Lesson) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         _write(archive, "imsmanifest.xml", _manifest(lesson))
+        info = zipfile.ZipInfo(OVERVIEW, _STAMP)
+        info.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(info, _overview(lesson))
         for i, item in enumerate(lesson.items, start=1):
             _write(archive, _path(i), _link(item.title, item.url))
     return buffer.getvalue()
@@ -39,6 +44,19 @@ def _write(archive: zipfile.ZipFile, name: str, root: ET.Element) -> None:
     info = zipfile.ZipInfo(name, _STAMP)
     info.compress_type = zipfile.ZIP_DEFLATED
     archive.writestr(info, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _overview(lesson: Lesson) -> str:
+    """Return the first page: what the week is for, then each step with its reason."""
+    aims = "".join(f"<li>{escape(aim)}</li>" for aim in lesson.objectives)
+    steps = "".join(
+        f"<li>{escape(item.title)}{': ' if item.why else ''}{escape(item.why)}</li>" for item in lesson.items
+    )
+    head = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(lesson.heading)}</title>'
+    )
+    aimed = f"<h2>What it is for</h2><ul>{aims}</ul>" if aims else ""
+    return f"{head}</head><body><h1>{escape(lesson.heading)}</h1>{aimed}<ol>{steps}</ol></body></html>"
 
 
 def _path(i: int) -> str:
@@ -64,6 +82,12 @@ def _manifest(lesson: Lesson) -> ET.Element:
     )
     ET.SubElement(module, f"{{{CC}}}title").text = lesson.heading
     resources = ET.SubElement(root, f"{{{CC}}}resources")
+    first = ET.SubElement(module, f"{{{CC}}}item", identifier="item-0", identifierref="overview")
+    ET.SubElement(first, f"{{{CC}}}title").text = "What it is for, and why these steps"
+    page = ET.SubElement(
+        resources, f"{{{CC}}}resource", identifier="overview", type="webcontent", href=OVERVIEW
+    )
+    ET.SubElement(page, f"{{{CC}}}file", href=OVERVIEW)
     for i, step in enumerate(lesson.items, start=1):
         node = ET.SubElement(module, f"{{{CC}}}item", identifier=f"item-{i}", identifierref=f"step-{i}")
         ET.SubElement(node, f"{{{CC}}}title").text = step.title

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
-Change = Literal["added", "updated", "unchanged"]
+Change = Literal["added", "updated", "unchanged", "closed"]
 WEEK = re.compile(r"\d{4}-W\d{2}")
+UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,15 @@ class LessonItem:
 class Lesson:
     """The playlist of one learner (the LMS's own id) for one ISO week, in order.
 
+    Attributes
+    ----------
+    objectives : tuple of str
+        What the steps are for, in "I can" words; they come first at every door.
+    withdrawn : tuple of LessonItem
+        Steps that stood in the week's list before and do not any more.
+    changed : datetime
+        When the list was made or changed last (UTC-aware): the same list leaves as the same bytes.
+
     Examples
     --------
     >>> Lesson("u1", "2026-W48", (LessonItem("r1", "Ratios"),)).key
@@ -35,6 +46,9 @@ class Lesson:
     week: str
     items: tuple[LessonItem, ...]
     title: str = ""
+    objectives: tuple[str, ...] = ()
+    withdrawn: tuple[LessonItem, ...] = ()
+    changed: datetime = UNKNOWN
 
     def __post_init__(self) -> None:
         if not WEEK.fullmatch(self.week):
@@ -50,6 +64,22 @@ class Lesson:
         return f"segue:{self.week}:{self.learner}"
 
     @property
+    def week_in_words(self) -> str:
+        """The week as people say it.
+
+        >>> Lesson("u1", "2026-W08", ()).week_in_words
+        'week 8 of 2026'
+        """
+        return f"week {int(self.week[-2:])} of {self.week[:4]}"
+
+    @property
     def heading(self) -> str:
         """The title a learner reads."""
-        return self.title or f"Your playlist, week {self.week}"
+        return self.title or f"Your playlist, {self.week_in_words}"
+
+    @property
+    def note(self) -> str:
+        """The objectives, then each step with its reason: plain text, a line each."""
+        aims = [f"This week: {' '.join(self.objectives)}"] if self.objectives else []
+        steps = [f"{i}. {item.title}: {item.why}" for i, item in enumerate(self.items, 1) if item.why]
+        return "\n".join([*aims, *steps])

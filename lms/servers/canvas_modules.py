@@ -12,6 +12,7 @@ from segue.lms.outgoing.lesson import Change, Lesson
 
 Course = Any  # canvasapi.course.Course; the library ships no types
 Module = Any
+LONGEST = 250  # characters of a heading
 
 
 def push(course: Course, lessons: Sequence[Lesson]) -> Counter[Change]:
@@ -29,11 +30,11 @@ def _name(lesson: Lesson) -> str:
 
 def _push(course: Course, lesson: Lesson, module: Module | None) -> Change:
     """Create, fill, assign, publish, in this order: a push that was cut short is finished by the next."""
-    wanted = [(item.title, item.url) for item in lesson.items]
+    wanted = _wanted(lesson)
     change: Change = "added" if module is None else "updated"
     module = module or course.create_module(module={"name": _name(lesson)})
     present = list(module.get_module_items())
-    same = [(item.title, getattr(item, "external_url", "")) for item in present] == wanted
+    same = [(item.title, getattr(item, "external_url", "") or "") for item in present] == wanted
     if same and getattr(module, "published", False):
         return "unchanged"
     if not same:
@@ -43,13 +44,22 @@ def _push(course: Course, lesson: Lesson, module: Module | None) -> Change:
     return change
 
 
+def _wanted(lesson: Lesson) -> list[tuple[str, str]]:
+    """Return (title, address) of each item: objectives first, a reason below each step, both as headings."""
+    items = [(f"This week: {' '.join(lesson.objectives)}"[:LONGEST], "")] if lesson.objectives else []
+    for item in lesson.items:
+        items.append((item.title, item.url))
+        if item.why:
+            items.append((item.why[:LONGEST], ""))
+    return items
+
+
 def _refill(module: Module, present: Sequence[Any], wanted: Sequence[tuple[str, str]]) -> None:
     for item in present:
         item.delete()
     for position, (title, url) in enumerate(wanted, start=1):
-        module.create_module_item(
-            module_item={"type": "ExternalUrl", "title": title, "external_url": url, "position": position}
-        )
+        link = {"type": "ExternalUrl", "external_url": url} if url else {"type": "SubHeader"}
+        module.create_module_item(module_item=link | {"title": title, "position": position})
 
 
 def _assign(module: Module, learner: str) -> None:

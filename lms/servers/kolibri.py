@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.cookiejar
 import json
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from segue.lms.outgoing.lesson import Change, Lesson
@@ -17,6 +17,8 @@ from segue.lms.records.source_records import Event
 
 Json = Any
 _SECONDS = 60
+LONGEST = 190  # characters of the note that Kolibri keeps with a lesson
+_WEEK = re.compile(r": week \d{1,2} \((\d{4}-W\d{2})\)$")
 
 
 class KolibriError(RuntimeError):
@@ -48,57 +50,115 @@ class Kolibri:
         )
         self._user = str(answer["user_id"])
 
+    def classes(self) -> tuple[str, ...]:
+        """Return the ids of the facility's classes."""
+        return tuple(str(found["id"]) for found in self._call("GET", "/api/auth/classroom/"))
+
     def roster(self, classroom: str) -> tuple[str, ...]:
-        """Return the ids of the class's members; names and logins are left in the LMS."""
+        """Return the ids of the class's members; logins are left in the LMS."""
+        return tuple(self._members(classroom))
+
+    def _members(self, classroom: str) -> dict[str, str]:
+        """Return the names of the class's members by id; they are shown to their teacher and kept nowhere."""
         found = self._call("GET", f"/api/auth/facilityuser/?{_query(member_of=classroom)}")
-        return tuple(str(user["id"]) for user in found)
+        return {str(user["id"]): " ".join(str(user.get("full_name") or "").split()) for user in found}
 
     def resources(self, classroom: str) -> dict[str, dict[str, str]]:
-        """Return the resources of the class's lessons: content id to the three ids a lesson needs."""
+        """Return what the teachers' lessons of the class hold: content id to the three ids a lesson needs.
+
+        Lessons that were pushed here don't count: they prove only that something was there once.
+        """
         return {
             str(resource["content_id"]): {
                 name: str(resource[name]) for name in ("content_id", "channel_id", "contentnode_id")
             }
             for lesson in self._lessons(classroom)
+            if not self._is_ours(lesson)
             for resource in lesson["resources"]
         }
 
+    def titles(self, resources: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Return the titles of resources that are on the device, by content id."""
+        found = {}
+        for content_id, ids in resources.items():
+            try:
+                node = self._call("GET", f"/api/content/contentnode/{ids['contentnode_id']}/")
+            except KolibriError:
+                continue
+            title = " ".join(str(node.get("title") or "").split()) if isinstance(node, dict) else ""
+            if title:
+                found[content_id] = title
+        return found
+
     def events(self, classroom: str) -> Iterator[Event]:
-        """Yield every attempt on the class's resources, and a hint event where one was taken."""
+        """Yield every attempt of the class's members on its resources, and a hint where one was taken."""
+        members = set(self.roster(classroom))
         for content_id in self.resources(classroom):
             for log in self._call("GET", f"/api/logger/attemptlog/?{_query(content=content_id)}"):
-                yield from _events(content_id, log)
+                if str(log.get("user")) in members:
+                    yield from (event | {"class": classroom} for event in _events(content_id, log))
 
     def push(self, classroom: str, lessons: Sequence[Lesson]) -> Counter[Change]:
         """Make the class show exactly these lessons for their learners and weeks.
 
-        A lesson is found again by its key, kept in the description: a second run changes nothing, a changed
-        playlist is updated in place, nothing else is touched. An item that the class does not have is an
-        error that names it, before anything is written.
-        """
-        known = self.resources(classroom)
-        missing = sorted({i.resource for lesson in lessons for i in lesson.items} - set(known))
-        if missing:
-            raise KolibriError(
-                f"{len(missing)} items are in no lesson of class {classroom}, the first is {missing[0]}: "
-                "add them to a lesson of the class, or leave them out of the candidates"
-            )
-        present = {str(lesson["description"]): lesson for lesson in self._lessons(classroom)}
-        return Counter(
-            self._push(classroom, lesson, [known[i.resource] for i in lesson.items], present.get(lesson.key))
-            for lesson in lessons
-        )
+        A lesson is found again by its learner and its title: a second run changes nothing, a changed playlist
+        is updated in place. Lessons of other weeks, and of learners who have left, are closed; what teachers
+        made is never touched. A resource that no teacher's lesson has any more is left out of the lesson.
 
-    def _push(self, classroom: str, lesson: Lesson, resources: list[dict[str, str]], present: Json) -> Change:
-        wanted = {"title": _title(lesson), "resources": resources, "learner_ids": [lesson.learner]}
+        Raises
+        ------
+        KolibriError
+            When the server breaks off: the message says how many lessons were done. The next push goes on.
+        """
+        known, names = self.resources(classroom), self._members(classroom)
+        present: dict[tuple[str, str], Json] = {}
+        for lesson in self._lessons(classroom):
+            if self._is_ours(lesson):
+                present[str(lesson["learner_ids"][0]), _week_of(lesson)] = lesson
+        weeks = {lesson.week for lesson in lessons}
+        wanted = {(lesson.learner, lesson.week) for lesson in lessons if lesson.learner in names}
+        done: Counter[Change] = Counter()
+        try:
+            for lesson in lessons:
+                if lesson.learner in names:
+                    place = (lesson.learner, lesson.week)
+                    title = _title(lesson, names)
+                    done[self._push(classroom, lesson, title, known, present.get(place))] += 1
+            for (learner, week), lesson in present.items():
+                is_over = (learner, week) not in wanted and (week not in weeks or learner not in names)
+                if weeks and is_over and lesson.get("active", True):
+                    self._call("PATCH", f"/api/lessons/lesson/{lesson['id']}/", {"active": False})
+                    done["closed"] += 1
+        except KolibriError as error:
+            raise KolibriError(
+                f"{sum(done.values())} of {len(lessons)} lessons were done, then {error}; push again to go on"
+            ) from None
+        return done
+
+    def _push(
+        self,
+        classroom: str,
+        lesson: Lesson,
+        title: str,
+        known: Mapping[str, Mapping[str, str]],
+        present: Json,
+    ) -> Change:
+        resources = [dict(known[i.resource]) for i in lesson.items if i.resource in known]
+        wanted = {"title": title, "description": lesson.note[:LONGEST], "resources": resources}
+        wanted |= {"learner_ids": [lesson.learner], "active": True}
         if present is None:
-            fixed = {"description": lesson.key, "collection": classroom, "created_by": self._user}
-            self._call("POST", "/api/lessons/lesson/", wanted | fixed | {"assignments": [], "active": True})
+            fixed = {"collection": classroom, "created_by": self._user, "assignments": []}
+            self._call("POST", "/api/lessons/lesson/", wanted | fixed)
             return "added"
-        if all(present[name] == value for name, value in wanted.items()):
+        if all(present.get(name) == value for name, value in wanted.items()):
             return "unchanged"
         self._call("PATCH", f"/api/lessons/lesson/{present['id']}/", wanted | {"assignments": []})
         return "updated"
+
+    def _is_ours(self, lesson: Json) -> bool:
+        """Whether a lesson was pushed here: made by this account, for one learner, with our kind of title."""
+        made = str(lesson.get("created_by")) == self._user
+        return made and len(lesson.get("learner_ids") or ()) == 1 and bool(_week_of(lesson))
 
     def _lessons(self, classroom: str) -> Json:
         return self._call("GET", f"/api/lessons/lesson/?{_query(collection=classroom)}")
@@ -124,9 +184,18 @@ class Kolibri:
         return json.loads(content) if content else None
 
 
-def _title(lesson: Lesson) -> str:
-    """Return the heading with a short code: Kolibri wants the titles of a class to differ."""
-    return f"{lesson.heading} #{hashlib.blake2b(lesson.key.encode(), digest_size=3).hexdigest()}"
+def _title(lesson: Lesson, names: Mapping[str, str]) -> str:
+    """Return a title in words that no other lesson of the class has: the learner's name and the week."""
+    name = names.get(lesson.learner) or "A learner"
+    same = sorted(who for who, other in names.items() if (other or "A learner") == name)
+    number = f" ({same.index(lesson.learner) + 1})" if len(same) > 1 and lesson.learner in same else ""
+    return f"{name[:60]}{number}: week {int(lesson.week[-2:])} ({lesson.week})"
+
+
+def _week_of(lesson: Json) -> str:
+    """Return the week that a lesson's title ends with; '' for a title that is not ours."""
+    found = _WEEK.search(str(lesson.get("title")))
+    return found[1] if found else ""
 
 
 def _query(**values: str) -> str:

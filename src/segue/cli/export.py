@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -50,7 +50,7 @@ def calendar(
     free = [date.fromisoformat(day) for day in holiday or ()]
     zone = ZoneInfo(opened(workspace).time_zone)
     lesson = _lesson(workspace, learner, week)
-    _write(out, book(lesson, time_zone=zone, now=datetime.now(UTC), holidays=free))
+    _write(out, book(lesson, time_zone=zone, holidays=free))
 
 
 def statements(
@@ -64,12 +64,12 @@ def statements(
     """Write xAPI statements "recommended"."""
     from segue.lms.outgoing.statements import statements as said
 
-    made = said(_lesson(workspace, learner, week), home_page=home_page, now=datetime.now(UTC))
-    _write(out, json.dumps(made, indent=1).encode())
+    made = said(_lesson(workspace, learner, week), home_page=home_page)
+    _write(out, json.dumps(made, indent=1, ensure_ascii=False).encode())
 
 
 def _lesson(workspace: Path, learner: str, week: str) -> Lesson:
-    from segue.cli.kolibri import lessons_of
+    from segue.cli.lessons import lessons_of
 
     lessons = lessons_of(opened(workspace), (learner,), week)
     if not lessons:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,6 @@ import typer
 from segue.cli.workspace import Folder, opened
 
 if TYPE_CHECKING:
-    from segue.lms.outgoing.lesson import Lesson
     from segue.lms.servers.kolibri import Kolibri
     from segue.workspace.workspace import Workspace
 
@@ -32,37 +32,46 @@ def register(app: typer.Typer) -> None:
 
 
 def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom) -> None:
-    """Read the resources of a class's lessons and every attempt on them; what is known already is skipped."""
+    """Read a class: resources of its lessons with their titles, its members, and every attempt of theirs.
+
+    What is known already is skipped. Resources that no lesson of the class has any more are retired, unless
+    another class that was pulled has them.
+    """
     from segue.cli.lms import store_events
     from segue.features.catalogue import Catalogue, Resource
 
     space, server = opened(workspace), _server(url, user)
-    whole = space.set_catalogue(Catalogue.build([Resource(i) for i in server.resources(classroom)]))
+    found = server.resources(classroom)
+    titles = server.titles(found)
+    whole = space.set_catalogue(Catalogue.build([Resource(i, titles.get(i, "")) for i in found]))
     typer.echo(f"catalogue has {len(whole.resources)} resources")
+    enrolled(space, classroom, server.roster(classroom))
     for line in store_events(space, "kolibri", server.events(classroom)):
         typer.echo(line)
 
 
+def enrolled(space: Workspace, classroom: str, members: tuple[str, ...]) -> None:
+    """Make the members of a class its roster: who is not among them has left."""
+    from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+
+    rows = [Enrolment(who, classroom) for who in members]
+    with space.store.write() as connection:
+        put_roster(connection, space.keyring, classroom, rows, now=datetime.now(UTC))
+
+
 def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:
     """Give each learner of a class one lesson with the week's playlist; a second run changes nothing."""
+    from segue.cli.lessons import lessons_of
+
     space, server = opened(workspace), _server(url, user)
     roster = server.roster(classroom)
     lessons = lessons_of(space, roster, week)
     changes = server.push(classroom, lessons)
     typer.echo(
         f"{len(roster)} learners: {changes['added']} lessons added, {changes['updated']} updated, "
-        f"{changes['unchanged']} unchanged, {len(roster) - len(lessons)} without a playlist of {week}"
+        f"{changes['unchanged']} unchanged, {changes['closed']} of other weeks or leavers closed, "
+        f"{len(roster) - len(lessons)} without a playlist of {week}"
     )
-
-
-def lessons_of(space: Workspace, roster: tuple[str, ...], week: str) -> list[Lesson]:
-    """Return the week's playlists of a roster as lessons."""
-    from segue.lms.outgoing.lesson import Lesson, LessonItem
-
-    catalogue = space.catalogue()
-    known = {r.resource_id: LessonItem(r.resource_id, r.title, r.url, r.minutes) for r in catalogue.resources}
-    found = space.published(roster, week)
-    return [Lesson(who, week, tuple(known[r] for r in one.resources)) for who, one in found.items()]
 
 
 def _server(url: str, user: str) -> Kolibri:

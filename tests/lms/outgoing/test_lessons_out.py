@@ -8,7 +8,8 @@ import threading
 import urllib.parse
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
@@ -47,9 +48,7 @@ def test_an_item_twice_is_refused_by_name() -> None:
 def test_a_calendar_spreads_the_steps_in_order_over_the_school_days_that_are_left() -> None:
     steps = [f"r{i}" for i in range(10)]
     zone = ZoneInfo("Europe/Helsinki")
-    book = Calendar.from_ical(
-        calendar(lesson(*steps), time_zone=zone, now=NOW, holidays={date(2026, 11, 25)})
-    )
+    book = Calendar.from_ical(calendar(lesson(*steps), time_zone=zone, holidays={date(2026, 11, 25)}))
     events = book.walk("VEVENT")
     assert [str(event["summary"]) for event in events] == [f"Title of {step}" for step in steps]
     begins = [event["dtstart"].dt for event in events]
@@ -62,7 +61,7 @@ def test_a_calendar_spreads_the_steps_in_order_over_the_school_days_that_are_lef
 def test_a_week_of_holidays_has_no_calendar() -> None:
     week = {date(2026, 11, day) for day in range(23, 28)}
     with pytest.raises(ValueError, match="no school day"):
-        calendar(lesson("a"), time_zone=ZoneInfo("UTC"), now=NOW, holidays=week)
+        calendar(lesson("a"), time_zone=ZoneInfo("UTC"), holidays=week)
 
 
 def test_a_cartridge_names_every_step_in_order_and_is_the_same_twice() -> None:
@@ -73,7 +72,8 @@ def test_a_cartridge_names_every_step_in_order_and_is_the_same_twice() -> None:
         links = [ElementTree.fromstring(archive.read(f"links/step-{i:02d}.xml")) for i in (1, 2)]
     namespace = "{http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1}"
     titles = [node.text for node in manifest.iter(f"{namespace}title")]
-    assert titles == ["Your playlist, week 2026-W48", "Title of b", "Title of a"]
+    assert titles[0] == "Your playlist, week 48 of 2026"
+    assert titles[-2:] == ["Title of b", "Title of a"]
     assert [link[1].get("href") for link in links] == [f"https://school.example/{r}" for r in "ba"]
 
 
@@ -84,11 +84,45 @@ def test_a_cartridge_needs_addresses() -> None:
 
 def test_statements_keep_their_ids_and_change_with_the_playlist() -> None:
     def ids(*resources: str) -> list[str]:
-        made = statements(lesson(*resources), home_page="https://school.example", now=NOW)
+        made = statements(lesson(*resources), home_page="https://school.example")
         return [statement["id"] for statement in made]
 
     assert ids("a", "b") == ids("a", "b")
     assert not set(ids("a", "b")) & set(ids("b", "a"))
+
+
+WHY = Lesson(
+    "7",
+    "2026-W48",
+    (LessonItem("a", "Ratios", "https://school.example/a", 15, "You nearly have it."),),
+    objectives=("I can compare ratios.",),
+    withdrawn=(LessonItem("b", "Rates", "https://school.example/b"),),
+    changed=NOW,
+)
+
+
+def test_the_reason_and_the_objectives_leave_by_every_door() -> None:
+    book = calendar(WHY, time_zone=ZoneInfo("Europe/Helsinki")).decode()
+    (statement,) = statements(WHY, home_page="https://school.example")
+    with zipfile.ZipFile(BytesIO(cartridge(WHY))) as archive:
+        page = archive.read("overview.html").decode()
+    for text in (book.replace("\r\n ", ""), json.dumps(statement), page, WHY.note):
+        assert "You nearly have it." in text
+        assert "I can compare ratios." in text
+    assert page.index("I can compare") < page.index("You nearly")
+
+
+def test_a_calendar_has_its_zone_counts_changes_and_cancels_what_was_withdrawn() -> None:
+    zone = ZoneInfo("Europe/Helsinki")
+    book = Calendar.from_ical(calendar(WHY, time_zone=zone))
+    assert [str(part["tzid"]) for part in book.walk("VTIMEZONE")] == ["Europe/Helsinki"]
+    status = {str(e["summary"]): str(e.get("status", "")) for e in book.walk("VEVENT")}
+    assert status == {"Ratios": "", "Rates": "CANCELLED"}
+    later = Calendar.from_ical(calendar(replace(WHY, changed=NOW + timedelta(hours=1)), time_zone=zone))
+    before, after = (c.walk("VEVENT")[0] for c in (book, later))
+    assert before["uid"] == after["uid"]
+    assert int(before["sequence"]) < int(after["sequence"])
+    assert calendar(WHY, time_zone=zone) == calendar(WHY, time_zone=zone)
 
 
 class CanvasServer(ThreadingHTTPServer):
@@ -127,7 +161,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.modules[number] = {"id": number, "name": form["module[name]"], "published": False}
             return self._answer(self.server.modules[number])
         module = int(path.split("/")[3])
-        item = {"title": form["module_item[title]"], "external_url": form["module_item[external_url]"]}
+        item = {
+            "title": form["module_item[title]"],
+            "external_url": form.get("module_item[external_url]", ""),
+        }
         self.server.items[module][number] = item | {"id": number, "module_id": module}
         return self._answer(self.server.items[module][number])
 
@@ -176,6 +213,14 @@ def canvas() -> Iterator[CanvasServer]:
 def test_canvas_gets_one_module_a_learner_and_a_second_push_writes_nothing(canvas: CanvasServer) -> None:
     course = Canvas(f"http://127.0.0.1:{canvas.server_port}", "token").get_course(1)
     lessons = [lesson("a", "b", learner="7"), lesson("c", learner="8")]
+    assert push(course, [replace(WHY, learner="9", withdrawn=())]) == {"added": 1}
+    (shown,) = [[(i["title"], i["external_url"]) for i in items.values()] for items in canvas.items.values()]
+    assert shown == [
+        ("This week: I can compare ratios.", ""),
+        ("Ratios", "https://school.example/a"),
+        ("You nearly have it.", ""),
+    ]
+    canvas.items.clear(), canvas.modules.clear(), canvas.overrides.clear()
     assert push(course, lessons) == {"added": 2}
     assert sorted(canvas.overrides.values()) == ["7", "8"]
     writes = canvas.writes
