@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from segue.batch.from_workspace import bring_up
 from segue.workspace import model_registry
+from segue.workspace.operations.learning import BLOCK_LEARNERS, learned_upto
 from segue.workspace.records.learner_states import clear_states
 from segue.workspace.records.learners import every_learner
 from segue.workspace.records.matured_rewards import clear_rewards, record
-from segue.workspace.workspace import BLOCK_LEARNERS, Workspace, learned_upto
+from segue.workspace.workspace import Workspace
 
 
 def rebuild(workspace: Workspace, *, workers: int = 1) -> int:

@@ -19,7 +19,7 @@ from segue.engine.pipeline import Kernel, menu_size
 from segue.engine.playlists import Playlist, Step
 from segue.engine.request import Request
 from segue.engine.request_batch import Asked
-from segue.engine.rules.rule_book import RULES
+from segue.engine.rules.rule_book import RULES, SENTENCES
 from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.serialization import load, save
 from segue.features.candidates import Pool
@@ -211,6 +211,12 @@ def _check(request: Request) -> None:
         raise ValueError(f"k and menu must be at least 1, got k={request.k}, menu={request.menu}")
     if request.now.tzinfo is None:
         raise ValueError(f"now must carry a time zone, got {request.now}: use datetime.now(UTC)")
+    if len(set(request.pins)) > request.k:
+        raise ValueError(
+            f"k must be at least the number of pins, got k={request.k}, {len(request.pins)} pins"
+        )
+    if request.goal is not None and request.goal.due is not None and request.goal.due < request.now:
+        raise ValueError(f"the goal's due date must not lie in the past, got {request.goal.due.isoformat()}")
     dials = request.dials
     for name, value in (("pace", dials.pace), ("match", dials.match), ("autonomy", dials.autonomy)):
         if not -1.0 <= value <= 1.0:
@@ -243,13 +249,24 @@ def _certificates(drawn: DrawnBlock) -> list[Mapping[str, str]]:
 
 
 def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:
+    pinned = _pinned(drawn, row) if drawn.drawn.pinned else ()
     if length == request.k:
-        return _help(drawn, row, request)
+        return (*pinned, *_help(drawn, row, request))
     conflict = drawn.drawn.conflicts.get((row, length), ())
     why = " and ".join(conflict)
     stem = f"the list ends after {length} of {request.k} steps" if length else "no step is possible"
     short = f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used"
-    return (short, *_help(drawn, row, request))
+    return (short, *pinned, *_help(drawn, row, request))
+
+
+def _pinned(drawn: DrawnBlock, row: int) -> tuple[str, ...]:
+    """Say which pins stand in the list though a rule speaks against them."""
+    steps = sorted(step for at, step in drawn.drawn.pinned if at == row)
+    broken = [(step, name) for step in steps for name in drawn.drawn.relaxed.get((row, step), ())]
+    return tuple(
+        f"{drawn.resource(int(drawn.drawn.position[row, step, 0]))} was pinned though {SENTENCES[name]}"
+        for step, name in broken
+    )
 
 
 def _help(drawn: DrawnBlock, row: int, request: Request) -> tuple[str, ...]:

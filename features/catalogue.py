@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -254,6 +254,19 @@ class Catalogue:
                 "import it into the catalogue or leave it out of the candidates"
             )
         return np.array([index[r] for r in resource_ids], dtype=np.int64)
+
+
+def merged(before: Catalogue, new: Catalogue) -> Catalogue:
+    """Return the new catalogue in the old one's order, with what only the old one had."""
+    resources = {r.resource_id: r for r in (*before.resources, *new.resources)}
+    skills = {s.skill_id: s for s in (*before.skills, *new.skills)}
+    source = new if len(new.prerequisites) else before
+    names = [skill.skill_id for skill in source.skills]
+    edges = [(names[a], names[b]) for a, b in source.prerequisites.tolist()]
+    whole = Catalogue.build(list(resources.values()), list(skills.values()), edges)
+    n_kept = len(set(before.resource_index) - set(new.resource_index))
+    kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
+    return replace(whole, notes=(*new.notes, *kept))
 
 
 def grade_range(band: str) -> tuple[float, float]:

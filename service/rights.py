@@ -29,6 +29,21 @@ def export(workspace: Workspace, learner: str) -> Answer:
         raise NOBODY from None
 
 
+def opt_out(workspace: Workspace, learner: str, *, out: bool) -> Answer:
+    """Stop profiling a learner, or take it up again.
+
+    Raises
+    ------
+    RefusedError
+        409 for a learner who was erased.
+    """
+    try:
+        privacy.opt_out(workspace, learner, out=out)
+    except WorkspaceError as error:
+        raise RefusedError(409, "erased", str(error)) from None
+    return {"opted_out": out}
+
+
 def erase(workspace: Workspace, learner: str) -> Answer:
     """Remove one learner from the store and from the models, and return the certificate.
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from segue.engine.explanations.why import explain
 from segue.engine.playlists import Playlist, Step
@@ -310,3 +310,37 @@ def rows_for(connection: Connection, learner: int, *, week: str | None, surface:
     """Return the rows of one learner's lists, of one week or surface where they are named."""
     weeks = None if week is None else [week]
     return list_rows(connection, [learner], weeks=weeks, surfaces=None if surface is None else [surface])
+
+
+def list_line(one: ShownList) -> dict[str, Any]:
+    """Return a list as JSON values."""
+    return {
+        "id": one.id,
+        "surface": one.surface,
+        "week": one.week,
+        "time": one.made.isoformat(),
+        "current": one.current,
+        "steps": [step_line(step) for step in one.steps],
+        "certificate": dict(one.certificate),
+        "notes": list(one.notes),
+    }
+
+
+def step_line(step: ShownStep) -> dict[str, Any]:
+    """Return a step of a list as JSON values."""
+    return {
+        "decision_id": step.decision_id,
+        "resource": step.resource,
+        "title": step.title,
+        "url": step.url,
+        "minutes": step.minutes,
+        "kind": step.kind,
+        "state": step.state,
+        "why": step.why,
+        "instead_of": step.instead_of or None,
+        "override_id": step.override_id or None,
+        "approved": step.approved,
+        "menu": list(step.menu),
+        "picked": step.picked or None,
+        "rating": step.rating,
+    }

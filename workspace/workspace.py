@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.training.fit import fit
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, merged
 from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
@@ -33,6 +33,7 @@ from segue.workspace.configuration import Configuration, check_key, found, open_
 from segue.workspace.errors import WorkspaceError, erased_learner
 from segue.workspace.feedback import StepChange
 from segue.workspace.model_registry import Champion, Charge, Library, ModelSource
+from segue.workspace.operations.learning import Learnt, learn
 from segue.workspace.published_playlists import (
     Published,
     Reader,
@@ -46,34 +47,17 @@ from segue.workspace.published_playlists import (
 from segue.workspace.records import learner_states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.decision_queries import first_decision, heads_of, set_received
-from segue.workspace.records.events import Appended, append_events, last_number, read_events
+from segue.workspace.records.events import Appended, append_events, read_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
-from segue.workspace.records.matured_rewards import Outcome, open_learners, outcomes, record
+from segue.workspace.records.matured_rewards import Outcome, outcomes
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
 from segue.workspace.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
-from segue.workspace.storage.schema import decisions
 
 BLOCK_EVENTS = 20_000
-BLOCK_LEARNERS = 200
-CATALOGUE, LEARNED = "catalogue", "learned"
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """What `learn` found: learners looked at, rewards matured, revised and censored."""
-
-    learners: int = 0
-    matured: int = 0
-    revised: int = 0
-    censored: int = 0
-    pending: int = 0
-
-    def __add__(self, more: Learnt) -> Learnt:
-        """Return both together."""
-        return Learnt(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
+CATALOGUE = "catalogue"
 
 
 class Workspace:
@@ -185,7 +169,7 @@ class Workspace:
         """
         with self.store.write() as connection:
             body = get_document(connection, CATALOGUE)
-            whole = catalogue if body is None else _merged(catalogue_in(json.loads(body)), catalogue)
+            whole = catalogue if body is None else merged(catalogue_in(json.loads(body)), catalogue)
             text = json.dumps(catalogue_out(whole), ensure_ascii=False)
             put_document(connection, CATALOGUE, text.encode())
         return whole
@@ -476,40 +460,13 @@ class Workspace:
     # ------------------------------------------------------------ rewards
 
     def learn(self, *, now: datetime) -> Learnt:
-        """Join rewards to decisions and count them in the reward model, each once, also after a crash.
-
-        A clock that stepped back takes back nothing: what was censored by a later `now` stays so.
-        """
-        with self.store.read() as connection:
-            upto = last_number(connection), last_number(connection, decisions)
-            since, decided, told = learned_upto(connection)
-            latest = max(now.timestamp(), told)
-            waiting = open_learners(connection, since=since, decided=decided, now=latest)
-        total = Learnt()
-        for start in range(0, len(waiting), BLOCK_LEARNERS):
-            total += self._learn_block(waiting[start : start + BLOCK_LEARNERS], latest)
-        with self.store.write() as connection:
-            put_document(connection, LEARNED, json.dumps([*upto, latest]).encode())
-        return total
+        """Join rewards to decisions and count them in the reward model, each once, also after a crash."""
+        return learn(self.store, self.outcomes, now=now)
 
     def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
         """Return the rewards of one learner's decisions as the facts stored give them at `now`."""
         deciding = self._models.artefact
         return outcomes(connection, learner, deciding=deciding, now=now, time_zone=self.time_zone)
-
-    def _learn_block(self, learners: Sequence[int], now: float) -> Learnt:
-        with self.store.write() as connection:
-            found = [o for learner in learners for o in self.outcomes(connection, learner, now=now)]
-            change = record(connection, found)
-            champions.add_to_sums(connection, change)
-        status = [outcome.status for outcome in found]
-        return Learnt(
-            learners=len(learners),
-            matured=len(change.given) - len(change.taken),
-            revised=len(change.taken),
-            censored=status.count("censored"),
-            pending=status.count("pending"),
-        )
 
 
 def _logged(questions: Sequence[Question], entries: Sequence[Entry]) -> list[Entry]:
@@ -522,23 +479,3 @@ def _given(
 ) -> list[Given]:
     made = iter(entries)
     return [again[q.name] if q.name in again else Given.of(next(made)) for q in questions]
-
-
-def learned_upto(connection: Connection) -> tuple[int, int, float]:
-    """Return the last event and decision that `learn` has seen, and the time it was told, 0 before that."""
-    body = get_document(connection, LEARNED)
-    event, decision, now = json.loads(body) if body else (0, 0, 0.0)
-    return int(event), int(decision), float(now)
-
-
-def _merged(before: Catalogue, new: Catalogue) -> Catalogue:
-    """Return the new catalogue in the old one's order, with what only the old one had."""
-    resources = {r.resource_id: r for r in (*before.resources, *new.resources)}
-    skills = {s.skill_id: s for s in (*before.skills, *new.skills)}
-    source = new if len(new.prerequisites) else before
-    names = [skill.skill_id for skill in source.skills]
-    edges = [(names[a], names[b]) for a, b in source.prerequisites.tolist()]
-    whole = Catalogue.build(list(resources.values()), list(skills.values()), edges)
-    n_kept = len(set(before.resource_index) - set(new.resource_index))
-    kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
-    return replace(whole, notes=(*new.notes, *kept))

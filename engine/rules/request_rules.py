@@ -89,7 +89,13 @@ class Language:
 
     def mask(self, asked: Asked) -> Bools | None:
         """Return what each learner can read."""
-        return _rows(asked, [_fits(asked.catalogue, "language", r.place.language) for r in asked.requests])
+        return _rows(asked, [self._of(asked.catalogue, r.place.language) for r in asked.requests])
+
+    @staticmethod
+    def _of(catalogue: Catalogue, wanted: str) -> Bools | None:
+        if wanted in ("", "*"):
+            return None
+        return _where(catalogue, [speaks(r.language, wanted) for r in catalogue.resources])
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,20 @@ class Manner:
             parts.append(_where(catalogue, [r.kind in place.kinds for r in catalogue.resources]))
         asked = [part for part in parts if part is not None]
         return np.asarray(np.logical_and.reduce(asked))
+
+
+def speaks(language: str, wanted: str) -> bool:
+    """Return whether a resource's language (BCP 47) suits a language range, or the resource has none.
+
+    The range stands for itself and what is narrower ("en" finds "en-GB"), and falls back to what is wider
+    ("en-US" finds "en", not "en-GB"), as in RFC 4647.
+
+    >>> [speaks(tag, "en-US") for tag in ("en", "EN-us", "en-US-x-y", "en-GB", "de", "")]
+    [True, True, True, False, False, True]
+    """
+    own, asked = language.lower().split("-"), wanted.lower().split("-")
+    shorter = min(len(own), len(asked))
+    return not language or own[:shorter] == asked[:shorter]
 
 
 def _fits(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:

@@ -92,7 +92,7 @@ def _asked_for(c: Mapping[str, float], request: Request, recommender: Recommende
     """Return the parts that only some requests have."""
     weights, parts = recommender.kernel.settings.weights, {}
     if request.goal is not None:
-        parts["goal"] = weights.goal * _log(1.0 if c["goal"] > 0 else 0.3 - 0.2 * c["goal_due"])
+        parts["goal"] = weights.goal * _log((1 + 2 * c["goal_due"]) / 3 if c["goal"] > 0 else 0.1)
     if request.mode == "review":
         parts["mode"] = weights.mode * _log(0.2 + 0.8 * c["due"])
     if request.mode == "intervene":

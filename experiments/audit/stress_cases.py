@@ -125,7 +125,7 @@ def _request(rng: np.random.Generator, of: World, i: int) -> Request:
         state=of.states[int(rng.integers(len(of.states)))],
         interests=tuple(f"t{t}" for t in rng.choice(8, size=2, replace=False)),
         candidates=tuple(some[: rng.integers(3, len(some))]) if maybe[1] < 0.5 else None,
-        k=int(rng.integers(1, 11)),
+        k=max(int(rng.integers(1, 11)), pinned),
         menu=int(rng.integers(2, 4)) if maybe[2] < 0.15 else 1,
         mode=MODES[int(rng.integers(len(MODES)))],
         minutes=float(rng.integers(1, 20) * 5) if maybe[3] < 0.4 else None,

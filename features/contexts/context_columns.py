@@ -263,9 +263,9 @@ TABLE: tuple[Column, ...] = (
         "interest",
         Level.TAGS,
         lambda f: f.items.interest,
-        0.0,
+        -1.0,
         1.0,
-        "cosine of stated and revealed interests with its tags",
+        "cosine of stated and revealed interests with its tags; below 0 for what was rated low",
     ),
     _item("popularity", lambda f: f.items.popularity[None], "log(1 + uses) / log(1 + most uses)", alike=True),
     _item(

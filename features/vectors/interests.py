@@ -64,6 +64,14 @@ def reveal(revealed: Floats, tags: Ints) -> None:
     revealed[tags[tags >= 0]] += 1.0
 
 
+def rate(revealed: Floats, tags: Ints, rating: float) -> None:
+    """Fold one rating in [0, 1] into a learner's revealed interests (T,), in place.
+
+    One half says nothing; the best adds what a view adds, the worst takes as much away.
+    """
+    revealed[tags[tags >= 0]] += 2.0 * rating - 1.0
+
+
 def match(interests: Floats, tags: Ints) -> Floats:
     """Return the cosine of interests (B, T) with items' tags (n, T_max), shape (B, n); 0 where either is
     empty.

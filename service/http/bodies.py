@@ -35,7 +35,17 @@ async def read(request: Request, model: type[B]) -> B:
     RefusedError
         400 for what is no JSON (bad UTF-8, too deep), 415 for another type, 422 for wrong content.
     """
-    body = await body_of(request)
+    return read_one(await body_of(request), model)
+
+
+def read_one(body: bytes, model: type[B]) -> B:
+    """Return JSON checked in one pass from bytes to objects.
+
+    Raises
+    ------
+    RefusedError
+        400 for what is no JSON, 422 for wrong content.
+    """
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -44,6 +44,10 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     ),
     schemas.UndoBody: ({"by": "teacher-4"},),
     schemas.RatingBody: ({"rating": 0.75},),
+    schemas.WhyNotBody: ({"resource": "rate-race", "minutes": 20},),
+    schemas.BatchBody: ({"requests": [{"learner": "lms-user-17", "k": 3}, {"learner": "lms-user-18"}]},),
+    schemas.OptOutBody: ({"opted_out": True},),
+    schemas.InterestsBody: ({"interests": ["sports", "music"]},),
     schemas.WhatIfBody: ({"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3},),
 }
 REF = "#/components/schemas/{model}"

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    model_validator,
+)
 
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-MAX_CANDIDATES, MAX_EVENTS, MAX_NAMES = 20_000, 1_000, 200
+MAX_CANDIDATES, MAX_EVENTS, MAX_NAMES, MAX_REQUESTS = 20_000, 1_000, 200, 500
+STEPS = {"next": 1, "menu": 1}  # of a request that does not say how many
 
 
 def within_years(time: datetime) -> datetime:
@@ -73,11 +83,9 @@ class DialsBody(Body):
     """How widely the choice is spread."""
 
 
-class RecommendBody(Body):
-    """What should this learner do next?"""
+class AskBody(Body):
+    """What is asked for; what is left out is not limited."""
 
-    learner: Name
-    """The LMS's own id; it is stored only as a keyed digest. A learner never seen gets a cold start."""
     mode: Literal["next", "playlist", "intervene", "review", "menu"] = "playlist"
     """One step, a list, help where the learner is stuck, what is due again, or one step to choose."""
     k: Annotated[int, Field(ge=1, le=50)] | None = None
@@ -98,12 +106,39 @@ class RecommendBody(Body):
     excluded: Names = ()
     fill: bool = False
     """Return exactly k steps, relaxing rules if need be."""
+    now: Time | None = None
+    """Time of the request; the server's clock when left out."""
+
+    @model_validator(mode="after")
+    def _room_for_pins(self) -> Self:
+        k = self.k or STEPS.get(self.mode, 10)
+        if len(set(self.pins)) > k:
+            raise ValueError(f"k must be at least the number of pins ({len(set(self.pins))}), got {k}")
+        return self
+
+
+class RecommendBody(AskBody):
+    """What should this learner do next?"""
+
+    learner: Name
+    """The LMS's own id; it is stored only as a keyed digest. A learner never seen gets a cold start."""
     fresh: bool = False
     """Draw a new list, also where the one that stands answers the same question."""
     explain: bool = False
     """Add why to each step, in a sentence for the student and one for the teacher."""
-    now: Time | None = None
-    """Time of the request; the server's clock when left out."""
+
+
+class BatchBody(Body):
+    """Many questions; each gets its own answer, in order, refusals among them."""
+
+    requests: Annotated[tuple[dict[str, JsonValue], ...], Field(min_length=1, max_length=MAX_REQUESTS)]
+    """Each as for one recommendation."""
+
+
+class WhyNotBody(AskBody):
+    """Why is this resource not the first step of what is asked for?"""
+
+    resource: Name
 
 
 class EventBody(Body):
@@ -148,6 +183,19 @@ class EventsBody(Body):
     """A batch of events; each gets its own verdict."""
 
     events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=MAX_EVENTS)]
+
+
+class OptOutBody(Body):
+    """Whether a learner is out of profiling."""
+
+    opted_out: bool
+
+
+class InterestsBody(Body):
+    """What a learner says to like."""
+
+    interests: Names
+    """Tags of the catalogue; an empty list takes back what was stated."""
 
 
 class ChoiceBody(Body):
@@ -196,9 +244,19 @@ class TrialBody(Body):
     score: Share
 
 
-class WhatIfBody(Body):
-    """Attempts to imagine; nothing is stored."""
+class InsteadBody(Body):
+    """What would be otherwise; what is left out stays."""
 
-    attempts: Annotated[tuple[TrialBody, ...], Field(min_length=1, max_length=50)]
+    interests: Names | None = None
+    goal: GoalBody | None = None
+    place: PlaceBody | None = None
+    minutes: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    dials: DialsBody | None = None
+
+
+class WhatIfBody(AskBody):
+    """A whole request, and what to imagine: attempts, other interests, goal, place. Nothing is stored."""
+
+    attempts: Annotated[tuple[TrialBody, ...], Field(max_length=50)] = ()
+    instead: InsteadBody = InsteadBody()
     k: Annotated[int, Field(ge=1, le=50)] = 5
-    now: Time | None = None

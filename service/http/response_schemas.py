@@ -108,6 +108,18 @@ class Stored(Answer):
     """False when it had been stored before."""
 
 
+class OptedOut(Answer):
+    """Said once it is on disk."""
+
+    opted_out: bool
+
+
+class BatchAnswer(Answer):
+    """One answer a request, in order: a list, or the error that says why there is none."""
+
+    answers: list[RecommendAnswer | FaultAnswer]
+
+
 class OverrideAnswer(Stored):
     """What became of a teacher's act on a step."""
 

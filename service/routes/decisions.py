@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, Request
-from pydantic_core import from_json
+from pydantic import JsonValue
+from pydantic_core import from_json, to_json
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from segue.service.access_middleware import caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import DecisionId, OverrideId, answer, body_of, read
+from segue.service.http.bodies import DecisionId, OverrideId, answer, body_of, read, read_one
 from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import EventBody
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
@@ -42,12 +46,35 @@ async def recommend(request: Request) -> Response:
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.RecommendBody)
     tenant = caller.tenant
-    asked = request_of(body, datetime.now(UTC)), body.explain
+    asked = request_of(body, datetime.now(UTC), body.learner), body.explain
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
     if await request.is_disconnected():
         await tenant.do(partial(tenant.workspace.not_received, from_json(found)["playlist_id"]))
     return answer(found)
+
+
+@router.post(
+    "/recommend:batch",
+    openapi_extra=takes(schemas.BatchBody),
+    responses=gives(answers.BatchAnswer, OF_A_BODY),
+)
+async def recommend_batch(request: Request) -> Response:
+    """Return one answer a request, in order; one that cannot be answered does not hold up the others."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.BatchBody)
+    found = await asyncio.gather(*(_one(caller.tenant, asked) for asked in body.requests))
+    return answer(b'{"answers":[' + b",".join(found) + b"]}")
+
+
+async def _one(tenant: Tenant, asked: Mapping[str, JsonValue]) -> bytes:
+    try:
+        body = read_one(to_json(asked), schemas.RecommendBody)
+        question = request_of(body, datetime.now(UTC), body.learner), body.explain
+        work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
+        return await tenant.ask(work, question)
+    except RefusedError as refused:
+        return refused.body()
 
 
 @router.post(

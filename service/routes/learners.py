@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -48,9 +49,48 @@ async def lists(
 async def why_not(request: Request, learner: LearnerId, resource: ResourceId) -> Response:
     """Return the rule that keeps a resource from this learner, or the points it lacks."""
     caller = caller_of(request, "backend", "teacher")
-    return answer(
-        await caller.tenant.aside(partial(asking.why_not, caller.tenant.workspace, learner, resource))
-    )
+    work = partial(asking.why_not, caller.tenant.workspace, learner, resource, schemas.AskBody())
+    return answer(await caller.tenant.aside(work))
+
+
+@router.post(
+    "/{learner:path}/why-not",
+    openapi_extra=takes(schemas.WhyNotBody),
+    responses=gives(answers.WhyNotAnswer, (*OF_A_BODY, 404, 409)),
+)
+async def why_not_of(request: Request, learner: LearnerId) -> Response:
+    """Return the same for a whole request: minutes, pins, place, goal."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.WhyNotBody)
+    work = partial(asking.why_not, caller.tenant.workspace, learner, body.resource, body)
+    return answer(await caller.tenant.aside(work))
+
+
+@router.put(
+    "/{learner:path}/opt-out",
+    openapi_extra=takes(schemas.OptOutBody),
+    responses=gives(answers.OptedOut, (*OF_A_BODY, 409)),
+)
+async def opt_out(request: Request, learner: LearnerId) -> Response:
+    """Stop profiling a learner, or take it up again: afterwards nothing new is stored, by any door."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.OptOutBody)
+    work = partial(rights.opt_out, caller.tenant.workspace, learner, out=body.opted_out)
+    return answer(await caller.tenant.do(work))
+
+
+@router.put(
+    "/{learner:path}/interests",
+    openapi_extra=takes(schemas.InterestsBody),
+    responses=gives(answers.Stored, (*OF_A_BODY, 409)),
+)
+async def interests(request: Request, learner: LearnerId) -> Response:
+    """Keep the interests that a learner states, in place of those stated before."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.InterestsBody)
+    workspace, now = caller.tenant.workspace, datetime.now(UTC)
+    stored = await caller.tenant.do(lambda: workspace.set_interests(learner, body.interests, now=now))
+    return answer({"stored": stored})
 
 
 @router.post(

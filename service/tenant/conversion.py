@@ -10,45 +10,91 @@ import numpy as np
 import pandas as pd
 from pydantic_core import to_json
 
+from segue.engine.explanations.what_if import Edit
 from segue.engine.playlists import Step
 from segue.engine.recommender import Recommender
 from segue.engine.request import Dials, Goal, Mode, Place, Request
 from segue.features.catalogue import Catalogue
 from segue.service.http import request_schemas as schemas
+from segue.service.http.refusals import RefusedError
 from segue.workspace.answering import Given
 
 MODES: dict[str, Mode] = {"menu": "next"}
-STEPS = {"next": 1, "menu": 1}
 OPTIONS = {"menu": 3}
 
 
-def request_of(body: schemas.RecommendBody, now: datetime) -> Request:
-    """Return the engine's request for a body that came at `now` (UTC-aware)."""
-    place, dials = body.place, body.dials
+def request_of(body: schemas.AskBody, now: datetime, learner: str) -> Request:
+    """Return the engine's request for a body that came at `now` (UTC-aware).
+
+    Raises
+    ------
+    RefusedError
+        422 for a goal whose due date has passed.
+    """
+    now = body.now or now
     return Request(
-        learner=body.learner,
-        now=body.now or now,
+        learner=learner,
+        now=now,
         interests=body.interests,
         candidates=body.candidates,
-        k=body.k or STEPS.get(body.mode, 10),
+        k=body.k or schemas.STEPS.get(body.mode, 10),
         menu=body.menu or OPTIONS.get(body.mode, 1),
         mode=MODES.get(body.mode, body.mode),  # type: ignore[arg-type]
         minutes=body.minutes,
-        place=Place(
-            offline=place.offline,
-            language=place.language,
-            grade_band=place.grade_band,
-            grade_floor=place.grade_floor,
-            kinds=place.kinds,
-            content=place.content,
-            process=place.process,
-            product=place.product,
-        ),
-        goal=Goal(body.goal.skills, body.goal.due) if body.goal else None,
-        dials=Dials(pace=dials.pace, match=dials.match, autonomy=dials.autonomy),
+        place=place_of(body.place),
+        goal=goal_of(body.goal, now),
+        dials=dials_of(body.dials),
         pins=body.pins,
         excluded=body.excluded,
         fill=body.fill,
+    )
+
+
+def goal_of(goal: schemas.GoalBody | None, now: datetime) -> Goal | None:
+    """Return the engine's goal.
+
+    Raises
+    ------
+    RefusedError
+        422 when its due date has passed at `now`.
+    """
+    if goal is None:
+        return None
+    if goal.due is not None and goal.due < now:
+        day = goal.due.date().isoformat()
+        raise RefusedError(422, "past", f"goal.due: {day} has passed; leave it out, or give a day to come")
+    return Goal(goal.skills, goal.due)
+
+
+def dials_of(dials: schemas.DialsBody) -> Dials:
+    """Return the engine's dials."""
+    return Dials(pace=dials.pace, match=dials.match, autonomy=dials.autonomy)
+
+
+def place_of(place: schemas.PlaceBody) -> Place:
+    """Return the engine's place."""
+    return Place(
+        offline=place.offline,
+        language=place.language,
+        grade_band=place.grade_band,
+        grade_floor=place.grade_floor,
+        kinds=place.kinds,
+        content=place.content,
+        process=place.process,
+        product=place.product,
+    )
+
+
+def edit_of(body: schemas.WhatIfBody, now: datetime) -> Edit:
+    """Return the engine's edit of a request."""
+    other = body.instead
+    return Edit(
+        interests=other.interests,
+        goal=goal_of(other.goal, now),
+        place=None if other.place is None else place_of(other.place),
+        minutes=other.minutes,
+        dials=None if other.dials is None else dials_of(other.dials),
+        answers=tuple((trial.resource, trial.score) for trial in body.attempts),
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from segue.workspace.published_playlists import ShownList, ShownStep
+from segue.workspace.published_playlists import list_line, step_line
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.workspace import Workspace
 
@@ -16,7 +15,7 @@ Answer = dict[str, Any]
 def lists_of(workspace: Workspace, learner: str, week: str | None, surface: str | None) -> Answer:
     """Return a learner's lists, the newest first; the steps stand as everywhere else."""
     found = workspace.lists(learner, now=datetime.now(UTC), week=week, surface=surface)
-    return {"lists": [_list(one) for one in found]}
+    return {"lists": [list_line(one) for one in found]}
 
 
 def decision(workspace: Workspace, decision_id: str) -> Answer:
@@ -30,7 +29,7 @@ def decision(workspace: Workspace, decision_id: str) -> Answer:
     whole, step = workspace.decision(decision_id, now=datetime.now(UTC))
     acts = workspace.acts_on(decision_id)
     drawn = step.step
-    return _step(step) | {
+    return step_line(step) | {
         "list": whole.id,
         "surface": whole.surface,
         "week": whole.week,
@@ -69,36 +68,3 @@ def act_line(act: OverrideRecord) -> Answer:
 
 def _moment(micros: int | None) -> str | None:
     return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat()
-
-
-def _list(one: ShownList) -> Answer:
-    return {
-        "id": one.id,
-        "surface": one.surface,
-        "week": one.week,
-        "time": one.made.isoformat(),
-        "current": one.current,
-        "steps": [_step(step) for step in one.steps],
-        "certificate": dict(one.certificate),
-        "notes": list(one.notes),
-    }
-
-
-def _step(step: ShownStep) -> Answer:
-    menu: Sequence[str] = step.menu
-    return {
-        "decision_id": step.decision_id,
-        "resource": step.resource,
-        "title": step.title,
-        "url": step.url,
-        "minutes": step.minutes,
-        "kind": step.kind,
-        "state": step.state,
-        "why": step.why,
-        "instead_of": step.instead_of or None,
-        "override_id": step.override_id or None,
-        "approved": step.approved,
-        "menu": list(menu),
-        "picked": step.picked or None,
-        "rating": step.rating,
-    }

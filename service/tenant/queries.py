@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
-from segue.engine.explanations.what_if import Edit
 from segue.engine.request import Request
 from segue.features.history.learner_state import LearnerState
 from segue.features.learner_profile import profile
 from segue.service.http.refusals import RefusedError
-from segue.service.http.request_schemas import WhatIfBody
+from segue.service.http.request_schemas import AskBody, WhatIfBody
+from segue.service.tenant.conversion import edit_of, request_of
+from segue.workspace.answering import Question, with_acts
 from segue.workspace.class_report import FEWEST, class_view
 from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
+from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.learners import Learner, class_surrogates, find_learners
 from segue.workspace.storage.schema import events, learners
 from segue.workspace.workspace import Workspace
@@ -41,7 +43,7 @@ def learner_profile(workspace: Workspace, learner: str) -> Answer:
     return asdict(found) | {"degraded": bool(known.charge.trouble)}
 
 
-def why_not(workspace: Workspace, learner: str, resource: str) -> Answer:
+def why_not(workspace: Workspace, learner: str, resource: str, body: AskBody) -> Answer:
     """Return the rule that keeps a resource from being the first step now, or the points it lacks.
 
     Raises
@@ -49,9 +51,7 @@ def why_not(workspace: Workspace, learner: str, resource: str) -> Answer:
     RefusedError
         As `learner_profile`, and 422 for an unknown resource.
     """
-    with workspace.store.read() as connection:
-        known = _known(workspace, connection, learner)
-    request = Request(known.learner.surrogate, datetime.now(UTC), state=known.state)
+    request, known = _asked(workspace, learner, request_of(body, datetime.now(UTC), learner))
     found = known.charge.champion.recommender.why_not(request, resource)
     points = None if found.points is None else dict(found.points)
     return {
@@ -64,25 +64,34 @@ def why_not(workspace: Workspace, learner: str, resource: str) -> Answer:
 
 
 def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
-    """Return the list drawn now and the list that would be drawn, by the same numbers, after some attempts.
+    """Return the list drawn now and the list that would be drawn, by the same numbers, after an edit.
 
     Raises
     ------
     RefusedError
         As `learner_profile`, and 422 for an unknown resource.
     """
-    now = body.now or datetime.now(UTC)
-    with workspace.store.read() as connection:
-        known = _known(workspace, connection, learner)
-    recommender = known.charge.champion.recommender
-    request = Request(known.learner.surrogate, now, state=known.state, k=body.k)
-    edit = Edit(answers=tuple((trial.resource, trial.score) for trial in body.attempts))
+    now = datetime.now(UTC)
+    request, known = _asked(workspace, learner, request_of(body, now, learner))
+    recommender, edit = known.charge.champion.recommender, edit_of(body, request.now)
     lists = (
         recommender.recommend(request, rng=np.random.default_rng(0)),
         recommender.what_if(request, edit, rng=np.random.default_rng(0)),
     )
     before, after = ([step.resource for step in playlist.steps] for playlist in lists)
     return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
+
+
+def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Request, Known]:
+    """Return a request as it would be drawn: with the learner's state, and as teachers' acts make it."""
+    with workspace.store.read() as connection:
+        known = _known(workspace, connection, learner)
+        question = Question(
+            request, known.learner, Draw("", request.mode, "", known.learner.number), "service"
+        )
+        (question,) = with_acts(connection, known.charge.champion, [question])
+    asked = question.under or request
+    return replace(asked, learner=known.learner.surrogate, state=known.state), known
 
 
 def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:

@@ -27,6 +27,7 @@ from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
+from segue.workspace.operations import learning
 from segue.workspace.operations.backup import backup
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy import retention as purging
@@ -43,7 +44,7 @@ MOMENTS = (0.3, 0.7)  # benchmarks/store.py does a hundred
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the work into many transactions, so that there are many moments to be killed between."""
     monkeypatch.setattr(workspace, "BLOCK_EVENTS", 20)
-    monkeypatch.setattr(workspace, "BLOCK_LEARNERS", 1)
+    monkeypatch.setattr(learning, "BLOCK_LEARNERS", 1)
     monkeypatch.setattr(weekly, "BLOCK", 2)
     monkeypatch.setattr(weekly, "FOLD_BLOCK", 1)
     monkeypatch.setattr(purging, "BLOCK", 1)

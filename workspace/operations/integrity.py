@@ -10,11 +10,12 @@ import numpy as np
 
 from segue.workspace import model_registry as champions
 from segue.workspace.errors import WorkspaceError
+from segue.workspace.operations.learning import BLOCK_LEARNERS
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
 from segue.workspace.storage import schema
 from segue.workspace.storage.database import Connection, DBAPIError, database_fault, schema_version
-from segue.workspace.workspace import BLOCK_LEARNERS, Workspace
+from segue.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,12 @@ def first_decision(connection: Connection) -> datetime | None:
     return None if first is None else datetime.fromtimestamp(first / 1e6, UTC)
 
 
+def last_decision(connection: Connection) -> int:
+    """Return the number of the last decision stored, 0 when there is none."""
+    query = select(decisions.c.number).order_by(decisions.c.number.desc()).limit(1)
+    return connection.execute(query).scalar() or 0
+
+
 def unsettled_fits(connection: Connection) -> Collection[str]:
     """Return the fits whose decisions are not settled yet."""
     unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Row, Table, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
@@ -153,9 +153,10 @@ def read_events(connection: Connection, learner_numbers: Sequence[int] | None = 
     return _frame(list(rows))
 
 
-def last_number(connection: Connection, table: Table = events) -> int:
-    """Return the number of the last row stored of `table` (events, decisions), 0 when there is none."""
-    return connection.execute(select(table.c.number).order_by(table.c.number.desc()).limit(1)).scalar() or 0
+def last_number(connection: Connection) -> int:
+    """Return the number of the last event stored, 0 when there is none."""
+    query = select(events.c.number).order_by(events.c.number.desc()).limit(1)
+    return connection.execute(query).scalar() or 0
 
 
 def _columns(

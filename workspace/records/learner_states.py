@@ -22,7 +22,7 @@ from segue.features.history.attempts import Attempt, HistoryParameters
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import N_COLUMNS
 from segue.features.history.streaming_update import update
-from segue.features.vectors.interests import reveal
+from segue.features.vectors.interests import rate, reveal
 from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.storage.database import get_document, insert_columns, put_document
 from segue.workspace.storage.schema import events, openings, states
@@ -45,6 +45,8 @@ _FOLDED = [
         "voids",
     )
 ]
+RATED = 0.5  # how much a rating says of whether work of this kind gets finished, beside finishing it
+READS = b"ratings"  # what this fold reads beside the rest: another word folds every learner anew
 SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
 Rows = Sequence[Row[Any]]
 
@@ -73,7 +75,7 @@ class Fold:
     def key(self) -> str:
         """Digest of both: states of one key can be continued."""
         digest = hashlib.blake2b(f"{N_COLUMNS} {self.catalogue.hash}".encode(), digest_size=8)
-        digest.update(self.parameters.item_logit.tobytes())
+        digest.update(self.parameters.item_logit.tobytes() + READS)
         return digest.hexdigest()
 
     def fresh(self) -> Kept:
@@ -108,6 +110,9 @@ class Fold:
             update(state, Attempt(code, row.score, seconds, row.seq), self.parameters)
         elif row.kind in SEEN:
             reveal(state.revealed, self.catalogue.tag_matrix[code])
+        elif row.kind == "rating" and row.score is not None:
+            rate(state.revealed, self.catalogue.tag_matrix[code], row.score)
+            state.kinds[self.catalogue.kind_code[code]] += (RATED, RATED * row.score)
 
 
 def in_order(rows: Rows) -> list[Row[Any]]:

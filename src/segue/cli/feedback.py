@@ -1,0 +1,100 @@
+"""`segue lists`, `override`, `undo`, `choose`, `rate`: what a learner has now, and what people do with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+import typer
+
+from segue.cli.workspace import AsJson, Folder, Learner, Now, moment, opened
+
+Decision = Annotated[str, typer.Option("--decision", help="Id of a step, as `segue lists --json` shows it.")]
+By = Annotated[str, typer.Option(help="The teacher's id in the LMS; only a pseudonym is stored.")]
+Reason = Literal["too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to `app`."""
+    app.command("lists")(lists)
+    app.command("override")(override)
+    app.command("undo")(undo)
+    app.command("choose")(choose)
+    app.command("rate")(rate)
+
+
+def lists(
+    workspace: Folder,
+    *,
+    learner: Learner,
+    week: Annotated[str, typer.Option(help="ISO week, as 2026-W48 (default: all).")] = "",
+    surface: Annotated[str, typer.Option(help="Where they were asked for (default: anywhere).")] = "",
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show a learner's lists as they stand everywhere, the newest first."""
+    from segue.workspace.published_playlists import list_line
+
+    found = opened(workspace).lists(learner, now=moment(now), week=week or None, surface=surface or None)
+    if as_json:
+        typer.echo(json.dumps({"lists": [list_line(one) for one in found]}, ensure_ascii=False, indent=1))
+        return
+    for one in found:
+        typer.echo(f"{one.week} {one.surface}{' (current)' if one.current else ''}")
+        for number, step in enumerate(one.steps, 1):
+            typer.echo(f"  {number}. [{step.state}] {step.title or step.resource}  {step.decision_id}")
+
+
+def override(
+    workspace: Folder,
+    *,
+    decision: Decision,
+    action: Annotated[Literal["pin", "remove", "swap", "approve"], typer.Option()],
+    by: By,
+    resource: Annotated[str, typer.Option(help="What to put in instead; needed for swap.")] = "",
+    reason: Annotated[Reason, typer.Option()] = "other",
+    until: Annotated[str, typer.Option(help="When it ends for later lists, ISO 8601 with zone.")] = "",
+    now: Now = "",
+) -> None:
+    """Do what a teacher wants with a step: it holds at once, on the page, in calendars and pushed lessons."""
+    from segue.workspace.feedback import StepChange
+
+    end = moment(until) if until else None
+    change = StepChange(action, by, reason, resource or None, end)
+    act, new = opened(workspace).override(decision, change, now=moment(now))
+    typer.echo(f"override {act} {'holds' if new else 'held already'}")
+
+
+def undo(
+    workspace: Folder,
+    *,
+    override_id: Annotated[str, typer.Option("--override", help="Id of the override.")],
+    by: By,
+    now: Now = "",
+) -> None:
+    """Take a teacher's override back; what stood there before stands again."""
+    undone = opened(workspace).undo_override(override_id, by=by, now=moment(now))
+    typer.echo("undone" if undone else "it was undone before")
+
+
+def choose(
+    workspace: Folder,
+    *,
+    decision: Decision,
+    resource: Annotated[str, typer.Option(help="One of the step's options.")],
+    now: Now = "",
+) -> None:
+    """Keep which option of a step's menu the learner picked."""
+    stored = opened(workspace).choose(decision, resource, now=moment(now))
+    typer.echo("kept" if stored else "known already")
+
+
+def rate(
+    workspace: Folder,
+    *,
+    decision: Decision,
+    rating: Annotated[float, typer.Option(help="0 (not at all) to 1 (very much).", min=0, max=1)],
+    now: Now = "",
+) -> None:
+    """Keep how the learner liked a step: it moves what is proposed later."""
+    typer.echo("kept" if opened(workspace).rate(decision, rating, now=moment(now)) else "known already")
