@@ -144,7 +144,11 @@ class Kolibri:
         present: Json,
     ) -> Change:
         resources = [dict(known[i.resource]) for i in lesson.items if i.resource in known]
-        wanted = {"title": title, "description": lesson.note[:LONGEST], "resources": resources}
+        wanted: dict[str, Json] = {
+            "title": title,
+            "description": lesson.note[:LONGEST],
+            "resources": resources,
+        }
         wanted |= {"learner_ids": [lesson.learner], "active": True}
         if present is None:
             fixed = {"collection": classroom, "created_by": self._user, "assignments": []}

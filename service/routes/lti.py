@@ -21,7 +21,6 @@ from segue.service.http.plain_page import PAGE_HEADERS
 from segue.service.http.refusals import RefusedError
 from segue.service.routes.lti_pages import class_page, family_page, nothing_page, playlist_page
 from segue.service.tenant import gradebook
-from segue.service.tenant.group_commit import GroupedStore
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.answering import Ask
 from segue.workspace.published_playlists import Published
@@ -92,9 +91,7 @@ async def _shown(tool: Tool, served: Tenant, found: Launch, now: datetime) -> st
 
 def _learner(workspace: Workspace, found: Launch, now: datetime) -> str:
     if found.known_as:  # the launch's id and that of the other doors are one learner
-        done = link_ids(workspace.store, workspace.keyring, [(found.known_as, found.learner)])
-        if done.merged and isinstance(workspace.store, GroupedStore):
-            workspace.store.forget()
+        link_ids(workspace.store, workspace.keyring, [(found.known_as, found.learner)])
     shown = playlist_of(workspace, found.learner, now)
     gradebook.remember(workspace, found)
     return playlist_page(shown, workspace.catalogue())
