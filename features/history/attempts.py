@@ -197,7 +197,7 @@ class HistoryParameters:
     @cached_property
     def log_skills(self) -> Floats:
         """Logarithm of the number of skills of each resource, shape (n,)."""
-        return np.log(np.maximum((self.skill_matrix >= 0).sum(axis=1), 1.0))
+        return np.asarray(np.log(np.maximum((self.skill_matrix >= 0).sum(axis=1), 1.0)))
 
     @cached_property
     def combination_of(self) -> Ints:

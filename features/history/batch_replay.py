@@ -245,7 +245,7 @@ def filtered(
         v[i] = np.minimum(variance - hv * hv * (w / den) + drift, MOST_VARIANCE)
     place = steps.place
     seen = (means[:, place], variances[:, place]) if before else (means, variances)
-    return seen, start, surprise[place]
+    return seen, start, np.asarray(surprise[place])
 
 
 def _total(terms: Floats) -> Floats:

@@ -51,6 +51,7 @@ from segue.models.success_layers import UNITS
 WEEK_HOURS = 168.0
 AHEAD = (0.0, WEEK_HOURS)  # hours from now at which a decision reads the model
 DAY = 86400.0
+SMALL = 2048  # candidates times learners that all units read at once
 LANES = 8  # rows are read in full groups of so many, so that no sum depends on how many there are
 SLOPED = [i for i, name in enumerate(GROUP_COLUMNS) if name.startswith("skill_")]
 SLOPED_ROW = [NAMES.index(GROUP_COLUMNS[i]) - OF_SKILL.start for i in SLOPED]
@@ -380,11 +381,23 @@ class Reading:
 
     def _units(self, said: Floats, items: Floats, new: Floats, combination: Ints) -> Floats:
         """Return what the relu units add, (B, n)."""
-        met = (said[FIRST_UNIT:FIRST_SLOPED] + self._own[1:]).take(combination, axis=2)
+        met, outward = said[FIRST_UNIT:FIRST_SLOPED] + self._own[1:], self.reader.model.hidden.outward
+        if len(self.block) * len(combination) > SMALL:  # unit by unit: what is worked on stays in the cache
+            total = np.zeros((len(self.block), len(combination)))
+            fade, unit = np.empty_like(total), np.empty_like(total)
+            for u in range(UNITS):
+                np.take(met[u], combination, axis=1, out=unit, mode="clip")
+                unit += items[u]
+                unit += np.multiply(self.little, new[u], out=fade)
+                np.maximum(unit, 0.0, out=unit)
+                unit *= outward[u]
+                total += unit
+            return total
+        met = met.take(combination, axis=2)
         met += items[:, None]
         met += self.little * new[:, None]
         np.maximum(met, 0.0, out=met)
-        met *= self.reader.model.hidden.outward[:, None, None]
+        met *= outward[:, None, None]
         return np.asarray(np.add.accumulate(met, axis=0, out=met)[-1])  # one by one, for one learner too
 
     def _carried(self, combinations: Combinations, combination: Ints, where: Ints) -> Floats:
@@ -405,7 +418,7 @@ class Reading:
         here = np.flatnonzero(place >= 0)
         out[learner.take(row.take(here)), place.take(here)] = value.take(here)
         out *= block.general[:, SURPRISE, None] * self.reader.model.carry_weight
-        return out
+        return np.asarray(out)
 
     def _set_column(self, combinations: Combinations) -> Ints:
         """Return where the set of each combination lies among skills and combinations of several."""
@@ -418,7 +431,7 @@ def _timed(columns: Floats, elapsed: Floats) -> Floats:
     timed = elapsed * RATES
     np.exp(timed, out=timed)
     timed *= columns[TIMED]
-    return np.log1p(timed, out=timed)
+    return np.asarray(np.log1p(timed, out=timed))
 
 
 def _of(moments: Floats, owner: Ints) -> Floats:

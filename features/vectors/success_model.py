@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +144,7 @@ class SuccessModel:
         return out
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
         """Return the model that `to_arrays` gave."""
         intercept, carry_weight, overall, shift = (float(x) for x in arrays["scalars"])
         sets, items = (Moves(*(arrays[f"{level}_{name}"] for name in _MOVES)) for level in ("sets", "items"))
