@@ -8,6 +8,7 @@ from segue.workspace.operations.learning import BLOCK_LEARNERS, learned_upto
 from segue.workspace.records.learner_states import clear_states
 from segue.workspace.records.learners import every_learner
 from segue.workspace.records.matured_rewards import clear_rewards, record
+from segue.workspace.taught_effects import count_anew
 from segue.workspace.workspace import Workspace
 
 
@@ -28,6 +29,7 @@ def rebuild(workspace: Workspace, *, workers: int = 1) -> int:
         if model_registry.current_fit(connection) is not None:
             schema_hash = workspace.champion(connection).fitted.schema_hash
             model_registry.save_sums(connection, model_registry.counted(connection, schema_hash))
+            count_anew(connection, *workspace.fitted(connection))
     if numbers:
         bring_up(workspace, numbers, workers=workers)
     return len(numbers)

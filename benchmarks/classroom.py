@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from segue.engine.settings import Settings
 from segue.experiments.simulation.baseline_policies import Clairvoyant, Random, Spaced, Threshold, Zpdes
 from segue.experiments.simulation.baseline_policies import Sequence as TeachersSequence
 from segue.experiments.simulation.school_term import Plan, Policy, Result, Stage, run
@@ -38,6 +39,13 @@ class Segue(ClassTutor):
     """Segue with its default settings and policy."""
 
 
+class Pedagogy(ClassTutor):
+    """The same engine with all that it learns from outcomes off: no reward model, no resource effects."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings().pedagogy_alone())
+
+
 def policies() -> list[Policy]:
     """Return everyone who teaches, the two references first."""
     return [
@@ -48,6 +56,7 @@ def policies() -> list[Policy]:
         Zpdes(),
         Spaced(),
         Contract(Segue()),
+        Contract(Pedagogy(), name="pedagogy"),
     ]
 
 

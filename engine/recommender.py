@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from segue.engine.explanations.remaining_steps import remaining
+from segue.engine.explanations.taught import taught_sentence
 from segue.engine.explanations.what_if import Edit, edited
 from segue.engine.explanations.why import Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
@@ -121,6 +122,7 @@ class Recommender:
             state=request.state,
             now=request.now.timestamp(),
             interests=request.interests,
+            taught=taught_sentence(self.catalogue, self.kernel.taught, step.resource),
         )
 
     def save(self, folder: Path) -> None:

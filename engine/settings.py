@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Weights:
     completion: float = 0.5
     interest: float = 0.6
     repeat: float = 1.0
-    teaches_well: float = 0.5
+    teaches_well: float = 1.0
     diversity: float = 1.0
     goal: float = 1.0
     pace: float = 0.25
@@ -65,3 +65,7 @@ class Settings:
     eta_evidence: float = 4000.0
     optimism: float = 0.0
     seed: str = "segue"
+
+    def pedagogy_alone(self) -> Settings:
+        """Return these settings with everything learned from outcomes off."""
+        return replace(self, eta=0.0, weights=replace(self.weights, teaches_well=0.0))

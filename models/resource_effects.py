@@ -112,6 +112,10 @@ class Groups:
     weights: Floats
     kinds: Ints
 
+    def n_among(self, resources: Bools) -> int:
+        """Return how many skills some resources have as their first."""
+        return len(np.unique(self.skills[resources, 0]))
+
     def centre(self, total: Floats, count: Floats) -> Floats:
         """Return what steps on each resource's skills are like, (..., R), from sums (..., R) by resource."""
         n_skills = int(self.skills.max(initial=0)) + 1
@@ -200,11 +204,13 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     weight = np.where(both, sums.count[0] * sums.count[1] / np.maximum(count, 1.0), 0.0)
     total = max(float(weight.sum()), 1e-9)
     difference = half[0] - half[1]
-    noise = float((weight * difference**2).sum() / max(int(both.sum()), 1))
+    n_free = int(both.sum()) - groups.n_among(both)  # centring within skills takes one a skill
+    lost = int(both.sum()) / max(n_free, 1)
+    noise = float((weight * difference**2).sum() / max(n_free, 1))
     typical = max(float(sums.value.sum() / max(n, 1.0)), LEAST_TYPICAL)
     kind, kind_variance = _of_kinds(whole, count, groups.kinds, noise)
     apart = half - kind[groups.kinds]
-    tau2 = float((weight * apart[0] * apart[1]).sum() / total)
+    tau2 = float((weight * apart[0] * apart[1]).sum() / total) * lost
     tau2 = min(max(tau2, 0.0), (MOST_SPREAD * typical) ** 2)
     share = np.where(count > 0, tau2 / (tau2 + noise / np.maximum(count, 1e-9) + 1e-12), 0.0)
     prior = kind[groups.kinds]

@@ -29,6 +29,7 @@ from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
 from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.taught_effects import EFFECTS, Since, counted_since
 
 POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
 
@@ -41,11 +42,12 @@ class Champion:
     recommender: Recommender
 
     @classmethod
-    def of(cls, fitted: Recommender, sums: BayesianLinear) -> Champion:
-        """Return a fitted artefact with the sums of logged rewards added to its reward model."""
+    def of(cls, fitted: Recommender, sums: BayesianLinear, *, since: Since | None = None) -> Champion:
+        """Return a fitted artefact with the sums of logged rewards, and of attempts since, added to it."""
+        live = fitted if since is None else since.added_to(fitted)
         if sums.n == 0:
-            return cls(fitted, fitted)
-        kernel = fitted.kernel
+            return cls(fitted, live)
+        kernel = live.kernel
         learned = kernel.learned
         arrays = (learned.model if learned else fresh_model()).to_arrays()
         more = sums.to_arrays()
@@ -98,7 +100,7 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.artefact: Callable[[str], Recommender] = lru_cache(maxsize=8)(self._load)
-        self._known: tuple[tuple[str, bytes | None], Champion] | None = None
+        self._known: tuple[tuple[str, bytes | None, bytes | None], Champion] | None = None
 
     def champion(self, connection: Connection) -> Champion:
         """Return the model in charge, with what has been learned up to this transaction.
@@ -111,9 +113,11 @@ class Library:
         fit_hash = current_fit(connection)
         if fit_hash is None:
             raise WorkspaceError(f"{self.folder.parent} has no model yet: segue fit {self.folder.parent}")
-        key = (fit_hash, get_document(connection, SUMS))
+        key = (fit_hash, get_document(connection, SUMS), get_document(connection, EFFECTS))
         if self._known is None or self._known[0] != key:
-            self._known = (key, Champion.of(self.artefact(fit_hash), load_sums(connection)))
+            fitted = self.artefact(fit_hash)
+            since = counted_since(connection, fit_hash, fitted)
+            self._known = (key, Champion.of(fitted, load_sums(connection), since=since))
         return self._known[1]
 
     def going_on(self, connection: Connection) -> PolicyVersion | None:

@@ -11,11 +11,12 @@ from segue.engine.policy_version import PolicyVersion, policy_from, version_of, 
 from segue.engine.request import Request
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Question, answer, with_acts
-from segue.workspace.model_registry import Champion, load_sums
+from segue.workspace.model_registry import Champion, current_fit, load_sums
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.learners import Learner, every_learner, find_learners
 from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.taught_effects import counted_since
 from segue.workspace.workspace import Workspace
 
 HISTORY = "policy_versions"
@@ -123,6 +124,7 @@ def version_diff(
     with workspace.store.read() as connection:
         champion = workspace.champion(connection)
         sums = load_sums(connection)
+        since = counted_since(connection, current_fit(connection) or "", champion.fitted)
         people = _people(connection, workspace, learners)
         questions = [
             Question(
@@ -143,7 +145,7 @@ def version_diff(
             connection, [p.number for p in people.values() if not p.opted_out], champion.fold
         )
         for version in (before, after):
-            rival = Champion.of(with_version(champion.fitted, version), sums)
+            rival = Champion.of(with_version(champion.fitted, version), sums, since=since)
             entries = answer(rival, with_acts(connection, rival, questions), known)
             drawn.append([tuple(step.resource for step in entry.playlist.steps) for entry in entries])
     changed = {who: (one, two) for who, one, two in zip(people, *drawn, strict=True) if one != two}

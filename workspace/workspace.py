@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Self
 
 import pandas as pd
 
+from segue.engine.explanations.taught import taught_table
 from segue.engine.explanations.why import Explanation
 from segue.engine.playlists import Playlist
 from segue.engine.randomness import generator
@@ -55,6 +57,7 @@ from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
 from segue.workspace.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
+from segue.workspace.taught_effects import READ_UPTO, by_arrival, count_effects
 
 BLOCK_EVENTS = 20_000
 CATALOGUE = "catalogue"
@@ -197,6 +200,11 @@ class Workspace:
         """Return the same, and why it is not the fitted one where it is not."""
         return self._models.in_charge(connection, self.catalogue_in)
 
+    def fitted(self, connection: Connection) -> tuple[str, Recommender]:
+        """Return the artefact in charge as it was fitted, its hash first."""
+        fit_hash = champions.current_fit(connection) or ""
+        return fit_hash, self._models.artefact(fit_hash)
+
     def fit(self, *, now: datetime) -> Recommender:
         """Fit difficulty, success model and reward model on all events, put the result in charge."""
         recommender = self.challenger(now=now)
@@ -210,16 +218,19 @@ class Workspace:
             events = read_events(connection)
             decided = first_decision(connection)
             going = self._models.going_on(connection)
-        return fit(
+        recommender = fit(
             catalogue,
             events,
             rng=generator(self.configuration.seed, "fit", "", "", 0),
             now=now,
             time_zone=self.time_zone,
             replay_until=decided,
+            halves=by_arrival,
             config=going.settings if going else None,
             policy=going.policy if going else None,
         )
+        upto = str(events["number"].max()) if len(events) else "0"
+        return replace(recommender, fitted={**recommender.fitted, READ_UPTO: upto})
 
     def promote(self, recommender: Recommender) -> None:
         """Put a fitted model in charge, with the rewards of all logged decisions counted anew."""
@@ -344,6 +355,11 @@ class Workspace:
         taken = {step.resource for step in playlist.steps}
         return alternatives(champion.recommender, request, taken=taken)
 
+    def resources_taught(self) -> pd.DataFrame:
+        """Return what each resource teaches beside others of its skills; see ``taught_table``."""
+        with self.store.read() as connection:
+            return taught_table(self.champion(connection).recommender.kernel)
+
     def mastery(self, roster: Sequence[str], *, now: datetime) -> pd.DataFrame:
         """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
         champion, known = self.known(roster)
@@ -460,8 +476,13 @@ class Workspace:
     # ------------------------------------------------------------ rewards
 
     def learn(self, *, now: datetime) -> Learnt:
-        """Join rewards to decisions and count them in the reward model, each once, also after a crash."""
-        return learn(self.store, self.outcomes, now=now)
+        """Join rewards to decisions, and count them and what every attempt followed, each once."""
+        done = learn(self.store, self.outcomes, now=now)
+        with self.store.write() as connection:
+            if champions.current_fit(connection) is not None:
+                with suppress(WorkspaceError):  # a model that cannot be read learns nothing: a fit is due
+                    count_effects(connection, *self.fitted(connection))
+        return done
 
     def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
         """Return the rewards of one learner's decisions as the facts stored give them at `now`."""

@@ -70,6 +70,7 @@ def explain(
     state: LearnerState | None,
     now: float,
     interests: tuple[str, ...] = (),
+    taught: str = "",
 ) -> Explanation:
     """Return the wording of a step of a playlist of `catalogue`.
 
@@ -81,6 +82,8 @@ def explain(
         When it was decided, UTC epoch seconds.
     interests : tuple of str
         Tags that the learner stated; one that the resource has is named.
+    taught : str
+        What is known of what the resource teaches, for the teacher.
     """
     resource = catalogue.resources[catalogue.resource_index[step.resource]]
     index = catalogue.skill_index[resource.skills[0]]
@@ -88,7 +91,7 @@ def explain(
     student = [_past(past, skill), _now(step.context, past), _taste(resource, interests), _can(skill)]
     return Explanation(
         student=" ".join(part for part in student if part),
-        teacher=_teacher(step, resource, past),
+        teacher=_teacher(step, resource, past, taught),
     )
 
 
@@ -146,7 +149,7 @@ def _can(skill: Skill) -> str:
     return f"Then you can say: “{skill.i_can}”" if skill.i_can else ""
 
 
-def _teacher(step: Step, resource: Resource, past: Record) -> str:
+def _teacher(step: Step, resource: Resource, past: Record, taught: str) -> str:
     c = step.context
     facts = [
         f"{resource.title or resource.resource_id} ({resource.kind}, {resource.minutes:g} min)",
@@ -155,6 +158,8 @@ def _teacher(step: Step, resource: Resource, past: Record) -> str:
         "points lost: " + lost(step.reasons),
         f"drawn with probability {step.propensity:.2g}" + (" (explored)" if step.explored else ""),
     ]
+    if taught:
+        facts.append(taught)
     if step.relaxed:
         facts.append("gave way: " + ", ".join(step.relaxed))
     if step.override is not None:

@@ -13,9 +13,9 @@ from segue.engine.policies.softmax import Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
 from segue.engine.training.replay import Steps, replay
-from segue.engine.training.resource_effects import effect_sums
+from segue.engine.training.resource_effects import Halves, effect_sums, halves_of
 from segue.engine.training.reward_model import learn_rewards
-from segue.features.catalogue import Catalogue, Floats
+from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 from segue.features.contexts.population import crowd_of
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
@@ -23,7 +23,7 @@ from segue.features.vectors.success_fit import fit_model, training_rows
 from segue.features.vectors.success_model import SuccessModel
 
 FOLDS = 4
-REPLAY_ATTEMPTS = 60_000
+REPLAY_ATTEMPTS = 250_000
 LEAST_SPAN = 0.3
 
 
@@ -37,6 +37,7 @@ def fit(
     policy: Policy | None = None,
     time_zone: str = "UTC",
     replay_until: datetime | None = None,
+    halves: Halves = halves_of,
 ) -> Recommender:
     """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
 
@@ -51,6 +52,8 @@ def fit(
         The tenant's, which says what "a later day" is.
     replay_until : datetime
         When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
+    halves : callable
+        To which half of the learners each id belongs (0 or 1): resource effects are what both halves show.
 
     Raises
     ------
@@ -58,9 +61,10 @@ def fit(
         When an attempt names a resource that the catalogue does not have.
     """
     kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
-    past = attempts if replay_until is None else attempts.take(attempts.time < replay_until.timestamp())
-    steps = replay(kernel, latest_learners(past, REPLAY_ATTEMPTS))
-    kernel = learned_from(kernel, steps, now=now, time_zone=time_zone)
+    steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
+    half = halves(encode(events, catalogue)[1]) if len(events) else None
+    past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
+    kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
     fitted = {
         "attempts": str(len(attempts)),
         "now": now.isoformat(),
@@ -85,10 +89,22 @@ def fit_kernel(
     return Kernel(catalogue, parameters, success, crowd, settings, policy, span=span), attempts
 
 
-def learned_from(kernel: Kernel, steps: Steps, *, now: datetime, time_zone: str = "UTC") -> Kernel:
-    """Return the kernel with what decided steps taught: every attempt of a log, or those observed."""
-    learned = learn_rewards(steps, settings=kernel.settings, now=now.timestamp(), time_zone=time_zone)
-    sums = effect_sums(steps, kernel.catalogue)
+def learned_from(
+    kernel: Kernel,
+    steps: Steps,
+    *,
+    now: datetime,
+    time_zone: str = "UTC",
+    halves: Ints | None = None,
+    rewarded: Bools | None = None,
+) -> Kernel:
+    """Return the kernel with what decided steps taught: every attempt of a log, or those observed.
+
+    `halves` as in ``effect_sums``; `rewarded` marks the steps that the reward model learns from (None: all).
+    """
+    paid = steps if rewarded is None else steps.take(rewarded)
+    learned = learn_rewards(paid, settings=kernel.settings, now=now.timestamp(), time_zone=time_zone)
+    sums = effect_sums(steps, kernel.catalogue, halves=halves)
     return kernel.with_learned(learned).with_effects(sums if sums.count.any() else None)
 
 

@@ -43,6 +43,12 @@ class Steps:
     def __len__(self) -> int:
         return len(self.resource)
 
+    def take(self, rows: Bools) -> Steps:
+        """Return some of the steps, in order."""
+        tries = Tries(*(getattr(self.tries, name)[rows] for name in _TRIES))
+        forecasts = Forecasts(*(getattr(self.forecasts, name)[rows] for name in _FORECASTS))
+        return Steps(self.resource[rows], self.contexts[rows], tries, forecasts)
+
 
 def replay(
     kernel: Kernel, attempts: Attempts, *, some: Bools | None = None, kinds: Floats | None = None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
 
-from segue.engine.training.replay import Steps
-from segue.features.catalogue import Catalogue, Floats
+import numpy as np
+import pandas as pd
+
+from segue.engine.pipeline import Kernel
+from segue.engine.training.replay import Steps, replay
+from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.contexts.context_columns import INDEX, TABLE
-from segue.features.reward import Tries, surprise
+from segue.features.history.attempts import encode
+from segue.features.reward import surprise
 from segue.models.resource_effects import EffectSums
 
+Halves = Callable[[Sequence[str]], Ints]
 _READ = np.array([INDEX[column.name] for column in TABLE if column.learned])
 _CORE = np.array(
     [
@@ -37,17 +44,38 @@ def rows_of(contexts: Floats) -> Floats:
     return np.concatenate([contexts[:, _READ], core[:, _PAIRS[0]] * core[:, _PAIRS[1]]], axis=1)
 
 
-def effect_sums(steps: Steps, catalogue: Catalogue, *, later: Tries | None = None) -> EffectSums:
-    """Return the sums of the steps that attempts have followed; the halves are learners of even and odd code.
+def attempt_effects(kernel: Kernel, events: pd.DataFrame, *, halves: Halves) -> EffectSums:
+    """Return the sums of the attempts among events, every attempt taken for a step.
 
-    `later` holds all attempts that may follow them (None: the steps themselves).
+    Linear in the learners: the sums of two groups add up to those of both.
     """
-    followed = surprise(steps.tries, steps.tries if later is None else later, forecasts=steps.forecasts)
+    if not len(events):
+        return EffectSums.zero(len(kernel.catalogue.resources), N_FEATURES)
+    attempts, learners = encode(events, kernel.catalogue)
+    return effect_sums(replay(kernel, attempts), kernel.catalogue, halves=halves(learners))
+
+
+def halves_of(learners: Sequence[str]) -> Ints:
+    """Return which half of the learners each belongs to, 0 or 1, by a digest of the id.
+
+    >>> halves_of(["ada", "ben", "cleo", "dan"]).tolist()
+    [1, 0, 1, 1]
+    """
+    return np.array([blake2b(who.encode(), digest_size=1).digest()[0] & 1 for who in learners], np.int64)
+
+
+def effect_sums(steps: Steps, catalogue: Catalogue, *, halves: Ints | None = None) -> EffectSums:
+    """Return the sums of the steps that others of the same learner and skill have followed.
+
+    `halves` says to which half of the learners each belongs (None: even and odd codes).
+    """
+    followed = surprise(steps.tries, steps.tries, forecasts=steps.forecasts)
     known = np.flatnonzero(~np.isnan(followed))
+    learner = steps.tries.learner[known]
     return EffectSums.of(
         rows_of(steps.contexts[known]),
         followed[known],
         resource=steps.resource[known],
-        half=steps.tries.learner[known] % 2,
+        half=learner % 2 if halves is None else halves[learner],
         n_resources=len(catalogue.resources),
     )

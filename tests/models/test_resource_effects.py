@@ -1,0 +1,117 @@
+"""Which resource teaches: nothing where nothing differs, what differs where it does, and exact forgetting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from segue.models.resource_effects import CLIP, Effects, EffectSums, Groups, estimate
+
+N_SKILLS, EACH = 30, 5
+N = N_SKILLS * EACH
+
+
+def groups(rng: np.random.Generator) -> Groups:
+    skills = np.stack([np.arange(N) % N_SKILLS, np.full(N, -1)], axis=1)
+    return Groups(skills, np.stack([np.ones(N), np.zeros(N)], axis=1), rng.integers(2, size=N))
+
+
+def steps(truth: np.ndarray, n_learners: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    n = n_learners * 100
+    resource, learner = rng.integers(N, size=n), np.repeat(np.arange(n_learners), 100)
+    X = np.column_stack([np.ones(n), rng.random((n, 3))])
+    values = 0.05 + truth[resource] + (X - 0.5) @ np.array([0.0, 0.1, -0.2, 0.05]) + rng.normal(0, 0.3, n)
+    return {"X": X, "values": values, "resource": resource, "learner": learner}
+
+
+def sums(made: dict[str, np.ndarray], some: np.ndarray | slice = slice(None)) -> EffectSums:
+    return EffectSums.of(
+        made["X"][some],
+        made["values"][some],
+        resource=made["resource"][some],
+        half=made["learner"][some] % 2,
+        n_resources=N,
+    )
+
+
+def centred(truth: np.ndarray) -> np.ndarray:
+    return (
+        truth
+        - np.array([truth[np.arange(N) % N_SKILLS == k].mean() for k in range(N_SKILLS)])[
+            np.arange(N) % N_SKILLS
+        ]
+    )
+
+
+def test_true_effects_are_found_within_skills_and_the_intervals_hold_them() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 0.02, N) + 0.2 * (np.arange(N) % N_SKILLS == 3)  # a skill that is learned fast
+    found = estimate(sums(steps(truth, 300, rng)), groups(rng))
+    wanted = centred(truth)
+    assert np.corrcoef(found.mean, wanted)[0, 1] > 0.55
+    inside = (found.low <= wanted) & (wanted <= found.high)
+    assert 0.88 <= inside.mean() <= 0.99
+    assert found.spread == pytest.approx(0.018, abs=0.006)
+    assert CLIP[0] <= np.exp(found.quality).min()
+    assert np.exp(found.quality).max() <= CLIP[1]
+
+
+def test_without_a_spread_there_is_no_effect_and_nothing_is_told() -> None:
+    rng = np.random.default_rng(1)
+    spread, told = [], 0
+    for _ in range(10):
+        found = estimate(sums(steps(np.zeros(N), 100, rng)), groups(rng))
+        spread.append(np.abs(found.quality).mean())
+        told += int(found.told.sum())
+    assert np.mean(spread) < 0.08
+    assert told < 0.05 * 10 * N
+
+
+def test_a_learner_taken_out_was_never_there() -> None:
+    rng = np.random.default_rng(2)
+    made = steps(rng.normal(0, 0.05, N), 20, rng)
+    gone = made["learner"] == 7
+    left = estimate(sums(made) - sums(made, gone), groups(np.random.default_rng(3)))
+    never = estimate(sums(made, ~gone), groups(np.random.default_rng(3)))
+    assert left.mean == pytest.approx(never.mean, abs=1e-8)
+    assert left.std == pytest.approx(never.std, abs=1e-8)
+
+
+def test_a_resource_nobody_used_is_judged_by_its_kind() -> None:
+    rng = np.random.default_rng(4)
+    kinds = groups(rng)
+    truth = np.where(kinds.kinds == 1, 0.05, 0.0)
+    made = steps(truth, 300, rng)
+    used = made["resource"] != 0
+    found = estimate(sums(made, used), kinds)
+    assert found.count[0] == 0
+    assert np.sign(found.mean[0]) == (1 if kinds.kinds[0] else -1)
+    assert found.std[0] >= np.median(found.std)
+
+
+def test_harmful_resources_are_named_and_few_others() -> None:
+    rng = np.random.default_rng(5)
+    truth = np.zeros(N)
+    bad = rng.choice(N, 6, replace=False)
+    truth[bad] = -0.2
+    found = estimate(sums(steps(truth, 400, rng)), groups(rng))
+    named = np.flatnonzero(found.harmful())
+    wrong = [i for i in named if i not in set(bad.tolist())]
+    assert len(wrong) <= max(1, 0.1 * len(named))
+
+
+def test_nothing_known_is_no_opinion() -> None:
+    found: Effects = estimate(EffectSums.zero(N, 4), groups(np.random.default_rng(6)))
+    assert not found.quality.any()
+    assert not found.harmful().any()
+
+
+def test_rows_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        EffectSums.of(
+            np.ones((1, 2)),
+            np.array([np.nan]),
+            resource=np.zeros(1, int),
+            half=np.zeros(1, int),
+            n_resources=1,
+        )
