@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from segue.cli.workspace import AsJson, Folder, opened
 
-Csv = Annotated[Path | None, typer.Option("--csv", help="Also write the whole table into this file.")]
 Most = Annotated[int, typer.Option(help="How many rows to show, from either end.")]
 
 
@@ -19,17 +17,15 @@ def register(app: typer.Typer) -> None:
     app.command("resources")(resources)
 
 
-def resources(workspace: Folder, *, csv: Csv = None, most: Most = 10, as_json: AsJson = False) -> None:
+def resources(workspace: Folder, *, most: Most = 10, as_json: AsJson = False) -> None:
     """Show which resources teach better or less than others of the same skills, and where it cannot be told.
 
     Effect: how much better learners did, in the attempts that followed, than after other resources of these
     skills, beyond what was forecast before; in scores from 0 to 1, with a 95 % interval.
     """
-    from segue.lms.records.untrusted_values import csv_safe
 
-    table = opened(workspace).resources_taught()
-    if csv is not None:
-        csv_safe(table).to_csv(csv, index=False)
+    with opened(workspace) as space:
+        table = space.resources_taught()
     if as_json:
         typer.echo(json.dumps(json.loads(table.to_json(orient="records")), ensure_ascii=False, indent=1))
         return
