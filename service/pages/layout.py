@@ -54,7 +54,7 @@ def menu(visit: Visit) -> list[tuple[str, str]]:
     own = [("week", _("My week")), ("me", _("What Segue thinks of me"))]
     if visit.ticket.role == "parent":
         return own
-    return [*own, ("plan", _("My plan")), ("feedback", _("Feedback"))]
+    return [*own, ("me#goal", _("My goal")), ("plan", _("My plan")), ("feedback", _("Feedback"))]
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,29 @@ def cells(locale: str) -> Mapping[str, Markup]:
 
 
 @cache
+def weight_names(locale: str) -> Mapping[str, str]:
+    """Return what each weight of a policy version is called, for a teacher."""
+    _ = translations(locale).gettext
+    return {
+        "readiness": _("what it builds on is there"),
+        "frontier": _("it comes next in the course"),
+        "zone": _("neither too hard nor too easy"),
+        "room": _("something is left to learn"),
+        "forecast_gain": _("practice changes the forecast"),
+        "unlock": _("it opens the way to other skills"),
+        "breadth": _("it practises several skills at once"),
+        "completion": _("work of this kind gets finished"),
+        "interest": _("interests"),
+        "repeat": _("not used before"),
+        "teaches_well": _("it has taught others well"),
+        "diversity": _("variety within a list"),
+        "goal": _("it serves the goal"),
+        "pace": _("new ground against consolidation"),
+        "mode": _("what the list is for"),
+    }
+
+
+@cache
 def parts(locale: str) -> Mapping[str, str]:
     """Return what each part of a score is called, for a student."""
     _ = translations(locale).gettext
@@ -139,6 +162,7 @@ def parts(locale: str) -> Mapping[str, str]:
         "repeat": _("you have not used it yet"),
         "diversity": _("it brings variety"),
         "learned": _("other learners learned a lot from it"),
+        "teaches_well": _("it has taught others well"),
         "goal": _("it serves your goal"),
         "mode": _("it is due for review"),
         "pace": _("it fits the pace your teacher asked for"),

@@ -68,7 +68,11 @@ def headers(frame: str = "") -> dict[str, str]:
 
 def refusal_page(refused: RefusedError, locale: str) -> Response:
     """Return a refusal in words that a child can read; it never says what was sent."""
-    html = render("refused.html", locale, {"code": refused.code, "page": "refused", "base": ""})
+    html = render(
+        "refused.html",
+        locale,
+        {"code": refused.code, "status": refused.status, "page": "refused", "base": ""},
+    )
     return respond(html, status=refused.status)
 
 

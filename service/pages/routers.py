@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from segue.service.pages import entry, undo
-from segue.service.pages.student import picture_routes, plan_routes, week_routes
+from segue.service.pages.student import paper_routes, picture_routes, plan_routes, week_routes
 from segue.service.pages.teacher import class_routes, monday_routes, practice_routes
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
@@ -15,6 +15,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         undo,
         week_routes,
         picture_routes,
+        paper_routes,
         plan_routes,
         class_routes,
         monday_routes,

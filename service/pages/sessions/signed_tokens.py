@@ -78,6 +78,7 @@ def sign(ticket: Ticket, keyring: Keyring) -> str:
     'ada'
     >>> read(text, ring, use="link", now=datetime.fromtimestamp(100, UTC))
     Traceback (most recent call last):
+    ...
     segue.service.pages.sessions.signed_tokens.TicketError: the ticket has run out
     """
     fields = {name: value for name, value in asdict(ticket).items() if value not in ("", ())}

@@ -135,9 +135,9 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     space = visit.tenant.workspace
     number = owner_of(visit, decision)
     learner = visit.ticket.roster[number]
-    _, step = space.decision(decision, now=visit.now)
+    mine, step = space.decision(decision, now=visit.now)
     catalogue = space.catalogue()
-    taken = {step.resource}
+    taken = {one.resource for one in mine.steps}
     champion, known = space.known([learner])
     near = class_lists.others(champion, known[learner], taken=taken, now=visit.now)
     why_not = class_lists.why_not(champion, known[learner], wanted, now=visit.now)

@@ -12,7 +12,7 @@ from segue.engine.policy_version import PolicyVersion, policy_from
 from segue.engine.practices.groups import suggest_groups
 from segue.engine.randomness import generator
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import parts, show
+from segue.service.pages.layout import show, weight_names
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import STEPS
@@ -97,7 +97,7 @@ async def save_draft(request: Request) -> Response:
 
 
 def _policy(visit: Visit, version: PolicyVersion) -> dict[str, object]:
-    said, words = version.to_dict(), parts(visit.locale)
+    said, words = version.to_dict(), weight_names(visit.locale)
     catalogue = visit.tenant.workspace.catalogue()
     return {
         "version": version.id,

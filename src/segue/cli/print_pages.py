@@ -12,12 +12,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-STYLE = """
-body { font: 12pt/1.45 system-ui, sans-serif; margin: 2cm auto; max-width: 17cm; color: #1a1a1a }
-section { break-after: page } h1 { font-size: 17pt; margin: 0 0 .1cm } p { margin: 0 0 .5cm; color: #555 }
-ol { padding-left: 0; list-style: none } li { margin: 0 0 .35cm; padding-left: 1cm; text-indent: -1cm }
-li::before { content: "☐"; display: inline-block; width: 1cm; text-indent: 0 } small { color: #555 }
-"""
+STYLESHEET = Path(__file__).resolve().parents[1] / "service" / "pages" / "static" / "pages.css"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,22 +44,32 @@ def print_(
 
 
 def class_page(name: str, pages: Iterable[str]) -> str:
-    """Return the file of a class."""
-    head = f'<meta charset="utf-8"><title>{escape(name)}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(pages)}</body></html>'
+    """Return the file of a class, in the style of the pages in a browser."""
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(name)}</title><style>{STYLESHEET.read_text('utf-8')}</style>"
+    )
+    body = f"<header><p>{escape(name)}</p></header><main>{''.join(pages)}</main>"
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>'
 
 
-def learner_page(who: str, week: str, rows: Iterable[tuple[str, float, str]]) -> str:
-    """Return the page of a learner: what to do this week, in order, to be ticked off.
+def learner_page(who: str, week: str, rows: Iterable[tuple[str, float, str, str]]) -> str:
+    """Return the page of a learner: what to do this week, in order, to be ticked off, and where it is.
 
-    >>> learner_page("<b>", "2026-W48", [])
-    '<section><h1>&lt;b&gt;</h1><p>2026-W48</p><ol></ol></section>'
+    >>> learner_page("<b>", "2026-W48", [])[:-10] + "..."
+    '<section class="page" aria-label="&lt;b&gt;"><h1>&lt;b&gt;</h1><p>2026-W48</p><ol class="steps"></ol>...'
     """
     items = [
-        f"<li>{escape(title)} <small>{minutes:g} min<br>{escape(why)}</small></li>"
-        for title, minutes, why in rows
+        f"<li><h2>{escape(title)}</h2><p>{minutes:g} min</p><p>{escape(why)}</p>{_address(url)}</li>"
+        for title, minutes, why, url in rows
     ]
-    return f"<section><h1>{escape(who)}</h1><p>{escape(week)}</p><ol>{''.join(items)}</ol></section>"
+    heading = f'<section class="page" aria-label="{escape(who)}"><h1>{escape(who)}</h1>'
+    return f'{heading}<p>{escape(week)}</p><ol class="steps">{"".join(items)}</ol></section>'
+
+
+def _address(url: str) -> str:
+    """Return the address to type, for what has one."""
+    return f"<p>{escape(url)}</p>" if url.startswith(("https://", "http://")) else ""
 
 
 def _pages(members: pd.DataFrame, table: pd.DataFrame) -> Iterable[str]:
@@ -74,4 +79,5 @@ def _pages(members: pd.DataFrame, table: pd.DataFrame) -> Iterable[str]:
         if mine is not None:
             titles = mine["title"].fillna(mine["resource"]).tolist()
             week, who = str(mine["week"].iloc[0]), str(row.get("name") or row["learner"])
-            yield learner_page(who, week, zip(titles, mine["minutes"], mine["why"], strict=True))
+            urls = mine["url"].fillna("") if "url" in mine else [""] * len(mine)
+            yield learner_page(who, week, zip(titles, mine["minutes"], mine["why"], urls, strict=True))

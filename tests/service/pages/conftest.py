@@ -52,7 +52,7 @@ class Page(HTMLParser):
                 "fields": {},
             }
             self.forms.append(self._form)
-        elif tag in ("input", "button") and self._form is not None and found.get("name"):
+        elif tag == "input" and self._form is not None and found.get("name"):
             if found.get("type") not in ("radio", "checkbox"):
                 self._form["fields"][found["name"]] = found.get("value", "")  # type: ignore[index]
             else:

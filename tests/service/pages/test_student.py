@@ -1,0 +1,155 @@
+"""A student's week by forms alone: pick, why, another, done, claim, check, goal, plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+Link, Browse, Press = Callable[..., str], Callable[..., Any], Callable[..., Any]
+ME = "student-3"
+
+
+@pytest.fixture
+def week(link: Link, browse: Browse) -> Any:
+    return browse(link("learner", ME))
+
+
+def base_of(page: Any) -> str:
+    return str(page.url).rpartition("/")[0]
+
+
+def titles(page: Any) -> list[str]:
+    return [item.rpartition(", ")[0] for item in page.items]
+
+
+def test_the_week_is_the_same_at_every_visit(week: Any, browse: Browse) -> None:
+    assert titles(week) == titles(browse(str(week.url)))
+    assert 1 <= len(week.items) <= 10
+    for words in (
+        "Why this?",
+        "Another",
+        "Done",
+        "Too easy",
+        "Too hard",
+        "I know this",
+        "My goal",
+        "My plan",
+    ):
+        assert words in week.text
+
+
+def test_a_pick_from_the_menu_and_another_change_one_step_each(week: Any, press: Press) -> None:
+    form = next(f for f in week.forms if str(f["action"]).endswith("/choose"))
+    option = form["value?"][0]
+    picked = press(week, "choose", value=option)
+    assert "Your choice is on the list now." in picked.text
+    changed = [a for a, b in zip(titles(week), titles(picked), strict=True) if a != b]
+    assert len(changed) == 1
+    other = press(picked, "another")
+    assert "Here is another step" in other.text
+    assert len([a for a, b in zip(titles(picked), titles(other), strict=True) if a != b]) == 1
+
+
+def test_why_this_opens_reasons_without_script(week: Any, browse: Browse) -> None:
+    address = next(link for link in week.links if "?why=" in link)
+    assert '<div class="card" id="why-' in browse(address.partition("#")[0]).text
+
+
+def test_done_and_ratings_are_kept_and_shown(week: Any, press: Press) -> None:
+    after = press(week, "done")
+    assert after.items[0].endswith(", done")
+    rated = press(after, "rate", where={"value": "liked"})
+    assert 'aria-pressed="true"' in rated.text
+    again = press(rated, "rate", where={"value": "hard"})
+    assert again.response.status_code == 409
+    assert "nothing was changed" in again.text
+
+
+def test_i_know_this_leads_to_a_check_that_the_scores_settle(
+    week: Any, press: Press, browse: Browse, client: httpx.Client, headers: Callable[[str], dict[str, str]]
+) -> None:
+    check = press(week, "know")
+    assert "Check me" in check.text
+    skill = str(check.url.params["skill"])
+    task = next(link for link in check.links if link.startswith("https://example.org"))
+    resource = task.rpartition("/")[2]
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    event = {"id": "c1", "learner": ME, "resource": resource, "score": 1.0, "time": soon}
+    sent = client.post("/v1/events", json={"events": [event]}, headers=headers("backend"))
+    assert sent.json()["accepted"] == 1
+    assert "Passed" in browse(f"{base_of(check)}/check?skill={skill}").text
+    assert "bears it out" in browse(f"{base_of(check)}/me").text
+
+
+def test_a_goal_is_seen_before_it_is_saved_and_what_follows_is_what_was_shown(
+    week: Any, press: Press, browse: Browse
+) -> None:
+    me = browse(f"{base_of(week)}/me")
+    due = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    seen = press(me, "preview", where={"kind": "goal"}, skill="unit-rates", due=due)
+    promised = re.findall(r'<li data-id="([^"]+)"', seen.text)
+    assert promised
+    before = titles(browse(f"{base_of(week)}/week"))
+    assert before == titles(week), "a preview changes nothing"
+    saved = press(seen, "save")
+    assert "Saved." in saved.text
+    catalogue = {
+        r.title: r.resource_id for r in __import__("segue.sample", fromlist=["load"]).load().resources
+    }
+    assert [catalogue[title] for title in titles(browse(f"{base_of(week)}/week"))] == promised
+    undone = press(saved, "undo")
+    assert "Taken back" in undone.text
+    assert titles(browse(f"{base_of(week)}/week")) == before
+
+
+def test_a_plan_goes_to_the_teacher_and_comes_back_as_the_list(
+    week: Any, press: Press, browse: Browse, link: Link
+) -> None:
+    plan = browse(f"{base_of(week)}/plan")
+    steps = {"resource1": "trail-mix-talk", "resource2": "team-colours", "activity3": "Draw <b>ratios</b>"}
+    proposed = press(plan, "propose", **steps, minutes3="15")
+    assert "Waiting for your teacher" in proposed.text
+    assert "Draw &lt;b&gt;ratios&lt;/b&gt;" in proposed.text
+    monday = browse(link("teacher", "t1", class_id="7b").replace("/enter/", "/enter/"))
+    monday = browse(f"{base_of(monday)}/monday")
+    assert "Plans to look at" in monday.text
+    assert "<b>ratios" not in monday.text
+    approved = press(monday, "review", verdict="approve", note="Good")
+    assert "approved and in force" in approved.text
+    mine = browse(f"{base_of(week)}/week")
+    assert [t.partition(":")[0] for t in titles(mine)] == ["Trail mix talk", "Team colours"]
+    assert "from your own plan" in mine.text
+    undone = press(approved, "undo", where={"page": "monday"})
+    assert "Taken back" in undone.text
+    assert titles(browse(f"{base_of(week)}/week")) == titles(week)
+
+
+def test_what_a_learner_asks_is_kept_once_and_can_be_taken_back(
+    week: Any, press: Press, browse: Browse
+) -> None:
+    page = browse(f"{base_of(week)}/feedback")
+    asked = press(page, "talk", about="unit-rates")
+    assert asked.text.count("Asked for a talk") == 1
+    again = press(asked, "talk", about="unit-rates")
+    assert again.text.count("Asked for a talk") == 1
+    assert "Asked for a talk" not in press(again, "undo").text
+
+
+def test_paper_file_and_calendar_hold_the_same_steps(week: Any, client: httpx.Client) -> None:
+    base = base_of(week)
+    paper, file = client.get(f"{base}/print"), client.get(f"{base}/offline.html")
+    ics = client.get(f"{base}/calendar.ics")
+    for title in titles(week):
+        words = title.partition(":")[0]
+        assert words in paper.text
+        assert words in file.text
+        assert words.replace(",", "\\,") in ics.text.replace("\r\n ", "")
+    assert 'name="viewport"' in file.text
+    assert "<style>" in file.text
+    assert "/pages/static" not in file.text, "the file needs nothing else"
+    assert "data:image/svg" in paper.text

@@ -1,0 +1,123 @@
+"""A teacher's pages by forms alone: what she does stands everywhere at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+Link, Browse, Press = Callable[..., str], Callable[..., Any], Callable[..., Any]
+
+
+def base_of(page: Any) -> str:
+    return str(page.url).rpartition("/")[0]
+
+
+@pytest.fixture
+def monday(link: Link, browse: Browse, press: Press) -> Any:
+    """This week's lists of the class, drawn."""
+    page = browse(link("teacher", "t1", class_id="7b"))
+    page = browse(f"{base_of(page)}/monday")
+    return press(page, "draw")
+
+
+def button(page: Any, name: str) -> str:
+    return re.findall(rf'<button name="{name}" value="([0-9a-f]+)"', page.text)[0]
+
+
+def test_the_lists_of_a_week_are_drawn_once_and_approved_at_once(monday: Any, press: Press) -> None:
+    assert len(re.findall(r"<h3 id=", monday.text)) == 30
+    approved = press(monday, "approve")
+    assert "Every step is approved" in approved.text
+    assert approved.text.count("✓ approved") == len(monday.items)
+
+
+def test_what_is_removed_is_gone_from_page_file_calendar_and_http_and_undo_brings_it_back(
+    monday: Any, press: Press, browse: Browse, *, link: Link, client: httpx.Client, headers: Any
+) -> None:
+    this = monday
+    mine = browse(link("learner", "student-0"))
+    decision = button(this, "remove")
+    title = mine.items[0].rpartition(", ")[0]
+    after = press(this, "act", remove=decision)
+    assert "gone everywhere at once" in after.text
+    assert title not in [item.rpartition(", ")[0] for item in browse(str(mine.url)).items]
+    words = title.partition(":")[0]
+    for page in ("print", "offline.html", "calendar.ics"):
+        assert words not in client.get(f"{base_of(mine)}/{page}").text
+    lists = client.get("/v1/learners/student-0/lists", headers=headers("teacher")).json()["lists"]
+    assert "removed" in {step["state"] for one in lists for step in one["steps"]}
+    back = press(after, "undo", where={"page": "monday"})
+    assert "Taken back" in back.text
+    assert browse(str(mine.url)).items == mine.items
+
+
+def test_pin_and_must_do_say_so_on_the_learners_page(
+    monday: Any, press: Press, browse: Browse, link: Link
+) -> None:
+    this = monday
+    press(this, "act", pin=button(this, "pin"))
+    mine = browse(link("learner", "student-0"))
+    assert mine.items[0].endswith(", must do")
+    everybody = press(this, "mustdo", resource="trail-mix-talk")
+    assert "in every list now" in everybody.text
+    for who in ("student-0", "student-17"):
+        assert any(item.startswith("Trail mix talk") for item in browse(link("learner", who)).items)
+    assert "pinned" in everybody.text
+    assert "taken back" not in everybody.text
+
+
+def test_a_swap_shows_alternatives_and_why_not(monday: Any, press: Press, browse: Browse) -> None:
+    asked = press(monday, "act", swap=button(monday, "swap"))
+    assert "What nearly came instead" in asked.text
+    options = asked.forms[0]["resource?"]
+    why = browse(f"{asked.url}&wanted=team-colours")
+    assert "Swap it in all the same" in why.text
+    done = press(asked, "act", resource=options[0])
+    assert "The step is swapped" in done.text
+
+
+def test_a_draft_says_what_share_of_lists_it_changes_and_that_is_what_happens(
+    monday: Any, press: Press, browse: Browse
+) -> None:
+    policy = browse(f"{base_of(monday)}/policy")
+    tried = press(policy, "policy_try", **{"weights.zone": "6", "limits.per_skill": "1"})
+    share, n, of = re.findall(r"([\d.]+) % of the lists would change \((\d+) of (\d+)\)", tried.text)[0]
+    assert int(of) == 30
+    assert int(n) > 0
+    assert float(share) == pytest.approx(100 * int(n) / 30, abs=0.05)
+    assert "Nothing was changed yet" in browse(f"{base_of(monday)}/policy").text, "a dry run stores nothing"
+    saved = press(tried, "policy_save")
+    assert "in force from now on" in saved.text
+    assert saved.text.count('name="back"') == 1
+    refused = press(policy, "policy_try", **{"weights.zone": "-3"})
+    assert refused.response.status_code == 422
+
+
+def test_a_learner_groups_and_the_csv(monday: Any, browse: Browse, client: httpx.Client) -> None:
+    one = browse(f"{base_of(monday)}/learner?who=3&did=team-colours&score=0")
+    assert "What if" in one.text
+    assert "Lists so far" in one.text
+    theirs = next(
+        href for href in one.links if "/s/" in href and href.endswith("/week") and href[:6] == "/pages"
+    )
+    page = browse(theirs)
+    assert "student-3" in page.text
+    assert "<form" not in page.text, "she reads it, she does not act in the learner's name"
+    groups = browse(f"{base_of(monday)}/groups?size=5&roles=speaker,scribe")
+    assert groups.text.count("speaker") - 1 == 6
+    assert client.get(f"{base_of(monday)}/class.csv").text.count("\n") == 31
+
+
+def test_a_teacher_touches_her_own_class_only(
+    monday: Any, press: Press, browse: Browse, link: Link, client: httpx.Client
+) -> None:
+    other = browse(link("learner", "stranger-1"))
+    foreign = re.findall(r'name="step" value="([0-9a-f]+)"', other.text)[0]
+    refused = press(monday, "act", remove=foreign)
+    assert refused.response.status_code == 404
+    assert browse(str(other.url)).items == other.items
+    assert browse(f"{base_of(monday)}/learner?who=30").response.status_code == 404
