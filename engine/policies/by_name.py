@@ -28,12 +28,12 @@ def described(policy: Policy) -> dict[str, Any]:
     >>> named(described(policies.Exponentiated(policies.InverseGap(gamma=5.0))))
     Exponentiated(policy=InverseGap(gamma=5.0, alpha=0.25))
     """
-    kind = type(policy)
-    if not is_dataclass(policy):
+    kind: type[Any] = type(policy)
+    if not is_dataclass(kind):
         raise ValueError(f"policy {policy!r} cannot be saved: make {kind.__name__} a frozen dataclass")
     own = getattr(policies, kind.__name__, None) is not kind
     name = f"{kind.__module__}:{kind.__qualname__}" if own else kind.__name__
-    values = {field.name: getattr(policy, field.name) for field in fields(policy)}
+    values = {field.name: getattr(policy, field.name) for field in fields(kind)}
     return {
         "name": name,
         "parameters": {k: described(v) if isinstance(v, Policy) else v for k, v in values.items()},
@@ -52,7 +52,8 @@ def named(text: Any) -> Policy:
     """
     if not isinstance(text, dict) or not isinstance(text.get("name"), str):
         raise ValueError(f'a policy is {{"name": …, "parameters": {{…}}}}, got {text!r}')
-    kind, given = _kind(text["name"]), text.get("parameters", {})
+    kind: type[Any] = _kind(text["name"])
+    given = text.get("parameters", {})
     if not isinstance(given, dict):
         raise ValueError(f"parameters of policy {text['name']} must be an object, got {given!r}")
     known = [field.name for field in fields(kind)] if is_dataclass(kind) else []
@@ -61,9 +62,10 @@ def named(text: Any) -> Policy:
             f"policy {text['name']} has no parameter {unknown[0]!r}: it has {', '.join(known) or 'none'}"
         )
     try:
-        return kind(**{k: named(v) if isinstance(v, dict) else v for k, v in given.items()})
+        made: Policy = kind(**{k: named(v) if isinstance(v, dict) else v for k, v in given.items()})
     except TypeError as error:
         raise ValueError(f"policy {text['name']} does not take {given!r}: {error}") from error
+    return made
 
 
 def _kind(name: str) -> type[Policy]:

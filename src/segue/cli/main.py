@@ -7,8 +7,8 @@ import importlib
 import pkgutil
 import sys
 from importlib.metadata import version
+from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -20,10 +20,8 @@ HELP = {"help_option_names": ["-h", "--help"]}
 class SuggestingGroup(TyperGroup):
     """A group of commands that names the nearest ones when it is asked for one that it does not have."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is asked for."""
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that is asked for (of types that typer keeps private)."""
         if args and self.get_command(ctx, args[0]) is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
