@@ -25,7 +25,6 @@ from segue.service.tenant.tenant import Tenant
 from segue.workspace.answering import Ask
 from segue.workspace.published_playlists import Published
 from segue.workspace.records.rosters.identities import link_ids
-from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.one_use import take_once
 from segue.workspace.workspace import Workspace
 
