@@ -59,6 +59,7 @@ def main() -> None:
             traced = trace(trial, model=model, clock=clock)
             _accuracy(name, model, traced)
             _cold_start(trial, traced)
+            _regimes(trial, traced)
             _stages(trial, clock, n_folds=len(traced))
             _calibration(traced, options.reliability)
         _memory(trial)
@@ -96,6 +97,33 @@ def _cold_start(trial: Trial, traced: list[Traced]) -> None:
         label = str(low) if low == high else f"{low}-{high}" if high < 10**9 else f"{low}+"
         rows[label] = {"n": of.sum(), "log loss": _loss(y[of], p[of]), "item mean": _loss(y[of], base[of])}
     print("\nby number of earlier attempts\n" + pd.DataFrame(rows).T.round(3).to_string())
+
+
+def _regimes(trial: Trial, traced: list[Traced]) -> None:
+    """Print how predictions do on first answers, after long gaps, and on items of several skills."""
+    attempts = trial.attempts
+    gap = np.diff(attempts.time, prepend=np.nan) / 86400.0
+    skills = (trial.catalogue.skill_matrix >= 0).sum(axis=1)[attempts.resource]
+    regimes = {
+        "first answer": attempts.position == 0,
+        "a day or more since the last": (attempts.position > 0) & (gap >= 1.0),
+        "a week or more": (attempts.position > 0) & (gap >= 7.0),
+        "two skills": skills == 2,
+        "three skills or more": skills > 2,
+    }
+    rows = np.concatenate([t.rows for t in traced])
+    y, p = (np.concatenate([getattr(t, part) for t in traced]) for part in ("outcome", "probability"))
+    table = {
+        name: {
+            "n": of.sum(),
+            "predicted": p[of].mean(),
+            "seen": y[of].mean(),
+            "log loss": _loss(y[of], p[of]),
+        }
+        for name, of in ((name, regime[rows]) for name, regime in regimes.items())
+        if of.any()
+    }
+    print("\nby regime\n" + pd.DataFrame(table).T.round(3).to_string())
 
 
 def _loss(y: np.ndarray, p: np.ndarray) -> float:

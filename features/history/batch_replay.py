@@ -253,7 +253,7 @@ def _total(terms: Floats) -> Floats:
     total = terms[0]
     for more in terms[1:]:
         total = total + more
-    return total
+    return np.asarray(total)
 
 
 def item_past(attempts: Attempts) -> tuple[Ints, Floats]:
