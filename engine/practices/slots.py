@@ -45,12 +45,13 @@ class ListedStep:
 
 @dataclass(frozen=True)
 class Placed:
-    """A step in a slot, with the probability that the draw gave the learner this slot."""
+    """A step that could be in a slot, with the probability of it, and whether the draw put it there."""
 
     learner: str
     resource: str
     slot_id: str
     probability: float
+    taken: bool = True
 
 
 def place_steps(
@@ -61,7 +62,19 @@ def place_steps(
     rng: np.random.Generator,
     flipped: bool = False,
 ) -> list[Placed]:
-    """Return which step of each learner happens in which slot, one step a learner and slot at most.
+    """Return which step of each learner happens in which slot; as `drawn_places`, of those that are taken."""
+    return [one for one in drawn_places(steps, slots, need, rng=rng, flipped=flipped) if one.taken]
+
+
+def drawn_places(
+    steps: Sequence[ListedStep],
+    slots: Sequence[Slot],
+    need: Mapping[str, float],
+    *,
+    rng: np.random.Generator,
+    flipped: bool = False,
+) -> list[Placed]:
+    """Return who was drawn into each slot and who was not, one step a learner and slot at most.
 
     Slots are filled in the order of their times. Where fewer learners fit than would use a slot, its places
     are drawn by need with the probabilities that are returned; the others work on at home or alone.
@@ -87,12 +100,13 @@ def place_steps(
         names = sorted(fitting)
         chance = _chances(names, slot, need)
         taken = draw_places(chance, rng) if names else np.zeros(0, dtype=np.bool_)
-        for at in np.flatnonzero(taken).tolist():
-            name, step = names[at], fitting[names[at]]
-            waiting[name].remove(step)
-            if slot.role == "home":
-                met[name].update(step.skills)
-            out.append(Placed(name, step.resource, slot.slot_id, float(chance[at])))
+        for at, (name, is_in) in enumerate(zip(names, taken.tolist(), strict=True)):
+            step = fitting[name]
+            out.append(Placed(name, step.resource, slot.slot_id, float(chance[at]), is_in))
+            if is_in:
+                waiting[name].remove(step)
+                if slot.role == "home":
+                    met[name].update(step.skills)
     return out
 
 

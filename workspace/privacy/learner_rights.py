@@ -33,6 +33,7 @@ from segue.workspace.storage.schema import (
     openings,
     overrides,
     playlists,
+    practices,
     rewards,
     statements,
     states,
@@ -41,7 +42,7 @@ from segue.workspace.storage.schema import (
 from segue.workspace.workspace import Workspace
 
 REFIT_DUE = "refit_due"
-OWNED = (events, statements, playlists, decisions, overrides, rewards)
+OWNED = (events, statements, practices, playlists, decisions, overrides, rewards)
 NOT_REMOVED = (
     "backups made before this moment, copies of the disk, and what an LMS or its gradebook was told",
     "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
@@ -211,7 +212,17 @@ def _rows(connection: Connection, table: Table, person: Learner) -> list[dict[st
     return [_plain(row._asdict()) for row in connection.execute(query)]
 
 
-_INSIDE = ("number", "learner", "event_id", "supersedes", "voids", "class_id", "teacher", "undone_by")
+_INSIDE = (
+    "number",
+    "learner",
+    "event_id",
+    "supersedes",
+    "voids",
+    "class_id",
+    "teacher",
+    "undone_by",
+    "given_by",
+)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,7 +259,7 @@ def _remove(connection: Connection, person: Learner) -> dict[str, int]:
         connection.execute(tombstones.insert().values(digest=row.digest, key_version=row.key_version))
     connection.execute(linked_ids.delete().where(links))
     tables = (
-        *(rewards, overrides, decisions, playlists, states, openings, statements),
+        *(rewards, overrides, decisions, playlists, states, openings, statements, practices),
         *(enrolments, events, learners),
     )
     counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}

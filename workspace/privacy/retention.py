@@ -19,7 +19,7 @@ from segue.workspace.records.learner_states import Fold, Kept, events_of, in_ord
 from segue.workspace.records.learners import QUERY_ROWS
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.records.overrides import OUT
-from segue.workspace.storage.schema import decisions, events, overrides, playlists, rewards
+from segue.workspace.storage.schema import decisions, events, overrides, playlists, practices, rewards
 from segue.workspace.workspace import Workspace
 
 BLOCK = 200  # learners balanced in one transaction
@@ -35,7 +35,7 @@ class Purged:
 
 
 def purge(workspace: Workspace, *, before: datetime) -> Purged:
-    """Remove events, playlists, decisions and rewards older than a moment, leaving opening balances.
+    """Remove events, lists with decisions and rewards, and practices before a moment; balances stay.
 
     Each block of learners is one transaction; a purge that is cut off goes on when it is called again.
     Decisions that are not settled yet stay, with the events of their learner since.
@@ -60,6 +60,8 @@ def purge(workspace: Workspace, *, before: datetime) -> Purged:
                 gone = _purge_events(connection, number, _kept_from(connection, number, limit), fold)
                 total[0] += gone or 0
                 total[2] += gone is None
+    with workspace.store.write() as connection:
+        connection.execute(delete(practices).where(practices.c.time < limit))
     return Purged(*total)
 
 

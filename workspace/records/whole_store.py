@@ -16,6 +16,7 @@ from segue.workspace.storage.schema import (
     learners,
     overrides,
     playlists,
+    practices,
     rewards,
     statements,
     states,
@@ -37,7 +38,7 @@ def digests(connection: Connection) -> dict[int, bytes]:
 def facts(connection: Connection) -> Iterator[str]:
     """Yield facts and rewards as lines, sorted within each table; a learner is the digest of the id."""
     who = digests(connection)
-    for table in (events, statements, playlists, decisions, overrides):
+    for table in (events, statements, practices, playlists, decisions, overrides):
         yield from sorted(_lines(table.name, connection.execute(select(table)), who))
     yield from sorted(_lines("rewards", connection.execute(latest_rewards()), who))
 
@@ -67,6 +68,7 @@ def orphans(connection: Connection) -> dict[str, int]:
         "rewards without decision": (rewards.c.decision_id, decisions.c.decision_id),
         "events without learner": (events.c.learner, learners.c.number),
         "statements without learner": (statements.c.learner, learners.c.number),
+        "practices without learner": (practices.c.learner, learners.c.number),
         "states without learner": (states.c.learner, learners.c.number),
         "playlists without learner": (playlists.c.learner, learners.c.number),
         "learners without alias": (learners.c.surrogate, aliases.c.surrogate),

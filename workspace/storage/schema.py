@@ -1,8 +1,9 @@
 """The tables of a workspace. Migrations make them; this is how the code speaks of them.
 
-Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `playlists`, `decisions`, `overrides`
-(what teachers did with steps, and undid), and `openings` (what purged events had come to). Folds over them,
-each of which says how far it has come: `states`, `rewards`, `documents` (catalogue, sums of the model).
+Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `practices`, `playlists`, `decisions`,
+`overrides` (what teachers did with steps, and undid), and `openings` (what purged events had come to).
+Folds over them, each of which says how far it has come: `states`, `rewards`, `documents`
+(catalogue, sums of the model).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 metadata = MetaData()
 
 documents = Table(
@@ -222,4 +223,20 @@ statements = Table(
     Column("said_by", String(24), nullable=False),
     Column("playlist_id", String(40), nullable=False),
     Index("statements_of_learner", "learner", "number"),
+)
+
+practices = Table(
+    "practices",
+    metadata,
+    Column("row_id", String(40), primary_key=True),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("learner", Integer, nullable=False),
+    Column("class_id", String(20), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("about", Text, nullable=False),
+    Column("act", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("given_by", String(24), nullable=False),
+    Index("practices_of_learner", "learner", "number"),
 )

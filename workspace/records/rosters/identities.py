@@ -20,13 +20,14 @@ from segue.workspace.storage.schema import (
     openings,
     overrides,
     playlists,
+    practices,
     statements,
     states,
     tombstones,
 )
 
 BLOCK = 2_000
-HISTORY = (events, playlists, decisions, overrides, statements)
+HISTORY = (events, playlists, decisions, overrides, statements, practices)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,162 @@
+"""What a class does together is remembered: pairs vary, draws are logged whole, rights reach every row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segue import sample
+from segue.engine.practices.slots import Slot, broken_slots
+from segue.engine.request import Request
+from segue.features.events.event_records import check, identify
+from segue.workspace.answering import Ask
+from segue.workspace.configuration import Configuration
+from segue.workspace.errors import WorkspaceError
+from segue.workspace.practices.feedback_given import feedback_waiting, note_given, talks_due
+from segue.workspace.practices.group_work import form_groups, pair_reviews
+from segue.workspace.practices.placements import listed_steps, place_week
+from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
+from segue.workspace.privacy import learner_rights
+from segue.workspace.privacy.retention import purge
+from segue.workspace.records.practices.practice_rows import practices_of
+from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+from segue.workspace.records.whole_store import facts, orphans
+from segue.workspace.workspace import Workspace
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+WEEK = timedelta(days=7)
+NAMES = [f"l{n:02d}" for n in range(12)]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    folder = tmp_path_factory.mktemp("practices") / "school"
+    space = Workspace.init(folder, environment={}, configuration=Configuration())
+    space.set_catalogue(sample.load())
+    rng = np.random.default_rng(3)
+    some = space.catalogue().resources[:40]
+    frame = pd.DataFrame(
+        [
+            {"learner": name, "resource": some[int(rng.integers(40))].resource_id}
+            | {"score": float(rng.random() < 0.1 + 0.07 * at), "time": NOW - timedelta(hours=6 * n + 1)}
+            for at, name in enumerate(NAMES)
+            for n in range(10)
+        ]
+    )
+    found = check(frame, range(len(frame)), resources=space.catalogue().resource_index)
+    space.add_events(identify(found.events))
+    space.fit(now=NOW)
+    yield space
+    space.close()
+
+
+def tried(space: Workspace, name: str) -> dict[str, int]:
+    found = space.profile(name, now=NOW)
+    return {line.skill: line.attempts for line in (*found.strengths, *found.needs, *found.others)}
+
+
+def pairs(groups: list) -> set[tuple[str, ...]]:
+    return {pair for group in groups for pair in combinations(sorted(group.members), 2)}
+
+
+def test_groups_that_were_kept_stand_and_the_next_project_has_other_pairs(fitted: Workspace) -> None:
+    roles = ("reads", "writes", "speaks")
+    first = form_groups(fitted, "g", "one", names=NAMES, size=3, roles=roles, now=NOW, keep=True)
+    assert pairs(form_groups(fitted, "g", "one", names=NAMES, size=4, now=NOW)) == pairs(first)
+    shown = form_groups(fitted, "g", "two", names=NAMES, size=3, roles=roles, now=NOW + WEEK)
+    second = form_groups(fitted, "g", "two", names=NAMES, size=3, roles=roles, now=NOW + WEEK, keep=True)
+    assert shown == second, "what is kept is what was shown"
+    assert not pairs(first) & pairs(second)
+    had = {name: role for group in first for name, role in zip(group.members, group.roles, strict=True)}
+    again = [had[n] == r for group in second for n, r in zip(group.members, group.roles, strict=True)]
+    assert sum(again) <= 4, "roles go round"
+
+
+def test_a_stored_roster_names_the_class(fitted: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="store a roster"):
+        form_groups(fitted, "nobody's", "one", size=3, now=NOW)
+    with fitted.store.write() as connection:
+        put_roster(connection, fitted.keyring, "r", [Enrolment(n, "r") for n in NAMES[:6]], now=NOW)
+    assert len(form_groups(fitted, "r", "rooms", size=3, now=NOW)) == 2
+
+
+def test_reviews_pair_nobody_twice(fitted: Workspace) -> None:
+    first = pair_reviews(fitted, "g", "essay", NAMES[:8], each=2, now=NOW, keep=True)
+    second = pair_reviews(fitted, "g", "poster", NAMES[:8], each=2, now=NOW + WEEK, keep=True)
+    assert not set(first) & set(second)
+
+
+def test_feedback_is_due_until_it_is_given_and_talks_fit_the_minutes(fitted: Workspace) -> None:
+    assert len(feedback_waiting(fitted, "f", names=NAMES, now=NOW)) == 12
+    assert note_given(fitted, "f", "feedback", NAMES[:11], by="t", now=NOW) == 11
+    assert note_given(fitted, "f", "feedback", NAMES[:11], by="t", now=NOW) == 0, "once is enough"
+    assert feedback_waiting(fitted, "f", names=NAMES, now=NOW + timedelta(days=1)) == [(NAMES[11], None)]
+    assert len(feedback_waiting(fitted, "f", names=NAMES, now=NOW + WEEK)) == 12
+    queue = talks_due(fitted, "f", names=NAMES, minutes=17, now=NOW, asked=[NAMES[9]])
+    assert (len(queue), queue[0].learner) == (3, NAMES[9])
+    note_given(fitted, "f", "talk", [NAMES[9]], by="t", now=NOW, minutes=5)
+    assert feedback_waiting(fitted, "f", names=[NAMES[9]], now=NOW + timedelta(days=6)) == []
+
+
+def test_a_draw_of_places_is_logged_with_those_who_were_not_drawn(fitted: Workspace) -> None:
+    week = "2026-W48"
+    fitted.recommend_many([Request(n, NOW, k=5) for n in NAMES], ask=Ask(surface="weekly", week=week))
+    steps = listed_steps(fitted, NAMES, week, now=NOW)
+    assert {step.learner for step in steps} == set(NAMES)
+    slots = [Slot("mon-teacher", "teacher", NOW, 4), Slot("tue-home", "home", NOW - WEEK, 12)]
+    drawn = place_week(fitted, "g", steps, slots, week=week, now=NOW, keep=True)
+    assert place_week(fitted, "g", steps, slots, week=week, now=NOW) == drawn
+    taken = [one for one in drawn if one.taken]
+    assert broken_slots(taken, steps, slots) == []
+    with fitted.store.read() as connection:
+        numbers = range(1, 13)
+        rows = practices_of(connection, list(numbers), ("place",))
+    logged = [row.body for row in rows if row.body["slot"] == "mon-teacher"]
+    assert sum(body["taken"] for body in logged) == 4
+    assert sum(body["probability"] for body in logged) == pytest.approx(4)
+    assert all(0 < body["probability"] < 1 for body in logged)
+
+
+def test_accepted_scores_move_the_skills_of_their_criterion_alone(fitted: Workspace) -> None:
+    resource = next(r for r in fitted.catalogue().resources if len(r.skills) == 1)
+    before, mastery = tried(fitted, NAMES[0]), fitted.mastery(NAMES[:2], now=NOW)
+    scores = [
+        RubricScore(name, work, "reasoning", rater, value)
+        for name, work in ((NAMES[0], "video"), (NAMES[1], "essay"))
+        for rater, value in (("kind", 0.9), ("strict", 0.7))
+    ]
+    assert keep_scores(fitted, "g", scores, now=NOW) == 4
+    video = accept_scores(fitted, "g", "video", {"reasoning": resource.resource_id}, names=NAMES[:2], now=NOW)
+    essay = accept_scores(fitted, "g", "essay", {"reasoning": resource.resource_id}, names=NAMES[:2], now=NOW)
+    assert [one.score for one in video] == pytest.approx([one.score for one in essay]), "equal rubric"
+    assert [one.score for one in video] == pytest.approx([0.8])
+    after = tried(fitted, NAMES[0])
+    assert {s for s in after if after[s] != before.get(s, 0)} == set(resource.skills)
+    moved = (fitted.mastery(NAMES[:2], now=NOW) - mastery).abs().max()
+    assert moved.idxmax() == resource.skills[0], "other skills follow the general level alone, and less"
+    with pytest.raises(ValueError, match="in \\[0, 1\\]"):
+        keep_scores(fitted, "g", [RubricScore("l00", "video", "reasoning", "kind", 4.0)], now=NOW)
+
+
+def test_rows_are_exported_counted_among_facts_purged_and_erased(fitted: Workspace) -> None:
+    note_given(fitted, "e", "feedback", ["l05", "l06"], by="teacher@school", now=NOW - 60 * WEEK)
+    note_given(fitted, "e", "talk", ["l05", "l06"], by="teacher@school", now=NOW)
+    exported = learner_rights.export(fitted, "l05")["practices"]
+    assert {"talk", "feedback"} <= {row["kind"] for row in exported}
+    assert "teacher@school" not in str(exported)
+    assert "given_by" not in exported[0]
+    with fitted.store.read() as connection:
+        assert sum(line.startswith("practices ") for line in facts(connection)) >= 4
+    purge(fitted, before=NOW - 50 * WEEK)
+    left = learner_rights.export(fitted, "l05")["practices"]
+    assert len(left) == len(exported) - 1
+    certificate = learner_rights.erase(fitted, "l05", now=NOW)
+    assert certificate.rows["practices"] == len(left)
+    with fitted.store.read() as connection:
+        assert not orphans(connection)["practices without learner"]
+    assert learner_rights.export(fitted, "l06")["practices"], "others keep theirs"

@@ -1,0 +1,98 @@
+"""Feedback and talks: what was given, whose is due, and whom to talk to within the minutes there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from segue.engine.practices.reviews import Talk, conference_queue, feedback_due
+from segue.workspace.feedback import teacher_pseudonym
+from segue.workspace.practices.members import Members, mastery_of, members_of
+from segue.workspace.records.practices.practice_rows import (
+    PracticeKind,
+    PracticeRow,
+    append_practices,
+    practices_of,
+)
+from segue.workspace.storage.database import Connection
+from segue.workspace.workspace import Workspace
+
+WEEK = timedelta(days=7)
+
+
+def note_given(
+    workspace: Workspace,
+    class_id: str,
+    kind: PracticeKind,
+    names: Sequence[str],
+    *,
+    by: str,
+    now: datetime,
+    about: str = "",
+    minutes: float | None = None,
+) -> int:
+    """Remember feedback or a talk that some learners had, and return how many rows are new.
+
+    Parameters
+    ----------
+    by : str
+        The teacher's id in the LMS; a keyed digest is stored.
+    """
+    body = {} if minutes is None else {"minutes": minutes}
+    with workspace.store.write() as connection:
+        members = members_of(workspace, connection, class_id, names, now=now, create=True)
+        who = teacher_pseudonym(workspace.keyring, by) if by else ""
+        rows = [
+            PracticeRow(one.number, members.class_id, kind, about, "", now, body, who)
+            for one in members.people.values()
+        ]
+        return append_practices(connection, rows)
+
+
+def feedback_waiting(
+    workspace: Workspace,
+    class_id: str,
+    *,
+    now: datetime,
+    names: Sequence[str] = (),
+    period: timedelta = WEEK,
+) -> list[tuple[str, datetime | None]]:
+    """Return who had no feedback in the last `period`, longest wait first, and when the last one was."""
+    with workspace.store.read() as connection:
+        members = members_of(workspace, connection, class_id, names, now=now)
+        last = _last(connection, members, ("feedback", "talk"), now)
+    return [(name, last[name]) for name in feedback_due(last, now=now, period=period)]
+
+
+def talks_due(
+    workspace: Workspace,
+    class_id: str,
+    *,
+    minutes: float,
+    now: datetime,
+    minutes_each: float = 5.0,
+    names: Sequence[str] = (),
+    asked: Collection[str] = (),
+) -> list[Talk]:
+    """Return whom to talk to: who asked, then by need (a low mean chance of success) and by the wait."""
+    with workspace.store.read() as connection:
+        members = members_of(workspace, connection, class_id, names, now=now)
+        last = _last(connection, members, ("talk",), now)
+        chance = mastery_of(workspace, connection, members, now=now).mean(axis=1)
+    need = {str(name): 1.0 - float(value) for name, value in chance.items()}
+    waited = {name: (now - at) / WEEK for name, at in last.items() if at is not None}
+    return conference_queue(
+        need, minutes=minutes, minutes_each=minutes_each, asked=asked, waited_weeks=waited
+    )
+
+
+def _last(
+    connection: Connection, members: Members, kinds: tuple[PracticeKind, ...], now: datetime
+) -> dict[str, datetime | None]:
+    out: dict[str, datetime | None] = dict.fromkeys(members.names)
+    called = members.called
+    for row in practices_of(connection, list(called), kinds):
+        name = called[row.learner]
+        if row.time <= now and ((before := out[name]) is None or row.time > before):
+            out[name] = row.time
+    return out

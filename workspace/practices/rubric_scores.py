@@ -1,0 +1,143 @@
+"""Scores by criterion: kept as raters gave them, and accepted as evidence of the criteria's skills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from segue.engine.practices.rubrics import fit_raters
+from segue.features.events.event_records import check, identify
+from segue.workspace.feedback import teacher_pseudonym
+from segue.workspace.practices.members import Members, members_of
+from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
+from segue.workspace.storage.database import Connection
+from segue.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class RubricScore:
+    """What a rater gave one learner's work on one criterion, in [0, 1]."""
+
+    learner: str
+    work: str
+    criterion: str
+    rater: str
+    score: float
+
+
+@dataclass(frozen=True)
+class AcceptedScore:
+    """A criterion's score freed of the raters' severity, and its standard error."""
+
+    learner: str
+    criterion: str
+    score: float
+    std: float
+
+
+def keep_scores(workspace: Workspace, class_id: str, scores: Sequence[RubricScore], *, now: datetime) -> int:
+    """Store scores, and return how many are new; raters are kept under keyed digests.
+
+    Raises
+    ------
+    ValueError
+        When a score is outside [0, 1].
+    """
+    if bad := [one for one in scores if not 0.0 <= one.score <= 1.0]:
+        raise ValueError(f"a score must be in [0, 1] (divide levels by the highest), got {bad[0].score:g}")
+    with workspace.store.write() as connection:
+        names = list(dict.fromkeys(one.learner for one in scores))
+        members = members_of(workspace, connection, class_id, names, now=now, create=True)
+        rows = [
+            PracticeRow(
+                members.people[one.learner].number,
+                members.class_id,
+                "score",
+                one.work,
+                "",
+                now,
+                {"criterion": one.criterion, "score": one.score},
+                teacher_pseudonym(workspace.keyring, one.rater),
+            )
+            for one in scores
+            if one.learner in members.people
+        ]
+        return append_practices(connection, rows)
+
+
+def accept_scores(
+    workspace: Workspace,
+    class_id: str,
+    work: str,
+    rubric: Mapping[str, str],
+    *,
+    names: Sequence[str] = (),
+    now: datetime,
+) -> list[AcceptedScore]:
+    """Make a work's scores evidence: an attempt on each criterion's resource.
+
+    Counts of tries grow on its skills alone; forecasts of others follow by the learner's general level.
+    Severities are estimated from every score that the learners of the class were given. The score counts as
+    an attempt of any other kind does: what product it was does not matter, and neither does, so far, how
+    uncertain it is. Accepting twice stores nothing new.
+
+    Parameters
+    ----------
+    rubric : mapping
+        The catalogue's resource that stands for each criterion; its skills are the criterion's.
+
+    Raises
+    ------
+    ValueError
+        When a resource is not in the catalogue.
+    """
+    known = workspace.catalogue().resource_index
+    if missing := [name for name in rubric.values() if name not in known]:
+        raise ValueError(f"the catalogue has no resource {missing[0]!r}")
+    with workspace.store.read() as connection:
+        members = members_of(workspace, connection, class_id, names, now=now)
+        accepted = _freed(connection, members, work)
+    accepted = [one for one in accepted if one.criterion in rubric]
+    if names and accepted:  # surrogates are nobody's id outside: events need the LMS's
+        frame = pd.DataFrame(
+            [
+                {"learner": one.learner, "resource": rubric[one.criterion], "score": one.score, "time": now}
+                | {"event_id": f"rubric:{work}:{one.criterion}:{one.learner}"}
+                for one in accepted
+            ]
+        )
+        found = check(frame, range(len(frame)), resources=known)
+        workspace.add_events(identify(found.events))
+    return accepted
+
+
+def _freed(connection: Connection, members: Members, work: str) -> list[AcceptedScore]:
+    called = members.called
+    rows = practices_of(connection, list(called), ("score",))
+    if not any(row.about == work for row in rows):
+        return []
+    products = {key: at for at, key in enumerate(dict.fromkeys(map(_product, rows)))}
+    raters = {by: at for at, by in enumerate(dict.fromkeys(row.by for row in rows))}
+    fitted = fit_raters(
+        np.array([row.body["score"] for row in rows], dtype=np.float64),
+        np.array([products[_product(row)] for row in rows]),
+        np.array([raters[row.by] for row in rows]),
+    )
+    return [
+        AcceptedScore(
+            called[number],
+            criterion,
+            float(np.clip(fitted.quality[at], 0.0, 1.0)),
+            float(fitted.quality_std[at]),
+        )
+        for (number, about, criterion), at in products.items()
+        if about == work
+    ]
+
+
+def _product(row: PracticeRow) -> tuple[int, str, str]:
+    return row.learner, row.about, str(row.body["criterion"])

@@ -1,0 +1,1 @@
+"""Rows of what a class did together: groups, places, reviews, scores by criterion, talks, feedback."""

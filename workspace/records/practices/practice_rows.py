@@ -1,0 +1,107 @@
+"""What a class did together, a row for each learner in it, appended once and never changed.
+
+No row names another learner: who worked together shares the id in `act`, so that an erasure of one learner
+leaves the rows of the others whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, select
+
+from segue.workspace.records.learners import where_in
+from segue.workspace.storage.database import take_numbers
+from segue.workspace.storage.schema import practices
+
+PracticeKind = Literal["group", "place", "review", "score", "talk", "feedback"]
+
+
+@dataclass(frozen=True)
+class PracticeRow:
+    """One learner's part in something that the class did.
+
+    Attributes
+    ----------
+    class_id : str
+        The class's id inside the store.
+    about : str
+        The project (group), the resource (place), or the work (review, score, feedback); "" for a talk.
+    act : str
+        Shared by those who were in it together: a group, a pair of a review, the draw of a slot.
+    body : mapping
+        The role in a group or a review; the slot, `probability` and whether it was `taken` of a place;
+        `criterion` and `score` of a score; `minutes` of a talk.
+    by : str
+        Keyed digest of a teacher's or a rater's id; "" when nobody in particular.
+    """
+
+    learner: int
+    class_id: str
+    kind: PracticeKind
+    about: str
+    act: str
+    time: datetime
+    body: Mapping[str, Any] = field(default_factory=dict)
+    by: str = ""
+
+
+def append_practices(connection: Connection, rows: Sequence[PracticeRow]) -> int:
+    """Write rows within a write and return how many are new; a row that is there already is left alone."""
+    named = {_name(row): row for row in rows}
+    there = where_in(connection, select(practices.c.row_id), practices.c.row_id, named)
+    for known in [row.row_id for row in there]:
+        del named[known]
+    if named:
+        first = take_numbers(connection, "practices", len(named))
+        values = [
+            {
+                "row_id": name,
+                "number": first + at,
+                "learner": row.learner,
+                "class_id": row.class_id,
+                "kind": row.kind,
+                "about": row.about,
+                "act": row.act,
+                "body": json.dumps(dict(row.body), ensure_ascii=False, sort_keys=True),
+                "time": round(row.time.timestamp() * 1e6),
+                "given_by": row.by,
+            }
+            for at, (name, row) in enumerate(named.items())
+        ]
+        connection.execute(practices.insert(), values)
+    return len(named)
+
+
+def practices_of(
+    connection: Connection, learners: Collection[int], kinds: Iterable[PracticeKind]
+) -> list[PracticeRow]:
+    """Return what some learners had a part in, oldest first."""
+    query = select(practices).where(practices.c.kind.in_(tuple(kinds)))
+    rows = where_in(connection, query, practices.c.learner, set(learners))
+    return [_practice(row) for row in sorted(rows, key=lambda row: int(row.number))]
+
+
+def _name(row: PracticeRow) -> str:
+    micros = round(row.time.timestamp() * 1e6)
+    parts = (row.learner, row.class_id, row.kind, row.about, row.act, row.by, micros)
+    text = json.dumps([*parts, row.body.get("criterion", "")])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _practice(row: Row[Any]) -> PracticeRow:
+    return PracticeRow(
+        learner=row.learner,
+        class_id=row.class_id,
+        kind=row.kind,
+        about=row.about,
+        act=row.act,
+        time=datetime.fromtimestamp(row.time / 1e6, UTC),
+        body=json.loads(row.body),
+        by=row.given_by,
+    )
