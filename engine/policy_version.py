@@ -62,8 +62,11 @@ class PolicyVersion:
         return {name: (one.get(name), two.get(name)) for name in one | two if one.get(name) != two.get(name)}
 
 
-def policy_from(said: Mapping[str, Any]) -> PolicyVersion:
+def policy_from(said: Mapping[str, Any], *, own: bool = False) -> PolicyVersion:
     """Return the version that `said` describes; what it leaves out is as by default.
+
+    `own` also lets it name a policy of one's own as "module:Class", which is imported: only for files that
+    one would also run.
 
     Raises
     ------
@@ -89,7 +92,10 @@ def policy_from(said: Mapping[str, Any]) -> PolicyVersion:
         limits=Limits(**_numbers("limits", said.get("limits", {}), Limits)),
         **{name: _number(name, said[name]) for name in NUMBERS if name in said},
     )
-    policy = named(said["policy"]) if "policy" in said else Softmax()
+    chosen = said.get("policy")
+    if not own and any(":" in name for name in _policy_names(chosen)):
+        raise ValueError("a policy of one's own cannot be named here: put it in a file, and apply that")
+    policy = named(chosen) if "policy" in said else Softmax()
     return PolicyVersion(policy, settings)
 
 
@@ -102,7 +108,7 @@ def read_policy(path: Path) -> PolicyVersion:
         When it is none; the sentence names the file.
     """
     try:
-        return policy_from(json.loads(path.read_text(encoding="utf-8")))
+        return policy_from(json.loads(path.read_text(encoding="utf-8")), own=True)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -123,6 +129,15 @@ def with_version(recommender: Recommender, version: PolicyVersion) -> Recommende
     return replace(
         recommender, kernel=replace(kernel, policy=version.policy, settings=settings, learned=learned)
     )
+
+
+def _policy_names(said: Any) -> list[str]:
+    """Return the names of a described policy and of those inside it."""
+    if not isinstance(said, Mapping):
+        return []
+    given = said.get("parameters")
+    inner = list(given.values()) if isinstance(given, Mapping) else []
+    return [str(said.get("name", "")), *(name for one in inner for name in _policy_names(one))]
 
 
 def _numbers(part: str, said: Any, kind: type[Weights] | type[Limits]) -> dict[str, Any]:

@@ -164,7 +164,10 @@ def _history(connection: Connection) -> list[SavedVersion]:
     body = get_document(connection, HISTORY)
     return [
         SavedVersion(
-            policy_from(one["version"]), datetime.fromisoformat(one["time"]), one["by"], one["reason"]
+            policy_from(one["version"], own=True),
+            datetime.fromisoformat(one["time"]),
+            one["by"],
+            one["reason"],
         )
         for one in json.loads(body or b"[]")
     ]

@@ -88,6 +88,15 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, said: object, messa
         read_policy(path)
 
 
+def test_a_policy_of_ones_own_is_read_from_files_only() -> None:
+    for own in (
+        {"name": "os:path"},
+        {"name": "Exponentiated", "parameters": {"policy": {"name": "os:path"}}},
+    ):
+        with pytest.raises(ValueError, match="of one's own cannot be named here"):
+            policy_from({"policy": own})
+
+
 def test_by_command(school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_KEY", "11" * 32)
 

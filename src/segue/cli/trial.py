@@ -1,0 +1,104 @@
+"""`segue trial`: experiments in class: declare before the start, draw each week, look whenever one likes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.workspace import AsJson, Folder, Now, moment, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Name = Annotated[str, typer.Argument(help="Name of a declared experiment.")]
+Roster = Annotated[Path, typer.Option(help="CSV with column learner, and class and strata where they count.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    trial = typer.Typer(help="Experiments in class.", no_args_is_help=True)
+    trial.command("declare")(declare)
+    trial.command("arms")(arms)
+    trial.command("week")(week)
+    trial.command("look")(look)
+    app.add_typer(trial, name="trial")
+
+
+def declare(
+    workspace: Folder, trial: Annotated[Path, typer.Argument(help="A JSON file.")], *, now: Now = ""
+) -> None:
+    """Write an experiment down before it starts; what decides is fixed from then on."""
+    from segue.experiments.trials.declaration import read_trial
+    from segue.experiments.trials.running import declare as write_down
+
+    read = read_trial(trial)
+    with opened(workspace) as space:
+        write_down(space, read, now=moment(now))
+    typer.echo(f"{read.name} is declared ({read.digest}); it starts {read.start.isoformat()}")
+
+
+def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> None:
+    """Print the arm of each learner of a roster, as CSV."""
+    from segue.experiments.trials.running import declared, trial_arms
+
+    with opened(workspace) as space:
+        found = trial_arms(space, declared(space, name), _read(roster), now=moment(now))
+    typer.echo("learner,arm")
+    for learner, arm in found.items():
+        typer.echo(f"{learner},{arm}")
+
+
+def week(
+    workspace: Folder,
+    name: Name,
+    *,
+    roster: Roster,
+    k: Annotated[int, typer.Option("-k", help="Steps of a list.", min=1)] = 10,
+    now: Now = "",
+) -> None:
+    """Draw the week's lists, each learner's as their arm decides."""
+    from segue.experiments.trials.running import declared, trial_week
+
+    with opened(workspace) as space:
+        drawn = trial_week(space, declared(space, name), _read(roster), now=moment(now), k=k)
+    typer.echo(f"{len(drawn)} lists are drawn")
+
+
+def look(
+    workspace: Folder,
+    name: Name,
+    *,
+    roster: Roster,
+    margin: Annotated[float, typer.Option(help="How much better an arm must be to pass.", min=0)] = 0.0,
+    gate: Annotated[bool, typer.Option("--gate", help="Exit 1 unless an arm passes the gate.")] = False,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print each arm against the first, with intervals that hold however often one looks."""
+    from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
+    from segue.experiments.trials.running import as_comparison, declared, trial_looks
+
+    with opened(workspace) as space:
+        found = trial_looks(space, declared(space, name), _read(roster), now=moment(now))
+    passages = [gate_comparison(as_comparison(one), rules=GateRules(margin=margin)) for one in found]
+    if as_json:
+        told = [p.to_dict() | {"arm": one.arm} for one, p in zip(found, passages, strict=True)]
+        typer.echo(json.dumps(told, allow_nan=False))
+    else:
+        for one in found:
+            typer.echo(str(one))
+    if gate and not any(passage.decision == "promote" for passage in passages):
+        raise typer.Exit(1)
+
+
+def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return the columns of each learner of a roster file."""
+    import pandas as pd
+
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if "learner" not in table:
+        raise ValueError(f"{path} has no column learner; it has {', '.join(table.columns)}")
+    return {row["learner"]: {str(k): str(v) for k, v in row.items()} for row in table.to_dict("records")}

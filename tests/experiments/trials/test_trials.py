@@ -1,0 +1,182 @@
+"""Experiments in class: nobody chooses, nothing is changed afterwards, and looking every week is free."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli.main import app
+from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
+from segue.experiments.trials.assignment import arms_of, units_of
+from segue.experiments.trials.declaration import TrialDeclaration, read_trial, trial_from
+from segue.experiments.trials.running import (
+    as_comparison,
+    declare,
+    declared,
+    trial_arms,
+    trial_looks,
+    trial_week,
+)
+from segue.experiments.trials.sequential import TrialLook, look
+
+School = Any  # the class in conftest.py
+MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+ARMS: dict[str, dict[str, Any]] = {"as now": {}, "more variety": {"policy": {"limits": {"per_skill": 1}}}}
+
+
+def trial(**more: Any) -> TrialDeclaration:
+    return TrialDeclaration(**{"name": "t", "metric": "reward", "arms": ARMS, "start": MONDAY} | more)
+
+
+def units(n: int, stratum: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    return {f"u{i}": stratum for i in range(n)}
+
+
+def test_assignment_is_by_key_alone() -> None:
+    some = arms_of(trial(), units(2_000), seed="s")
+    assert abs(Counter(some.values())["as now"] - 1_000) < 4 * np.sqrt(500)
+    few = arms_of(trial(), dict(reversed(units(500).items())), seed="s")
+    assert few == {unit: some[unit] for unit in few}
+    assert arms_of(trial(name="other"), units(2_000), seed="s") != some
+    assert arms_of(trial(), units(2_000), seed="another school") != some
+
+
+def test_strata_are_balanced_and_periods_cross_over() -> None:
+    mixed = {f"u{i}": ("ab"[i % 2],) for i in range(43)}
+    found = arms_of(trial(strata=("level",)), mixed, seed="s")
+    for stratum in "ab":
+        sizes = Counter(found[u] for u, own in mixed.items() if own == (stratum,))
+        assert max(sizes.values()) - min(sizes.values()) <= 1
+    crossed = trial(period_weeks=3)
+    weeks = [arms_of(crossed, units(50), seed="s", week=week) for week in range(7)]
+    assert weeks[0] == weeks[2] == weeks[6]
+    assert all(weeks[0][u] != weeks[3][u] for u in weeks[0])
+
+
+def test_classes_are_drawn_whole() -> None:
+    roster = {f"p{i}": {"class": f"c{i % 9}", "level": "x"} for i in range(90)}
+    by_class = trial(unit="class", strata=("level",))
+    unit_of, strata = units_of(by_class, list(roster), roster)
+    assert set(strata) == {f"c{i}" for i in range(9)}
+    assert unit_of["p10"] == "c1"
+    with pytest.raises(ValueError, match="has no class"):
+        units_of(by_class, ["p1", "who"], roster)
+    with pytest.raises(ValueError, match="lies in two strata"):
+        units_of(by_class, list(roster), roster | {"p1": {"class": "c1", "level": "y"}})
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"metric": "clicks"}, "metric must be one of reward"),
+        ({"arms": {"one": {}}}, "two arms"),
+        ({"arms": {"a": {}, "b": {"policy": {"limits": {"per_skil": 1}}}}}, "per_skil"),
+        ({"arms": {"a": {}, "b": {"path": ["x", "x"]}}}, "each once"),
+        ({"arms": {"a": {}, "b": {"path": ["x"], "policy": {}}}}, "not both"),
+        ({"unit": "school"}, "learner or class"),
+        ({"start": "2026-11-23"}, "time zone"),
+        ({"alpha": 0.9}, "alpha"),
+        ({"colour": 1}, "no 'colour'"),
+    ],
+)
+def test_a_declaration_that_is_none_is_one_sentence(
+    tmp_path: Path, said: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(trial().to_dict() | said))
+    with pytest.raises(ValueError, match=message):
+        read_trial(path)
+    assert trial_from(trial().to_dict()) == trial()
+
+
+def term(rng: np.random.Generator, *, effect: float, weeks: int = 12) -> list[TrialLook]:
+    """Look weekly at a term of one class: learners differ, steps are noise."""
+    n = int(rng.choice([16, 30, 60]))
+    arm = rng.permutation(n) % 2 == 0
+    level = rng.normal(0, 0.1, n) + effect * arm
+    value, unit, out = np.zeros(0), np.zeros(0, dtype=np.int64), []
+    for _ in range(weeks):
+        who = np.repeat(np.arange(n), rng.poisson(4, n))
+        value = np.append(value, level[who] + rng.normal(0, 0.35, len(who)))
+        unit = np.append(unit, who)
+        out.append(look(value, unit, arm[unit], names=("b", "a"), alpha=0.05, expected_se=0.04))
+    return out
+
+
+def false_alarms(terms: int) -> float:
+    looks = [term(np.random.default_rng([5, seed]), effect=0.0) for seed in range(terms)]
+    alarms = [any(one.verdict != "not enough evidence" for one in found) for found in looks]
+    return float(np.mean(alarms))
+
+
+def test_looking_weekly_finds_nothing_where_nothing_is_and_what_is_there() -> None:
+    assert false_alarms(60) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 60)
+    found = [term(np.random.default_rng([6, seed]), effect=0.25)[-1].verdict for seed in range(30)]
+    assert np.mean([one == "ship" for one in found]) > 0.8
+
+
+@pytest.mark.slow
+def test_five_hundred_terms_of_the_same_against_the_same() -> None:
+    assert false_alarms(500) <= 0.05
+
+
+def test_few_units_and_the_gate() -> None:
+    few = look(
+        np.arange(6.0), np.arange(6), np.arange(6) % 2 == 0, names=("b", "a"), alpha=0.05, expected_se=0.02
+    )
+    assert few.verdict == "not enough evidence"
+    assert "3 against 3 units" in str(few)
+    assert gate_comparison(as_comparison(few)).decision == "hold"
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.arange(200), 5)
+    value = rng.normal(0, 0.3, 1_000) + 0.3 * (unit % 2)
+    better = look(value, unit, unit % 2 == 1, names=("b", "a"), alpha=0.05, expected_se=0.02)
+    assert gate_comparison(as_comparison(better)).decision == "promote"
+    assert gate_comparison(as_comparison(better), rules=GateRules(margin=0.9)).decision == "reject"
+    worse = look(value, unit, unit % 2 == 0, names=("a", "b"), alpha=0.05, expected_se=0.02)
+    assert gate_comparison(as_comparison(worse)).decision == "reject"
+
+
+def test_a_term_in_a_workspace(school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = school.space
+    path = [r.resource_id for r in space.catalogue().resources][:8]
+    arms = {"as now": {}, "path": {"path": path}, "variety": ARMS["more variety"]}
+    said = trial(arms=arms, start=MONDAY, metric="done")
+    declare(space, said, now=MONDAY - timedelta(days=3))
+    declare(space, said, now=MONDAY + timedelta(days=3))  # the same once more
+    with pytest.raises(ValueError, match="declared otherwise"):
+        declare(space, trial(arms=arms, metric="reward"), now=MONDAY - timedelta(days=2))
+    with pytest.raises(ValueError, match="declare it before"):
+        declare(space, trial(name="late"), now=MONDAY)
+    with pytest.raises(ValueError, match="no experiment 'x'"):
+        declared(space, "x")
+    roster = {who: {"class": "7b"} for who in school.roster}
+    assigned = trial_arms(space, said, roster, now=MONDAY)
+    drawn = trial_week(space, said, roster, now=MONDAY, k=4)
+    assert drawn == trial_week(space, said, roster, now=MONDAY, k=4)
+    assert {who: arm for who, (arm, _) in drawn.items()} == assigned
+    for arm, resources in drawn.values():
+        assert resources == tuple(path[:4]) if arm == "path" else len(resources) == 4
+    later = trial_week(space, said, roster, now=MONDAY + timedelta(days=7), k=4)
+    assert all(resources == tuple(path[4:8]) for arm, resources in later.values() if arm == "path")
+    with pytest.raises(ValueError, match="nothing is drawn yet"):
+        trial_week(space, said, roster, now=MONDAY - timedelta(days=1))
+    looks = trial_looks(space, said, roster, now=MONDAY + timedelta(days=8))
+    assert [(one.arm, one.against) for one in looks] == [("path", "as now"), ("variety", "as now")]
+    assert {one.verdict for one in looks} == {"not enough evidence"}
+    assert sum(looks[0].units) + looks[1].units[0] == len(school.roster)
+
+    monkeypatch.setenv("SEGUE_KEY", "11" * 32)
+    table = tmp_path / "roster.csv"
+    table.write_text("learner,class\n" + "".join(f"{who},7b\n" for who in school.roster))
+    words = ["trial", "look", str(space.path), "t", "--roster", str(table), "--gate", "--now", str(MONDAY)]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "path against as now: not enough evidence" in result.stdout
