@@ -87,10 +87,13 @@ def policy_from(said: Mapping[str, Any], *, own: bool = False) -> PolicyVersion:
     known = ("policy", "weights", "limits", *NUMBERS)
     if unknown := sorted(set(said) - set(known)):
         raise ValueError(f"a policy version has no {unknown[0]!r}: it has {', '.join(known)}")
+    plain = asdict(Settings()) | {name: _number(name, said[name]) for name in NUMBERS if name in said}
     settings = Settings(
         weights=Weights(**_numbers("weights", said.get("weights", {}), Weights)),
         limits=Limits(**_numbers("limits", said.get("limits", {}), Limits)),
-        **{name: _number(name, said[name]) for name in NUMBERS if name in said},
+        eta=plain["eta"],
+        eta_evidence=plain["eta_evidence"],
+        optimism=plain["optimism"],
     )
     chosen = said.get("policy")
     if not own and any(":" in name for name in _policy_names(chosen)):

@@ -164,10 +164,10 @@ def _history(connection: Connection) -> list[SavedVersion]:
     body = get_document(connection, HISTORY)
     return [
         SavedVersion(
-            policy_from(one["version"], own=True),
-            datetime.fromisoformat(one["time"]),
-            one["by"],
-            one["reason"],
+            version=policy_from(one["version"], own=True),
+            time=datetime.fromisoformat(one["time"]),
+            by=one["by"],
+            reason=one["reason"],
         )
         for one in json.loads(body or b"[]")
     ]

@@ -62,8 +62,8 @@ def engagement(table: pd.DataFrame) -> Figure:
     figure, axes = canvas(5.0, 3.2)
     there = table.dropna(subset=["learning"]) if len(table) else table
     axes.plot(there["done"], there["learning"], "o", color=INK, markersize=5)
-    for row in there.itertuples(index=False):
-        axes.annotate(str(row.skill), (float(row.done), float(row.learning)), fontsize=7, color=QUIET)
+    for skill, done, learning in zip(there["skill"], there["done"], there["learning"], strict=True):
+        axes.annotate(str(skill), (float(done), float(learning)), fontsize=7, color=QUIET)
     axes.axhline(0.0, color=QUIET, linestyle="--", linewidth=1)
     axes.set_xlabel("share of steps done")
     axes.set_ylabel("learning beyond forecast")

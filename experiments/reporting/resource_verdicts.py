@@ -61,17 +61,17 @@ def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[Resour
     sure = discoveries(np.asarray(chance, dtype=np.float64), rate=rate)
     found_at = dict(zip(told.index, zip(beyond, error, chance, sure, strict=True), strict=True))
     out = []
-    for at, row in enumerate(table.itertuples(index=False)):
+    for at, (resource, skill, n_steps, n_learners, _, _) in enumerate(rows):
         gap, se, p, is_sure = found_at.get(at, (nan, nan, 1.0, False))
         verdict: Teaches = "cannot be told yet"
         if is_sure:
             verdict = "teaches more" if gap > 0 else "teaches less"
         out.append(
             ResourceVerdict(
-                row.resource,
-                row.skill,
-                int(row.steps),
-                int(row.learners),
+                resource,
+                skill,
+                n_steps,
+                n_learners,
                 float(gap),
                 float(se),
                 float(p),

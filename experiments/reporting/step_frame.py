@@ -76,13 +76,14 @@ def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Lo
     hard = {name: float(logit[at] < np.median(logit)) for name, at in places.items()}
     frame["level"] = frame["resource"].map(hard)
     frame["menu"] = frame["menu"].map(len) > 1
-    matured = pd.to_datetime(frame["matured"], unit="us", utc=True)
+    matured = pd.to_datetime(pd.to_numeric(frame["matured"]), unit="us", utc=True)
     frame["showed"] = ["" if pd.isna(t) else week_of(t.to_pydatetime(), workspace.time_zone) for t in matured]
     frame["surprise"] = [_surprise(v, p) for v, p in zip(frame["reward"], frame["parts"], strict=True)]
     frame = frame.join(_followed(events), on="decision_id")
-    frame["done"] = frame["done"].fillna(value=False).astype(bool)
+    frame["done"] = frame["done"].eq(other=True)
     groups = _groups(roster, {source: person.number for source, person in names.items()})
-    frame["class"] = frame["learner"].map(groups.pop("class", {})).fillna("")
+    classes = groups.pop("class", {})
+    frame["class"] = [classes.get(number, "") for number in frame["learner"]]
     titles = {name: r.title or name for name, r in resources.items()}
     return Logged(frame[list(COLUMNS)], titles, groups)
 

@@ -83,7 +83,9 @@ def _audit(
 ) -> Personalisation:
     """Return whether the week's lists follow what is known of their learners."""
     steps = logged.steps[(logged.steps["week"] == week) & ~logged.steps["overridden"].astype(bool)]
-    lists = {int(who): list(rows["resource"]) for who, rows in steps.groupby("learner")}
+    numbers = steps["learner"].to_numpy(np.int64)
+    given = steps["resource"].to_numpy(object)
+    lists = {who: given[numbers == who].tolist() for who in np.unique(numbers).tolist()}
     with workspace.store.read() as connection:
         champion = workspace.champion(connection)
         kept, _ = states.current(connection, list(lists), champion.fold)

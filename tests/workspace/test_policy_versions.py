@@ -89,12 +89,10 @@ def test_a_file_that_is_none_is_one_sentence(tmp_path: Path, said: object, messa
 
 
 def test_a_policy_of_ones_own_is_read_from_files_only() -> None:
-    for own in (
-        {"name": "os:path"},
-        {"name": "Exponentiated", "parameters": {"policy": {"name": "os:path"}}},
-    ):
+    own = {"name": "os:path"}
+    for said in (own, {"name": "Exponentiated", "parameters": {"policy": own}}):
         with pytest.raises(ValueError, match="of one's own cannot be named here"):
-            policy_from({"policy": own})
+            policy_from({"policy": said})
 
 
 def test_by_command(school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
