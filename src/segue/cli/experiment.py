@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.arguments import Folder, Now, moment, opened
 from segue.cli.evaluate import limits_of
-from segue.cli.workspace import Folder, Now, moment, opened
 
 if TYPE_CHECKING:
     from segue.engine.recommender import Recommender

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from segue.cli.workspace import Folder, opened
+from segue.cli.arguments import Folder, opened
 
 if TYPE_CHECKING:
     from segue.lms.outgoing.lesson import Lesson

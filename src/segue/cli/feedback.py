@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from segue.cli.workspace import AsJson, Folder, Learner, Now, moment, opened
+from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
 
 Decision = Annotated[str, typer.Option("--decision", help="Id of a step, as `segue lists --json` shows it.")]
 By = Annotated[str, typer.Option(help="The teacher's id in the LMS; only a pseudonym is stored.")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.workspace import Folder, opened
+from segue.cli.arguments import Folder, opened
 
 if TYPE_CHECKING:
     from segue.service.pages.sessions.signed_tokens import Ticket

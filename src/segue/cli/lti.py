@@ -37,7 +37,7 @@ def register_platform(
     ] = "sub",
 ) -> None:
     """Let one LMS launch Segue; print the addresses to give it."""
-    from segue.cli.workspace import opened
+    from segue.cli.arguments import opened
     from segue.lms.lti.platforms import Platform, read_platforms, write_platforms
     from segue.lms.lti.signing_keys import Keys
 
@@ -55,7 +55,7 @@ def register_platform(
 
 def rotate(workspace: Folder) -> None:
     """Make a new key that signs from now on; old ones stay in the set until their files are deleted."""
-    from segue.cli.workspace import opened
+    from segue.cli.arguments import opened
     from segue.lms.lti.signing_keys import Keys
 
     folder = opened(workspace).path / "lti" / "keys"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.workspace import AsJson, Folder, Learner, Now, moment, opened
+from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
 
 Picture = Annotated[
     Path | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.workspace import AsJson, Folder, opened
+from segue.cli.arguments import AsJson, Folder, opened
 
 Most = Annotated[int, typer.Option(help="How many rows to show, from either end.")]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.workspace import Folder, Learner, Now, moment, opened
+from segue.cli.arguments import Folder, Learner, Now, moment, opened
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.workspace import Folder, opened
+from segue.cli.arguments import Folder, opened
 
 Out = Annotated[Path, typer.Option(help="Where to write the table: .parquet or .csv.")]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from segue.cli.arguments import Folder, opened
 from segue.cli.weekly import (
     Courses,
     Engine,
@@ -19,7 +20,7 @@ from segue.cli.weekly import (
     read_roster,
     runner_of,
 )
-from segue.cli.workspace import Folder, names_of, opened
+from segue.cli.workspace import names_of
 
 if TYPE_CHECKING:
     from segue.batch.weekly_job import Step

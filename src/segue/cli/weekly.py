@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from segue.cli.workspace import Folder, opened
+from segue.cli.arguments import Folder, opened
 
 if TYPE_CHECKING:
     import pandas as pd

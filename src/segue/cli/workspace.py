@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from segue.features.events.file_readers import Source
     from segue.workspace.workspace import Workspace
-
-Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
-Now = Annotated[
-    str, typer.Option(help="The time it is, ISO 8601 with zone (default: the clock, to the full hour).")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Learner = Annotated[str, typer.Option("--learner", "-l", help="The learner's id in the LMS.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,26 +25,6 @@ def register(app: typer.Typer) -> None:
     app.command("fit")(fit)
     app.command("recommend")(recommend)
     app.command("learn")(learn)
-
-
-def opened(folder: Path) -> Workspace:
-    """Return the workspace of a folder."""
-    from segue.workspace.workspace import Workspace
-
-    return Workspace.open(folder, environment=os.environ)
-
-
-def moment(now: str) -> datetime:
-    """Return the time given, or the clock's to the full hour: a question asked twice then has one answer."""
-    if not now:
-        return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    try:
-        given = datetime.fromisoformat(now)
-    except ValueError:
-        raise ValueError(f"--now must be ISO 8601, as 2026-11-23T08:00:00Z, got {now}") from None
-    if given.tzinfo is None:
-        raise ValueError(f"--now must carry a zone, as 2026-11-23T08:00:00Z, got {now}")
-    return given
 
 
 def init(
