@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable
@@ -50,6 +51,24 @@ def caller_of(request: Request, *scopes: KeyScope) -> Caller:
     return caller
 
 
+XAPI = "/v1/xapi/"
+
+
+def _asks_only(scope: Scope) -> bool:
+    """Whether a request only asks what a record store takes: nothing is read or stored by it."""
+    path: str = scope["path"]
+    return path.startswith(XAPI) and (scope["method"] == "OPTIONS" or path == XAPI + "about")
+
+
+def _of_basic(sent: str) -> str:
+    """Return the key in the credentials of HTTP Basic, "" when there is none."""
+    try:
+        name, _, password = base64.b64decode(sent.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return ""
+    return password or name
+
+
 class Gate:
     """ASGI middleware: request id, key, rate, size, clock, one log line and the counters."""
 
@@ -93,7 +112,7 @@ class Gate:
         """
         if scope["path"] in OPEN:
             return
-        if scope["path"].startswith(BROWSER):
+        if scope["path"].startswith(BROWSER) or _asks_only(scope):
             self._take_of_address(scope)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -116,7 +135,9 @@ class Gate:
 
     def _caller(self, authorization: bytes) -> Caller:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")
-        if scheme.lower() == "bearer":
+        if scheme.lower() == "basic":  # as standard xAPI clients send a key: in the password, or as the name
+            secret = _of_basic(secret)
+        if scheme.lower() in ("bearer", "basic"):
             now = self.clock()
             for tenant in self.tenants:
                 if key := tenant.keys.find(secret.strip(), now=now):

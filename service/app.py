@@ -25,6 +25,7 @@ from segue.service.routes import decisions as routes_decide
 from segue.service.routes import health as routes_health
 from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
+from segue.service.routes import record_store
 from segue.service.tenant.tenant import Tenant
 
 TICK_SECONDS = 0.5
@@ -47,7 +48,8 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     app.add_middleware(Gate, tenants=tuple(tenants), limits=limits)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    for routes in (routes_decide, routes_lms, routes_learners, routes_classes, routes_health):
+    sent = (routes_lms, record_store)
+    for routes in (routes_decide, *sent, routes_learners, routes_classes, routes_health):
         app.include_router(routes.router)
     for router in ROUTERS:
         app.include_router(router)

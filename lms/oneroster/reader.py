@@ -125,7 +125,7 @@ def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report
     """Return the events of a bundle (student enrolments, graded results) and the report they fill."""
     report = Report()
     bundle = open_bundle(source, mode, report)
-    return _events(bundle, report), report
+    return events_of(bundle, report), report
 
 
 def open_bundle(source: Source, mode: Mode, report: Report) -> Bundle:
@@ -247,7 +247,8 @@ def _add_description(table: str, content: bytes, report: Report) -> None:
 # --- events -----------------------------------------------------------------------------------------------
 
 
-def _events(bundle: Bundle, report: Report) -> Iterator[Event]:
+def events_of(bundle: Bundle, report: Report) -> Iterator[Event]:
+    """Yield the events of a bundle: enrolments of students, and graded results."""
     testers = {
         learner_id(row.get("userSourcedId"))
         for row in bundle.tables.get("enrollments", ())

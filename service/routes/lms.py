@@ -14,7 +14,7 @@ from segue.lms.caliper import reader as caliper
 from segue.lms.documents.import_document import named
 from segue.lms.documents.resource_names import ResourceNames
 from segue.lms.records.grade_versions import Known, versioned
-from segue.lms.records.source_records import Event, Report, parse
+from segue.lms.records.source_records import Event, Json, Report, parse
 from segue.lms.records.source_records import RefusedError as UnreadableError
 from segue.lms.xapi import reader as xapi
 from segue.service.access_middleware import caller_of
@@ -32,7 +32,8 @@ NO_RESOURCE = frozenset({"enrol"})  # names a class where others name a resource
 router = APIRouter(prefix="/v1", tags=["lms"])
 
 
-def _document(example: dict[str, Any]) -> dict[str, Any]:
+def document_of(example: dict[str, Any]) -> dict[str, Any]:
+    """Return what OpenAPI says of a body that is a JSON object or a list of them."""
     schema = {"anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
     content = {"schema": schema, "examples": {"1": {"value": example}}}
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
@@ -55,30 +56,28 @@ ENVELOPE = {
 
 
 @router.post(
-    "/xapi/statements",
-    openapi_extra=_document(STATEMENT),
-    responses=gives(answers.DocumentAnswer, OF_A_BODY),
-)
-async def statements(request: Request) -> Response:
-    """Store the events in xAPI statements: one, or a list. Names and addresses are dropped unread."""
-    return await _take(request, "xapi")
-
-
-@router.post(
     "/caliper",
-    openapi_extra=_document(ENVELOPE),
+    openapi_extra=document_of(ENVELOPE),
     responses=gives(answers.DocumentAnswer, OF_A_BODY),
 )
 async def envelope(request: Request) -> Response:
     """Store the events in a Caliper envelope. One that cannot be read does not hold up the others."""
-    return await _take(request, "caliper")
+    return await take(request, "caliper")
 
 
-async def _take(request: Request, format_name: Literal["xapi", "caliper"]) -> Response:
+async def take(request: Request, format_name: Literal["xapi", "caliper"], document: Json = None) -> Response:
+    """Store the events of a request's body, or of a `document` made of it, and say what became of them.
+
+    Raises
+    ------
+    RefusedError
+        422 when nothing in it could be taken.
+    """
     caller = caller_of(request, "backend")
     workspace = caller.tenant.workspace
     names = ResourceNames(workspace.catalogue(), {})
-    known, body = last_grades(workspace.store, workspace.keyring), await body_of(request)
+    known = last_grades(workspace.store, workspace.keyring)
+    body = await body_of(request) if document is None else to_json(document)
     batch, report = await run_in_threadpool(_read, format_name, body, names, known)
     if report.refused and not batch:
         raise RefusedError(422, "not_valid", report.reason[:1000])

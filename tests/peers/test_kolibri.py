@@ -39,8 +39,8 @@ def test_each_learner_sees_one_lesson_of_the_week_and_a_second_push_adds_nothing
     run(segue, "fit", workspace)
     run(segue, "weekly", workspace, "--week", WEEK, "--out", str(tmp_path / "out"), "-k", "5")
     push = [segue, "push", "kolibri", workspace, *where, "--week", WEEK]
-    assert "4 lessons added, 0 updated, 0 unchanged, 0 without" in run(*push)
-    assert "0 lessons added, 0 updated, 4 unchanged, 0 without" in run(*push)
+    assert "4 lessons added, 0 updated, 0 unchanged, 0 of other weeks" in run(*push)
+    assert "0 lessons added, 0 updated, 4 unchanged, 0 of other weeks" in run(*push)
     look = ["playlists", "--port", address.rpartition(":")[2], "--class", str(school["class"])]
     seen = run(sys.executable, str(TOOL), *look, "--week", WEEK, "--require-all")
     lessons = json.loads(seen[: seen.rindex("}") + 1])

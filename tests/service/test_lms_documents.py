@@ -70,3 +70,24 @@ def test_no_name_of_a_person_reaches_the_store(post: Any, school: Path) -> None:
     for path in school.rglob("*"):
         if path.is_file():
             assert CANARY.encode() not in path.read_bytes()
+
+
+def test_a_standard_client_finds_a_record_store(client: httpx.Client, headers: Any) -> None:
+    key = headers("backend")["authorization"].partition(" ")[2]
+    version = {"X-Experience-API-Version": "1.0.3"}
+    assert "1.0.3" in client.get("/v1/xapi/about").json()["version"]
+    asked = client.options("/v1/xapi/statements", headers={"origin": "https://player.example"})
+    assert asked.status_code == 204
+    assert "PUT" in asked.headers["access-control-allow-methods"]
+    sent = [statement(), statement()]
+    posted = client.post("/v1/xapi/statements", json=sent, auth=("segue", key), headers=version)
+    assert posted.json() == [part["id"] for part in sent]
+    assert posted.headers["x-experience-api-version"] == "1.0.3"
+    one = statement()
+    where = f"/v1/xapi/statements?statementId={one['id']}"
+    assert client.put(where, json=one, auth=("segue", key), headers=version).status_code == 204
+    again = client.post("/v1/xapi/statements", json=one, headers=headers("backend")).json()
+    assert again["repeats"] == 1
+    wrong = client.put("/v1/xapi/statements?statementId=x", json=one, auth=("segue", key), headers=version)
+    assert wrong.status_code == 400
+    assert client.put(where, json=one, auth=("segue", "nonsense")).status_code == 401

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.pull import register as register_pulls
 
 if TYPE_CHECKING:
     from segue.lms.servers.kolibri import Kolibri
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Mount both commands."""
     pull = typer.Typer(help="Read from a running LMS into a workspace.", no_args_is_help=True)
     pull.command("kolibri")(pull_kolibri)
+    register_pulls(pull)
     app.add_typer(pull, name="pull")
     push = typer.Typer(help="Show playlists in a running LMS.", no_args_is_help=True)
     push.command("kolibri")(push_kolibri)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.storage.database import Store
+from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import (
     aliases,
@@ -61,6 +62,8 @@ def link_ids(store: Store, keyring: Keyring, pairs: Sequence[tuple[str, str]]) -
     for start in range(0, len(pairs), BLOCK):
         with store.write() as connection:
             total += _link(connection, keyring, pairs[start : start + BLOCK])
+    if total.merged and isinstance(store, GroupedStore):
+        store.forget()
     return total
 
 

@@ -1,0 +1,92 @@
+"""`segue pull`: from a record store, a student information system, or Moodle, into a workspace."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Annotated
+
+import typer
+
+from segue.cli.arguments import Folder, opened
+
+Url = Annotated[str, typer.Option(help="Address of the server.")]
+
+
+def register(pull: typer.Typer) -> None:
+    """Add the commands to the group."""
+    pull.command("lrs")(lrs)
+    pull.command("oneroster")(oneroster)
+    pull.command("moodle")(moodle)
+
+
+def lrs(
+    workspace: Folder,
+    *,
+    url: Annotated[str, typer.Option(help="The xAPI endpoint, without /statements.")],
+    user: Annotated[str, typer.Option(help="Key of HTTP Basic; SEGUE_LRS_PASSWORD holds the secret.")],
+    limit: Annotated[int, typer.Option(help="Statements a page.", min=1)] = 500,
+) -> None:
+    """Read what a record store has stored since the last pull; one that was cut off goes on."""
+    from segue.cli.lms import store_events
+    from segue.lms.servers.record_store import RecordStore
+    from segue.lms.xapi import reader as xapi
+    from segue.workspace.storage.database import get_document, put_document
+
+    space = opened(workspace)
+    name = f"cursor:{hashlib.blake2b(url.encode(), digest_size=12).hexdigest()}"
+    with space.store.read() as connection:
+        cursor = (get_document(connection, name) or b"").decode()
+    n_pages = n_statements = 0
+    for page in RecordStore(url, user, _secret("SEGUE_LRS_PASSWORD")).pages(cursor, limit=limit):
+        events, _ = xapi.read(page.statements, "lenient")
+        lines = store_events(space, f"page {n_pages + 1}", events)
+        with space.store.write() as connection:  # after its events: cut off here, the page comes again
+            put_document(connection, name, page.cursor.encode())
+        n_pages, n_statements = n_pages + 1, n_statements + len(page.statements)
+        typer.echo(lines[0])
+    typer.echo(f"{n_statements} statements in {n_pages} pages; the next pull goes on from here")
+
+
+def oneroster(
+    workspace: Folder,
+    *,
+    url: Url,
+    token_url: Annotated[str, typer.Option(help="Where access tokens are given.")],
+    client_id: Annotated[str, typer.Option(help="Client id; SEGUE_ONEROSTER_SECRET holds the secret.")],
+) -> None:
+    """Read enrolments and results over OneRoster REST 1.2."""
+    from segue.cli.lms import store_events
+    from segue.lms.oneroster.reader import events_of
+    from segue.lms.records.source_records import Report
+    from segue.lms.servers.oneroster_rest import OneRosterServer
+
+    space = opened(workspace)
+    bundle = OneRosterServer(url, token_url, client_id, _secret("SEGUE_ONEROSTER_SECRET")).bundle()
+    for line in store_events(space, "oneroster", events_of(bundle, Report())):
+        typer.echo(line)
+
+
+def moodle(
+    workspace: Folder,
+    *,
+    url: Url,
+    course: Annotated[str, typer.Option(help="Id of the course in Moodle.")],
+) -> None:
+    """Read the students of a Moodle course and their grades (SEGUE_MOODLE_TOKEN holds the token)."""
+    from segue.cli.kolibri import enrolled
+    from segue.cli.lms import store_events
+    from segue.lms.records.source_records import Report
+    from segue.lms.servers.moodle_web_service import MoodleServer
+
+    space, server = opened(workspace), MoodleServer(url, _secret("SEGUE_MOODLE_TOKEN"))
+    enrolled(space, course, server.students(course))
+    for line in store_events(space, "moodle", server.events(course, Report())):
+        typer.echo(line)
+
+
+def _secret(variable: str) -> str:
+    found = os.environ.get(variable)
+    if found is None:
+        raise ValueError(f"the secret is read from the environment only: set {variable}")
+    return found
