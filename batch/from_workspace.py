@@ -30,14 +30,13 @@ from segue.workspace.configuration import open_store, read_configuration
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
-from segue.workspace.records.learner_states import Kept
-from segue.workspace.records.learners import Learner, add_learners, every_learner, present
+from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together
-FOLD_BLOCK = 32  # learners folded by one task
+FOLD_BLOCK = 256  # learners folded by one task
 
 
 @dataclass(frozen=True)
@@ -150,10 +149,9 @@ def bring_up(
         behind = sorted(set(states.stale(connection, champion.fold)) & set(numbers))
     tasks = {i: behind[i : i + FOLD_BLOCK] for i in range(0, len(behind), FOLD_BLOCK)}
     here = (workspace.path.resolve(), None)
-    for _, newer in runner(_fold_block, tasks, workers=workers, prepare=_prepare, arguments=here):
+    for _, columns in runner(_fold_block, tasks, workers=workers, prepare=_prepare, arguments=here):
         with workspace.store.write() as connection:
-            there = present(connection, newer)
-            states.save(connection, {n: kept for n, kept in newer.items() if n in there}, champion.fold)
+            states.save_columns(connection, columns)
     return len(behind)
 
 
@@ -277,9 +275,10 @@ def _prepare(path: Path, plan: Plan | None) -> Callable[[], None]:
     return _here.store.close
 
 
-def _fold_block(numbers: Sequence[int]) -> dict[int, Kept]:
+def _fold_block(numbers: Sequence[int]) -> dict[str, list[Any]]:
     with _here.store.read() as connection:
-        return states.current(connection, numbers, _here.library.champion(connection).fold)[1]
+        fold = _here.library.champion(connection).fold
+        return states.columns_of(states.current(connection, numbers, fold)[1], fold)
 
 
 def _decide_block(block: Block) -> Rows:

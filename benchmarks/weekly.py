@@ -37,13 +37,14 @@ from segue.features.history.learner_state import LearnerState, StateBlock
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PLAN = Plan("2026-W48", NOW, "segue")
 RESOURCES, SKILLS, EACH = 2_000, 300, 200
+NAME = "r{:04d}"
 
 
 def catalogue(rng: np.random.Generator) -> Catalogue:
     """Return a catalogue in which every third skill builds on the one before."""
     made = [
         Resource(
-            f"r{i:04d}",
+            NAME.format(i),
             skills=(f"k{i % SKILLS:03d}",),
             tags=(f"t{i % 40}",),
             minutes=float(rng.integers(5, 20)),
@@ -72,7 +73,7 @@ def frame_of(n_learners: int, rng: np.random.Generator, *, first: int = 0) -> pa
     return pa.table(
         {
             "learner": pa.array([f"u{i:07d}" for i in learner[order].tolist()]),
-            "resource": pa.array([f"r{i:04d}" for i in item[order].tolist()]),
+            "resource": pa.array([NAME.format(i) for i in item[order].tolist()]),
             "score": rng.random(n) < 0.65,
             "time": seconds[order],
         }

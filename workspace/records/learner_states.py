@@ -1,54 +1,61 @@
 """Learner states as folds over stored events, kept with how far they have come, brought up when read.
 
-A state is always folded one event after the other in canonical order (time, source sequence), so that the
-same events give the same bits however they arrived. An event that belongs before what is folded already, or
-corrects another, folds that learner anew; so does another model, whose difficulties the fold rests on.
+A state is always folded in canonical order (time, source sequence), many learners at once or one event after
+the other, which is the same to the bit; so the same events give the same bytes however they arrived. An event
+that belongs before what is folded already, or corrects another, folds that learner anew; so does another
+model, whose difficulties the fold rests on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
-from typing import Any
+from itertools import compress, groupby
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+import numpy as np
+from sqlalchemy import Connection, Row, and_, func, select
 
 from segue.features.catalogue import Catalogue
-from segue.features.history.attempts import Attempt, HistoryParameters
-from segue.features.history.learner_state import LearnerState
+from segue.features.history.attempts import Attempt, Attempts, Bools, Floats, HistoryParameters, Ints
+from segue.features.history.batch_fold import fold
+from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import N_COLUMNS
 from segue.features.history.streaming_update import update
 from segue.features.vectors.interests import rate, reveal
-from segue.workspace.records.learners import QUERY_ROWS
-from segue.workspace.storage.database import get_document, insert_columns, put_document
+from segue.workspace.records.learners import QUERY_ROWS, present
+from segue.workspace.storage.database import get_document, insert_columns, plain, put_document
 from segue.workspace.storage.schema import events, openings, states
 
-_FOLDED = [
-    events.c[name]
-    for name in (
-        "number",
-        "event_id",
-        "learner",
-        "kind",
-        "resource",
-        "score",
-        "time",
-        "seq",
-        "completed",
-        "tags",
-        "step",
-        "supersedes",
-        "voids",
-    )
-]
+
+class EventRow(NamedTuple):
+    """One stored event, as the fold reads it."""
+
+    number: int
+    event_id: bytes
+    learner: int
+    kind: str
+    resource: str
+    score: float | None
+    time: int | None
+    seq: int
+    completed: float | None
+    tags: str
+    step: str
+    supersedes: bytes | None
+    voids: bytes | None
+
+
+_FOLDED = [events.c[name] for name in EventRow._fields]
 RATED = 0.5  # how much a rating says of whether work of this kind gets finished, beside finishing it
 READS = b"ratings"  # what this fold reads beside the rest: another word folds every learner anew
 SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
-Rows = Sequence[Row[Any]]
+FEW = 4  # learners up to whom one event after the other is quicker than a block
+AnyRow = TypeVar("AnyRow", Row[Any], EventRow)
+Rows = Sequence[Row[Any] | EventRow]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +101,26 @@ class Fold:
         last = standing[-1]
         return Kept(base.state, upto, last.time, None if corrected else last.seq)
 
-    def apply(self, state: LearnerState, row: Row[Any]) -> None:
+    def after_all(self, bases: Mapping[int, Kept], rows: Sequence[EventRow]) -> dict[int, Kept]:
+        """Return each of `bases` with its learner's `rows` folded in, see `after`; rows stand by learner."""
+        if len(bases) <= FEW:
+            mine = groupby(rows, key=lambda row: row.learner)
+            return {number: self.after(bases[number], list(some)) for number, some in mine}
+        numbers = np.array(sorted(bases))
+        block = StateBlock.of([bases[number].state for number in numbers.tolist()])
+        found = _Columns.of(rows, numbers, self.catalogue)
+        folded = fold(found.attempts, len(numbers), self.parameters, base=block)
+        found.fold_others(folded, self.catalogue)
+        states_ = folded.states()
+        return {
+            number: replace(found.place_of(i, bases[number]), state=states_[i])
+            for i, number in enumerate(numbers.tolist())
+        }
+
+    def apply(self, state: LearnerState, row: Row[Any] | EventRow) -> None:
         """Fold one event into `state`, in place."""
         if row.tags:
-            index = self.catalogue.tag_index
-            state.stated[:] = 0.0
-            state.stated[[index[tag] for tag in row.tags.split(";") if tag in index]] = 1.0
+            state_interests(state.stated, row.tags, self.catalogue)
         code = self.catalogue.resource_index.get(row.resource)
         if code is None:
             return
@@ -115,7 +136,86 @@ class Fold:
             state.kinds[self.catalogue.kind_code[code]] += (RATED, RATED * row.score)
 
 
-def in_order(rows: Rows) -> list[Row[Any]]:
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Events of some learners as arrays; `order` holds the rows that stand, in canonical order.
+
+    `code` is the resource's place in the catalogue, -1 where it has none; `learner` counts within the block.
+    """
+
+    rows: Sequence[EventRow]
+    learner: Ints
+    code: Ints
+    time: Floats
+    order: Ints
+    corrected: Bools
+
+    @classmethod
+    def of(cls, rows: Sequence[EventRow], numbers: Ints, catalogue: Catalogue) -> _Columns:
+        """Read rows that stand by learner and number."""
+        learner = np.searchsorted(numbers, np.array([row.learner for row in rows]))
+        names = [row.resource for row in rows]
+        rank = {name: i for i, name in enumerate(sorted(set(names)))}
+        code = np.array([catalogue.resource_index.get(name, -1) for name in names], dtype=np.int64)
+        time = np.array([row.time for row in rows], dtype=np.float64)
+        untimed = np.bincount(learner, np.isnan(time), minlength=len(numbers)) > 0
+        gone = {(row.learner, one) for row in rows for one in (row.supersedes, row.voids) if one}
+        corrected = np.isin(numbers, [number for number, _ in gone])
+        order = np.lexsort(
+            (
+                np.array([rank[name] for name in names]),
+                np.array([row.seq for row in rows]),
+                np.where(untimed[learner], 0.0, time),
+                learner,
+            )
+        )
+        if gone:
+            stands = np.array([(row.learner, row.event_id) not in gone for row in rows])
+            order = order[stands[order]]
+        return cls(rows, learner, code, time, order, corrected)
+
+    def chosen(self, which: Sequence[bool]) -> Ints:
+        """Return the rows that stand, are of a known resource, and are chosen."""
+        return np.asarray(self.order[(np.array(which, dtype=np.bool_) & (self.code >= 0))[self.order]])
+
+    @property
+    def attempts(self) -> Attempts:
+        """The attempts that stand."""
+        at = self.chosen([row.kind == "attempt" for row in self.rows])
+        score = np.array([self.rows[i].score for i in at.tolist()], dtype=np.float64)
+        seq = np.array([self.rows[i].seq for i in at.tolist()], dtype=np.int64)
+        return Attempts(self.learner[at], self.code[at], score, self.time[at] / 1e6, seq)
+
+    def fold_others(self, block: StateBlock, catalogue: Catalogue) -> None:
+        """Fold in what is no attempt: stated interests, completions, what was viewed."""
+        for i in self.order.tolist():
+            if self.rows[i].tags:
+                state_interests(block.stated[self.learner[i]], self.rows[i].tags, catalogue)
+        done = self.chosen([row.completed is not None for row in self.rows])
+        completed = np.array([self.rows[i].completed for i in done.tolist()], dtype=np.float64)
+        where = (self.learner[done], catalogue.kind_code[self.code[done]])
+        np.add.at(block.kinds, where, np.stack([np.ones(len(done)), completed], axis=1))
+        for i in self.chosen([row.kind in SEEN for row in self.rows]).tolist():
+            reveal(block.revealed[self.learner[i]], catalogue.tag_matrix[self.code[i]])
+
+    def place_of(self, learner: int, base: Kept) -> Kept:
+        """Return how far a learner of the block has come, the state still that of `base`."""
+        mine = slice(*np.searchsorted(self.learner, (learner, learner + 1)).tolist())
+        upto = max([base.upto, *(row.number for row in self.rows[mine])])
+        standing = self.order[self.learner[self.order] == learner]
+        if not len(standing):
+            return replace(base, upto=upto)
+        last = self.rows[standing[-1]]
+        return Kept(base.state, upto, last.time, None if self.corrected[learner] else last.seq)
+
+
+def state_interests(stated: Floats, tags: str, catalogue: Catalogue) -> None:
+    """Note what a learner named as interests, (T,), in place of what was named before."""
+    stated[:] = 0.0
+    stated[[catalogue.tag_index[tag] for tag in tags.split(";") if tag in catalogue.tag_index]] = 1.0
+
+
+def in_order(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """Return one learner's events that stand, by (time, seq), or by seq where any time is unknown."""
     gone = {row.supersedes for row in rows} | {row.voids for row in rows}
     untimed = any(row.time is None for row in rows)
@@ -133,15 +233,17 @@ def current(
     for start in range(0, len(wanted), QUERY_ROWS):
         part = wanted[start : start + QUERY_ROWS]
         stored, balance = _stored(connection, part, fold), openings_of(connection, part, fold)
-        for number, rows in _unfolded(connection, part, fold):
-            base = stored.get(number)
-            if base is None:
-                newer[number] = fold.after(balance.get(number) or fold.fresh(), rows)
-            elif _follows(base, rows):
-                newer[number] = fold.after(base, rows)
-            else:
-                start_over = balance.get(number) or fold.fresh()
-                newer[number] = fold.after(start_over, events_of(connection, number))
+        fresh: dict[int, list[EventRow]] = {}
+        for row in _unfolded(connection, part, fold):
+            fresh.setdefault(row.learner, []).append(row)
+        again = {n for n, rows in fresh.items() if n in stored and not _follows(stored[n], rows)}
+        fresh |= {n: [] for n in again}
+        for row in _all_events(connection, sorted(again)):
+            fresh[row.learner].append(row)
+        bases = {
+            n: stored[n] if n in stored and n not in again else balance.get(n) or fold.fresh() for n in fresh
+        }
+        newer |= fold.after_all(bases, [row for rows in fresh.values() for row in rows])
         known = balance | stored | newer
         out |= {number: known.get(number) or fold.fresh() for number in part}
     return out, newer
@@ -149,20 +251,31 @@ def current(
 
 def save(connection: Connection, kept: Mapping[int, Kept], fold: Fold) -> None:
     """Store states, within a write."""
-    numbers = list(kept)
-    if not numbers:
-        return
-    for start in range(0, len(numbers), QUERY_ROWS):
-        connection.execute(states.delete().where(states.c.learner.in_(numbers[start : start + QUERY_ROWS])))
-    columns: dict[str, list[Any]] = {
-        "learner": numbers,
+    save_columns(connection, columns_of(kept, fold))
+
+
+def columns_of(kept: Mapping[int, Kept], fold: Fold) -> dict[str, list[Any]]:
+    """Return states as columns to store; any process may do this."""
+    return {
+        "learner": list(kept),
         "upto": [k.upto for k in kept.values()],
         "last_time": [k.last_time for k in kept.values()],
         "last_seq": [k.last_seq for k in kept.values()],
-        "parameters": [fold.key] * len(numbers),
+        "parameters": [fold.key] * len(kept),
         "body": [k.state.to_bytes() for k in kept.values()],
     }
-    insert_columns(connection, states, columns)
+
+
+def save_columns(connection: Connection, columns: Mapping[str, list[Any]]) -> None:
+    """Store states given as columns, within a write; learners who are gone meanwhile are left out."""
+    there = present(connection, columns["learner"])
+    keep = [number in there for number in columns["learner"]]
+    chosen = {name: list(compress(cells, keep)) for name, cells in columns.items()}
+    numbers = chosen["learner"]
+    for start in range(0, len(numbers), QUERY_ROWS):
+        connection.execute(states.delete().where(states.c.learner.in_(numbers[start : start + QUERY_ROWS])))
+    if numbers:
+        insert_columns(connection, states, chosen)
 
 
 def openings_of(connection: Connection, numbers: Sequence[int], fold: Fold) -> dict[int, Kept]:
@@ -253,20 +366,27 @@ def _stored(connection: Connection, numbers: Sequence[int], fold: Fold) -> dict[
     }
 
 
-def _unfolded(
-    connection: Connection, numbers: Sequence[int], fold: Fold
-) -> Iterator[tuple[int, list[Row[Any]]]]:
-    """Yield each learner with events not folded yet, and those events."""
+def _unfolded(connection: Connection, numbers: Sequence[int], fold: Fold) -> list[EventRow]:
+    """Return the events not folded yet, by learner."""
+    newer = "(s.upto IS NULL OR e.number > s.upto)"
+    return _events(connection, numbers, f"AND {newer}", fold.key)
+
+
+def _all_events(connection: Connection, numbers: Sequence[int]) -> list[EventRow]:
+    """Return all events of some learners, by learner."""
+    return _events(connection, numbers, "", "")
+
+
+def _events(connection: Connection, numbers: Sequence[int], more: str, key: str) -> list[EventRow]:
+    if not numbers:
+        return []
+    columns = ", ".join(f"e.{name}" for name in EventRow._fields)
+    marks = ", ".join("?" * len(numbers))
     query = (
-        select(*_FOLDED)
-        .join_from(events, states, _of_fold(fold), isouter=True)
-        .where(events.c.learner.in_(numbers))
-        .where(or_(states.c.upto.is_(None), events.c.number > states.c.upto))
-        .order_by(events.c.learner, events.c.number)
+        f"SELECT {columns} FROM events e LEFT JOIN states s ON s.learner = e.learner AND s.parameters = ? "
+        f"WHERE e.learner IN ({marks}) {more} ORDER BY e.learner, e.number"
     )
-    by_learner: Callable[[Row[Any]], int] = lambda row: row.learner  # noqa: E731
-    for number, rows in groupby(connection.execute(query), key=by_learner):
-        yield number, list(rows)
+    return [EventRow(*cells) for cells in plain(connection, query, [key, *numbers])]
 
 
 def _follows(base: Kept, rows: Rows) -> bool:
