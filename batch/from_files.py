@@ -32,7 +32,7 @@ from segue.features.history.attempts import Attempts, encode
 from segue.features.history.batch_fold import fold
 from segue.features.history.learner_state import StateBlock
 
-ROWS_A_LEARNER = 100  # what a learner of a log may be taken for before they are counted
+ROWS_A_LIST = 400  # of a log are folded and drawn from in the time that a list from a store takes
 BLOCK = 64  # learners decided together: their contexts fit the cache better than more would
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -107,7 +107,7 @@ def batch(
         }
         tick(0, len(todo))
         learners = 0
-        size = worker_pool.sensible(shuffled.rows // ROWS_A_LEARNER, workers)
+        size = worker_pool.sensible(shuffled.rows // ROWS_A_LIST, workers)
         for number, count in runner(do_bucket, todo, workers=size, prepare=_nothing, arguments=()):
             learners += count
             output.seal(output.draft_of(missing[number]), missing[number])

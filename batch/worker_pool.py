@@ -21,7 +21,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 Prepare = Callable[..., Callable[[], None]]
 LOSSES = 4  # pools in a row, without a result between them
-ENOUGH = 2_000  # learners from which a process a core wins: each takes a second or two to begin
+ENOUGH = 2_000  # learners from which a process a core wins: one begins in the time of 500 lists from a store
 AHEAD = 2  # tasks that are handed out for each worker: one it does, and one that waits for it
 
 

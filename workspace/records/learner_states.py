@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -54,6 +55,7 @@ RATED = 0.5  # how much a rating says of whether work of this kind gets finished
 READS = b"ratings"  # what this fold reads beside the rest: another word folds every learner anew
 SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
 FEW = 4  # learners up to whom one event after the other is quicker than a block
+Cells = tuple[Any, ...]  # of an EventRow
 AnyRow = TypeVar("AnyRow", Row[Any], EventRow)
 Rows = Sequence[Row[Any] | EventRow]
 
@@ -101,21 +103,18 @@ class Fold:
         last = standing[-1]
         return Kept(base.state, upto, last.time, None if corrected else last.seq)
 
-    def after_all(self, bases: Mapping[int, Kept], rows: Sequence[EventRow]) -> dict[int, Kept]:
+    def after_all(self, bases: Mapping[int, Kept], rows: Sequence[Cells]) -> dict[int, Kept]:
         """Return each of `bases` with its learner's `rows` folded in, see `after`; rows stand by learner."""
         if len(bases) <= FEW:
-            mine = groupby(rows, key=lambda row: row.learner)
+            mine = groupby(map(EventRow._make, rows), key=lambda row: row.learner)
             return {number: self.after(bases[number], list(some)) for number, some in mine}
-        numbers = np.array(sorted(bases))
-        block = StateBlock.of([bases[number].state for number in numbers.tolist()])
-        found = _Columns.of(rows, numbers, self.catalogue)
+        numbers = sorted(bases)
+        block = StateBlock.of([bases[number].state for number in numbers])
+        found = _Columns.of(rows, np.array(numbers), self.catalogue)
         folded = fold(found.attempts, len(numbers), self.parameters, base=block)
         found.fold_others(folded, self.catalogue)
-        states_ = folded.states()
-        return {
-            number: replace(found.place_of(i, bases[number]), state=states_[i])
-            for i, number in enumerate(numbers.tolist())
-        }
+        places = found.places([bases[number] for number in numbers])
+        return {n: replace(p, state=s) for n, p, s in zip(numbers, places, folded.states(), strict=True)}
 
     def apply(self, state: LearnerState, row: Row[Any] | EventRow) -> None:
         """Fold one event into `state`, in place."""
@@ -138,41 +137,40 @@ class Fold:
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """Events of some learners as arrays; `order` holds the rows that stand, in canonical order.
+    """Events of some learners as columns; `order` holds the rows that stand, in canonical order.
 
     `code` is the resource's place in the catalogue, -1 where it has none; `learner` counts within the block.
     """
 
-    rows: Sequence[EventRow]
+    cells: EventRow
     learner: Ints
     code: Ints
     time: Floats
+    seq: Ints
     order: Ints
     corrected: Bools
 
     @classmethod
-    def of(cls, rows: Sequence[EventRow], numbers: Ints, catalogue: Catalogue) -> _Columns:
+    def of(cls, rows: Sequence[Cells], numbers: Ints, catalogue: Catalogue) -> _Columns:
         """Read rows that stand by learner and number."""
-        learner = np.searchsorted(numbers, np.array([row.learner for row in rows]))
-        names = [row.resource for row in rows]
-        rank = {name: i for i, name in enumerate(sorted(set(names)))}
-        code = np.array([catalogue.resource_index.get(name, -1) for name in names], dtype=np.int64)
-        time = np.array([row.time for row in rows], dtype=np.float64)
+        cells = EventRow._make(zip(*rows, strict=True))  # each a column now
+        learner, seq = np.searchsorted(numbers, np.array(cells.learner)), np.array(cells.seq)
+        names = sorted(set(_column(cells.resource)))
+        place = {name: i for i, name in enumerate(names)}
+        rank = np.array([place[name] for name in _column(cells.resource)])
+        code = np.array([catalogue.resource_index.get(name, -1) for name in names], dtype=np.int64)[rank]
+        time = np.array(cells.time, dtype=np.float64)
         untimed = np.bincount(learner, np.isnan(time), minlength=len(numbers)) > 0
-        gone = {(row.learner, one) for row in rows for one in (row.supersedes, row.voids) if one}
-        corrected = np.isin(numbers, [number for number, _ in gone])
-        order = np.lexsort(
-            (
-                np.array([rank[name] for name in names]),
-                np.array([row.seq for row in rows]),
-                np.where(untimed[learner], 0.0, time),
-                learner,
-            )
-        )
-        if gone:
-            stands = np.array([(row.learner, row.event_id) not in gone for row in rows])
-            order = order[stands[order]]
-        return cls(rows, learner, code, time, order, corrected)
+        order = np.lexsort((rank, seq, np.where(untimed[learner], 0.0, time), learner))
+        corrected = np.zeros(len(numbers), dtype=np.bool_)
+        if any(_column(cells.supersedes)) or any(_column(cells.voids)):
+            who = _column(cells.learner)
+            gone = {*zip(who, _column(cells.supersedes), strict=True)}
+            gone |= {*zip(who, _column(cells.voids), strict=True)}
+            stands = [pair not in gone for pair in zip(who, _column(cells.event_id), strict=True)]
+            order = order[np.array(stands)[order]]
+            corrected = np.isin(numbers, [number for number, other in gone if other])
+        return cls(cells, learner, code, time, seq, order, corrected)
 
     def chosen(self, which: Sequence[bool]) -> Ints:
         """Return the rows that stand, are of a known resource, and are chosen."""
@@ -181,32 +179,43 @@ class _Columns:
     @property
     def attempts(self) -> Attempts:
         """The attempts that stand."""
-        at = self.chosen([row.kind == "attempt" for row in self.rows])
-        score = np.array([self.rows[i].score for i in at.tolist()], dtype=np.float64)
-        seq = np.array([self.rows[i].seq for i in at.tolist()], dtype=np.int64)
-        return Attempts(self.learner[at], self.code[at], score, self.time[at] / 1e6, seq)
+        at = self.chosen([kind == "attempt" for kind in _column(self.cells.kind)])
+        score = np.array(self.cells.score, dtype=np.float64)[at]
+        return Attempts(self.learner[at], self.code[at], score, self.time[at] / 1e6, self.seq[at])
 
     def fold_others(self, block: StateBlock, catalogue: Catalogue) -> None:
         """Fold in what is no attempt: stated interests, completions, what was viewed."""
-        for i in self.order.tolist():
-            if self.rows[i].tags:
-                state_interests(block.stated[self.learner[i]], self.rows[i].tags, catalogue)
-        done = self.chosen([row.completed is not None for row in self.rows])
-        completed = np.array([self.rows[i].completed for i in done.tolist()], dtype=np.float64)
+        tags = _column(self.cells.tags)
+        for i in self.order[np.array([bool(cell) for cell in tags])[self.order]].tolist():
+            state_interests(block.stated[self.learner[i]], tags[i], catalogue)
+        completed = np.array(self.cells.completed, dtype=np.float64)
+        done = self.chosen((~np.isnan(completed)).tolist())
         where = (self.learner[done], catalogue.kind_code[self.code[done]])
-        np.add.at(block.kinds, where, np.stack([np.ones(len(done)), completed], axis=1))
-        for i in self.chosen([row.kind in SEEN for row in self.rows]).tolist():
+        np.add.at(block.kinds, where, np.stack([np.ones(len(done)), completed[done]], axis=1))
+        for i in self.chosen([kind in SEEN for kind in _column(self.cells.kind)]).tolist():
             reveal(block.revealed[self.learner[i]], catalogue.tag_matrix[self.code[i]])
 
-    def place_of(self, learner: int, base: Kept) -> Kept:
-        """Return how far a learner of the block has come, the state still that of `base`."""
-        mine = slice(*np.searchsorted(self.learner, (learner, learner + 1)).tolist())
-        upto = max([base.upto, *(row.number for row in self.rows[mine])])
-        standing = self.order[self.learner[self.order] == learner]
-        if not len(standing):
-            return replace(base, upto=upto)
-        last = self.rows[standing[-1]]
-        return Kept(base.state, upto, last.time, None if self.corrected[learner] else last.seq)
+    def places(self, bases: Sequence[Kept]) -> list[Kept]:
+        """Return how far each learner of the block has come, with the states of `bases`."""
+        numbers, count = np.array(self.cells.number), np.arange(len(bases))
+        upto = numbers[np.searchsorted(self.learner, count, side="right") - 1].tolist()
+        ordered = self.learner[self.order]
+        last = np.searchsorted(ordered, count, side="right") - 1
+        out = []
+        for i, base in enumerate(bases):
+            place = replace(base, upto=max(base.upto, upto[i]))
+            if last[i] >= 0 and ordered[last[i]] == i:
+                at = self.order[last[i]]
+                seq = None if self.corrected[i] else int(self.seq[at])
+                place = replace(place, last_time=_column(self.cells.time)[at], last_seq=seq)
+            out.append(place)
+        return out
+
+
+def _column(cells: Any) -> Sequence[Any]:
+    """Return a field of `_Columns.cells` as what it is there: the cells of all rows."""
+    column: Sequence[Any] = cells
+    return column
 
 
 def state_interests(stated: Floats, tags: str, catalogue: Catalogue) -> None:
@@ -233,17 +242,17 @@ def current(
     for start in range(0, len(wanted), QUERY_ROWS):
         part = wanted[start : start + QUERY_ROWS]
         stored, balance = _stored(connection, part, fold), openings_of(connection, part, fold)
-        fresh: dict[int, list[EventRow]] = {}
-        for row in _unfolded(connection, part, fold):
-            fresh.setdefault(row.learner, []).append(row)
-        again = {n for n, rows in fresh.items() if n in stored and not _follows(stored[n], rows)}
-        fresh |= {n: [] for n in again}
-        for row in _all_events(connection, sorted(again)):
-            fresh[row.learner].append(row)
-        bases = {
-            n: stored[n] if n in stored and n not in again else balance.get(n) or fold.fresh() for n in fresh
-        }
-        newer |= fold.after_all(bases, [row for rows in fresh.values() for row in rows])
+        rows = _unfolded(connection, part, fold)
+        mine = {n: list(some) for n, some in groupby(rows, key=itemgetter(EventRow._fields.index("learner")))}
+        again = [n for n in mine if n in stored and not _follows(stored[n], [*map(EventRow._make, mine[n])])]
+        if again:
+            mine |= {n: [] for n in again}
+            for row in _all_events(connection, again):
+                mine[row[EventRow._fields.index("learner")]].append(row)
+            rows = [row for some in mine.values() for row in some]
+        begun = {n: kept for n, kept in stored.items() if n not in again}
+        bases = {n: begun.get(n) or balance.get(n) or fold.fresh() for n in mine}
+        newer |= fold.after_all(bases, rows)
         known = balance | stored | newer
         out |= {number: known.get(number) or fold.fresh() for number in part}
     return out, newer
@@ -366,18 +375,18 @@ def _stored(connection: Connection, numbers: Sequence[int], fold: Fold) -> dict[
     }
 
 
-def _unfolded(connection: Connection, numbers: Sequence[int], fold: Fold) -> list[EventRow]:
+def _unfolded(connection: Connection, numbers: Sequence[int], fold: Fold) -> list[Cells]:
     """Return the events not folded yet, by learner."""
     newer = "(s.upto IS NULL OR e.number > s.upto)"
     return _events(connection, numbers, f"AND {newer}", fold.key)
 
 
-def _all_events(connection: Connection, numbers: Sequence[int]) -> list[EventRow]:
+def _all_events(connection: Connection, numbers: Sequence[int]) -> list[Cells]:
     """Return all events of some learners, by learner."""
     return _events(connection, numbers, "", "")
 
 
-def _events(connection: Connection, numbers: Sequence[int], more: str, key: str) -> list[EventRow]:
+def _events(connection: Connection, numbers: Sequence[int], more: str, key: str) -> list[Cells]:
     if not numbers:
         return []
     columns = ", ".join(f"e.{name}" for name in EventRow._fields)
@@ -386,7 +395,7 @@ def _events(connection: Connection, numbers: Sequence[int], more: str, key: str)
         f"SELECT {columns} FROM events e LEFT JOIN states s ON s.learner = e.learner AND s.parameters = ? "
         f"WHERE e.learner IN ({marks}) {more} ORDER BY e.learner, e.number"
     )
-    return [EventRow(*cells) for cells in plain(connection, query, [key, *numbers])]
+    return plain(connection, query, [key, *numbers])
 
 
 def _follows(base: Kept, rows: Rows) -> bool:

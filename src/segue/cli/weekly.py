@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="Processes. By default one below 2,000 learners, where starting more costs what they win, "
-        "and one a core from there.",
+        help="Processes. By default one below 2,000 learners of a store, or 800,000 rows of a log, where "
+        "starting a second costs what it wins; and one a core from there.",
         min=1,
         show_default=False,
     ),
