@@ -184,16 +184,30 @@ class _Columns:
         return Attempts(self.learner[at], self.code[at], score, self.time[at] / 1e6, self.seq[at])
 
     def fold_others(self, block: StateBlock, catalogue: Catalogue) -> None:
-        """Fold in what is no attempt: stated interests, completions, what was viewed."""
-        tags = _column(self.cells.tags)
+        """Fold in what is no attempt: stated interests, completions, what was viewed and rated."""
+        kind, tags = _column(self.cells.kind), _column(self.cells.tags)
         for i in self.order[np.array([bool(cell) for cell in tags])[self.order]].tolist():
             state_interests(block.stated[self.learner[i]], tags[i], catalogue)
+        score = np.array(self.cells.score, dtype=np.float64)
         completed = np.array(self.cells.completed, dtype=np.float64)
-        done = self.chosen((~np.isnan(completed)).tolist())
-        where = (self.learner[done], catalogue.kind_code[self.code[done]])
-        np.add.at(block.kinds, where, np.stack([np.ones(len(done)), completed[done]], axis=1))
-        for i in self.chosen([kind in SEEN for kind in _column(self.cells.kind)]).tolist():
-            reveal(block.revealed[self.learner[i]], catalogue.tag_matrix[self.code[i]])
+        rated = np.array([name == "rating" for name in kind]) & ~np.isnan(score)
+        offers = (
+            np.stack([~np.isnan(completed), rated], axis=1)[self.order] & (self.code >= 0)[self.order, None]
+        )
+        at, second = np.nonzero(
+            offers
+        )  # in order, a completion before its rating: sums differ in the last bit
+        rows, share = self.order[at], np.where(second, RATED, 1.0)
+        worth = share * np.where(second, score[rows], completed[rows])
+        where = (self.learner[rows], catalogue.kind_code[self.code[rows]])
+        np.add.at(block.kinds, where, np.stack([share, worth], axis=1))
+        seen = np.array([name in SEEN for name in kind])
+        for i in self.chosen((seen | rated).tolist()).tolist():
+            revealed, item = block.revealed[self.learner[i]], catalogue.tag_matrix[self.code[i]]
+            if seen[i]:
+                reveal(revealed, item)
+            else:
+                rate(revealed, item, float(score[i]))
 
     def places(self, bases: Sequence[Kept]) -> list[Kept]:
         """Return how far each learner of the block has come, with the states of `bases`."""
