@@ -71,8 +71,9 @@ def _forms(address: str) -> list[str]:
     if scheme not in PORTS or not host:
         return []
     host, path = host.removesuffix(PORTS[scheme]), parts.path.rstrip("/")
-    whole = urlunsplit((scheme, host, path, parts.query, ""))
-    query = parse_qsl(parts.query.replace("?", "&"), keep_blank_values=True)
+    asked = parts.query.rstrip("/")
+    whole = urlunsplit((scheme, host, path, asked, ""))
+    query = parse_qsl(asked.replace("?", "&"), keep_blank_values=True)
     kept = [(name, value) for name, value in query if name.lower() not in PARTS]
     short = urlunsplit((scheme, host, path, urlencode(kept), ""))
     return list(dict.fromkeys((whole, short)))

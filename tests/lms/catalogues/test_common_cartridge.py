@@ -130,3 +130,69 @@ def test_qti_2_outline_is_counted() -> None:
     assert (read_assessment(test).title, read_assessment(test).n_items) == ("T", 2)
     with pytest.raises(RefusedError):
         parse_xml(BOMB.encode())
+
+
+BARE = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p1/imscp_v1p1"><organizations/>
+ <resources xml:base="content/">
+  <resource identifier="page" type="webcontent" href="Wiki/Intro.html">
+   <file href="Wiki/Intro.html"/></resource>
+  <resource identifier="draft" type="webcontent" href="wiki/draft.html">
+   <file href="wiki/draft.html"/></resource>
+  <resource identifier="key" type="webcontent" href="Quiz 1 answer key.pdf">
+   <file href="Quiz 1 answer key.pdf"/>
+  </resource>
+  <resource identifier="plan" type="webcontent" intendeduse="lessonplan" href="p.html">
+   <file href="p.html"/></resource>
+  <resource identifier="staff" type="webcontent" href="s.html"><metadata><lom><educational><intendedEndUserRole>
+   <value>Instructor</value></intendedEndUserRole></educational></lom></metadata>
+   <file href="s.html"/></resource>
+  <resource identifier="picture" type="webcontent" href="a.png"><file href="a.png"/></resource>
+  <resource identifier="quiz" type="imsqti_xmlv1p2/imscc_xmlv1p1/assessment"><file href="q.xml"/>
+   <dependency identifierref="settings"/></resource>
+  <resource identifier="settings" type="associatedcontent/imscc_xmlv1p1/learning-application-resource"
+   href="meta/assessment_meta.xml"><file href="meta/assessment_meta.xml"/></resource>
+  <resource identifier="task" type="associatedcontent/imscc_xmlv1p1/learning-application-resource" href="t.html">
+   <file href="t.html"/><file href="assignment_settings.xml"/></resource>
+  <resource identifier="film" type="imswl_xmlv1p3"><webLink><title>Film</title>
+   <url href="https://vimeo.com/1"/></webLink></resource>
+ </resources></manifest>"""
+UNPUBLISHED = '<html><head><meta name="workflow_state" content="unpublished"/></head></html>'
+
+
+def bare(path: Path) -> Path:
+    for folder in ("content/wiki", "content/meta"):
+        (path / folder).mkdir(parents=True)
+    files = {
+        "IMSManifest.xml": BARE,
+        "content/wiki/intro.html": "<html><head><title>Intro</title></head></html>",
+        "content/wiki/draft.html": UNPUBLISHED,
+        "content/q.xml": QUIZ,
+        "content/meta/assessment_meta.xml": "<quiz><available>true</available></quiz>",
+        "content/assignment_settings.xml": "<assignment><title>Essay</title>"
+        "<points_possible>5</points_possible><workflow_state>published</workflow_state></assignment>",
+    }
+    for name, text in files.items():
+        (path / name).write_text(text)
+    return path
+
+
+def test_a_cartridge_without_an_outline_gives_what_there_is_to_do(tmp_path: Path) -> None:
+    cartridge, report = opened(bare(tmp_path))
+    assert [(r.resource_id, r.title, r.kind) for r in cartridge.resources] == [
+        ("page", "Intro", "text"),
+        ("quiz", "Q", "quiz"),
+        ("task", "Essay", "exercise"),
+        ("film", "Film", "video"),
+    ]
+    assert cartridge.points["task"] == 5
+    assert any("no outline" in warning for warning in report.warnings)
+
+
+def test_answer_keys_and_unpublished_work_never_reach_learners(tmp_path: Path) -> None:
+    cartridge, report = opened(bare(tmp_path))
+    assert not {"draft", "key", "plan", "staff"} & {r.resource_id for r in cartridge.resources}
+    assert sum(n for what, n in report.skipped.items() if what.endswith("left out")) == 4
+    (tmp_path / "content" / "meta" / "assessment_meta.xml").write_text(
+        "<quiz><available>false</available></quiz>"
+    )
+    assert "quiz" not in {r.resource_id for r in opened(tmp_path)[0].resources}

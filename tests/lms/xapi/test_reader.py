@@ -223,3 +223,38 @@ def test_lenient_takes_what_says_who_did_what() -> None:
     assert one(odd, "lenient")["id"] == "not-a-uuid"
     assert taken(odd)[1].refused
     assert taken({"verb": {"id": "x"}}, "lenient")[1].refused
+
+
+def test_what_was_not_completed_is_no_completion_and_who_failed_has_tried() -> None:
+    completed = change("verb.id", "http://adlnet.gov/expapi/verbs/completed")
+    assert one(completed)["kind"] == "completion"
+    assert one(completed | {"result": {"completion": False}})["kind"] == "other"
+    failed = one(change("verb.id", "http://adlnet.gov/expapi/verbs/failed"))
+    assert (failed["kind"], failed["score"]) == ("attempt", 0.0)
+
+
+@pytest.mark.parametrize("scaled", [40, 85, -40])
+def test_a_percentage_in_the_place_of_a_share_is_no_score(scaled: float) -> None:
+    events, report = taken(change("result", {"score": {"scaled": scaled}}), "lenient")
+    assert events[0]["score"] is None
+    assert sum(report.warnings.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"statements": [STATEMENT], "more": ""},
+        {"results": [{"statement": STATEMENT, "stored": "x"}]},
+        {"hits": {"hits": [{"_source": {"statement": STATEMENT}}]}},
+        [{"full_statement": json.dumps(STATEMENT)}],
+        {"edges": [{"node": {"statement": STATEMENT}}]},
+    ],
+)
+def test_the_exports_of_record_stores_are_unwrapped(wrapped: Any) -> None:
+    assert one(wrapped, "lenient")["id"] == STATEMENT["id"]
+
+
+def test_a_page_that_has_more_says_so_and_voided_exports_are_left_out() -> None:
+    _, report = taken({"statements": [STATEMENT], "more": "/xapi/statements?page=2"})
+    assert any("more statements" in warning for warning in report.warnings)
+    assert not taken({"statement": STATEMENT, "voided": True}, "lenient")[0]
