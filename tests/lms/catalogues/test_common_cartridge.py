@@ -143,7 +143,8 @@ BARE = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p1/imscp_v1p1"><o
   </resource>
   <resource identifier="plan" type="webcontent" intendeduse="lessonplan" href="p.html">
    <file href="p.html"/></resource>
-  <resource identifier="staff" type="webcontent" href="s.html"><metadata><lom><educational><intendedEndUserRole>
+  <resource identifier="staff" type="webcontent" href="s.html"><metadata><lom>
+   <educational><intendedEndUserRole>
    <value>Instructor</value></intendedEndUserRole></educational></lom></metadata>
    <file href="s.html"/></resource>
   <resource identifier="picture" type="webcontent" href="a.png"><file href="a.png"/></resource>
@@ -151,7 +152,8 @@ BARE = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p1/imscp_v1p1"><o
    <dependency identifierref="settings"/></resource>
   <resource identifier="settings" type="associatedcontent/imscc_xmlv1p1/learning-application-resource"
    href="meta/assessment_meta.xml"><file href="meta/assessment_meta.xml"/></resource>
-  <resource identifier="task" type="associatedcontent/imscc_xmlv1p1/learning-application-resource" href="t.html">
+  <resource identifier="task" type="associatedcontent/imscc_xmlv1p1/learning-application-resource"
+   href="t.html">
    <file href="t.html"/><file href="assignment_settings.xml"/></resource>
   <resource identifier="film" type="imswl_xmlv1p3"><webLink><title>Film</title>
    <url href="https://vimeo.com/1"/></webLink></resource>
