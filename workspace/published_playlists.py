@@ -187,7 +187,9 @@ def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
     menu = json.loads(row.menu)
     picked = str(menu.get("picked") or "")
     since = rows.since.get(head.learner, Since())
-    resource = picked or _tried(menu.get("offered") or [], since, head.time) or row.resource
+    beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
+    offered = [name for name in menu.get("offered") or [] if name not in beside]
+    resource = picked or _tried(offered, since, head.time) or row.resource
     put_in = act.resource if act is not None else ""
     resource = put_in or resource
     approved = any(one.action == "approve" for one in acts)
@@ -206,8 +208,12 @@ def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
     return "pinned" if asked.get("reason") == "pin" else "open"
 
 
+def _drawn_or_picked(row: Row) -> str:
+    return str(json.loads(row.menu).get("picked") or row.resource)
+
+
 def _tried(offered: Sequence[str], since: Since, made: int) -> str:
-    """Return the option of a menu that was worked on without being picked first."""
+    """Return the option of a menu that was worked on without being picked first, and is no other step's."""
     done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
     return done[0] if done else ""
 
