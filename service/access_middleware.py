@@ -24,6 +24,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.tenant.tenant import Tenant
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
+FRONT_DOOR = frozenset({"/", "/docs"})
 BROWSER = ("/lti/", "/pages/")  # asked by browsers, which carry a signed launch or ticket and no key
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
@@ -112,7 +113,7 @@ class Gate:
         """
         if scope["path"] in OPEN:
             return
-        if scope["path"].startswith(BROWSER) or _asks_only(scope):
+        if scope["path"] in FRONT_DOOR or scope["path"].startswith(BROWSER) or _asks_only(scope):
             self._take_of_address(scope)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])

@@ -22,10 +22,10 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages.routers import ROUTERS
 from segue.service.routes import classes as routes_classes
 from segue.service.routes import decisions as routes_decide
+from segue.service.routes import front_door, record_store
 from segue.service.routes import health as routes_health
 from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
-from segue.service.routes import record_store
 from segue.service.tenant.tenant import Tenant
 
 TICK_SECONDS = 0.5
@@ -38,7 +38,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
         title="Segue",
         summary=SUMMARY,
         version=version("segue"),
-        docs_url=None,  # its page would load scripts from elsewhere
+        docs_url=None,  # its page would load scripts from elsewhere: routes/front_door.py has ours
         redoc_url=None,
         lifespan=partial(_life, tenants=tuple(tenants)),
     )
@@ -49,7 +49,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
-    for routes in (routes_decide, *sent, routes_learners, routes_classes, routes_health):
+    for routes in (routes_decide, *sent, routes_learners, routes_classes, routes_health, front_door):
         app.include_router(routes.router)
     for router in ROUTERS:
         app.include_router(router)
@@ -93,7 +93,7 @@ async def _watch(tenants: tuple[Tenant, ...]) -> None:
 async def _no_route(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = {
-        404: "there is no such path: GET /openapi.json lists them",
+        404: "there is no such path: GET /docs or /openapi.json lists them",
         405: "this path has no such method",
     }
     text = message.get(error.status_code, "the request could not be read")
