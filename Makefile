@@ -7,10 +7,14 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint types lock clean test-peers demo-experiment pages test-pages
+.PHONY: demo test check lint types lock clean test-peers demo-experiment pages test-pages readme
 
 demo: $(VENV)/.base
 	$(BIN)/segue demo
+
+# What README shows of the demo's output, made anew
+readme: $(VENV)/.dev
+	COLUMNS=80 $(BIN)/segue demo | $(BIN)/python -m tests.readme_output
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests

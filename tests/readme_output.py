@@ -1,4 +1,4 @@
-"""The printed output that README shows: `make readme` takes it from the demo anew, a test says when it is stale."""
+"""The printed output that README shows: `make readme` makes it, a test says when it is stale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CUT = "…"
 
 
 def excerpt(printed: str) -> str:
-    """Return the part of the demo's output that README shows: four steps of a week, four skills of a class."""
+    """Return what README shows of the demo: four steps of a week, four skills of a class."""
     lines = printed.splitlines()
     found: list[str] = []
     for heading, items in PARTS:

@@ -13,6 +13,7 @@ import pytest
 
 from segue import sample
 from segue.cli import main as cli
+from tests import readme_output
 
 NOW = "2026-11-23T08:00:00+00:00"
 Run = Callable[..., tuple[int, str]]
@@ -209,8 +210,9 @@ def test_the_facade_is_light() -> None:
     assert heavy.strip() == "[]"
 
 
-def test_demo_tells_the_whole_story(run: Run, tmp_path: Path) -> None:
+def test_demo_tells_the_whole_story(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "class"
+    monkeypatch.setenv("COLUMNS", "80")
     code, said = run("demo", "--folder", folder)
     assert code == 0, said
     for heading in (
@@ -222,6 +224,10 @@ def test_demo_tells_the_whole_story(run: Run, tmp_path: Path) -> None:
     ):
         assert heading in said
     assert "rewards matured" in said
+    assert [line for line in said.replace(str(folder), "demo").splitlines() if len(line) > 80] == []
+    shown = readme_output.SHOWN.search(readme_output.README.read_text("utf-8"))
+    assert shown is not None
+    assert shown[0] == readme_output.excerpt(said), "README shows another output: make readme"
     assert (folder / "2026-W49" / "playlists.csv").exists()
     other = tmp_path / "mine"
     other.mkdir()

@@ -228,7 +228,9 @@ def _number(raw: pd.DataFrame, name: str, faults: _Faults) -> pd.Series:
     text = column.astype("str").fillna("").str.strip().str.lower()
     given = ~text.isin(["", "nan", "null", "none", "na", "n/a"])
     number = pd.to_numeric(text.replace(_TRUTH).where(given), errors="coerce").astype("float64")
-    faults.add(given & number.isna(), f"{name} must be a number")
+    comma = text.str.fullmatch(r"[+-]?\d+,\d+")
+    faults.add(given & comma, f"{name} must be a number, as 0.75 (a decimal comma? write a point)")
+    faults.add(given & number.isna() & ~comma, f"{name} must be a number")
     return number
 
 

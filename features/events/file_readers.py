@@ -244,7 +244,8 @@ def _amount(row: Mapping[str, object], name: str, default: float) -> float:
     try:
         return float(text) if text else default
     except ValueError:
-        raise ValueError(f"{name} must be a number, got {text[:40]}") from None
+        hint = " (a decimal comma? write a point)" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
+        raise ValueError(f"{name} must be a number, got {text[:40]}{hint}") from None
 
 
 def _moment(row: Mapping[str, object], name: str) -> pd.Timestamp | None:

@@ -32,13 +32,13 @@ async def front_door(request: Request) -> HTMLResponse:
         )
     )
     body = (
-        "<p>What should this student do next, and why? This is the HTTP service of Segue, an adaptive playlist"
-        " engine for learning management systems. Programs call it with JSON.</p>"
+        "<p>What should this student do next, and why? This is the HTTP service of Segue, an adaptive"
+        " playlist engine for learning management systems. Programs call it with JSON.</p>"
         '<ul><li><a href="docs">Every call</a>, to read</li>'
         '<li><a href="openapi.json">The OpenAPI document</a>, for a client generator or an API console</li>'
         '<li><a href="readyz">Is it ready?</a></li></ul>'
-        "<h2>The key</h2><p>Every call to <code>/v1</code> carries a key in its header. Whoever runs the service"
-        " makes one; it is shown once:</p>"
+        "<h2>The key</h2><p>Every call to <code>/v1</code> carries a key in its header. Whoever runs the"
+        " service makes one; it is shown once:</p>"
         + BOX.format("export SEGUE_API_KEY=$(segue keys create WORKSPACE --scope backend)")
         + f"{calls}<p class='quiet'>The resources named are those of the bundled catalogue, which"
         " <code>segue demo</code> uses too. Students and teachers don't come in here: they follow a link of"

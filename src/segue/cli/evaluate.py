@@ -148,11 +148,8 @@ def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
 
 def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
     """Write the page; its pictures need the experiments extra."""
-    try:
-        from segue.experiments.evaluation.reports.html_report import report
-    except ModuleNotFoundError as missing:
-        typer.echo(f"--report needs {missing.name}: pip install 'segue[experiments]'", err=True)
-        raise typer.Exit(2) from None
+    from segue.experiments.evaluation.reports.html_report import report
+
     rounds = log.rounds()
     page = report(
         evaluation,

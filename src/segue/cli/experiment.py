@@ -80,6 +80,11 @@ def sweep(
     texts = {"gain.csv": csv_frame(table).to_csv(), "question.txt": study.question}
     tracker.record(f"{study.name} summary", Run(name, {"quick": quick}, _named(summary), figures, texts))
     typer.echo(f"{study.question}\n{table.round(3).to_string()}")
+    if quick:
+        typer.echo(
+            "--quick: two weeks of a small class, one seed. These figures are noise: they show that it"
+        )
+        typer.echo("runs, not which is better. Leave --quick out for figures that can be compared.")
     typer.echo(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
 
 

@@ -67,13 +67,55 @@ def mount(application: typer.Typer) -> None:
 mount(app)
 
 
+EXTRAS = {
+    "experiments": ("mlflow", "matplotlib"),
+    "serve": ("fastapi", "uvicorn", "starlette", "jinja2", "babel", "prometheus_client"),
+    "lms": ("icalendar", "canvasapi"),
+    "postgres": ("psycopg",),
+    "dask": ("dask", "distributed"),
+    "lti": ("jwt", "cryptography", "httpx"),
+}
+"""Optional packages by the extra that brings them."""
+
+
+def missing_extra(error: ModuleNotFoundError) -> str | None:
+    """Return what to install where an optional package is missing; None where it is none of ours.
+
+    >>> missing_extra(ModuleNotFoundError("no module", name="matplotlib.figure"))
+    "this needs matplotlib: pip install 'segue[experiments]'"
+    """
+    package = (error.name or "").partition(".")[0]
+    for extra, packages in EXTRAS.items():
+        if package in packages:
+            return f"this needs {package}: pip install 'segue[{extra}]'"
+    return None
+
+
 def main() -> None:
-    """Run the command line; a fault of the input ends with one sentence and exit code 2."""
+    """Run the command line; a fault ends with one sentence and exit code 2 (3: another run is at work)."""
     try:
         app()
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
-        print(f"segue: {error}", file=sys.stderr)
-        sys.exit(2)
+    except Exception as error:
+        said = sentence(error)
+        if said is None:
+            raise
+        print(f"segue: {said}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+def sentence(error: Exception) -> str | None:
+    """Return what to say of a fault of the input, the disk or the database; None for one of the program."""
+    if isinstance(error, ModuleNotFoundError):
+        return missing_extra(error)
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{place}"
+    if isinstance(error, ValueError | RuntimeError | OSError):
+        return " ".join(str(error).split()) or type(error).__name__
+    if (database := sys.modules.get("segue.workspace.storage.database")) is not None:
+        said: str | None = database.database_fault(error)
+        return said
+    return None
 
 
 if __name__ == "__main__":

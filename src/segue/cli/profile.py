@@ -34,10 +34,10 @@ def profile(
 
     from segue.cli.text_output import profile_text
 
+    if picture is not None:  # what is missing is said before any work
+        from segue.experiments.learner_vectors.profile_plot import profile_figure
     shown = opened(workspace).profile(learner, now=moment(now))
     if picture is not None:
-        from segue.experiments.learner_vectors.profile_plot import profile_figure
-
         profile_figure(shown).savefig(picture, dpi=120)
     if as_json:
         typer.echo(json.dumps({"learner": learner, **asdict(shown)}, ensure_ascii=False, indent=1))

@@ -42,12 +42,8 @@ def report(
     """Write the weekly report of a workspace."""
     import numpy as np
 
-    try:
-        from segue.experiments.reporting.weekly_report import weekly_report
-    except ModuleNotFoundError as missing:
-        typer.echo(f"segue report needs {missing.name}: pip install 'segue[experiments]'", err=True)
-        raise typer.Exit(2) from None
     from segue.experiments.evaluation.logs.csv_logs import read_frame
+    from segue.experiments.reporting.weekly_report import weekly_report
 
     table = None if roster is None else read_frame(roster, ("learner",))[0]
     with opened(workspace) as space:

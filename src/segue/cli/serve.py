@@ -29,12 +29,8 @@ def serve(
     body_bytes: Annotated[int, typer.Option(help="Largest body.", min=1000)] = 2_000_000,
 ) -> None:
     """Answer HTTP requests: recommendations, events, profiles, class views."""
-    try:
-        from segue.service.server import Plan, run
-    except ModuleNotFoundError as error:
-        typer.echo(f"segue serve needs {error.name}: pip install 'segue[serve]'", err=True)
-        raise typer.Exit(2) from None
     from segue.service.http.rate_limits import Limits
+    from segue.service.server import Plan, run
 
     plan = Plan(
         tuple(str(path.resolve()) for path in workspaces),

@@ -79,7 +79,25 @@ def import_(
         typer.Option("--format", help="The files are xapi, caliper, openedx, canvas, case, ... documents."),
     ] = "",
 ) -> None:
-    """Read a catalogue and events. Bad rows go to a rejects file, one by one, with line number and reason."""
+    """Read a catalogue and events; bad rows go to a rejects file, each with its line and reason.
+
+    Columns, any order, "," or ";" or tab between cells, * needed:
+
+    \b
+    --catalogue      resource_id*, title, url, skills (a;b), tags (a;b),
+                     difficulty, kind, minutes, language, grade_band, offline,
+                     available_from, available_until
+    --skills         skill_id*, code, statement, i_can
+    --prerequisites  prerequisite*, skill*
+    --events         learner*, resource*, score* (0 to 1), time, event_id,
+                     kind (attempt, view, rating, ...), class_id, completed
+
+    \b
+    Example:
+      segue import school --catalogue items.csv --map item=resource_id
+      segue import school --events log.csv --map student=learner \\
+        --max-score 100 --time-zone Europe/Paris
+    """
     from segue.features.events.event_records import Clock
     from segue.features.events.file_readers import Source
 
