@@ -20,8 +20,10 @@ import pytest
 
 from segue import sample
 from segue.batch import from_workspace as weekly
+from segue.batch.output import RECORD
 from segue.batch.plan import Plan
 from segue.batch.rebuild import rebuild
+from segue.batch.weekly_job import Week, weekly_job
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
@@ -98,8 +100,8 @@ def what_is_there(path: Path) -> tuple[str, dict[str, bytes]]:
     assert [f for f in doctor.examine(space) if not f.well] == []
     digest = doctor.digest(space)
     space.close()
-    files = sorted((path / "out").rglob("*.*"))
-    return digest, {str(f.relative_to(path)): f.read_bytes() for f in files if f.is_file()}
+    files = sorted(f for f in (path / "out").rglob("*.*") if f.is_file())
+    return digest, {str(f.relative_to(path)): f.read_bytes() for f in files if f.name != RECORD}
 
 
 def hold(copy: Callable[[str], Path], work: Work) -> None:
@@ -133,6 +135,25 @@ def test_weekly(school: School, copy: Callable[[str], Path]) -> None:
     plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=5)
     roster = [*school.roster, "new-1", "new-2", "new-3"]
     hold(copy, lambda space: weekly.weekly(space, plan, space.path / "out", roster=roster))
+
+
+@pytest.mark.parametrize(
+    ("database", "skip"),
+    [
+        ("sqlite", ("fit",)),
+        pytest.param("sqlite", (), marks=pytest.mark.slow),
+        pytest.param("postgresql", (), marks=pytest.mark.slow),
+    ],
+    indirect=["database"],
+)
+def test_week(school: School, copy: Callable[[str], Path], skip: tuple[str, ...]) -> None:
+    school.study()
+    asked = Week("2026-W49", roster=school.roster, k=3, skip=skip)
+
+    def work(space: Workspace) -> None:
+        weekly_job(space, asked, space.path / "out", workers=1)
+
+    hold(copy, work)
 
 
 def test_rebuild(school: School, copy: Callable[[str], Path]) -> None:

@@ -14,7 +14,7 @@ from segue.workspace.operations.learning import BLOCK_LEARNERS
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
 from segue.workspace.storage import schema
-from segue.workspace.storage.database import Connection, DBAPIError, database_fault, schema_version
+from segue.workspace.storage.database import Connection, DatabaseError, database_fault, schema_version
 from segue.workspace.workspace import Workspace
 
 
@@ -77,7 +77,7 @@ def _looked(workspace: Workspace, name: str, look: Callable[[Connection], list[F
     try:
         with workspace.store.read() as connection:
             return look(connection)
-    except (DBAPIError, WorkspaceError, ValueError) as error:
+    except (DatabaseError, WorkspaceError, ValueError) as error:
         return [Finding(name, False, database_fault(error) or str(error))]
 
 

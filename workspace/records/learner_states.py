@@ -56,7 +56,7 @@ READS = b"ratings"  # what this fold reads beside the rest: another word folds e
 SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
 FEW = 4  # learners up to whom one event after the other is quicker than a block
 Cells = tuple[Any, ...]  # of an EventRow
-AnyRow = TypeVar("AnyRow", Row[Any], EventRow)
+AnyRow = TypeVar("AnyRow", bound="Row[Any] | EventRow")
 Rows = Sequence[Row[Any] | EventRow]
 
 
@@ -125,7 +125,7 @@ class Fold:
             return
         if row.completed is not None:
             state.kinds[self.catalogue.kind_code[code]] += (1.0, row.completed)
-        if row.kind == "attempt":
+        if row.kind == "attempt" and row.score is not None:
             seconds = float("nan") if row.time is None else row.time / 1e6
             update(state, Attempt(code, row.score, seconds, row.seq), self.parameters)
         elif row.kind in SEEN:
