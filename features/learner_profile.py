@@ -14,9 +14,18 @@ import pandas as pd
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Floats
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.history.state_columns import COUNT, ITEM_TIME, LAST_TIME, RESIDUAL, SUCCESSES, USES
+from segue.features.history.state_columns import (
+    COUNT,
+    ITEM_TIME,
+    LAST_TIME,
+    RESIDUAL,
+    SUCCESSES,
+    USES,
+    VARIANCE,
+)
 from segue.features.prerequisite_map import Map, readiness
 from segue.features.vectors.mastery import epoch_seconds, mastery, recent_residual
+from segue.features.vectors.range_width import widened
 from segue.features.vectors.success_forecast import SuccessReader
 
 Band = Literal["excelling", "progressing", "struggling", "not enough evidence"]
@@ -118,7 +127,8 @@ def profile(
     seconds = epoch_seconds(now)
     chance = reader.forecast(StateBlock.of([state]), 0.0, seconds)[0]
     fading = _days_to_fade(state, reader, seconds, chance)
-    lines = _skills(state, catalogue, seconds, chance=chance, fading=fading)
+    extra = reader.model.extra_precision
+    lines = _skills(state, catalogue, seconds, chance=chance, fading=fading, extra=extra)
     strengths = [line for line in lines if line.band == "excelling"]
     needs = [line for line in lines if line.band == "struggling"]
     return LearnerProfile(
@@ -133,10 +143,16 @@ def profile(
 
 
 def _skills(
-    state: LearnerState, catalogue: Catalogue, seconds: float, *, chance: Floats, fading: Floats
+    state: LearnerState,
+    catalogue: Catalogue,
+    seconds: float,
+    *,
+    chance: Floats,
+    fading: Floats,
+    extra: tuple[float, float],
 ) -> list[SkillProfile]:
     block = StateBlock.of([state])
-    reach = NORMAL_80 * np.sqrt(mastery(block, seconds)[1][0])
+    reach = NORMAL_80 * np.sqrt(_variance(block, seconds, extra))
     logit = np.log(chance) - np.log1p(-chance)
     low, high = 1.0 / (1.0 + np.exp(reach - logit)), 1.0 / (1.0 + np.exp(-reach - logit))
     usual = state.skills[:, RESIDUAL.stop - 1] / (state.skills[:, COUNT] + 2.0)
@@ -157,6 +173,13 @@ def _skills(
         )
         for k in np.flatnonzero(state.skills[:, COUNT] > 0).tolist()
     ]
+
+
+def _variance(block: StateBlock, seconds: float, extra: tuple[float, float]) -> Floats:
+    """Return the variance of each skill's logit, (S,), as wide as learners were found to differ."""
+    own = block.general[:, VARIANCE]
+    of_skill = mastery(block, seconds)[1][0] - own
+    return widened(own, extra[0]) + widened(np.maximum(of_skill, 1e-3), extra[1])
 
 
 def _band(chance: float, attempts: float) -> Band:

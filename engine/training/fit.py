@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -19,6 +20,7 @@ from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 from segue.features.contexts.population import crowd_of
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
+from segue.features.vectors.range_width import extra_precision
 from segue.features.vectors.success_fit import fit_model, training_rows
 from segue.features.vectors.success_model import SuccessModel
 
@@ -138,7 +140,8 @@ def fit_success(
     logit = model.logit(
         rows.X, resource=attempts.resource, combination=rows.combination, carried=rows.carried
     )
-    return rows.parameters, model, span_of(1.0 / (1.0 + np.exp(-logit)))
+    extra = extra_precision(logit, rows.logit, attempts, rows.parameters)
+    return rows.parameters, replace(model, extra_precision=extra), span_of(1.0 / (1.0 + np.exp(-logit)))
 
 
 def span_of(chances: Floats) -> tuple[float, float]:

@@ -80,6 +80,8 @@ class SuccessModel:
     item_slopes : array of shape (n, 3)
         A constant and `ITEM_COLUMNS`, of each resource.
     forecast : ForecastWeights
+    extra_precision : (float, float)
+        Of ranges, of the learner and of a skill, beyond the filter's (``range_width.extra_precision``).
     """
 
     weights: Floats
@@ -90,6 +92,7 @@ class SuccessModel:
     combination_slopes: Floats
     item_slopes: Floats
     forecast: ForecastWeights
+    extra_precision: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def linear(cls, weights: Floats, intercept: float, *, n_combinations: int, n_items: int) -> SuccessModel:
@@ -134,6 +137,7 @@ class SuccessModel:
             "scalars": np.array([self.intercept, self.carry_weight, self.carry.overall, self.hidden.shift]),
             "combination_slopes": self.combination_slopes,
             "item_slopes": self.item_slopes,
+            "extra_precision": np.array(self.extra_precision),
         }
         for name in ("inward", "bias", "outward"):
             out[name] = getattr(self.hidden, name)
@@ -157,6 +161,7 @@ class SuccessModel:
             arrays["combination_slopes"],
             arrays["item_slopes"],
             ForecastWeights(*(arrays[f"forecast_{name}"] for name in _FORECAST)),
+            (float(arrays["extra_precision"][0]), float(arrays["extra_precision"][1])),
         )
 
 
