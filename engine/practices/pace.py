@@ -73,3 +73,14 @@ def _shrunk(rest: Floats, code: Ints, n: int) -> Floats:
     if between <= 0.0:
         return np.zeros(n)
     return np.asarray(mean * count / (count + within / between))
+
+
+def paced_minutes(minutes: float, factor: float) -> float:
+    """Return the catalogue minutes that fit into `minutes` of a learner whose work takes `factor` as long.
+
+    A slower learner gets fewer steps; the objectives stay what they are.
+
+    >>> paced_minutes(60.0, 1.5)
+    40.0
+    """
+    return minutes / factor

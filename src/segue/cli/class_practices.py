@@ -1,0 +1,421 @@
+"""`segue class`: what a class does together: groups, feedback, talks, slots, projects, scores, pace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from segue.cli.text_output import prose, table
+from segue.cli.workspace import AsJson, Folder, Now, moment, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.engine.practices.slots import ListedStep
+
+ClassId = Annotated[str, typer.Option("--class", help="The LMS's id of the class.")]
+Roster = Annotated[
+    Path | None,
+    typer.Option(help="CSV with columns learner and class; left out, the roster that is stored."),
+]
+Keep = Annotated[bool, typer.Option("--keep", help="Remember it; without, it is only shown.")]
+By = Annotated[str, typer.Option(help="The teacher's id; a keyed digest is kept.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    group = typer.Typer(help="What a class does together.", no_args_is_help=True)
+    commands: dict[str, Callable[..., None]] = {
+        "groups": groups,
+        "reviews": reviews,
+        "feedback": feedback,
+        "talks": talks,
+        "given": given,
+        "slots": slots,
+        "projects": projects,
+        "scores": scores,
+        "pace": pace,
+        "axes": axes,
+    }
+    for name, command in commands.items():
+        group.command(name)(command)
+    app.add_typer(group, name="class")
+
+
+def groups(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    project: Annotated[str, typer.Option(help="What the groups are for: kept ones of it are shown again.")],
+    size: Annotated[int, typer.Option(help="Learners in a group.", min=2)] = 4,
+    role: Annotated[list[str] | None, typer.Option(help="A role each group fills; may be repeated.")] = None,
+    skill: Annotated[list[str] | None, typer.Option(help="A skill to mix; may be repeated.")] = None,
+    roster: Roster = None,
+    keep: Keep = False,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Suggest groups that mix skills, fill every role, and are not the same again."""
+    from segue.workspace.practices.group_work import form_groups
+
+    with opened(workspace) as space:
+        found = form_groups(
+            space,
+            class_id,
+            project,
+            size=size,
+            now=moment(now),
+            names=_names(roster, class_id),
+            roles=role or (),
+            skills=skill or (),
+            keep=keep,
+        )
+    rows = [
+        (str(at), name, as_what)
+        for at, group in enumerate(found, 1)
+        for name, as_what in zip(group.members, group.roles, strict=True)
+    ]
+    _say([asdict(group) for group in found], [("group", "learner", "role"), *rows], as_json=as_json)
+
+
+def reviews(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    work: Annotated[str, typer.Option(help="What is reviewed.")],
+    submitted: Annotated[Path, typer.Option(help="CSV with column learner: who handed in.")],
+    each: Annotated[int, typer.Option(help="Works that each reviews.", min=1)] = 2,
+    keep: Keep = False,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say who reviews whom: nobody their own, equal loads, no pair again."""
+    from segue.workspace.practices.group_work import pair_reviews
+
+    names = _names(submitted, "")
+    with opened(workspace) as space:
+        pairs = pair_reviews(space, class_id, work, names, each=each, now=moment(now), keep=keep)
+    told = [{"reviewer": one, "author": other} for one, other in pairs]
+    _say(told, [("reviewer", "reviews"), *pairs], as_json=as_json)
+
+
+def feedback(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    days: Annotated[float, typer.Option(help="Everyone is to have some within so many days.", min=0.1)] = 7.0,
+    roster: Roster = None,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """List whose feedback is due, longest wait first."""
+    from segue.workspace.practices.feedback_given import feedback_waiting
+
+    with opened(workspace) as space:
+        due = feedback_waiting(
+            space, class_id, now=moment(now), names=_names(roster, class_id), period=timedelta(days=days)
+        )
+    told = [{"learner": name, "last": last.isoformat() if last else None} for name, last in due]
+    rows = [(name, f"{last:%Y-%m-%d}" if last else "never") for name, last in due]
+    _say(told, [("learner", "last feedback"), *rows], as_json=as_json)
+
+
+def talks(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    minutes: Annotated[float, typer.Option(help="Minutes there are for talks.", min=1)],
+    each: Annotated[float, typer.Option(help="Minutes of one talk.", min=1)] = 5.0,
+    asked: Annotated[list[str] | None, typer.Option(help="Who asked for one; may be repeated.")] = None,
+    roster: Roster = None,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """List whom to talk to within the minutes there are, and why."""
+    from segue.workspace.practices.feedback_given import talks_due
+
+    with opened(workspace) as space:
+        queue = talks_due(
+            space,
+            class_id,
+            minutes=minutes,
+            minutes_each=each,
+            now=moment(now),
+            names=_names(roster, class_id),
+            asked=asked or (),
+        )
+    rows = [(one.learner, f"{one.minutes:g}", one.reason) for one in queue]
+    _say([asdict(one) for one in queue], [("learner", "min", "why"), *rows], as_json=as_json)
+
+
+def given(
+    workspace: Folder,
+    learner: Annotated[list[str], typer.Argument(help="Who had it: the LMS's ids.")],
+    *,
+    class_id: ClassId,
+    by: By,
+    talk: Annotated[bool, typer.Option("--talk", help="It was a talk.")] = False,
+    about: Annotated[str, typer.Option(help="The work it was about.")] = "",
+    minutes: Annotated[float | None, typer.Option(help="Minutes it took.", min=0)] = None,
+    now: Now = "",
+) -> None:
+    """Remember that learners had feedback, or a talk."""
+    from segue.workspace.practices.feedback_given import note_given
+
+    with opened(workspace) as space:
+        kind: Literal["talk", "feedback"] = "talk" if talk else "feedback"
+        n_new = note_given(
+            space, class_id, kind, learner, by=by, now=moment(now), about=about, minutes=minutes
+        )
+    typer.echo(f"{n_new} remembered")
+
+
+def slots(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    plan: Annotated[Path, typer.Option(help="CSV with columns slot, role, begins and capacity.")],
+    week: Annotated[str, typer.Option(help="ISO week, as 2026-W48.")],
+    roster: Roster = None,
+    lists: Annotated[
+        Path | None, typer.Option(help="CSV with columns learner and resource; left out, the week's lists.")
+    ] = None,
+    flipped: Annotated[bool, typer.Option("--flipped", help="An objective at home before in class.")] = False,
+    keep: Keep = False,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Draw who has which place of the week: by need, at random, never above capacity."""
+    from segue.engine.practices.slots import broken_slots
+    from segue.workspace.practices.placements import listed_steps, place_week
+
+    at, slots_ = moment(now), _slots(plan)
+    with opened(workspace) as space:
+        names = _names(roster, class_id)
+        if lists is None and not names:
+            raise ValueError("say whose lists: --roster FILE, or the lists themselves with --lists FILE")
+        steps = _steps(space.catalogue(), lists) if lists else listed_steps(space, names, week, now=at)
+        drawn = place_week(space, class_id, steps, slots_, week=week, now=at, flipped=flipped, keep=keep)
+    taken = [one for one in drawn if one.taken]
+    if broken := broken_slots(taken, steps, slots_, flipped=flipped):
+        raise RuntimeError(broken[0])
+    rows = [(one.slot_id, one.learner, one.resource, f"{one.probability:.2f}") for one in taken]
+    _say([asdict(one) for one in drawn], [("slot", "learner", "step", "chance"), *rows], as_json=as_json)
+
+
+def projects(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    plan: Annotated[Path, typer.Option(help="CSV with columns name, due, minutes and resource.")],
+    started: Annotated[str, typer.Option(help="When it began, ISO 8601 with zone.")],
+    minutes: Annotated[float, typer.Option(help="Minutes of a week there are for it.", min=1)] = 60.0,
+    roster: Roster = None,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show which projects stand still, and the minutes that this week must keep for each."""
+    from segue.engine.practices.projects import Milestone
+    from segue.workspace.practices.project_work import ProjectPart, project_states
+
+    parts = [
+        ProjectPart(
+            Milestone(row["name"], _time(plan, row["due"]), _number(plan, row["minutes"])), row["resource"]
+        )
+        for row in _table(plan, "name", "due", "minutes", "resource").to_dict("records")
+    ]
+    with opened(workspace) as space:
+        found = project_states(
+            space,
+            class_id,
+            parts,
+            started=moment(started),
+            minutes_a_week=minutes,
+            now=moment(now),
+            names=_names(roster, class_id),
+        )
+    rows = [
+        (
+            one.learner,
+            f"{one.done}/{len(parts)}",
+            f"{one.minutes:.0f}",
+            "stalled" if one.stall.stalled else "",
+            one.stall.sentence,
+        )
+        for one in found
+    ]
+    _say([asdict(one) for one in found], [("learner", "done", "min", "", "why"), *rows], as_json=as_json)
+
+
+def scores(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    work: Annotated[str, typer.Option(help="The work that was scored.")],
+    rubric: Annotated[
+        Path, typer.Option(help="CSV with columns criterion and resource (that stands for it).")
+    ],
+    given_scores: Annotated[
+        Path | None, typer.Option("--scores", help="CSV with columns learner, criterion, rater and score.")
+    ] = None,
+    roster: Roster = None,
+    max_score: Annotated[float, typer.Option(help="The highest level.", min=1e-9)] = 1.0,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep scores by criterion, free them of raters' severity, and make them evidence."""
+    from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
+
+    at = moment(now)
+    columns = ("learner", "criterion", "rater", "score")
+    table_ = _table(given_scores, *columns).to_dict("records") if given_scores else []
+    rows = [
+        RubricScore(
+            r["learner"], work, r["criterion"], r["rater"], _number(given_scores, r["score"]) / max_score
+        )
+        for r in table_
+    ]
+    by = {r["criterion"]: r["resource"] for r in _table(rubric, "criterion", "resource").to_dict("records")}
+    names = list(dict.fromkeys([*_names(roster, class_id), *(row.learner for row in rows)]))
+    with opened(workspace) as space:
+        if rows:
+            keep_scores(space, class_id, rows, now=at)
+        accepted = accept_scores(space, class_id, work, by, names=names, now=at)
+    shown = [(a.learner, a.criterion, f"{a.score:.2f}", f"± {a.std:.2f}") for a in accepted]
+    told = [asdict(one) for one in accepted]
+    _say(told, [("learner", "criterion", "score", ""), *shown], as_json=as_json)
+
+
+def pace(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    minutes: Annotated[float, typer.Option(help="Minutes of a list.", min=1)] = 60.0,
+    roster: Roster = None,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show how long work takes each learner, and the catalogue minutes that fit into a list."""
+    from segue.engine.practices.pace import paced_minutes
+    from segue.workspace.practices.work_pace import paces_of
+
+    with opened(workspace) as space:
+        found = paces_of(space, class_id, _names(roster, class_id), now=moment(now))
+    budget = {one.learner: paced_minutes(minutes, one.factor) for one in found}
+    told = [asdict(one) | {"minutes": budget[one.learner]} for one in found]
+    rows = [(o.learner, f"{o.factor:.2f}", str(o.works), f"{budget[o.learner]:.0f}") for o in found]
+    _say(told, [("learner", "times", "works", "minutes"), *rows], as_json=as_json)
+
+
+def axes(
+    workspace: Folder,
+    *,
+    class_id: ClassId,
+    fix: Annotated[list[str] | None, typer.Option(help="MANNER=WEIGHT that the teacher sets.")] = None,
+    roster: Roster = None,
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Show what each manner of content, process and product has brought; weights are 0 until earned."""
+    from segue.workspace.practices.work_pace import axes_of
+
+    fixed = {name: _number(None, value) for name, _, value in (cell.partition("=") for cell in fix or ())}
+    with opened(workspace) as space:
+        found = axes_of(space, class_id, _names(roster, class_id), now=moment(now), fixed=fixed)
+    told = [asdict(one) | ({"low": None, "high": None} if one.low == -float("inf") else {}) for one in found]
+    rows = [
+        (
+            one.axis,
+            one.level,
+            f"{one.effect:+.3f}",
+            "too few" if one.low == -float("inf") else f"{one.low:+.3f} to {one.high:+.3f}",
+            f"{one.weight:+.3f}",
+        )
+        for one in found
+    ]
+    _say(told, [("axis", "manner", "effect", "interval", "weight"), *rows], as_json=as_json)
+
+
+def _say(told: Sequence[Any], rows: Sequence[Sequence[str]], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(told, default=str, allow_nan=False))
+    elif len(rows) == 1:
+        typer.echo(prose("nobody and nothing to show"))
+    else:
+        typer.echo("\n".join(table(rows)))
+
+
+def _names(roster: Path | None, class_id: str) -> list[str]:
+    if roster is None:
+        return []
+    frame = _table(roster, "learner")
+    if class_id and "class_id" in frame:
+        frame = frame[frame["class_id"] == class_id]
+    names: list[str] = frame["learner"][frame["learner"] != ""].drop_duplicates().tolist()
+    if not names:
+        raise ValueError(f"{roster} has nobody in class {class_id}")
+    return names
+
+
+def _slots(path: Path) -> list[Any]:
+    from typing import get_args
+
+    from segue.engine.practices.slots import Role, Slot
+
+    out: list[Slot] = []
+    for row in _table(path, "slot", "role", "begins", "capacity").to_dict("records"):
+        if row["role"] not in get_args(Role):
+            raise ValueError(f"{path}: a role is one of {', '.join(get_args(Role))}, got {row['role']!r}")
+        capacity = int(_number(path, row["capacity"]))
+        out.append(Slot(row["slot"], row["role"], _time(path, row["begins"]), capacity))
+    return out
+
+
+def _steps(catalogue: Any, path: Path) -> list[ListedStep]:
+    from segue.engine.practices.slots import ListedStep
+
+    out = []
+    for row in _table(path, "learner", "resource").to_dict("records"):
+        at = catalogue.resource_index.get(row["resource"])
+        if at is None:
+            raise ValueError(f"{path}: the catalogue has no resource {row['resource']!r}")
+        resource = catalogue.resources[at]
+        out.append(ListedStep(row["learner"], row["resource"], resource.kind, resource.skills))
+    return out
+
+
+def _table(path: Path, *needed: str) -> pd.DataFrame:
+    from segue.features.events.table_files import read_table
+
+    names = {"student": "learner", "class": "class_id", "resource_id": "resource", "learner_id": "learner"}
+    frame = read_table(path, {}, aliases={}).frame
+    frame = frame.rename(columns={k: v for k, v in names.items() if k in frame and v not in frame})
+    for name in needed:
+        if name not in frame:
+            raise ValueError(f"{path} has no column {name} (found: {', '.join(map(str, frame.columns))})")
+    for name in frame.columns:
+        frame[name] = frame[name].fillna("").astype("str").str.strip()
+    return frame
+
+
+def _time(path: Path, cell: str) -> datetime:
+    try:
+        given = datetime.fromisoformat(cell)
+    except ValueError:
+        raise ValueError(f"{path}: times are ISO 8601, as 2026-11-23T08:00:00Z, got {cell!r}") from None
+    if given.tzinfo is None:
+        raise ValueError(f"{path}: times must carry a zone, as 2026-11-23T08:00:00Z, got {cell!r}")
+    return given
+
+
+def _number(path: Path | None, cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise ValueError(f"{path or '--fix'}: {cell!r} is no number") from None

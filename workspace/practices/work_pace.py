@@ -1,0 +1,111 @@
+"""How long work takes each learner of a class, and the budgets of it; what manners of teaching brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast, get_args
+
+import numpy as np
+import pandas as pd
+
+from segue.engine.practices.pace import fit_pace, paced_minutes
+from segue.engine.practices.teaching_axes import Axis, AxisLevel, axis_levels
+from segue.engine.request import Request
+from segue.workspace.practices.members import members_of
+from segue.workspace.records.decision_queries import steps_with_rewards
+from segue.workspace.records.events import read_events
+from segue.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class LearnerPace:
+    """How many times the catalogue's minutes a learner takes, from how many measured works."""
+
+    learner: str
+    factor: float
+    works: int
+
+
+def paces_of(
+    workspace: Workspace, class_id: str, names: Sequence[str] = (), *, now: datetime
+) -> list[LearnerPace]:
+    """Return the pace of each learner of a class, slowest first, from the seconds of attempts before `now`.
+
+    Who has nothing measured goes at the class's pace.
+    """
+    catalogue = workspace.catalogue()
+    with workspace.store.read() as connection:
+        members = members_of(workspace, connection, class_id, names, now=now)
+        people = [one for one in members.people.values() if one.number >= 0]
+        events = read_events(connection, [one.number for one in people])
+    known = events["resource"].isin(list(catalogue.resource_index))
+    timed = events[(events["kind"] == "attempt") & (events["seconds"] > 0.0) & known]
+    timed = timed[timed["time"] <= pd.Timestamp(now)]
+    at = {one.surrogate: i for i, one in enumerate(members.people.values()) if one.surrogate}
+    learner = timed["learner"].map(at).to_numpy(dtype=np.int64)
+    resource = timed["resource"].map(dict(catalogue.resource_index)).to_numpy(dtype=np.int64)
+    minutes = np.array([one.minutes for one in catalogue.resources], dtype=np.float64)
+    pace = fit_pace(
+        timed["seconds"].to_numpy(dtype=np.float64) / 60.0,
+        minutes[resource],
+        np.asarray(learner, dtype=np.int64),
+        np.asarray(resource, dtype=np.int64),
+        n_learners=len(members.people),
+        n_resources=len(minutes),
+    )
+    works = np.bincount(learner, minlength=len(members.people))
+    factors = np.exp(pace.mean + pace.learner)
+    out = [LearnerPace(name, float(factors[i]), int(works[i])) for i, name in enumerate(members.people)]
+    return sorted(out, key=lambda one: (-one.factor, one.learner))
+
+
+def with_paces(requests: Sequence[Request], paces: Sequence[LearnerPace]) -> list[Request]:
+    """Return requests whose minutes are the learner's own: fewer steps for who is slower, the same goals.
+
+    A request without a budget, or of a learner without a pace, stays as it is.
+    """
+    factor = {one.learner: one.factor for one in paces}
+    return [
+        one
+        if one.minutes is None or one.learner not in factor
+        else replace(one, minutes=paced_minutes(one.minutes, factor[one.learner]))
+        for one in requests
+    ]
+
+
+def axes_of(
+    workspace: Workspace,
+    class_id: str,
+    names: Sequence[str] = (),
+    *,
+    now: datetime,
+    fixed: Mapping[str, float] | None = None,
+) -> list[AxisLevel]:
+    """Return what each manner of content, process and product has brought this class, with its interval.
+
+    What is compared is the reward of a step less the mean reward of its skill, within each learner.
+
+    Parameters
+    ----------
+    fixed : mapping, optional
+        Weights that the teacher sets, by manner.
+    """
+    catalogue = workspace.catalogue()
+    with workspace.store.read() as connection:
+        numbers = {
+            one.number for one in members_of(workspace, connection, class_id, names, now=now).people.values()
+        }
+        rows = [r for r in steps_with_rewards(connection) if r.value is not None and r.learner in numbers]
+    rows = [row for row in rows if row.resource in catalogue.resource_index]
+    done = [catalogue.resources[catalogue.resource_index[row.resource]] for row in rows]
+    reward = pd.Series([float(row.value) for row in rows], dtype="float64")
+    skill = pd.Series([one.skills[0] if one.skills else "" for one in done], dtype="str")
+    surprise = (reward - reward.groupby(skill).transform("mean")).to_numpy(dtype=np.float64)
+    learner = [str(row.learner) for row in rows]
+    out: list[AxisLevel] = []
+    for axis in get_args(Axis):
+        level = [str(getattr(one, axis)) for one in done]
+        out += axis_levels(cast(Axis, axis), level, surprise, learner, fixed=fixed)
+    return out
