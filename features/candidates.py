@@ -189,6 +189,12 @@ class Pool:
         return out
 
     @cached_property
+    def skills(self) -> Ints:
+        """The skills that any of the candidates practises, ascending."""
+        used = np.unique(self.combination)
+        return np.unique(self.combinations.skills[used])
+
+    @cached_property
     def one_kind(self) -> bool:
         """Whether all candidates are of the same kind."""
         return bool((self.kind == self.kind[:1]).all())

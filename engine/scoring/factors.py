@@ -26,6 +26,7 @@ REPEAT = 0.6
 ROOM_FLOOR = 0.15
 REVIEW_SHARE = 0.1
 ZONE_WIDTH = 0.25
+LEAST_GAIN = 0.04  # of the column, which is four times the gain
 LOG_REPEAT = float(np.log(REPEAT))
 MOST_QUALITY = float(np.log(CLIP[1]))
 Columns = Mapping[str, Floats]
@@ -76,7 +77,8 @@ def _room(c: Columns) -> Floats:
 
 
 def _gain(c: Columns) -> Floats:
-    return 0.5 + 0.5 * np.maximum(c["forecast_gain"], 0.0)
+    """What a practice now adds to the chance of success in a week: full from .25, on a floor of .01."""
+    return np.maximum(c["forecast_gain"], LEAST_GAIN)
 
 
 def _unlock(c: Columns) -> Floats:

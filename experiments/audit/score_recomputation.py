@@ -70,7 +70,7 @@ def reasons_again(
         * weights.zone
         * _log(0.1 + 0.9 * exp(-0.5 * ((c["success"] - 0.75) / 0.25) ** 2)),
         "room": (1.0 - eta) * weights.room * _log(0.15 + 0.85 * left),
-        "forecast_gain": (1.0 - eta) * weights.forecast_gain * _log(0.5 + 0.5 * max(c["forecast_gain"], 0.0)),
+        "forecast_gain": (1.0 - eta) * weights.forecast_gain * _log(max(c["forecast_gain"], 0.04)),
         "unlock": weights.unlock * _log(0.5 + 0.5 * c["unlock"]),
         "breadth": weights.breadth * _log(c["breadth"]),
         "completion": weights.completion * _log(c["kind"]),
