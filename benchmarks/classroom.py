@@ -1,6 +1,7 @@
 """Do learners learn more? Segue behind the classroom contract, beside what a school would use instead.
 
-Run: ``python benchmarks/classroom.py [--seeds 10] [--models gated,zone] [--log 100] [--rows FILE]``. Every
+Run: ``python benchmarks/classroom.py [--seeds 10] [--models gated,zone] [--worlds "spread .6,harmful"]
+[--log 100] [--rows FILE]``. Every
 policy teaches the same simulated classes (``segue.experiments.simulation.school_term``: 12 weeks, 48 skills,
 240 resources, 150 learners, 180 steps each). Figures are normalised gains: 0 is a policy that draws at
 random, 1 the clairvoyant reference that sees true mastery. With `--rows` finished terms are kept, and
@@ -29,7 +30,10 @@ from segue.experiments.simulation.baseline_policies import Sequence as TeachersS
 from segue.experiments.simulation.school_term import Plan, Policy, Result, Stage, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import MODELS, student_model
+from segue.experiments.simulation.synthetic_course import World
+from segue.experiments.simulation.teaching_worlds import TEACHING_WORLDS, TeachingWorld, teaching_world
 from segue.experiments.simulation.tutor_adapter import Contract
+from segue.models.resource_effects import CLIP
 
 FIRST_SEED = 1000
 TEACHER = "sequence"
@@ -44,6 +48,22 @@ class Pedagogy(ClassTutor):
 
     def __init__(self) -> None:
         super().__init__(Settings().pedagogy_alone())
+
+
+class Told(ClassTutor):
+    """The engine told how well each resource truly teaches: what knowing it would be worth."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._truth = dict(
+            zip((r.resource_id for r in world.catalogue.resources), world.teaches.tolist(), strict=True)
+        )
+
+    def _refit(self) -> None:
+        super()._refit()
+        if self.recommender is not None:
+            teaches = [self._truth[r.resource_id] for r in self.catalogue.resources]
+            vars(self.recommender.kernel)["quality"] = np.log(np.clip(teaches, *CLIP))  # instead of learned
 
 
 def policies() -> list[Policy]:
@@ -67,6 +87,15 @@ def terms(models: Sequence[str], seeds: Sequence[int], plan: Plan) -> Iterator[d
             stage = Stage.build(student_model(model), seed=seed, plan=plan)
             for policy in policies():
                 yield {"model": model, "seed": seed, "policy": policy.name} | figures(run(stage, policy))
+
+
+def world_terms(world: TeachingWorld, seed: int, plan: Plan) -> Iterator[dict[str, object]]:
+    """Yield one row a term of a world in which learning must show, with the engine told the truth."""
+    for model in world.models:
+        stage = Stage.build(model, seed=seed, plan=plan, setting=world.setting)
+        for policy in [*policies(), Contract(Told(stage.world), name="told the truth")]:
+            row: dict[str, object] = {"model": f"{world.name}: {model.name}", "seed": seed}
+            yield row | {"policy": policy.name} | figures(run(stage, policy))
 
 
 def figures(result: Result) -> dict[str, float]:
@@ -97,6 +126,7 @@ def report(rows: pd.DataFrame) -> str:
     other = rows.groupby("policy")[["left", "violations", "milliseconds"]]
     by_model = by_model.join(other.agg({"left": "mean", "violations": "sum", "milliseconds": "mean"}))
     against = gain["segue"] - gain[TEACHER]
+    learned = gain["segue"] - gain["pedagogy"]
     teacher = against.groupby("model").agg(["mean", "sem"])
     teacher["mean + 1.64 se"] = teacher["mean"] + 1.64 * teacher["sem"].fillna(0.0)
     above = {name: int((gain[name] > 1.0).sum()) for name in gain if name != "clairvoyant"}
@@ -105,6 +135,8 @@ def report(rows: pd.DataFrame) -> str:
             f"Normalised gain, {rows['seed'].nunique()} seeds; weak: the quarter that knew least.",
             by_model.drop("random").round(2).to_string(),
             f"Segue less the teacher's sequence:\n{teacher.round(2).T.to_string()}",
+            "What learning brings, Segue less its pedagogy alone:\n"
+            f"{learned.groupby('model').agg(['mean', 'sem', 'min']).round(3).T.to_string()}",
             f"Terms above the clairvoyant reference: {above}",
         ]
     )
@@ -116,17 +148,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--models", default=",".join(model.name for model in MODELS))
+    parser.add_argument("--worlds", default="", help="worlds in which learning must show, by comma, or all")
     parser.add_argument("--log", type=int, default=100, help="learners of the former class, 10 to 300")
     parser.add_argument("--learners", type=int, default=150)
     parser.add_argument("--rows", type=Path)
     args = parser.parse_args()
     plan = Plan(n_learners=args.learners, n_log=args.log)
-    models = args.models.split(",")
+    names = [w.name for w in TEACHING_WORLDS] if args.worlds == "all" else args.worlds.split(",")
+    worlds = [teaching_world(name) for name in names if name]
+    models = [w.name for w in worlds] or args.models.split(",")
     rows = pd.read_csv(args.rows) if args.rows and args.rows.exists() else pd.DataFrame()
-    done = set(zip(rows["model"], rows["seed"], strict=True)) if len(rows) else set()
+    done = set(zip(rows["model"].str.split(":").str[0], rows["seed"], strict=True)) if len(rows) else set()
     for seed in range(FIRST_SEED, FIRST_SEED + args.seeds):
         for model in tqdm([m for m in models if (m, seed) not in done], desc=f"seed {seed}", unit=" models"):
-            new = pd.DataFrame(terms([model], [seed], plan))
+            made = world_terms(teaching_world(model), seed, plan) if worlds else terms([model], [seed], plan)
+            new = pd.DataFrame(made)
             rows = pd.concat([rows, new], ignore_index=True)
             if args.rows:
                 rows.to_csv(args.rows, index=False)
