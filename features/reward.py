@@ -172,7 +172,8 @@ def _following(decisions: Tries, later: Tries) -> tuple[Ints, Ints, Ints, Ints]:
             hit &= given[place] == asked
             hit &= when[place] - decisions.time[row] <= CENSOR_DAYS * 86400.0
         found.append((row[hit], slot[hit], at[place[hit]], np.full(int(hit.sum()), rank)))
-    return tuple(np.concatenate(each) for each in zip(*found, strict=True))  # type: ignore[return-value]
+    rows, slots, matches, ranks = (np.concatenate(each) for each in zip(*found, strict=True))
+    return rows, slots, matches, ranks
 
 
 def next_day_success(decisions: Tries, later: Tries, *, now: float, time_zone: str = "UTC") -> Rewards:

@@ -18,6 +18,7 @@ from segue.features.reward import (
     learning,
     next_day_success,
     progress,
+    surprise,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -141,3 +142,14 @@ def test_the_alternatives() -> None:
 def test_days_are_calendar_days_of_the_zone() -> None:
     assert days_of(np.array([at(1, 23, 30), at(2, 0, 30)]), "Europe/Berlin").tolist() == [20697, 20698]
     assert isinstance(immediate(tries([(0, [1], at(1), 1.0)]), now=at(1)), Rewards)
+
+
+def test_the_surprise_is_that_of_the_next_three_attempts_at_the_skill_and_not_of_the_step() -> None:
+    decided = tries([(0, [3], at(1), 0.0), (1, [3], at(1), 0.0)])
+    rows = [(0, [3], at(1), 0.0), (0, [5], at(2), 0.0), (0, [3], at(2), 1.0), (0, [3], at(3), 0.0)]
+    later = tries([*rows, (0, [3], at(4), 1.0), (0, [3], at(5), 0.0)])
+    found = surprise(decided, later, forecasts=forecasts(2, 1))
+    assert found[0] == pytest.approx(0.5 * (1.0 - 0.7 + 0.49) / 2.19)
+    assert np.isnan(found[1])  # nobody can tell yet
+    alone = surprise(decided, tries(rows[:1]), forecasts=forecasts(2, 1))
+    assert np.isnan(alone).all()
