@@ -17,7 +17,7 @@ from collections import Counter
 import numpy as np
 
 from segue.experiments.audit import stress_cases as audits
-from segue.experiments.audit.playlist_checker import Checker, Known
+from segue.experiments.audit.playlist_checker import Checker, KnownLearner
 
 WORLDS = 10
 
@@ -39,7 +39,7 @@ def audit(seed: int, n: int) -> tuple[Counter[str], list[str]]:
         seen["steps"] += len(steps)
         seen["steps where rules gave way"] += sum(bool(step.relaxed) for step in steps)
         seen["lists that end early"] += len(steps) < request.k
-        found = checker.check(playlist, request, Known.of(kernel, request))
+        found = checker.check(playlist, request, KnownLearner.of(kernel, request))
         wrong += [f"world {seed}, {request.learner}: {what}" for what in found]
     return seen, wrong
 

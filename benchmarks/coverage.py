@@ -24,7 +24,7 @@ from _awkward_logs import AWKWARD
 
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
-from segue.experiments.simulation.synthetic_logs import World, make_world
+from segue.experiments.simulation.synthetic_logs import LogWorld, make_world
 
 NAMES = ("IPS", "SNIPS", "DR", "SNDR")
 
@@ -61,7 +61,7 @@ OTHERS = (
 SIZES = (1_000, 10_000)
 
 
-def world_of(regime: Regime, seed: int) -> World:
+def world_of(regime: Regime, seed: int) -> LogWorld:
     """Return the regime's world."""
     world = make_world(
         ess_fraction=regime.ess_fraction,
@@ -74,7 +74,7 @@ def world_of(regime: Regime, seed: int) -> World:
     return replace(world, grades=regime.grades)
 
 
-def evaluations(world: World, n: int, *, logs: int, seed: int, cluster_size: int = 1) -> list[Evaluation]:
+def evaluations(world: LogWorld, n: int, *, logs: int, seed: int, cluster_size: int = 1) -> list[Evaluation]:
     """Return evaluations of fresh logs, without groups."""
     out = []
     for index in range(logs):
@@ -105,7 +105,7 @@ def row(answers: list[Evaluation], truth: float, logged_truth: float) -> str:
     return " | ".join(cells)
 
 
-def joint(world: World, n: int, *, logs: int, seed: int) -> str:
+def joint(world: LogWorld, n: int, *, logs: int, seed: int) -> str:
     """Return how often all answered subgroup intervals cover at once, and how many groups had no answer."""
     truths = {f"g{index}": value for index, value in enumerate(world.group_truths())}
     covered, refused = [], 0

@@ -18,9 +18,9 @@ import numpy as np
 
 from segue.experiments.evaluation.estimators.single_step import (
     ESTIMATORS,
+    EstimateParts,
     Floats,
     Ints,
-    Parts,
     rounds_of_tables,
 )
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap
@@ -64,7 +64,7 @@ def main() -> None:
     reward, propensity, action, policy, prediction = tables(n, np.random.default_rng(0))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    def points() -> dict[str, Parts]:
+    def points() -> dict[str, EstimateParts]:
         rounds = rounds_of_tables(reward, propensity, action=action, policy=policy, prediction=prediction)
         parts = {name: ESTIMATORS[name](rounds) for name in NAMES}
         assert all(np.isfinite(part.value) for part in parts.values())

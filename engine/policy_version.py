@@ -8,16 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from segue.engine.pipeline import Learned
 from segue.engine.policies import Softmax
 from segue.engine.policies.base import Policy
 from segue.engine.policies.by_name import described, named
-from segue.engine.recommender import Recommender
 from segue.engine.settings import Limits, Settings, Weights
 
 MOST = 20.0
@@ -114,24 +112,6 @@ def read_policy(path: Path) -> PolicyVersion:
         return policy_from(json.loads(path.read_text(encoding="utf-8")), own=True)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def version_of(recommender: Recommender) -> PolicyVersion:
-    """Return the version that a recommender decides by."""
-    return PolicyVersion(recommender.kernel.policy, recommender.kernel.settings)
-
-
-def with_version(recommender: Recommender, version: PolicyVersion) -> Recommender:
-    """Return the same model deciding by another version; what keys its draws stays."""
-    kernel = recommender.kernel
-    settings = replace(version.settings, seed=kernel.settings.seed)
-    learned = kernel.learned
-    if learned is not None:
-        n = learned.model.n
-        learned = Learned(learned.model, learned.value_range, settings.eta * n / (n + settings.eta_evidence))
-    return replace(
-        recommender, kernel=replace(kernel, policy=version.policy, settings=settings, learned=learned)
-    )
 
 
 def _policy_names(said: Any) -> list[str]:

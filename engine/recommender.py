@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +16,9 @@ from segue.engine.explanations.taught import taught_sentence
 from segue.engine.explanations.what_if import Edit, edited
 from segue.engine.explanations.why import Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
-from segue.engine.pipeline import Kernel, menu_size
+from segue.engine.pipeline import Kernel, Learned, menu_size
 from segue.engine.playlists import Playlist, Step
+from segue.engine.policy_version import PolicyVersion
 from segue.engine.request import Request
 from segue.engine.request_batch import Asked
 from segue.engine.rules.rule_book import RULES, SENTENCES
@@ -59,6 +60,24 @@ class Recommender:
     def policy_name(self) -> str:
         """The policy with its parameters."""
         return repr(self.kernel.policy)
+
+    @property
+    def version(self) -> PolicyVersion:
+        """How it decides: its policy and settings."""
+        return PolicyVersion(self.kernel.policy, self.kernel.settings)
+
+    def deciding_by(self, version: PolicyVersion) -> Recommender:
+        """Return the same model deciding by another version; what keys its draws stays."""
+        kernel = self.kernel
+        settings = replace(version.settings, seed=kernel.settings.seed)
+        learned = kernel.learned
+        if learned is not None:
+            n = learned.model.n
+            eta = settings.eta * n / (n + settings.eta_evidence)
+            learned = Learned(learned.model, learned.value_range, eta)
+        return replace(
+            self, kernel=replace(kernel, policy=version.policy, settings=settings, learned=learned)
+        )
 
     @cached_property
     def schema_hash(self) -> str:

@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from segue.engine.pipeline import Learned
-from segue.engine.policy_version import PolicyVersion, version_of
+from segue.engine.policy_version import PolicyVersion
 from segue.engine.recommender import Recommender
 from segue.engine.training.reward_model import fresh_model
 from segue.features.catalogue import Catalogue
@@ -123,7 +123,7 @@ class Library:
     def going_on(self, connection: Connection) -> PolicyVersion | None:
         """Return how the model in charge decides, which the next fit goes on with; None before the first."""
         fit_hash = current_fit(connection)
-        return None if fit_hash is None else version_of(self.artefact(fit_hash))
+        return None if fit_hash is None else self.artefact(fit_hash).version
 
     def in_charge(self, connection: Connection, catalogue: CatalogueIn) -> Charge:  # noqa: ARG002
         """Return the same without trouble: a model that cannot be read is an error."""

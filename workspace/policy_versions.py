@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from segue.engine.policy_version import PolicyVersion, policy_from, version_of, with_version
+from segue.engine.policy_version import PolicyVersion, policy_from
 from segue.engine.request import Request
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Question, answer, with_acts
@@ -68,7 +68,7 @@ class VersionDiff:
 def version_in_force(workspace: Workspace) -> PolicyVersion:
     """Return the version that decides now."""
     with workspace.store.read() as connection:
-        return version_of(workspace.champion(connection).fitted)
+        return workspace.champion(connection).fitted.version
 
 
 def version_history(workspace: Workspace) -> list[SavedVersion]:
@@ -88,9 +88,9 @@ def put_in_force(
         fitted = workspace.champion(connection).fitted
         before = _history(connection)
     if not before:
-        before = [SavedVersion(version_of(fitted), now, "", "as it was")]
+        before = [SavedVersion(fitted.version, now, "", "as it was")]
     saved = [*before, SavedVersion(version, now, by, reason)]
-    workspace.promote(with_version(fitted, version))
+    workspace.promote(fitted.deciding_by(version))
     with workspace.store.write() as connection:
         body = [
             {"version": s.version.to_dict(), "time": s.time.isoformat(), "by": s.by, "reason": s.reason}
@@ -145,7 +145,7 @@ def version_diff(
             connection, [p.number for p in people.values() if not p.opted_out], champion.fold
         )
         for version in (before, after):
-            rival = Champion.of(with_version(champion.fitted, version), sums, since=since)
+            rival = Champion.of(champion.fitted.deciding_by(version), sums, since=since)
             entries = answer(rival, with_acts(connection, rival, questions), known)
             drawn.append([tuple(step.resource for step in entry.playlist.steps) for entry in entries])
     changed = {who: (one, two) for who, one, two in zip(people, *drawn, strict=True) if one != two}

@@ -1,8 +1,9 @@
 """A second opinion on finished playlists: every rule again, in plain Python, from facts and steps.
 
 Written apart from the sampler: it shares the catalogue, the request and what the models say of the learner
-(:class:`Known`), but none of the masks. It answers three questions of each step: is a rule broken that was
-not said to give way; did a rule give way that need not; and did the list end while something was possible.
+(:class:`KnownLearner`), but none of the masks. It answers three questions of each step: is a rule broken
+that was not said to give way; did a rule give way that need not; and did the list end while something was
+possible.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ DAY = 86400.0
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownLearner:
     """What the models say of one learner at the time of a request.
 
     `chance` (mastery), `attempts`, `last` (UTC epoch seconds, -inf: never or unknown) by skill id; `success`,
@@ -45,7 +46,7 @@ class Known:
     last_use: Mapping[str, float]
 
     @classmethod
-    def of(cls, kernel: Kernel, request: Request) -> Known:
+    def of(cls, kernel: Kernel, request: Request) -> KnownLearner:
         """Read it from the request's state."""
         made = kernel.catalogue
         state = request.state if request.state is not None else LearnerState.fresh(made)
@@ -88,7 +89,7 @@ class Checker:
         for first, then in catalogue.prerequisites.tolist():
             self.before[names[then]].append(names[first])
 
-    def check(self, playlist: Playlist, request: Request, known: Known) -> tuple[str, ...]:
+    def check(self, playlist: Playlist, request: Request, known: KnownLearner) -> tuple[str, ...]:
         """Return a sentence for everything wrong with `playlist`; empty when it keeps its word."""
         return tuple(_Reading(self, request, known).complaints(playlist))
 
@@ -96,7 +97,7 @@ class Checker:
 class _Reading:
     """One playlist, read from its first step to its last."""
 
-    def __init__(self, checker: Checker, request: Request, known: Known) -> None:
+    def __init__(self, checker: Checker, request: Request, known: KnownLearner) -> None:
         self.limits, self.resources, self.before = checker.limits, checker.resources, checker.before
         self.grades, self.band = checker.grades, grade_range(request.place.grade_band)
         self.request, self.known = request, known

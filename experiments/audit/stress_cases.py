@@ -31,7 +31,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class StressWorld:
     """A fitted recommender and the states of its learners."""
 
     recommender: Recommender
@@ -98,7 +98,7 @@ def _event(seq: int, learner: str, resource: str, when: pd.Timestamp) -> dict[st
     }
 
 
-def world(seed: int, *, policy: Policy | None = None, n: int = 120) -> World:
+def world(seed: int, *, policy: Policy | None = None, n: int = 120) -> StressWorld:
     """Return a world of its own for each seed."""
     rng = np.random.default_rng(seed)
     made = catalogue(rng, n=n)
@@ -106,15 +106,15 @@ def world(seed: int, *, policy: Policy | None = None, n: int = 120) -> World:
     recommender = fit(made, log, rng=rng, now=NOW, policy=policy)
     attempts, learners = encode(log, made)
     block = fold(attempts, len(learners), recommender.kernel.parameters)
-    return World(recommender, (LearnerState.fresh(made), *block.states()))
+    return StressWorld(recommender, (LearnerState.fresh(made), *block.states()))
 
 
-def requests(rng: np.random.Generator, of: World, n: int) -> list[Request]:
+def requests(rng: np.random.Generator, of: StressWorld, n: int) -> list[Request]:
     """Return `n` requests that mix every wish, limit and mode; some cannot be met."""
     return [_request(rng, of, i) for i in range(n)]
 
 
-def _request(rng: np.random.Generator, of: World, i: int) -> Request:
+def _request(rng: np.random.Generator, of: StressWorld, i: int) -> Request:
     ids = [r.resource_id for r in of.catalogue.resources]
     some = rng.permutation(ids).tolist()
     maybe = rng.random(8)

@@ -9,8 +9,8 @@ import numpy as np
 
 from segue.experiments.evaluation.estimators.single_step import (
     NIL,
+    EstimateParts,
     Ints,
-    Parts,
     Rounds,
     estimators_for,
     with_support,
@@ -29,7 +29,7 @@ from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.evaluation_result import Estimate, Evaluation, Verdict
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, Rule, default_interval
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule, default_interval
 from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
 
 SMALLEST_GROUP = 5
@@ -41,7 +41,7 @@ def evaluate(
     reward_range: tuple[float, float] | None = None,
     max_weight: float | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
 ) -> Evaluation:
     """Return the evaluation of the log's target policy.
 
@@ -95,7 +95,7 @@ def judge(
     bounds: Bounds,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> Evaluation:
     """Return every estimate these rounds allow, with the default interval or the refusal.
@@ -139,7 +139,7 @@ def judge(
 
 
 def _others(
-    parts: Parts, rounds: Rounds, *, name: str, bounds: Bounds, cluster: Ints | None, level: float
+    parts: EstimateParts, rounds: Rounds, *, name: str, bounds: Bounds, cluster: Ints | None, level: float
 ) -> dict[str, Interval]:
     """Return the textbook intervals of an estimate, by method, whatever the diagnostics say."""
     if parts.biased:
@@ -159,7 +159,7 @@ def _nothing_varies(rounds: Rounds, bounds: Bounds) -> str:
     return "all rewards are alike and no range is stated: what else could have come is not known"
 
 
-def _warnings(log: Log, bounds: Bounds, rule: Rule) -> tuple[str, ...]:
+def _warnings(log: Log, bounds: Bounds, rule: IntervalRule) -> tuple[str, ...]:
     """Return what a reader must know of the log itself."""
     notes = [*rule.cautions(log.lost)]
     if log.rejected.n:
@@ -175,7 +175,9 @@ def _warnings(log: Log, bounds: Bounds, rule: Rule) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: Rule) -> dict[str, Evaluation]:
+def _by_group(
+    log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: IntervalRule
+) -> dict[str, Evaluation]:
     """Return the evaluation of every named group of at least five rounds; their intervals hold jointly."""
     assert log.group is not None
     refused = rule.refusal_of_log(log.lost)

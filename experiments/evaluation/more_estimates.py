@@ -23,7 +23,7 @@ from segue.experiments.evaluation.logs.logged_data import Log
 
 
 @dataclass(frozen=True)
-class Asked:
+class MoreWanted:
     """Which of them are wanted."""
 
     slope: bool = False
@@ -81,7 +81,7 @@ def with_predictions(log: Log, *, rng: np.random.Generator, folds: int = 5) -> L
 
 def more_estimates(
     log: Log,
-    asked: Asked,
+    asked: MoreWanted,
     *,
     rng: np.random.Generator,
     reward_range: tuple[float, float] | None = None,

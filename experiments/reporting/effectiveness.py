@@ -12,7 +12,7 @@ import pandas as pd
 from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.reporting.mean_intervals import MeanInterval, difference, mean_interval, means_by
 from segue.experiments.reporting.resource_verdicts import ResourceVerdict, resource_verdicts
-from segue.experiments.reporting.step_frame import Logged
+from segue.experiments.reporting.step_frame import LoggedSteps
 
 WEEKS_SHOWN = 8
 
@@ -90,7 +90,9 @@ class Effectiveness:
         return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
-def effectiveness(logged: Logged, week: str, *, statements: Mapping[str, int] | None = None) -> Effectiveness:
+def effectiveness(
+    logged: LoggedSteps, week: str, *, statements: Mapping[str, int] | None = None
+) -> Effectiveness:
     """Return the report of a week from what was logged up to it.
 
     Parameters

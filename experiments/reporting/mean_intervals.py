@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 from segue.experiments.evaluation.estimators.standard_errors import clusters_behind, jackknife_error
 
 FEWEST = 5  # learners; a group of fewer is not reported
@@ -59,7 +59,7 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
     learners = len(np.unique(learner))
     if learners < FEWEST:
         return MeanInterval(nan, nan, nan, nan, len(values), learners)
-    parts = Parts(values, denominator=np.ones(len(values)))
+    parts = EstimateParts(values, denominator=np.ones(len(values)))
     se = jackknife_error(parts, learner)
     half = float(stats.t.isf((1 - level) / 2, clusters_behind(parts, learner) - 1)) * se
     return MeanInterval(parts.value, se, parts.value - half, parts.value + half, len(values), learners)

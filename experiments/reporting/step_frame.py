@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedSteps:
     """Steps (columns `COLUMNS`), titles of resources, and labels of learners by declared column."""
 
     steps: pd.DataFrame
@@ -46,7 +46,7 @@ class Logged:
     groups: Mapping[str, Mapping[int, str]]
 
 
-def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Logged:
+def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> LoggedSteps:
     """Return every logged step of a workspace.
 
     `showed` is the ISO week in which the reward matured ("": it has not), `surprise` the score of the next
@@ -85,7 +85,7 @@ def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Lo
     classes = groups.pop("class", {})
     frame["class"] = [classes.get(number, "") for number in frame["learner"]]
     titles = {name: r.title or name for name, r in resources.items()}
-    return Logged(frame[list(COLUMNS)], titles, groups)
+    return LoggedSteps(frame[list(COLUMNS)], titles, groups)
 
 
 def _surprise(reward: float, parts: str | None) -> float:

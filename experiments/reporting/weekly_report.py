@@ -15,7 +15,7 @@ from segue.experiments.reporting.effectiveness import Effectiveness, effectivene
 from segue.experiments.reporting.fairness import FairnessRow, fairness_rows
 from segue.experiments.reporting.personalisation import Personalisation, audit_personalisation
 from segue.experiments.reporting.report_page import pictures, report_page
-from segue.experiments.reporting.step_frame import Logged, logged_steps
+from segue.experiments.reporting.step_frame import LoggedSteps, logged_steps
 from segue.features.iso_weeks import week_of
 from segue.workspace.class_report import mastery_table
 from segue.workspace.records import learner_states as states
@@ -79,7 +79,7 @@ def _statements(workspace: Workspace, week: str) -> dict[str, int]:
 
 
 def _audit(
-    workspace: Workspace, logged: Logged, week: str, *, now: datetime, rng: np.random.Generator
+    workspace: Workspace, logged: LoggedSteps, week: str, *, now: datetime, rng: np.random.Generator
 ) -> Personalisation:
     """Return whether the week's lists follow what is known of their learners."""
     steps = logged.steps[(logged.steps["week"] == week) & ~logged.steps["overridden"].astype(bool)]

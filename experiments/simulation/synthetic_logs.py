@@ -14,7 +14,7 @@ BISECTIONS = 60
 
 
 @dataclass(frozen=True)
-class World:
+class LogWorld:
     """M equally likely contexts, K actions; a reward is 0 or 1, or graded between.
 
     Attributes
@@ -93,7 +93,7 @@ def make_world(
     n_groups: int = 4,
     lean: float = 0.4,
     blunder: float = 0.3,
-) -> World:
+) -> LogWorld:
     """Return a world where the log's effective share is `ess_fraction` and rewards come at about a rate.
 
     Both policies are softmax over preferences of their own, sharpened together until the weights are as
@@ -116,4 +116,4 @@ def make_world(
     logit = np.log(reward_rate / (1 - reward_rate)) + lean * other + 0.4 * noise
     prediction = expit(logit + blunder * error - 0.2)
     group = np.arange(n_contexts) % n_groups
-    return World(logging, target, expit(logit), prediction, group)
+    return LogWorld(logging, target, expit(logit), prediction, group)

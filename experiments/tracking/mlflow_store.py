@@ -54,6 +54,10 @@ class Tracker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
+        if strange := sorted(set("%?#") & set(str(self.folder))):
+            raise ValueError(
+                f"a tracking store's address cannot hold {' '.join(strange)}: choose another than {folder}"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         self.uri = f"sqlite:///{self.folder / 'mlflow.db'}"
         for name in ("mlflow", "alembic"):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.policies import Greedy
-from segue.engine.policy_version import policy_from, with_version
+from segue.engine.policy_version import policy_from
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import led_along
@@ -122,7 +122,7 @@ def trial_week(
                 version = configuration.get("policy")
                 rival = champion
                 if version is not None:
-                    live = Champion.of(with_version(champion.fitted, policy_from(version)), sums).recommender
+                    live = Champion.of(champion.fitted.deciding_by(policy_from(version)), sums).recommender
                     rival = Champion(champion.fitted, live)
                 made = answer(rival, with_acts(connection, rival, questions), kept)
             entries += made

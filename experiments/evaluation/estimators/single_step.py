@@ -249,7 +249,7 @@ class Linearised(Protocol):
 
 
 @dataclass(frozen=True)
-class Parts:
+class EstimateParts:
     """The three columns of an estimator: value = mean(base) + sum(numerator) / sum(denominator).
 
     `base` None stands for zeros, `denominator` None for ones. `biased` marks estimators that shrink weights:
@@ -309,66 +309,66 @@ class Parts:
         return () if self.denominator is None else (self.denominator,)
 
 
-Estimator = Callable[[Rounds], Parts]
+Estimator = Callable[[Rounds], EstimateParts]
 
 
-def ips(rounds: Rounds) -> Parts:
+def ips(rounds: Rounds) -> EstimateParts:
     """Return inverse propensity scoring."""
-    return Parts(rounds.weight * rounds.reward)
+    return EstimateParts(rounds.weight * rounds.reward)
 
 
-def clipped_ips(rounds: Rounds, *, cap: float = 10.0) -> Parts:
+def clipped_ips(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts:
     """Return IPS with weights cut at `cap`: less variance, biased towards zero."""
-    return Parts(np.minimum(rounds.weight, cap) * rounds.reward, biased=True)
+    return EstimateParts(np.minimum(rounds.weight, cap) * rounds.reward, biased=True)
 
 
-def snips(rounds: Rounds) -> Parts:
+def snips(rounds: Rounds) -> EstimateParts:
     """Return self-normalised IPS."""
-    return Parts(rounds.weight * rounds.reward, denominator=rounds.weight)
+    return EstimateParts(rounds.weight * rounds.reward, denominator=rounds.weight)
 
 
-def shrunk_ips(rounds: Rounds, *, rate: float = 0.01) -> Parts:
+def shrunk_ips(rounds: Rounds, *, rate: float = 0.01) -> EstimateParts:
     """Return IPS with smoothly shrunk weights, w / (1 - rate + rate w)."""
-    return Parts(rounds.weight / (1 - rate + rate * rounds.weight) * rounds.reward, biased=True)
+    return EstimateParts(rounds.weight / (1 - rate + rate * rounds.weight) * rounds.reward, biased=True)
 
 
-def direct(rounds: Rounds) -> Parts:
+def direct(rounds: Rounds) -> EstimateParts:
     """Return the direct method; its error is the model's, which no column here knows."""
-    return Parts(_predictions(rounds)[1], biased=True)
+    return EstimateParts(_predictions(rounds)[1], biased=True)
 
 
-def doubly_robust(rounds: Rounds) -> Parts:
+def doubly_robust(rounds: Rounds) -> EstimateParts:
     """Return the doubly robust estimator."""
     return _corrected(rounds, rounds.weight)
 
 
-def clipped_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> Parts:
+def clipped_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts:
     """Return DR with weights cut at `cap`."""
     return _corrected(rounds, np.minimum(rounds.weight, cap), biased=True)
 
 
-def self_normalised_doubly_robust(rounds: Rounds) -> Parts:
+def self_normalised_doubly_robust(rounds: Rounds) -> EstimateParts:
     """Return DR whose correction is divided by the sum of weights."""
     q_logged, q_target = _predictions(rounds)
     correction = rounds.weight * (rounds.reward - q_logged)
-    return Parts(correction, denominator=rounds.weight, base=q_target)
+    return EstimateParts(correction, denominator=rounds.weight, base=q_target)
 
 
-def switch_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> Parts:
+def switch_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts:
     """Return DR that corrects only where the weight is at most `cap`."""
     return _corrected(rounds, np.where(rounds.weight <= cap, rounds.weight, 0.0), biased=True)
 
 
-def optimistic_doubly_robust(rounds: Rounds, *, strength: float = 100.0) -> Parts:
+def optimistic_doubly_robust(rounds: Rounds, *, strength: float = 100.0) -> EstimateParts:
     """Return DR with optimistically shrunk weights, strength w / (w² + strength)."""
     shrunk = strength * rounds.weight / (rounds.weight**2 + strength)
     return _corrected(rounds, shrunk, biased=True)
 
 
-def _corrected(rounds: Rounds, weight: Floats, *, biased: bool = False) -> Parts:
+def _corrected(rounds: Rounds, weight: Floats, *, biased: bool = False) -> EstimateParts:
     """Return predictions corrected by weighted residuals."""
     q_logged, q_target = _predictions(rounds)
-    return Parts(weight * (rounds.reward - q_logged), base=q_target, biased=biased)
+    return EstimateParts(weight * (rounds.reward - q_logged), base=q_target, biased=biased)
 
 
 def _predictions(rounds: Rounds) -> tuple[Floats, Floats]:

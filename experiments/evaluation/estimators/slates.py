@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -125,22 +125,22 @@ def slates_of(
     )
 
 
-def sequence_ips(slates: Slates) -> Parts:
+def sequence_ips(slates: Slates) -> EstimateParts:
     """Return sequence IPS, one entry a list."""
-    return Parts(slates.prefix[:, -1] * slates.total)
+    return EstimateParts(slates.prefix[:, -1] * slates.total)
 
 
-def independent_ips(slates: Slates) -> Parts:
+def independent_ips(slates: Slates) -> EstimateParts:
     """Return independent IPS."""
-    return Parts((slates.weight * slates.reward).sum(axis=1))
+    return EstimateParts((slates.weight * slates.reward).sum(axis=1))
 
 
-def reward_interaction_ips(slates: Slates) -> Parts:
+def reward_interaction_ips(slates: Slates) -> EstimateParts:
     """Return reward-interaction IPS."""
-    return Parts((slates.prefix * slates.reward).sum(axis=1))
+    return EstimateParts((slates.prefix * slates.reward).sum(axis=1))
 
 
-def cascade_doubly_robust(slates: Slates) -> Parts:
+def cascade_doubly_robust(slates: Slates) -> EstimateParts:
     """Return the cascade doubly robust estimator.
 
     Raises
@@ -152,12 +152,12 @@ def cascade_doubly_robust(slates: Slates) -> Parts:
         raise ValueError("cascade DR needs predicted rewards (q_logged and q_target)")
     following = np.hstack([slates.q_target[:, 1:], np.zeros((slates.n, 1))])
     residual = slates.reward + following - slates.q_logged  # of the value from each step on
-    return Parts((slates.prefix * residual).sum(axis=1), base=slates.q_target[:, 0])
+    return EstimateParts((slates.prefix * residual).sum(axis=1), base=slates.q_target[:, 0])
 
 
-def pseudo_inverse(slates: Slates) -> Parts:
+def pseudo_inverse(slates: Slates) -> EstimateParts:
     """Return the pseudo-inverse estimator for steps drawn independently."""
-    return Parts(pseudo_weight(slates) * slates.total)
+    return EstimateParts(pseudo_weight(slates) * slates.total)
 
 
 def pseudo_weight(slates: Slates) -> Floats:
@@ -191,7 +191,7 @@ def pseudo_inverse_weights(
     return np.asarray(indicator(chosen) @ np.linalg.pinv(moments, hermitian=True) @ (target @ every))
 
 
-def controls(slates: Slates) -> Mapping[str, tuple[Parts, Floats]]:
+def controls(slates: Slates) -> Mapping[str, tuple[EstimateParts, Floats]]:
     """Return each estimator's parts and its overall weight (S,), whose true mean is 1."""
     n_steps = np.maximum(slates.length, 1)
     stepwise = (slates.weight * slates.present).sum(axis=1) / n_steps

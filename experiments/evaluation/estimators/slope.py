@@ -12,7 +12,7 @@ from math import sqrt
 
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Ints, Parts, Rounds
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Ints, Rounds
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 
 CAPS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, float("inf"))
@@ -20,21 +20,21 @@ STRENGTHS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e8)
 
 
 @dataclass(frozen=True)
-class Choice:
+class TunedSetting:
     """The hyper-parameter chosen and the estimate with it."""
 
     setting: float
-    parts: Parts
+    parts: EstimateParts
 
 
 def slope(
     rounds: Rounds,
-    estimator: Callable[[Rounds, float], Parts],
+    estimator: Callable[[Rounds, float], EstimateParts],
     *,
     grid: Sequence[float],
     cluster: Ints | None = None,
     level: float = 0.95,
-) -> Choice:
+) -> TunedSetting:
     """Return the setting with the least noise whose interval meets those of all noisier ones.
 
     Ordered by error e from large to small, candidate i is kept while |v_i - v_j| <= e_i + (√6 - 1) e_j for
@@ -57,7 +57,7 @@ def slope(
     if not grid:
         raise ValueError("grid must hold at least one setting")
     z = float(stats.norm.isf((1 - level) / 2))
-    tried = [Choice(setting, estimator(rounds, setting)) for setting in grid]
+    tried = [TunedSetting(setting, estimator(rounds, setting)) for setting in grid]
     errors = {choice.setting: z * standard_error(choice.parts, cluster) for choice in tried}
     tried.sort(key=lambda choice: (-errors[choice.setting], -choice.setting))
     best = tried[0]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 from segue.experiments.evaluation.intervals.closed_form import Interval
 
 Singles = NDArray[np.float32]
@@ -25,7 +25,7 @@ SIZE, BASE, NUMERATOR, DENOMINATOR = range(4)
 
 
 def bootstrap(
-    estimates: Mapping[str, Parts],
+    estimates: Mapping[str, EstimateParts],
     *,
     rng: np.random.Generator,
     replicates: int = 1000,
@@ -48,7 +48,7 @@ def bootstrap(
 
 
 def bootstrap_t(
-    parts: Parts,
+    parts: EstimateParts,
     *,
     rng: np.random.Generator,
     replicates: int = 1000,
@@ -72,7 +72,7 @@ def bootstrap_t(
     return Interval(parts.value - float(upper) * own, parts.value - float(lower) * own, "bootstrap-t")
 
 
-def _units(parts: Parts, cluster: Ints | None) -> Singles:
+def _units(parts: EstimateParts, cluster: Ints | None) -> Singles:
     """Return one row a unit: size, base, numerator, denominator; base and numerator less their expectation.
 
     Centred so, single precision loses nothing that matters.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 
 LARGEST = 1000.0
@@ -63,7 +63,7 @@ def sensitivity_bounds(
     small, large = target * (1 + odds / strength), target * (1 + odds * strength)
     lower = _extreme(-reward, small, large)
     upper = _extreme(reward, small, large)
-    bottom, top = (Parts(weight * reward, denominator=weight) for weight in (lower, upper))
+    bottom, top = (EstimateParts(weight * reward, denominator=weight) for weight in (lower, upper))
     z = float(stats.norm.isf((1 - level) / 2))
     return Confounded(
         strength,

@@ -8,14 +8,14 @@ import pandas as pd
 from segue.experiments.evaluation.estimators.single_step import SINGLE, Floats, Ints
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import coded, label_of
-from segue.experiments.evaluation.logs.rejected_rows import Faults
+from segue.experiments.evaluation.logs.rejected_rows import RowFaults
 
 SUM_TOLERANCE = 1e-3  # printed probabilities are often rounded
 YES = {"true": "1", "false": "0", "1": "true", "0": "false"}
 
 
 def tables(
-    frame: pd.DataFrame, columns: Columns, faults: Faults
+    frame: pd.DataFrame, columns: Columns, faults: RowFaults
 ) -> tuple[tuple[str, ...], Ints | None, Floats | None, Floats | None]:
     """Return action names, logged action, target probabilities and predictions; note their faults."""
     if not columns.target_prefix:
@@ -62,7 +62,7 @@ def _named(frame: pd.DataFrame, columns: Columns, prefix: str) -> dict[str, str]
     }
 
 
-def _policy(policy: Floats, faults: Faults) -> Floats:
+def _policy(policy: Floats, faults: RowFaults) -> Floats:
     """Return target probabilities; a missing one is 0 where the others sum to 1."""
     missing = ~np.isfinite(policy)
     known = np.where(missing, 0.0, policy)
@@ -74,7 +74,7 @@ def _policy(policy: Floats, faults: Faults) -> Floats:
     return known
 
 
-def _action(column: pd.Series, names: tuple[str, ...], faults: Faults, columns: Columns) -> Ints:
+def _action(column: pd.Series, names: tuple[str, ...], faults: RowFaults, columns: Columns) -> Ints:
     """Return the place of each logged action among `names`, -1 where the target has it no longer.
 
     Raises

@@ -23,7 +23,7 @@ from segue.experiments.evaluation.logs.action_tables import tables
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
-from segue.experiments.evaluation.logs.rejected_rows import Faults, Rejected
+from segue.experiments.evaluation.logs.rejected_rows import Rejected, RowFaults
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def log_of_frame(
         raise ValueError(
             f"the log has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns[:12]))}"
         )
-    faults = Faults(len(frame))
+    faults = RowFaults(len(frame))
     reward, propensity = _number(frame, columns.reward), _number(frame, columns.propensity)
     faults.add(~np.isfinite(reward), f"{columns.reward} is not a number")
     if reward_range is not None:
@@ -158,7 +158,7 @@ def log_of_frame(
     )
 
 
-def _contexts(frame: pd.DataFrame, columns: Columns, faults: Faults) -> Floats | None:
+def _contexts(frame: pd.DataFrame, columns: Columns, faults: RowFaults) -> Floats | None:
     """Return the columns that describe a round, (n, d)."""
     if not columns.context_prefix:
         return None
@@ -222,7 +222,7 @@ def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, polic
     return np.where(action >= 0, policy[np.arange(len(frame)), action], 0.0)
 
 
-def _codes(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
+def _codes(frame: pd.DataFrame, name: str, faults: RowFaults) -> Ints | None:
     """Return labels as integers; a missing label is a fault."""
     if not name:
         return None
@@ -231,7 +231,7 @@ def _codes(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
     return codes
 
 
-def _whole(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
+def _whole(frame: pd.DataFrame, name: str, faults: RowFaults) -> Ints | None:
     """Return whole numbers; anything else is a fault."""
     if not name:
         return None
@@ -241,7 +241,7 @@ def _whole(frame: pd.DataFrame, name: str, faults: Faults) -> Ints | None:
     return np.where(bad, 0, values).astype(np.int64)
 
 
-def _whole_lists(slate: Ints, position: Ints, columns: Columns, *, faults: Faults) -> None:
+def _whole_lists(slate: Ints, position: Ints, columns: Columns, *, faults: RowFaults) -> None:
     """Reject steps given twice, and every list that lost a step: its weights would be another list's."""
     places = pd.DataFrame({"slate": slate, "position": position})
     faults.add(places.duplicated(), f"{columns.position} given twice in its list")

@@ -29,7 +29,7 @@ class Rejected:
         return f"{self.n} row{'s' if self.n > 1 else ''} rejected: {reasons}{where}"
 
 
-class Faults:
+class RowFaults:
     """The first fault of each row, as a number: 0 is none, k the k-th reason."""
 
     def __init__(self, n: int) -> None:

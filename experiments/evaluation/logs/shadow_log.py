@@ -30,7 +30,7 @@ from segue.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Logged:
+class LoggedStep:
     """A step as the log has it."""
 
     resource: str
@@ -102,6 +102,6 @@ def _is_asked(head: Row, request: Request) -> bool:
     return bool(playlist_id(draw, request, upto=head.upto, model_hash=head.model_hash) == head.playlist_id)
 
 
-def _step(row: Row) -> Logged:
+def _step(row: Row) -> LoggedStep:
     offered = json.loads(row.menu).get("offered", ())
-    return Logged(row.resource, tuple(offered), json.loads(row.override) or None)
+    return LoggedStep(row.resource, tuple(offered), json.loads(row.override) or None)

@@ -25,7 +25,7 @@ from segue.features.catalogue import Bools
 UNKNOWN, NOTHING = -1, -2  # a candidate the challenger does not know; no further option
 
 
-class Given(Protocol):
+class GivenStep(Protocol):
     """A step of somebody's list: an engine's `Step`, or what a log says of one."""
 
     @property
@@ -98,7 +98,7 @@ class ShadowList:
         Catalogue position of each candidate.
     """
 
-    steps: tuple[Given, ...]
+    steps: tuple[GivenStep, ...]
     target: Floats
     probabilities: Floats
     scores: Floats
@@ -140,7 +140,7 @@ def with_policy(recommender: Recommender, policy: Policy) -> Recommender:
     return replace(recommender, kernel=replace(recommender.kernel, policy=policy))
 
 
-def follow(challenger: Recommender, request: Request, steps: Sequence[Given]) -> ShadowList:
+def follow(challenger: Recommender, request: Request, steps: Sequence[GivenStep]) -> ShadowList:
     """Return a list drawn, or logged, by somebody else with the challenger's view of every step.
 
     `request` is the one the list answered, its state as the challenger reads it. What the challenger could
@@ -185,7 +185,7 @@ def led_along(
 
 
 def _positions(
-    challenger: Recommender, codes: Ints, steps: Sequence[Given], *, shape: tuple[int, int]
+    challenger: Recommender, codes: Ints, steps: Sequence[GivenStep], *, shape: tuple[int, int]
 ) -> Ints:
     """Return where in the challenger's pool what was taken stands, (k, m)."""
     place = {int(code): at for at, code in enumerate(codes)}

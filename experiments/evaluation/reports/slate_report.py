@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts, Rounds
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints, Rounds
 from segue.experiments.evaluation.estimators.slates import Slates, by_position, controls, slates_of
 from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
 from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_of
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends
 from segue.experiments.evaluation.logs.logged_data import Log, with_gaps
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, Rule, around
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
 from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.evaluation.verdicts.policy_comparison import Difference
 
@@ -124,7 +124,7 @@ def evaluate_lists(
     *,
     reward_range: tuple[float, float] | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
 ) -> SlateEvaluation:
     """Return the evaluation of a log's whole lists; what refuses the log refuses its lists.
 
@@ -162,7 +162,7 @@ def evaluate_slates(
     reward_range: tuple[float, float] | None = None,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> SlateEvaluation:
     """Return every slate estimate with an interval for the list's total reward, or the refusal.
@@ -209,7 +209,7 @@ def _span(slates: Slates, reward_range: tuple[float, float] | None) -> tuple[flo
     return min(ends), max(ends)
 
 
-def _contradiction(safe: Parts, other: Parts, cluster: Ints | None) -> str:
+def _contradiction(safe: EstimateParts, other: EstimateParts, cluster: Ints | None) -> str:
     """Return how far an estimate is from the one that assumes nothing, when chance does not explain it."""
     gap = Difference(other, safe)
     limit = float(stats.norm.isf(CHANCE / 2)) * standard_error(gap, cluster)
@@ -221,14 +221,14 @@ def _contradiction(safe: Parts, other: Parts, cluster: Ints | None) -> str:
     )
 
 
-def _typical(parts: Parts, weight: Floats) -> Floats:
+def _typical(parts: EstimateParts, weight: Floats) -> Floats:
     """Return each list's contribution over its weight: what stands for its reward in the diagnostics."""
     value = parts.numerator
     return np.divide(value, weight, out=np.zeros_like(value), where=weight != 0)
 
 
 def _interval(
-    parts: Parts, weight: Floats, *, span: tuple[float, float], cluster: Ints | None, level: float
+    parts: EstimateParts, weight: Floats, *, span: tuple[float, float], cluster: Ints | None, level: float
 ) -> Interval:
     """Return the interval with one imagined list more."""
     typical = float(parts.numerator.sum()) / float(weight.sum())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Parts, Rounds
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints, Rounds
 from segue.experiments.evaluation.estimators.standard_errors import effective_clusters, standard_error
 
 
@@ -117,7 +117,7 @@ def _heavy_rewards(weight: Floats, weighted: Floats, reward: Floats) -> float:
 
 def _deviation(weight: Floats, cluster: Ints | None, rounding: float) -> float:
     """Return how many standard errors the mean weight is from 1, beyond what rounding explains."""
-    parts = Parts(weight)
+    parts = EstimateParts(weight)
     gap, se = parts.value - 1, standard_error(parts, cluster)
     gap = float(np.sign(gap)) * max(abs(gap) - max(rounding, 1e-9), 0.0)
     if gap == 0:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Ints, Parts, Rounds
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Ints, Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.lost_rows import Lost
@@ -17,7 +17,7 @@ NOTHING = float("nan")
 
 
 @dataclass(frozen=True)
-class Rule:
+class IntervalRule:
     """The rule that chooses the default interval.
 
     Attributes
@@ -153,21 +153,21 @@ class Rule:
         return events >= self.normal_rewards and found.share_of_max <= self.normal_share
 
 
-DEFAULT_RULE = Rule()
+DEFAULT_RULE = IntervalRule()
 
 
 def default_interval(
-    parts: Parts,
+    parts: EstimateParts,
     rounds: Rounds,
     found: Diagnostics,
     *,
     bounds: Bounds,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
     refused: bool = False,
 ) -> Interval:
-    """Return the interval the diagnostics allow (see `Rule`); NaN ends when they allow none, or `refused`."""
+    """Return the interval the diagnostics allow (see `IntervalRule`); NaN ends when there is none."""
     if refused or rule.refusal(found):
         return Interval(NOTHING, NOTHING, "none: not enough evidence")
     if parts.biased:

@@ -13,10 +13,10 @@ from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import (
     NIL,
+    EstimateParts,
     Floats,
     Ints,
     Linearised,
-    Parts,
     Rounds,
     doubly_robust,
     snips,
@@ -32,7 +32,7 @@ from segue.experiments.evaluation.intervals.closed_form import (
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, Rule, around
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
 from segue.experiments.evaluation.verdicts.json_values import finite
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
@@ -165,7 +165,7 @@ def compare(
     margin: float = 0.0,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> Comparison:
     """Return the paired comparison of two policies on the same rounds.
@@ -235,7 +235,7 @@ def compare_groups(
     margin: float = 0.0,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> Mapping[str, Comparison]:
     """Return a comparison for each label of `group` (n,) but the missing ones; the intervals hold jointly."""
@@ -259,7 +259,7 @@ def compare_groups(
     return out
 
 
-def _parts(rounds: Rounds) -> Parts:
+def _parts(rounds: Rounds) -> EstimateParts:
     """Return the estimator of the headline: DR with predictions, else SNIPS."""
     return snips(rounds) if rounds.q_target is None else doubly_robust(rounds)
 
@@ -273,7 +273,7 @@ def _interval(
     bounds: Bounds,
     cluster: Ints | None,
     level: float,
-    rule: Rule,
+    rule: IntervalRule,
 ) -> Interval:
     """Return the interval both policies' diagnostics allow."""
     if all(map(rule.trusts_normal, found)):

@@ -16,7 +16,7 @@ from segue.experiments.evaluation.intervals.closed_form import Bounds, bounds_of
 from segue.experiments.evaluation.logs.labels import label_of, labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, Rule
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule
 from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
 
@@ -57,7 +57,7 @@ class GateRules:
 
 
 @dataclass(frozen=True)
-class Passage:
+class GatePassage:
     """What the gate decided, and on what.
 
     `weeks_needed` is how many more weeks of such a log would decide what is still open (0 when nothing is,
@@ -107,10 +107,10 @@ def gate(
     weeks: float = 1.0,
     bounds: Bounds | None = None,
     rules: GateRules | None = None,
-    rule: Rule = DEFAULT_RULE,
+    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
     cautions: tuple[str, ...] = (),
-) -> Passage:
+) -> GatePassage:
     """Return whether the challenger may become the champion.
 
     An intersection-union test (Berger 1982): every bound is taken at α and all must hold, so that a policy
@@ -166,7 +166,7 @@ def gate(
         groups[name], wait = one(np.asarray(labels == name), rules.margin_of(name))
         waits[name] = 0.0 if groups[name].low > -rules.margin_of(name) else wait
     decision, reasons = _decide(overall, groups, rules, nil)
-    return Passage(
+    return GatePassage(
         decision,
         reasons,
         overall,
@@ -184,8 +184,8 @@ def gate_log(
     weeks: float = 1.0,
     reward_range: tuple[float, float] | None = None,
     rules: GateRules | None = None,
-    rule: Rule = DEFAULT_RULE,
-) -> Passage:
+    rule: IntervalRule = DEFAULT_RULE,
+) -> GatePassage:
     """Return what the gate says of a log: what refuses the log, or one of its groups, means hold.
 
     Raises
@@ -209,11 +209,11 @@ def gate_log(
     )
 
 
-def gate_comparison(overall: Comparison, *, rules: GateRules | None = None) -> Passage:
+def gate_comparison(overall: Comparison, *, rules: GateRules | None = None) -> GatePassage:
     """Return what the gate says of a comparison that was made elsewhere, such as an experiment in class."""
     rules = rules or GateRules()
     decision, reasons = _decide(overall, {}, rules, 0.0)
-    return Passage(decision, reasons, overall, {}, 0.0)
+    return GatePassage(decision, reasons, overall, {}, 0.0)
 
 
 def _declared(group: NDArray[np.object_] | None, declared: tuple[str, ...]) -> tuple[str, ...]:
@@ -265,7 +265,7 @@ def _sentence(who: str, found: Comparison, needed: str) -> str:
 
 
 def _weeks_needed(
-    found: Comparison, part: Rounds, cluster: Ints | None, *, weeks: float, rule: Rule
+    found: Comparison, part: Rounds, cluster: Ints | None, *, weeks: float, rule: IntervalRule
 ) -> float:
     """Return the weeks still to log before this comparison can be expected to say something."""
     if isfinite(found.low):

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from segue.experiments.evaluation.logs.logged_data import Log
-    from segue.experiments.evaluation.more_estimates import Asked, More
+    from segue.experiments.evaluation.more_estimates import More, MoreWanted
     from segue.experiments.evaluation.reports.slate_report import SlateEvaluation
     from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 
@@ -69,7 +69,7 @@ def evaluate(
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
     from segue.experiments.evaluation.logs.columns import Columns
     from segue.experiments.evaluation.logs.csv_logs import read_csv_log
-    from segue.experiments.evaluation.more_estimates import Asked
+    from segue.experiments.evaluation.more_estimates import MoreWanted
 
     try:
         limits = limits_of(reward_range)
@@ -90,7 +90,7 @@ def evaluate(
         if qhat:
             read = _predicted(read, qhat_prefix)
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
-        more = _more(read, Asked(slope, balanced, betting), limits, max_weight)
+        more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight)
         lists = _lists(read, limits) if slate_id else None
     except (ValueError, OSError) as problem:
         typer.echo(f"segue evaluate: {problem}", err=True)
@@ -127,7 +127,7 @@ def _predicted(log: Log, qhat_prefix: str) -> Log:
 
 
 def _more(
-    log: Log, asked: Asked, limits: tuple[float, float] | None, max_weight: float | None
+    log: Log, asked: MoreWanted, limits: tuple[float, float] | None, max_weight: float | None
 ) -> dict[str, More]:
     """Return the further estimates that were asked for."""
     import numpy as np

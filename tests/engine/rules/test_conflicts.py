@@ -19,8 +19,8 @@ from segue.engine.rules.relaxation import smallest_conflict
 from segue.engine.rules.rule_book import RULES
 from segue.engine.training.fit import fit
 from segue.experiments.audit import stress_cases as audits
-from segue.experiments.audit.playlist_checker import FIRM, ORDER, Checker, Known, _Reading
-from segue.experiments.audit.stress_cases import NOW, World
+from segue.experiments.audit.playlist_checker import FIRM, ORDER, Checker, KnownLearner, _Reading
+from segue.experiments.audit.stress_cases import NOW, StressWorld
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.learner_state import LearnerState
 
@@ -28,7 +28,7 @@ NAMES = [rule.name for rule in RULES if rule.name != "offered"]
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> StressWorld:
     return audits.world(4, n=60)
 
 
@@ -40,12 +40,12 @@ def brute_force(names: list[str], broken: list[set[str]]) -> tuple[str, ...]:
     return next((chosen for chosen in sets if all(set(chosen) & rules for rules in broken)), ())
 
 
-def reading(world: World, request: Request) -> _Reading:
+def reading(world: StressWorld, request: Request) -> _Reading:
     checker = Checker(world.catalogue, world.recommender.kernel.settings.limits)
-    return _Reading(checker, request, Known.of(world.recommender.kernel, request))
+    return _Reading(checker, request, KnownLearner.of(world.recommender.kernel, request))
 
 
-def expected(world: World, request: Request, playlist: Playlist) -> list[tuple[str, ...]]:
+def expected(world: StressWorld, request: Request, playlist: Playlist) -> list[tuple[str, ...]]:
     """What each step's conflict must be, and at last that of the list's end."""
     seen, out = reading(world, request), []
     for step in (*playlist.steps, None):
@@ -61,7 +61,7 @@ def expected(world: World, request: Request, playlist: Playlist) -> list[tuple[s
     return out
 
 
-def draw(world: World, request: Request, seed: int = 0) -> Playlist:
+def draw(world: StressWorld, request: Request, seed: int = 0) -> Playlist:
     return world.recommender.recommend(request, rng=np.random.default_rng(seed))
 
 
@@ -93,7 +93,7 @@ PLANTED = {
 
 
 @pytest.fixture(scope="module")
-def small() -> World:
+def small() -> StressWorld:
     """A world with resources that fail for one reason each."""
     made = Catalogue.build(
         [
@@ -109,12 +109,12 @@ def small() -> World:
     limits = replace(recommender.kernel.settings.limits, ready=0.9)
     settings = replace(recommender.kernel.settings, limits=limits)
     recommender = replace(recommender, kernel=replace(recommender.kernel, settings=settings))
-    return World(recommender, (LearnerState.fresh(made),))
+    return StressWorld(recommender, (LearnerState.fresh(made),))
 
 
 @pytest.mark.parametrize(("request_", "conflict"), PLANTED.values(), ids=PLANTED.keys())
 def test_a_planted_infeasible_request_names_its_conflict(
-    small: World, request_: Request, conflict: tuple[str, ...]
+    small: StressWorld, request_: Request, conflict: tuple[str, ...]
 ) -> None:
     playlist = draw(small, request_)
     assert len(playlist.steps) == 0
@@ -122,14 +122,14 @@ def test_a_planted_infeasible_request_names_its_conflict(
     assert " and ".join(conflict) in playlist.notes[0]
 
 
-def test_a_full_list_goes_on_and_names_the_conflict_at_the_step(small: World) -> None:
+def test_a_full_list_goes_on_and_names_the_conflict_at_the_step(small: StressWorld) -> None:
     request = Request("a", NOW, k=2, fill=True, candidates=("es", "long"), minutes=10.0)
     playlist = draw(small, request)
     assert len(playlist.steps) == 2
     assert [step.conflict for step in playlist.steps] == expected(small, request, playlist)[:2]
 
 
-def test_every_conflict_is_the_smallest_given_the_steps_before(world: World) -> None:
+def test_every_conflict_is_the_smallest_given_the_steps_before(world: StressWorld) -> None:
     requests = audits.requests(np.random.default_rng(6), world, 200)
     rngs = [np.random.default_rng((6, i)) for i in range(200)]
     found = 0

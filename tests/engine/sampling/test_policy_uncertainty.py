@@ -15,7 +15,7 @@ from segue.engine.policies import Exponentiated, InverseGap, Policy, ThompsonSam
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.experiments.audit import stress_cases
-from segue.experiments.audit.stress_cases import World
+from segue.experiments.audit.stress_cases import StressWorld
 
 EVERY = [
     kind()
@@ -25,11 +25,11 @@ EVERY = [
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> StressWorld:
     return stress_cases.world(31, n=60)
 
 
-def decided(world: World, policy: Policy, *, optimism: float = 0.0, known: float = 1.0) -> Recommender:
+def decided(world: StressWorld, policy: Policy, *, optimism: float = 0.0, known: float = 1.0) -> Recommender:
     """Return the world's recommender with another policy, its rewards seen `known` times."""
     kernel = world.recommender.kernel
     assert kernel.learned is not None
@@ -60,7 +60,9 @@ def farthest(one: dict[str, float], other: dict[str, float]) -> float:
     ],
     ids=["alpha", "floor"],
 )
-def test_a_parameter_of_a_policy_changes_propensities(world: World, usual: Policy, moved: Policy) -> None:
+def test_a_parameter_of_a_policy_changes_propensities(
+    world: StressWorld, usual: Policy, moved: Policy
+) -> None:
     request = Request("u", stress_cases.NOW, state=world.states[0])
     assert farthest(first(decided(world, usual), request), first(decided(world, moved), request)) > 1e-3
 
@@ -68,14 +70,14 @@ def test_a_parameter_of_a_policy_changes_propensities(world: World, usual: Polic
 @pytest.mark.parametrize(
     "policy", [p for p in EVERY if p.reads_std], ids=lambda policy: type(policy).__name__
 )
-def test_evidence_makes_a_policy_that_reads_uncertainty_surer(world: World, policy: Policy) -> None:
+def test_evidence_makes_a_policy_that_reads_uncertainty_surer(world: StressWorld, policy: Policy) -> None:
     request = Request("u", stress_cases.NOW, state=world.states[0])
     unsure = first(decided(world, policy), request)
     sure = first(decided(world, policy, known=1e6), request)
     assert farthest(unsure, sure) > 1e-4
 
 
-def test_optimism_changes_propensities(world: World) -> None:
+def test_optimism_changes_propensities(world: StressWorld) -> None:
     request = Request("u", stress_cases.NOW, state=world.states[0])
     policy = policies.Softmax()
     plain, hopeful = decided(world, policy), decided(world, policy, optimism=3.0)
@@ -84,7 +86,9 @@ def test_optimism_changes_propensities(world: World) -> None:
 
 @pytest.mark.parametrize("policy", EVERY, ids=lambda policy: type(policy).__name__)
 @pytest.mark.parametrize("menu", [1, 2])
-def test_lists_come_up_as_often_as_their_propensities_say(world: World, policy: Policy, menu: int) -> None:
+def test_lists_come_up_as_often_as_their_propensities_say(
+    world: StressWorld, policy: Policy, menu: int
+) -> None:
     few = tuple(r.resource_id for r in world.catalogue.resources[: 7 if menu == 1 else 4])
     request = Request(
         "u", stress_cases.NOW, state=world.states[0], candidates=few, k=2, menu=menu, minutes=70.0, fill=True

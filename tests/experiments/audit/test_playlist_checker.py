@@ -11,20 +11,20 @@ import pytest
 from segue.engine.playlists import Playlist
 from segue.engine.request import Place, Request
 from segue.experiments.audit import stress_cases as audits
-from segue.experiments.audit.playlist_checker import ORDER, Checker, Known
-from segue.experiments.audit.stress_cases import NOW, World
+from segue.experiments.audit.playlist_checker import ORDER, Checker, KnownLearner
+from segue.experiments.audit.stress_cases import NOW, StressWorld
 
 
 @dataclass(frozen=True)
 class Audit:
-    world: World
+    world: StressWorld
     checker: Checker
     requests: list[Request]
     playlists: list[Playlist]
 
     def complaints(self, i: int, playlist: Playlist | None = None) -> tuple[str, ...]:
         request = self.requests[i]
-        known = Known.of(self.world.recommender.kernel, request)
+        known = KnownLearner.of(self.world.recommender.kernel, request)
         return self.checker.check(playlist or self.playlists[i], request, known)
 
     def find(self, wanted: Callable[[Request, Playlist], bool]) -> int:
@@ -82,7 +82,7 @@ def test_a_list_over_its_minutes_is_caught(audit: Audit) -> None:
 
     i = audit.find(timed)
     request = replace(audit.requests[i], minutes=1.0)
-    known = Known.of(audit.world.recommender.kernel, request)
+    known = KnownLearner.of(audit.world.recommender.kernel, request)
     found = audit.checker.check(audit.playlists[i], request, known)
     assert any("breaks" in what and "minutes" in what for what in found)
 
@@ -131,4 +131,6 @@ def test_a_playlist_is_the_same_alone_and_in_a_batch(audit: Audit) -> None:
 def test_the_checker_agrees_with_a_request_of_no_wishes(audit: Audit) -> None:
     request = Request("x", NOW, k=3, place=Place())
     playlist = audit.world.recommender.recommend(request, rng=np.random.default_rng(0))
-    assert not audit.checker.check(playlist, request, Known.of(audit.world.recommender.kernel, request))
+    assert not audit.checker.check(
+        playlist, request, KnownLearner.of(audit.world.recommender.kernel, request)
+    )

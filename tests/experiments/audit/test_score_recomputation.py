@@ -11,24 +11,24 @@ from segue.engine.playlists import Playlist
 from segue.engine.request import Request
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.audit import stress_cases as audits
-from segue.experiments.audit.stress_cases import World
+from segue.experiments.audit.stress_cases import StressWorld
 
 Lists = list[tuple[Request, Playlist]]
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> StressWorld:
     return audits.world(3)
 
 
 @pytest.fixture(scope="module")
-def lists(world: World) -> Lists:
+def lists(world: StressWorld) -> Lists:
     asked = audits.requests(np.random.default_rng(4), world, 200)
     rngs = [np.random.default_rng((4, i)) for i in range(len(asked))]
     return list(zip(asked, world.recommender.recommend_batch(asked, rngs=rngs), strict=True))
 
 
-def test_reasons_of_all_kinds_of_requests_add_up(world: World, lists: Lists) -> None:
+def test_reasons_of_all_kinds_of_requests_add_up(world: StressWorld, lists: Lists) -> None:
     assert [f for asked, made in lists for f in rescoring.faults(made, asked, world.recommender)] == []
     named = {name for _, made in lists for step in made.steps for name in step.reasons}
     assert {"goal", "mode", "pace", "learned", "diversity", "frontier"} <= named
@@ -43,7 +43,7 @@ def test_reasons_of_all_kinds_of_requests_add_up(world: World, lists: Lists) -> 
     ],
 )
 def test_a_reason_that_is_off_is_found(
-    world: World, lists: Lists, change: dict[str, float], what: str
+    world: StressWorld, lists: Lists, change: dict[str, float], what: str
 ) -> None:
     asked, made = next((asked, made) for asked, made in lists if len(made.steps) > 1)
     step = made.steps[1]

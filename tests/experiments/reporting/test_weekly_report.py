@@ -21,7 +21,7 @@ from segue.experiments.reporting.personalisation import (
     total_variation,
 )
 from segue.experiments.reporting.resource_verdicts import resource_verdicts
-from segue.experiments.reporting.step_frame import COLUMNS, Logged
+from segue.experiments.reporting.step_frame import COLUMNS, LoggedSteps
 
 School = Any  # the class in conftest.py
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -88,22 +88,22 @@ def test_where_all_teach_alike_nothing_is_told() -> None:
 
 def test_learning_by_skill_holds_the_truth_and_reads_the_future_not_at_all() -> None:
     steps = planted(1)
-    report = effectiveness(Logged(steps, {}, {}), "2026-W47")
+    report = effectiveness(LoggedSteps(steps, {}, {}), "2026-W47")
     assert list(report.trend) == ["2026-W46", "2026-W47"]
     early = steps[steps["week"] <= "2026-W47"]
-    assert report.to_dict() == effectiveness(Logged(early, {}, {}), "2026-W47").to_dict()
+    assert report.to_dict() == effectiveness(LoggedSteps(early, {}, {}), "2026-W47").to_dict()
     assert report.learning.known
     assert set(report.by_class) == {"7a", "7b"}
     assert json.dumps(report.to_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="nothing was logged up to 2026-W01"):
-        effectiveness(Logged(steps, {}, {}), "2026-W01")
+        effectiveness(LoggedSteps(steps, {}, {}), "2026-W01")
 
 
 def test_steps_of_teachers_and_of_four_learners_are_not_reported() -> None:
     steps = planted(2)
     steps["overridden"] = steps["skill"] == "s1"
     steps = steps[(steps["skill"] != "s2") | (steps["learner"] < 4)]
-    report = effectiveness(Logged(steps, {}, {}), "2026-W48")
+    report = effectiveness(LoggedSteps(steps, {}, {}), "2026-W48")
     assert "s1" not in report.by_skill
     assert not report.by_skill["s2"].known
     assert "not reported" in str(report.by_skill["s2"])

@@ -68,3 +68,10 @@ def test_an_alias_nobody_carries_is_said(tracker: Tracker, tmp_path: Path) -> No
 def test_metrics_that_are_not_numbers_stay_visible(tracker: Tracker) -> None:
     tracker.record("nan", Run("a", metrics={"gain": math.nan}))
     assert math.isnan(tracker.runs("nan").iloc[0]["gain"])
+
+
+@pytest.mark.parametrize("name", ["50%", "what?", "a#b", "%2F"])
+def test_a_folder_no_address_can_hold_is_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="a tracking store's address cannot hold"):
+        Tracker(tmp_path / name)
+    assert not (tmp_path / name).exists()

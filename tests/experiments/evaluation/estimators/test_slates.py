@@ -5,7 +5,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators.single_step import Parts
+from segue.experiments.evaluation.estimators.single_step import EstimateParts
 from segue.experiments.evaluation.estimators.slates import (
     Slates,
     by_position,
@@ -56,7 +56,7 @@ def drawn(reward: str, seed: int = 0, *, predictions: bool = False) -> Slates:
     return slates_of(slate, position, **columns, **(q if predictions else {}))
 
 
-def off(parts: Parts, reward: str) -> float:
+def off(parts: EstimateParts, reward: str) -> float:
     """Return the error in standard errors."""
     return abs(parts.value - truth(reward)) / standard_error(parts)
 
@@ -98,7 +98,7 @@ def test_pseudo_inverse_without_replacement_uses_exact_moments() -> None:
     value = 0.3 * lists[:, 0] + 0.1 * lists[:, 1]
     index = rng.choice(len(lists), p=logging, size=N)
     weight = pseudo_inverse_weights(lists[index], n_actions=4, lists=lists, logging=logging, target=target)
-    parts = Parts(weight * (value[index] + rng.normal(0, 0.1, N)))
+    parts = EstimateParts(weight * (value[index] + rng.normal(0, 0.1, N)))
     assert abs(parts.value - target @ value) < 3 * standard_error(parts)
     exact = pseudo_inverse_weights(lists, n_actions=4, lists=lists, logging=logging, target=target)
     assert logging @ (exact * value) == pytest.approx(target @ value)

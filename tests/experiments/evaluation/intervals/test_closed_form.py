@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators.single_step import Parts, Rounds, ips, snips
+from segue.experiments.evaluation.estimators.single_step import EstimateParts, Rounds, ips, snips
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap
 from segue.experiments.evaluation.intervals.closed_form import Bounds, empirical_bernstein, normal
@@ -50,4 +50,4 @@ def test_bounds_say_what_is_wrong() -> None:
 
 
 def test_a_single_round_has_no_error() -> None:
-    assert np.isnan(standard_error(Parts(np.array([1.0]))))
+    assert np.isnan(standard_error(EstimateParts(np.array([1.0]))))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segue.experiments.evaluation.estimators.single_step import Rounds
-from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, Passage, gate
+from segue.experiments.evaluation.verdicts.promotion_gate import GatePassage, GateRules, gate
 
 LOGS, ROUNDS = 500, 1500
 MARGIN = 0.02
@@ -28,7 +28,7 @@ def logged(
     return Rounds(np.where(second == 1, 0.9, 0.1) / 0.5, reward), np.array(["a", "b"], dtype=object)[group]
 
 
-def passages(effect: tuple[float, float], seed: int, *, margin: float = MARGIN) -> list[Passage]:
+def passages(effect: tuple[float, float], seed: int, *, margin: float = MARGIN) -> list[GatePassage]:
     rng = np.random.default_rng(seed)
     rules = GateRules(group_margin=margin)
     out = []
@@ -38,7 +38,7 @@ def passages(effect: tuple[float, float], seed: int, *, margin: float = MARGIN) 
     return out
 
 
-def share(passed: list[Passage], decision: str) -> float:
+def share(passed: list[GatePassage], decision: str) -> float:
     return float(np.mean([p.decision == decision for p in passed]))
 
 
