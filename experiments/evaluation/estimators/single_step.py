@@ -128,8 +128,8 @@ def rounds_of(
     _within(propensity, "propensity", "(0, 1]", (propensity > 0) & (propensity <= 1 + SINGLE))
     _within(target, "target", "[0, 1]", (target >= 0) & (target <= 1 + SINGLE))
     with np.errstate(over="ignore"):
-        weight = np.asarray(np.minimum(target, 1.0) / np.minimum(propensity, 1.0))
-    largest = float(weight.max(initial=0.0)), float(np.abs(reward).max(initial=0.0))
+        weight = np.asarray(_at_most_one(target) / _at_most_one(propensity))
+    largest = float(weight.max(initial=0.0)), max(reward.max(initial=0.0), -reward.min(initial=0.0))
     if not largest[0] < HUGE or not largest[1] < HUGE or not largest[0] * largest[1] < HUGE:
         raise ValueError(
             f"a weight of {largest[0]:.3g} and a reward of {largest[1]:.3g} are too large to calculate with "
@@ -183,6 +183,11 @@ def unseen_mass(policy: Floats, action: Ints) -> Floats:
     return np.zeros(len(policy)) if seen.all() else np.asarray(policy[:, ~seen].sum(axis=1))
 
 
+def _at_most_one(probability: Floats) -> Floats:
+    """Return probabilities without what single precision adds to 1."""
+    return np.minimum(probability, 1.0) if probability.max(initial=0.0) > 1.0 else probability
+
+
 def _rounding(target: Floats, propensity: Floats) -> float:
     """Return by how much digits left out of the probabilities can move the mean weight.
 
@@ -191,8 +196,10 @@ def _rounding(target: Floats, propensity: Floats) -> float:
     """
     if not len(propensity):
         return 0.0
-    inverse = 1.0 / propensity
     own, given = (0.5 * _last_digit(column) for column in (propensity, target))
+    if not own and not given:
+        return SINGLE
+    inverse = 1.0 / propensity
     off = float((own * (target * inverse) @ inverse + given * inverse.sum()) / len(propensity))
     return min(off, MOST_ROUNDING) + SINGLE
 
