@@ -1,6 +1,7 @@
-"""The bundled class: a catalogue of grade 6 to 8 mathematics, 159 resources over 42 skills.
+"""Bundled catalogues: mathematics of grades 6 to 8 (159 resources), and teachers' own learning (26).
 
-Three CSV files lie beside this module, in the columns that ``segue import`` reads without any option.
+Three CSV files of each lie beside this module, those of the staff in `staff`, in the columns that
+``segue import`` reads without any option.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from segue.features.catalogue import Catalogue, Resource, Skill
 
 HERE = Path(__file__).resolve().parent
+Sample = Literal["class", "staff"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Paths:
     prerequisites: Path
 
 
-def paths() -> Paths:
+def paths(name: Sample = "class") -> Paths:
     """Return the paths of the CSV files, for commands and programs that read files.
 
     Examples
@@ -31,11 +34,12 @@ def paths() -> Paths:
     >>> paths().resources.name
     'resources.csv'
     """
-    return Paths(HERE / "resources.csv", HERE / "skills.csv", HERE / "prerequisites.csv")
+    folder = HERE / "staff" if name == "staff" else HERE
+    return Paths(folder / "resources.csv", folder / "skills.csv", folder / "prerequisites.csv")
 
 
-def load() -> Catalogue:
-    """Return the bundled catalogue.
+def load(name: Sample = "class") -> Catalogue:
+    """Return a bundled catalogue: the class's, or that of teachers' own learning.
 
     Examples
     --------
@@ -44,8 +48,10 @@ def load() -> Catalogue:
     (159, 42, 64)
     >>> catalogue.resources[catalogue.resource_index["pizza-fairly"]].title
     'Sharing pizza fairly: unit rates in the kitchen'
+    >>> len(load("staff").resources), len(load("staff").skills)
+    (26, 12)
     """
-    files = paths()
+    files = paths(name)
     return Catalogue.build(
         [_resource(row) for row in _rows(files.resources)],
         [Skill(r["skill_id"], r["code"], r["statement"], r["i_can"]) for r in _rows(files.skills)],
