@@ -32,6 +32,7 @@ Band = Literal["excelling", "progressing", "struggling", "not enough evidence"]
 Trend = Literal["rising", "steady", "falling"]
 EXCELLING, STRUGGLING = 0.75, 0.6  # chance on a standard item: from here up, and below here
 FEWEST_ATTEMPTS = 3
+OWN_ATTEMPTS = 4.0  # attempts at which half of a band comes from the skill's own record
 NORMAL_80 = 1.2816
 STEADY = 0.05  # recent against usual residual
 HORIZON_DAYS = 120
@@ -47,9 +48,13 @@ class SkillProfile:
     ----------
     chance, low, high : float
         Probability of success on a standard item now, and its 80 % range, in (0, 1).
+    from_own : float
+        How much of the band comes from the answers on this skill, in [0, 1); the rest is the chance, which
+        also rests on other skills.
     band : str
-        `excelling` from `EXCELLING` up, `struggling` below `STRUGGLING`, else `progressing`; `not enough
-        evidence` under `FEWEST_ATTEMPTS` attempts.
+        Read from the chance drawn to the share of right answers (`banded`): `excelling` from `EXCELLING` up,
+        `struggling` below `STRUGGLING`, else `progressing`; `not enough evidence` under
+        `FEWEST_ATTEMPTS` attempts.
     trend : str
         Recent answers against the learner's usual ones, the difficulty of the items taken out.
     fades_on : date as text, or None
@@ -72,6 +77,7 @@ class SkillProfile:
     attempts: int
     successes: float
     last: str | None
+    from_own: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,8 @@ def _skills(
     low, high = 1.0 / (1.0 + np.exp(reach - logit)), 1.0 / (1.0 + np.exp(-reach - logit))
     usual = state.skills[:, RESIDUAL.stop - 1] / (state.skills[:, COUNT] + 2.0)
     change = recent_residual(block)[0] - usual
+    tried, right = state.skills[:, COUNT], state.skills[:, SUCCESSES]
+    level, own = banded(chance, tried, right), own_share(tried)
     return [
         SkillProfile(
             skill=catalogue.skills[k].skill_id,
@@ -164,7 +172,8 @@ def _skills(
             chance=float(chance[k]),
             low=float(low[k]),
             high=float(high[k]),
-            band=_band(float(chance[k]), float(state.skills[k, COUNT])),
+            band=_band(float(level[k]), float(state.skills[k, COUNT])),
+            from_own=float(own[k]),
             trend=_trend(float(change[k])),
             fades_on=_day(seconds + 86400.0 * fading[k]),
             attempts=round(float(state.skills[k, COUNT])),
@@ -182,12 +191,34 @@ def _variance(block: StateBlock, seconds: float, extra: tuple[float, float]) -> 
     return widened(own, extra[0]) + widened(np.maximum(of_skill, 1e-3), extra[1])
 
 
-def _band(chance: float, attempts: float) -> Band:
+def own_share(attempts: Floats) -> Floats:
+    """Return how much of a band comes from the skill's own record, N / (N + 4), in [0, 1).
+
+    >>> own_share(np.array([0.0, 4.0, 12.0])).tolist()
+    [0.0, 0.5, 0.75]
+    """
+    return np.asarray(attempts / (attempts + OWN_ATTEMPTS))
+
+
+def banded(chance: Floats, attempts: Floats, successes: Floats) -> Floats:
+    """Return what a band is read from: the chance, drawn to the share of right answers on the skill itself.
+
+    The chance also rests on the learner's other skills and on what the items led to expect; without its own
+    record a skill would be called strong on the strength of others.
+
+    >>> banded(np.array([0.83, 0.83]), np.array([7.0, 7.0]), np.array([0.0, 7.0])).round(2).tolist()
+    [0.3, 0.94]
+    """
+    own = own_share(attempts)
+    return np.asarray((1.0 - own) * chance + own * successes / np.maximum(attempts, 1.0))
+
+
+def _band(level: float, attempts: float) -> Band:
     if attempts < FEWEST_ATTEMPTS:
         return "not enough evidence"
-    if chance >= EXCELLING:
+    if level >= EXCELLING:
         return "excelling"
-    return "struggling" if chance < STRUGGLING else "progressing"
+    return "struggling" if level < STRUGGLING else "progressing"
 
 
 def _trend(change: float) -> Trend:

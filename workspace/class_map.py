@@ -9,9 +9,9 @@ import numpy as np
 
 from segue.features.catalogue import Skill
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.history.state_columns import LAST_TIME
-from segue.features.learner_profile import EXCELLING, FEWEST_ATTEMPTS, STRUGGLING
-from segue.workspace.class_report import STUCK_ATTEMPTS, STUCK_CHANCE, facts_of
+from segue.features.history.state_columns import LAST_TIME, SUCCESSES
+from segue.features.learner_profile import EXCELLING, FEWEST_ATTEMPTS, STRUGGLING, banded
+from segue.workspace.class_report import facts_of, standing_still
 from segue.workspace.model_registry import Champion
 
 MINUTES_EACH = 5  # a talk with one learner
@@ -49,7 +49,7 @@ class ClassMap:
 def class_map(champion: Champion, known: Mapping[str, LearnerState], now: float, *, minutes: int) -> ClassMap:
     """Return the map of a class, and the learners to see within `minutes`, most stuck skills first.
 
-    Stuck is, as in the class view, four attempts or more and a chance below one half. Who has nothing stuck
+    Stuck is as in the class view (``standing_still``). Who has nothing stuck
     but no work for ten days comes after.
     """
     if not known:
@@ -58,13 +58,15 @@ def class_map(champion: Champion, known: Mapping[str, LearnerState], now: float,
     facts = facts_of(champion, block, now)
     skills = champion.fitted.catalogue.skills
     bands = np.full(facts.chance.shape, "progressing", dtype=object)
-    bands[facts.chance >= EXCELLING] = "excelling"
-    bands[facts.chance < STRUGGLING] = "struggling"
+    right = np.stack([state.skills[:, SUCCESSES] for state in known.values()])
+    level = banded(facts.chance, facts.attempts, right)
+    bands[level >= EXCELLING] = "excelling"
+    bands[level < STRUGGLING] = "struggling"
     bands[facts.attempts < FEWEST_ATTEMPTS] = "not enough evidence"
     bands[facts.attempts == 0] = ""
     tried = np.flatnonzero((facts.attempts > 0).any(axis=0))
     rows = tuple(MapRow(skills[k], tuple(bands[:, k].tolist())) for k in tried.tolist())
-    stuck = (facts.chance < STUCK_CHANCE) & (facts.attempts >= STUCK_ATTEMPTS)
+    stuck = standing_still(facts, block)
     names = tuple(known)
     idle = [_idle(state, now) for state in known.values()]
     seen = [

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.features.catalogue import Floats
+from segue.features.catalogue import Bools, Floats
 from segue.features.contexts.context_columns import SkillFacts
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import LearnerState, StateBlock
+from segue.features.history.state_columns import SUCCESSES
+from segue.features.learner_profile import banded
 from segue.workspace.model_registry import Champion
 
 STUCK_CHANCE, STUCK_ATTEMPTS = 0.5, 4
@@ -31,7 +33,7 @@ class SkillOfClass:
 def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float) -> list[SkillOfClass]:
     """Return, for each skill someone tried, how the class stands and who is stuck; most stuck first.
 
-    Stuck is a learner with four attempts or more and a chance below one half.
+    Stuck is a learner with four attempts or more of which, with the chance, less than half go right.
     """
     if not known:
         return []
@@ -44,12 +46,19 @@ def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float
         if not tried.any():
             continue
         chance = facts.chance[:, column]
-        stuck = (chance < STUCK_CHANCE) & (facts.attempts[:, column] >= STUCK_ATTEMPTS)
+        stuck = standing_still(facts, block)[:, column]
         mean = float(chance[tried].mean()) if tried.sum() >= FEWEST else None
         order = np.argsort(chance[stuck], kind="stable")
         who = tuple(names[stuck][order].tolist())
         out.append(SkillOfClass(skill.skill_id, skill.i_can or skill.statement, mean, int(tried.sum()), who))
     return sorted(out, key=lambda row: (-len(row.stuck), 1.0 if row.mean_chance is None else row.mean_chance))
+
+
+def standing_still(facts: SkillFacts, block: StateBlock) -> Bools:
+    """Return who is stuck on which skill, (B, S): by what happened on it and by the chance (``banded``)."""
+    right = np.stack([state.skills[:, SUCCESSES] for state in block.states()])
+    level = banded(facts.chance, facts.attempts, right)
+    return np.asarray((level < STUCK_CHANCE) & (facts.attempts >= STUCK_ATTEMPTS))
 
 
 def facts_of(champion: Champion, block: StateBlock, now: float) -> SkillFacts:

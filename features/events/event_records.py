@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -47,6 +48,14 @@ _TRUTH = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 _ZONE = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 Epoch = Literal["s", "ms"]
 Bools = NDArray[np.bool_]
+
+
+# The law of a valid event, for files, HTTP and documents of an LMS alike.
+EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+LONGEST_ID, MOST_TAGS = 200, 200
+MOST_ATTEMPTS, MOST_SECONDS = 10_000, 1e7
+AHEAD = timedelta(days=1)  # a clock may be a little fast; what is dated later is set aside
+CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
 
 class RecordsError(ValueError):
@@ -101,6 +110,7 @@ def check(
     clock: Clock = AS_WRITTEN,
     kind: str = "attempt",
     max_score: float = 1.0,
+    now: datetime | None = None,
 ) -> Checked:
     """Return the rows of `raw` that are events, and a reason for each that is not.
 
@@ -117,6 +127,8 @@ def check(
         The kind of rows that do not say theirs.
     max_score : float
         Scores are divided by this (100 for percentages).
+    now : datetime, optional
+        UTC-aware; an event dated more than a day later is set aside.
 
     Raises
     ------
@@ -137,11 +149,15 @@ def check(
     out.loc[out["kind"] == "", "kind"] = kind
     faults.add(~out["kind"].isin(KINDS), f"kind must be one of {', '.join(KINDS)}", out["kind"])
     faults.add(out["learner"] == "", "learner is empty")
+    _check_texts(out, faults)
     _check_resources(out, resources, faults)
     for name in _NUMBERS:
         out[name] = _number(raw, name, faults)
     _check_numbers(out, max_score, faults)
     out["time"] = _time(raw, clock, faults)
+    if now is not None:
+        late = out["time"] > pd.Timestamp(now + AHEAD)
+        faults.add(late.fillna(False), "time lies in the future", out["time"])
     out["seq"] = _sequence(raw, lines, faults)
     good = faults.reasons == ""
     rejects = pd.DataFrame(
@@ -218,6 +234,18 @@ def _check_resources(out: pd.DataFrame, resources: Collection[str] | None, fault
         faults.add(unknown, "unknown resource", out["resource"], remedy)
 
 
+def _check_texts(out: pd.DataFrame, faults: _Faults) -> None:
+    for name in _TEXT:
+        if name != "tags":
+            faults.add(out[name].str.len() > LONGEST_ID, f"{name} must have at most {LONGEST_ID} letters")
+        faults.add(out[name].str.contains(CONTROL, regex=True), f"{name} must have no control characters")
+    tags = out["tags"].str.split(";")
+    faults.add(tags.map(len) > MOST_TAGS, f"tags must be at most {MOST_TAGS}")
+    faults.add(
+        tags.map(lambda each: max(map(len, each))) > LONGEST_ID, f"a tag has at most {LONGEST_ID} letters"
+    )
+
+
 def _number(raw: pd.DataFrame, name: str, faults: _Faults) -> pd.Series:
     """Return a column as floats, NaN where nothing is given; what is no number is a fault."""
     if name not in raw.columns:
@@ -240,8 +268,10 @@ def _check_numbers(out: pd.DataFrame, max_score: float, faults: _Faults) -> None
     shown = out["score"].map("{:g}".format)
     faults.add((score < 0) | (score > 1), limit, shown, " (percent? give the highest score: --max-score 100)")
     faults.add((out["kind"] == "attempt") & score.isna(), "an attempt needs a score")
-    faults.add((out["seconds"] < 0) | np.isinf(out["seconds"]), "seconds must be 0 or more", out["seconds"])
-    faults.add((out["attempt_no"] < 0) | np.isinf(out["attempt_no"]), "attempt_no must be 0 or more")
+    wrong = (out["seconds"] < 0) | (out["seconds"] > MOST_SECONDS)
+    faults.add(wrong, f"seconds must be in [0, {MOST_SECONDS:g}]", out["seconds"])
+    wrong = (out["attempt_no"] < 1) | (out["attempt_no"] > MOST_ATTEMPTS) | (out["attempt_no"] % 1 != 0)
+    faults.add(out["attempt_no"].notna() & wrong, f"attempt_no must be a whole number, 1 to {MOST_ATTEMPTS}")
     faults.add(out["completed"].notna() & ~out["completed"].isin([0.0, 1.0]), "completed must be 0 or 1")
     out["score"] = score
 
@@ -255,7 +285,7 @@ def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
     if clock.epoch is not None:
         return _epoch(column, clock.epoch, faults)
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return pd.to_datetime(column, utc=True).astype("datetime64[ns, UTC]")
+        return _within_years(pd.to_datetime(column, utc=True), faults)
     text = column.astype("str").fillna("").str.strip()
     given = ~text.isin(["", "NaT", "nan", "null", "None"])
     if "seq" not in raw.columns:
@@ -273,7 +303,15 @@ def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
     faults.add(
         given & out.isna(), "time must be ISO 8601, as 2026-11-23T08:00:00Z (numbers? --epoch s)", text
     )
-    return out.astype("datetime64[ns, UTC]")
+    return _within_years(out, faults)
+
+
+def _within_years(times: pd.Series, faults: _Faults) -> pd.Series:
+    """Return times in nanoseconds; those of other centuries are slips of a clock or a unit."""
+    wrong = (times < pd.Timestamp(EARLIEST)) | (times > pd.Timestamp(LATEST))
+    years = f"time must lie between {EARLIEST.year} and {LATEST.year} (milliseconds for seconds?)"
+    faults.add(wrong, years, times)
+    return times.where(~wrong).astype("datetime64[ns, UTC]")
 
 
 def _localize(local: pd.Series, time_zone: str | None) -> pd.Series:
@@ -295,7 +333,7 @@ def _epoch(column: pd.Series, unit: Epoch, faults: _Faults) -> pd.Series:
     sane = number.abs() < min(limit, 9e9 * {"s": 1.0, "ms": 1e3}[unit])
     faults.add(~sane, f"time must be a number of {'seconds' if unit == 's' else 'milliseconds'} since 1970")
     stamps: pd.Series = pd.to_datetime(number.where(sane), unit=unit, utc=True)
-    return stamps.astype("datetime64[ns, UTC]")
+    return _within_years(stamps, faults)
 
 
 def _sequence(raw: pd.DataFrame, lines: Sequence[int] | NDArray[np.int64], faults: _Faults) -> pd.Series:

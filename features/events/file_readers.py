@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -78,10 +79,13 @@ class CatalogueRead:
     dropped: tuple[str, ...] = ()
 
 
-def read_events(path: Path, source: Source, *, resources: Collection[str] | None = None) -> Checked:
+def read_events(
+    path: Path, source: Source, *, resources: Collection[str] | None = None, now: datetime | None = None
+) -> Checked:
     """Return the events of a file, checked; unreadable lines and bad rows are both in `rejects`.
 
-    Rows without an event id get one from what they say (``identify``).
+    Rows without an event id get one from what they say (``identify``); with `now`, those dated more than a
+    day later are set aside.
 
     Raises
     ------
@@ -98,6 +102,7 @@ def read_events(path: Path, source: Source, *, resources: Collection[str] | None
         clock=source.clock,
         kind=source.kind,
         max_score=source.max_score,
+        now=now,
     )
     by_seq = "seq" in table.frame.columns
     rejects = pd.concat([table.rejects, done.rejects]).sort_values("line", ignore_index=True)

@@ -16,8 +16,16 @@ from pydantic import (
     model_validator,
 )
 
-EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-MAX_CANDIDATES, MAX_EVENTS, MAX_NAMES, MAX_REQUESTS = 20_000, 1_000, 200, 500
+from segue.features.events.event_records import (
+    EARLIEST,
+    LATEST,
+    LONGEST_ID,
+    MOST_ATTEMPTS,
+    MOST_SECONDS,
+    MOST_TAGS,
+)
+
+MAX_CANDIDATES, MAX_EVENTS, MAX_NAMES, MAX_REQUESTS = 20_000, 1_000, MOST_TAGS, 500
 STEPS = {"next": 1, "menu": 1}  # of a request that does not say how many
 
 
@@ -32,7 +40,8 @@ def within_years(time: datetime) -> datetime:
 
 # Control characters are refused: PostgreSQL cannot store NUL, and no LMS puts them into ids.
 Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True)
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True),
 ]
 Time = Annotated[AwareDatetime, AfterValidator(within_years)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -165,9 +174,9 @@ class EventBody(Body):
     time: Time | None = None
     """When it happened; may be left out where `seq` orders a learner's events."""
     seq: Annotated[int, Field(ge=0, lt=2**52)] | None = None
-    seconds: Annotated[float, Field(ge=0, le=1e7)] | None = None
+    seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None
     class_id: Name | None = None
-    attempt_no: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    attempt_no: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] | None = None
     step: Name | None = None
     """Decision id of the playlist step that led here."""
     completed: bool | None = None

@@ -234,6 +234,8 @@ class SkillLine(Answer):
     successes: float
     last: str | None
     """Day of the last attempt; null when times are not known."""
+    from_own: float = 0.0
+    """How much of the band comes from the answers on this very skill; the rest also from other skills."""
 
 
 class NextLine(Answer):

@@ -15,6 +15,7 @@ from segue.engine.playlists import Step
 from segue.engine.recommender import Recommender
 from segue.engine.request import Dials, Goal, Mode, Place, Request
 from segue.features.catalogue import Catalogue
+from segue.features.events.event_records import AHEAD
 from segue.service.http import request_schemas as schemas
 from segue.service.http.refusals import RefusedError
 from segue.workspace.answering import Given
@@ -170,8 +171,10 @@ def frame_of(events: Sequence[schemas.EventBody]) -> pd.DataFrame:
     )
 
 
-def fault_of(event: schemas.EventBody, catalogue: Catalogue) -> str:
-    """Return why an event cannot be stored, or "". The learner is never quoted."""
+def fault_of(event: schemas.EventBody, catalogue: Catalogue, now: datetime) -> str:
+    """Return why an event that came at `now` cannot be stored, or "". The learner is never quoted."""
+    if event.time is not None and event.time > now + AHEAD:
+        return f"time lies in the future, got {event.time.isoformat()}"
     if event.kind == "attempt" and event.score is None:
         return "an attempt needs a score"
     if event.resource is None and event.kind not in ("enrol", "other"):

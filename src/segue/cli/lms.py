@@ -124,6 +124,8 @@ def store_events(
     space: Workspace, name: str, events: Iterator[Event], *, names: Mapping[str, str] = NO_NAMES
 ) -> list[str]:
     """Put events into a workspace block by block; return what became of them, as sentences."""
+    from datetime import UTC, datetime
+
     from segue.features.events.event_records import check
     from segue.lms.documents.import_document import frames, named
     from segue.lms.documents.resource_names import ResourceNames
@@ -138,7 +140,7 @@ def store_events(
     placed: list[Enrolment] = []
     graded = versioned(_enrolling(events, placed), last_grades(space.store, space.keyring))
     for frame in frames(named(graded, ours)):
-        checked = check(frame, range(1, len(frame) + 1), resources=known)
+        checked = check(frame, range(1, len(frame) + 1), resources=known, now=datetime.now(UTC))
         done = space.add_events(checked.events)
         added, repeats = added + done.added, repeats + done.repeats
         rejected += len(checked.rejects)

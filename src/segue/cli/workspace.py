@@ -180,7 +180,8 @@ def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool
     """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
     from segue.features.events.file_readers import read_events
 
-    checked = read_events(path, source, resources=space.catalogue().resource_index)
+    known = space.catalogue().resource_index
+    checked = read_events(path, source, resources=known, now=datetime.now(UTC))
     bad = len(checked.rejects)
     if not (strict and bad):
         done = space.add_events(checked.events)

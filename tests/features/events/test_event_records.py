@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,3 +146,31 @@ def test_every_row_is_either_kept_or_explained(scores: list[str]) -> None:
     assert done.events["score"].between(0, 1).all()
     assert (done.rejects["reason"] != "").all()
     assert set(done.rejects["line"]) <= set(lines)
+
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+ROW = {"event_id": "e", "learner": "a", "resource": "r", "score": 1, "time": "2026-11-24T09:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ({"time": "1969-12-31T23:00:00Z"}, "between 1990 and 2200"),
+        ({"time": "2999-01-01T00:00:00Z"}, "between 1990 and 2200"),
+        ({"time": "2026-11-25T09:00:01Z"}, "in the future"),
+        ({"learner": "x" * 300}, "at most 200 letters"),
+        ({"event_id": "x" * 300}, "at most 200 letters"),
+        ({"learner": "a\x07b"}, "control characters"),
+        ({"attempt_no": 0}, "1 to 10000"),
+        ({"attempt_no": 1.5}, "1 to 10000"),
+        ({"seconds": 1e9}, "seconds must be in"),
+        ({"tags": "x" * 300}, "at most 200 letters"),
+        ({"tags": ";".join("x" * 300)}, "at most 200"),
+    ],
+)
+def test_one_law_sets_a_row_aside_and_keeps_the_others(cell: dict[str, object], reason: str) -> None:
+    rows = pd.DataFrame([ROW, ROW | cell, ROW | {"time": "2026-11-25T08:00:00Z"}])
+    done = check(rows, [1, 2, 3], now=NOW)
+    assert done.rejects["line"].tolist() == [2]
+    assert reason in done.rejects["reason"][0]
+    assert len(done.events) == 2
