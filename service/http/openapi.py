@@ -46,6 +46,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.RatingBody: ({"rating": 0.75},),
     schemas.WhyNotBody: ({"resource": "rate-race", "minutes": 20},),
     schemas.BatchBody: ({"requests": [{"learner": "lms-user-17", "k": 3}, {"learner": "lms-user-18"}]},),
+    schemas.RosterBody: ({"learners": [{"id": "lms-user-17", "from": "2026-08-24T00:00:00Z"}]},),
     schemas.OptOutBody: ({"opted_out": True},),
     schemas.InterestsBody: ({"interests": ["sports", "music"]},),
     schemas.WhatIfBody: ({"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3},),

@@ -194,6 +194,23 @@ class EventsBody(Body):
     events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=MAX_EVENTS)]
 
 
+class MemberBody(Body):
+    """One member of a class."""
+
+    id: Name
+    """The LMS's own id of the learner."""
+    role: Literal["student", "teacher", "aide", "mentor"] = "student"
+    begins: Annotated[Time | None, Field(alias="from")] = None
+    until: Time | None = None
+    """The first moment that no longer counts."""
+
+
+class RosterBody(Body):
+    """The members of a class."""
+
+    learners: Annotated[tuple[MemberBody, ...], Field(max_length=5_000)]
+
+
 class OptOutBody(Body):
     """Whether a learner is out of profiling."""
 

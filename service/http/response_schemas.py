@@ -108,6 +108,12 @@ class Stored(Answer):
     """False when it had been stored before."""
 
 
+class RosterAnswer(Answer):
+    """Said once it is on disk."""
+
+    members: int
+
+
 class OptedOut(Answer):
     """Said once it is on disk."""
 

@@ -10,16 +10,30 @@ from pydantic import StringConstraints
 from starlette.responses import Response
 
 from segue.service.access_middleware import caller_of
+from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import ID, ClassId, answer
-from segue.service.http.openapi import gives
+from segue.service.http.bodies import ID, ClassId, answer, read
+from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.tenant import queries as asking
+from segue.service.tenant import rosters
 
 Roster = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID)], ...],
     Query(max_length=500, description="The class list as the LMS has it; only these are named."),
 ]
 router = APIRouter(prefix="/v1/classes", tags=["classes"])
+
+
+@router.put(
+    "/{class_id:path}/roster",
+    openapi_extra=takes(schemas.RosterBody),
+    responses=gives(answers.RosterAnswer, (*OF_A_BODY, 409)),
+)
+async def roster(request: Request, class_id: ClassId) -> Response:
+    """Make these the members of a class: who is not among them has left."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, schemas.RosterBody)
+    return answer(await caller.tenant.do(partial(rosters.put, caller.tenant.workspace, class_id, body)))
 
 
 @router.get("/{class_id:path}", responses=gives(answers.ClassAnswer, (404, 409, 422)))

@@ -22,6 +22,7 @@ from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.learners import Learner, class_surrogates, find_learners
+from segue.workspace.records.rosters.enrolments import roster_of
 from segue.workspace.storage.schema import events, learners
 from segue.workspace.workspace import Workspace
 
@@ -150,7 +151,10 @@ def _known(workspace: Workspace, connection: Connection, learner: str) -> Known:
 
 
 def _members(workspace: Workspace, connection: Connection, class_id: str) -> list[int]:
-    """Return the numbers of learners with an event in a class, without those who opted out."""
+    """Return the numbers of a class's roster, else of those with an event in it, without who opted out."""
+    placed = roster_of(connection, workspace.keyring, class_id, at=datetime.now(UTC))
+    if placed:
+        return sorted(person.number for person in placed if not person.opted_out)
     inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id)
     if inside is None:
         raise RefusedError(404, "no_class", "nothing is stored of a class of this id in this tenant")

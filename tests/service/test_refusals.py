@@ -33,6 +33,7 @@ CALLS: dict[tuple[str, str], tuple[Any, set[str]]] = {
     ("GET", f"/v1/decisions/{DECISION}"): (None, {"backend", "teacher"}),
     ("POST", "/v1/overrides/none/undo"): ({"by": "t"}, {"teacher"}),
     ("GET", "/v1/learners/a/lists"): (None, {"backend", "teacher"}),
+    ("PUT", "/v1/classes/c/roster"): ({"learners": [{"id": "a"}]}, {"backend", "teacher"}),
     ("POST", "/v1/recommend:batch"): ({"requests": [{"learner": "a"}]}, {"backend", "teacher"}),
     ("POST", "/v1/learners/a/why-not"): ({"resource": "rate-race"}, {"backend", "teacher"}),
     ("PUT", "/v1/learners/a/opt-out"): ({"opted_out": False}, {"backend", "teacher"}),

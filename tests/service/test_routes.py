@@ -277,3 +277,29 @@ def test_health_and_metrics(client: httpx.Client, headers: Headers) -> None:
     )
     assert 'segue_degraded{tenant="school"} 0.0' in text
     assert "student" not in text
+
+
+def test_a_roster_says_who_is_in_a_class(client: httpx.Client, headers: Headers) -> None:
+    def put(*members: dict[str, Any]) -> int:
+        body = {"learners": list(members)}
+        response = client.put("/v1/classes/8a/roster", json=body, headers=headers("backend"))
+        assert response.status_code == 200, response.text
+        return int(response.json()["members"])
+
+    def size() -> int:
+        found = client.get("/v1/classes/8a", headers=headers("teacher"))
+        return int(found.json()["learners"]) if found.status_code == 200 else 0
+
+    ended = {"id": "student-9", "until": "2026-11-01T00:00:00Z"}
+    assert put(*({"id": f"student-{n}"} for n in range(6)), ended) == 7
+    assert size() == 6
+    put({"id": "student-1", "from": "2026-08-24T00:00:00Z"}, {"id": "student-2"})
+    assert size() == 2
+
+
+def test_many_recommendations_get_an_answer_each(client: httpx.Client, headers: Headers) -> None:
+    asked = [{"learner": "student-1", "k": 2}, {"learner": "student-2", "k": 0}, {"learner": "student-3"}]
+    response = client.post("/v1/recommend:batch", json={"requests": asked}, headers=headers("backend"))
+    found = response.json()["answers"]
+    assert [len(one.get("steps", ())) for one in found] == [2, 0, 10]
+    assert found[1]["error"]["code"] == "not_valid"
