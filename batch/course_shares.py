@@ -25,6 +25,7 @@ from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 
+UNSHOWN = 2.0  # attempts at a skill at which half of its mastery counts as shown
 LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets something
 
 
@@ -65,11 +66,13 @@ def needs(champion: Champion, known: Sequence[Kept], plan: Plan) -> Floats:
     """Return what each learner has to do in each course, (B, C), in [0.1, 1].
 
     The mean over the course's skills of what is not mastered, or what is due for review where that is more.
+    Mastery that was never shown, only inferred from other skills, counts little.
     """
     kernel = champion.fitted.kernel
     block, now = StateBlock.of([kept.state for kept in known]), np.full(len(known), plan.now.timestamp())
     facts = skill_facts(block, kernel.reader.reading(block, now), span=kernel.span)
-    need = np.maximum(1.0 - facts.mastery, due(facts.attempts, facts.days))
+    shown = facts.mastery * facts.attempts / (facts.attempts + UNSHOWN)
+    need = np.maximum(1.0 - shown, due(facts.attempts, facts.days))
     index = kernel.catalogue.skill_index
     columns = [[index[s] for s in c.skills if s in index] or slice(None) for c in plan.courses]
     means = np.stack([need[:, which].mean(axis=1) for which in columns], axis=1)
