@@ -76,7 +76,7 @@ class EffectSums:
             rows[at[order][starts]] = np.add.reduceat(X[order], starts, axis=0)
         return cls(
             np.bincount(at, minlength=size).astype(np.float64).reshape(2, -1),
-            np.bincount(at, values, minlength=size).reshape(2, -1),
+            np.bincount(at, values, minlength=size).astype(np.float64).reshape(2, -1),
             rows.reshape(2, n_resources, -1),
             X.T @ X,
             X.T @ values,
@@ -124,8 +124,9 @@ class Groups:
         skill, share = self.skills[owner, slot], self.weights[owner, slot]
         flat, flat_count = total.reshape(-1, total.shape[-1]), count.reshape(-1, count.shape[-1])
         for row, (values, numbers) in enumerate(zip(flat, flat_count, strict=True)):
-            of_skill = np.bincount(skill, share * values[owner], minlength=n_skills)
-            of_skill /= np.maximum(np.bincount(skill, share * numbers[owner], minlength=n_skills), 1e-9)
+            total_of = np.bincount(skill, share * values[owner], minlength=n_skills)
+            number_of = np.bincount(skill, share * numbers[owner], minlength=n_skills)
+            of_skill = total_of / np.maximum(number_of, 1e-9)
             out.reshape(flat.shape)[row] = np.bincount(
                 owner, share * of_skill[skill], minlength=flat.shape[-1]
             )
@@ -200,7 +201,7 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     left = sums.value - sums.rows @ beta
     half = _means(left, sums.count, groups)
     whole = _means(left.sum(axis=0), count, groups)
-    both = (sums.count > 0).all(axis=0)
+    both = np.logical_and(sums.count[0] > 0, sums.count[1] > 0)
     weight = np.where(both, sums.count[0] * sums.count[1] / np.maximum(count, 1.0), 0.0)
     total = max(float(weight.sum()), 1e-9)
     difference = half[0] - half[1]
