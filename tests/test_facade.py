@@ -15,6 +15,8 @@ ORDINARY = {
     "Playlist", "Policy", "Recommender", "Request", "Resource", "Settings", "Skill", "Softmax", "Step",
     "ThompsonSampling", "Uniform", "WeeklyPlan", "WhyNot", "Workspace", "fit", "learner_vectors",
     "open", "recommend", "week",
+    "feedback_waiting", "form_groups", "pair_reviews", "paces_of", "place_week", "project_states",
+    "talks_due",
 }  # fmt: skip
 
 

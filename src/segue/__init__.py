@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from segue.engine.settings import Settings
     from segue.features.catalogue import Catalogue, Resource, Skill
     from segue.features.vectors.transformers import LearnerVectors, learner_vectors
+    from segue.workspace.practices.feedback_given import feedback_waiting, talks_due
+    from segue.workspace.practices.group_work import form_groups, pair_reviews
+    from segue.workspace.practices.placements import place_week
+    from segue.workspace.practices.project_work import project_states
+    from segue.workspace.practices.work_pace import paces_of
     from segue.workspace.workspace import Workspace
 
 __all__ = [
@@ -55,10 +60,17 @@ __all__ = [
     "Uniform",
     "WhyNot",
     "Workspace",
+    "feedback_waiting",
     "fit",
+    "form_groups",
     "learner_vectors",
     "open",
+    "paces_of",
+    "pair_reviews",
+    "place_week",
+    "project_states",
     "recommend",
+    "talks_due",
 ]
 _HOMES = {
     "Catalogue": "segue.features.catalogue",
@@ -84,7 +96,14 @@ _HOMES = {
     "Uniform": "segue.engine.policies.greedy",
     "WhyNot": "segue.engine.explanations.why_not",
     "Workspace": "segue.workspace.workspace",
+    "feedback_waiting": "segue.workspace.practices.feedback_given",
+    "form_groups": "segue.workspace.practices.group_work",
     "learner_vectors": "segue.features.vectors.transformers",
+    "paces_of": "segue.workspace.practices.work_pace",
+    "pair_reviews": "segue.workspace.practices.group_work",
+    "place_week": "segue.workspace.practices.placements",
+    "project_states": "segue.workspace.practices.project_work",
+    "talks_due": "segue.workspace.practices.feedback_given",
 }
 
 
