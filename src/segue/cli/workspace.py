@@ -221,6 +221,11 @@ def fit(workspace: Folder, *, now: Now = "") -> None:
     recommender = space.fit(now=moment(now))
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     typer.echo(f"model {recommender.model_hash} is in charge ({facts})")
+    if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
+        typer.echo(
+            "  no rewards yet: each is an answer on a later day, so it needs the times of attempts\n"
+            "  (a column named time, or --map THEIRS=time) and a skill that came up again"
+        )
 
 
 def learn(workspace: Folder, *, now: Now = "") -> None:
