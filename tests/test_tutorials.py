@@ -17,7 +17,7 @@ import segue
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SAID = {
-    "engineer": ("drawn", "pupil-3"),
+    "engineer": ("0 rejected", "pupil-3", "propensity"),
     "data-scientist": ("Greedy", "Softmax", "Uniform", "SNIPS: "),
     "weekly-batch": ("0 rejected", "learner"),
 }
