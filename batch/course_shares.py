@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts.context_columns import due
@@ -62,7 +62,7 @@ def shares(minutes: Floats, needs: Floats, total: float) -> Floats:
     return given
 
 
-def needs(champion: Champion, known: Sequence[Kept], plan: Plan) -> Floats:
+def needs(champion: Champion, known: Sequence[Kept], plan: WeeklyPlan) -> Floats:
     """Return what each learner has to do in each course, (B, C), in [0.1, 1].
 
     The mean over the course's skills of what is not mastered, or what is due for review where that is more.
@@ -84,7 +84,7 @@ def lists(
     people: Sequence[Learner],
     known: Mapping[int, Kept],
     *,
-    plan: Plan,
+    plan: WeeklyPlan,
     taken: Sequence[tuple[int, ...]],
     out: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Iterator[Entry]:
@@ -110,14 +110,14 @@ def lists(
         yield from entries
 
 
-def _purse(person: Learner, need: Floats, taken: tuple[int, ...], *, plan: Plan) -> Purse:
+def _purse(person: Learner, need: Floats, taken: tuple[int, ...], *, plan: WeeklyPlan) -> Purse:
     minutes = np.array([plan.courses[place].minutes for place in taken])
     total = float(minutes.sum()) if plan.minutes is None else plan.minutes
     given = shares(minutes, need[list(taken)], total)
     return Purse(person, dict(zip(taken, given.tolist(), strict=True)), plan.k)
 
 
-def _question(purse: Purse, place: int, plan: Plan, candidates: tuple[str, ...] | None) -> Question:
+def _question(purse: Purse, place: int, plan: WeeklyPlan, candidates: tuple[str, ...] | None) -> Question:
     mine, later = purse.due[place], sum(m for other, m in purse.due.items() if other > place)
     minutes = min(mine + purse.spare, plan.courses[place].minutes)
     steps = purse.steps if not later else round(purse.steps * mine / (mine + later))

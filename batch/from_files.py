@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segue.batch import output, worker_pool
-from segue.batch.plan import Plan, Share
+from segue.batch.plan import Share, WeeklyPlan
 from segue.batch.shuffle import count_buckets, read_bucket, shuffle
 from segue.engine.randomness import generators
 from segue.engine.recommender import Recommender
@@ -44,7 +44,7 @@ class Task:
     bucket: Path
     target: Path
     artefact: Path
-    plan: Plan
+    plan: WeeklyPlan
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def batch(
     artefact: Path,
     out: Path,
     *,
-    plan: Plan,
+    plan: WeeklyPlan,
     share: Share | None = None,
     workers: int | None = None,
     runner: worker_pool.Runner = worker_pool.run,
@@ -117,7 +117,7 @@ def batch(
     return Done(learners, shuffled.rows, shuffled.rejected, len(todo), len(parts) - len(todo))
 
 
-def _manifest(recommender: Recommender, attempts: Path, plan: Plan, n_buckets: int) -> dict[str, Any]:
+def _manifest(recommender: Recommender, attempts: Path, plan: WeeklyPlan, n_buckets: int) -> dict[str, Any]:
     inputs = output.described(attempts)
     said = {**asdict(plan), "now": plan.now.isoformat(), "model": recommender.model_hash, "inputs": inputs}
     plain: dict[str, Any] = json.loads(json.dumps(said | {"buckets": n_buckets}))
@@ -145,7 +145,7 @@ def _table(recommender: Recommender, blocks: Iterable[dict[str, Any]]) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *(pa.table(c, schema=schema) for c in blocks)])
 
 
-def playlists_of(recommender: Recommender, attempts: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+def playlists_of(recommender: Recommender, attempts: pd.DataFrame, plan: WeeklyPlan) -> pd.DataFrame:
     """Return the playlists of the learners of a frame of events, one row a learner and position."""
     encoded, names = encode(attempts, recommender.catalogue)
     frame: pd.DataFrame = _table(recommender, decide_blocks(recommender, encoded, names, plan)).to_pandas()
@@ -153,7 +153,7 @@ def playlists_of(recommender: Recommender, attempts: pd.DataFrame, plan: Plan) -
 
 
 def decide_blocks(
-    recommender: Recommender, attempts: Attempts, names: Sequence[str], plan: Plan
+    recommender: Recommender, attempts: Attempts, names: Sequence[str], plan: WeeklyPlan
 ) -> Iterator[dict[str, Any]]:
     """Yield the columns of the playlists of each block of learners, in the order of `names`."""
     states = fold(attempts, len(names), recommender.kernel.parameters)
@@ -163,7 +163,7 @@ def decide_blocks(
 
 
 def decide_block(
-    recommender: Recommender, ids: Sequence[str], states: StateBlock, plan: Plan
+    recommender: Recommender, ids: Sequence[str], states: StateBlock, plan: WeeklyPlan
 ) -> dict[str, Any]:
     """Return the columns of the playlists of learners whose states are known."""
     requests = tuple(Request(learner, plan.now, k=plan.k, minutes=plan.minutes) for learner in ids)
@@ -187,7 +187,7 @@ def schema_of(recommender: Recommender) -> pa.Schema:
     return pa.schema([*heads, *((name, pa.float64()) for name in floats), ("explored", pa.bool_())])
 
 
-def _columns(block: DrawnBlock, ids: Sequence[str], plan: Plan) -> dict[str, Any]:
+def _columns(block: DrawnBlock, ids: Sequence[str], plan: WeeklyPlan) -> dict[str, Any]:
     drawn = block.drawn
     row, step = np.nonzero(drawn.position[:, :, 0] >= 0)
     codes = block.codes[drawn.position[row, step, 0]]

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from segue.batch import output
 from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
-from segue.batch.plan import Plan, Share
+from segue.batch.plan import Share, WeeklyPlan
 from segue.engine.recommender import Recommender
 from segue.features.outward_text import csv_frame
 from segue.workspace.answering import Question, answer, with_acts
@@ -40,7 +40,7 @@ FOLD_BLOCK = 256  # learners folded by one task
 
 
 @dataclass(frozen=True)
-class Report:
+class BatchReport:
     """What a run did."""
 
     learners: int
@@ -73,7 +73,7 @@ class Block:
 
 def weekly(
     workspace: Workspace,
-    plan: Plan,
+    plan: WeeklyPlan,
     out: Path,
     *,
     roster: Sequence[str] | None = None,
@@ -82,7 +82,7 @@ def weekly(
     workers: int | None = None,
     runner: pool.Runner = pool.run,
     tick: Callable[[int, int], object] = lambda _, __: None,
-) -> Report:
+) -> BatchReport:
     """Write playlists for a week to `out`: a Parquet dataset ``playlists/`` and one ``playlists.csv``.
 
     What another plan, model or roster left in `out` moves to ``earlier/``.
@@ -130,7 +130,7 @@ def weekly(
     complete = all(block.done for block in blocks)
     if complete and (todo or output.sealed(out / output.TABLE) is None):
         _join(blocks, out / output.TABLE)
-    return Report(len(people), len(todo), mine - len(todo), folded, complete)
+    return BatchReport(len(people), len(todo), mine - len(todo), folded, complete)
 
 
 def is_whole(out: Path) -> bool:
@@ -155,7 +155,9 @@ def bring_up(
     return len(behind)
 
 
-def table_of(entries: Sequence[Entry], block: Block, recommender: Recommender, plan: Plan) -> pd.DataFrame:
+def table_of(
+    entries: Sequence[Entry], block: Block, recommender: Recommender, plan: WeeklyPlan
+) -> pd.DataFrame:
     """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
     rows, catalogue = [], recommender.catalogue
     name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
@@ -212,7 +214,10 @@ def _people(workspace: Workspace, roster: Sequence[str] | None) -> list[tuple[Le
 
 
 def _blocks(
-    people: Sequence[tuple[Learner, str]], folder: Path, plan: Plan, classes: Mapping[str, Sequence[str]]
+    people: Sequence[tuple[Learner, str]],
+    folder: Path,
+    plan: WeeklyPlan,
+    classes: Mapping[str, Sequence[str]],
 ) -> list[Block]:
     place = {course.class_id: i for i, course in enumerate(plan.courses)}
     taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
@@ -229,7 +234,7 @@ def _blocks(
     ]
 
 
-def _manifest(workspace: Workspace, plan: Plan, blocks: Sequence[Block]) -> dict[str, Any]:
+def _manifest(workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block]) -> dict[str, Any]:
     with workspace.store.read() as connection:
         model = workspace.champion(connection).recommender.model_hash
     who = repr([(block.names, block.taken) for block in blocks])
@@ -262,13 +267,13 @@ class _Worker:
 
     store: Store
     library: Library
-    plan: Plan | None
+    plan: WeeklyPlan | None
 
 
 _here = _Worker()  # one a process, set by `_prepare`
 
 
-def _prepare(path: Path, plan: Plan | None) -> Callable[[], None]:
+def _prepare(path: Path, plan: WeeklyPlan | None) -> Callable[[], None]:
     _here.store = open_store(path, read_configuration(path), Store)
     _here.library = Library(path / "models")
     _here.plan = plan
@@ -292,7 +297,7 @@ def _decide_block(block: Block) -> Rows:
     return rows_of(entries)
 
 
-def _entries(connection: Connection, champion: Champion, block: Block, plan: Plan) -> Iterator[Entry]:
+def _entries(connection: Connection, champion: Champion, block: Block, plan: WeeklyPlan) -> Iterator[Entry]:
     """Yield the lists of a block: one a learner, or one a course for those who take some."""
     known, _ = states.current(connection, [p.number for p in block.people if not p.opted_out], champion.fold)
     takes = list(zip(block.people, block.taken, strict=True))

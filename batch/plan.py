@@ -29,7 +29,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Plan:
+class WeeklyPlan:
     """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it."""
 
     week: str

@@ -16,7 +16,7 @@ from typing import Any
 
 from segue.batch import output, worker_pool
 from segue.batch.from_workspace import is_whole, weekly
-from segue.batch.plan import Course, Plan
+from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source, read_events
 from segue.features.iso_weeks import start_of
 from segue.features.outward_text import csv_frame
@@ -80,7 +80,7 @@ class Week:
             "skip": sorted(self.skip),
         }
 
-    def plan(self, workspace: Workspace, now: datetime) -> Plan | None:
+    def plan(self, workspace: Workspace, now: datetime) -> WeeklyPlan | None:
         """Return the plan of the days of the week that have school; None when there is none."""
         part = school_days(self.week, self.holidays) / SCHOOL_DAYS
         if not part:
@@ -88,11 +88,11 @@ class Week:
         courses = tuple(replace(course, minutes=course.minutes * part) for course in self.courses)
         minutes = None if self.minutes is None else self.minutes * part
         steps = max(round(self.k * part), 1)
-        return Plan(self.week, now, workspace.configuration.seed, steps, minutes, courses)
+        return WeeklyPlan(self.week, now, workspace.configuration.seed, steps, minutes, courses)
 
 
 @dataclass(frozen=True)
-class Step:
+class JobStep:
     """What a step did, whether that is an alarm, and how long it took."""
 
     said: str
@@ -108,8 +108,8 @@ class Step:
 class WeekDone:
     """What a week's job did: each step by name, the alarms, where the playlists are."""
 
-    steps: dict[str, Step]
-    alarms: dict[str, Step]
+    steps: dict[str, JobStep]
+    alarms: dict[str, JobStep]
     playlists: Path | None
 
     @property
@@ -126,7 +126,7 @@ def weekly_job(
     workers: int | None = None,
     runner: worker_pool.Runner = worker_pool.run,
     tick: Callable[[int, int], object] = lambda _, __: None,
-    say: Callable[[str, Step], object] = lambda _, __: None,
+    say: Callable[[str, JobStep], object] = lambda _, __: None,
 ) -> WeekDone:
     """Do a week's work; what a run cut off had done is not done again. `say` hears of each step as it ends.
 
@@ -148,11 +148,11 @@ def weekly_job(
         record.do("fit", lambda: _fit(workspace, now), say)
         plan = asked.plan(workspace, now)
         if plan is None:
-            record.do("weekly", lambda: Step(f"{asked.week} has no school day, so no playlists"), say)
+            record.do("weekly", lambda: JobStep(f"{asked.week} has no school day, so no playlists"), say)
         else:
             lists = plan
 
-            def write() -> Step:
+            def write() -> JobStep:
                 done = weekly(
                     workspace,
                     lists,
@@ -163,10 +163,10 @@ def weekly_job(
                     runner=runner,
                     tick=tick,
                 )
-                return Step(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
+                return JobStep(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
 
             record.do("weekly", write, say)
-        rung = {a.name: Step(a.said, a.rings) for a in alarms(workspace, now=now)}
+        rung = {a.name: JobStep(a.said, a.rings) for a in alarms(workspace, now=now)}
     table = out / output.TABLE
     return WeekDone(record.steps, rung, table if table.exists() else None)
 
@@ -183,12 +183,12 @@ class _Record:
             found = {}
         if "weekly" in found and (out / output.MANIFEST).exists() and not is_whole(out):
             del found["weekly"]
-        self.steps = {name: Step(**step) for name, step in found.items()}
+        self.steps = {name: JobStep(**step) for name, step in found.items()}
 
-    def do(self, name: str, work: Callable[[], Step], say: Callable[[str, Step], object]) -> None:
+    def do(self, name: str, work: Callable[[], JobStep], say: Callable[[str, JobStep], object]) -> None:
         """Do a step unless it is done or to be skipped, and say what it did."""
         if name in self._skip:
-            say(name, Step("skipped"))
+            say(name, JobStep("skipped"))
             return
         if name not in self.steps:
             began = time.monotonic()
@@ -215,9 +215,9 @@ def school_days(week: str, holidays: Sequence[str]) -> int:
     return sum(monday + timedelta(days=n) not in free for n in range(SCHOOL_DAYS))
 
 
-def _import(workspace: Workspace, asked: Week, out: Path) -> Step:
+def _import(workspace: Workspace, asked: Week, out: Path) -> JobStep:
     if not asked.events:
-        return Step("no files given")
+        return JobStep("no files given")
     added = repeats = rejected = rows = 0
     unread = []
     for number, path in enumerate(asked.events):
@@ -234,21 +234,21 @@ def _import(workspace: Workspace, asked: Week, out: Path) -> Step:
                 unread.append(path)
     said = f"{added} events stored, {repeats} repeats, {rejected} rejected"
     if not unread:
-        return Step(f"{said}: {out / output.REJECTS}" if rejected else said)
+        return JobStep(f"{said}: {out / output.REJECTS}" if rejected else said)
     if len(unread) == len(asked.events):
         raise ValueError(
             f"not one of {rejected} rows of {unread[0]} could be read: "
             f"see {out / output.REJECTS} for the reasons; the week was not done"
         )
-    return Step(f"{said}; ALL of {unread[0].name}: {out / output.REJECTS}", rings=True)
+    return JobStep(f"{said}; ALL of {unread[0].name}: {out / output.REJECTS}", rings=True)
 
 
-def _learn(workspace: Workspace, now: datetime) -> Step:
+def _learn(workspace: Workspace, now: datetime) -> JobStep:
     done = workspace.learn(now=now)
-    return Step(f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored")
+    return JobStep(f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored")
 
 
-def _fit(workspace: Workspace, now: datetime) -> Step:
+def _fit(workspace: Workspace, now: datetime) -> JobStep:
     """Fit, and put the new model in charge only if it passes the gate."""
     finish_erasures(workspace, now=now)
     challenger = workspace.challenger(now=now)
@@ -256,6 +256,6 @@ def _fit(workspace: Workspace, now: datetime) -> Step:
         first = current_fit(connection) is None
     passage = None if first else gate(workspace, challenger, now=now)
     if passage is not None and passage.rings:
-        return Step(f"HELD BACK, the model before stays in charge: {passage.said}", rings=True)
+        return JobStep(f"HELD BACK, the model before stays in charge: {passage.said}", rings=True)
     workspace.promote(challenger)
-    return Step(f"model {challenger.model_hash} in charge" + (f"; {passage.said}" if passage else ""))
+    return JobStep(f"model {challenger.model_hash} in charge" + (f"; {passage.said}" if passage else ""))

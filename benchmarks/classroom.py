@@ -27,7 +27,7 @@ from tqdm import tqdm
 from segue.engine.settings import Settings
 from segue.experiments.simulation.baseline_policies import Clairvoyant, Random, Spaced, Threshold, Zpdes
 from segue.experiments.simulation.baseline_policies import Sequence as TeachersSequence
-from segue.experiments.simulation.school_term import Plan, Policy, Result, Stage, run
+from segue.experiments.simulation.school_term import Result, Stage, TermPlan, TermPolicy, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import MODELS, student_model
 from segue.experiments.simulation.synthetic_course import World
@@ -66,7 +66,7 @@ class Told(ClassTutor):
             vars(self.recommender.kernel)["quality"] = np.log(np.clip(teaches, *CLIP))  # instead of learned
 
 
-def policies() -> list[Policy]:
+def policies() -> list[TermPolicy]:
     """Return everyone who teaches, the two references first."""
     return [
         Random(),
@@ -80,7 +80,7 @@ def policies() -> list[Policy]:
     ]
 
 
-def terms(models: Sequence[str], seeds: Sequence[int], plan: Plan) -> Iterator[dict[str, object]]:
+def terms(models: Sequence[str], seeds: Sequence[int], plan: TermPlan) -> Iterator[dict[str, object]]:
     """Yield one row a term: raw gains of everyone and of the weakest quarter."""
     for seed in seeds:
         for model in models:
@@ -89,7 +89,7 @@ def terms(models: Sequence[str], seeds: Sequence[int], plan: Plan) -> Iterator[d
                 yield {"model": model, "seed": seed, "policy": policy.name} | figures(run(stage, policy))
 
 
-def world_terms(world: TeachingWorld, seed: int, plan: Plan) -> Iterator[dict[str, object]]:
+def world_terms(world: TeachingWorld, seed: int, plan: TermPlan) -> Iterator[dict[str, object]]:
     """Yield one row a term of a world in which learning must show, with the engine told the truth."""
     for model in world.models:
         stage = Stage.build(model, seed=seed, plan=plan, setting=world.setting)
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--learners", type=int, default=150)
     parser.add_argument("--rows", type=Path)
     args = parser.parse_args()
-    plan = Plan(n_learners=args.learners, n_log=args.log)
+    plan = TermPlan(n_learners=args.learners, n_log=args.log)
     names = [w.name for w in TEACHING_WORLDS] if args.worlds == "all" else args.worlds.split(",")
     worlds = [teaching_world(name) for name in names if name]
     models = [w.name for w in worlds] or args.models.split(",")

@@ -23,7 +23,7 @@ import pandas as pd
 from segue.engine.playlists import Playlist
 from segue.engine.randomness import generator
 from segue.engine.request import Dials, Request
-from segue.experiments.simulation.school_term import Plan, Stage, run
+from segue.experiments.simulation.school_term import Stage, TermPlan, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import student_model
 from segue.experiments.simulation.tutor_adapter import Contract
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=4)
     parser.add_argument("--learners", type=int, default=150)
     args = parser.parse_args()
-    plan = Plan(weeks=args.weeks, n_learners=args.learners)
+    plan = TermPlan(weeks=args.weeks, n_learners=args.learners)
     stage = Stage.build(student_model(args.model), seed=1, plan=plan)
     tutor = ClassTutor()
     run(stage, Contract(tutor))

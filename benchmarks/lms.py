@@ -19,7 +19,7 @@ from _data import shared_data
 
 from segue.lms.catalogues.case import open_framework
 from segue.lms.documents.read_document import answer
-from segue.lms.records.source_records import Report
+from segue.lms.records.source_records import ReadReport
 from segue.lms.xapi import reader as xapi
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     print(json.dumps({"agreement": agreement()}))
     print(json.dumps({"xapi": throughput(options.parse_args().statements)}))
     started = time.perf_counter()
-    framework = open_framework(shared_data("lms") / "case" / "ccss_math_k5.json", "lenient", Report())
+    framework = open_framework(shared_data("lms") / "case" / "ccss_math_k5.json", "lenient", ReadReport())
     seconds = time.perf_counter() - started
     print(json.dumps({"case": {"skills": len(framework.skills), "seconds": round(seconds, 3)}}))
 

@@ -22,7 +22,7 @@ from typing import Any
 from _data import shared_data
 from _mutations import mutate, mutate_bytes
 
-from segue.lms.documents.read_document import Answer, answer, answer_line
+from segue.lms.documents.read_document import DocumentAnswer, answer, answer_line
 from segue.lms.records.source_records import Mode
 
 LIMIT = 0.1  # seconds a document may take
@@ -54,7 +54,7 @@ def of_json(name: str, rng: random.Random, n: int) -> Iterator[Callable[[], dict
         yield partial(answer_line, line)
 
 
-def of_files(name: str, folder: Path, rng: random.Random, n: int) -> Iterator[Callable[[], Answer]]:
+def of_files(name: str, folder: Path, rng: random.Random, n: int) -> Iterator[Callable[[], DocumentAnswer]]:
     """Yield questions: each answers one bundle with a mutated file, every other one as a mutated ZIP."""
     root = shared_data("lms")
     source = (

@@ -18,7 +18,7 @@ from pathlib import Path
 from _data import shared_data
 
 from segue.batch.from_workspace import weekly
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.cli.text_output import playlist_text
 from segue.engine.request import Request
 from segue.features.events.event_records import Clock
@@ -88,7 +88,7 @@ def run(name: str, folder: Path, workers: int) -> None:
     with stage("fit", seconds):
         space.fit(now=NOW)
     with stage("weekly", seconds):
-        plan = Plan(WEEK, NOW, space.configuration.seed)
+        plan = WeeklyPlan(WEEK, NOW, space.configuration.seed)
         report = weekly(space, plan, folder / name / "out", workers=workers)
     print(f"\n{name}")
     print(f"  {len(catalogue.resources):,} resources, {len(catalogue.skills):,} skills, ", end="")

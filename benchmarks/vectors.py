@@ -23,8 +23,8 @@ from _data import DATA
 
 from segue.experiments.learner_vectors.next_view_prediction import trace_interests
 from segue.experiments.learner_vectors.success_prediction import (
-    Clock,
     ModelName,
+    StageClock,
     Traced,
     Trial,
     read_trial,
@@ -55,7 +55,7 @@ def main() -> None:
         trial = read_trial(folder / "interactions.csv.gz", folder / "item_skills.csv.gz")
         print(f"\n## {name}: {len(trial.attempts):,} attempts of {trial.n_learners} learners")
         for model in options.models:
-            clock = Clock()
+            clock = StageClock()
             traced = trace(trial, model=model, clock=clock)
             _accuracy(name, model, traced)
             _cold_start(trial, traced)
@@ -130,7 +130,7 @@ def _loss(y: np.ndarray, p: np.ndarray) -> float:
     return float(-(y * np.log(p) + (1 - y) * np.log1p(-p)).mean())
 
 
-def _stages(trial: Trial, clock: Clock, *, n_folds: int) -> None:
+def _stages(trial: Trial, clock: StageClock, *, n_folds: int) -> None:
     """Print seconds by stage; difficulty and features see all rows of a fold, the fit those to train on."""
     per = {stage: s / n_folds * 100_000 / len(trial.attempts) for stage, s in clock.seconds.items()}
     print("\nseconds per 100,000 attempts: " + ", ".join(f"{stage} {s:.2f}" for stage, s in per.items()))

@@ -27,7 +27,7 @@ import weekly as synthetic  # beside this file
 
 from segue.batch.from_files import batch
 from segue.batch.from_workspace import bring_up, weekly
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.file_readers import Source, read_events
 from segue.features.iso_weeks import start_of
@@ -146,7 +146,7 @@ def lists(k: int) -> Callable[[Path], object]:
     """Return what draws and stores everybody's list."""
 
     def work(folder: Path) -> None:
-        weekly(opened(folder), Plan(WEEK, NOW, "segue", k), folder / "out", workers=1)
+        weekly(opened(folder), WeeklyPlan(WEEK, NOW, "segue", k), folder / "out", workers=1)
 
     return work
 
@@ -156,7 +156,7 @@ def from_files(k: int) -> Callable[[Path], object]:
 
     def work(folder: Path) -> None:
         (model,) = (folder / "district" / "models").iterdir()
-        plan = Plan(WEEK, NOW, "segue", k)
+        plan = WeeklyPlan(WEEK, NOW, "segue", k)
         batch(folder / "log.parquet", model, folder / "batch", plan=plan, workers=1)
 
     return work

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import segue
 from segue.batch import worker_pool
 from segue.batch.from_files import BLOCK, Task, batch, decide_block, do_bucket, write
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.batch.shuffle import read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
@@ -35,7 +35,7 @@ from segue.features.history.batch_fold import fold
 from segue.features.history.learner_state import LearnerState, StateBlock
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-PLAN = Plan("2026-W48", NOW, "segue")
+PLAN = WeeklyPlan("2026-W48", NOW, "segue")
 RESOURCES, SKILLS, EACH = 2_000, 300, 200
 NAME = "r{:04d}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,5 +43,5 @@ def csv_frame(table: pd.DataFrame) -> pd.DataFrame:
         if not pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_datetime64_any_dtype(kind):
             column = safe.iloc[:, place]
             cells = [csv_cell(cell) if isinstance(cell, str) else cell for cell in column]
-            safe.isetitem(place, pd.Series(cells, index=column.index, dtype="object"))
+            safe.isetitem(place, np.array(cells, dtype=object))
     return safe

@@ -19,7 +19,7 @@ from segue.service.http.api_keys import ApiKey
 from segue.service.http.api_keys import Scope as KeyScope
 from segue.service.http.metrics import Metrics
 from segue.service.http.plain_page import PAGE_HEADERS, refusal_page
-from segue.service.http.rate_limits import Buckets, Limits, counted, too_fast, too_large
+from segue.service.http.rate_limits import Buckets, ServiceLimits, counted, too_fast, too_large
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.tenant import Tenant
 
@@ -78,7 +78,7 @@ class Gate:
         app: ASGIApp,
         *,
         tenants: tuple[Tenant, ...],
-        limits: Limits,
+        limits: ServiceLimits,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.app, self.tenants, self.limits, self.clock = app, tenants, limits, clock
@@ -90,7 +90,7 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        passage = Passage(scope, send)
+        passage = RequestPassage(scope, send)
         try:
             self._admit(scope)
             await self.app(scope, counted(receive, self.limits), passage.send)
@@ -146,7 +146,7 @@ class Gate:
         message = "send a valid key as 'Authorization: Bearer segue_...' (segue keys create makes one)"
         raise RefusedError(401, "no_key", message, {"www-authenticate": "Bearer"})
 
-    def _note(self, passage: Passage) -> None:
+    def _note(self, passage: RequestPassage) -> None:
         """Log and count; a tenant's counters are its own, so requests without a key are only logged."""
         if passage.scope["path"] in OPEN:
             return
@@ -159,7 +159,7 @@ class Gate:
             metrics.observe("segue_request_seconds", passage.seconds, {"route": labels["route"]})
 
 
-class Passage:
+class RequestPassage:
     """One request on its way through the gate."""
 
     def __init__(self, scope: Scope, send: Send) -> None:

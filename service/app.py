@@ -17,7 +17,7 @@ from starlette.responses import Response
 from segue.service.access_middleware import Gate
 from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.routers import ROUTERS
 from segue.service.routes import classes as routes_classes
@@ -32,7 +32,7 @@ TICK_SECONDS = 0.5
 SUMMARY = "What should this student do next, and why?"
 
 
-def create_app(tenants: Sequence[Tenant], *, limits: Limits) -> FastAPI:
+def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     """Return the application that serves `tenants`; it closes them when it shuts down."""
     app = FastAPI(
         title="Segue",

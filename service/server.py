@@ -19,7 +19,7 @@ from segue.service.app import create_app
 from segue.service.http import request_log as logs
 from segue.service.http.connections import SPARE_FILES, Bounded, raise_file_limit
 from segue.service.http.metrics import share
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.tenant.tenant import Tenant
 
 PLAN = "SEGUE_SERVE_PLAN"
@@ -27,24 +27,24 @@ GRACE_SECONDS = 30
 
 
 @dataclass(frozen=True)
-class Plan:
+class ServerPlan:
     """What to serve: folders of workspaces, and the limits."""
 
     workspaces: tuple[str, ...]
-    limits: Limits
+    limits: ServiceLimits
 
     def text(self) -> str:
         """Return the plan as JSON, to hand it to worker processes."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, text: str) -> Plan:
+    def read(cls, text: str) -> ServerPlan:
         """Return the plan that `text` wrote."""
         found = json.loads(text)
-        return cls(tuple(found["workspaces"]), Limits(**found["limits"]))
+        return cls(tuple(found["workspaces"]), ServiceLimits(**found["limits"]))
 
 
-def application(plan: Plan) -> FastAPI:
+def application(plan: ServerPlan) -> FastAPI:
     """Return the application of a plan, its workspaces opened.
 
     Raises
@@ -62,11 +62,11 @@ def application(plan: Plan) -> FastAPI:
 def from_environment() -> FastAPI:
     """Return the application of the plan in the environment; each worker process calls this."""
     logs.set_up()
-    return application(Plan.read(os.environ[PLAN]))
+    return application(ServerPlan.read(os.environ[PLAN]))
 
 
 def run(
-    plan: Plan, *, host: str, port: int, workers: int, ready: Callable[[int], None] = lambda _: None
+    plan: ServerPlan, *, host: str, port: int, workers: int, ready: Callable[[int], None] = lambda _: None
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first.
 
@@ -97,7 +97,7 @@ def run(
             Multiprocess(config, sockets=[listening]).run()
 
 
-def fitting(limits: Limits) -> Limits:
+def fitting(limits: ServiceLimits) -> ServiceLimits:
     """Return limits with no more connections than this process may open files for."""
     most = max(raise_file_limit() - SPARE_FILES, 50)
     return replace(limits, connections=min(limits.connections, most))
@@ -107,7 +107,9 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def configuration(app: FastAPI | str, *, limits: Limits, port: int = 0, workers: int = 1) -> uvicorn.Config:
+def configuration(
+    app: FastAPI | str, *, limits: ServiceLimits, port: int = 0, workers: int = 1
+) -> uvicorn.Config:
     """Return how uvicorn is to serve: bounded heads, bodies and connections, and no line with a path."""
     return Bounded(
         app,
@@ -124,7 +126,7 @@ def configuration(app: FastAPI | str, *, limits: Limits, port: int = 0, workers:
     )
 
 
-def _check_workers(plan: Plan) -> None:
+def _check_workers(plan: ServerPlan) -> None:
     for folder in plan.workspaces:
         tenant = Tenant.open(Path(folder), limits=plan.limits)
         embedded = tenant.embedded

@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 
 from segue.batch.from_workspace import weekly
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.cli.lessons import lessons_of
 from segue.cli.lms import import_document
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.tables import TABLES
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
-from segue.lms.records.source_records import Report
+from segue.lms.records.source_records import ReadReport
 from segue.lms.servers.kolibri import Kolibri
 from segue.workspace.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
@@ -150,9 +150,9 @@ def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspa
 
     now = datetime(2026, 11, 23, tzinfo=UTC)
     school.fit(now=now)
-    enrolments = oneroster.open_bundle(files["oneroster"], "strict", Report()).enrolments()
+    enrolments = oneroster.open_bundle(files["oneroster"], "strict", ReadReport()).enrolments()
     students = enrolments.loc[enrolments["role"] == "student", "learner"].tolist()
-    plan = Plan("2026-W48", now, "seed", k=4)
+    plan = WeeklyPlan("2026-W48", now, "seed", k=4)
     report = weekly(school, plan, tmp_path / "out", roster=students)
     assert report.complete
 
@@ -189,7 +189,7 @@ def test_the_same_files_become_lessons_in_kolibri(
         import_document(school, path, name, "strict")
     now = datetime(2026, 11, 23, tzinfo=UTC)
     school.fit(now=now)
-    weekly(school, Plan("2026-W48", now, "seed", k=4), tmp_path / "out", roster=students)
+    weekly(school, WeeklyPlan("2026-W48", now, "seed", k=4), tmp_path / "out", roster=students)
     server = Kolibri(address, "admin", "admin123")
     room = server.roster(seeded["class"])
     lessons = lessons_of(school, room, "2026-W48")

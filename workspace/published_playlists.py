@@ -23,7 +23,7 @@ from segue.workspace.answering import Given
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.decision_queries import set_received
 from segue.workspace.records.learners import find_learners
-from segue.workspace.records.list_rows import ListRows, Since, list_rows
+from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.storage.database import Connection, Row, Store
 from segue.workspace.storage.pseudonyms import Keyring
@@ -186,7 +186,7 @@ def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
     act = changes[-1] if changes else None
     menu = json.loads(row.menu)
     picked = str(menu.get("picked") or "")
-    since = rows.since.get(head.learner, Since())
+    since = rows.since.get(head.learner, ShownSince())
     beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
     offered = [name for name in menu.get("offered") or [] if name not in beside]
     resource = picked or _tried(offered, since, head.time) or row.resource
@@ -212,7 +212,7 @@ def _drawn_or_picked(row: Row) -> str:
     return str(json.loads(row.menu).get("picked") or row.resource)
 
 
-def _tried(offered: Sequence[str], since: Since, made: int) -> str:
+def _tried(offered: Sequence[str], since: ShownSince, made: int) -> str:
     """Return the option of a menu that was worked on without being picked first, and is no other step's."""
     done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
     return done[0] if done else ""
@@ -256,7 +256,7 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
         approved=held.approved,
         menu=logged.menu,
         picked=held.picked,
-        rating=rows.since.get(head.learner, Since()).rated.get(row.decision_id),
+        rating=rows.since.get(head.learner, ShownSince()).rated.get(row.decision_id),
     )
 
 

@@ -35,7 +35,7 @@ class PlanStep:
 
 
 @dataclass(frozen=True)
-class Finding:
+class PlanFinding:
     """One thing to know of a plan: at which step (None: of the whole), and which resource or skill."""
 
     kind: FindingKind
@@ -47,13 +47,13 @@ class Finding:
 class PlanCheck:
     """What a plan comes to: findings, minutes in all, the skills it practises and those it leaves out."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[PlanFinding, ...]
     minutes: float
     covers: tuple[str, ...]
     gaps: tuple[str, ...]
 
     @property
-    def blocked(self) -> tuple[Finding, ...]:
+    def blocked(self) -> tuple[PlanFinding, ...]:
         """The findings that keep the plan from being served."""
         return tuple(finding for finding in self.findings if finding.kind in BLOCKING)
 
@@ -83,17 +83,17 @@ def check_plan(
     catalogue = kernel.catalogue
     request = asked.requests[0]
     mastery = kernel.scene(asked).skills.mastery.copy()
-    found: list[Finding] = [] if plan else [Finding("empty")]
+    found: list[PlanFinding] = [] if plan else [PlanFinding("empty")]
     covers: dict[str, None] = {}
     seen: set[str] = set()
     total = 0.0
     for place, step in enumerate(plan):
         if not step.resource:
             total += step.minutes or 0.0
-            found += [Finding("no time", place, step.activity)] if not step.minutes else []
+            found += [PlanFinding("no time", place, step.activity)] if not step.minutes else []
             continue
         if step.resource not in catalogue.resource_index:
-            found.append(Finding("unknown", place, step.resource))
+            found.append(PlanFinding("unknown", place, step.resource))
             continue
         resource = catalogue.resources[catalogue.resource_index[step.resource]]
         total += resource.minutes if step.minutes is None else step.minutes
@@ -104,27 +104,27 @@ def check_plan(
         mastery[0, skills] = np.maximum(mastery[0, skills], 1.0)
         covers |= dict.fromkeys(resource.skills)
     gaps = tuple(skill for skill in dict.fromkeys(wanted) if skill not in covers)
-    found += [Finding("gap", None, skill) for skill in gaps] if plan else []
+    found += [PlanFinding("gap", None, skill) for skill in gaps] if plan else []
     if minutes is not None and total > minutes:
-        found.append(Finding("too long"))
+        found.append(PlanFinding("too long"))
     return PlanCheck(tuple(found), total, tuple(covers), gaps)
 
 
 def _of_resource(
     kernel: Kernel, request: Request, name: str, place: int, seen: set[str]
-) -> Iterator[Finding]:
+) -> Iterator[PlanFinding]:
     resource = kernel.catalogue.resources[kernel.catalogue.resource_index[name]]
     now = request.now
     before = resource.available_from is not None and resource.available_from > now
     after = resource.available_until is not None and resource.available_until <= now
     if before or after:
-        yield Finding("closed", place, name)
+        yield PlanFinding("closed", place, name)
     if name in seen:
-        yield Finding("twice", place, name)
+        yield PlanFinding("twice", place, name)
 
 
-def _early(kernel: Kernel, mastery: Floats, skills: Sequence[int], place: int) -> Iterator[Finding]:
+def _early(kernel: Kernel, mastery: Floats, skills: Sequence[int], place: int) -> Iterator[PlanFinding]:
     ready = readiness(mastery, kernel.skill_map)[0]
     for skill in skills:
         if ready[skill] < kernel.settings.limits.ready:
-            yield Finding("early", place, kernel.catalogue.skills[skill].skill_id)
+            yield PlanFinding("early", place, kernel.catalogue.skills[skill].skill_id)

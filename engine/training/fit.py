@@ -13,7 +13,7 @@ from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
-from segue.engine.training.replay import Steps, replay
+from segue.engine.training.replay import ReplaySteps, replay
 from segue.engine.training.resource_effects import Halves, effect_sums, halves_of
 from segue.engine.training.reward_model import learn_rewards
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
@@ -93,7 +93,7 @@ def fit_kernel(
 
 def learned_from(
     kernel: Kernel,
-    steps: Steps,
+    steps: ReplaySteps,
     *,
     now: datetime,
     time_zone: str = "UTC",

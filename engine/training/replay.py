@@ -24,7 +24,7 @@ _ANYBODY = Request("", datetime(1970, 1, 1, tzinfo=UTC))  # replayed times are g
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class ReplaySteps:
     """Decided steps with what was known when they were decided.
 
     Attributes
@@ -43,16 +43,16 @@ class Steps:
     def __len__(self) -> int:
         return len(self.resource)
 
-    def take(self, rows: Bools) -> Steps:
+    def take(self, rows: Bools) -> ReplaySteps:
         """Return some of the steps, in order."""
         tries = Tries(*(getattr(self.tries, name)[rows] for name in _TRIES))
         forecasts = Forecasts(*(getattr(self.forecasts, name)[rows] for name in _FORECASTS))
-        return Steps(self.resource[rows], self.contexts[rows], tries, forecasts)
+        return ReplaySteps(self.resource[rows], self.contexts[rows], tries, forecasts)
 
 
 def replay(
     kernel: Kernel, attempts: Attempts, *, some: Bools | None = None, kinds: Floats | None = None
-) -> Steps:
+) -> ReplaySteps:
     """Return the steps of a log with the contexts and forecasts that `kernel` would have had before each.
 
     Parameters
@@ -82,10 +82,10 @@ def replay(
         contexts[rows] = scene.contexts.at(at[:, None])[:, :, 0].T
         skills = np.maximum(kernel.catalogue.skill_matrix[codes], 0)
         after = kernel.reader.forecast(found.block_after(own), WEEK_HOURS, now)
-        for which, values in enumerate((scene.skills.chance, scene.skills.chance_later, after)):
-            known[which, rows] = np.take_along_axis(values, skills, axis=1)
+        for part, values in enumerate((scene.skills.chance, scene.skills.chance_later, after)):
+            known[part, rows] = np.take_along_axis(values, skills, axis=1)
     which = np.flatnonzero(chosen)
-    return Steps(
+    return ReplaySteps(
         attempts.resource[which],
         contexts[which],
         tries_of(kernel, attempts.take(which)),
@@ -105,10 +105,10 @@ def _blocks(kernel: Kernel, attempts: Attempts, chosen: Bools) -> Iterator[tuple
             yield found, np.sort(rows[start : start + BLOCK])
 
 
-def joined(parts: Sequence[Steps]) -> Steps:
+def joined(parts: Sequence[ReplaySteps]) -> ReplaySteps:
     """Return steps of several occasions as one; each keeps the forecasts of the model that made it."""
     tries, forecasts = [p.tries for p in parts], [p.forecasts for p in parts]
-    return Steps(
+    return ReplaySteps(
         np.concatenate([p.resource for p in parts]),
         np.concatenate([p.contexts for p in parts]),
         Tries(*(np.concatenate([getattr(t, name) for t in tries]) for name in _TRIES)),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.pipeline import Kernel
-from segue.engine.training.replay import Steps, replay
+from segue.engine.training.replay import ReplaySteps, replay
 from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.contexts.context_columns import INDEX, TABLE
 from segue.features.history.attempts import encode
@@ -64,7 +64,7 @@ def halves_of(learners: Sequence[str]) -> Ints:
     return np.array([blake2b(who.encode(), digest_size=1).digest()[0] & 1 for who in learners], np.int64)
 
 
-def effect_sums(steps: Steps, catalogue: Catalogue, *, halves: Ints | None = None) -> EffectSums:
+def effect_sums(steps: ReplaySteps, catalogue: Catalogue, *, halves: Ints | None = None) -> EffectSums:
     """Return the sums of the steps that others of the same learner and skill have followed.
 
     `halves` says to which half of the learners each belongs (None: even and odd codes).

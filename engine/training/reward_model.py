@@ -6,7 +6,7 @@ import numpy as np
 
 from segue.engine.pipeline import Learned
 from segue.engine.settings import Settings
-from segue.engine.training.replay import Steps
+from segue.engine.training.replay import ReplaySteps
 from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import COLUMNS, INDEX, TABLE
 from segue.features.reward import Rewards, Tries, learning
@@ -20,7 +20,7 @@ PRIOR_MEAN = {"readiness": 0.02, "mastery": -0.03, "due": 0.02, "uses": -0.02}
 
 
 def learn_rewards(
-    steps: Steps, *, settings: Settings, now: float, time_zone: str, later: Tries | None = None
+    steps: ReplaySteps, *, settings: Settings, now: float, time_zone: str, later: Tries | None = None
 ) -> Learned | None:
     """Return the reward model of decided steps, None before any reward has matured.
 

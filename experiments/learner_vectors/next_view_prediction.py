@@ -25,14 +25,14 @@ class InterestError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Platform:
+class ViewPlatform:
     """Views of a platform in time order, and its items."""
 
     views: Views
     shelf: Shelf
 
 
-def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> Platform:
+def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatform:
     """Return what the two tables say.
 
     Parameters
@@ -57,7 +57,7 @@ def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> Platform:
     item = index.loc[seen["item_id"]].to_numpy(np.int64)
     codes, n_tags = tag_codes(shelf, tags)
     created = _seconds(shelf["created_at"]) if "created_at" in shelf else np.full(len(shelf), -np.inf)
-    return Platform(
+    return ViewPlatform(
         Views.sorted(learner, item, _seconds(seen["created_at"])),
         Shelf(codes, n_tags, np.where(np.isnan(created), -np.inf, created)),
     )
@@ -97,7 +97,7 @@ def _tags(value: object) -> list[str]:
     return [tag for tag in dict.fromkeys(str(t).strip() for t in found) if tag not in NO_TAG]
 
 
-def fit_mixture(platform: Platform, *, until: float) -> ConditionalLogit:
+def fit_mixture(platform: ViewPlatform, *, until: float) -> ConditionalLogit:
     """Return the weights of the mixture, fitted to the first views of the last views before `until`."""
     before = platform.views.time[platform.views.time < until]
     if not len(before):
@@ -109,7 +109,7 @@ def fit_mixture(platform: Platform, *, until: float) -> ConditionalLogit:
     return ConditionalLogit().fit([c.numbers for c in kept], [c.chosen for c in kept])
 
 
-def ranks(platform: Platform, model: ConditionalLogit, *, start: float) -> Floats:
+def ranks(platform: ViewPlatform, model: ConditionalLogit, *, start: float) -> Floats:
     """Return the rank of each first view from `start` on among its candidates; ties get their mean rank."""
     out = []
     for choice in choices(platform.views, platform.shelf, start=start):

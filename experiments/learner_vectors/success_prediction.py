@@ -21,7 +21,7 @@ from segue.features.vectors.success_fit import TrainingRows, fit_model, training
 from segue.models.success_probability import BoostedSuccess
 
 Bools = NDArray[np.bool_]
-__all__ = ["Clock", "Score", "TraceError", "Traced", "Trial", "read_trial", "summary", "trace"]
+__all__ = ["Score", "StageClock", "TraceError", "Traced", "Trial", "read_trial", "summary", "trace"]
 
 ModelName = Literal["logistic", "boosting"]
 INNER_FOLDS = 5  # difficulty of training rows is fitted without their learner's fold
@@ -41,7 +41,7 @@ class Score:
 
 
 @dataclass
-class Clock:
+class StageClock:
     """Seconds by stage."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -97,10 +97,10 @@ def trace(
     seed: int = 0,
     test_value: str | None = None,
     model: ModelName = "logistic",
-    clock: Clock | None = None,
+    clock: StageClock | None = None,
 ) -> list[Traced]:
     """Return each fold's predictions: from the past only, difficulty and model from training rows only."""
-    clock = clock or Clock()
+    clock = clock or StageClock()
     out = []
     for train, test in masks(trial, folds=folds, seed=seed, test_value=test_value):
         inner = learner_folds(trial.n_learners, INNER_FOLDS, np.random.default_rng(seed + 1))
@@ -168,7 +168,7 @@ def reliability(outcome: Floats, probability: Floats, *, bins: int = BINS) -> pd
     return pd.DataFrame(rows, columns=["predicted", "observed", "n"])
 
 
-def summary(traced: list[Traced], clock: Clock) -> dict[str, object]:
+def summary(traced: list[Traced], clock: StageClock) -> dict[str, object]:
     """Return what `segue trace --json` prints: means over folds, the folds, and seconds by stage."""
     rows = [asdict(t.score) for t in traced]
     means = {name: _mean_known([row[name] for row in rows]) for name in rows[0]}

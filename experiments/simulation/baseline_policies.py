@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.experiments.simulation.cohort import Cohort, Slot
-from segue.experiments.simulation.learning_dynamics import Step, sigmoid
-from segue.experiments.simulation.school_term import Ask, Floats, Ints, Stage
+from segue.experiments.simulation.cohort import Cohort, TermSlot
+from segue.experiments.simulation.learning_dynamics import LearningStep, sigmoid
+from segue.experiments.simulation.school_term import Floats, Ints, Stage, TermAsk
 
 _DONE = 3.0
 
@@ -43,14 +43,14 @@ class _Peer:
         self.used = np.zeros((n_learners, len(self.first)))
         self.week = 0
 
-    def past(self, slots: list[Slot]) -> None:
+    def past(self, slots: list[TermSlot]) -> None:
         """Peers learn nothing from a former class."""
 
     def end_week(self, week: int) -> None:
         """Turn the page."""
         self.week = week + 1
 
-    def learn(self, slot: Slot) -> None:
+    def learn(self, slot: TermSlot) -> None:
         """Update the beliefs, item by item in a test."""
         seen = slot.completed & np.isfinite(slot.correct)
         learners, resources, correct = slot.learners[seen], slot.resources[seen], slot.correct[seen]
@@ -72,11 +72,11 @@ class _Peer:
         self.slow[who, k] += 0.15 * (y - self.slow[who, k])
         self.used[learners, resources] += 1.0
 
-    def score(self, ask: Ask) -> Floats:
+    def score(self, ask: TermAsk) -> Floats:
         """Return how much each candidate is wanted, (B, m)."""
         raise NotImplementedError
 
-    def choose(self, ask: Ask) -> tuple[Ints, Floats]:
+    def choose(self, ask: TermAsk) -> tuple[Ints, Floats]:
         """Take the best, then the best of what is left; ties by chance; a skill again counts less."""
         score = self.score(ask) - _DONE * self.used[np.ix_(ask.learners, ask.candidates)]
         score = score + 1e-6 * ask.rng.random(score.shape)
@@ -96,7 +96,7 @@ class _Peer:
         rank[:, self.order] = np.cumsum(wanted[:, self.order], axis=1)
         return rank
 
-    def _by_skill(self, wanted: Floats, ask: Ask) -> Floats:
+    def _by_skill(self, wanted: Floats, ask: TermAsk) -> Floats:
         """Score of a candidate: how much its main skill is wanted, then how well its difficulty fits."""
         first = self.first[ask.candidates]
         theta = self.theta[np.ix_(ask.learners, np.arange(self.theta.shape[1]))][:, first]
@@ -119,7 +119,7 @@ class Random(_Peer):
 
     name: str = "random"
 
-    def choose(self, ask: Ask) -> tuple[Ints, Floats]:
+    def choose(self, ask: TermAsk) -> tuple[Ints, Floats]:
         """Draw without replacement."""
         order = np.argsort(ask.rng.random((len(ask.learners), len(ask.candidates))), axis=1)
         left = len(ask.candidates) - np.arange(ask.k)
@@ -135,7 +135,7 @@ class Sequence(_Peer):
 
     name: str = "sequence"
 
-    def score(self, ask: Ask) -> Floats:
+    def score(self, ask: TermAsk) -> Floats:
         """Skills of the week first, then those before, then those to come."""
         n_skills = self.theta.shape[1]
         week = np.arange(n_skills) * self.weeks // n_skills
@@ -153,7 +153,7 @@ class Threshold(_Peer):
     name: str = "threshold"
     mastered: float = 0.5
 
-    def score(self, ask: Ask) -> Floats:
+    def score(self, ask: TermAsk) -> Floats:
         """The first skill of the course below the threshold."""
         open_ = sigmoid(self.theta[ask.learners]) < self.mastered
         return self._by_skill(4.0 * open_ - 0.2 * self._rank(open_), ask)
@@ -172,7 +172,7 @@ class Zpdes(_Peer):
     mastered: float = 0.75
     explore: float = 0.8
 
-    def score(self, ask: Ask) -> Floats:
+    def score(self, ask: TermAsk) -> Floats:
         """Log-weights plus Gumbel noise: a draw in proportion to the weights."""
         good = sigmoid(self.theta[ask.learners])
         known = self.parents >= 0
@@ -193,7 +193,7 @@ class Spaced(_Peer):
     growth: float = 2.0
     learned: float = 0.65
 
-    def score(self, ask: Ask) -> Floats:
+    def score(self, ask: TermAsk) -> Floats:
         """Most overdue reviews first, then the first skill of the course that is not learned."""
         streak = np.minimum(self.streak[ask.learners], 8.0)
         interval = 24.0 * self.first_days * self.growth ** np.maximum(streak - 1.0, 0.0)
@@ -223,13 +223,13 @@ class Clairvoyant(_Peer):
         super().start(stage, cohort)
         self.stage, self.cohort = stage, cohort
 
-    def choose(self, ask: Ask) -> tuple[Ints, Floats]:
+    def choose(self, ask: TermAsk) -> tuple[Ints, Floats]:
         """Take the best by true expected gain."""
         score = self.prospects(ask)
         order = np.argsort(-score, axis=1, kind="stable")[:, : ask.k]
         return ask.candidates[order], np.ones(order.shape)
 
-    def prospects(self, ask: Ask) -> Floats:
+    def prospects(self, ask: TermAsk) -> Floats:
         """Return the worth of every candidate, (B, m), in mastery."""
         cohort, knowledge = self.cohort, self.cohort.model.knowledge
         learners, resources = ask.learners[:, None], ask.candidates[None, :]
@@ -261,13 +261,13 @@ class Clairvoyant(_Peer):
         skills = np.maximum(self.cohort.world.catalogue.skill_matrix[resources[0]], 0)
         return np.asarray(slope[:, skills])
 
-    def _completes(self, ask: Ask) -> Floats:
+    def _completes(self, ask: TermAsk) -> Floats:
         match = self.cohort.match[np.ix_(ask.learners, ask.candidates)]
         minutes = self.cohort.world.catalogue.minutes[ask.candidates]
         mood = self.cohort.mood[ask.learners][:, None]
         return self.cohort.model.engagement.completes(mood, match, minutes)
 
-    def _cheer(self, step: Step, ask: Ask) -> Floats:
+    def _cheer(self, step: LearningStep, ask: TermAsk) -> Floats:
         """Expected change of mood, (B, m)."""
         mood = self.cohort.mood[ask.learners][:, None]
         again = np.minimum(self.cohort.done[np.ix_(ask.learners, ask.candidates)], 2.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.experiments.simulation.learning_dynamics import Step, sigmoid
+from segue.experiments.simulation.learning_dynamics import LearningStep, sigmoid
 from segue.experiments.simulation.student_models import StudentModel
 from segue.experiments.simulation.synthetic_course import FORMATS, Pupils, World
 
@@ -19,7 +19,7 @@ _AGAIN = 0.65  # what a resource still teaches, with every earlier use
 
 
 @dataclass(frozen=True, eq=False)
-class Slot:
+class TermSlot:
     """What the class did at one moment, one row an asked learner.
 
     `correct` is 1, 0, or NaN where the step was not completed; `hours` is when, since the world began;
@@ -86,13 +86,13 @@ class Cohort:
         ability = np.einsum("lnk,nk->ln", logit[:, np.maximum(skills, 0)], weights)
         return self._chance(ability - self.world.difficulty)
 
-    def test(self, items: Ints, uniforms: Floats, *, hours: float) -> Slot:
+    def test(self, items: Ints, uniforms: Floats, *, hours: float) -> TermSlot:
         """Return the answers of a placement test (nothing is learned from it); `uniforms` is (L, T)."""
         asked = np.flatnonzero(self.present)
         chance = self.chance(hours)[np.ix_(asked, items)]
         right = (uniforms[asked] < chance).astype(np.float64)
         n = len(asked) * len(items)
-        return Slot(
+        return TermSlot(
             np.repeat(asked, len(items)),
             np.tile(items, len(asked)),
             np.ones(n, dtype=bool),
@@ -111,7 +111,7 @@ class Cohort:
         hours: float,
         propensity: Floats,
         kind: str = "playlist",
-    ) -> Slot:
+    ) -> TermSlot:
         """Let `learners` (distinct) do one step each; `uniforms` is (L, `n_uniforms`).
 
         A learner who leaves at this moment still finishes the step.
@@ -127,9 +127,9 @@ class Cohort:
         score = np.full(len(learners), np.nan)
         score[completed] = correct
         self.present[learners[draws[:, 2] < engagement.leaves(self.mood[learners])]] = False
-        return Slot(learners, resources, completed, score, propensity, hours, kind)
+        return TermSlot(learners, resources, completed, score, propensity, hours, kind)
 
-    def step(self, learners: Ints, resources: Ints, *, hours: float) -> tuple[Floats, Step]:
+    def step(self, learners: Ints, resources: Ints, *, hours: float) -> tuple[Floats, LearningStep]:
         """Return the cells (…, K, F) that a step would touch, and the step (expected; not yet answered).
 
         `learners` and `resources` broadcast against each other.
@@ -142,7 +142,7 @@ class Cohort:
         chance = self._chance(ability - self.world.difficulty[resources])[..., None]
         lift = self.lift[learners, resources] * _AGAIN ** self.done[learners, resources]
         known = level[rows, skills] - 0.5
-        step = Step(
+        step = LearningStep(
             correct=np.ones_like(chance),
             chance=chance,
             ready=self._ready(level)[rows, skills],
@@ -165,7 +165,9 @@ class Cohort:
             self._spread(learners, skills, (after - cells)[..., 0])
         again = np.minimum(self.done[learners, resources], 2.0)
         flat = _answered(step, correct, luck=None)
-        change = Step(flat.correct[:, 0], flat.chance[:, 0], flat.ready, flat.lift, flat.match[:, 0], hours)
+        change = LearningStep(
+            flat.correct[:, 0], flat.chance[:, 0], flat.ready, flat.lift, flat.match[:, 0], hours
+        )
         self.mood[learners] = self.model.engagement.moved(self.mood[learners], change, again=again)
         self.done[learners, resources] += 1.0
         return correct[:, 0]
@@ -194,8 +196,8 @@ class Cohort:
         return np.asarray(share, dtype=np.float64)
 
 
-def _answered(step: Step, correct: Floats, *, luck: Floats | None) -> Step:
-    return Step(correct, step.chance, step.ready, step.lift, step.match, step.hours, luck)
+def _answered(step: LearningStep, correct: Floats, *, luck: Floats | None) -> LearningStep:
+    return LearningStep(correct, step.chance, step.ready, step.lift, step.match, step.hours, luck)
 
 
 def _logit(level: Floats) -> Floats:

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from segue.experiments.simulation.cohort import Slot
+from segue.experiments.simulation.cohort import TermSlot
 from segue.experiments.simulation.school_term import WEEK
 
 
-def weekly_overlap(taught: Sequence[tuple[Slot, int]]) -> pd.DataFrame:
+def weekly_overlap(taught: Sequence[tuple[TermSlot, int]]) -> pd.DataFrame:
     """Return how well a uniform policy could be evaluated from what was taught, one row a week.
 
     Weights are those of single steps: w = (1 / candidates) / propensity of the step given those before.
 
     Parameters
     ----------
-    taught : sequence of (Slot, int)
+    taught : sequence of (TermSlot, int)
         ``Contract.taught``: what was done, and out of how many candidates it was chosen.
 
     Returns
@@ -28,7 +28,7 @@ def weekly_overlap(taught: Sequence[tuple[Slot, int]]) -> pd.DataFrame:
     Examples
     --------
     >>> at = np.zeros(4, dtype=np.int64)
-    >>> slot = Slot(at, at, at == 0, at + 1.0, np.full(4, 0.5), 9.0, "next")
+    >>> slot = TermSlot(at, at, at == 0, at + 1.0, np.full(4, 0.5), 9.0, "next")
     >>> weekly_overlap([(slot, 2)]).values.tolist()
     [[0.0, 4.0, 4.0, 0.5]]
     """

@@ -18,7 +18,7 @@ _WEEK = 168.0
 
 
 @dataclass(frozen=True)
-class Step:
+class LearningStep:
     """What is done to a cell; arrays broadcast over (..., K).
 
     Attributes
@@ -81,7 +81,7 @@ class Knowledge(ABC):
         return sigmoid(cells[..., 0])
 
     @abstractmethod
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """Return the cells after a completed step."""
 
 
@@ -106,7 +106,7 @@ class Gated(Knowledge):
         del hours
         return np.asarray(cells[..., 0])
 
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """Jump to known with the gated rate."""
         gate = self.closed + (1.0 - self.closed) * (step.ready > 0.99)
         jump = np.clip(self.rate * step.lift * gate, 0.0, 0.9)
@@ -138,7 +138,7 @@ class Forgetting(Knowledge):
         fade = kept(hours, cells[..., 2], self.half_life)
         return sigmoid(cells[..., 0] + cells[..., 1] * fade)
 
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """Less is gained the more is known, and without the prerequisites."""
         fade = kept(step.hours, cells[..., 2], self.half_life)
         left = cells[..., 1] * fade
@@ -175,7 +175,7 @@ class Spacing(Knowledge):
         recall = kept(hours, cells[..., 2], cells[..., 1])
         return np.asarray(cells[..., 0] * recall)
 
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """Acquire some of the rest; the half-life grows with what had to be recalled."""
         recall = kept(step.hours, cells[..., 2], cells[..., 1])
         share = self.rate * step.lift * (0.15 + 0.85 * step.ready)
@@ -194,7 +194,7 @@ class Zone(Knowledge):
     width: float = 0.17
     outside: float = 0.06
 
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """Gain by how near the chance of success was to the centre of the zone."""
         zone = self.outside + (1.0 - self.outside) * bell(step.chance, self.centre, self.width)
         gain = self.rate * step.lift * zone * (0.4 + 0.6 * step.ready)
@@ -213,7 +213,7 @@ class Practice(Knowledge):
     interest: float = 0.0
     failure: float = 0.45
 
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """Gain by outcome, room, readiness and interest."""
         room = 1.0 - sigmoid(cells[..., 0])
         outcome = self.failure + (1.0 - self.failure) * step.correct
@@ -239,7 +239,7 @@ class Mixed(Knowledge):
         levels = [part.level(own, hours) for part, own in zip(self.parts, self._split(cells), strict=True)]
         return np.asarray(np.choose(cells[..., -1].astype(np.int64), levels))
 
-    def after(self, cells: Floats, step: Step) -> Floats:
+    def after(self, cells: Floats, step: LearningStep) -> Floats:
         """As the learner's own model says (the other parts' cells are carried along unread)."""
         moved = [part.after(own, step) for part, own in zip(self.parts, self._split(cells), strict=True)]
         return np.concatenate([*moved, cells[..., -1:]], axis=-1)

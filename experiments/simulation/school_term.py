@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.experiments.simulation.cohort import Cohort, Slot
+from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.student_models import StudentModel
 from segue.experiments.simulation.synthetic_course import Pupils, World, course, pupils
-from segue.experiments.simulation.teaching_worlds import Setting
+from segue.experiments.simulation.teaching_worlds import WorldSetting
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +22,7 @@ _PLAYLIST, _NEXT, _PER_DAY = 10, 1, 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class TermPlan:
     """The shape of a term: sizes, weeks of lessons, and the week before which a holiday of one week lies."""
 
     n_learners: int = 150
@@ -42,18 +42,23 @@ class Stage:
     people: Pupils
     former: Pupils
     model: StudentModel
-    plan: Plan
+    plan: TermPlan
     seed: int
 
     @classmethod
     def build(
-        cls, model: StudentModel, *, seed: int, plan: Plan | None = None, setting: Setting | None = None
+        cls,
+        model: StudentModel,
+        *,
+        seed: int,
+        plan: TermPlan | None = None,
+        setting: WorldSetting | None = None,
     ) -> Stage:
         """Return the stage of `seed`: its course, its learners, and those of the year before.
 
         `setting` makes the course another one than usual.
         """
-        plan, setting = plan or Plan(), setting or Setting("usual")
+        plan, setting = plan or TermPlan(), setting or WorldSetting("usual")
         world = course(
             np.random.default_rng([seed, 1]),
             n_skills=plan.n_skills,
@@ -85,7 +90,7 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Ask:
+class TermAsk:
     """A question to a policy: `k` resources, in order, for each of `learners` out of `candidates`."""
 
     learners: Ints
@@ -95,7 +100,7 @@ class Ask:
     rng: np.random.Generator
 
 
-class Policy(Protocol):
+class TermPolicy(Protocol):
     """Chooses for a class; sees answers, never mastery (but for the clairvoyant reference)."""
 
     @property
@@ -109,13 +114,13 @@ class Policy(Protocol):
     def start(self, stage: Stage, cohort: Cohort) -> None:
         """Begin a term; only the clairvoyant keeps `cohort`."""
 
-    def past(self, slots: list[Slot]) -> None:
+    def past(self, slots: list[TermSlot]) -> None:
         """Take in the log of the former class (rows are its own learners)."""
 
-    def learn(self, slot: Slot) -> None:
+    def learn(self, slot: TermSlot) -> None:
         """Take in what the class did at one moment."""
 
-    def choose(self, ask: Ask) -> tuple[Ints, Floats]:
+    def choose(self, ask: TermAsk) -> tuple[Ints, Floats]:
         """Return resources and propensities, both (B, k)."""
 
     def end_week(self, week: int) -> None:
@@ -138,7 +143,7 @@ class Result:
     seconds: float
 
 
-def run(stage: Stage, policy: Policy) -> Result:
+def run(stage: Stage, policy: TermPolicy) -> Result:
     """Return the outcome of one term under `policy`."""
     cohort = stage.cohort()
     before = cohort.mastery(0.0).mean(axis=1)
@@ -156,7 +161,7 @@ def run(stage: Stage, policy: Policy) -> Result:
     return Result(after - before, before, cohort.present, clerk.violations, clerk.requests, clerk.seconds)
 
 
-def former_log(stage: Stage) -> list[Slot]:
+def former_log(stage: Stage) -> list[TermSlot]:
     """Return what the former class did in its term, half of it by the course, half of it by chance.
 
     Propensities are exact: ½ / n + ½ softmax of a walk along the course.
@@ -209,7 +214,7 @@ def _week(stage: Stage, cohort: Cohort, *, week: int, clerk: _Clerk, draws: np.r
 class _Clerk:
     """Asks the policy, keeps time, and counts answers that break the contract."""
 
-    def __init__(self, policy: Policy, rng: np.random.Generator) -> None:
+    def __init__(self, policy: TermPolicy, rng: np.random.Generator) -> None:
         self.policy = policy
         self.rng = rng
         self.violations = 0
@@ -220,7 +225,7 @@ class _Clerk:
         """Return choices and propensities (L, k) of everybody, -1 where a learner has left."""
         who = np.flatnonzero(cohort.present)
         began = time.perf_counter()
-        chosen, chance = self.policy.choose(Ask(who, candidates, k, hours, self.rng))
+        chosen, chance = self.policy.choose(TermAsk(who, candidates, k, hours, self.rng))
         self.seconds += time.perf_counter() - began
         self.requests += len(who)
         self.violations += int(_broken(chosen, chance, candidates=candidates, shape=(len(who), k)))

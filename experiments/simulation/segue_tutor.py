@@ -19,7 +19,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.settings import Settings
 from segue.engine.training.fit import fit_kernel, learned_from
-from segue.engine.training.replay import Steps, joined, replay
+from segue.engine.training.replay import ReplaySteps, joined, replay
 from segue.features.catalogue import Catalogue, Floats, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, encode, fold, update
 
@@ -41,7 +41,7 @@ class ClassTutor:
         self.recommender: Recommender | None = None
         self.states: dict[str, LearnerState] = {}
         self._log: list[pd.DataFrame] = []
-        self._steps: list[Steps] = []
+        self._steps: list[ReplaySteps] = []
         self._codes: dict[str, int] = {}
         self._former: set[str] = set()
         self._asked = 0
@@ -152,7 +152,7 @@ class ClassTutor:
     def _refit(self) -> None:
         """Learn from what happened; difficulty and success anew when the log has grown by a tenth.
 
-        Steps keep the forecasts of the model that decided them.
+        ReplaySteps keep the forecasts of the model that decided them.
         """
         events = pd.concat(self._log, ignore_index=True) if self._log else self._checked(pd.DataFrame())
         now = events["time"].max().to_pydatetime() if len(events) else datetime(2000, 1, 1, tzinfo=UTC)

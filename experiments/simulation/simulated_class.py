@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.experiments.simulation.cohort import Cohort, Slot
+from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.student_models import StudentModel, student_model
 from segue.experiments.simulation.synthetic_course import around, pupils
 from segue.features.catalogue import Catalogue
@@ -152,12 +152,12 @@ class SimulatedClass:
         score[anything] = self._rng.random((int(anything.sum()), score.shape[1]))
         return np.asarray(np.argmax(score, axis=1), dtype=np.int64)
 
-    def _do(self, chosen: Ints, *, hours: float) -> Slot:
+    def _do(self, chosen: Ints, *, hours: float) -> TermSlot:
         who = np.flatnonzero(chosen >= 0)
         draws = self._rng.random((len(chosen), self.cohort.n_uniforms))
         return self.cohort.do(who, chosen[who], draws, hours=hours, propensity=np.ones(len(who)))
 
-    def _frame(self, slots: Sequence[Slot], *, steps: Sequence[int | None]) -> pd.DataFrame:
+    def _frame(self, slots: Sequence[TermSlot], *, steps: Sequence[int | None]) -> pd.DataFrame:
         """Turn slots into events, in time order (see ``segue.features.events.event_records``)."""
         catalogue = self.cohort.world.catalogue
         ids, names = np.array(self.cohort.pupils.ids), np.array([r.resource_id for r in catalogue.resources])

@@ -11,10 +11,10 @@ from segue.experiments.simulation.learning_dynamics import (
     Forgetting,
     Gated,
     Knowledge,
+    LearningStep,
     Mixed,
     Practice,
     Spacing,
-    Step,
     Zone,
     sigmoid,
 )
@@ -42,7 +42,7 @@ class Engagement:
         push = self.ease + self.mood * (mood - 0.6) + self.interest * (match - 0.4)
         return sigmoid(push - self.minutes * minutes)
 
-    def moved(self, mood: Floats, change: Step, *, again: Floats) -> Floats:
+    def moved(self, mood: Floats, change: LearningStep, *, again: Floats) -> Floats:
         """Return the mood after a completed step; `again` is 1 where the resource was done before."""
         surprise = change.correct - 0.65
         bored = np.maximum(change.chance - 0.88, 0.0) * 8.0

@@ -14,7 +14,7 @@ from segue.engine.policies.greedy import Greedy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.settings import Settings, Weights
 from segue.experiments.simulation.baseline_policies import Clairvoyant, Random
-from segue.experiments.simulation.school_term import Plan, Result, Stage, run
+from segue.experiments.simulation.school_term import Result, Stage, TermPlan, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import student_model
 from segue.experiments.simulation.tutor_adapter import Contract
@@ -23,7 +23,7 @@ GROUP = "model"
 
 
 @dataclass(frozen=True)
-class Setting:
+class SweepSetting:
     """One point of a sweep: a name, and what it changes."""
 
     name: str
@@ -44,10 +44,10 @@ class Sweep:
 
     name: str
     question: str
-    settings: tuple[Setting, ...]
+    settings: tuple[SweepSetting, ...]
     models: tuple[str, ...]
     seeds: tuple[int, ...]
-    plan: Plan = field(default_factory=Plan)
+    plan: TermPlan = field(default_factory=TermPlan)
 
     def quick(self) -> Sweep:
         """Return a small version, to see that it runs: one seed, two models, a class of 12 for two weeks."""
@@ -71,10 +71,13 @@ SWEEPS: Mapping[str, Sweep] = {
             "exploration",
             "What does exploration cost in learning?",
             (
-                Setting("none", policy=Greedy()),
-                *(Setting(f"T={t:g}", policy=Softmax(temperature=t, floor=0.0)) for t in (0.03, 0.06, 0.12)),
-                Setting("T=0.06, floor=0.05"),
-                Setting("T=0.06, floor=0.1", policy=Softmax(floor=0.1)),
+                SweepSetting("none", policy=Greedy()),
+                *(
+                    SweepSetting(f"T={t:g}", policy=Softmax(temperature=t, floor=0.0))
+                    for t in (0.03, 0.06, 0.12)
+                ),
+                SweepSetting("T=0.06, floor=0.05"),
+                SweepSetting("T=0.06, floor=0.1", policy=Softmax(floor=0.1)),
             ),
             models=("gated", "forgetting", "zone"),
             seeds=(101, 102, 103),
@@ -83,9 +86,9 @@ SWEEPS: Mapping[str, Sweep] = {
             "factors",
             "Which part of the score carries the gain? Each is left out in turn.",
             (
-                Setting("all"),
+                SweepSetting("all"),
                 *(
-                    Setting(f"without {name}", _weights(**{name: 0.0}))
+                    SweepSetting(f"without {name}", _weights(**{name: 0.0}))
                     for name in (
                         "readiness",
                         "frontier",
@@ -104,7 +107,7 @@ SWEEPS: Mapping[str, Sweep] = {
         Sweep(
             "learning",
             "How much should the learned term weigh?",
-            tuple(Setting(f"eta={eta:g}", Settings(eta=eta)) for eta in (0.0, 0.3, 0.6, 1.0)),
+            tuple(SweepSetting(f"eta={eta:g}", Settings(eta=eta)) for eta in (0.0, 0.3, 0.6, 1.0)),
             models=("gated", "forgetting", "spacing", "zone", "motivation"),
             seeds=(301, 302),
         ),
@@ -113,10 +116,10 @@ SWEEPS: Mapping[str, Sweep] = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SweepOutcome:
     """One term of one setting: normalised gain (0 random, 1 clairvoyant), of all and the weakest quarter."""
 
-    setting: Setting
+    setting: SweepSetting
     model: str
     seed: int
     gain: float
@@ -131,7 +134,7 @@ class Outcome:
         return {name: float(getattr(self, name)) for name in names}
 
 
-def outcomes(sweep: Sweep) -> Iterator[Outcome]:
+def outcomes(sweep: Sweep) -> Iterator[SweepOutcome]:
     """Yield every term of a sweep as it ends; the references of a model and seed are run once."""
     for model in sweep.models:
         for seed in sweep.seeds:
@@ -144,8 +147,8 @@ def outcomes(sweep: Sweep) -> Iterator[Outcome]:
 
 
 def _outcome(
-    setting: Setting, model: str, seed: int, *, result: Result, floor: Result, ceiling: Result
-) -> Outcome:
+    setting: SweepSetting, model: str, seed: int, *, result: Result, floor: Result, ceiling: Result
+) -> SweepOutcome:
     bottom = result.prior <= np.quantile(result.prior, 0.25)
     everyone = np.ones(len(result.prior), dtype=np.bool_)
 
@@ -153,7 +156,7 @@ def _outcome(
         low, high = float(floor.gain[who].mean()), float(ceiling.gain[who].mean())
         return (float(result.gain[who].mean()) - low) / (high - low)
 
-    return Outcome(
+    return SweepOutcome(
         setting,
         model,
         seed,
@@ -165,7 +168,7 @@ def _outcome(
     )
 
 
-def compared(found: Sequence[Outcome]) -> pd.DataFrame:
+def compared(found: Sequence[SweepOutcome]) -> pd.DataFrame:
     """Return one row a setting: gain by student model (mean over seeds), their mean and the worst.
 
     Rows keep the order of the sweep.

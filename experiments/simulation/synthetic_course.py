@@ -114,7 +114,7 @@ class Pupils:
 
 
 @dataclass(frozen=True)
-class Faults:
+class CourseFaults:
     """What is wrong with a catalogue: shares of labels and prerequisites, and the chance of a cycle."""
 
     wrong_labels: float = 0.1
@@ -129,14 +129,14 @@ def course(
     n_skills: int = 48,
     n_resources: int = 240,
     n_tags: int = 12,
-    faults: Faults | None = None,
+    faults: CourseFaults | None = None,
 ) -> World:
     """Return a made-up course with the faults of a real catalogue.
 
     Labels of difficulty (1 to 5) carry noise and some are wrong, some prerequisites are missing or spurious,
     and in some worlds a link is also reported backwards (a cycle).
     """
-    faults = faults or Faults()
+    faults = faults or CourseFaults()
     skills = [f"skill-{i:02d}" for i in range(n_skills)]
     edges = _true_edges(n_skills, rng=rng)
     level = np.arange(n_skills) / max(n_skills - 1, 1)
@@ -219,7 +219,7 @@ def _skills_of(main: int, n_skills: int, *, rng: np.random.Generator) -> list[in
 
 
 def _reported(
-    edges: list[tuple[int, int]], n_skills: int, faults: Faults, *, rng: np.random.Generator
+    edges: list[tuple[int, int]], n_skills: int, faults: CourseFaults, *, rng: np.random.Generator
 ) -> list[tuple[int, int]]:
     kept = [edge for edge in edges if rng.random() >= faults.missing]
     for _ in range(round(faults.spurious * len(edges))):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segue.experiments.simulation.learning_dynamics import Spacing, Zone
 from segue.experiments.simulation.student_models import StudentModel, student_model
-from segue.experiments.simulation.synthetic_course import Faults, World
+from segue.experiments.simulation.synthetic_course import CourseFaults, World
 
 Floats = NDArray[np.float64]
 Change = Callable[[World, np.random.Generator], World]
@@ -19,11 +19,11 @@ PLEASING = 0.2  # share of the resources that please and don't teach
 
 
 @dataclass(frozen=True)
-class Setting:
+class WorldSetting:
     """How a course differs from the usual one: the faults of its catalogue, and what its resources do."""
 
     name: str
-    faults: Faults | None = None
+    faults: CourseFaults | None = None
     change: Change | None = None
 
     def applied(self, world: World, rng: np.random.Generator) -> World:
@@ -35,7 +35,7 @@ class Setting:
 class TeachingWorld:
     """A setting with the student models that learn in it, and what it asks of an engine."""
 
-    setting: Setting
+    setting: WorldSetting
     models: tuple[StudentModel, ...]
     question: str
 
@@ -82,31 +82,33 @@ def _lessons_for_the_advanced(world: World, rng: np.random.Generator) -> World:
 _MIXED = tuple(student_model(name) for name in ("forgetting", "zone", "motivation"))
 
 TEACHING_WORLDS: tuple[TeachingWorld, ...] = (
-    TeachingWorld(Setting("spread .25", change=_spread(0.25)), _MIXED, "resources hardly differ"),
-    TeachingWorld(Setting("spread .6", change=_spread(0.6)), _MIXED, "some teach three times what others do"),
-    TeachingWorld(Setting("harmful", change=_harmful), _MIXED, "the same, and one in twenty confuses"),
+    TeachingWorld(WorldSetting("spread .25", change=_spread(0.25)), _MIXED, "resources hardly differ"),
     TeachingWorld(
-        Setting("low zone"),
+        WorldSetting("spread .6", change=_spread(0.6)), _MIXED, "some teach three times what others do"
+    ),
+    TeachingWorld(WorldSetting("harmful", change=_harmful), _MIXED, "the same, and one in twenty confuses"),
+    TeachingWorld(
+        WorldSetting("low zone"),
         (StudentModel("low zone", Zone(centre=0.4, width=0.15)),),
         "learners learn where they mostly fail",
     ),
     TeachingWorld(
-        Setting("bad catalogue", Faults(wrong_labels=0.5, missing=0.5, spurious=0.3, cycle=1.0)),
+        WorldSetting("bad catalogue", CourseFaults(wrong_labels=0.5, missing=0.5, spurious=0.3, cycle=1.0)),
         _MIXED,
         "half of the labels are wrong, half of the prerequisites missing, and there is a cycle",
     ),
     TeachingWorld(
-        Setting("pleasing", change=_pleasing),
+        WorldSetting("pleasing", change=_pleasing),
         (student_model("motivation"), student_model("interest")),
         "one in five pleases and teaches nothing",
     ),
     TeachingWorld(
-        Setting("vocabulary", change=_flat),
+        WorldSetting("vocabulary", change=_flat),
         (StudentModel("vocabulary", Spacing(first=100.0, growth=3.0)),),
         "nothing builds on anything, and all is forgotten within a week",
     ),
     TeachingWorld(
-        Setting("lessons", change=_lessons_for_the_advanced),
+        WorldSetting("lessons", change=_lessons_for_the_advanced),
         _MIXED,
         "lessons help those least who know least",
     ),

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from segue.experiments.simulation.cohort import Cohort, Slot
-from segue.experiments.simulation.school_term import Ask, Floats, Ints, Stage
+from segue.experiments.simulation.cohort import Cohort, TermSlot
+from segue.experiments.simulation.school_term import Floats, Ints, Stage, TermAsk
 
 _TERM, _FORMER = pd.Timestamp("2026-09-07"), pd.Timestamp("2025-09-08")
 _COLUMNS = ("learner_id", "resource_id", "timestamp", "kind", "completed", "correct", "propensity")
@@ -37,7 +37,7 @@ class Contract:
 
     Attributes
     ----------
-    taught : list of (Slot, int)
+    taught : list of (TermSlot, int)
         What was done of what the tutor chose, and out of how many candidates.
 
     Examples
@@ -61,18 +61,18 @@ class Contract:
         self._former = np.array(stage.former.ids, dtype=object)
         self._stated = [list(tags) for tags in stage.people.stated]
         self._frames: list[pd.DataFrame] = []
-        self.taught: list[tuple[Slot, int]] = []
+        self.taught: list[tuple[TermSlot, int]] = []
         self._offered = 0
         resources, prerequisites = stage.world.frames()
         shuffled = resources.iloc[np.random.default_rng([stage.seed, 4]).permutation(len(resources))]
         self.tutor.start(shuffled.reset_index(drop=True), prerequisites, stage.people.frame())
 
-    def past(self, slots: list[Slot]) -> None:
+    def past(self, slots: list[TermSlot]) -> None:
         """Hand over the log of the former class in one call."""
         log = [self._frame(slot, self._former, began=_FORMER) for slot in slots]
         self.tutor.learn(pd.concat(log, ignore_index=True))
 
-    def learn(self, slot: Slot) -> None:
+    def learn(self, slot: TermSlot) -> None:
         """Hand over what the class did."""
         if self._offered:
             self.taught.append((slot, self._offered))
@@ -84,8 +84,8 @@ class Contract:
         """Pass on."""
         self.tutor.end_week(week)
 
-    def choose(self, ask: Ask) -> tuple[Ints, Floats]:
-        """Ask for everybody at once; a resource nobody knows becomes -1, which breaks the contract."""
+    def choose(self, ask: TermAsk) -> tuple[Ints, Floats]:
+        """TermAsk for everybody at once; a resource nobody knows becomes -1, which breaks the contract."""
         self._offered = len(ask.candidates)
         answers = self.tutor.recommend_batch(self._requests(ask))
         if [len(answer) for answer in answers] != [ask.k] * len(ask.learners):
@@ -96,7 +96,7 @@ class Contract:
         chance = [[float(propensity) for _, propensity in answer] for answer in answers]
         return np.array(chosen, dtype=np.int64), np.array(chance)
 
-    def _requests(self, ask: Ask) -> list[dict[str, Any]]:
+    def _requests(self, ask: TermAsk) -> list[dict[str, Any]]:
         candidates = self._names[ask.candidates].tolist()
         histories = self._histories()
         now = _TERM + pd.Timedelta(hours=ask.hours)
@@ -122,7 +122,7 @@ class Contract:
         ordered = everything.iloc[order].reset_index(drop=True)
         return [ordered.iloc[a:b] for a, b in pairwise(ends)]
 
-    def _frame(self, slot: Slot, people: np.ndarray[Any, Any], *, began: pd.Timestamp) -> pd.DataFrame:
+    def _frame(self, slot: TermSlot, people: np.ndarray[Any, Any], *, began: pd.Timestamp) -> pd.DataFrame:
         values = (
             people[slot.learners],
             self._names[slot.resources],

@@ -36,7 +36,7 @@ SURPRISE = 24  # score minus what the Kalman filter expected, at the last attemp
 N_COLUMNS = 25
 
 
-class Rule(NamedTuple):
+class UpdateRule(NamedTuple):
     """Constants, each (N_COLUMNS,), of an attempt with score y and residual r.
 
     ``x ← (keep + keep_score · y) x + add + add_score · y + add_residual · r``
@@ -49,7 +49,7 @@ class Rule(NamedTuple):
     add_residual: Floats
 
 
-def _rule() -> Rule:
+def _rule() -> UpdateRule:
     keep, keep_score, add, add_score, add_residual = np.zeros((5, N_COLUMNS))
     keep[:] = 1.0
     keep[RESIDUAL] = keep[WEIGHT] = DECAYS
@@ -64,7 +64,7 @@ def _rule() -> Rule:
     keep[RECENT_RIGHT], add_score[RECENT_RIGHT] = DECAYS[0], 1.0
     keep[LAST_SCORE], add[LAST_SCORE], add_score[LAST_SCORE] = 0.0, -1.0, 2.0
     keep[LAST_POSITION] = keep[SURPRISE] = 0.0
-    return Rule(keep, keep_score, add, add_score, add_residual)
+    return UpdateRule(keep, keep_score, add, add_score, add_residual)
 
 
 RULE = _rule()

@@ -88,7 +88,7 @@ def match(interests: Floats, tags: Ints) -> Floats:
 
 
 @dataclass
-class Crowd:
+class ViewCrowd:
     """What everybody did so far: views of each item, ever and lately, and moves from one item to the next."""
 
     views: Floats
@@ -97,7 +97,7 @@ class Crowd:
     time: float = -np.inf
 
     @classmethod
-    def nobody(cls, n_items: int) -> Crowd:
+    def nobody(cls, n_items: int) -> ViewCrowd:
         """Return the crowd before the first view."""
         return cls(np.zeros(n_items), np.zeros(n_items))
 
@@ -135,20 +135,20 @@ class Viewer:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ViewChoice:
     """One first view: the candidates' numbers (m, len(NAMES)), and which row was chosen."""
 
     numbers: Floats
     chosen: int
 
 
-def choices(views: Views, shelf: Shelf, *, start: float, end: float = np.inf) -> Iterator[Choice]:
+def choices(views: Views, shelf: Shelf, *, start: float, end: float = np.inf) -> Iterator[ViewChoice]:
     """Yield each first view in [start, end) of an item by a learner with an earlier view.
 
     Candidates are all items on offer by then and not seen by the learner. Views before `start` are folded
     only; later ones are folded after they were yielded.
     """
-    crowd, viewers = Crowd.nobody(len(shelf)), dict[int, Viewer]()
+    crowd, viewers = ViewCrowd.nobody(len(shelf)), dict[int, Viewer]()
     for learner, item, time in zip(
         views.learner.tolist(), views.item.tolist(), views.time.tolist(), strict=True
     ):
@@ -162,14 +162,16 @@ def choices(views: Views, shelf: Shelf, *, start: float, end: float = np.inf) ->
         if first and viewer.trail and time >= start:
             offered = (shelf.created <= time) & ~viewer.seen
             offered[item] = True
-            yield Choice(numbers(viewer, crowd, shelf, np.flatnonzero(offered)), int(offered[:item].sum()))
+            yield ViewChoice(
+                numbers(viewer, crowd, shelf, np.flatnonzero(offered)), int(offered[:item].sum())
+            )
         crowd.record(item, viewer.trail[-1] if viewer.trail else None, first=first)
         viewer.seen[item] = True
         viewer.trail.append(item)
         reveal(viewer.revealed, shelf.tags[item])
 
 
-def numbers(viewer: Viewer, crowd: Crowd, shelf: Shelf, candidates: Ints) -> Floats:
+def numbers(viewer: Viewer, crowd: ViewCrowd, shelf: Shelf, candidates: Ints) -> Floats:
     """Return the numbers of `NAMES` for `candidates` (m,), shape (m, len(NAMES))."""
     last = viewer.trail[-1]
     onward = crowd.onward(last)[candidates]

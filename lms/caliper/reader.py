@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from segue.lms.caliper import rules as caliper_rules
 from segue.lms.caliper import vocabulary as caliper_terms
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import (
     digest,
     instant,
@@ -44,7 +44,7 @@ GRADES = ("GradeEvent", "OutcomeEvent")
 TEACHERS = ("Instructor", "Administrator", "ContentDeveloper", "Mentor")
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of envelopes, events or entities (also NDJSON) and the report they fill."""
     return base.read(source, mode, translate=translate, unpack=unpack)
 
@@ -56,16 +56,16 @@ def unpack(document: Json) -> Iterable[Json]:
     return document if isinstance(document, list) else (document,)
 
 
-def translate(document: Json, mode: Mode, report: Report) -> Iterator[Event]:
+def translate(document: Json, mode: Mode, report: ReadReport) -> Iterator[Event]:
     """Yield the event of one Caliper event, if it teaches something.
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         In strict mode when a rule is broken; in lenient mode when it does not say who did what.
     """
     if not isinstance(document, dict):
-        raise RefusedError("a Caliper event must be an object")
+        raise RecordRefusedError("a Caliper event must be an object")
     kind = document.get("type")
     if kind is None and ("data" in document or "sensor" in document):
         if mode == "strict":
@@ -79,10 +79,10 @@ def translate(document: Json, mode: Mode, report: Report) -> Iterator[Event]:
             caliper_rules.check_entity(document)
         report.skip(f"entity {kind}")
     else:
-        raise RefusedError("type must be a Caliper event or entity type")
+        raise RecordRefusedError("type must be a Caliper event or entity type")
 
 
-def _taken(event: dict[str, Json], report: Report) -> Iterator[Event]:
+def _taken(event: dict[str, Json], report: ReadReport) -> Iterator[Event]:
     kind = event["type"]
     if kind in GRADES:
         yield from _grade(event, report)
@@ -108,7 +108,7 @@ def _id(entity: Json) -> str:
 def _made(event: dict[str, Json], kind: str, learner: Json, resource: Json) -> Event:
     who, what = learner_id(_id(learner)), _id(resource)
     if not who or not what:
-        raise RefusedError("event must say who (actor or assignee) and what (object or assignable)")
+        raise RecordRefusedError("event must say who (actor or assignee) and what (object or assignable)")
     made: Event = {
         "kind": kind,
         "learner": who,
@@ -124,7 +124,7 @@ def _made(event: dict[str, Json], kind: str, learner: Json, resource: Json) -> E
     return made
 
 
-def _interaction(event: dict[str, Json], report: Report) -> Event:
+def _interaction(event: dict[str, Json], report: ReadReport) -> Event:
     kind, generated, target = event["type"], obj(event.get("generated")), obj(event.get("object"))
     made_kind = KINDS[kind].get(text(event.get("action")), "other")
     if target.get("type") == "Attempt":  # as Canvas sends a submission
@@ -159,7 +159,7 @@ def _on_task(generated: dict[str, Json]) -> float | None:
     return None
 
 
-def _rating(rating: dict[str, Json], report: Report) -> float | None:
+def _rating(rating: dict[str, Json], report: ReadReport) -> float | None:
     """Return where the selection lies on its scale, from 0 (first value) to 1 (last value)."""
     scale = obj(obj(rating.get("question")).get("scale"))
     chosen, values = rating.get("selections"), scale.get("itemValues")
@@ -170,7 +170,7 @@ def _rating(rating: dict[str, Json], report: Report) -> float | None:
     return score_of(report, raw=chosen[0], low=scale.get("minValue"), high=scale.get("maxValue"))
 
 
-def _grade(event: dict[str, Json], report: Report) -> Iterator[Event]:
+def _grade(event: dict[str, Json], report: ReadReport) -> Iterator[Event]:
     """Yield a grade: the learner is the attempt's assignee, never the actor who graded."""
     generated = obj(event.get("generated"))
     attempts = [obj(event.get("object")), obj(generated.get("attempt"))]

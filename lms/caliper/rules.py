@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from segue.lms.caliper import vocabulary as terms
-from segue.lms.records.source_records import Json, RefusedError
+from segue.lms.records.source_records import Json, RecordRefusedError
 from segue.lms.records.untrusted_values import DURATION, number
 
 IRI = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.\-]*|_):[^\s<>\"{}|\\^`]+")
@@ -22,14 +22,14 @@ def check_envelope(envelope: dict[str, Json]) -> None:
     """Check an envelope's own properties (what is in `data` is checked piece by piece)."""
     for name in ("sensor", "sendTime", "dataVersion", "data"):
         if name not in envelope:
-            raise RefusedError(f"envelope needs {name}")
+            raise RecordRefusedError(f"envelope needs {name}")
     if not isinstance(envelope["sensor"], str) or not envelope["sensor"]:
-        raise RefusedError("envelope.sensor must be an IRI")
+        raise RecordRefusedError("envelope.sensor must be an IRI")
     _value(envelope["sendTime"], "time", "envelope.sendTime")
     if not isinstance(envelope["dataVersion"], str) or not IRI.fullmatch(envelope["dataVersion"]):
-        raise RefusedError("envelope.dataVersion must be the IRI of a Caliper context")
+        raise RecordRefusedError("envelope.dataVersion must be the IRI of a Caliper context")
     if not isinstance(envelope["data"], list) or not envelope["data"]:
-        raise RefusedError("envelope.data must be an array with at least one event or entity")
+        raise RecordRefusedError("envelope.data must be an array with at least one event or entity")
 
 
 def check_event(event: dict[str, Json]) -> None:
@@ -37,14 +37,14 @@ def check_event(event: dict[str, Json]) -> None:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         With the path of the property and what is allowed.
     """
     for name in ("id", "actor", "action", "object", "eventTime"):
         if event.get(name) is None:
-            raise RefusedError(f"event needs {name}")
+            raise RecordRefusedError(f"event needs {name}")
     if not isinstance(event["id"], str) or not EVENT_ID.fullmatch(event["id"]):
-        raise RefusedError("event.id must be a UUID as urn:uuid:...")
+        raise RecordRefusedError("event.id must be a UUID as urn:uuid:...")
     shape = terms.EVENTS[event["type"]]
     _check_action(event, shape)
     parts = {
@@ -65,10 +65,10 @@ def _check_action(event: dict[str, Json], shape: terms.Shape) -> None:
     action = event["action"]
     allowed = shape.actions.split() or terms.ACTIONS
     if not isinstance(action, str) or action not in allowed:
-        raise RefusedError(f"event.action must be one of {', '.join(sorted(allowed))}")
+        raise RecordRefusedError(f"event.action must be one of {', '.join(sorted(allowed))}")
     needed = terms.NEEDED.get((event["type"], action), "")
     if needed and needed not in event:
-        raise RefusedError(f"event needs {needed} when the action is {action}")
+        raise RecordRefusedError(f"event needs {needed} when the action is {action}")
 
 
 def check_entity(entity: dict[str, Json]) -> None:
@@ -76,7 +76,7 @@ def check_entity(entity: dict[str, Json]) -> None:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         With the path of the property and what is allowed.
     """
     _entity(entity, ("Entity",), "entity", DEEPEST)
@@ -85,30 +85,30 @@ def check_entity(entity: dict[str, Json]) -> None:
 def _entity(value: Json, allowed: tuple[str, ...], path: str, depth: int) -> None:
     if isinstance(value, str):
         if not IRI.fullmatch(value):
-            raise RefusedError(f"{path} must be an object or an IRI")
+            raise RecordRefusedError(f"{path} must be an object or an IRI")
         return
     if not isinstance(value, dict) or depth == 0:
-        raise RefusedError(f"{path} must be an object or an IRI")
+        raise RecordRefusedError(f"{path} must be an object or an IRI")
     kind = value.get("type")
     if not isinstance(kind, str) or not (kind == "Entity" or kind in terms.SUPERTYPE):
-        raise RefusedError(f"{path}.type must be a Caliper entity type")
+        raise RecordRefusedError(f"{path}.type must be a Caliper entity type")
     if not terms.is_a(kind, allowed) and kind != "Entity":
-        raise RefusedError(f"{path} must be of type {' or '.join(allowed)}")
+        raise RecordRefusedError(f"{path} must be of type {' or '.join(allowed)}")
     if not terms.is_a(kind, terms.WITHOUT_ID) and not (isinstance(value.get("id"), str) and value["id"]):
-        raise RefusedError(f"{path} needs id")
+        raise RecordRefusedError(f"{path} needs id")
     for name in terms.REQUIRED.get(kind, ()):
         if name not in value:
-            raise RefusedError(f"{path} needs {name}")
+            raise RecordRefusedError(f"{path} needs {name}")
     for name, part in value.items():
         _property(name, part, path, depth - 1, kind=kind)
 
 
 def _property(name: str, value: Json, path: str, depth: int, *, kind: str) -> None:
     if value is None:
-        raise RefusedError(f"{path} has a property that is null")
+        raise RecordRefusedError(f"{path} has a property that is null")
     path = f"{path}.{name}" if name in _KNOWN else path
     if name == "id" and (not isinstance(value, str) or not IRI.fullmatch(value)):
-        raise RefusedError(f"{path} must be an IRI")
+        raise RecordRefusedError(f"{path} must be an IRI")
     if name in terms.ENTITIES:
         _entity(value, tuple(terms.ENTITIES[name].split()), path, depth)
     elif name in terms.LISTS:
@@ -127,19 +127,19 @@ _KNOWN = frozenset(("id", *terms.ENTITIES, *terms.LISTS, *terms.WORDS, *terms.DA
 
 def _list(value: Json, kind: str, path: str, depth: int) -> None:
     if not isinstance(value, list):
-        raise RefusedError(f"{path} must be an array")
+        raise RecordRefusedError(f"{path} must be an array")
     for part in value:
         _entity(part, (kind,), path, depth)
 
 
 def _word(value: Json, allowed: frozenset[str], path: str) -> None:
     if not isinstance(value, str) or not (value in allowed or value.startswith(("http://", "https://"))):
-        raise RefusedError(f"{path} must be one of {', '.join(sorted(allowed))}")
+        raise RecordRefusedError(f"{path} must be one of {', '.join(sorted(allowed))}")
 
 
 def _value(value: Json, kind: str, path: str) -> None:
     if not _IS[kind](value):
-        raise RefusedError(f"{path} must be {_NAMED[kind]}")
+        raise RecordRefusedError(f"{path} must be {_NAMED[kind]}")
 
 
 def _strings(value: Json) -> bool:

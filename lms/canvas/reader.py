@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from segue.lms.caliper import reader as caliper
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import digest, instant, number, obj, score_of, text, type_name
 
 SHARD = 10**13
@@ -19,11 +19,11 @@ URN = "urn:instructure:canvas:"
 Body = dict[str, Json]
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of live events (one, a list, NDJSON) and the report they fill."""
     seen = LogMemory()
 
-    def taught(document: Json, mode: Mode, report: Report) -> Iterator[Event]:
+    def taught(document: Json, mode: Mode, report: ReadReport) -> Iterator[Event]:
         for event in translate(document, mode, report):
             if seen.is_nothing(event, document):
                 report.skip("test student, or work never handed in")
@@ -110,39 +110,39 @@ def global_id(value: Json, home: Json) -> str:
     return str(int(place) // SHARD * SHARD + int(bare))
 
 
-def translate(document: Json, _: Mode, report: Report) -> Iterator[Event]:
+def translate(document: Json, _: Mode, report: ReadReport) -> Iterator[Event]:
     """Yield the event of one live event, if it teaches something.
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it is of neither format, or does not say who did what.
     """
     if not isinstance(document, dict):
-        raise RefusedError("a Canvas live event must be an object")
+        raise RecordRefusedError("a Canvas live event must be an object")
     if isinstance(document.get("metadata"), dict):
         yield from _plain(document, report)
     elif isinstance(document.get("type"), str):
         yield from _caliper(document, report)
     else:
-        raise RefusedError("a Canvas live event needs metadata and body, or a Caliper type")
+        raise RecordRefusedError("a Canvas live event needs metadata and body, or a Caliper type")
 
 
 # --- metadata and body ------------------------------------------------------------------------------------
 
 
-def _plain(document: Body, report: Report) -> Iterator[Event]:
+def _plain(document: Body, report: ReadReport) -> Iterator[Event]:
     metadata, body = document["metadata"], document.get("body")
     name = text(metadata.get("event_name"))
     if not name or not isinstance(body, dict):
-        raise RefusedError("a Canvas live event needs metadata.event_name and body")
+        raise RecordRefusedError("a Canvas live event needs metadata.event_name and body")
     maker = _MAKERS.get(name)
     made = None if maker is None else maker(metadata, body, report)
     if made is None:
         report.skip(type_name(name))
         return
     if not made["learner"] or not made["resource"]:
-        raise RefusedError(f"{name} must say which learner and which resource")
+        raise RecordRefusedError(f"{name} must say which learner and which resource")
     yield made
 
 
@@ -172,7 +172,7 @@ def _add_number(made: Event, attempt: Json) -> None:
         made["attempt_no"] = int(count)
 
 
-def _grade(metadata: Body, body: Body, report: Report) -> Event:
+def _grade(metadata: Body, body: Body, report: ReadReport) -> Event:
     learner = body.get("student_id") or body.get("user_id")  # never metadata.user_id: that is the teacher
     made = _event(
         metadata, body, "other", learner=learner, resource=("assignment", body.get("assignment_id"))
@@ -187,7 +187,7 @@ def _grade(metadata: Body, body: Body, report: Report) -> Event:
     return made
 
 
-def _outcome(metadata: Body, body: Body, report: Report) -> Event:
+def _outcome(metadata: Body, body: Body, report: ReadReport) -> Event:
     asset = text(body.get("associated_asset_type")) or text(body.get("artifact_type")) or "outcome"
     asset_id = body.get("associated_asset_id") or body.get("artifact_id") or body.get("learning_outcome_id")
     learner = body.get("user_id") or body.get("user_uuid")
@@ -209,7 +209,7 @@ def _outcome(metadata: Body, body: Body, report: Report) -> Event:
     return made
 
 
-def _submission(metadata: Body, body: Body, _: Report) -> Event:
+def _submission(metadata: Body, body: Body, _: ReadReport) -> Event:
     task = (
         ("assignment", body["assignment_id"]) if body.get("assignment_id") else ("quiz", body.get("quiz_id"))
     )
@@ -218,7 +218,7 @@ def _submission(metadata: Body, body: Body, _: Report) -> Event:
     return made
 
 
-def _changed(metadata: Body, body: Body, report: Report) -> Event | None:
+def _changed(metadata: Body, body: Body, report: ReadReport) -> Event | None:
     """Return what became of a submission: handed in again, or taken out; of anything else only a note."""
     made = _submission(metadata, body, report)
     submission = global_id(body.get("submission_id"), metadata.get("root_account_id"))
@@ -229,7 +229,7 @@ def _changed(metadata: Body, body: Body, report: Report) -> Event | None:
     return made if text(body.get("submitted_at")) else None
 
 
-def _access(metadata: Body, body: Body, _: Report) -> Event | None:
+def _access(metadata: Body, body: Body, _: ReadReport) -> Event | None:
     learner = metadata.get("user_id") or body.get("user_id")
     role = text(body.get("role")) or text(metadata.get("context_role"))
     if not learner or role not in ("", "StudentEnrollment"):
@@ -238,7 +238,7 @@ def _access(metadata: Body, body: Body, _: Report) -> Event | None:
     return _event(metadata, body, "view", learner=learner, resource=(kind, body.get("asset_id")))
 
 
-def _enrolment(metadata: Body, body: Body, _: Report) -> Event | None:
+def _enrolment(metadata: Body, body: Body, _: ReadReport) -> Event | None:
     if body.get("type") not in ("StudentEnrollment", TESTER):
         return None
     course = ("course", body.get("course_id"))
@@ -255,14 +255,14 @@ LEFT = ("deleted", "completed", "inactive", "rejected")
 """States of an enrolment that has ended."""
 
 
-def _progress(metadata: Body, body: Body, _: Report) -> Event:
+def _progress(metadata: Body, body: Body, _: ReadReport) -> Event:
     course, progress = obj(body.get("course")), obj(body.get("progress"))
     kind = "completion" if progress.get("completed_at") else "other"
     learner = obj(body.get("user")).get("id")
     return _event(metadata, body, kind, learner=learner, resource=("course", course.get("id")))
 
 
-_MAKERS: dict[str, Callable[[Body, Body, Report], Event | None]] = {
+_MAKERS: dict[str, Callable[[Body, Body, ReadReport], Event | None]] = {
     "grade_change": _grade,
     "learning_outcome_result_created": _outcome,
     "learning_outcome_result_updated": _outcome,
@@ -284,7 +284,7 @@ _MAKERS: dict[str, Callable[[Body, Body, Report], Event | None]] = {
 # --- Caliper envelopes ------------------------------------------------------------------------------------
 
 
-def _caliper(event: Body, report: Report) -> Iterator[Event]:
+def _caliper(event: Body, report: ReadReport) -> Iterator[Event]:
     home = obj(event.get("group")).get("id") or obj(event.get("actor")).get("id")
     target = obj(event.get("object"))
     extension = obj(obj(target.get("extensions")).get("com.instructure.canvas"))
@@ -312,7 +312,9 @@ def _named(urn: str) -> str:
     return f"{kind.lower()}:{name}" if urn.startswith(URN) and name else urn
 
 
-def _enrolled(event: Body, learner: Json, course: Json, is_student: bool, report: Report) -> Iterator[Event]:
+def _enrolled(
+    event: Body, learner: Json, course: Json, is_student: bool, report: ReadReport
+) -> Iterator[Event]:
     course_id = text(course) or text(obj(course).get("id"))
     name = global_id(text(learner) or obj(learner).get("id"), course_id)
     if not is_student or not name or not global_id(course_id, ""):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from segue.features.catalogue import Skill
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import obj, text
 from segue.lms.xapi.types import IRI, UUID
 
@@ -78,23 +78,23 @@ class Framework:
     relations: tuple[tuple[str, str, str], ...] = ()
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return no events (a framework says nothing of learners) and the report with the package's counts."""
-    report = Report()
+    report = ReadReport()
     open_framework(source, mode, report)
     return iter(()), report
 
 
-def open_framework(source: Source, mode: Mode, report: Report) -> Framework:
+def open_framework(source: Source, mode: Mode, report: ReadReport) -> Framework:
     """Return the framework of a package (a document or a path); what is wrong with it goes to the report."""
     documents = list(base.documents(source, report))
     if len(documents) != 1 or not isinstance(documents[0], dict):
-        report.refuse(RefusedError("a CASE package is one JSON object"))
+        report.refuse(RecordRefusedError("a CASE package is one JSON object"))
         return Framework()
     package = documents[0].get("CFPackage", documents[0])
     document, items, associations = _parts(obj(package))
     if not document:
-        report.refuse(RefusedError("package needs CFDocument"))
+        report.refuse(RecordRefusedError("package needs CFDocument"))
         return Framework()
     if mode == "strict":
         _check(document, items, associations, report)
@@ -121,49 +121,53 @@ def _list(value: Json) -> list[Json]:
 # --- strict -----------------------------------------------------------------------------------------------
 
 
-def _check(document: dict[str, Json], items: list[Json], associations: list[Json], report: Report) -> None:
+def _check(
+    document: dict[str, Json], items: list[Json], associations: list[Json], report: ReadReport
+) -> None:
     version = document.get("caseVersion")
     if version is not None and version != "1.1":
-        report.refuse(RefusedError("document.caseVersion must be 1.1"))
+        report.refuse(RecordRefusedError("document.caseVersion must be 1.1"))
     parts = [("document", document), *(("item", part) for part in items)]
     for kind, part in [*parts, *(("association", part) for part in associations)]:
         try:
             _check_part(kind, part)
-        except RefusedError as refusal:
+        except RecordRefusedError as refusal:
             report.refuse(refusal)
 
 
 def _check_part(kind: str, part: Json) -> None:
     if not isinstance(part, dict):
-        raise RefusedError(f"{kind} must be an object")
+        raise RecordRefusedError(f"{kind} must be an object")
     for name in REQUIRED[kind]:
         if not part.get(name):
-            raise RefusedError(f"{kind} needs {name}")
+            raise RecordRefusedError(f"{kind} needs {name}")
     if not UUID.fullmatch(text(part["identifier"])):
-        raise RefusedError(f"{kind}.identifier must be a UUID")
+        raise RecordRefusedError(f"{kind}.identifier must be a UUID")
     if not IRI.fullmatch(text(part["uri"])):
-        raise RefusedError(f"{kind}.uri must be a URI")
+        raise RecordRefusedError(f"{kind}.uri must be a URI")
     if not TIME.fullmatch(text(part["lastChangeDateTime"])):
-        raise RefusedError(f"{kind}.lastChangeDateTime must be a date and time with offset")
+        raise RecordRefusedError(f"{kind}.lastChangeDateTime must be a date and time with offset")
     if not isinstance(part.get("fullStatement", ""), str) or not isinstance(part.get("title", ""), str):
-        raise RefusedError(f"{kind}: statements and titles must be strings")
+        raise RecordRefusedError(f"{kind}: statements and titles must be strings")
     if kind == "association":
         _check_association(part)
 
 
 def _check_association(part: dict[str, Json]) -> None:
     if part["associationType"] not in RELATIONS and not text(part["associationType"]).startswith("ext:"):
-        raise RefusedError(f"association.associationType must be one of {', '.join(RELATIONS)}, or ext:...")
+        raise RecordRefusedError(
+            f"association.associationType must be one of {', '.join(RELATIONS)}, or ext:..."
+        )
     for name in ("originNodeURI", "destinationNodeURI"):
         if not all(text(obj(part[name]).get(key)) for key in ("title", "identifier", "uri")):
-            raise RefusedError(f"association.{name} must have title, identifier and uri")
+            raise RecordRefusedError(f"association.{name} must have title, identifier and uri")
 
 
 # --- what it says -----------------------------------------------------------------------------------------
 
 
 def _framework(
-    document: dict[str, Json], items: list[Json], associations: list[Json], report: Report
+    document: dict[str, Json], items: list[Json], associations: list[Json], report: ReadReport
 ) -> Framework:
     skills = _skills(items, report)
     known = {skill.skill_id for skill in skills}
@@ -190,7 +194,7 @@ def _framework(
     )
 
 
-def _skills(items: list[Json], report: Report) -> tuple[Skill, ...]:
+def _skills(items: list[Json], report: ReadReport) -> tuple[Skill, ...]:
     skills: dict[str, Skill] = {}
     for part in items:
         item = obj(part)

@@ -14,7 +14,7 @@ from segue.lms.catalogues import case
 from segue.lms.catalogues.common_cartridge import reader as cartridge
 from segue.lms.documents.resource_names import ResourceNames
 from segue.lms.oneroster import reader as oneroster
-from segue.lms.records.source_records import Event, Mode, Report
+from segue.lms.records.source_records import Event, Mode, ReadReport
 
 BLOCK = 20_000  # events held in memory at once
 CATALOGUES = ("case", "cartridge", "oneroster")
@@ -73,7 +73,7 @@ def named(events: Iterable[Event], names: ResourceNames) -> Iterator[Event]:
             yield event | {"resource": names.ours(event["resource"], event.get("within", ()))}
 
 
-def catalogue_in(format_name: str, path: Path, mode: Mode, report: Report) -> Catalogue | None:
+def catalogue_in(format_name: str, path: Path, mode: Mode, report: ReadReport) -> Catalogue | None:
     """Return the catalogue of a CASE package, a cartridge or a OneRoster bundle; None where there is none.
 
     Prerequisites that close a cycle are left out (the catalogue names them).

@@ -15,12 +15,21 @@ from segue.lms.moodle import standard_log as moodle
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.openedx import reader as openedx
 from segue.lms.records.grade_versions import versioned
-from segue.lms.records.source_records import INTERNAL, Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.source_records import (
+    INTERNAL,
+    Event,
+    Json,
+    Mode,
+    ReadReport,
+    RecordRefusedError,
+    Source,
+    parse,
+)
 from segue.lms.xapi import cmi5
 from segue.lms.xapi import reader as xapi
 
 _NUMBER = re.compile(r'"n"\s*:\s*(\d{1,18})')  # tells which request a line was, even when it is not JSON
-Reader = Callable[[Source, Mode], tuple[Iterator[Event], Report]]
+Reader = Callable[[Source, Mode], tuple[Iterator[Event], ReadReport]]
 READERS: dict[str, Reader] = {
     "xapi": xapi.read,
     "caliper": caliper.read,
@@ -36,7 +45,7 @@ READERS: dict[str, Reader] = {
 
 
 @dataclass(frozen=True)
-class Answer:
+class DocumentAnswer:
     """Verdict on one document, with the events it gave."""
 
     accepted: bool
@@ -46,7 +55,7 @@ class Answer:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
+def answer(format_name: str, source: Source, mode: Mode = "strict") -> DocumentAnswer:
     """Return the verdict on a document and its events.
 
     In strict mode a document is accepted when nothing in it was refused; in lenient mode also when some
@@ -54,7 +63,7 @@ def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
     """
     reader = READERS.get(format_name)
     if reader is None:
-        return Answer(False, f"format must be one of {', '.join(READERS)}")
+        return DocumentAnswer(False, f"format must be one of {', '.join(READERS)}")
     stream, report = reader(source, mode)
     by_id: dict[str, Event] = {}
     for event in versioned(stream, own_ids=True):
@@ -68,7 +77,7 @@ def answer(format_name: str, source: Source, mode: Mode = "strict") -> Answer:
     counts |= {f"warning: {what}": n for what, n in report.warnings.items()}
     if report.clipped:
         counts["scores clipped"] = report.clipped
-    return Answer(accepted, "" if accepted else report.reason, tuple(report.codes), events, counts)
+    return DocumentAnswer(accepted, "" if accepted else report.reason, tuple(report.codes), events, counts)
 
 
 def answer_line(line: str) -> dict[str, Any]:
@@ -78,13 +87,13 @@ def answer_line(line: str) -> dict[str, Any]:
     try:
         request = parse(line)
         if not isinstance(request, dict):
-            raise RefusedError("request must be a JSON object")
+            raise RecordRefusedError("request must be a JSON object")
         number = request.get("n")
         result = _asked(request)
-    except RefusedError as refusal:
-        result = Answer(False, str(refusal))
+    except RecordRefusedError as refusal:
+        result = DocumentAnswer(False, str(refusal))
     except Exception as error:  # the last net: a reader's own mistake must not end the stream
-        result = Answer(False, f"document cannot be read ({type(error).__name__})")
+        result = DocumentAnswer(False, f"document cannot be read ({type(error).__name__})")
     return {
         "n": number,
         "accepted": result.accepted,
@@ -95,17 +104,17 @@ def answer_line(line: str) -> dict[str, Any]:
     }
 
 
-def _asked(request: dict[str, Json]) -> Answer:
+def _asked(request: dict[str, Json]) -> DocumentAnswer:
     mode = request.get("mode", "strict")
     if mode not in ("strict", "lenient"):
-        raise RefusedError("mode must be strict or lenient")
+        raise RecordRefusedError("mode must be strict or lenient")
     path, document = request.get("path"), request.get("doc")
     if isinstance(path, str) and path:
         source: Source = path
     elif isinstance(document, dict | list):
         source = document
     elif "doc" in request:
-        raise RefusedError("doc must be a JSON object or array")
+        raise RecordRefusedError("doc must be a JSON object or array")
     else:
-        raise RefusedError("request needs doc or path")
+        raise RecordRefusedError("request needs doc or path")
     return answer(str(request.get("format")), source, mode)

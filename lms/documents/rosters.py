@@ -12,7 +12,7 @@ from segue.lms.documents.read_document import READERS
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.dialects import table_by
 from segue.lms.records.delimited import plain_name, rows_of
-from segue.lms.records.source_records import Event, RefusedError, Report
+from segue.lms.records.source_records import Event, ReadReport, RecordRefusedError
 from segue.lms.records.untrusted_values import learner_id
 
 LOGS = ("canvas", "openedx", "moodle", "xapi")
@@ -37,7 +37,7 @@ def read_roster(path: Path, *, at: datetime | None = None) -> pd.DataFrame:
     RosterError
         When nobody's enrolment is in it.
     """
-    report = Report()
+    report = ReadReport()
     is_log = path.is_file() and path.suffix.lower() not in (*TABLES, ".zip")
     frame = _of_log(path) if is_log else oneroster.open_bundle(path, "lenient", report).enrolments()
     frame = frame[(frame["learner"] != "") & (frame["class_id"] != "")]
@@ -60,7 +60,7 @@ def is_roster(path: Path) -> bool:
         header = next(rows_of(path), [])
         own = {"learner", "learnerid"} & {plain_name(name) for name in header}
         return not own and bool(table_by(header))
-    except (RefusedError, OSError):
+    except (RecordRefusedError, OSError):
         return False
 
 

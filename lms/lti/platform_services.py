@@ -34,7 +34,7 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @dataclass(frozen=True)
-class Answer:
+class PlatformAnswer:
     """What the platform answered, and where the next page is ("" for nowhere)."""
 
     body: bytes
@@ -192,7 +192,7 @@ class PlatformServices:
     async def _json(self, method: str, url: str, **content: Any) -> Any:
         return (await self._call(method, url, **content)).json()
 
-    async def _call(self, method: str, url: str, **content: Any) -> Answer:
+    async def _call(self, method: str, url: str, **content: Any) -> PlatformAnswer:
         if self._client is None:
             limits = httpx.Limits(max_connections=50, max_keepalive_connections=10)
             self._client = httpx.AsyncClient(timeout=CALL_SECONDS, limits=limits, follow_redirects=False)
@@ -210,7 +210,7 @@ class PlatformServices:
             raise LtiError(f"the platform cannot be asked: {type(error).__name__}", status=502) from None
         if not response.is_success:
             raise LtiError(f"the platform answered with status {response.status_code}", status=502)
-        return Answer(body, response.links.get("next", {}).get("url", ""))
+        return PlatformAnswer(body, response.links.get("next", {}).get("url", ""))
 
 
 async def _body(response: httpx.Response) -> bytes:

@@ -19,7 +19,7 @@ from segue.lms.moodle.php_values import unserialised
 from segue.lms.records import source_records as base
 from segue.lms.records.delimited import columns_said, named_rows, plain_name, rows_of
 from segue.lms.records.safe_archive import Files, open_files
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source, parse
 from segue.lms.records.untrusted_values import (
     digest,
     instant,
@@ -54,14 +54,14 @@ NOBODY = ("", "0", "NULL", "\\N")
 GUEST = "1"
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of log rows and the report they fill."""
-    companions, report = Companions(), Report()
+    companions, report = Companions(), ReadReport()
     rows = _rows(source, companions, report)
     return base.translated(rows, mode, partial(_translate, companions=companions), report), report
 
 
-def _rows(source: Source, companions: Companions, report: Report) -> Iterator[Json]:
+def _rows(source: Source, companions: Companions, report: ReadReport) -> Iterator[Json]:
     if isinstance(source, str | Path):
         path = Path(source)
         try:
@@ -71,11 +71,11 @@ def _rows(source: Source, companions: Companions, report: Report) -> Iterator[Js
             if path.suffix.lower() in (".csv", ".tsv", ".txt"):
                 yield from _table(path, report)
                 return
-        except RefusedError as refusal:
+        except RecordRefusedError as refusal:
             report.refuse(refusal)
             return
         except OSError:
-            report.refuse(RefusedError("file cannot be read as CSV"))
+            report.refuse(RecordRefusedError("file cannot be read as CSV"))
             return
     for document in base.documents(source, report):
         tables = document if isinstance(document, dict) and "eventname" not in document else {}
@@ -90,7 +90,7 @@ def _rows(source: Source, companions: Companions, report: Report) -> Iterator[Js
             yield from tables[name]
 
 
-def _bundle(files: Files, companions: Companions, report: Report) -> Iterator[Json]:
+def _bundle(files: Files, companions: Companions, report: ReadReport) -> Iterator[Json]:
     """Yield the rows of the logs of a bundle, after the tables beside them were read."""
     logs = []
     for name in files.names:
@@ -116,7 +116,7 @@ def _plain_rows(content: bytes) -> list[dict[str, str]]:
     return [dict(zip(names, row, strict=False)) for row in rows]
 
 
-def _table(source: bytes | Path, report: Report) -> Iterator[Json]:
+def _table(source: bytes | Path, report: ReadReport) -> Iterator[Json]:
     rows = rows_of(source)
     header = next(rows, [])
     found = {plain_name(name) for name in header}
@@ -131,21 +131,21 @@ def _table(source: bytes | Path, report: Report) -> Iterator[Json]:
         report.warnings[f"{sum(1 for _ in rows)} rows gave nothing: {said}"] += 1
 
 
-def translate(row: Json, mode: Mode, report: Report) -> Iterator[Event]:
+def translate(row: Json, mode: Mode, report: ReadReport) -> Iterator[Event]:
     """Yield the event of one log row by itself, if it teaches something."""
     yield from _translate(row, mode, report, companions=Companions())
 
 
-def _translate(row: Json, _: Mode, report: Report, *, companions: Companions) -> Iterator[Event]:
+def _translate(row: Json, _: Mode, report: ReadReport, *, companions: Companions) -> Iterator[Event]:
     """Yield the event of one log row, if it teaches something.
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it is no log row, or does not say who did what.
     """
     if not isinstance(row, dict) or not text(row.get("eventname")):
-        raise RefusedError("a row of the standard log must be an object with eventname")
+        raise RecordRefusedError("a row of the standard log must be an object with eventname")
     name = text(row["eventname"]).rpartition("\\")[2]
     if name == "role_assigned":
         companions.add("role", [{"roleid": row.get("objectid"), "userid": row.get("relateduserid"),
@@ -193,12 +193,12 @@ def _other(value: Json) -> dict[str, Json]:
         return obj(unserialised(value[:100_000]))
     try:
         return obj(parse(value))
-    except RefusedError:
+    except RecordRefusedError:
         return {}
 
 
 def _event(
-    row: dict[str, Json], name: str, other: dict[str, Json], report: Report, companions: Companions
+    row: dict[str, Json], name: str, other: dict[str, Json], report: ReadReport, companions: Companions
 ) -> Event:
     module = number(row.get("contextlevel")) == MODULE_LEVEL
     course, item = text(row.get("courseid")), companions.items.get(text(other.get("itemid")))
@@ -206,7 +206,9 @@ def _event(
     place = item.resource if item and not module else place
     learner = learner_id(_about(row))
     if learner in ("", "0", "-1") or place in ("cm:", "course:"):
-        raise RefusedError("a row of the standard log must say who (userid) and where (contextinstanceid)")
+        raise RecordRefusedError(
+            "a row of the standard log must say who (userid) and where (contextinstanceid)"
+        )
     event: Event = {
         "kind": KINDS[name],
         "learner": learner,

@@ -19,7 +19,7 @@ from segue.lms.oneroster.rows import refuse
 from segue.lms.oneroster.rules import check
 from segue.lms.records.delimited import columns_said, plain_name, rows_of
 from segue.lms.records.safe_archive import Files, open_files
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source, parse
 from segue.lms.records.untrusted_values import digest, instant, learner_id, score_of
 
 Row = dict[str, str]
@@ -121,14 +121,14 @@ def role_of(word: str) -> str:
     return "student" if bare in ("student", "learner", "pupil", "members", "member") else bare
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of a bundle (student enrolments, graded results) and the report they fill."""
-    report = Report()
+    report = ReadReport()
     bundle = open_bundle(source, mode, report)
     return events_of(bundle, report), report
 
 
-def open_bundle(source: Source, mode: Mode, report: Report) -> Bundle:
+def open_bundle(source: Source, mode: Mode, report: ReadReport) -> Bundle:
     """Return what a bundle says; in strict mode nothing when it breaks a rule (the report names it)."""
     if not isinstance(source, str | Path):
         refuse(report, "package.unreadable", "a OneRoster bundle is given by the path of its folder or ZIP")
@@ -137,9 +137,11 @@ def open_bundle(source: Source, mode: Mode, report: Report) -> Bundle:
     try:
         files = _files(path)
         bundle = _strict(files, report) if mode == "strict" else _lenient(files, report)
-    except (RefusedError, OSError) as problem:
-        code = problem.code if isinstance(problem, RefusedError) else "package.unreadable"
-        refuse(report, code, str(problem) if isinstance(problem, RefusedError) else "bundle cannot be read")
+    except (RecordRefusedError, OSError) as problem:
+        code = problem.code if isinstance(problem, RecordRefusedError) else "package.unreadable"
+        refuse(
+            report, code, str(problem) if isinstance(problem, RecordRefusedError) else "bundle cannot be read"
+        )
         return Bundle()
     for name, rows in bundle.tables.items():
         report.counts[name] += len(rows)
@@ -163,7 +165,7 @@ def people(path: Path, column: str) -> Iterator[Row]:
                 for row in rows:
                     cells = dict(zip(names, (cell.strip() for cell in row), strict=False))
                     yield {name: cells.get(name, "") for name in ("sourcedId", column)}
-    except (RefusedError, OSError):
+    except (RecordRefusedError, OSError):
         return
 
 
@@ -174,7 +176,7 @@ def _files(path: Path) -> Files:
     return open_files(path) if path.exists() else Files((), path, zipped=False)
 
 
-def _strict(files: Files, report: Report) -> Bundle:
+def _strict(files: Files, report: ReadReport) -> Bundle:
     tables = check(files, report)
     if report.codes:
         return Bundle()
@@ -186,7 +188,7 @@ def _kept(table: str, row: Row) -> Row:
     return {name: row[name] for name in names if row.get(name)}
 
 
-def _lenient(files: Files, report: Report) -> Bundle:
+def _lenient(files: Files, report: ReadReport) -> Bundle:
     bundle = Bundle()
     for name in files.names:
         stem, _, kind = name.rpartition("/")[2].lower().rpartition(".")
@@ -203,7 +205,7 @@ def _lenient(files: Files, report: Report) -> Bundle:
     return bundle
 
 
-def _add_rows(bundle: Bundle, stem: str, content: bytes, report: Report) -> None:
+def _add_rows(bundle: Bundle, stem: str, content: bytes, report: ReadReport) -> None:
     try:
         rows = rows_of(content)
         header = next(rows, [])
@@ -213,7 +215,7 @@ def _add_rows(bundle: Bundle, stem: str, content: bytes, report: Report) -> None
             return
         names, given = columns_of(table, stem, header)
         kept = [_kept(table, given | row) for row in _wide(rows, header, names, table, report)]
-    except RefusedError:
+    except RecordRefusedError:
         report.warnings[f"{table_of(stem) or 'table'}.csv is not CSV"] += 1
         return
     bundle.tables.setdefault(table, []).extend(kept)
@@ -225,7 +227,7 @@ def _add_rows(bundle: Bundle, stem: str, content: bytes, report: Report) -> None
 
 
 def _wide(
-    rows: Iterable[list[str]], header: list[str], names: list[str], table: str, report: Report
+    rows: Iterable[list[str]], header: list[str], names: list[str], table: str, report: ReadReport
 ) -> Iterator[Row]:
     for row in rows:
         if len(row) != len(header):
@@ -233,11 +235,11 @@ def _wide(
         yield {name: cell.strip() for name, cell in zip(names, row, strict=False) if name}
 
 
-def _add_description(table: str, content: bytes, report: Report) -> None:
+def _add_description(table: str, content: bytes, report: ReadReport) -> None:
     """Count a description of columns (JSON), which some suppliers send in place of rows."""
     try:
         described: Json = parse(content.decode("utf-8-sig", "replace"))
-    except RefusedError:
+    except RecordRefusedError:
         described = None
     if isinstance(described, list):
         report.counts["described columns"] += len(described)
@@ -247,7 +249,7 @@ def _add_description(table: str, content: bytes, report: Report) -> None:
 # --- events -----------------------------------------------------------------------------------------------
 
 
-def events_of(bundle: Bundle, report: Report) -> Iterator[Event]:
+def events_of(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
     """Yield the events of a bundle: enrolments of students, and graded results."""
     testers = {
         learner_id(row.get("userSourcedId"))
@@ -263,7 +265,7 @@ def events_of(bundle: Bundle, report: Report) -> Iterator[Event]:
         yield event
 
 
-def _enrolled(bundle: Bundle, report: Report) -> Iterator[Event]:
+def _enrolled(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
     for row in bundle.tables.get("enrollments", ()):
         learner, place = learner_id(row.get("userSourcedId")), row.get("classSourcedId", "")
         role = role_of(row.get("role", ""))
@@ -289,7 +291,7 @@ def _enrolled(bundle: Bundle, report: Report) -> Iterator[Event]:
 NOT_DONE = ("exempt", "not submitted")
 
 
-def _graded(bundle: Bundle, report: Report) -> Iterator[Event]:
+def _graded(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
     items = {row.get("sourcedId", ""): row for row in bundle.tables.get("lineItems", ())}
     for row in bundle.tables.get("results", ()):
         item = items.get(row.get("lineItemSourcedId", ""), {})

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from segue.lms.oneroster.tables import TABLES, Column
-from segue.lms.records.source_records import RefusedError, Report
+from segue.lms.oneroster.tables import TABLES, FieldColumn
+from segue.lms.records.source_records import ReadReport, RecordRefusedError
 from segue.lms.records.untrusted_values import number
 
 GUID = re.compile(r"[0-9A-Za-z./@_\-]{1,255}")
@@ -18,7 +18,7 @@ PAIR = re.compile(r"\{[^{}:]+:[^{}:]+\}")
 
 
 @dataclass
-class Table:
+class RosterTable:
     """One data file: its mode, its header, and its rows as cells by column name."""
 
     name: str
@@ -27,10 +27,10 @@ class Table:
     rows: list[dict[str, str]] = field(default_factory=list)
 
 
-def refuse(report: Report, code: str, reason: str) -> None:
+def refuse(report: ReadReport, code: str, reason: str) -> None:
     """Count a broken rule; one code is listed once."""
     known = code in report.codes
-    report.refuse(RefusedError(reason, "" if known else code))
+    report.refuse(RecordRefusedError(reason, "" if known else code))
 
 
 def read_rows(content: bytes, *, strict: bool = True) -> list[list[str]]:
@@ -38,17 +38,17 @@ def read_rows(content: bytes, *, strict: bool = True) -> list[list[str]]:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it is not CSV.
     """
     text = content.decode("utf-8-sig", "replace")
     try:
         return [row for row in csv.reader(io.StringIO(text, newline=""), strict=strict) if row]
     except csv.Error:
-        raise RefusedError("file is not CSV", "csv.malformed") from None
+        raise RecordRefusedError("file is not CSV", "csv.malformed") from None
 
 
-def check_rows(table: Table, report: Report) -> None:
+def check_rows(table: RosterTable, report: ReadReport) -> None:
     """Check every cell of a table, and what bulk and delta rows must or must not say."""
     for row in table.rows:
         _check_lifecycle(table, row, report)
@@ -60,7 +60,7 @@ def check_rows(table: Table, report: Report) -> None:
             refuse(report, "row.invalid_list", f"{table.name}.csv needs one subjectCode for each subject")
 
 
-def _check_lifecycle(table: Table, row: dict[str, str], report: Report) -> None:
+def _check_lifecycle(table: RosterTable, row: dict[str, str], report: ReadReport) -> None:
     status, modified = row["status"], row["dateLastModified"]
     if table.mode == "bulk":
         if status or modified:
@@ -80,7 +80,7 @@ def _check_lifecycle(table: Table, row: dict[str, str], report: Report) -> None:
         )
 
 
-def _fault(column: Column, value: str) -> str:
+def _fault(column: FieldColumn, value: str) -> str:
     """Return the code of the rule that a cell breaks, or ''."""
     if not value:
         return "row.missing_required_value" if column.required else ""

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from segue.lms.oneroster.rows import Table, check_rows, listed, read_rows, refuse
+from segue.lms.oneroster.rows import RosterTable, check_rows, listed, read_rows, refuse
 from segue.lms.oneroster.semantics import check_meaning
-from segue.lms.oneroster.tables import TABLES, Column
+from segue.lms.oneroster.tables import TABLES, FieldColumn
 from segue.lms.records.safe_archive import Files
-from segue.lms.records.source_records import RefusedError, Report
+from segue.lms.records.source_records import ReadReport, RecordRefusedError
 
 MODES = ("absent", "bulk", "delta")
 PROPERTIES = ("manifest.version", "oneroster.version", "source.systemName", "source.systemCode")
 
 
-def check(files: Files, report: Report) -> dict[str, Table]:
+def check(files: Files, report: ReadReport) -> dict[str, RosterTable]:
     """Return the tables of a bundle that keeps the rules; what it breaks is in the report."""
     for name in files.names:
         if name != "manifest.csv" and name.removesuffix(".csv") not in TABLES:
@@ -46,7 +46,7 @@ def check(files: Files, report: Report) -> dict[str, Table]:
 # --- manifest and files -----------------------------------------------------------------------------------
 
 
-def _manifest(files: Files, report: Report) -> dict[str, str]:
+def _manifest(files: Files, report: ReadReport) -> dict[str, str]:
     rows = _rows_of(files, "manifest.csv", report)
     if not rows:
         refuse(report, "manifest.missing_header", "manifest.csv needs a header")
@@ -73,7 +73,7 @@ def _manifest(files: Files, report: Report) -> dict[str, str]:
     return {table: found.get(f"file.{table}", "absent") for table in TABLES}
 
 
-def _check_version(value: str | None, name: str, version: str, report: Report) -> None:
+def _check_version(value: str | None, name: str, version: str, report: ReadReport) -> None:
     if value is None:
         refuse(report, "manifest.missing_property", f"manifest.csv needs {name}.version")
     elif value != version:
@@ -85,22 +85,22 @@ def _check_version(value: str | None, name: str, version: str, report: Report) -
         refuse(report, code, f"{name}.version must be {version}")
 
 
-def _check_mode(mode: str | None, table: str, report: Report) -> None:
+def _check_mode(mode: str | None, table: str, report: ReadReport) -> None:
     if mode is None:
         refuse(report, "manifest.missing_property", f"manifest.csv needs file.{table}")
     elif mode not in MODES:
         refuse(report, "manifest.invalid_file_mode", f"file.{table} must be absent, bulk or delta")
 
 
-def _rows_of(files: Files, name: str, report: Report) -> list[list[str]]:
+def _rows_of(files: Files, name: str, report: ReadReport) -> list[list[str]]:
     try:
         return read_rows(files.read(name))
-    except RefusedError as refusal:
+    except RecordRefusedError as refusal:
         refuse(report, refusal.code, f"{name}: {refusal}")
         return []
 
 
-def _tables(files: Files, modes: dict[str, str], report: Report) -> dict[str, Table]:
+def _tables(files: Files, modes: dict[str, str], report: ReadReport) -> dict[str, RosterTable]:
     tables = {}
     for name, mode in modes.items():
         there = files.has(f"{name}.csv")
@@ -113,10 +113,10 @@ def _tables(files: Files, modes: dict[str, str], report: Report) -> dict[str, Ta
     return tables
 
 
-def _table(name: str, mode: str, rows: list[list[str]], report: Report) -> Table:
+def _table(name: str, mode: str, rows: list[list[str]], report: ReadReport) -> RosterTable:
     if not rows:
         refuse(report, "table.missing_header", f"{name}.csv needs a header")
-        return Table(name, mode, [])
+        return RosterTable(name, mode, [])
     header = rows[0]
     if "" in header:
         refuse(report, "table.empty_header_name", f"{name}.csv has a column without a name")
@@ -126,10 +126,10 @@ def _table(name: str, mode: str, rows: list[list[str]], report: Report) -> Table
         refuse(report, "table.missing_data_rows", f"{name}.csv has no rows")
     if any(len(row) != len(header) for row in rows[1:]):
         refuse(report, "table.row_width_mismatch", f"rows of {name}.csv must be as wide as its header")
-    return Table(name, mode, header, [dict(zip(header, row, strict=False)) for row in rows[1:]])
+    return RosterTable(name, mode, header, [dict(zip(header, row, strict=False)) for row in rows[1:]])
 
 
-def _check_header(table: Table, report: Report) -> None:
+def _check_header(table: RosterTable, report: ReadReport) -> None:
     expected = [column.name for column in TABLES[table.name]]
     for position, name in enumerate(expected):
         found = table.header[position] if position < len(table.header) else name
@@ -158,7 +158,7 @@ def _check_header(table: Table, report: Report) -> None:
 # --- references -------------------------------------------------------------------------------------------
 
 
-def check_references(tables: dict[str, Table], report: Report) -> None:
+def check_references(tables: dict[str, RosterTable], report: ReadReport) -> None:
     """Check that ids are unique and that bulk rows point at rows that are there."""
     ids = {name: Counter(row["sourcedId"] for row in table.rows) for name, table in tables.items()}
     for name, found in ids.items():
@@ -171,7 +171,9 @@ def check_references(tables: dict[str, Table], report: Report) -> None:
                     _check_targets(table, column, ids, report)
 
 
-def _check_targets(table: Table, column: Column, ids: dict[str, Counter[str]], report: Report) -> None:
+def _check_targets(
+    table: RosterTable, column: FieldColumn, ids: dict[str, Counter[str]], report: ReadReport
+) -> None:
     for row in table.rows:
         value = row[column.name]
         wanted = listed(value) if column.kind == "guids" else [value]

@@ -9,18 +9,18 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from segue.lms.records.source_records import Report
+from segue.lms.records.source_records import ReadReport
 from segue.lms.records.untrusted_values import number
 
 Rows = dict[str, list[dict[str, str]]]
-Refuse = Callable[[Report, str, str], None]
+Refuse = Callable[[ReadReport, str, str], None]
 Finding = tuple[str, str]
 CASE_URN = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ADMINISTRATORS = ("districtAdministrator", "principal", "siteAdministrator", "systemAdministrator")
 
 
-def check_meaning(tables: Rows, report: Report, refuse: Refuse) -> None:
-    """Report every rule of meaning that the rows break, by its code."""
+def check_meaning(tables: Rows, report: ReadReport, refuse: Refuse) -> None:
+    """ReadReport every rule of meaning that the rows break, by its code."""
     for rule in (_scores, _scales, _objectives, _schools, _years, _roles, _profiles, _membership, _resources):
         for code, reason in rule(tables):
             refuse(report, code, reason)

@@ -102,7 +102,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Column:
+class FieldColumn:
     """One column: its kind of value, whether it must be filled, its words, the table it points to."""
 
     name: str
@@ -116,21 +116,21 @@ class Column:
 _COLUMN = re.compile(r"(\w+)(!?)(?::(\w+)(\*?))?(?:>(\w+))?")
 
 
-def _column(table: str, text: str) -> Column:
+def _column(table: str, text: str) -> FieldColumn:
     found = _COLUMN.fullmatch(text)
     if found is None:
         raise AssertionError(f"not a column: {text}")
     name, required, kind, extensible, target = found.groups("")
     words = WORDS.get((table, name), "")
     listed = tuple(words.split("|") if "|" in words else words.split())
-    return Column(name, kind or "text", bool(required), bool(extensible), listed, target)
+    return FieldColumn(name, kind or "text", bool(required), bool(extensible), listed, target)
 
 
-def _columns(table: str) -> tuple[Column, ...]:
+def _columns(table: str) -> tuple[FieldColumn, ...]:
     target = "users" if table == "demographics" else ""  # a demographic record has its user's id
-    own = Column("sourcedId", "guid", required=True, target=target)
+    own = FieldColumn("sourcedId", "guid", required=True, target=target)
     rest = (_column(table, text) for text in _COLUMNS[table].split())
-    return (own, Column("status"), Column("dateLastModified"), *rest)
+    return (own, FieldColumn("status"), FieldColumn("dateLastModified"), *rest)
 
 
 TABLES = {table: _columns(table) for table in _COLUMNS}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from segue.lms.openedx.block_ids import block_in, course_block, problem_of_browser
 from segue.lms.openedx.submissions import REGRADES, RESETS, KnownAttempts, Submissions
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source, parse
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source, parse
 from segue.lms.records.untrusted_values import (
     digest,
     instant,
@@ -92,13 +92,13 @@ class Deed:
     context: dict[str, Json] = field(repr=False)
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of tracking records (one, a list, NDJSON) and the report they fill."""
     submissions, tries = Submissions(), KnownAttempts()
 
-    def translate(record: Json, _: Mode, report: Report) -> Iterator[Event]:
+    def translate(record: Json, _: Mode, report: ReadReport) -> Iterator[Event]:
         if not isinstance(record, dict) or not _name(record):
-            raise RefusedError("a tracking record must be an object with name or event_type")
+            raise RecordRefusedError("a tracking record must be an object with name or event_type")
         deed = deed_of(record)
         if deed is None:
             report.skip("page" if _name(record).startswith("/") else type_name(_name(record)))
@@ -157,15 +157,15 @@ def _data(record: dict[str, Json]) -> dict[str, Json]:
     if isinstance(data, str):
         try:
             return obj(parse(data)) or {"form": data}
-        except RefusedError:
+        except RecordRefusedError:
             return {"form": data}
     return obj(data)
 
 
-def _event(record: dict[str, Json], deed: Deed, report: Report) -> Event:
+def _event(record: dict[str, Json], deed: Deed, report: ReadReport) -> Event:
     learner, resource = _learner(record, deed), _resource(record, deed)
     if not learner or not resource:
-        raise RefusedError("record must say who (user_id) and on what (block or course)")
+        raise RecordRefusedError("record must say who (user_id) and on what (block or course)")
     score, completed = _score(deed, report), _completed(deed)
     event: Event = {
         "kind": "hint" if "hint" in deed.name else kind_of(deed.verb, score, completed=completed or None),
@@ -225,7 +225,7 @@ POINTS = {
 """Names of points earned and possible, by record."""
 
 
-def _score(deed: Deed, report: Report) -> float | None:
+def _score(deed: Deed, report: ReadReport) -> float | None:
     data = deed.data
     if deed.name == "problem_check" and deed.verb == "evaluated":
         correct = data.get("success") == "correct"  # as Open edX itself reads a verdict that is not there

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 
-from segue.lms.records.source_records import Event, Report
+from segue.lms.records.source_records import Event, ReadReport
 from segue.lms.records.untrusted_values import digest
 
 REGRADES = frozenset(
@@ -37,7 +37,7 @@ class KnownAttempts:
             self._keys.popitem(last=False)
         return event | {"key": key}
 
-    def corrected(self, event: Event, name: str, report: Report) -> Iterator[Event]:
+    def corrected(self, event: Event, name: str, report: ReadReport) -> Iterator[Event]:
         """Yield the attempt of a regrade, or the removal of all attempts at a problem."""
         place = (event["learner"], event["resource"])
         keys = self._keys.get(place, [])

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from segue.features.events.text_dialects import delimiter_of, encoding_of
-from segue.lms.records.source_records import RefusedError
+from segue.lms.records.source_records import RecordRefusedError
 
 LONGEST_CELL = 1_000_000
 _TELLING = re.compile(
@@ -37,7 +37,7 @@ def rows_of(source: bytes | Path) -> Iterator[list[str]]:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it cannot be read as such a text.
     """
     try:
@@ -51,7 +51,7 @@ def rows_of(source: bytes | Path) -> Iterator[list[str]]:
         with source.open(encoding=encoding, errors="replace", newline="") as handle:
             yield from _rows(handle, delimiter_of(head.decode(encoding, "replace")))
     except (csv.Error, UnicodeError):
-        raise RefusedError("file is not CSV", "csv.malformed") from None
+        raise RecordRefusedError("file is not CSV", "csv.malformed") from None
 
 
 def _rows(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:

@@ -19,7 +19,7 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml.common import DefusedXmlException
 
-from segue.lms.records.source_records import RefusedError
+from segue.lms.records.source_records import RecordRefusedError
 
 MAX_FILES = 20_000
 MAX_TOTAL = 512_000_000  # bytes, all files of a bundle together
@@ -58,15 +58,15 @@ class Files:
 
         Raises
         ------
-        RefusedError
+        RecordRefusedError
             When it lies outside the bundle, is not there, or is larger than the bundle's limits.
         """
         if not is_inside(name) or not self.has(name):
-            raise RefusedError("file is not in the bundle", "package.file_missing")
+            raise RecordRefusedError("file is not in the bundle", "package.file_missing")
         content = self._unzipped(name) if self.zipped else self._from_folder(name)
         self.left -= len(content)
         if self.left < 0:
-            raise RefusedError(f"bundle holds more than {MAX_TOTAL} bytes", "package.too_large")
+            raise RecordRefusedError(f"bundle holds more than {MAX_TOTAL} bytes", "package.too_large")
         return content
 
     def has(self, name: str) -> bool:
@@ -80,12 +80,12 @@ class Files:
     def _from_folder(self, name: str) -> bytes:
         path = (self.root / name).resolve()
         if not path.is_relative_to(self.root.resolve()):
-            raise RefusedError("file lies outside the bundle", "package.path_outside")
+            raise RecordRefusedError("file lies outside the bundle", "package.path_outside")
         try:
             with path.open("rb") as handle:
                 return handle.read(self.left + 1)
         except OSError:
-            raise RefusedError("file cannot be read", "package.unreadable_file") from None
+            raise RecordRefusedError("file cannot be read", "package.unreadable_file") from None
 
     def _unzipped(self, name: str) -> bytes:
         try:
@@ -93,9 +93,11 @@ class Files:
                 most = min(self.left, max(SMALL, MAX_RATIO * archive.getinfo(name).compress_size))
                 content = member.read(most + 1)
         except ZIP_FAULTS:
-            raise RefusedError("file in the ZIP cannot be read", "package.unreadable_file") from None
+            raise RecordRefusedError("file in the ZIP cannot be read", "package.unreadable_file") from None
         if len(content) > most:
-            raise RefusedError(f"file in the ZIP grows more than {MAX_RATIO} times", "package.too_large")
+            raise RecordRefusedError(
+                f"file in the ZIP grows more than {MAX_RATIO} times", "package.too_large"
+            )
         return content
 
 
@@ -104,7 +106,7 @@ def open_files(path: Path) -> Files:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it is neither, a name leaves it, or it has too many files.
     """
     if path.is_dir():
@@ -113,9 +115,9 @@ def open_files(path: Path) -> Files:
     else:
         names = _zip_names(path)
     if len(names) > MAX_FILES:
-        raise RefusedError(f"bundle has more than {MAX_FILES} files", "package.too_many_files")
+        raise RecordRefusedError(f"bundle has more than {MAX_FILES} files", "package.too_many_files")
     if not all(map(is_inside, names)):
-        raise RefusedError("a file of the bundle lies outside it", "package.path_outside")
+        raise RecordRefusedError("a file of the bundle lies outside it", "package.path_outside")
     return Files(names, path, zipped=not path.is_dir())
 
 
@@ -125,11 +127,13 @@ def _zip_names(path: Path) -> tuple[str, ...]:
             entries = archive.infolist()
             names = [entry.filename for entry in entries if not entry.is_dir()]
     except ZIP_FAULTS:
-        raise RefusedError("bundle is neither a folder nor a readable ZIP", "package.unreadable") from None
+        raise RecordRefusedError(
+            "bundle is neither a folder nor a readable ZIP", "package.unreadable"
+        ) from None
     if any((entry.external_attr >> 28) == 0o12 for entry in entries):
-        raise RefusedError("bundle holds a symbolic link", "package.path_outside")
+        raise RecordRefusedError("bundle holds a symbolic link", "package.path_outside")
     if len(set(names)) != len(names):
-        raise RefusedError("bundle has two files of one name", "package.duplicate_file")
+        raise RecordRefusedError("bundle has two files of one name", "package.duplicate_file")
     return tuple(names)
 
 
@@ -138,15 +142,15 @@ def parse_xml(content: bytes) -> Element:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it is not well-formed, declares entities or a DTD with content, or is too large.
     """
     if len(content) > MAX_XML:
-        raise RefusedError(f"XML is larger than {MAX_XML} bytes")
+        raise RecordRefusedError(f"XML is larger than {MAX_XML} bytes")
     try:
         root: Element = defusedxml.ElementTree.fromstring(content, forbid_dtd=False)
     except DefusedXmlException:
-        raise RefusedError("XML declares entities or external references") from None
+        raise RecordRefusedError("XML declares entities or external references") from None
     except (ParseError, ValueError, LookupError, RecursionError):
-        raise RefusedError("XML is not well-formed") from None
+        raise RecordRefusedError("XML is not well-formed") from None
     return root

@@ -56,7 +56,7 @@ first; `role` and `until` belong to an enrolment; `also` are other ids that the 
 INTERNAL = ("key", "removed", "within", "role", "until", "also")
 
 
-class RefusedError(ValueError):
+class RecordRefusedError(ValueError):
     """A document that cannot be taken: the message says why, `code` names the rule where it has a name."""
 
     def __init__(self, reason: str, code: str = "") -> None:
@@ -65,7 +65,7 @@ class RefusedError(ValueError):
 
 
 @dataclass
-class Report:
+class ReadReport:
     """What became of the records read: filled while the events are consumed.
 
     Attributes
@@ -87,7 +87,7 @@ class Report:
     codes: list[str] = field(default_factory=list)
     clipped: int = 0
 
-    def refuse(self, refusal: RefusedError) -> None:
+    def refuse(self, refusal: RecordRefusedError) -> None:
         """Count one refused record."""
         self.refused[str(refusal)] += 1
         if refusal.code:
@@ -104,7 +104,7 @@ class Report:
         return "; ".join(list(self.refused)[:5])
 
 
-Translate = Callable[[Json, Mode, Report], Iterator[Event]]
+Translate = Callable[[Json, Mode, ReadReport], Iterator[Event]]
 Unpack = Callable[[Json], Iterable[Json]]
 Trim = Callable[[str], str]
 
@@ -121,30 +121,32 @@ def as_is(line: str) -> str:
 
 def read(
     source: Source, mode: Mode, *, translate: Translate, unpack: Unpack = single, trim: Trim = as_is
-) -> tuple[Iterator[Event], Report]:
+) -> tuple[Iterator[Event], ReadReport]:
     """Return the events of a source one by one, and the report they fill; one bad record sinks no other.
 
     `trim` takes off what a program that kept the lines of a file put before them.
     """
-    report = Report()
+    report = ReadReport()
     records = (record for document in documents(source, report, trim) for record in unpack(document))
     return translated(records, mode, translate, report), report
 
 
-def translated(records: Iterator[Json], mode: Mode, translate: Translate, report: Report) -> Iterator[Event]:
+def translated(
+    records: Iterator[Json], mode: Mode, translate: Translate, report: ReadReport
+) -> Iterator[Event]:
     """Yield the events of records; what cannot be taken goes to the report, one by one."""
     for record in records:
         try:
             for event in translate(record, mode, report):
                 report.taken[event["kind"]] += 1
                 yield event
-        except RefusedError as refusal:
+        except RecordRefusedError as refusal:
             report.refuse(refusal)
         except (RecursionError, OverflowError):
-            report.refuse(RefusedError("record is nested too deeply or holds a number out of range"))
+            report.refuse(RecordRefusedError("record is nested too deeply or holds a number out of range"))
 
 
-def documents(source: Source, report: Report, trim: Trim = as_is) -> Iterator[Json]:
+def documents(source: Source, report: ReadReport, trim: Trim = as_is) -> Iterator[Json]:
     """Yield the records of a document, a list, or a file (JSON or NDJSON, also .gz), one at a time."""
     if isinstance(source, Mapping):
         yield source
@@ -154,13 +156,13 @@ def documents(source: Source, report: Report, trim: Trim = as_is) -> Iterator[Js
         yield from source
 
 
-def _file(path: Path, report: Report, trim: Trim) -> Iterator[Json]:
+def _file(path: Path, report: ReadReport, trim: Trim) -> Iterator[Json]:
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding=_encoding(path), errors="replace") as handle:
             yield from _lines(handle, report, trim, is_json=path.suffix == ".json")
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        report.refuse(RefusedError(f"file cannot be read: {type(error).__name__}"))
+        report.refuse(RecordRefusedError(f"file cannot be read: {type(error).__name__}"))
 
 
 def _encoding(path: Path) -> str:
@@ -170,14 +172,14 @@ def _encoding(path: Path) -> str:
         return encoding_of(handle.read(4))
 
 
-def _lines(handle: IO[str], report: Report, trim: Trim, *, is_json: bool) -> Iterator[Json]:
+def _lines(handle: IO[str], report: ReadReport, trim: Trim, *, is_json: bool) -> Iterator[Json]:
     line = trim(handle.readline(MAX_LINE))
     if _begins_document(line, is_json):
         yield from _whole(line + handle.read(MAX_FILE), report)
         return
     while line:
         if len(line) >= MAX_LINE:
-            report.refuse(RefusedError(f"line is longer than {MAX_LINE} characters"))
+            report.refuse(RecordRefusedError(f"line is longer than {MAX_LINE} characters"))
             while line and not line.endswith("\n"):
                 line = handle.readline(MAX_LINE)
         elif line.strip():
@@ -193,10 +195,10 @@ def _begins_document(line: str, is_json: bool) -> bool:
     return bare[:1] == "{" and (bare[-1] in "{[,:" or (is_json and bare[-1] != "}"))
 
 
-def _whole(text: str, report: Report) -> Iterator[Json]:
+def _whole(text: str, report: ReadReport) -> Iterator[Json]:
     try:
         document = parse(text)
-    except RefusedError as refusal:
+    except RecordRefusedError as refusal:
         report.refuse(refusal)
         return
     if isinstance(document, list):
@@ -206,7 +208,7 @@ def _whole(text: str, report: Report) -> Iterator[Json]:
 
 
 def _no_constant(name: str) -> float:
-    raise RefusedError(f"{name} is not JSON: numbers must be finite")
+    raise RecordRefusedError(f"{name} is not JSON: numbers must be finite")
 
 
 def parse(text: str) -> Json:
@@ -214,14 +216,14 @@ def parse(text: str) -> Json:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When it is not JSON, holds NaN or Infinity, or is nested too deeply.
     """
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
-        raise RefusedError("document is nested too deeply") from None
+        raise RecordRefusedError("document is nested too deeply") from None
     except ValueError as error:
-        if isinstance(error, RefusedError):
+        if isinstance(error, RecordRefusedError):
             raise
-        raise RefusedError("not JSON") from None
+        raise RecordRefusedError("not JSON") from None

@@ -7,7 +7,7 @@ import math
 import re
 from datetime import UTC, datetime, tzinfo
 
-from segue.lms.records.source_records import Json, Report
+from segue.lms.records.source_records import Json, ReadReport
 
 
 def obj(value: Json) -> dict[str, Json]:
@@ -41,7 +41,7 @@ def number(value: Json) -> float | None:
 
 
 def score_of(
-    report: Report,
+    report: ReadReport,
     *,
     scaled: Json = None,
     raw: Json = None,
@@ -57,13 +57,14 @@ def score_of(
     `success`. A maximum that is not above the minimum gives none, whatever else is said, and neither does a
     raw score alone, or a `scaled` outside its range. Points outside their range are clipped and counted.
 
-    >>> score_of(Report(), scaled=0.0, raw=5, low=0, high=10), score_of(Report(), scaled=85)
+    >>> score_of(ReadReport(), scaled=0.0, raw=5, low=0, high=10), score_of(ReadReport(), scaled=85)
     (0.5, None)
-    >>> score_of(Report(), raw=3, high=4), score_of(Report(), raw=3), score_of(Report(), scaled=0, high=0)
+    >>> report = ReadReport()
+    >>> score_of(report, raw=3, high=4), score_of(report, raw=3), score_of(report, scaled=0, high=0)
     (0.75, None, None)
-    >>> score_of(Report(), scaled=-0.5), score_of(Report(), scaled=-0.5, low=-1, high=1)
+    >>> score_of(ReadReport(), scaled=-0.5), score_of(ReadReport(), scaled=-0.5, low=-1, high=1)
     (None, 0.25)
-    >>> score_of(Report(), raw=7, high=5), score_of(Report(), raw=1, success=True)
+    >>> score_of(ReadReport(), raw=7, high=5), score_of(ReadReport(), raw=1, success=True)
     (1.0, 1.0)
     """
     share, points, top, bottom = number(scaled), number(raw), number(high), number(low)

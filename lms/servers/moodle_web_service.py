@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segue.lms.moodle.companions import STAFF
-from segue.lms.records.source_records import Event, Json, Report
+from segue.lms.records.source_records import Event, Json, ReadReport
 from segue.lms.records.untrusted_values import digest, instant, number, obj, score_of, text
 from segue.lms.servers.json_calls import JsonServer, ServerError
 
@@ -32,7 +32,7 @@ class MoodleServer:
             text(user.get("id")) for user in map(obj, found) if text(user.get("id")) and _learns(user)
         )
 
-    def events(self, course: str, report: Report) -> Iterator[Event]:
+    def events(self, course: str, report: ReadReport) -> Iterator[Event]:
         """Yield every graded item of a course's students; a grade given anew supersedes the one before."""
         for student in self.students(course):
             answer = obj(self._call("gradereport_user_get_grade_items", courseid=course, userid=student))
@@ -53,7 +53,7 @@ def _learns(user: dict[str, Json]) -> bool:
     return "student" in roles or not roles & STAFF
 
 
-def _graded(item: dict[str, Json], student: str, course: str, report: Report) -> Iterator[Event]:
+def _graded(item: dict[str, Json], student: str, course: str, report: ReadReport) -> Iterator[Event]:
     if text(item.get("itemtype")) != "mod" or not text(item.get("id")):
         return
     raw = item.get("graderaw")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import obj, text
 from segue.lms.xapi import reader as xapi
 from segue.lms.xapi import rules as xapi_rules
@@ -25,17 +25,17 @@ TEACHES = ("completed", "passed", "failed", "initialized", "launched", "terminat
 """Verbs of what the learner did; waived and satisfied are decisions of the system."""
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of cmi5 statements and the report; other xAPI statements are read as xAPI."""
     return base.read(source, mode, translate=translate, unpack=xapi.unpack)
 
 
-def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
+def translate(statement: Json, mode: Mode, report: ReadReport) -> Iterator[Event]:
     """Yield the event of one statement; its resource is the publisher's id, the same in every session.
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When a rule of xAPI or (strict) of cmi5 is broken.
     """
     verb = VERBS.get(text(obj(obj(statement).get("verb")).get("id")), "")
@@ -71,19 +71,19 @@ def _check(statement: dict[str, Json], verb: str) -> None:
     """Check the rules of cmi5 section 9 that a single statement can show."""
     context, result = obj(statement.get("context")), obj(statement.get("result"))
     if "account" not in obj(statement.get("actor")):
-        raise RefusedError("actor of a cmi5 statement must be identified by account")
+        raise RecordRefusedError("actor of a cmi5 statement must be identified by account")
     if "registration" not in context or not statement.get("timestamp") or not statement.get("id"):
-        raise RefusedError("a cmi5 statement needs id, timestamp and context.registration")
+        raise RecordRefusedError("a cmi5 statement needs id, timestamp and context.registration")
     if SESSION not in obj(context.get("extensions")):
-        raise RefusedError("a cmi5 statement needs the session id extension")
+        raise RecordRefusedError("a cmi5 statement needs the session id extension")
     if "score" in result and verb not in ("passed", "failed"):
-        raise RefusedError("only passed and failed may have a score")
+        raise RecordRefusedError("only passed and failed may have a score")
     if verb in ("passed", "failed") and result.get("success") is not (verb == "passed"):
-        raise RefusedError("result.success must be true for passed and false for failed")
+        raise RecordRefusedError("result.success must be true for passed and false for failed")
     if verb == "completed" and result.get("completion") is not True:
-        raise RefusedError("result.completion must be true for completed")
+        raise RecordRefusedError("result.completion must be true for completed")
     if verb in ("completed", "passed", "failed", "terminated") and "duration" not in result:
-        raise RefusedError(f"{verb} needs result.duration")
+        raise RecordRefusedError(f"{verb} needs result.duration")
     moves = any(obj(activity).get("id") == MOVE_ON for activity in _activities(statement, "category"))
     if moves != ("success" in result or "completion" in result):
-        raise RefusedError("the moveOn category goes with success or completion, and only with them")
+        raise RecordRefusedError("the moveOn category goes with success or completion, and only with them")

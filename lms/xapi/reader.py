@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report, Source
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import (
     digest,
     instant,
@@ -52,7 +52,7 @@ AGGREGATES = frozenset(
 ATTEMPT_NUMBER = "http://id.tincanapi.com/extension/attempt-id"
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return the events of statements (a statement, a list, a statement result, NDJSON) and the report."""
     return base.read(source, mode, translate=translate, unpack=unpack)
 
@@ -98,17 +98,17 @@ def _wrapped(document: dict[str, Json]) -> Json:
         if isinstance(inner, str) and inner.lstrip().startswith("{"):
             try:
                 return base.parse(inner)
-            except RefusedError:
+            except RecordRefusedError:
                 return None
     return None
 
 
-def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
+def translate(statement: Json, mode: Mode, report: ReadReport) -> Iterator[Event]:
     """Yield the event of one statement, if it teaches something.
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         In strict mode when a data rule is broken; in lenient mode when it does not say who did what.
     """
     if isinstance(statement, dict) and set(statement) in ({"more"}, {"voided"}):
@@ -117,7 +117,7 @@ def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
     if mode == "strict":
         xapi_rules.check(statement)
     elif not isinstance(statement, dict):
-        raise RefusedError("statement must be an object")
+        raise RecordRefusedError("statement must be an object")
     target = obj(statement.get("object"))
     kind = target.get("objectType", "Activity")
     voids = text(obj(statement.get("verb")).get("id")) == xapi_rules.VOIDED
@@ -133,7 +133,7 @@ def translate(statement: Json, mode: Mode, report: Report) -> Iterator[Event]:
         yield event_of(statement, report)
 
 
-def _told(note: dict[str, Json], report: Report) -> None:
+def _told(note: dict[str, Json], report: ReadReport) -> None:
     """Count what an export says of its statements."""
     if "more" in note:
         report.warnings["the store has more statements than this page (segue pull lrs follows them)"] += 1
@@ -155,19 +155,19 @@ def learner_of(actor: Json) -> str:
     return text(agent.get("mbox_sha1sum")).lower() or learner_id(obj(agent.get("account")).get("name"))
 
 
-def event_of(statement: dict[str, Json], report: Report) -> Event:
+def event_of(statement: dict[str, Json], report: ReadReport) -> Event:
     """Return the event of a statement about an activity.
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         When the learner, the verb or the activity is not said.
     """
     result, target = obj(statement.get("result")), obj(statement.get("object"))
     learner, resource = learner_of(statement.get("actor")), text(target.get("id"))
     verb = text(obj(statement.get("verb")).get("id")).rstrip("/").rpartition("/")[2].lower()
     if not (learner and resource and verb):
-        raise RefusedError("statement must say who (actor), did (verb.id) and what (object.id)")
+        raise RecordRefusedError("statement must say who (actor), did (verb.id) and what (object.id)")
     points = obj(result.get("score"))
     success = result.get("success")
     if verb == "failed" and not points and not isinstance(success, bool):
@@ -254,7 +254,7 @@ def course_of(activities: Json) -> str:
 def _voiding(statement: dict[str, Json], target: str) -> Event:
     learner = learner_of(statement.get("actor"))
     if not target:
-        raise RefusedError("a voiding statement must name the statement that it voids")
+        raise RecordRefusedError("a voiding statement must name the statement that it voids")
     return {
         "kind": "other",
         "learner": learner,

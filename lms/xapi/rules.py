@@ -6,7 +6,7 @@ Source: Experience API 1.0.3, part two (data), section 2; IEEE 9274.1.1 (xAPI 2.
 
 from __future__ import annotations
 
-from segue.lms.records.source_records import Json, RefusedError
+from segue.lms.records.source_records import Json, RecordRefusedError
 from segue.lms.xapi.types import (
     Check,
     actor,
@@ -51,13 +51,13 @@ COMPONENTS = {
 def _component(value: Json, path: str) -> None:
     checked = shape(value, path, {"id": string, "description": language_map}, ("id",))
     if not checked["id"]:
-        raise RefusedError(f"{path}.id must not be empty")
+        raise RecordRefusedError(f"{path}.id must not be empty")
 
 
 def _components(value: Json, path: str) -> None:
     ids = [part["id"] for part in array(value, path, _component)]
     if len(set(ids)) != len(ids):
-        raise RefusedError(f"{path} must not give two components one id")
+        raise RecordRefusedError(f"{path} must not give two components one id")
 
 
 def _strings(value: Json, path: str) -> None:
@@ -86,14 +86,14 @@ def _definition(value: Json, path: str) -> None:
     used = [name for name in _INTERACTIVE if name in checked]
     if "interactionType" not in checked:
         if used:
-            raise RefusedError(f"{path}.{used[0]} needs interactionType")
+            raise RecordRefusedError(f"{path}.{used[0]} needs interactionType")
         return
     allowed = COMPONENTS.get(checked["interactionType"])
     if allowed is None:
-        raise RefusedError(f"{path}.interactionType must be one of {', '.join(COMPONENTS)}")
+        raise RecordRefusedError(f"{path}.interactionType must be one of {', '.join(COMPONENTS)}")
     for name in used:
         if name != "correctResponsesPattern" and name not in allowed:
-            raise RefusedError(f"{path}.{name} does not belong to this interactionType")
+            raise RecordRefusedError(f"{path}.{name} does not belong to this interactionType")
 
 
 _ACTIVITY: dict[str, Check] = {"objectType": string, "id": iri, "definition": _definition}
@@ -103,14 +103,14 @@ def activity(value: Json, path: str) -> None:
     """Check an Activity."""
     checked = shape(value, path, _ACTIVITY, ("id",))
     if checked.get("objectType", "Activity") != "Activity":
-        raise RefusedError(f"{path}.objectType must be Activity")
+        raise RecordRefusedError(f"{path}.objectType must be Activity")
 
 
 def reference(value: Json, path: str) -> None:
     """Check a reference to another statement."""
     checked = shape(value, path, {"objectType": string, "id": uuid}, ("objectType", "id"))
     if checked["objectType"] != "StatementRef":
-        raise RefusedError(f"{path}.objectType must be StatementRef")
+        raise RecordRefusedError(f"{path}.objectType must be StatementRef")
 
 
 def _activities(value: Json, path: str) -> None:
@@ -133,11 +133,11 @@ def _score(value: Json, path: str) -> None:
     scaled, raw = checked.get("scaled"), checked.get("raw")
     low, high = checked.get("min"), checked.get("max")
     if scaled is not None and not -1 <= scaled <= 1:
-        raise RefusedError(f"{path}.scaled must be in [-1, 1]")
+        raise RecordRefusedError(f"{path}.scaled must be in [-1, 1]")
     if low is not None and high is not None and low >= high:
-        raise RefusedError(f"{path}.min must be less than max")
+        raise RecordRefusedError(f"{path}.min must be less than max")
     if raw is not None and ((low is not None and raw < low) or (high is not None and raw > high)):
-        raise RefusedError(f"{path}.raw must lie between min and max")
+        raise RecordRefusedError(f"{path}.raw must lie between min and max")
 
 
 _RESULT: dict[str, Check] = {
@@ -166,7 +166,7 @@ def _context_actor(kind: str, check: Check) -> Check:
     def one(value: Json, path: str) -> None:
         checked = shape(value, path, properties, ("objectType", name))
         if checked["objectType"] != kind:
-            raise RefusedError(f"{path}.objectType must be {kind}")
+            raise RecordRefusedError(f"{path}.objectType must be {kind}")
 
     def each(value: Json, path: str) -> None:
         array(value, path, one)
@@ -208,7 +208,7 @@ def _attachment(value: Json, path: str) -> None:
     needed = ("usageType", "display", "contentType", "length", "sha2")
     checked = shape(value, path, _ATTACHMENT, needed)
     if checked["usageType"] == SIGNATURE and checked["contentType"] != "application/octet-stream":
-        raise RefusedError(f"{path}: a signature must have contentType application/octet-stream")
+        raise RecordRefusedError(f"{path}: a signature must have contentType application/octet-stream")
 
 
 def _attachments(value: Json, path: str) -> None:
@@ -217,11 +217,11 @@ def _attachments(value: Json, path: str) -> None:
 
 def _object(value: Json, path: str, others: dict[str, Check]) -> None:
     if not isinstance(value, dict):
-        raise RefusedError(f"{path} must be an object")
+        raise RecordRefusedError(f"{path} must be an object")
     kind = value.get("objectType", "Activity")
     check = others.get(kind) if isinstance(kind, str) else None
     if check is None:
-        raise RefusedError(f"{path}.objectType must be one of {', '.join(others)}")
+        raise RecordRefusedError(f"{path}.objectType must be one of {', '.join(others)}")
     check(value, path)
 
 
@@ -265,9 +265,11 @@ def _consistent(statement: dict[str, Json], path: str) -> None:
     kind = statement["object"].get("objectType", "Activity")
     context = statement.get("context", {})
     if kind != "Activity" and ("revision" in context or "platform" in context):
-        raise RefusedError(f"{path}.context has revision or platform, so the object must be an Activity")
+        raise RecordRefusedError(
+            f"{path}.context has revision or platform, so the object must be an Activity"
+        )
     if statement["verb"]["id"] == VOIDED and kind != "StatementRef":
-        raise RefusedError(f"{path} voids, so its object must be a StatementRef")
+        raise RecordRefusedError(f"{path} voids, so its object must be a StatementRef")
 
 
 def check(statement: Json) -> None:
@@ -275,7 +277,7 @@ def check(statement: Json) -> None:
 
     Raises
     ------
-    RefusedError
+    RecordRefusedError
         With the path of the first property that breaks a rule, and the rule.
     """
     _consistent(shape(statement, "statement", _STATEMENT, ("actor", "verb", "object")), "statement")

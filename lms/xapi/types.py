@@ -1,7 +1,7 @@
 """The types that xAPI statements are made of: strings of a form, objects, language maps, actors.
 
-Source: Experience API 1.0.3, part two (data), sections 2.4.2 and 4; RFC 3339, 3987, 4122, 5646. Every check
-raises :class:`RefusedError` with the path of the property and what is allowed, never with what was found.
+Source: Experience API 1.0.3, part two (data), sections 2.4.2 and 4; RFC 3339, 3987, 4122, 5646. Every
+check raises :class:`RecordRefusedError` with the path of the property and what is allowed, never with what was found.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from segue.lms.records.source_records import Json, RefusedError
+from segue.lms.records.source_records import Json, RecordRefusedError
 from segue.lms.records.untrusted_values import DURATION, number
 
 Check = Callable[[Json, str], None]
@@ -41,8 +41,8 @@ TIMESTAMP = re.compile(
 IDENTIFIERS = ("mbox", "mbox_sha1sum", "openid", "account")
 
 
-def _fail(path: str, allowed: str) -> RefusedError:
-    return RefusedError(f"{path} must be {allowed}")
+def _fail(path: str, allowed: str) -> RecordRefusedError:
+    return RecordRefusedError(f"{path} must be {allowed}")
 
 
 @lru_cache(maxsize=65536)
@@ -111,13 +111,13 @@ def shape(
         raise _fail(path, "an object")
     for name in required:
         if name not in value:
-            raise RefusedError(f"{path} needs {name}")
+            raise RecordRefusedError(f"{path} needs {name}")
     for name, part in value.items():
         check = properties.get(name)
         if check is None:
-            raise RefusedError(f"{path} may only have {', '.join(properties)}")
+            raise RecordRefusedError(f"{path} may only have {', '.join(properties)}")
         if part is None:
-            raise RefusedError(f"{path}.{name} is null, which only extensions may be")
+            raise RecordRefusedError(f"{path}.{name} is null, which only extensions may be")
         check(part, f"{path}.{name}")
     return value
 
@@ -162,7 +162,9 @@ def _members(value: Json, path: str) -> None:
 def _one_identifier(value: dict[str, Json], path: str, least: int) -> int:
     found = sum(name in value for name in IDENTIFIERS)
     if not least <= found <= 1:
-        raise RefusedError(f"{path} needs exactly one of mbox, mbox_sha1sum, openid, account, found {found}")
+        raise RecordRefusedError(
+            f"{path} needs exactly one of mbox, mbox_sha1sum, openid, account, found {found}"
+        )
     return found
 
 
@@ -191,7 +193,7 @@ def group(value: Json, path: str) -> None:
     if checked["objectType"] != "Group":
         raise _fail(f"{path}.objectType", "Group")
     if not _one_identifier(checked, path, 0) and "member" not in checked:
-        raise RefusedError(f"{path} is an anonymous group and needs member")
+        raise RecordRefusedError(f"{path} is an anonymous group and needs member")
 
 
 def actor(value: Json, path: str) -> None:

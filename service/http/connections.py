@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 
 SPARE_FILES = 200  # open files that are no connections: database, models, log
 WISHED_FILES = 65_536
@@ -39,7 +39,7 @@ TOO_SLOW = _answer("408 Request Timeout", "too_slow", "the request's headers did
 class Bounded(uvicorn.Config):
     """uvicorn's configuration, with limits on heads and connections; worker processes get a copy."""
 
-    def __init__(self, app: Any, *, limits: Limits, **settings: Any) -> None:
+    def __init__(self, app: Any, *, limits: ServiceLimits, **settings: Any) -> None:
         super().__init__(app, http=Guarded, **settings)
         self.limits = limits
 

@@ -13,7 +13,7 @@ from segue.service.http.refusals import RefusedError
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServiceLimits:
     """What a service accepts.
 
     Attributes
@@ -87,19 +87,19 @@ def too_fast(wait: float, rate: float, who: str = "key") -> RefusedError:
     return RefusedError(429, "too_fast", message, {"retry-after": str(math.ceil(wait))})
 
 
-def too_large(limits: Limits) -> RefusedError:
+def too_large(limits: ServiceLimits) -> RefusedError:
     """Return the refusal of a body over the limit."""
     message = f"the body is larger than {limits.body_bytes} bytes: send it in smaller batches"
     return RefusedError(413, "too_large", message, {"connection": "close"})
 
 
-def too_slow(limits: Limits) -> RefusedError:
+def too_slow(limits: ServiceLimits) -> RefusedError:
     """Return the refusal of a body that stops coming."""
     message = f"the body stopped for {limits.body_seconds:g} s: send it again"
     return RefusedError(408, "too_slow", message, {"connection": "close"})
 
 
-def counted(receive: Receive, limits: Limits) -> Callable[[], Awaitable[Message]]:
+def counted(receive: Receive, limits: ServiceLimits) -> Callable[[], Awaitable[Message]]:
     """Return `receive` with a count that refuses a body over the limit, also one of untold length."""
     seen = 0
     until = 0.0

@@ -10,13 +10,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Answer(BaseModel):
+class AnswerBody(BaseModel):
     """An answer; unknown fields may be added in later versions."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class Fault(Answer):
+class Fault(AnswerBody):
     """What went wrong."""
 
     code: str
@@ -25,13 +25,13 @@ class Fault(Answer):
     """For people: one sentence with the remedy."""
 
 
-class FaultAnswer(Answer):
+class FaultAnswer(AnswerBody):
     """The body of every answer of status 4xx or 5xx."""
 
     error: Fault
 
 
-class StepAnswer(Answer):
+class StepAnswer(AnswerBody):
     """One step of a list."""
 
     decision_id: str
@@ -58,7 +58,7 @@ class StepAnswer(Answer):
     """Options to choose from, when a menu was asked for."""
 
 
-class RecommendAnswer(Answer):
+class RecommendAnswer(AnswerBody):
     """A list of steps, already stored when it arrives."""
 
     playlist_id: str
@@ -73,7 +73,7 @@ class RecommendAnswer(Answer):
     """True when no fitted model could be used; `notes` then says why."""
 
 
-class Verdict(Answer):
+class Verdict(AnswerBody):
     """What became of one event."""
 
     id: str | None
@@ -83,7 +83,7 @@ class Verdict(Answer):
     """Empty unless rejected."""
 
 
-class EventsAnswer(Answer):
+class EventsAnswer(AnswerBody):
     """A verdict for every event, in the order sent."""
 
     accepted: int
@@ -101,26 +101,26 @@ class DocumentAnswer(EventsAnswer):
     """Records that teach nothing, by what they are."""
 
 
-class Stored(Answer):
+class Stored(AnswerBody):
     """Said once it is on disk."""
 
     stored: bool
     """False when it had been stored before."""
 
 
-class RosterAnswer(Answer):
+class RosterAnswer(AnswerBody):
     """Said once it is on disk."""
 
     members: int
 
 
-class OptedOut(Answer):
+class OptedOut(AnswerBody):
     """Said once it is on disk."""
 
     opted_out: bool
 
 
-class BatchAnswer(Answer):
+class BatchAnswer(AnswerBody):
     """One answer a request, in order: a list, or the error that says why there is none."""
 
     answers: list[RecommendAnswer | FaultAnswer]
@@ -133,14 +133,14 @@ class OverrideAnswer(Stored):
     """To undo it."""
 
 
-class Undone(Answer):
+class Undone(AnswerBody):
     """Said once it is on disk."""
 
     undone: bool
     """False when it had been undone before."""
 
 
-class ListedStepAnswer(Answer):
+class ListedStepAnswer(AnswerBody):
     """One step of a list as it stands now."""
 
     decision_id: str
@@ -162,7 +162,7 @@ class ListedStepAnswer(Answer):
     rating: float | None
 
 
-class ListAnswer(Answer):
+class ListAnswer(AnswerBody):
     """One list of a learner."""
 
     id: str
@@ -177,13 +177,13 @@ class ListAnswer(Answer):
     notes: list[str]
 
 
-class ListsAnswer(Answer):
+class ListsAnswer(AnswerBody):
     """The lists of a learner, the newest first."""
 
     lists: list[ListAnswer]
 
 
-class OverrideLine(Answer):
+class OverrideLine(AnswerBody):
     """What a teacher did with a step."""
 
     override_id: str
@@ -221,7 +221,7 @@ class DecisionAnswer(ListedStepAnswer):
     overrides: tuple[OverrideLine, ...]
 
 
-class SkillLine(Answer):
+class SkillLine(AnswerBody):
     """What is known of one skill."""
 
     skill: str
@@ -244,7 +244,7 @@ class SkillLine(Answer):
     """How much of the band comes from the answers on this very skill; the rest also from other skills."""
 
 
-class NextLine(Answer):
+class NextLine(AnswerBody):
     """A skill never tried that might be started."""
 
     skill: str
@@ -254,7 +254,7 @@ class NextLine(Answer):
     """How far the prerequisites are met, 0 to 1."""
 
 
-class InterestLine(Answer):
+class InterestLine(AnswerBody):
     """What is known of one interest."""
 
     tag: str
@@ -265,7 +265,7 @@ class InterestLine(Answer):
     last: str | None
 
 
-class ProfileAnswer(Answer):
+class ProfileAnswer(AnswerBody):
     """Strengths, needs and interests of one learner."""
 
     now: str
@@ -278,7 +278,7 @@ class ProfileAnswer(Answer):
     degraded: bool
 
 
-class WhyNotAnswer(Answer):
+class WhyNotAnswer(AnswerBody):
     """Why a resource is not the first step."""
 
     rules: list[str]
@@ -291,7 +291,7 @@ class WhyNotAnswer(Answer):
     degraded: bool
 
 
-class WhatIfAnswer(Answer):
+class WhatIfAnswer(AnswerBody):
     """What would be proposed now, and after the attempts imagined, by the same random numbers."""
 
     before: list[str]
@@ -299,7 +299,7 @@ class WhatIfAnswer(Answer):
     degraded: bool
 
 
-class ClassSkill(Answer):
+class ClassSkill(AnswerBody):
     """Where a class stands with one skill; null where a group is too small to be reported."""
 
     skill: str
@@ -312,7 +312,7 @@ class ClassSkill(Answer):
     """Those of the class list sent along, most in need first."""
 
 
-class ClassAnswer(Answer):
+class ClassAnswer(AnswerBody):
     """Who is stuck where, most stuck skill first."""
 
     learners: int
@@ -320,7 +320,7 @@ class ClassAnswer(Answer):
     degraded: bool
 
 
-class ExportAnswer(Answer):
+class ExportAnswer(AnswerBody):
     """All that is kept of one learner."""
 
     learner: str
@@ -331,7 +331,7 @@ class ExportAnswer(Answer):
     rewards: list[dict[str, object]]
 
 
-class CertificateAnswer(Answer):
+class CertificateAnswer(AnswerBody):
     """What an erasure did."""
 
     rows: dict[str, int]
@@ -343,14 +343,14 @@ class CertificateAnswer(Answer):
     not_removed: list[str]
 
 
-class ErasedAnswer(Answer):
+class ErasedAnswer(AnswerBody):
     """The certificate of an erasure."""
 
     erased: bool
     certificate: CertificateAnswer
 
 
-class Health(Answer):
+class Health(AnswerBody):
     """Whether the process runs."""
 
     status: Literal["ok", "degraded", "unavailable"]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from segue.engine.explanations.own_plan import Finding
+from segue.engine.explanations.own_plan import PlanFinding
 from segue.features.catalogue import Catalogue
 from segue.service.pages.rendering import render, respond
 from segue.service.pages.sessions.forms import MARK
@@ -180,7 +180,7 @@ def reasons(locale: str, shares: Mapping[str, float]) -> list[str]:
     return [words[name] for _, name in for_it[:MOST_REASONS]]
 
 
-def finding_words(locale: str, catalogue: Catalogue, finding: Finding) -> str:
+def finding_words(locale: str, catalogue: Catalogue, finding: PlanFinding) -> str:
     """Return one finding about a plan as a sentence."""
     _ = translations(locale).gettext
     at, about = (finding.step or 0) + 1, finding.about

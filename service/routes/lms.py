@@ -14,8 +14,8 @@ from segue.lms.caliper import reader as caliper
 from segue.lms.documents.import_document import named
 from segue.lms.documents.resource_names import ResourceNames
 from segue.lms.records.grade_versions import Known, versioned
-from segue.lms.records.source_records import Event, Json, Report, parse
-from segue.lms.records.source_records import RefusedError as UnreadableError
+from segue.lms.records.source_records import Event, Json, ReadReport, parse
+from segue.lms.records.source_records import RecordRefusedError as UnreadableError
 from segue.lms.xapi import reader as xapi
 from segue.service.access_middleware import caller_of
 from segue.service.http import response_schemas as answers
@@ -90,7 +90,7 @@ async def take(request: Request, format_name: Literal["xapi", "caliper"], docume
 _NOTHING: dict[str, Any] = {"accepted": 0, "repeats": 0, "rejected": 0, "verdicts": []}
 
 
-def _read(format_name: str, body: bytes, names: ResourceNames, known: Known) -> tuple[Batch, Report]:
+def _read(format_name: str, body: bytes, names: ResourceNames, known: Known) -> tuple[Batch, ReadReport]:
     """Return the events of a document, and what became of the rest; a resource may be named by its url.
 
     Raises

@@ -25,7 +25,7 @@ SURFACES = ("weekly", "lti")
 
 
 @dataclass(frozen=True)
-class Progress:
+class GradebookProgress:
     """Steps done of steps given; `done` when the running week's list is done."""
 
     given: int
@@ -50,9 +50,9 @@ def remember(workspace: Workspace, launch: Launch) -> None:
 Links = dict[str, GradebookLink]
 
 
-def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Progress, Links]:
+def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[GradebookProgress, Links]:
     """Return how far a learner has come, and the columns that want to know it (none without any)."""
-    nothing = Progress(0, 0, False)
+    nothing = GradebookProgress(0, 0, False)
     with workspace.store.read() as connection:
         person = find_learners(connection, workspace.keyring, [learner]).get(learner)
         links = links_of(connection, person.number) if person and not person.opted_out else {}
@@ -70,7 +70,7 @@ def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Prog
             running = counts
     both = over[0] + running[0], over[1] + running[1]
     better = over if over[1] and over[0] * both[1] >= both[0] * over[1] else both
-    return Progress(*better, done=running[1] > 0 and running[0] >= running[1]), links
+    return GradebookProgress(*better, done=running[1] > 0 and running[0] >= running[1]), links
 
 
 async def tell(tool: Tool, tenant: Tenant, learners: Collection[str], now: datetime) -> None:

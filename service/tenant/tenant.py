@@ -16,7 +16,7 @@ from segue.features.catalogue import CatalogueError
 from segue.service.http import request_log as logs
 from segue.service.http.api_keys import KeyRing
 from segue.service.http.metrics import Metrics
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.recommend_and_store import Decider
 from segue.service.tenant.slow_calls import SlowCalls
@@ -47,7 +47,7 @@ class Tenant:
         store: GroupedStore,
         models: FallbackLibrary,
         *,
-        limits: Limits,
+        limits: ServiceLimits,
         lock: IO[bytes] | None = None,
     ) -> None:
         self.workspace, self.store, self.models, self._lock = workspace, store, models, lock
@@ -62,7 +62,7 @@ class Tenant:
         self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
 
     @classmethod
-    def open(cls, folder: Path, *, limits: Limits) -> Tenant:
+    def open(cls, folder: Path, *, limits: ServiceLimits) -> Tenant:
         """Return the tenant of a workspace's folder.
 
         Raises

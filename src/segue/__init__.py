@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from segue.batch.plan import WeeklyPlan
+    from segue.batch.weekly_job import weekly_job as week
     from segue.engine.explanations.what_if import Edit
     from segue.engine.explanations.why_not import WhyNot
     from segue.engine.playlists import Playlist, Step
@@ -58,6 +60,7 @@ __all__ = [
     "Step",
     "ThompsonSampling",
     "Uniform",
+    "WeeklyPlan",
     "WhyNot",
     "Workspace",
     "feedback_waiting",
@@ -71,6 +74,7 @@ __all__ = [
     "project_states",
     "recommend",
     "talks_due",
+    "week",
 ]
 _HOMES = {
     "Catalogue": "segue.features.catalogue",
@@ -94,6 +98,7 @@ _HOMES = {
     "Step": "segue.engine.playlists",
     "ThompsonSampling": "segue.engine.policies.thompson",
     "Uniform": "segue.engine.policies.greedy",
+    "WeeklyPlan": "segue.batch.plan",
     "WhyNot": "segue.engine.explanations.why_not",
     "Workspace": "segue.workspace.workspace",
     "feedback_waiting": "segue.workspace.practices.feedback_given",
@@ -104,7 +109,9 @@ _HOMES = {
     "place_week": "segue.workspace.practices.placements",
     "project_states": "segue.workspace.practices.project_work",
     "talks_due": "segue.workspace.practices.feedback_given",
+    "week": "segue.batch.weekly_job",
 }
+_OTHER_NAMES = {"week": "weekly_job"}
 
 
 def recommend(recommender: Recommender, request: Request, *, rng: np.random.Generator) -> Playlist:
@@ -183,4 +190,9 @@ def __getattr__(name: str) -> Any:
     """Load a type when it is first asked for."""
     if name not in _HOMES:
         raise AttributeError(f"module 'segue' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_HOMES[name]), _OTHER_NAMES.get(name, name))
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those not loaded yet among them."""
+    return sorted({*globals(), *__all__})

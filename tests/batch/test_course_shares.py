@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from segue.batch import from_workspace as weekly
 from segue.batch.course_shares import shares
-from segue.batch.plan import Course, Plan
+from segue.batch.plan import Course, WeeklyPlan
 from segue.features.iso_weeks import start_of
 
 School = Any  # the class in conftest.py
@@ -38,11 +38,13 @@ def test_shares_add_up_and_none_is_more_than_its_course_gives(
     assert np.allclose(rate, rate[:1] if len(rate) else 0.0)
 
 
-def plan(school: School, *, minutes: float | None, courses: tuple[Course, ...]) -> Plan:
-    return Plan(WEEK, start_of(WEEK, "Europe/Paris"), "segue", 12, minutes, courses)
+def plan(school: School, *, minutes: float | None, courses: tuple[Course, ...]) -> WeeklyPlan:
+    return WeeklyPlan(WEEK, start_of(WEEK, "Europe/Paris"), "segue", 12, minutes, courses)
 
 
-def run(school: School, out: Path, asked: Plan, classes: dict[str, list[str]], **how: Any) -> pd.DataFrame:
+def run(
+    school: School, out: Path, asked: WeeklyPlan, classes: dict[str, list[str]], **how: Any
+) -> pd.DataFrame:
     assert weekly.weekly(school.space, asked, out, roster=school.roster, classes=classes, **how).complete
     return pd.read_csv(out / "playlists.csv", dtype={"course": "str"}, keep_default_na=False)
 

@@ -19,7 +19,7 @@ from segue.batch import shuffle as buckets
 from segue.batch import worker_pool
 from segue.batch.dask_runner import with_dask
 from segue.batch.from_files import Done, batch, playlists_of
-from segue.batch.plan import Plan, Share
+from segue.batch.plan import Share, WeeklyPlan
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.features.events.event_records import RecordsError
@@ -27,7 +27,7 @@ from segue.features.history.attempts import encode
 from segue.features.history.batch_fold import fold
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
-PLAN = Plan("2026-W48", MONDAY, "segue", k=5)
+PLAN = WeeklyPlan("2026-W48", MONDAY, "segue", k=5)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def run(
     files: Path,
     name: str,
     *,
-    plan: Plan = PLAN,
+    plan: WeeklyPlan = PLAN,
     runner: worker_pool.Runner = worker_pool.run,
     share: Share | None = None,
 ) -> Done:

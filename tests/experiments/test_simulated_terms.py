@@ -17,18 +17,25 @@ from segue.experiments.simulation.baseline_policies import (
     Threshold,
     Zpdes,
 )
-from segue.experiments.simulation.learning_dynamics import Forgetting, Gated, Knowledge, Spacing, Step, Zone
-from segue.experiments.simulation.school_term import WEEK, Plan, Policy, Stage, former_log, run
+from segue.experiments.simulation.learning_dynamics import (
+    Forgetting,
+    Gated,
+    Knowledge,
+    LearningStep,
+    Spacing,
+    Zone,
+)
+from segue.experiments.simulation.school_term import WEEK, Stage, TermPlan, TermPolicy, former_log, run
 from segue.experiments.simulation.student_models import MODELS, StudentModel, student_model
 from segue.experiments.simulation.synthetic_course import course
 from segue.experiments.simulation.tutor_adapter import Contract
 
-SMALL = Plan(n_learners=16, n_log=10, weeks=4, holiday=2, n_test=8, n_skills=16, n_resources=64)
+SMALL = TermPlan(n_learners=16, n_log=10, weeks=4, holiday=2, n_test=8, n_skills=16, n_resources=64)
 
 
-def a_step(*, chance: float = 0.7, ready: float = 1.0, hours: float = 24.0) -> Step:
+def a_step(*, chance: float = 0.7, ready: float = 1.0, hours: float = 24.0) -> LearningStep:
     one = np.ones((1, 1))
-    return Step(one, chance * one, ready * one, one, 0.5 * one, hours, None)
+    return LearningStep(one, chance * one, ready * one, one, 0.5 * one, hours, None)
 
 
 def cells_of(knowledge: Knowledge, prior: float) -> np.ndarray:
@@ -41,7 +48,7 @@ def test_mastery_stays_a_probability_and_expected_practice_never_lowers_it(model
     cells = knowledge.begin(np.linspace(-4, 3, 40).reshape(8, 5), np.random.default_rng(2))
     before = knowledge.level(cells, 24.0)
     wide = np.ones((8, 5))
-    after = knowledge.after(cells, Step(wide, 0.7 * wide, wide, wide, 0.5 * wide, 24.0, None))
+    after = knowledge.after(cells, LearningStep(wide, 0.7 * wide, wide, wide, 0.5 * wide, 24.0, None))
     assert ((before >= 0) & (before <= 1)).all()
     assert (knowledge.level(after, 24.0) >= before - 1e-12).all()
 
@@ -100,7 +107,7 @@ def test_a_course_has_the_faults_of_a_real_one() -> None:
 
 
 @pytest.mark.parametrize("policy", [Random(), Sequence(), Threshold(), Zpdes(), Spaced(), Clairvoyant()])
-def test_a_term_repeats_and_keeps_the_contract(policy: Policy) -> None:
+def test_a_term_repeats_and_keeps_the_contract(policy: TermPolicy) -> None:
     stage = Stage.build(student_model("mixed"), seed=4, plan=SMALL)
     one, two = run(stage, policy), run(stage, policy)
     np.testing.assert_array_equal(one.gain, two.gain)

@@ -20,7 +20,7 @@ from segue import sample
 from segue.features.events.event_records import check
 from segue.service.app import create_app
 from segue.service.http.api_keys import SCOPES, KeyRing
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.server import configuration
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.configuration import Configuration
@@ -101,8 +101,8 @@ def serving() -> Serving:
     """Return a context that yields a client of a real server on the loopback interface."""
 
     @contextmanager
-    def serve(*folders: Path, limits: Limits | None = None) -> Iterator[httpx.Client]:
-        limits = limits or Limits()
+    def serve(*folders: Path, limits: ServiceLimits | None = None) -> Iterator[httpx.Client]:
+        limits = limits or ServiceLimits()
         app = create_app([Tenant.open(folder, limits=limits) for folder in folders], limits=limits)
         server = uvicorn.Server(configuration(app, limits=limits))
         thread = threading.Thread(target=server.run)

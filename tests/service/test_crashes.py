@@ -26,7 +26,7 @@ from sqlalchemy import select
 
 from segue import sample
 from segue.service.http.api_keys import KeyRing
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import RecommendBody
 from segue.service.tenant.conversion import request_of
@@ -231,7 +231,7 @@ def test_a_database_that_cuts_the_line_is_said_and_taken_up_again(postgresql: st
     folder = tmp_path / "school"
     workspace = Workspace.init(folder, environment={}, configuration=Configuration(database=postgresql))
     workspace.set_catalogue(sample.load())
-    tenant = Tenant.open(folder, limits=Limits())
+    tenant = Tenant.open(folder, limits=ServiceLimits())
 
     def cut() -> None:
         with workspace.store.write() as connection:

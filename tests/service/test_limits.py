@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.tenant.write_queue import Desk
 
 Headers = Callable[[str], dict[str, str]]
@@ -38,7 +38,7 @@ def everything(connection: socket.socket) -> bytes:
 
 
 def test_a_head_that_does_not_come_is_not_waited_for(school: Path, serving: Any, headers: Headers) -> None:
-    with serving(school, limits=Limits(head_seconds=0.3)) as client:
+    with serving(school, limits=ServiceLimits(head_seconds=0.3)) as client:
         silent, begun = opened(client), opened(client, b"POST /v1/recommend HTTP/1.1\r\nhost: x\r\n")
         assert b" 408 " in everything(silent)
         assert b" 408 " in everything(begun)
@@ -59,7 +59,7 @@ def send_without_end(connection: socket.socket) -> None:
 
 
 def test_connections_have_an_end_that_is_told_at_once(school: Path, serving: Any) -> None:
-    with serving(school, limits=Limits(connections=20)) as client:
+    with serving(school, limits=ServiceLimits(connections=20)) as client:
         held = [opened(client) for _ in range(20)]
         said = everything(opened(client))
         assert b" 503 " in said
@@ -73,7 +73,7 @@ def test_connections_have_an_end_that_is_told_at_once(school: Path, serving: Any
 def test_an_address_without_a_key_is_slowed_down_and_one_with_a_key_is_not(
     school: Path, serving: Any, headers: Headers
 ) -> None:
-    with serving(school, limits=Limits(address_rate=0.01, address_burst=5)) as client:
+    with serving(school, limits=ServiceLimits(address_rate=0.01, address_burst=5)) as client:
         codes = [client.get("/lti/school/jwks").status_code for _ in range(8)]
         assert codes == [404] * 5 + [429] * 3
         refused = client.get("/v1/learners/x/profile", headers={"authorization": "Bearer guess"})
@@ -88,7 +88,10 @@ def test_who_would_wait_too_long_is_told_at_once(
     stuck = threading.Event()
     work = Desk._do
     monkeypatch.setattr(Desk, "_do", lambda self, jobs: (stuck.wait(20), work(self, jobs))[1])
-    with serving(school, limits=Limits(waiting_seconds=0.3)) as client, ThreadPoolExecutor(2) as people:
+    with (
+        serving(school, limits=ServiceLimits(waiting_seconds=0.3)) as client,
+        ThreadPoolExecutor(2) as people,
+    ):
         calls = [
             people.submit(client.post, "/v1/recommend", json=ASK, headers=headers("backend")) for _ in "ab"
         ]

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from segue.service.http.api_keys import KeyRing
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
@@ -172,12 +172,12 @@ def test_a_body_that_stops_coming(school: Path, serving: Serving, headers: Heade
             pass
         yield b'"a"}'
 
-    with serving(school, limits=Limits(body_seconds=0.2)) as client:
+    with serving(school, limits=ServiceLimits(body_seconds=0.2)) as client:
         assert client.post("/v1/recommend", content=stalls(), headers=headers("backend")).status_code == 408
 
 
 def test_rates_are_kept_a_key(school: Path, serving: Serving, headers: Headers) -> None:
-    with serving(school, limits=Limits(rate=0.5, burst=3)) as client:
+    with serving(school, limits=ServiceLimits(rate=0.5, burst=3)) as client:
         asked = [client.get("/metrics", headers=headers("analyst")) for _ in range(4)]
         assert [r.status_code for r in asked] == [200, 200, 200, 429]
         assert 1 <= int(asked[-1].headers["retry-after"]) <= 2

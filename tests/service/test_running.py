@@ -23,7 +23,7 @@ import typer
 from typer.testing import CliRunner
 
 from segue.cli import serve as cli_serve
-from segue.service.http.rate_limits import Limits
+from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import EventBody
 from segue.service.tenant.tenant import Tenant
@@ -139,7 +139,7 @@ def test_a_key_that_is_turned_stops_the_service_rather_than_doubling_learners(
 
 
 def test_a_full_disk_is_said_and_goes_by(school: Path, headers: Headers) -> None:
-    tenant = Tenant.open(school, limits=Limits())
+    tenant = Tenant.open(school, limits=ServiceLimits())
 
     def pages(most: int) -> None:
         with tenant.store.write() as connection:
@@ -187,7 +187,7 @@ def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Heade
                 out += [posted.status_code, asked.status_code, posted.json()["accepted"]]
             return out
 
-    with serving(fresh, limits=Limits(rate=1e6, burst=10**6)) as client:
+    with serving(fresh, limits=ServiceLimits(rate=1e6, burst=10**6)) as client:
         with ThreadPoolExecutor(n_clients) as pool:
             found = [code for codes in pool.map(work, range(n_clients)) for code in codes]
         assert set(found) == {200, 1}

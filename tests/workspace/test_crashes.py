@@ -21,7 +21,7 @@ import pytest
 from segue import sample
 from segue.batch import from_workspace as weekly
 from segue.batch.output import RECORD
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
 from segue.batch.weekly_job import Week, weekly_job
 from segue.experiments.simulation.simulated_class import SimulatedClass
@@ -132,7 +132,7 @@ def test_learn(school: School, copy: Callable[[str], Path]) -> None:
 
 
 def test_weekly(school: School, copy: Callable[[str], Path]) -> None:
-    plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=5)
+    plan = WeeklyPlan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=5)
     roster = [*school.roster, "new-1", "new-2", "new-3"]
     hold(copy, lambda space: weekly.weekly(space, plan, space.path / "out", roster=roster))
 
@@ -209,7 +209,7 @@ def test_backup(school: School, copy: Callable[[str], Path]) -> None:
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # it is the pool that is tested
 def test_a_lost_worker_is_replaced(school: School, tmp_path: Path) -> None:
-    plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
+    plan = WeeklyPlan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
     alone = weekly.weekly(school.space, plan, tmp_path / "alone")
     killed: list[int] = []
 

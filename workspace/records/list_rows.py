@@ -17,7 +17,7 @@ DOING = ("attempt", "completion")
 
 
 @dataclass(frozen=True, eq=False)
-class Since:
+class ShownSince:
     """What a learner did: times (UTC microseconds) by resource, and the rating of each step."""
 
     done: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class ListRows:
     heads: Sequence[Row[Any]]
     steps: Mapping[str, Sequence[Row[Any]]]
     acts: Mapping[str, Sequence[OverrideRecord]]
-    since: Mapping[int, Since]
+    since: Mapping[int, ShownSince]
 
 
 def list_rows(
@@ -79,7 +79,7 @@ def _by(name: str, rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
     return out
 
 
-def _since(connection: Connection, learners: Collection[int], earliest: int) -> dict[int, Since]:
+def _since(connection: Connection, learners: Collection[int], earliest: int) -> dict[int, ShownSince]:
     columns = [events.c[name] for name in ("learner", "kind", "resource", "time", "step", "score")]
     query = select(*columns).where(events.c.time >= earliest, events.c.kind.in_((*DOING, "rating")))
     done: dict[int, dict[str, list[int]]] = {number: {} for number in learners}
@@ -89,4 +89,4 @@ def _since(connection: Connection, learners: Collection[int], earliest: int) -> 
             rated[row.learner][row.step] = row.score
         else:
             done[row.learner].setdefault(row.resource, []).append(row.time)
-    return {number: Since(done[number], rated[number]) for number in learners}
+    return {number: ShownSince(done[number], rated[number]) for number in learners}

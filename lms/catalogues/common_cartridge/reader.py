@@ -20,7 +20,7 @@ from segue.lms.catalogues.common_cartridge.outline import places_of
 from segue.lms.catalogues.common_cartridge.qti import first_text, named, read_assessment
 from segue.lms.catalogues.common_cartridge.shelf import CartridgeFiles, with_bases
 from segue.lms.records.safe_archive import open_files, parse_xml
-from segue.lms.records.source_records import Event, Mode, RefusedError, Report, Source
+from segue.lms.records.source_records import Event, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import number
 
 KINDS = {
@@ -60,30 +60,30 @@ class Cartridge:
     descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], Report]:
+def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
     """Return no events (a cartridge says nothing of learners) and the report with the cartridge's counts."""
-    report = Report()
+    report = ReadReport()
     open_cartridge(source, mode, report)
     return iter(()), report
 
 
-def open_cartridge(source: Source, _: Mode, report: Report) -> Cartridge:
+def open_cartridge(source: Source, _: Mode, report: ReadReport) -> Cartridge:
     """Return what a cartridge holds; what is missing goes to the report as warnings."""
     if not isinstance(source, str | Path):
-        report.refuse(RefusedError("a cartridge is given by the path of its folder or archive"))
+        report.refuse(RecordRefusedError("a cartridge is given by the path of its folder or archive"))
         return Cartridge()
     try:
         files = open_files(Path(source))
         manifests = (name for name in files.names if name.lower().rpartition("/")[2] == "imsmanifest.xml")
         manifest = min(manifests, key=lambda name: name.count("/"), default="")
         if not manifest:
-            raise RefusedError("cartridge needs imsmanifest.xml")
+            raise RecordRefusedError("cartridge needs imsmanifest.xml")
         root = parse_xml(files.read(manifest))
         return _read_manifest(root, CartridgeFiles(files, manifest[: -len("imsmanifest.xml")], report))
-    except RefusedError as refusal:
+    except RecordRefusedError as refusal:
         report.refuse(refusal)
     except (OSError, RecursionError):
-        report.refuse(RefusedError("cartridge cannot be read, or is nested too deeply"))
+        report.refuse(RecordRefusedError("cartridge cannot be read, or is nested too deeply"))
     return Cartridge()
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from segue.lms.records.safe_archive import Files, is_inside, parse_xml
-from segue.lms.records.source_records import RefusedError, Report
+from segue.lms.records.source_records import ReadReport, RecordRefusedError
 
 BASE = "{http://www.w3.org/XML/1998/namespace}base"
 
@@ -19,7 +19,7 @@ class CartridgeFiles:
 
     files: Files
     root: str
-    report: Report
+    report: ReadReport
 
     @cached_property
     def _by_case(self) -> dict[str, str]:
@@ -48,7 +48,7 @@ class CartridgeFiles:
             return None
         try:
             return parse_xml(self.files.read(self.path(href)))
-        except RefusedError:
+        except RecordRefusedError:
             self.report.warnings["file that is not well-formed XML"] += 1
             return None
 

@@ -50,7 +50,7 @@ async def ics(request: Request) -> Response:
     visit = visit_of(request, "learner", "parent")
     view = await visit.tenant.do(partial(week_view, visit))
     zone = ZoneInfo(visit.tenant.workspace.time_zone)
-    body = calendar(_lesson(visit, view), time_zone=zone, now=visit.now)
+    body = calendar(_lesson(visit, view), time_zone=zone)
     told = {**headers(), "content-disposition": f'attachment; filename="week-{view.week}.ics"'}
     return Response(body, media_type="text/calendar; charset=utf-8", headers=told)
 

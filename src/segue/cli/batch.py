@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.weekly import Engine, Progress, Scheduler, WeekName, Workers, runner_of
+from segue.cli.weekly import BatchProgress, Engine, Scheduler, WeekName, Workers, runner_of
 
 
 def register(app: typer.Typer) -> None:
@@ -34,13 +34,13 @@ def batch(
     Exit codes: 0 done; 2 nothing could be read or done.
     """
     from segue.batch import from_files as batches
-    from segue.batch.plan import Plan, Share
+    from segue.batch.plan import Share, WeeklyPlan
     from segue.features.iso_weeks import start_of
 
-    plan = Plan(week, start_of(week, time_zone), seed, k)
+    plan = WeeklyPlan(week, start_of(week, time_zone), seed, k)
     share = Share.parse(part)
     runner = runner_of(engine, scheduler, model, out)
-    with Progress("buckets") as tick:
+    with BatchProgress("buckets") as tick:
         done = batches.batch(
             attempts, model, out, plan=plan, share=share, workers=workers, runner=runner, tick=tick
         )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from segue.cli.arguments import AsJson, Folder, Now, moment, opened
 from segue.cli.text_output import prose, table
-from segue.cli.workspace import AsJson, Folder, Now, moment, opened
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -103,12 +103,12 @@ def _playlists(
 ) -> dict[str, Playlist]:
     """Run the weekly batch, then read each playlist back as the single call gives it: the same one."""
     from segue.batch.from_workspace import weekly
-    from segue.batch.plan import Plan
+    from segue.batch.plan import WeeklyPlan
     from segue.engine.request import Request
     from segue.workspace.answering import Ask
 
     roster = room.learners["learner"].tolist()
-    plan = Plan(week, now, space.configuration.seed, STEPS)
+    plan = WeeklyPlan(week, now, space.configuration.seed, STEPS)
     report = weekly(space, plan, folder / week, roster=roster)
     typer.echo(f"{report.learners} playlists of {STEPS} steps: {folder / week / 'playlists.csv'}")
     given = space.recommend_many([Request(name, now, k=STEPS) for name in roster], ask=Ask(week=week))

@@ -22,8 +22,8 @@ DAYS = 30  # that the links are good for
 
 def serve_demo(*, seed: int, host: str, port: int, as_json: bool) -> None:
     """Simulate the class up to this week, serve it, and print the links when it can be reached."""
-    from segue.service.http.rate_limits import Limits
-    from segue.service.server import Plan, run
+    from segue.service.http.rate_limits import ServiceLimits
+    from segue.service.server import ServerPlan, run
 
     with tempfile.TemporaryDirectory(prefix="segue-demo-") as folder:
         school = Path(folder) / "school"
@@ -37,7 +37,7 @@ def serve_demo(*, seed: int, host: str, port: int, as_json: bool) -> None:
                 typer.echo(f"student ({learner}): {links['student']}\nteacher: {links['teacher']}")
                 typer.echo("Stop with Ctrl-C; nothing is kept.")
 
-        run(Plan((str(school),), Limits()), host=host, port=port, workers=1, ready=ready)
+        run(ServerPlan((str(school),), ServiceLimits()), host=host, port=port, workers=1, ready=ready)
 
 
 def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...], str]:

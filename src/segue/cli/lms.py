@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segue.lms.records.source_records import Event, Report
+    from segue.lms.records.source_records import Event, ReadReport
     from segue.workspace.records.rosters.enrolments import Enrolment
     from segue.workspace.workspace import Workspace
 
@@ -102,12 +102,12 @@ def import_document(
     """
     from segue.lms.documents.import_document import catalogue_in
     from segue.lms.documents.read_document import READERS
-    from segue.lms.records.source_records import Report
+    from segue.lms.records.source_records import ReadReport
 
     if format_name not in READERS:
         raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format_name}")
     said = []
-    found = catalogue_in(format_name, path, mode, Report())
+    found = catalogue_in(format_name, path, mode, ReadReport())
     if found is not None:
         whole = space.set_catalogue(found)
         said.append(
@@ -180,7 +180,7 @@ def _claims(path: Path, format_name: str, claim: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _told(report: Report) -> list[str]:
+def _told(report: ReadReport) -> list[str]:
     parts = {"skipped": report.skipped, "refused": report.refused, "noticed": report.warnings}
     return [
         f"  {what} {times}: {reason}"
@@ -204,10 +204,10 @@ def suggest(
     from segue.lms.catalogues.case import open_framework
     from segue.lms.catalogues.common_cartridge.reader import open_cartridge
     from segue.lms.catalogues.standard_suggestions import suggest as nearest
-    from segue.lms.records.source_records import Report
+    from segue.lms.records.source_records import ReadReport
     from segue.workspace.workspace import Workspace
 
-    report = Report()
+    report = ReadReport()
     skills = open_framework(framework, "lenient", report).skills
     texts = open_cartridge(cartridge, "lenient", report).descriptions if cartridge else {}
     if report.refused:

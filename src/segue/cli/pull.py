@@ -58,12 +58,12 @@ def oneroster(
     """Read enrolments and results over OneRoster REST 1.2."""
     from segue.cli.lms import store_events
     from segue.lms.oneroster.reader import events_of
-    from segue.lms.records.source_records import Report
+    from segue.lms.records.source_records import ReadReport
     from segue.lms.servers.oneroster_rest import OneRosterServer
 
     space = opened(workspace)
     bundle = OneRosterServer(url, token_url, client_id, _secret("SEGUE_ONEROSTER_SECRET")).bundle()
-    for line in store_events(space, "oneroster", events_of(bundle, Report())):
+    for line in store_events(space, "oneroster", events_of(bundle, ReadReport())):
         typer.echo(line)
 
 
@@ -76,12 +76,12 @@ def moodle(
     """Read the students of a Moodle course and their grades (SEGUE_MOODLE_TOKEN holds the token)."""
     from segue.cli.kolibri import enrolled
     from segue.cli.lms import store_events
-    from segue.lms.records.source_records import Report
+    from segue.lms.records.source_records import ReadReport
     from segue.lms.servers.moodle_web_service import MoodleServer
 
     space, server = opened(workspace), MoodleServer(url, _secret("SEGUE_MOODLE_TOKEN"))
     enrolled(space, course, server.students(course))
-    for line in store_events(space, "moodle", server.events(course, Report())):
+    for line in store_events(space, "moodle", server.events(course, ReadReport())):
         typer.echo(line)
 
 

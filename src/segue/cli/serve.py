@@ -29,12 +29,12 @@ def serve(
     body_bytes: Annotated[int, typer.Option(help="Largest body.", min=1000)] = 2_000_000,
 ) -> None:
     """Answer HTTP requests: recommendations, events, profiles, class views."""
-    from segue.service.http.rate_limits import Limits
-    from segue.service.server import Plan, run
+    from segue.service.http.rate_limits import ServiceLimits
+    from segue.service.server import ServerPlan, run
 
-    plan = Plan(
+    plan = ServerPlan(
         tuple(str(path.resolve()) for path in workspaces),
-        Limits(rate=rate, burst=max(int(2 * rate), 1), body_bytes=body_bytes),
+        ServiceLimits(rate=rate, burst=max(int(2 * rate), 1), body_bytes=body_bytes),
     )
     try:
         run(plan, host=host, port=port, workers=workers)

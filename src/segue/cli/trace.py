@@ -42,7 +42,7 @@ def trace(
     """Predict every attempt from its learner's past, on learners held out."""
     from segue.experiments.learner_vectors import success_prediction as tracing
 
-    clock = tracing.Clock()
+    clock = tracing.StageClock()
     try:
         with clock.stage("read"):
             trial = tracing.read_trial(attempts, item_skills, split=split)

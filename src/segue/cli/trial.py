@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.workspace import AsJson, Folder, Now, moment, opened
+from segue.cli.arguments import AsJson, Folder, Now, moment, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

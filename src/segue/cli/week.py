@@ -9,9 +9,9 @@ import typer
 
 from segue.cli.arguments import Folder, opened
 from segue.cli.weekly import (
+    BatchProgress,
     Courses,
     Engine,
-    Progress,
     Roster,
     Scheduler,
     WeekName,
@@ -23,7 +23,7 @@ from segue.cli.weekly import (
 from segue.cli.workspace import names_of
 
 if TYPE_CHECKING:
-    from segue.batch.weekly_job import Step
+    from segue.batch.weekly_job import JobStep
 
 
 def register(app: typer.Typer) -> None:
@@ -78,10 +78,10 @@ def week_(
     )
     runner = runner_of(engine, scheduler, workspace, out)
 
-    def say(name: str, step: Step) -> None:
+    def say(name: str, step: JobStep) -> None:
         typer.echo(f"{'ALARM ' if step.rings else ''}{name}: {step}")
 
-    with Progress() as tick:
+    with BatchProgress() as tick:
         done = weekly_job(space, asked, out, workers=workers, runner=runner, tick=tick, say=say)
     for name, alarm in done.alarms.items():
         typer.echo(f"{'ALARM' if alarm.rings else 'ok   '} {name}: {alarm}")

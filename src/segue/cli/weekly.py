@@ -67,17 +67,17 @@ def weekly(
 ) -> None:
     """Write playlists for a week, Parquet and CSV, with propensities and reasons; decisions are stored."""
     from segue.batch.from_workspace import weekly as write_playlists
-    from segue.batch.plan import Plan, Share
+    from segue.batch.plan import Share, WeeklyPlan
     from segue.features.iso_weeks import start_of
 
     space = opened(workspace)
     shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
-    plan = Plan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
+    plan = WeeklyPlan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
     share = Share.parse(part)
     names, classes = read_roster(roster, plan.courses, at=plan.now) if roster or shared else (None, None)
     runner = runner_of(engine, scheduler, workspace, out)
     began = time.perf_counter()
-    with Progress() as tick:
+    with BatchProgress() as tick:
         report = write_playlists(
             space,
             plan,
@@ -166,7 +166,7 @@ def _table(path: Path, *needed: str) -> pd.DataFrame:
     return frame
 
 
-class Progress:
+class BatchProgress:
     """A bar on a terminal, with rate and time left; nothing elsewhere."""
 
     def __init__(self, unit: str = "learners") -> None:

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from segue.experiments.simulation.evaluability import weekly_overlap
-from segue.experiments.simulation.school_term import Plan, Stage, run
+from segue.experiments.simulation.school_term import Stage, TermPlan, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import student_model
 from segue.experiments.simulation.tutor_adapter import Contract
 
-SMALL = Plan(n_learners=8, n_log=10, weeks=2, holiday=1, n_test=6, n_skills=8, n_resources=24)
+SMALL = TermPlan(n_learners=8, n_log=10, weeks=2, holiday=1, n_test=6, n_skills=8, n_resources=24)
 NOW = pd.Timestamp("2026-09-07 08:00")
 COLUMNS = ["learner_id", "resource_id", "timestamp", "kind", "completed", "correct", "propensity"]
 

@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segue.features.vectors.interests import NAMES, Choice, Crowd, Shelf, Views, choices, match, reveal
+from segue.features.vectors.interests import (
+    NAMES,
+    Shelf,
+    ViewChoice,
+    ViewCrowd,
+    Views,
+    choices,
+    match,
+    reveal,
+)
 
 
 @pytest.fixture(name="shelf")
@@ -61,7 +70,7 @@ def test_no_choice_knows_a_later_view(shelf: Shelf, views: Views) -> None:
     late = views.time > 60.0
     other = replace(views, item=np.where(late, (views.item + 1) % 9, views.item))
 
-    def until(v: Views) -> list[Choice]:
+    def until(v: Views) -> list[ViewChoice]:
         return list(choices(v, shelf, start=10.0, end=60.0))
 
     for a, b in zip(until(views), until(other), strict=True):
@@ -70,7 +79,7 @@ def test_no_choice_knows_a_later_view(shelf: Shelf, views: Views) -> None:
 
 
 def test_recent_views_fade_and_moves_are_shrunk() -> None:
-    crowd = Crowd.nobody(3)
+    crowd = ViewCrowd.nobody(3)
     crowd.at(0.0)
     crowd.record(0, None, first=True)
     crowd.record(1, 0, first=True)

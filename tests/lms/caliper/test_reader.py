@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from segue.lms.caliper import reader as caliper
-from segue.lms.records.source_records import Event, Mode, Report
+from segue.lms.records.source_records import Event, Mode, ReadReport
 
 PERSON = {"id": "https://school.example/users/7", "type": "Person"}
 GRADE: dict[str, Any] = {
@@ -56,7 +56,7 @@ def interaction(kind: str, action: str, target: dict[str, Any]) -> dict[str, Any
     return base | {"type": kind, "action": action, "actor": PERSON, "object": target}
 
 
-def taken(source: Any, mode: Mode = "strict") -> tuple[list[Event], Report]:
+def taken(source: Any, mode: Mode = "strict") -> tuple[list[Event], ReadReport]:
     stream, report = caliper.read(source, mode)
     return list(stream), report
 

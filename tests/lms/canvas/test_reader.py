@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.lms.canvas import reader as canvas
-from segue.lms.records.source_records import Event, Report
+from segue.lms.records.source_records import Event, ReadReport
 
 ROOT = "21070000000000001"
 LEARNER = "21070000000000048"
@@ -26,7 +26,7 @@ def plain(name: str, metadata: dict[str, Any], body: dict[str, Any]) -> dict[str
     return {"metadata": about | personal | metadata, "body": body}
 
 
-def taken(source: Any) -> tuple[list[Event], Report]:
+def taken(source: Any) -> tuple[list[Event], ReadReport]:
     stream, report = canvas.read(source)
     return list(stream), report
 

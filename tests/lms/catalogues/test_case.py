@@ -13,7 +13,7 @@ import pytest
 from segue.features.catalogue import Catalogue, Resource
 from segue.lms.catalogues.case import open_framework
 from segue.lms.documents.read_document import answer
-from segue.lms.records.source_records import Report
+from segue.lms.records.source_records import ReadReport
 
 A, B = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 NOW = "2026-03-02T09:00:00.000Z"
@@ -58,14 +58,14 @@ def test_counts_are_exact_and_only_the_specification_is_accepted_strictly(
 def test_a_real_framework_is_read_fast(shared_data: Callable[[str], Path]) -> None:
     path = shared_data("lms/case") / "ccss_math_k5.json"
     started = time.perf_counter()
-    framework = open_framework(path, "lenient", Report())
+    framework = open_framework(path, "lenient", ReadReport())
     assert time.perf_counter() - started < 0.5
     assert len(framework.skills) == 270
     assert sum(bool(skill.i_can) for skill in framework.skills) > 100
 
 
 def test_prerequisites_come_from_precedes_and_make_a_catalogue(shared_data: Callable[[str], Path]) -> None:
-    report = Report()
+    report = ReadReport()
     path = shared_data("lms/case") / "what_standards_could_be.json"
     framework = open_framework(path, "lenient", report)
     relations = json.loads(path.read_text())["CFAssociations"]
@@ -79,7 +79,7 @@ def test_prerequisites_come_from_precedes_and_make_a_catalogue(shared_data: Call
 
 
 def test_order_of_a_prerequisite_is_before_then_after() -> None:
-    framework = open_framework(package(), "strict", report := Report())
+    framework = open_framework(package(), "strict", report := ReadReport())
     assert not report.refused
     assert framework.prerequisites == ((A, B),)
     assert framework.skills[0].i_can == "I can add within 20."

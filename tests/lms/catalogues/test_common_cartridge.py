@@ -13,7 +13,7 @@ from segue.lms.catalogues.common_cartridge.qti import read_assessment
 from segue.lms.catalogues.common_cartridge.reader import Cartridge, open_cartridge
 from segue.lms.documents.read_document import answer
 from segue.lms.records.safe_archive import parse_xml
-from segue.lms.records.source_records import RefusedError, Report
+from segue.lms.records.source_records import ReadReport, RecordRefusedError
 
 MANIFEST = """<manifest xmlns="http://www.imsglobal.org/xsd/imsccv1p3/imscp_v1p1"
   xmlns:lom="http://ltsc.ieee.org/xsd/imsccv1p3/LOM/manifest">
@@ -55,8 +55,8 @@ def folder(path: Path, manifest: str = MANIFEST) -> Path:
     return path
 
 
-def opened(path: Path) -> tuple[Cartridge, Report]:
-    report = Report()
+def opened(path: Path) -> tuple[Cartridge, ReadReport]:
+    report = ReadReport()
     return open_cartridge(path, "strict", report), report
 
 
@@ -128,7 +128,7 @@ def test_what_is_no_cartridge_is_refused(tmp_path: Path) -> None:
 def test_qti_2_outline_is_counted() -> None:
     test = parse_xml(b'<assessmentTest title="T"><assessmentItemRef/><assessmentItemRef/></assessmentTest>')
     assert (read_assessment(test).title, read_assessment(test).n_items) == ("T", 2)
-    with pytest.raises(RefusedError):
+    with pytest.raises(RecordRefusedError):
         parse_xml(BOMB.encode())
 
 

@@ -10,7 +10,7 @@ import pytest
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.lms.catalogues.case import open_framework
 from segue.lms.catalogues.standard_suggestions import confirm, suggest
-from segue.lms.records.source_records import Report
+from segue.lms.records.source_records import ReadReport
 
 SKILLS = (
     Skill("s1", "3.NF.A.1", "Understand a fraction as a part of a whole"),
@@ -59,7 +59,7 @@ def test_what_a_person_keeps_becomes_the_resources_skills() -> None:
 
 
 def test_a_statement_finds_itself_among_real_standards(shared_data: Callable[[str], Path]) -> None:
-    framework = open_framework(shared_data("lms/case") / "ccss_math_k5.json", "lenient", Report())
+    framework = open_framework(shared_data("lms/case") / "ccss_math_k5.json", "lenient", ReadReport())
     stated = [skill for skill in framework.skills if len(skill.statement) > 60]
     half = [Resource(s.skill_id, " ".join(s.statement.split()[:12])) for s in stated]
     table = suggest(half, framework.skills, descriptions={}, per_resource=3)

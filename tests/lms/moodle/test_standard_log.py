@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.lms.moodle import standard_log as moodle
-from segue.lms.records.source_records import Event, Report
+from segue.lms.records.source_records import Event, ReadReport
 
 ROW: dict[str, Any] = {
     "id": "17",
@@ -25,7 +25,7 @@ ROW: dict[str, Any] = {
 }
 
 
-def taken(source: Any) -> tuple[list[Event], Report]:
+def taken(source: Any) -> tuple[list[Event], ReadReport]:
     stream, report = moodle.read(source)
     return list(stream), report
 

@@ -11,10 +11,10 @@ import pytest
 
 from segue.lms.documents.read_document import answer
 from segue.lms.oneroster import reader as oneroster
-from segue.lms.oneroster.rows import Table
+from segue.lms.oneroster.rows import RosterTable
 from segue.lms.oneroster.rules import check_references
 from segue.lms.oneroster.tables import TABLES
-from segue.lms.records.source_records import Report
+from segue.lms.records.source_records import ReadReport
 
 
 def bundle(folder: Path, tables: dict[str, list[dict[str, str]]], mode: str = "bulk") -> Path:
@@ -96,7 +96,7 @@ def test_a_bundle_gives_enrolments_grades_and_resources_and_no_names(tmp_path: P
     enrolled, graded = found.events
     assert (enrolled["kind"], enrolled["learner"], enrolled["class"]) == ("enrol", "u1", "k1")
     assert (graded["kind"], graded["score"], graded["time"]) == ("attempt", 0.75, "2026-02-09T00:00:00+00:00")
-    school = oneroster.open_bundle(path, "strict", Report())
+    school = oneroster.open_bundle(path, "strict", ReadReport())
     assert "CANARY" not in repr(school) + repr(found)
     assert school.enrolments()[["learner", "class_id", "role"]].values.tolist() == [["u1", "k1", "student"]]
     (item,) = school.resources()
@@ -137,8 +137,8 @@ def test_each_broken_rule_has_its_code(tmp_path: Path, table: str, cells: dict[s
 
 def test_references_need_their_file_and_unique_ids() -> None:
     rows = [{"sourcedId": "x", "parentSourcedId": ""}, {"sourcedId": "x", "parentSourcedId": ""}]
-    report = Report()
-    check_references({"orgs": Table("orgs", "bulk", [], rows)}, report)
+    report = ReadReport()
+    check_references({"orgs": RosterTable("orgs", "bulk", [], rows)}, report)
     assert report.codes == ["reference.duplicate_sourced_id"]
 
 

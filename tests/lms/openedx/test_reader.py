@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.lms.openedx import reader as openedx
-from segue.lms.records.source_records import Event, Report
+from segue.lms.records.source_records import Event, ReadReport
 from segue.lms.records.untrusted_values import instant
 
 PROBLEM = "block-v1:edX+D+1+type@problem+block@3fc5"
@@ -48,7 +48,7 @@ def grade_book() -> dict[str, Any]:
     return record | {"data": {"problem_id": PROBLEM} | points}
 
 
-def taken(source: Any) -> tuple[list[Event], Report]:
+def taken(source: Any) -> tuple[list[Event], ReadReport]:
     stream, report = openedx.read(source)
     return list(stream), report
 

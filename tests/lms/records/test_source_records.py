@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from segue.lms.records import source_records as base
-from segue.lms.records.source_records import Event, Json, Mode, RefusedError, Report
+from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError
 
 
-def translate(record: Json, _: Mode, report: Report) -> Iterator[Event]:
+def translate(record: Json, _: Mode, report: ReadReport) -> Iterator[Event]:
     if not isinstance(record, dict) or "n" not in record:
-        raise RefusedError("no number")
+        raise RecordRefusedError("no number")
     name = str(record["n"])
     yield {"kind": "view", "learner": "u", "resource": name, "score": None, "time": None, "id": name}
 
@@ -86,7 +86,7 @@ def test_records_are_read_one_at_a_time() -> None:
 
 def test_a_report_tells_only_so_many_types_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "MAX_TYPES", 2)
-    report = Report()
+    report = ReadReport()
     for what in ("a", "b", "c", "a", "d"):
         report.skip(what)
     assert dict(report.skipped) == {"a": 2, "b": 1, "other": 2}

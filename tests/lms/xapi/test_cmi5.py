@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.lms.records.source_records import Event, Report
+from segue.lms.records.source_records import Event, ReadReport
 from segue.lms.xapi import cmi5
 
 PASSED: dict[str, Any] = {
@@ -28,7 +28,7 @@ PASSED: dict[str, Any] = {
 }
 
 
-def taken(source: Any) -> tuple[list[Event], Report]:
+def taken(source: Any) -> tuple[list[Event], ReadReport]:
     stream, report = cmi5.read(source)
     return list(stream), report
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from segue.lms.records.source_records import Event, Mode, Report
+from segue.lms.records.source_records import Event, Mode, ReadReport
 from segue.lms.records.untrusted_values import mail_hash
 from segue.lms.xapi import reader as xapi
 
@@ -34,7 +34,7 @@ def change(path: str, value: Any) -> dict[str, Any]:
     return statement
 
 
-def taken(source: Any, mode: Mode = "strict") -> tuple[list[Event], Report]:
+def taken(source: Any, mode: Mode = "strict") -> tuple[list[Event], ReadReport]:
     stream, report = xapi.read(source, mode)
     return list(stream), report
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from segue.batch import from_workspace as weekly
 from segue.batch import worker_pool as pool
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.iso_weeks import start_of
@@ -109,7 +109,7 @@ def test_a_clock_that_steps_back_harms_nothing(school: School, tmp_path: Path) -
     earlier = MONDAY - timedelta(days=3)
     assert school.space.recommend(Request("pupil-001", earlier, k=3)).decision_ids
     school.study(earlier)
-    plan = Plan("2026-W47", start_of("2026-W47", "Europe/Paris"), "segue", k=3)
+    plan = WeeklyPlan("2026-W47", start_of("2026-W47", "Europe/Paris"), "segue", k=3)
     assert weekly.weekly(school.space, plan, tmp_path / "out", roster=school.roster).complete
     school.space.learn(now=earlier)
     with school.space.store.read() as connection:
@@ -137,7 +137,7 @@ def test_who_is_erased_while_others_decide_leaves_nothing(
         yield from results
 
     monkeypatch.setattr(pool, "run", erased_meanwhile)
-    plan = Plan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
+    plan = WeeklyPlan("2026-W48", start_of("2026-W48", "Europe/Paris"), "segue", k=3)
     weekly.weekly(school.space, plan, tmp_path / "out", roster=school.roster)
     assert school.well()
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from segue.batch.from_workspace import weekly
-from segue.batch.plan import Plan
+from segue.batch.plan import WeeklyPlan
 from segue.engine.policies import Uniform
 from segue.engine.request import Request
 from segue.engine.training.fit import fit
@@ -25,7 +25,7 @@ from segue.workspace.workspace import Workspace
 NOW = datetime(2026, 9, 7, tzinfo=UTC)
 CATALOGUE = course(np.random.default_rng(0), n_skills=4, n_resources=16, n_tags=3).catalogue
 ZONE = "Europe/Paris"
-PLAN = Plan("2026-W37", start_of("2026-W37", ZONE), "segue", 3, 60.0)
+PLAN = WeeklyPlan("2026-W37", start_of("2026-W37", ZONE), "segue", 3, 60.0)
 WEEKLY, APP = PLAN.request(""), Request("", NOW, k=2, menu=2)
 
 
