@@ -1,8 +1,8 @@
 """The types that xAPI statements are made of: strings of a form, objects, language maps, actors.
 
 Source: Experience API 1.0.3, part two (data), sections 2.4.2 and 4; RFC 3339, 3987, 4122, 5646. Every
-check raises :class:`RecordRefusedError` with the path of the property and what is allowed, never with what was
-found.
+check raises :class:`RecordRefusedError` with the path of the property and what is allowed, never with what
+was found.
 """
 
 from __future__ import annotations
