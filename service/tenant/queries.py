@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
 
 from segue.engine.request import Request
 from segue.features.history.learner_state import LearnerState
@@ -21,9 +20,14 @@ from segue.workspace.class_report import FEWEST, class_view
 from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
-from segue.workspace.records.learners import Learner, class_surrogates, find_learners
+from segue.workspace.records.learners import (
+    Learner,
+    class_surrogates,
+    find_learners,
+    learners_of_class,
+)
 from segue.workspace.records.rosters.enrolments import roster_of
-from segue.workspace.storage.schema import events, learners
+from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]
@@ -158,10 +162,4 @@ def _members(workspace: Workspace, connection: Connection, class_id: str) -> lis
     inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id)
     if inside is None:
         raise RefusedError(404, "no_class", "nothing is stored of a class of this id in this tenant")
-    query = (
-        select(events.c.learner)
-        .join_from(events, learners, events.c.learner == learners.c.number)
-        .where(events.c.class_id == inside, learners.c.opted_out.is_(False))
-        .distinct()
-    )
-    return sorted(connection.execute(query).scalars())
+    return learners_of_class(connection, inside)

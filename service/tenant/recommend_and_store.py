@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, select
 
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
@@ -17,9 +16,9 @@ from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
 from segue.workspace.answering import Ask
-from segue.workspace.records.events import append_events
+from segue.workspace.records.events import append_events, stored_digests
 from segue.workspace.records.learners import find_learners
-from segue.workspace.storage.schema import events as event_rows
+from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
 STANDING = Ask(surface="service", request_no=None)
@@ -116,8 +115,7 @@ class Decider:
             return []
         keyring = self.workspace.keyring
         digests = keyring.event_digests([event.id for event in good])
-        query = select(event_rows.c.event_id).where(event_rows.c.event_id.in_(digests))
-        seen = {bytes(row.event_id) for row in connection.execute(query)}
+        seen = stored_digests(connection, digests)
         new: list[EventBody] = []
         words = []
         for event, digest in zip(good, digests, strict=True):

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
-
 from segue.workspace.configuration import FILE, open_store
 from segue.workspace.errors import WorkspaceError
-from segue.workspace.storage.database import Store, insert_columns
-from segue.workspace.storage.schema import metadata
+from segue.workspace.records.maintenance.table_copies import copied
+from segue.workspace.storage.database import Store
 from segue.workspace.workspace import Workspace
-
-ROWS = 20_000
 
 
 def backup(workspace: Workspace, target: Path) -> dict[str, int]:
@@ -40,7 +35,7 @@ def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     copy = open_store(draft, configuration, Store)
     with snapshot(workspace.store) as connection:
         with copy.write() as writing:
-            counts = {t.name: _copy(connection, writing, t) for t in metadata.sorted_tables}
+            counts = copied(connection, writing)
         shutil.copytree(workspace.models, draft / "models", ignore=shutil.ignore_patterns("*.new"))
     copy.close()
     configuration = replace(configuration, durability=workspace.configuration.durability)
@@ -54,20 +49,3 @@ def snapshot(store: Store) -> Any:
     if store.is_sqlite:  # in the write-ahead log a read transaction is a snapshot
         return store.read()
     return store.engine.execution_options(isolation_level="REPEATABLE READ").connect()
-
-
-def _copy(source: Connection, target: Connection, table: Table) -> int:
-    target.execute(table.delete())
-    count = 0
-    for rows in _pieces(source, table):
-        names = table.c.keys()
-        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        insert_columns(target, table, columns)
-        count += len(rows)
-    return count
-
-
-def _pieces(source: Connection, table: Table) -> Iterator[list[Any]]:
-    found = source.execution_options(yield_per=ROWS).execute(select(table))
-    for rows in found.partitions():
-        yield list(rows)

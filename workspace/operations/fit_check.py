@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import Connection, select
 
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Floats
 from segue.features.history.learner_state import StateBlock
 from segue.workspace.operations.monitoring import DAY, FEWEST, Alarm
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of
-from segue.workspace.storage.schema import events
+from segue.workspace.records.maintenance.recent_steps import recent_learners
+from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
 GATE_LEARNERS = 200
@@ -29,9 +29,7 @@ def gate(workspace: Workspace, challenger: Recommender, *, now: datetime) -> Ala
     limit = round(now.timestamp() * 1e6) - 7 * DAY
     with workspace.store.read() as connection:
         champion = workspace.champion(connection).fitted
-        recent = select(events.c.learner).where(events.c.kind == "attempt", events.c.time >= limit)
-        query = recent.distinct().order_by(events.c.learner).limit(GATE_LEARNERS)
-        numbers = list(connection.execute(query).scalars())
+        numbers = recent_learners(connection, limit, GATE_LEARNERS)
         losses = [_loss(connection, model, numbers, limit) for model in (champion, challenger)]
     n, worse = len(losses[0]), float(np.mean(losses[1]) - np.mean(losses[0])) if len(losses[0]) else 0.0
     rings = n >= FEWEST and worse > GATE_MARGIN

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import Connection, func, select
 
 from segue.features.contexts.context_columns import INDEX
-from segue.workspace.records.matured_rewards import latest_rewards
-from segue.workspace.storage.schema import decisions, events, playlists
+from segue.workspace.records.maintenance.recent_steps import (
+    drawn_propensities,
+    first_attempts,
+    outcomes_by_status,
+    rewards_in_time,
+)
+from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
 DAY = 86_400_000_000  # microseconds
@@ -46,23 +50,10 @@ def alarms(workspace: Workspace, *, now: datetime) -> list[Alarm]:
 
 def _calibration(connection: Connection, since: int) -> Alarm:
     """Compare the chance of success logged with each step with the score of its first attempt."""
-    attempt = (
-        (events.c.learner == decisions.c.learner)
-        & (events.c.resource == decisions.c.resource)
-        & (events.c.kind == "attempt")
-        & (events.c.time >= playlists.c.time)
-    )
-    query = (
-        select(decisions.c.decision_id, decisions.c.context, events.c.score, events.c.time)
-        .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .join(events, attempt)
-        .where(playlists.c.time >= since)
-        .order_by(events.c.time.desc(), events.c.number.desc())
-    )
-    first = {row.decision_id: row for row in connection.execute(query)}  # the earliest is written last
+    first = first_attempts(connection, since)
     success = INDEX["success"]
-    foreseen = np.array([np.frombuffer(row.context, "<f8")[success] for row in first.values()])
-    scores = np.array([row.score for row in first.values()])
+    foreseen = np.array([np.frombuffer(row.context, "<f8")[success] for row in first])
+    scores = np.array([row.score for row in first])
     if not len(scores):
         return Alarm("calibration", float("nan"), MOST_GAP, False, "no step has been done yet")
     gap = float(np.mean(foreseen - scores))
@@ -74,14 +65,7 @@ def _calibration(connection: Connection, since: int) -> Alarm:
 
 def _reward(connection: Connection, since: int) -> Alarm:
     """Compare the rewards of late with those before."""
-    latest = latest_rewards().subquery()
-    query = (
-        select(latest.c.value, playlists.c.time)
-        .join_from(latest, decisions, latest.c.decision_id == decisions.c.decision_id)
-        .join(playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .where(latest.c.value.is_not(None))
-    )
-    rows = connection.execute(query).all()
+    rows = rewards_in_time(connection)
     late = np.array([row.value for row in rows if row.time >= since])
     before = np.array([row.value for row in rows if row.time < since])
     if min(len(late), len(before)) < FEWEST:
@@ -93,15 +77,7 @@ def _reward(connection: Connection, since: int) -> Alarm:
 
 
 def _censored(connection: Connection, since: int) -> Alarm:
-    latest = latest_rewards().subquery()
-    query = (
-        select(latest.c.status, func.count())
-        .join_from(latest, decisions, latest.c.decision_id == decisions.c.decision_id)
-        .join(playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .where(playlists.c.time >= since - WINDOW_DAYS * DAY, playlists.c.time < since)
-        .group_by(latest.c.status)
-    )
-    count = {row[0]: int(row[1]) for row in connection.execute(query)}
+    count = outcomes_by_status(connection, since - WINDOW_DAYS * DAY, since)
     total = sum(count.values())
     share = count.get("censored", 0) / total if total else float("nan")
     rings = total >= FEWEST and share > MOST_CENSORED
@@ -111,12 +87,7 @@ def _censored(connection: Connection, since: int) -> Alarm:
 
 def _support(connection: Connection, since: int) -> Alarm:
     """Return the effective share of the steps under a policy that treats all logged steps alike."""
-    query = (
-        select(decisions.c.propensity)
-        .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .where(playlists.c.time >= since, decisions.c.override == "{}")
-    )
-    weight = 1.0 / np.array(list(connection.execute(query).scalars()), dtype=np.float64)
+    weight = 1.0 / np.array(drawn_propensities(connection, since), dtype=np.float64)
     share = float(weight.sum() ** 2 / (len(weight) * (weight**2).sum())) if len(weight) else float("nan")
     rings = len(weight) >= FEWEST and share < LEAST_SUPPORT
     said = f"effective share of {len(weight)} steps is {share:.1%}"

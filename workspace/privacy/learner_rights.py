@@ -9,40 +9,27 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, select
 
-from segue.features.contexts.context_columns import COLUMNS
 from segue.workspace import model_registry as champions
 from segue.workspace.errors import WorkspaceError
-from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.gradebook_links import forget_links, links_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
-from segue.workspace.records.matured_rewards import rewarded
-from segue.workspace.storage.database import get_document, put_document
-from segue.workspace.storage.schema import (
-    aliases,
-    decisions,
-    enrolments,
-    events,
-    learners,
-    linked_ids,
-    openings,
-    overrides,
-    playlists,
-    practices,
-    rewards,
-    statements,
-    states,
-    tombstones,
+from segue.workspace.records.maintenance.learner_rows import (
+    is_buried,
+    remove_rows,
+    set_opted_out,
+    stored_rows,
 )
+from segue.workspace.records.matured_rewards import rewarded
+from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 
 REFIT_DUE = "refit_due"
-OWNED = (events, statements, practices, playlists, decisions, overrides, rewards)
 NOT_REMOVED = (
     "backups made before this moment, copies of the disk, and what an LMS or its gradebook was told",
     "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
@@ -87,7 +74,7 @@ def export(workspace: Workspace, learner: str) -> dict[str, Any]:
     """
     with workspace.store.read() as connection:
         person = _person(workspace, connection, learner)
-        found: dict[str, Any] = {table.name: _rows(connection, table, person) for table in OWNED}
+        found: dict[str, Any] = stored_rows(connection, person)
         links = links_of(connection, person.number)
         found["gradebook"] = [{"address": url, **vars(link)} for url, link in links.items()]
     return {"learner": learner, "opted_out": person.opted_out, **found}
@@ -113,7 +100,7 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
         if person and had_model:
             _take_out_of_sums(connection, person, workspace.champion(connection).fitted.schema_hash)
             put_document(connection, REFIT_DUE, b"1")
-        rows = _remove(connection, person) if person else {}
+        rows = remove_rows(connection, person) if person else {}
         difference = _difference(connection, workspace) if had_model else 0.0
     finish_erasures(workspace, now=now)
     disk = _off_the_disk(workspace)
@@ -169,10 +156,8 @@ def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
         if learner not in found:
             raise WorkspaceError("this learner was erased: there is nothing to opt out of")
         person = found[learner]
-        mine = learners.c.number == person.number
-        connection.execute(learners.update().where(mine).values(opted_out=out))
+        set_opted_out(connection, person, out=out)
         if out:
-            connection.execute(states.delete().where(states.c.learner == person.number))
             forget_links(connection, person.number)
 
 
@@ -196,50 +181,7 @@ def nobody() -> WorkspaceError:
 def _cut_off(workspace: Workspace, connection: Connection, learner: str) -> bool:
     """Tell whether a learner was erased, and the models were not fitted anew since."""
     digest = workspace.keyring.digest("learner", learner)
-    buried = connection.execute(select(tombstones.c.digest).where(tombstones.c.digest == digest)).first()
-    return buried is not None and bool(get_document(connection, REFIT_DUE))
-
-
-def _of(table: Table, person: Learner) -> ColumnElement[bool]:
-    if table is rewards:
-        mine = select(decisions.c.decision_id).where(decisions.c.learner == person.number)
-        return rewards.c.decision_id.in_(mine)
-    return table.c.number == person.number if table is learners else table.c.learner == person.number
-
-
-def _rows(connection: Connection, table: Table, person: Learner) -> list[dict[str, Any]]:
-    query = select(table).where(_of(table, person)).order_by(table.c.number)
-    return [_plain(row._asdict()) for row in connection.execute(query)]
-
-
-_INSIDE = (
-    "number",
-    "learner",
-    "event_id",
-    "supersedes",
-    "voids",
-    "class_id",
-    "teacher",
-    "undone_by",
-    "given_by",
-)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row for people: contexts by name, times in ISO 8601, what is only the store's left out."""
-    out: dict[str, Any] = {}
-    for name, value in row.items():
-        if name in _INSIDE:
-            continue
-        if name == "context":
-            out[name] = dict(zip(COLUMNS, context_of(value).tolist(), strict=False))
-        elif isinstance(value, bytes | memoryview):
-            out[name] = np.frombuffer(value, "<f8").tolist()
-        elif name in ("time", "matured", "until", "undone") and value is not None:
-            out[name] = datetime.fromtimestamp(value / 1e6, UTC).isoformat()
-        else:
-            out[name] = value
-    return out
+    return is_buried(connection, digest) and bool(get_document(connection, REFIT_DUE))
 
 
 def _take_out_of_sums(connection: Connection, person: Learner, schema_hash: str) -> None:
@@ -248,24 +190,6 @@ def _take_out_of_sums(connection: Connection, person: Learner, schema_hash: str)
         sums = champions.load_sums(connection)
         sums.forget(contexts, values)
         champions.save_sums(connection, sums)
-
-
-def _remove(connection: Connection, person: Learner) -> dict[str, int]:
-    alias = (aliases.c.domain == "learner") & (aliases.c.surrogate == person.surrogate)
-    kept = connection.execute(select(aliases.c.digest, aliases.c.key_version).where(alias)).one()
-    connection.execute(tombstones.insert().values(digest=kept.digest, key_version=kept.key_version))
-    links = linked_ids.c.surrogate == person.surrogate
-    for row in connection.execute(select(linked_ids.c.digest, linked_ids.c.key_version).where(links)).all():
-        connection.execute(tombstones.insert().values(digest=row.digest, key_version=row.key_version))
-    connection.execute(linked_ids.delete().where(links))
-    tables = (
-        *(rewards, overrides, decisions, playlists, states, openings, statements, practices),
-        *(enrolments, events, learners),
-    )
-    counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
-    connection.execute(aliases.delete().where(alias))
-    forget_links(connection, person.number)
-    return counts
 
 
 def _difference(connection: Connection, workspace: Workspace) -> float:

@@ -7,19 +7,23 @@ ends: a refit of difficulty no longer sees those events, and a correction of one
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-from sqlalchemy import Connection, delete, select
 
 from segue.workspace import model_registry as champions
 from segue.workspace.model_registry import OPENING_SUMS
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of, save_opening
-from segue.workspace.records.learners import QUERY_ROWS
+from segue.workspace.records.maintenance.old_rows import (
+    delete_events,
+    delete_lists,
+    delete_practices,
+    kept_from,
+    learners_before,
+    settled_lists,
+)
 from segue.workspace.records.matured_rewards import rewarded
-from segue.workspace.records.overrides import OUT
-from segue.workspace.storage.schema import decisions, events, overrides, playlists, practices, rewards
+from segue.workspace.storage.database import Connection
+from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 
 BLOCK = 200  # learners balanced in one transaction
@@ -47,9 +51,7 @@ def purge(workspace: Workspace, *, before: datetime) -> Purged:
     """
     limit = round(before.timestamp() * 1e6)
     with workspace.store.read() as connection:
-        old = select(events.c.learner).where((events.c.time < limit) | events.c.time.is_(None)).distinct()
-        decided = select(playlists.c.learner).where(playlists.c.time < limit).distinct()
-        numbers = sorted({*connection.execute(old).scalars(), *connection.execute(decided).scalars()})
+        numbers = learners_before(connection, limit)
     total = [0, 0, 0]
     for start in range(0, len(numbers), BLOCK):
         with workspace.store.write() as connection:
@@ -57,11 +59,11 @@ def purge(workspace: Workspace, *, before: datetime) -> Purged:
             schema_hash = workspace.champion(connection).fitted.schema_hash
             for number in numbers[start : start + BLOCK]:
                 total[1] += _purge_decisions(connection, number, limit, schema_hash)
-                gone = _purge_events(connection, number, _kept_from(connection, number, limit), fold)
+                gone = _purge_events(connection, number, kept_from(connection, number, limit), fold)
                 total[0] += gone or 0
                 total[2] += gone is None
     with workspace.store.write() as connection:
-        connection.execute(delete(practices).where(practices.c.time < limit))
+        delete_practices(connection, limit)
     return Purged(*total)
 
 
@@ -70,38 +72,13 @@ def _purge_decisions(connection: Connection, learner: int, limit: int, schema_ha
 
     What a teacher took out and did not put back keeps its list: it still keeps the resource away.
     """
-    unsettled = select(decisions.c.playlist_id).where(decisions.c.settled.is_(False))
-    holding = (
-        select(decisions.c.playlist_id)
-        .join_from(decisions, overrides, decisions.c.decision_id == overrides.c.decision_id)
-        .where(overrides.c.learner == learner, overrides.c.undone.is_(None), overrides.c.action.in_(OUT))
-    )
-    old = (
-        (playlists.c.learner == learner)
-        & (playlists.c.time < limit)
-        & playlists.c.playlist_id.not_in(unsettled)
-        & playlists.c.playlist_id.not_in(holding)
-    )
-    ids = list(connection.execute(select(playlists.c.playlist_id).where(old)).scalars())
+    ids = settled_lists(connection, learner, limit)
     if not ids:
         return 0
     sums = champions.load_sums(connection, name=OPENING_SUMS)
     sums.update_many(*rewarded(connection, schema_hash, where=decisions.c.playlist_id.in_(ids)))
     champions.save_sums(connection, sums, name=OPENING_SUMS)
-    mine = decisions.c.playlist_id.in_(ids)
-    steps = select(decisions.c.decision_id).where(mine)
-    connection.execute(delete(rewards).where(rewards.c.decision_id.in_(steps)))
-    connection.execute(delete(overrides).where(overrides.c.decision_id.in_(steps)))
-    count = connection.execute(delete(decisions).where(mine)).rowcount
-    connection.execute(delete(playlists).where(playlists.c.playlist_id.in_(ids)))
-    return count
-
-
-def _kept_from(connection: Connection, learner: int, limit: int) -> int:
-    """Return from when on events stay: `limit`, or the learner's first decision that is kept."""
-    first = select(playlists.c.time).where(playlists.c.learner == learner).order_by(playlists.c.time).limit(1)
-    earliest = connection.execute(first).scalar()
-    return limit if earliest is None else min(limit, earliest)
+    return delete_lists(connection, ids)
 
 
 def _purge_events(connection: Connection, learner: int, limit: int, fold: Fold) -> int | None:
@@ -117,10 +94,5 @@ def _purge_events(connection: Connection, learner: int, limit: int, fold: Fold) 
     balance = fold.after(base, [row for row in old if row.number in standing])
     upto = max(row.number for row in old)
     save_opening(connection, learner, Kept(balance.state, upto, balance.last_time, balance.last_seq), fold)
-    _delete(connection, [row.number for row in old])
+    delete_events(connection, [row.number for row in old])
     return len(old)
-
-
-def _delete(connection: Connection, numbers: Sequence[int]) -> None:
-    for start in range(0, len(numbers), QUERY_ROWS):
-        connection.execute(delete(events).where(events.c.number.in_(numbers[start : start + QUERY_ROWS])))

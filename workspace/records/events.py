@@ -197,3 +197,9 @@ def _frame(rows: Sequence[Row[Any]]) -> pd.DataFrame:
         texts = [f"{n}:{d.hex()}" if d else "" for n, d in zip(cells["learner"], cells[name], strict=True)]
         out[name] = pd.Series(texts, dtype="str")
     return out[[*COLUMNS, "number"]]
+
+
+def stored_digests(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:
+    """Return which of some event ids, as digests, are stored already."""
+    query = select(events.c.event_id).where(events.c.event_id.in_(digests))
+    return {bytes(row.event_id) for row in connection.execute(query)}

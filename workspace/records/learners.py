@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import aliases, learners, linked_ids, tombstones
+from segue.workspace.storage.schema import aliases, events, learners, linked_ids, tombstones
 
 QUERY_ROWS = 5_000  # ids named in one query
 
@@ -87,6 +87,17 @@ def profiled(connection: Connection, numbers: Sequence[int]) -> list[int]:
     query = select(learners.c.number).where(learners.c.opted_out.is_(False))
     found = {row.number for row in where_in(connection, query, learners.c.number, numbers)}
     return [number for number in numbers if number in found]
+
+
+def learners_of_class(connection: Connection, surrogate: str) -> list[int]:
+    """Return the numbers of the learners with an event in a class, without who opted out."""
+    query = (
+        select(events.c.learner)
+        .join_from(events, learners, events.c.learner == learners.c.number)
+        .where(events.c.class_id == surrogate, learners.c.opted_out.is_(False))
+        .distinct()
+    )
+    return sorted(connection.execute(query).scalars())
 
 
 def class_surrogates(

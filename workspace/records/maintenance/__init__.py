@@ -1,0 +1,1 @@
+"""Maintenance: what monitoring, learners' rights, retention and backups read, copy and remove."""
