@@ -30,9 +30,9 @@ from segue.experiments.simulation.baseline_policies import Sequence as TeachersS
 from segue.experiments.simulation.school_term import Result, Stage, TermPlan, TermPolicy, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import MODELS, student_model
-from segue.experiments.simulation.synthetic_course import World
-from segue.experiments.simulation.teaching_worlds import TEACHING_WORLDS, TeachingWorld, teaching_world
 from segue.experiments.simulation.tutor_adapter import Contract
+from segue.experiments.simulation.worlds.synthetic_course import World
+from segue.experiments.simulation.worlds.teaching_worlds import TEACHING_WORLDS, TeachingWorld, teaching_world
 from segue.models.resource_effects import CLIP
 
 FIRST_SEED = 1000

@@ -24,7 +24,7 @@ from _awkward_logs import AWKWARD
 
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
-from segue.experiments.simulation.synthetic_logs import LogWorld, make_world
+from segue.experiments.simulation.worlds.synthetic_logs import LogWorld, make_world
 
 NAMES = ("IPS", "SNIPS", "DR", "SNDR")
 

@@ -32,7 +32,7 @@ from segue.experiments.evaluation.logs.shadow_policy import ShadowList, shadow_l
 from segue.experiments.evaluation.logs.workspace_log import decision_log
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 from segue.experiments.simulation.simulated_class import SimulatedClass
-from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempt
 from segue.features.history.learner_state import LearnerState

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from segue.cli.main import app
 from segue.engine.request import Request
 from segue.experiments.simulation.simulated_class import SimulatedClass
-from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check
 from segue.workspace.answering import Given
 from segue.workspace.configuration import Configuration

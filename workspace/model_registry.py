@@ -28,8 +28,8 @@ from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
+from segue.workspace.reports.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
-from segue.workspace.taught_effects import EFFECTS, Since, counted_since
 
 POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
 

@@ -30,7 +30,6 @@ from segue.features.learner_profile import LearnerProfile, profile
 from segue.workspace import feedback
 from segue.workspace import model_registry as champions
 from segue.workspace.answering import Ask, Given, Question, alternatives, answer, named, under_name, with_acts
-from segue.workspace.class_report import SkillOfClass, class_view, mastery_table
 from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
 from segue.workspace.errors import WorkspaceError, erased_learner
 from segue.workspace.feedback import StepChange
@@ -54,10 +53,11 @@ from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
+from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
+from segue.workspace.reports.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
-from segue.workspace.taught_effects import READ_UPTO, by_arrival, count_effects
 
 BLOCK_EVENTS = 20_000
 CATALOGUE = "catalogue"

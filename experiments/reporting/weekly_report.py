@@ -17,10 +17,10 @@ from segue.experiments.reporting.personalisation import Personalisation, audit_p
 from segue.experiments.reporting.report_page import pictures, report_page
 from segue.experiments.reporting.step_frame import LoggedSteps, logged_steps
 from segue.features.iso_weeks import week_of
-from segue.workspace.class_report import mastery_table
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import every_learner
 from segue.workspace.records.statements import statements_of
+from segue.workspace.reports.class_report import mastery_table
 from segue.workspace.workspace import Workspace
 
 

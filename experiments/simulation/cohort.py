@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from segue.experiments.simulation.learning_dynamics import LearningStep, sigmoid
 from segue.experiments.simulation.student_models import StudentModel
-from segue.experiments.simulation.synthetic_course import FORMATS, Pupils, World
+from segue.experiments.simulation.worlds.synthetic_course import FORMATS, Pupils, World
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.student_models import StudentModel
-from segue.experiments.simulation.synthetic_course import Pupils, World, course, pupils
-from segue.experiments.simulation.teaching_worlds import WorldSetting
+from segue.experiments.simulation.worlds.synthetic_course import Pupils, World, course, pupils
+from segue.experiments.simulation.worlds.teaching_worlds import WorldSetting
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

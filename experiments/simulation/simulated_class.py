@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.student_models import StudentModel, student_model
-from segue.experiments.simulation.synthetic_course import around, pupils
+from segue.experiments.simulation.worlds.synthetic_course import around, pupils
 from segue.features.catalogue import Catalogue
 
 Ints = NDArray[np.int64]

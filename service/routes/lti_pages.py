@@ -7,8 +7,8 @@ from html import escape
 
 from segue.features.catalogue import Catalogue
 from segue.service.http.plain_page import page
-from segue.workspace.class_report import SkillOfClass
 from segue.workspace.published_playlists import Published
+from segue.workspace.reports.class_report import SkillOfClass
 
 
 def playlist_page(found: Published, catalogue: Catalogue) -> str:

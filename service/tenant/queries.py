@@ -16,7 +16,6 @@ from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import AskBody, WhatIfBody
 from segue.service.tenant.conversion import edit_of, request_of
 from segue.workspace.answering import Question, with_acts
-from segue.workspace.class_report import FEWEST, class_view
 from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
@@ -27,6 +26,7 @@ from segue.workspace.records.learners import (
     learners_of_class,
 )
 from segue.workspace.records.rosters.enrolments import roster_of
+from segue.workspace.reports.class_report import FEWEST, class_view
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 

@@ -27,8 +27,8 @@ from segue.experiments.simulation.learning_dynamics import (
 )
 from segue.experiments.simulation.school_term import WEEK, Stage, TermPlan, TermPolicy, former_log, run
 from segue.experiments.simulation.student_models import MODELS, StudentModel, student_model
-from segue.experiments.simulation.synthetic_course import course
 from segue.experiments.simulation.tutor_adapter import Contract
+from segue.experiments.simulation.worlds.synthetic_course import course
 
 SMALL = TermPlan(n_learners=16, n_log=10, weeks=4, holiday=2, n_test=8, n_skills=16, n_resources=64)
 

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import pandas as pd
 
-from segue.workspace.class_report import mastery_table
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners
 from segue.workspace.records.rosters.enrolments import roster_of
+from segue.workspace.reports.class_report import mastery_table
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 

@@ -14,8 +14,8 @@ from segue.engine.request import Request
 from segue.features.outward_text import csv_cell
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
-from segue.workspace.class_map import ClassMap, class_map
 from segue.workspace.dialogue import negotiation
+from segue.workspace.reports.class_map import ClassMap, class_map
 
 MINUTES = 30  # what a teacher has for talks, unless she says otherwise
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,6 @@ from segue.cli.pull import register as register_pulls
 
 if TYPE_CHECKING:
     from segue.lms.servers.kolibri import Kolibri
-    from segue.workspace.workspace import Workspace
 
 PASSWORD = "SEGUE_KOLIBRI_PASSWORD"
 Url = Annotated[str, typer.Option(help="Address of the server, as http://127.0.0.1:8080.")]
@@ -39,7 +37,7 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     What is known already is skipped. Resources that no lesson of the class has any more are retired, unless
     another class that was pulled has them.
     """
-    from segue.cli.lms import store_events
+    from segue.cli.lms import enrolled, store_events
     from segue.features.catalogue import Catalogue, Resource
 
     space, server = opened(workspace), _server(url, user)
@@ -50,15 +48,6 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     enrolled(space, classroom, server.roster(classroom))
     for line in store_events(space, "kolibri", server.events(classroom)):
         typer.echo(line)
-
-
-def enrolled(space: Workspace, classroom: str, members: tuple[str, ...]) -> None:
-    """Make the members of a class its roster: who is not among them has left."""
-    from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
-
-    rows = [Enrolment(who, classroom) for who in members]
-    with space.store.write() as connection:
-        put_roster(connection, space.keyring, classroom, rows, now=datetime.now(UTC))
 
 
 def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:

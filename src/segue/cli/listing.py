@@ -23,7 +23,7 @@ def list_(what: What, workspace: Folder, *, as_csv: AsCsv = False, as_json: AsJs
     Example: segue list resources school --csv > resources.csv
     """
     from segue.cli.text_output import table
-    from segue.workspace.frames import resource_frame, skill_frame, written
+    from segue.workspace.reports.frames import resource_frame, skill_frame, written
 
     make = resource_frame if what == "resources" else skill_frame
     with opened(workspace) as space:

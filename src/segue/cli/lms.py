@@ -236,3 +236,12 @@ def confirm(
         raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")
     space.set_catalogue(apply(space.catalogue(), kept))
     typer.echo(f"{kept['resource_id'].nunique()} resources have their skills: run segue fit {workspace}")
+
+
+def enrolled(space: Workspace, classroom: str, members: tuple[str, ...]) -> None:
+    """Make the members of a class its roster: who is not among them has left."""
+    from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+
+    rows = [Enrolment(who, classroom) for who in members]
+    with space.store.write() as connection:
+        put_roster(connection, space.keyring, classroom, rows, now=datetime.now(UTC))

@@ -74,8 +74,7 @@ def moodle(
     course: Annotated[str, typer.Option(help="Id of the course in Moodle.")],
 ) -> None:
     """Read the students of a Moodle course and their grades (SEGUE_MOODLE_TOKEN holds the token)."""
-    from segue.cli.kolibri import enrolled
-    from segue.cli.lms import store_events
+    from segue.cli.lms import enrolled, store_events
     from segue.lms.records.source_records import ReadReport
     from segue.lms.servers.moodle_web_service import MoodleServer
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from segue.features.catalogue import Catalogue
     from segue.features.learner_profile import LearnerProfile, SkillProfile
     from segue.workspace.answering import Given
-    from segue.workspace.class_report import SkillOfClass
+    from segue.workspace.reports.class_report import SkillOfClass
 
 BAR = 20
 LEAST_COLUMN = 8

@@ -23,7 +23,7 @@ from segue.experiments.evaluation.verdicts.policy_comparison import (
     logging_policy,
 )
 from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate, gate_log
-from segue.experiments.simulation.synthetic_logs import make_world
+from segue.experiments.simulation.worlds.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1), n_actions=3)
 PLAIN = Columns("r", "p", target="t", group="g", cluster="c")

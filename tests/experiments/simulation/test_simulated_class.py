@@ -10,7 +10,7 @@ import pytest
 
 from segue.experiments.simulation.simulated_class import SimulatedClass, simulate_class
 from segue.experiments.simulation.student_models import MODELS
-from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.catalogue import Catalogue, Resource
 
 MONDAY = datetime(2026, 9, 7, tzinfo=UTC)

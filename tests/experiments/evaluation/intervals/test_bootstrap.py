@@ -6,7 +6,7 @@ import pytest
 from segue.experiments.evaluation.estimators.single_step import ESTIMATORS, Rounds, ips, snips
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap, bootstrap_t
 from segue.experiments.evaluation.intervals.closed_form import normal
-from segue.experiments.simulation.synthetic_logs import make_world
+from segue.experiments.simulation.worlds.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1))
 ROUNDS = WORLD.draw(3_000, np.random.default_rng(4)).rounds()

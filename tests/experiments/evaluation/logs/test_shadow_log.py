@@ -16,7 +16,7 @@ from segue.engine.training.fit import fit
 from segue.experiments.evaluation.logs.shadow_log import shadow_frame
 from segue.experiments.evaluation.logs.shadow_policy import with_policy
 from segue.experiments.simulation.simulated_class import SimulatedClass
-from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check
 from segue.features.iso_weeks import start_of
 from segue.workspace.configuration import Configuration

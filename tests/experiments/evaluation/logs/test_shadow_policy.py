@@ -12,7 +12,7 @@ from segue.engine.request import Request
 from segue.engine.training.fit import fit
 from segue.experiments.evaluation.logs.shadow_policy import follow, shadow_lists
 from segue.experiments.simulation.simulated_class import SimulatedClass
-from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.worlds.synthetic_course import course
 
 NOW = datetime(2026, 9, 7, tzinfo=UTC)
 CATALOGUE = course(np.random.default_rng(0), n_skills=4, n_resources=16, n_tags=3).catalogue

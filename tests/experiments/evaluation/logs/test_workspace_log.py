@@ -11,7 +11,7 @@ from segue.engine.request import Request
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.logs.workspace_log import COLUMNS, decision_frame, decision_log
 from segue.experiments.simulation.simulated_class import SimulatedClass
-from segue.experiments.simulation.synthetic_course import course
+from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check, identify
 from segue.workspace.configuration import Configuration
 from segue.workspace.workspace import Workspace

@@ -11,8 +11,8 @@ from segue.features.catalogue import Skill
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import LAST_TIME, SUCCESSES
 from segue.features.learner_profile import EXCELLING, FEWEST_ATTEMPTS, STRUGGLING, banded
-from segue.workspace.class_report import facts_of, standing_still
 from segue.workspace.model_registry import Champion
+from segue.workspace.reports.class_report import facts_of, standing_still
 
 MINUTES_EACH = 5  # a talk with one learner
 IDLE_DAYS = 10

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segue.workspace.frames import learner_frame, resource_frame, skill_frame, written
+from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame, written
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from segue.experiments.simulation.learning_dynamics import Spacing, Zone
 from segue.experiments.simulation.student_models import StudentModel, student_model
-from segue.experiments.simulation.synthetic_course import CourseFaults, World
+from segue.experiments.simulation.worlds.synthetic_course import CourseFaults, World
 
 Floats = NDArray[np.float64]
 Change = Callable[[World, np.random.Generator], World]

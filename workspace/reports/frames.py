@@ -13,8 +13,8 @@ from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, SUCCESSES
 from segue.features.history.streaming_update import StateBlock
-from segue.workspace.class_report import facts_of
 from segue.workspace.model_registry import Champion
+from segue.workspace.reports.class_report import facts_of
 
 
 def resource_frame(catalogue: Catalogue, *, logit: Sequence[float] | None = None) -> pd.DataFrame:
