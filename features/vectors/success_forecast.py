@@ -120,7 +120,7 @@ class SuccessReader:
     def reading(self, block: StateBlock, now: Floats | float, *, hours: tuple[float, ...] = AHEAD) -> Reading:
         """Return the block read at `now` and, for forecasts, `hours` from then."""
         moments = np.asarray(now, dtype=np.float64).reshape(-1)
-        rows = ForecastRows.of(block)
+        rows = StateRows.of(block)
         elapsed = elapsed_since(rows.columns[LAST_TIME], _of(moments, rows.owner))
         return Reading(self, block, moments, hours, rows, elapsed, newness(block.general[:, COUNT, None]))
 
@@ -185,7 +185,7 @@ class SuccessReader:
         return np.asarray(intercept + easiness * self.parameters.skill_logit)
 
 
-class ForecastRows(NamedTuple):
+class StateRows(NamedTuple):
     """The rows of a block side by side, feature by feature, each kind padded to full `LANES`.
 
     First the skills touched and a fresh row, which stands for every other skill; then sets of skills; then
@@ -206,7 +206,7 @@ class ForecastRows(NamedTuple):
     own: slice
 
     @classmethod
-    def of(cls, block: StateBlock) -> ForecastRows:
+    def of(cls, block: StateBlock) -> StateRows:
         """Return the rows of `block`."""
         sizes = (len(block.owner), len(block.set_owner), len(block))
         # a fresh row at the end of the skills, at least
@@ -262,7 +262,7 @@ class Reading:
     block: StateBlock
     now: Floats
     hours: tuple[float, ...]
-    rows: ForecastRows
+    rows: StateRows
     elapsed: Floats
     little: Floats
 

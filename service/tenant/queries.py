@@ -87,7 +87,7 @@ def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
     return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
 
 
-def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Request, KnownLearner]:
+def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Request, AskedLearner]:
     """Return a request as it would be drawn: with the learner's state, and as teachers' acts make it."""
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
@@ -135,7 +135,7 @@ def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, name
 
 
 @dataclass(frozen=True)
-class KnownLearner:
+class AskedLearner:
     """A learner of the store, and the model that reads the state."""
 
     learner: Learner
@@ -143,7 +143,7 @@ class KnownLearner:
     charge: Charge
 
 
-def _known(workspace: Workspace, connection: Connection, learner: str) -> KnownLearner:
+def _known(workspace: Workspace, connection: Connection, learner: str) -> AskedLearner:
     person = find_learners(connection, workspace.keyring, [learner]).get(learner)
     if person is None:
         raise RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
@@ -151,7 +151,7 @@ def _known(workspace: Workspace, connection: Connection, learner: str) -> KnownL
         raise RefusedError(409, "opted_out", "this learner has opted out of profiling")
     charge = workspace.charge(connection)
     kept, _ = states.current(connection, [person.number], charge.champion.fold)
-    return KnownLearner(person, kept[person.number].state, charge)
+    return AskedLearner(person, kept[person.number].state, charge)
 
 
 def _members(workspace: Workspace, connection: Connection, class_id: str) -> list[int]:
