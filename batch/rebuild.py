@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from segue.batch.from_workspace import bring_up
 from segue.workspace import model_registry
-from segue.workspace.operations.learning import BLOCK_LEARNERS, learned_upto
+from segue.workspace.learning import BLOCK_LEARNERS, learned_upto
 from segue.workspace.records.learner_states import clear_states
 from segue.workspace.records.learners import every_learner
 from segue.workspace.records.matured_rewards import clear_rewards, record
-from segue.workspace.reports.taught_effects import count_anew
+from segue.workspace.records.taught_effects import count_anew
 from segue.workspace.workspace import Workspace
 
 

@@ -34,7 +34,8 @@ from segue.experiments.learner_vectors.success_prediction import (
 from segue.features.history.attempts import Attempts, HistoryParameters
 from segue.features.history.difficulty import fit_difficulty
 from segue.features.history.learner_state import LearnerState
-from segue.features.history.streaming_update import design, update
+from segue.features.history.streaming_update import update
+from segue.features.vectors.learner_vector import design
 
 ANCHORS = {
     "statics2011": {"PFA": 0.69, "IRT": 0.79, "SAKT": 0.81, "Best-LR": 0.82, "DKT": 0.83},

@@ -28,7 +28,7 @@ from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
-from segue.workspace.reports.taught_effects import EFFECTS, Since, counted_since
+from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
 
 POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"

@@ -15,7 +15,7 @@ from segue.workspace.model_registry import Champion, current_fit, load_sums
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.learners import Learner, every_learner, find_learners
-from segue.workspace.reports.taught_effects import counted_since
+from segue.workspace.records.taught_effects import counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.workspace import Workspace
 

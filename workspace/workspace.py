@@ -32,9 +32,9 @@ from segue.workspace import model_registry as champions
 from segue.workspace.answering import Ask, Given, Question, alternatives, answer, named, under_name, with_acts
 from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
 from segue.workspace.errors import WorkspaceError, erased_learner
-from segue.workspace.feedback import StepChange
+from segue.workspace.feedback_methods import FeedbackMethods
+from segue.workspace.learning import Learnt, learn
 from segue.workspace.model_registry import Champion, Charge, Library, ModelSource
-from segue.workspace.operations.learning import Learnt, learn
 from segue.workspace.published_playlists import (
     Published,
     Reader,
@@ -52,9 +52,8 @@ from segue.workspace.records.events import Appended, append_events, read_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
-from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
+from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
-from segue.workspace.reports.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring, find
@@ -63,7 +62,7 @@ BLOCK_EVENTS = 20_000
 CATALOGUE = "catalogue"
 
 
-class Workspace:
+class Workspace(FeedbackMethods):
     """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
 
     def __init__(
@@ -415,63 +414,6 @@ class Workspace:
     ) -> dict[str, Published]:
         """Return what each learner of a roster is to do in a week; who has no list is left out."""
         return published(self.store, self.keyring, roster, week, surfaces=surfaces)
-
-    # ------------------------------------------------------------ what people say
-
-    def choose(self, decision_id: str, resource: str, *, now: datetime) -> bool:
-        """Keep which option of a step's menu was picked; see ``feedback.choose``."""
-        with self.store.write() as connection:
-            return feedback.choose(connection, self.keyring, decision_id, resource, now)
-
-    def rate(self, decision_id: str, rating: float, *, now: datetime) -> bool:
-        """Keep how a learner liked a step, 0 to 1; see ``feedback.rate``."""
-        with self.store.write() as connection:
-            return feedback.rate(connection, self.keyring, decision_id, rating, now)
-
-    def override(self, decision_id: str, change: StepChange, *, now: datetime) -> tuple[str, bool]:
-        """Do what a teacher wants with a step, at once and everywhere; return the act's id, and whether new.
-
-        See ``feedback.override``, also for what is declined.
-        """
-        with self.store.write() as connection:
-            catalogue = self.catalogue_in(connection)
-            return feedback.override(
-                connection, self.keyring, catalogue, decision_id=decision_id, change=change, now=now
-            )
-
-    def undo_override(self, override_id: str, *, by: str, now: datetime) -> bool:
-        """Take a teacher's act back; return False when it was undone before."""
-        with self.store.write() as connection:
-            return feedback.undo_override(connection, self.keyring, override_id, by=by, now=now)
-
-    def overrides(self, learner: str) -> list[OverrideRecord]:
-        """Return what teachers did with a learner's steps, undone acts too, in order."""
-        with self.store.read() as connection:
-            person = find_learners(connection, self.keyring, [learner]).get(learner)
-            return [] if person is None else acts_for(connection, [person.number])
-
-    def acts_on(self, decision_id: str) -> list[OverrideRecord]:
-        """Return what teachers did with one step, undone acts too, in order."""
-        with self.store.read() as connection:
-            return acts_on(connection, [decision_id])
-
-    def pseudonym_of_teacher(self, teacher: str) -> str:
-        """Return what stands for a teacher in overrides: to tell one's own acts from those of others."""
-        return feedback.teacher_pseudonym(self.keyring, teacher)
-
-    def set_interests(self, learner: str, interests: Sequence[str], *, now: datetime) -> bool:
-        """Keep the interests that a learner states, in place of those stated before.
-
-        Raises
-        ------
-        DeclinedError
-            For a learner who was erased or opted out, and for a tag that the catalogue does not have.
-        """
-        with self.store.write() as connection:
-            catalogue = self.catalogue_in(connection)
-            return feedback.state_interests(
-                connection, self.keyring, catalogue, learner=learner, interests=interests, now=now
-            )
 
     # ------------------------------------------------------------ rewards
 

@@ -1,6 +1,6 @@
 """Histories folded to the states they end in, many learners at once, from nothing or from states there are.
 
-All learners, and all rows of their skills, take their t-th step together (``segue.features.steps``), by the
+All learners, and all rows of their skills, take their t-th step together (``steps``), by the
 very operations of ``segue.features.history.streaming_update.update`` in the same order: so a learner gets the
 same bits alone, in a block, one attempt at a time, or in pieces. What stood *before* each attempt, as
 training needs it, is ``chunks`` of ``segue.features.history.batch_replay``.
@@ -25,7 +25,7 @@ from segue.features.history.state_columns import (
     USES,
     VARIANCE,
 )
-from segue.features.steps import Steps
+from segue.features.history.steps import Steps
 
 FOLD_ROWS = 100_000  # attempts folded at once: bounds the memory of a batch
 

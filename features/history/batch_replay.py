@@ -1,6 +1,6 @@
 """The batch form of the fold: all learners (and all their skills) take their t-th step together.
 
-Rows of a log are laid out *step-major* (``segue.features.steps``): first every segment's first attempt,
+Rows of a log are laid out *step-major* (``steps``): first every segment's first attempt,
 then every second one, ... with the longest segments first, so that each step works on plain slices. A
 segment is one learner (Kalman filter) or one learner and skill (all other columns, whose rule looks at no
 other row).
@@ -40,7 +40,7 @@ from segue.features.history.state_columns import (
     VARIANCE,
     WEIGHT,
 )
-from segue.features.steps import Steps
+from segue.features.history.steps import Steps
 
 CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch
 _RATES = np.array([[-1.0 / span] for span in SPANS])

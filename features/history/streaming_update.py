@@ -36,7 +36,6 @@ from segue.features.history.state_columns import (
     USES,
     VARIANCE,
 )
-from segue.features.vectors.learner_vector import design
 
 __all__ = [
     "Attempt",
@@ -44,7 +43,6 @@ __all__ = [
     "HistoryParameters",
     "LearnerState",
     "StateBlock",
-    "design",
     "encode",
     "fold",
     "update",

@@ -19,7 +19,8 @@ from segue.features.history.batch_replay import chunks
 from segue.features.history.difficulty import fit_difficulty
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import COUNT, LAST_TIME, MEAN, RUN_RIGHT, TRIED, VARIANCE
-from segue.features.history.streaming_update import design, fold, update
+from segue.features.history.streaming_update import fold, update
+from segue.features.vectors.learner_vector import design
 
 SEEDS = st.integers(0, 2**32 - 1)
 MakeAttempts = Callable[..., Attempts]

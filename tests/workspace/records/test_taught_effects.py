@@ -13,7 +13,7 @@ from segue.engine.training.resource_effects import attempt_effects
 from segue.models.resource_effects import EffectSums
 from segue.workspace.privacy.learner_rights import erase
 from segue.workspace.records.events import read_events
-from segue.workspace.reports.taught_effects import by_arrival, count_anew
+from segue.workspace.records.taught_effects import by_arrival, count_anew
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 School = Any  # the class in conftest.py
