@@ -22,9 +22,8 @@ from scipy import stats
 
 from segue.engine.policies import Softmax
 from segue.engine.randomness import generator
-from segue.engine.recommender import Recommender
+from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Request
-from segue.engine.training.fit import fit
 from segue.experiments.evaluation.estimators.single_step import Floats, Rounds, ips
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.closed_form import normal

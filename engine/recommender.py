@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 
 from segue.engine.explanations.remaining_steps import remaining
 from segue.engine.explanations.taught import taught_sentence
@@ -18,12 +20,16 @@ from segue.engine.explanations.why import Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
 from segue.engine.pipeline import Kernel, Learned, menu_size
 from segue.engine.playlists import Playlist, Step
+from segue.engine.policies.base import Policy
 from segue.engine.policy_version import PolicyVersion
 from segue.engine.request import Request
 from segue.engine.request_batch import Asked
 from segue.engine.rules.rule_book import RULES, SENTENCES
 from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.serialization import load, save
+from segue.engine.settings import Settings
+from segue.engine.training.fit import fit_everything
+from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
@@ -39,7 +45,7 @@ _ALL_HELD = MappingProxyType(dict.fromkeys((*(rule.name for rule in RULES), "mus
 class Recommender:
     """What a school has learned so far, ready to decide.
 
-    Make one with ``segue.engine.training.fit.fit``; it never changes. `kernel` holds the catalogue, the
+    Make one with :func:`fit`; it never changes. `kernel` holds the catalogue, the
     fitted models and the settings; `fitted` what to know of the fit (rows, dates, scores).
     """
 
@@ -210,6 +216,54 @@ class Recommender:
             "",
             notes=("no candidates were given",),
         )
+
+
+def fit(
+    catalogue: Catalogue,
+    events: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    now: datetime,
+    config: Settings | None = None,
+    policy: Policy | None = None,
+    time_zone: str = "UTC",
+    replay_until: datetime | None = None,
+    halves: Halves = halves_of,
+) -> Recommender:
+    """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
+
+    Parameters
+    ----------
+    events : DataFrame
+        Columns of ``segue.features.events.event_records.COLUMNS``; what came after `now` is an error of the
+        caller.
+    rng : Generator
+        Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
+    time_zone : str
+        The tenant's, which says what "a later day" is.
+    replay_until : datetime
+        When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
+    halves : callable
+        To which half of the learners each id belongs (0 or 1): resource effects are what both halves show.
+
+    Raises
+    ------
+    CatalogueError
+        When an attempt names a resource that the catalogue does not have.
+    """
+    return Recommender(
+        *fit_everything(
+            catalogue,
+            events,
+            rng=rng,
+            now=now,
+            config=config,
+            policy=policy,
+            time_zone=time_zone,
+            replay_until=replay_until,
+            halves=halves,
+        )
+    )
 
 
 def _blocks(requests: Sequence[Request], block: int) -> list[list[int]]:

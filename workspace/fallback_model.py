@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segue.engine.training.fit import fit
+from segue.engine.recommender import fit
 from segue.engine.training.reward_model import fresh_model
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.model_registry import (

@@ -19,9 +19,8 @@ from segue.engine.explanations.taught import taught_table
 from segue.engine.explanations.why import Explanation
 from segue.engine.playlists import Playlist
 from segue.engine.randomness import generator
-from segue.engine.recommender import Recommender
+from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Request
-from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, merged
 from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.features.history.learner_state import LearnerState

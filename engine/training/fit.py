@@ -11,7 +11,6 @@ import pandas as pd
 from segue.engine.pipeline import UNTRIED, Kernel
 from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
-from segue.engine.recommender import Recommender
 from segue.engine.settings import Settings
 from segue.engine.training.replay import ReplaySteps, replay
 from segue.engine.training.resource_effects import Halves, effect_sums, halves_of
@@ -31,6 +30,8 @@ LEAST_SPAN = 0.3
 
 def fit(
     catalogue: Catalogue,
+    events: pddef fit_everything(
+    catalogue: Catalogue,
     events: pd.DataFrame,
     *,
     rng: np.random.Generator,
@@ -40,8 +41,8 @@ def fit(
     time_zone: str = "UTC",
     replay_until: datetime | None = None,
     halves: Halves = halves_of,
-) -> Recommender:
-    """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
+) -> tuple[Kernel, dict[str, str]]:
+    """Return a kernel fitted on `events` (none at all: a cold start from pedagogy alone), and what of the fit.
 
     Parameters
     ----------
@@ -72,12 +73,10 @@ def fit(
         "now": now.isoformat(),
         "rewards": str(kernel.learned.n if kernel.learned else 0),
     }
-    return Recommender(kernel, fitted)
+    return kernel, fitted
 
 
-def fit_kernel(
-    catalogue: Catalogue,
-    events: pd.DataFrame,
+nts: pd.DataFrame,
     *,
     rng: np.random.Generator,
     config: Settings | None = None,

@@ -165,7 +165,7 @@ def fit(
     """
     import pandas as pd  # noqa: PLC0415 - `import segue` is to stay instant
 
-    from segue.engine.training.fit import fit as fit_events  # noqa: PLC0415
+    from segue.engine.recommender import fit as fit_events  # noqa: PLC0415
 
     rows = pd.DataFrame() if events is None else events
     return fit_events(catalogue, rows, rng=rng, now=now, config=settings, policy=policy, time_zone=time_zone)

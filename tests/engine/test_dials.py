@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from segue.engine.recommender import Recommender
+from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Dials, Request
-from segue.engine.training.fit import fit
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import LearnerState, encode, fold

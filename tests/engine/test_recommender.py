@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.engine.recommender import Recommender
+from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Dials, Goal, Place, Request
-from segue.engine.training.fit import fit
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
 from segue.features.history.streaming_update import LearnerState, encode, fold

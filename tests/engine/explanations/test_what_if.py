@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 
 from segue.engine.explanations.what_if import Edit
-from segue.engine.recommender import Recommender
+from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Dials, Goal, Place, Request
-from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
 

@@ -11,13 +11,12 @@ import pytest
 from scipy import stats
 
 from segue.engine.policies import EpsilonGreedy, Policy, Softmax, Uniform
-from segue.engine.recommender import Recommender
+from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Request
 from segue.engine.rules.base import Mask
 from segue.engine.rules.relaxation import give_way
 from segue.engine.rules.rule_book import enter
 from segue.engine.sampling.sampler import DrawPlan, draw
-from segue.engine.training.fit import fit
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
 

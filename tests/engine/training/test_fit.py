@@ -10,9 +10,10 @@ import pytest
 
 from segue.engine.pipeline import UNTRIED
 from segue.engine.randomness import generator
+from segue.engine.recommender import fit
 from segue.engine.request import Request
 from segue.engine.settings import Settings
-from segue.engine.training.fit import LEAST_SPAN, crowd_of, fit, latest_learners, no_attempts, span_of
+from segue.engine.training.fit import LEAST_SPAN, crowd_of, latest_learners, no_attempts, span_of
 from segue.engine.training.replay import replay
 from segue.engine.training.reward_model import learned_of, reward_model
 from segue.features.catalogue import Catalogue, Resource

@@ -11,8 +11,8 @@ import pytest
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.engine.policies import Uniform
+from segue.engine.recommender import fit
 from segue.engine.request import Request
-from segue.engine.training.fit import fit
 from segue.experiments.evaluation.logs.shadow_log import shadow_frame
 from segue.experiments.evaluation.logs.shadow_policy import with_policy
 from segue.experiments.simulation.simulated_class import SimulatedClass
