@@ -28,9 +28,7 @@ REPLAY_ATTEMPTS = 250_000
 LEAST_SPAN = 0.3
 
 
-def fit(
-    catalogue: Catalogue,
-    events: pddef fit_everything(
+def fit_everything(
     catalogue: Catalogue,
     events: pd.DataFrame,
     *,
@@ -42,7 +40,7 @@ def fit(
     replay_until: datetime | None = None,
     halves: Halves = halves_of,
 ) -> tuple[Kernel, dict[str, str]]:
-    """Return a kernel fitted on `events` (none at all: a cold start from pedagogy alone), and what of the fit.
+    """Return a kernel fitted on `events` (none at all: a cold start), and what to know of the fit.
 
     Parameters
     ----------
@@ -76,7 +74,9 @@ def fit(
     return kernel, fitted
 
 
-nts: pd.DataFrame,
+def fit_kernel(
+    catalogue: Catalogue,
+    events: pd.DataFrame,
     *,
     rng: np.random.Generator,
     config: Settings | None = None,
