@@ -92,7 +92,7 @@ class EventsAnswer(AnswerBody):
     verdicts: list[Verdict]
 
 
-class AnswerBody(EventsAnswer):
+class ReadDocumentAnswer(EventsAnswer):
     """A verdict for every event found in the document."""
 
     refused: dict[str, int]

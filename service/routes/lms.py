@@ -58,7 +58,7 @@ ENVELOPE = {
 @router.post(
     "/caliper",
     openapi_extra=document_of(ENVELOPE),
-    responses=gives(answers.AnswerBody, OF_A_BODY),
+    responses=gives(answers.ReadDocumentAnswer, OF_A_BODY),
 )
 async def envelope(request: Request) -> Response:
     """Store the events in a Caliper envelope. One that cannot be read does not hold up the others."""

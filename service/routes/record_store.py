@@ -48,7 +48,7 @@ async def preflight() -> Response:
 @router.post(
     "/statements",
     openapi_extra=document_of(STATEMENT),
-    responses=gives(answers.AnswerBody, OF_A_BODY),
+    responses=gives(answers.ReadDocumentAnswer, OF_A_BODY),
 )
 async def statements(request: Request) -> Response:
     """Store the events in xAPI statements: one, or a list. Names and addresses are dropped unread.
