@@ -59,7 +59,7 @@ def halves_of(learners: Sequence[str]) -> Ints:
     """Return which half of the learners each belongs to, 0 or 1, by a digest of the id.
 
     >>> halves_of(["ada", "ben", "cleo", "dan"]).tolist()
-    [1, 0, 1, 1]
+    [1, 1, 1, 0]
     """
     return np.array([blake2b(who.encode(), digest_size=1).digest()[0] & 1 for who in learners], np.int64)
 

@@ -216,7 +216,7 @@ def _last_digit(probability: Floats, *, looked_at: int = 1000) -> float:
     some = some[(some > 0) & (some < 1)]
     for digits in range(1, 7) if len(some) else ():
         scaled = some * 10.0**digits
-        if (np.abs(scaled - np.round(scaled)) < 1e-6 * 10.0**digits).all():
+        if (np.abs(scaled - np.round(scaled)) < 1e-7 * 10.0**digits).all():
             return float(10.0**-digits)
     return 0.0
 
