@@ -22,6 +22,7 @@ R = TypeVar("R")
 Prepare = Callable[..., Callable[[], None]]
 LOSSES = 4  # pools in a row, without a result between them
 ENOUGH = 2_000  # learners from which a process a core wins: one begins in the time of 500 lists from a store
+PATIENCE_SECONDS = 2.0  # without a result, before it is asked whether a process was lost
 AHEAD = 2  # tasks that are handed out for each worker: one it does, and one that waits for it
 
 
@@ -95,6 +96,7 @@ def run(
             losses += 1
             for child in set(active_children()) - before:  # of a pool that broke while it was made
                 child.kill()
+            _let_go(pool)
         finally:
             pool.shutdown(cancel_futures=True)
         if losses >= LOSSES:
@@ -113,8 +115,22 @@ def _finished(pool: ProcessPoolExecutor, tasks: Mapping[int, T], *, ahead: int) 
             under_way[pool.submit(_do, task)] = number
         if not under_way:
             return
-        for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+        done = wait(under_way, timeout=PATIENCE_SECONDS, return_when=FIRST_COMPLETED).done
+        if not done and _lost_one(pool):
+            raise BrokenProcessPool("a worker was lost while it sent a result")
+        for future in done:
             yield under_way.pop(future), future.result()
+
+
+def _lost_one(pool: ProcessPoolExecutor) -> bool:
+    """Return whether a process of the pool has ended: one killed in the middle of a result breaks no pool."""
+    processes = pool._processes or {}
+    return any(process.exitcode is not None for process in list(processes.values()))
+
+
+def _let_go(pool: ProcessPoolExecutor) -> None:
+    """Close the pipe of results, whose reader waits for the rest of one that nobody will send."""
+    vars(pool._result_queue)["_writer"].close()
 
 
 # ---------------------------------------------------------------- in a worker
