@@ -329,8 +329,8 @@ def test_a_class_is_printed_a_page_a_learner(run: Run, school: Path, tmp_path: P
     code, said = run("print", tmp_path / "out", "--roster", roster)
     assert (code, "class-001.html: 7b, 2 learners" in said) == (0, True), said
     page = (tmp_path / "out" / "print" / "class-001.html").read_text()
-    assert page.count("<section>") == 2
-    assert page.count("<li>") == 8
+    assert page.count("<section") == 2
+    assert page.count("<li") == 8
     assert "Ada &lt;A&gt;" in page
     assert "http" not in page  # nothing from outside
 

@@ -49,6 +49,7 @@ def test_a_profile_says_what_it_rests_on(
         assert skill["band"] in ("excelling", "progressing", "struggling")
         assert 0.0 < skill["low"] < skill["chance"] < skill["high"] < 1.0
     assert (tmp_path / "ada.png").read_bytes()[:4] == b"\x89PNG"
+    monkeypatch.setenv("COLUMNS", "140")
     run(monkeypatch, *asked)
     text = capsys.readouterr().out
     assert "Strengths" in text

@@ -44,7 +44,7 @@ class ServiceLimits:
     body_bytes: int = 2_000_000
     body_seconds: float = 20.0
     waiting: int = 512
-    waiting_seconds: float = 0.25
+    waiting_seconds: float = 2.0
     connections: int = 4_000
     head_bytes: int = 32_768
     head_seconds: float = 10.0

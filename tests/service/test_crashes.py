@@ -240,7 +240,9 @@ def test_a_database_that_cuts_the_line_is_said_and_taken_up_again(postgresql: st
 
     async def ask(n: int) -> bytes:
         body = RecommendBody(learner=f"l{n}", k=2)
-        return await tenant.ask(tenant.decider.recommend, (request_of(body, datetime.now(UTC)), False))
+        return await tenant.ask(
+            tenant.decider.recommend, (request_of(body, datetime.now(UTC), f"l{n}"), False)
+        )
 
     async def main() -> None:
         assert b"playlist_id" in await ask(1)

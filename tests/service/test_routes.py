@@ -144,16 +144,16 @@ def test_events_get_a_verdict_each_and_count_once(client: httpx.Client, headers:
 def test_attempts_move_the_profile(fresh: Path, serving: Serving, headers: Headers) -> None:
     with serving(fresh) as client:
 
-        def needs(score: float) -> set[str]:
+        def needs(score: float, tries: int) -> set[str]:
             hour = {"time": f"2026-11-24T1{score:.0f}:00:00Z"}
-            batch = [EVENT | hour | {"id": f"{score}-{i}", "score": score} for i in range(8)]
+            batch = [EVENT | hour | {"id": f"{score}-{i}", "score": score} for i in range(tries)]
             client.post("/v1/events", json={"events": batch}, headers=headers("backend"))
             found = client.get("/v1/learners/student-3/profile", headers=headers("teacher")).json()
             answers.ProfileAnswer.model_validate(found)
             return {line["skill"] for line in found["needs"]}
 
-        assert needs(0.0) == {"unit-rates"}
-        assert needs(1.0) == set()
+        assert needs(0.0, 8) == {"unit-rates"}
+        assert needs(1.0, 24) == set()
 
 
 def test_choice_rating_and_override(client: httpx.Client, headers: Headers) -> None:
