@@ -143,7 +143,7 @@ def _calibration(traced: list[Traced], picture: Path | None) -> None:
     table = reliability(y, p).round(3)
     print("\npredicted and observed success, bins of equal mass\n" + table.T.to_string(header=False))
     if picture is not None:
-        from segue.experiments.evaluation import plots  # noqa: PLC0415  # the only part that needs matplotlib
+        from segue.experiments.evaluation.reports import plots  # noqa: PLC0415  # the only part that needs matplotlib
 
         plots.reliability(p, y).savefig(picture, dpi=120)
 

@@ -26,10 +26,9 @@ from segue.batch.rebuild import rebuild
 from segue.batch.weekly_job import Week, weekly_job
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.iso_weeks import start_of
-from segue.workspace import workspace
+from segue.workspace import learning, workspace
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
-from segue.workspace.operations import learning
 from segue.workspace.operations.backup import backup
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy import retention as purging

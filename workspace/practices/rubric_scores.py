@@ -102,7 +102,9 @@ def accept_scores(
         members = members_of(workspace, connection, class_id, names, now=now)
         accepted = _freed(connection, members, work)
     accepted = [one for one in accepted if one.criterion in rubric]
-    if names and accepted:  # surrogates are nobody's id outside: events need the LMS's
+    if accepted and not names:
+        raise ValueError("names must hold the class's ids in the LMS: without them no score becomes evidence")
+    if accepted:
         frame = pd.DataFrame(
             [
                 {"learner": one.learner, "resource": rubric[one.criterion], "score": one.score, "time": now}

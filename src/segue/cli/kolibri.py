@@ -34,8 +34,8 @@ def register(app: typer.Typer) -> None:
 def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom) -> None:
     """Read a class: resources of its lessons with their titles, its members, and every attempt of theirs.
 
-    What is known already is skipped. Resources that no lesson of the class has any more are retired, unless
-    another class that was pulled has them.
+    What is known already is skipped. What was deleted on the device is left out of the lessons pushed; the
+    catalogue keeps it.
     """
     from segue.cli.lms import enrolled, store_events
     from segue.features.catalogue import Catalogue, Resource
