@@ -20,6 +20,7 @@ from schemathesis.specs.openapi import checks
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
+Answers = dict[str, set[int]]
 LONGEST_URL = 65_535
 CHECKS: list[CheckFunction] = [
     not_a_server_error,
@@ -31,8 +32,8 @@ CHECKS: list[CheckFunction] = [
 
 
 @pytest.fixture
-def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callable[[int], None]]:
-    """Return a function that tries each operation so many times, in valid and in broken ways."""
+def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callable[[int], Answers]]:
+    """Return a function that tries each operation so many times, in valid and in broken ways: what each answered."""
     sent = headers("admin")
     with serving(school) as client:
         asked = client.post("/v1/recommend", json={"learner": "student-3", "mode": "menu"}, headers=sent)
@@ -47,16 +48,17 @@ def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callab
         }
         schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
 
-        def attempt(n: int) -> None:
-            for result in schema.get_all_operations():
-                operation: Any = result
-                attempt_one(operation.ok(), sent, known, n)
+        def attempt(n: int) -> Answers:
+            results: list[Any] = list(schema.get_all_operations())
+            return {
+                one.label: attempt_one(one, sent, known, n) for one in (result.ok() for result in results)
+            }
 
         yield attempt
         assert client.get("/readyz").status_code == 200
 
 
-def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: int) -> None:
+def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: int) -> set[int]:
     modes = schemathesis.GenerationMode
     seen: set[int] = set()
 
@@ -86,14 +88,19 @@ def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: 
         seen.add(response.status_code)
 
     check()
+    assert seen, operation.label
     assert 401 not in seen, operation.label
-    assert len(seen) > 1 or seen == {200}, (operation.label, seen)
+    return seen
 
 
-def test_a_few_of_every_operation(attempt: Callable[[int], None]) -> None:
-    attempt(8)
+def test_a_few_of_every_operation(attempt: Callable[[int], Answers]) -> None:
+    """So few requests can miss the valid ones of a wide document: most operations show both answers, not each."""
+    answered = attempt(8)
+    one_sided = [label for label, seen in answered.items() if len(seen) == 1 and seen != {200}]
+    assert len(one_sided) <= len(answered) // 10, one_sided
 
 
 @pytest.mark.slow
-def test_many_of_every_operation(attempt: Callable[[int], None]) -> None:
-    attempt(2_000)
+def test_many_of_every_operation(attempt: Callable[[int], Answers]) -> None:
+    answered = attempt(2_000)
+    assert {label: seen for label, seen in answered.items() if len(seen) == 1 and seen != {200}} == {}
