@@ -33,7 +33,7 @@ CHECKS: list[CheckFunction] = [
 
 @pytest.fixture
 def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callable[[int], Answers]]:
-    """Return a function that tries each operation so many times, in valid and in broken ways: what each answered."""
+    """Return a function that tries each operation so many times, validly and brokenly: its answers."""
     sent = headers("admin")
     with serving(school) as client:
         asked = client.post("/v1/recommend", json={"learner": "student-3", "mode": "menu"}, headers=sent)
@@ -94,7 +94,7 @@ def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: 
 
 
 def test_a_few_of_every_operation(attempt: Callable[[int], Answers]) -> None:
-    """So few requests can miss the valid ones of a wide document: most operations show both answers, not each."""
+    """So few requests can miss the valid ones of a wide document: most operations show both answers."""
     answered = attempt(8)
     one_sided = [label for label, seen in answered.items() if len(seen) == 1 and seen != {200}]
     assert len(one_sided) <= len(answered) // 10, one_sided
