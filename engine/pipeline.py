@@ -24,7 +24,8 @@ from segue.engine.settings import Settings
 from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts.context_columns import Facts, build
-from segue.features.contexts.context_facts import item_facts, look_ahead, skill_facts
+from segue.features.contexts.context_facts import item_facts, skill_facts
+from segue.features.contexts.look_ahead import look_ahead
 from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters, LearnerState, StateBlock
 from segue.features.prerequisite_map import Map
@@ -143,8 +144,7 @@ class Kernel:
         block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now)
         skills = skill_facts(block, reading, span=self.span)
-        practised, now = asked.pool.skills, np.broadcast_to(asked.now, (len(block),))
-        gain = look_ahead(block, self.reader, skills, skills=practised, now=now)
+        gain = look_ahead(reading, skills.chance, skills.chance_later, skills=asked.pool.skills)
         skills = replace(skills, gain=gain)
         items, idle = item_facts(
             block,

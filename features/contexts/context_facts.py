@@ -8,7 +8,6 @@ from segue.features.candidates import Pool
 from segue.features.catalogue import Floats, Ints
 from segue.features.contexts.context_columns import DAY, ItemFacts, SkillFacts, mastered
 from segue.features.contexts.population import Crowd
-from segue.features.history.one_more import one_more
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -19,13 +18,14 @@ from segue.features.history.state_columns import (
     VARIANCE,
 )
 from segue.features.history.streaming_update import StateBlock
-from segue.features.vectors.success_forecast import WEEK_HOURS, Reading, SuccessReader, Used
+from segue.features.vectors.state_rows import Used
+from segue.features.vectors.success_forecast import Reading
 
 
 def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0)) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``.
 
-    Without the gain of a practice: that is ``look_ahead``.
+    Without the gain of a practice: that is ``segue.features.contexts.look_ahead``.
     """
     chance, later = reading.forecasts
     rows = block.touched.T
@@ -45,23 +45,6 @@ def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float
         recent=recent,
         days=days,
     )
-
-
-def look_ahead(
-    block: StateBlock, reader: SuccessReader, facts: SkillFacts, *, skills: Ints, now: Floats
-) -> Floats:
-    """Return what one practice now adds to the chance of success in 7 days, (B, S); 0 but for `skills`.
-
-    p F⁺ + (1 - p) F⁻ - F, with F the forecast as things stand, and F⁺ and F⁻ those after a right and a wrong
-    answer on a standard item of the skill, by the engine's own fold.
-    """
-    tried = one_more(block, skills, now=now, parameters=reader.parameters)
-    ahead = reader.forecast(tried, WEEK_HOURS, np.concatenate([now, now]))[:, skills]
-    right, wrong = ahead[: len(block)], ahead[len(block) :]
-    p = facts.chance[:, skills]
-    out = np.zeros(facts.chance.shape)
-    out[:, skills] = p * right + (1.0 - p) * wrong - facts.chance_later[:, skills]
-    return out
 
 
 # Of a skill never tried: variance, attempts, recent residual, days since.

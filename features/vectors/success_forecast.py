@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
 from segue.features.candidates import Combinations
 from segue.features.history.attempts import Floats, HistoryParameters, Ints
-from segue.features.history.learner_state import StateBlock, fresh_rows
+from segue.features.history.learner_state import StateBlock
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -45,6 +43,7 @@ from segue.features.vectors.learner_vector import (
     read_items,
     read_steady,
 )
+from segue.features.vectors.state_rows import StateRows, Used
 from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
 from segue.models.success_layers import UNITS
 
@@ -52,7 +51,6 @@ WEEK_HOURS = 168.0
 AHEAD = (0.0, WEEK_HOURS)  # hours from now at which a decision reads the model
 DAY = 86400.0
 SMALL = 2048  # candidates times learners that all units read at once
-LANES = 8  # rows are read in full groups of so many, so that no sum depends on how many there are
 SLOPED = [i for i, name in enumerate(GROUP_COLUMNS) if name.startswith("skill_")]
 SLOPED_ROW = [NAMES.index(GROUP_COLUMNS[i]) - OF_SKILL.start for i in SLOPED]
 LINEAR, AS_SET, FIRST_UNIT = 0, 1, 2  # what a row says: as a skill, as a set of one, and to each unit
@@ -179,70 +177,20 @@ class SuccessReader:
         return np.ascontiguousarray(self.model.item_slopes[:, 1:].T)
 
     @cached_property
+    def both_forecasts(self) -> Floats:
+        """What a skill's row says to the level and to the fading of its forecast, (2, N_ROW)."""
+        return np.stack([self.model.forecast.level[0], self.model.forecast.fading[0]])
+
+    @cached_property
+    def standard_chance(self) -> Floats:
+        """Chance of success on a standard item of each skill at ability 0, (S,)."""
+        return sigmoid(self.parameters.skill_logit.copy())
+
+    @cached_property
     def standard_part(self) -> Floats:
         """What the easiness of a standard item of each skill adds to its forecast, (S,)."""
         intercept, easiness, _ = self.model.forecast.scalars
         return np.asarray(intercept + easiness * self.parameters.skill_logit)
-
-
-class StateRows(NamedTuple):
-    """The rows of a block side by side, feature by feature, each kind padded to full `LANES`.
-
-    First the skills touched and a fresh row, which stands for every other skill; then sets of skills; then
-    the learners' own.
-
-    Attributes
-    ----------
-    columns : array of shape (N_COLUMNS, Q)
-    owner : int array of shape (Q,)
-    skills, sets, own : slice
-        Where each kind lies, padding included.
-    """
-
-    columns: Floats
-    owner: Ints
-    skills: slice
-    sets: slice
-    own: slice
-
-    @classmethod
-    def of(cls, block: StateBlock) -> StateRows:
-        """Return the rows of `block`."""
-        sizes = (len(block.owner), len(block.set_owner), len(block))
-        # a fresh row at the end of the skills, at least
-        padded = [-(-(size + (kind == 0)) // LANES) * LANES for kind, size in enumerate(sizes)]
-        ends = [0, *np.cumsum(padded).tolist()]
-        columns = np.empty((fresh_rows().size, ends[-1]))
-        columns[:] = fresh_rows()[:, None]
-        owner = np.zeros(ends[-1], dtype=np.int64)
-        parts = (
-            (block.touched, block.owner),
-            (block.set_values, block.set_owner),
-            (block.general, np.arange(len(block))),
-        )
-        for start, (rows, of) in zip(ends, parts, strict=False):
-            columns[:, start : start + len(rows)] = rows.T
-            owner[start : start + len(rows)] = of
-        return cls(columns, owner, *(slice(a, b) for a, b in pairwise(ends)))
-
-
-class Used(NamedTuple):
-    """Which candidates the learners of a block have used: memory, learner and candidate of each, (M,).
-
-    `where` is the position of each resource among the candidates, -1: none.
-    """
-
-    memory: Ints
-    owner: Ints
-    position: Ints
-    where: Ints
-
-    @classmethod
-    def of(cls, block: StateBlock, where: Ints) -> Used:
-        """Return the uses of candidates; `where` is the position of each resource among them, -1: none."""
-        position = where.take(block.item_id)
-        memory = np.flatnonzero(position >= 0)
-        return cls(memory, block.item_owner.take(memory), position.take(memory), where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,20 +230,54 @@ class Reading:
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, rows, block = self.reader, self.rows, self.block
-        weights, last = reader.model.forecast, block.general[:, LAST_TIME]
-        known = np.where(np.isneginf(last), np.nan, last)
-        timed = _timed(rows.columns, elapsed_since(rows.columns[LAST_TIME], known.take(rows.owner)))
-        both = np.stack([weights.level, weights.fading], axis=1)  # (skill or own, level or fading, N_ROW)
-        own = self._said(rows.own, both[1], timed)[:, : len(block), None]
-        said = self._said(rows.skills, both[0], timed)
+        said = self._said(rows.skills, reader.both_forecasts, self._last_timed)
         n_touched = len(block.owner)
-        level, fading = block.of_skills(said[:, :n_touched], said[:, n_touched]) + own
+        level, fading = block.of_skills(said[:, :n_touched], said[:, n_touched]) + self._own_ahead[:, :, None]
         level += reader.standard_part
-        fading += weights.scalars[2]
+        fading += reader.model.forecast.scalars[2]
         np.maximum(fading, 0.0, out=fading)
-        days = (self.now + 3600.0 * np.array(self.hours)[:, None] - known) * (1.0 / DAY)  # (H, B)
-        gone = np.log1p(np.where(np.isnan(days), 0.0, np.maximum(days, 0.0)))
-        return _sigmoid(level - fading * gone[:, :, None])
+        return sigmoid(level - fading * self._gone[:, :, None])
+
+    def ahead(self, level: Floats, fading: Floats, skill: Ints, owner: Ints | None = None) -> Floats:
+        """Return the logits at the last moment asked, if the rows of skills said this of level and fading.
+
+        Of every learner and the skills (D,), shape (..., B, D); with `owner` (Q,), of pairs, (..., Q).
+        """
+        own, gone = self._own_ahead, self._gone[-1]
+        own, gone = (own[..., None], gone[:, None]) if owner is None else (own[:, owner], gone[owner])
+        level = level + own[0] + self.reader.standard_part.take(skill)
+        fading = np.maximum(fading + own[1] + self.reader.model.forecast.scalars[2], 0.0)
+        return np.asarray(level - fading * gone)
+
+    @cached_property
+    def moments(self) -> Floats:
+        """The moment at which each learner is read, (B,)."""
+        return np.broadcast_to(self.now, (len(self.block),))
+
+    @cached_property
+    def known(self) -> Floats:
+        """When each learner answered last, NaN: never, or not known, (B,)."""
+        last = self.block.general[:, LAST_TIME]
+        return np.where(np.isneginf(last), np.nan, last)
+
+    @cached_property
+    def _last_timed(self) -> Floats:
+        """What the clock made of the rows by the learner's last answer, (8, Q)."""
+        rows = self.rows
+        return _timed(rows.columns, elapsed_since(rows.columns[LAST_TIME], self.known.take(rows.owner)))
+
+    @cached_property
+    def _own_ahead(self) -> Floats:
+        """What the learners' own rows say of level and fading, (2, B)."""
+        weights = self.reader.model.forecast
+        own = np.stack([weights.level[1], weights.fading[1]])
+        return self._said(self.rows.own, own, self._last_timed)[:, : len(self.block)]
+
+    @cached_property
+    def _gone(self) -> Floats:
+        """log(1 + days) from each learner's last answer to the moments asked, (H, B)."""
+        days = (self.now + 3600.0 * np.array(self.hours)[:, None] - self.known) * (1.0 / DAY)
+        return np.log1p(np.where(np.isnan(days), 0.0, np.maximum(days, 0.0)))
 
     def success(
         self,
@@ -326,7 +308,7 @@ class Reading:
             mean = said[FIRST_SLOPED + SLOPED_ROW.index(0)].take(combination, axis=1)
             logit += of_learner * self.block.general[:, MEAN, None] + of_skills * mean
             logit += self._carried(combinations, combination, used.where)
-        return _sigmoid(logit)
+        return sigmoid(logit)
 
     @cached_property
     def _now_timed(self) -> Floats:
@@ -438,7 +420,7 @@ def _of(moments: Floats, owner: Ints) -> Floats:
     return moments.take(owner) if len(moments) > 1 else moments
 
 
-def _sigmoid(logit: Floats) -> Floats:
+def sigmoid(logit: Floats) -> Floats:
     """Return 1 / (1 + e^-x), written over `logit`."""
     np.negative(logit, out=logit)
     np.exp(logit, out=logit)

@@ -1,0 +1,163 @@
+"""What one practice now adds to a forecast: the fold's own rule, tried out on every skill of a block at once.
+
+A skill tried before is one row after a right and after a wrong answer. A skill never tried is the same fresh
+row for everybody, so that only what the Kalman filter makes of it depends on the learner.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from segue.features.catalogue import Floats, Ints
+from segue.features.history.learner_state import StateBlock
+from segue.features.history.state_columns import (
+    DECAYS,
+    DRIFT_SKILL,
+    FAILURES,
+    LAST_TIME,
+    MEAN,
+    MOST_VARIANCE,
+    RECENT_RIGHT,
+    RESIDUAL,
+    RIGHT,
+    RUN_RIGHT,
+    RUN_WRONG,
+    SPANS,
+    SUCCESSES,
+    TRIED,
+    VARIANCE,
+    WEIGHT,
+)
+from segue.features.vectors.learner_vector import N_ROW, elapsed_since
+from segue.features.vectors.success_forecast import Reading, SuccessReader, sigmoid
+
+_RATES = np.array([[-1.0 / span] for span in SPANS])
+_DECAYS = np.array(DECAYS)[:, None]
+_Y = np.array([[1.0], [0.0]])  # a right answer, a wrong one
+_LN2 = float(np.log(2.0))
+
+
+def look_ahead(reading: Reading, chance: Floats, later: Floats, *, skills: Ints) -> Floats:
+    """Return what one practice now adds to the last of the moments that `reading` foresees, (B, S).
+
+    p F⁺ + (1 - p) F⁻ - F, with F the forecast as things stand, and F⁺ and F⁻ those after a right and a wrong
+    answer on a standard item of the skill. Each skill is tried out for itself, and what is known of the
+    learner over all skills stays as it is. 0 but for `skills`, (D,), which are distinct.
+
+    Parameters
+    ----------
+    chance, later : arrays of shape (B, S)
+        The forecasts now and at that moment, without practice.
+    """
+    block, out = reading.block, np.zeros(chance.shape)
+    asked = np.zeros(block.n_skills, dtype=np.bool_)
+    asked[skills] = True
+    tried = np.flatnonzero(asked.take(block.skill))
+    if len(tried) < len(block) * len(skills):
+        out[:, skills] = _expected(_first(reading, skills), chance[:, skills]) - later[:, skills]
+    if len(tried):
+        place = block.place.take(tried)
+        right_wrong = _again(reading)[:, : len(block.owner)].take(tried, axis=1)
+        out.put(place, _expected(right_wrong, chance.take(place)) - later.take(place))
+    return out
+
+
+def _expected(logits: Floats, chance: Floats) -> Floats:
+    right, wrong = sigmoid(logits)
+    return np.asarray(chance * right + (1.0 - chance) * wrong)
+
+
+def _first(reading: Reading, skills: Ints) -> Floats:
+    """Return the logits after a first try at each of `skills`, right or wrong, (2, B, D)."""
+    reader, general = reading.reader, reading.block.general
+    mean, variance = general[:, MEAN, None], general[:, VARIANCE, None]
+    p = sigmoid(mean + reader.parameters.skill_logit.take(skills))
+    w = p * (1.0 - p)
+    narrow = w / (1.0 + w * (1.0 + variance))
+    kalman = np.empty((2, 2, *p.shape))  # mean after a right and a wrong answer, and the variance of both
+    np.divide(1.0 - p, 1.0 + w * (1.0 + variance), out=kalman[0, 0])
+    np.divide(-p, 1.0 + w * (1.0 + variance), out=kalman[0, 1])
+    kalman[1] = np.minimum(1.0 - narrow + DRIFT_SKILL, MOST_VARIANCE)
+    constant, clock = _fresh(reader, skills), _clock(reading)
+    level, fading = (
+        w0 * kalman[0] + w1 * kalman[1] + constant[i, :, None] + clock[i, :, :, None]
+        for i, (w0, w1) in enumerate(reader.both_forecasts[:, :2].tolist())
+    )
+    return reading.ahead(level, fading, skills)
+
+
+def _fresh(reader: SuccessReader, skills: Ints) -> Floats:
+    """Return what a fresh row says after a first answer, but for the filter and the clock, (2, 2, D)."""
+    weights = reader.both_forecasts  # (level or fading, N_ROW)
+    facts = np.zeros((N_ROW, 2))
+    facts[13:15] = _LN2 * np.array([[1.0, 0.0], [0.0, 1.0]])
+    facts[15:17] = facts[13:15]
+    facts[17] = (_Y[:, 0] + 1.0) / 3.0 - 0.5
+    facts[18] = 2.0 * _Y[:, 0] - 1.0
+    facts[20] = 1.0
+    residual = _Y - reader.standard_chance.take(skills)
+    said = (weights[:, :, None] * facts).sum(axis=1)
+    return np.asarray(said[:, :, None] + weights[:, 2:5].sum(axis=1)[:, None, None] * (residual / 3.0))
+
+
+def _clock(reading: Reading) -> Floats:
+    """Return what the decayed counters of a first answer say, (2, 2, B)."""
+    weights, now = reading.reader.both_forecasts, reading.moments
+    gone = elapsed_since(np.where(np.isnan(now), -np.inf, now), reading.known)
+    counted = np.log1p(np.exp(gone * _RATES))  # 4 spans, (4, B)
+    both = weights[:, 5:9, None] * counted, weights[:, 9:13, None] * counted
+    tried, right = (np.add.accumulate(part, axis=1)[:, -1] for part in both)
+    return np.stack([tried + right, tried], axis=1)
+
+
+def _again(reading: Reading) -> Floats:
+    """Return the logits after one more try at each skill tried before, (2, Q), padded as the rows are."""
+    rows, reader, block = reading.rows, reading.reader, reading.block
+    columns, owner = rows.columns[:, rows.skills], rows.owner[rows.skills]
+    skill = np.zeros(len(owner), dtype=np.int64)
+    skill[: len(block.skill)] = block.skill
+    facts = np.empty((N_ROW, 2, len(owner)))
+    _kalman(facts, columns, block, owner, reader.parameters.skill_logit.take(skill))
+    weight = columns[WEIGHT] * _DECAYS + 3.0
+    residual = _Y - reader.standard_chance.take(skill)
+    facts[2:5] = ((columns[RESIDUAL] * _DECAYS)[:, None] + residual) / weight[:, None]
+    facts[5:13] = _counters(reading, columns, owner)
+    facts[13] = columns[SUCCESSES] + _Y
+    facts[14] = columns[FAILURES] + (1.0 - _Y)
+    facts[15] = (columns[RUN_RIGHT] + 1.0) * _Y
+    facts[16] = (columns[RUN_WRONG] + 1.0) * (1.0 - _Y)
+    np.log1p(facts[5:17], out=facts[5:17])
+    facts[17] = (columns[RECENT_RIGHT] * DECAYS[0] + 1.0 + _Y) / weight[0] - 0.5
+    facts[18] = 2.0 * _Y - 1.0
+    facts[19], facts[20] = 0.0, 1.0
+    said = np.einsum("on,nq->oq", reader.both_forecasts, facts.reshape(N_ROW, -1))
+    level, fading = said.reshape(2, 2, -1)
+    return reading.ahead(level, fading, skill, owner)
+
+
+def _kalman(facts: Floats, columns: Floats, block: StateBlock, owner: Ints, easiness: Floats) -> None:
+    """Write mean and variance after the answer into `facts`."""
+    mean, variance = columns[MEAN], columns[VARIANCE]
+    p = sigmoid(mean + block.general[:, MEAN].take(owner) + easiness)
+    w = p * (1.0 - p)
+    den = 1.0 + w * (variance + block.general[:, VARIANCE].take(owner))
+    facts[0] = mean + variance * (_Y - p) / den
+    facts[1] = np.minimum(variance - w * variance * variance / den + DRIFT_SKILL, MOST_VARIANCE)
+
+
+def _counters(reading: Reading, columns: Floats, owner: Ints) -> Floats:
+    """Return the decayed counters as the answer leaves them, read at the learner's last answer, (8, 2, Q)."""
+    now, last = reading.moments.take(owner), columns[LAST_TIME]
+    known = ~np.isnan(now)
+    time = np.where(known, now, 0.0)
+    fade = np.exp(np.maximum(time - last, 0.0) * _RATES)
+    out = np.empty((8, 2, len(owner)))
+    out[:4] = (columns[TRIED] * fade + 1.0)[:, None]
+    out[4:] = (columns[RIGHT] * fade)[:, None] + _Y
+    if not known.all():
+        out[:, :, ~known] = columns[TRIED.start : RIGHT.stop, None, ~known]
+    after = np.where(known, np.maximum(time, last), last)
+    gone = elapsed_since(after, reading.known.take(owner))
+    if gone.any():  # asked about a time before the last answer, or the time of some answer is not known
+        out.reshape(2, 4, 2, -1)[...] *= np.exp(gone * _RATES)[None, :, None]
+    return out
