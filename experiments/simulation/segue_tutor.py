@@ -20,11 +20,12 @@ from segue.engine.request import Request
 from segue.engine.settings import Settings
 from segue.engine.training.fit import fit_kernel, learned_from
 from segue.engine.training.replay import ReplaySteps, joined, replay
-from segue.features.catalogue import Catalogue, Floats, Resource
-from segue.features.history.streaming_update import Attempt, LearnerState, encode, fold, update
+from segue.experiments.simulation.class_events import ClassEvents
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.history.streaming_update import LearnerState, StateBlock, fold
 
 log = logging.getLogger(__name__)
-GROWTH = 0.1  # of the log, before difficulty and success are fitted anew
+GROWTH = 1 / 3  # of the log, before difficulty and success are fitted anew
 Choices = list[tuple[Any, float]]
 
 
@@ -39,11 +40,14 @@ class ClassTutor:
         self.settings = settings or Settings()
         self.policy = policy or Softmax()
         self.recommender: Recommender | None = None
-        self.states: dict[str, LearnerState] = {}
-        self._log: list[pd.DataFrame] = []
-        self._steps: list[ReplaySteps] = []
+        self._former: ClassEvents | None = None
+        self._n_former = 0
+        self._log: list[ClassEvents] = []
+        self._pending: list[ClassEvents] = []
         self._codes: dict[str, int] = {}
-        self._former: set[str] = set()
+        self._block: StateBlock | None = None
+        self._states: dict[str, LearnerState] | None = None
+        self._steps: list[ReplaySteps] = []
         self._asked = 0
         self._seq = 0
         self._seen = 0
@@ -65,18 +69,22 @@ class ClassTutor:
             for who, tags in learners[["learner_id", "interests"]].itertuples(index=False)
         }
 
+    @property
+    def states(self) -> dict[str, LearnerState]:
+        """What is known of each learner of the class."""
+        if self._states is None:
+            self._states = dict(zip(self._codes, self._folded().states(), strict=True)) if self._codes else {}
+        return self._states
+
     def learn(self, events: pd.DataFrame) -> None:
         """Take in events; the first call is the log of a former class and makes the recommender."""
-        frame = self._checked(events)
-        if not len(frame):
+        if not len(events):
             return
-        self._log.append(frame)
         if self.recommender is None:
-            self._former = set(frame["learner"])
-            self._seen = self._seq
+            self._former = self._read(events, {})
             self._refit()
         else:
-            self._take_in(frame)
+            self._tell(events)
 
     def recommend(
         self,
@@ -102,45 +110,46 @@ class ClassTutor:
         """Return the lists of many requests; each is drawn with its own generator."""
         if not requests:
             return []
-        pools: dict[int, tuple[str, ...]] = {}
-        asked = [self._request(request, pools) for request in requests]
+        recommender = self._ready()
+        for request in requests:
+            self._meet(request)
+        shared = _Shared()
+        asked = [self._request(request, shared) for request in requests]
         rngs = []
         for request in asked:
             self._asked += 1
             rngs.append(generator(self.settings.seed, "class", str(self._week), request.learner, self._asked))
-        playlists = self._ready().recommend_batch(asked, rngs=rngs)
+        playlists = recommender.recommend_batch(asked, rngs=rngs)
         return [[(self._original[s.resource], s.propensity) for s in p.steps] for p in playlists]
 
     def end_week(self, week: int) -> None:
         """Refit on everything so far, and fold the histories anew with the fitted difficulties."""
         self._week = int(week) + 1
-        if self._log:
+        if self.recommender is not None:
             self._refit()
 
-    def _request(self, asked: dict[str, Any], pools: dict[int, tuple[str, ...]]) -> Request:
-        candidates = asked["candidates"]
-        if id(candidates) not in pools:  # a class mostly shares one list
-            pools[id(candidates)] = tuple(dict.fromkeys(str(c) for c in candidates))
+    def _meet(self, asked: dict[str, Any]) -> None:
+        """Read the history of a learner `learn` has told nothing about: a stranger is a cold start."""
         learner = str(asked["learner_id"])
-        state = self.states.get(learner)
-        if state is None:
-            state = self._stranger(learner, asked["history"])
+        if learner in self._codes:
+            return
+        self._codes[learner] = len(self._codes)
+        self._states = None
+        history = asked["history"]
+        if history is not None and len(history):
+            self._tell(history.assign(learner_id=asked["learner_id"]))
+
+    def _request(self, asked: dict[str, Any], shared: _Shared) -> Request:
+        learner, candidates = str(asked["learner_id"]), shared.candidates(asked["candidates"])
         return Request(
             learner=learner,
-            now=_utc(asked["now"]).to_pydatetime(),
-            state=state,
+            now=shared.moment(asked["now"]),
+            state=self.states[learner],
             interests=_texts(asked["interests"]) or self.stated.get(learner, ()),
-            candidates=pools[id(candidates)],
-            k=min(int(asked["k"]), len(pools[id(candidates)])),
+            candidates=candidates,
+            k=min(int(asked["k"]), len(candidates)),
             fill=True,
         )
-
-    def _stranger(self, learner: str, history: pd.DataFrame | None) -> LearnerState:
-        """Return the state of a learner `learn` has told nothing about, from the history that came along."""
-        self.states[learner] = LearnerState.fresh(self.catalogue)
-        if history is not None and len(history):
-            self._take_in(self._checked(history).assign(learner=learner))
-        return self.states[learner]
 
     def _ready(self) -> Recommender:
         if self.recommender is None:
@@ -149,122 +158,102 @@ class ClassTutor:
             raise RuntimeError("start must be called before recommend")
         return self.recommender
 
-    def _refit(self) -> None:
-        """Learn from what happened; difficulty and success anew when the log has grown by a tenth.
+    def _read(self, events: pd.DataFrame, codes: dict[str, int]) -> ClassEvents:
+        read = ClassEvents.read(events, self.catalogue, codes=codes, first=self._seq)
+        self._seq += len(read)
+        return read
 
-        ReplaySteps keep the forecasts of the model that decided them.
+    def _tell(self, events: pd.DataFrame) -> None:
+        """Take in events of this class; they are folded when somebody asks."""
+        told = self._read(events, self._codes)
+        self._log.append(told)
+        self._pending.append(told)
+        self._states = None
+
+    def _refit(self) -> None:
+        """Learn from what happened; difficulty and success anew when the log has grown by a third.
+
+        Steps keep the forecasts of the model that decided them.
         """
-        events = pd.concat(self._log, ignore_index=True) if self._log else self._checked(pd.DataFrame())
-        now = events["time"].max().to_pydatetime() if len(events) else datetime(2000, 1, 1, tzinfo=UTC)
-        this_year = events[~events["learner"].isin(self._former)]
-        if self.recommender is not None:
+        this_year = ClassEvents.joined(self._log).ordered() if self._log else None
+        if self.recommender is not None and this_year is not None:
             self._observe(self.recommender.kernel, this_year)
-        if self.recommender is None or len(events) > (1.0 + GROWTH) * self._fitted:
-            self._fitted = len(events)
+        parts = [part for part in (self._former, this_year) if part is not None]
+        events = ClassEvents.joined(parts) if parts else None
+        n_events = 0 if events is None else len(events)
+        again = self.recommender is None or n_events > (1.0 + GROWTH) * self._fitted
+        if self.recommender is None or again:
+            self._fitted = n_events
             kernel = self._fit_anew(events)
-            again = True
         else:
-            kernel, again = self.recommender.kernel, False
-        kernel = learned_from(kernel, joined(self._steps), now=now) if self._steps else kernel
+            kernel = self.recommender.kernel
+        if self._steps and events is not None:
+            now = datetime.fromtimestamp(float(events.time.max()), UTC)
+            kernel = learned_from(kernel, joined(self._steps), now=now)
         self.recommender = Recommender(kernel)
         if again:
-            self._fold_again(this_year)
+            self._block, self._states = None, None
+            self._pending = [] if this_year is None else [this_year]
 
-    def _fit_anew(self, events: pd.DataFrame) -> Kernel:
+    def _fit_anew(self, events: ClassEvents | None) -> Kernel:
         """Fit difficulty and success; the first time, read the log of the former class with them."""
         rng = generator(self.settings.seed, "fit", str(self._week), "", 0)
+        frame = pd.DataFrame() if events is None else events.frame(self.catalogue)
         kernel, attempts = fit_kernel(
-            self.catalogue, events, config=self.settings, policy=self.policy, rng=rng
+            self.catalogue, frame, config=self.settings, policy=self.policy, rng=rng
         )
         if self.recommender is None and len(attempts):
             self._steps = [replay(kernel, attempts)]
+            self._n_former = int(attempts.learner.max()) + 1
         return kernel
 
-    def _observe(self, kernel: Kernel, events: pd.DataFrame) -> None:
+    def _observe(self, kernel: Kernel, ordered: ClassEvents) -> None:
         """Keep what was chosen since the last refit as steps, with what the model in charge knew of each."""
-        ordered = events.sort_values(["learner", "time", "seq"], kind="stable")
-        attempts, learners = encode(ordered, self.catalogue)
-        scored = (ordered["kind"] == "attempt").to_numpy()
-        fresh = (ordered["seq"].to_numpy() >= self._seen) & ordered["completed"].notna().to_numpy()
+        scored = ordered.scored
+        fresh = (ordered.seq >= self._seen) & ~np.isnan(ordered.completed)
         self._seen = self._seq
         if fresh[scored].any():
-            steps = replay(kernel, attempts, some=fresh[scored], kinds=self._offers(ordered)[scored])
-            first = len(self._former)
-            codes = [self._codes.setdefault(who, first + len(self._codes)) for who in learners]
-            own = np.array(codes, dtype=np.int64)[steps.tries.learner]
+            kinds = ordered.offered_before(self.catalogue)[scored]
+            steps = replay(kernel, ordered.attempts(), some=fresh[scored], kinds=kinds)
+            own = self._n_former + steps.tries.learner
             self._steps.append(replace(steps, tries=replace(steps.tries, learner=own)))
 
-    def _offers(self, ordered: pd.DataFrame) -> Floats:
-        """Return the work offered and finished before each event, by kind, shape (n, n_kinds, 2)."""
-        kinds = self.catalogue.kind_code[self.catalogue.resource_codes(ordered["resource"].tolist())]
-        offered = ordered["completed"].notna().to_numpy()
-        each = np.zeros((len(ordered), len(self.catalogue.kind_ids), 2))
-        rows = np.arange(len(ordered))
-        each[rows, kinds, 0] = offered
-        each[rows, kinds, 1] = ordered["completed"].fillna(0.0).to_numpy(np.float64)
-        before = np.cumsum(each, axis=0) - each
-        _, first, who = np.unique(ordered["learner"], return_index=True, return_inverse=True)
-        return before - before[first][who]
-
-    def _fold_again(self, events: pd.DataFrame) -> None:
-        """Fold the histories of this class with the difficulties just fitted."""
-        attempts, learners = encode(events, self.catalogue)
-        block = fold(attempts, len(learners), self._ready().kernel.parameters)
-        self.states = dict(zip(learners, block.states(), strict=True)) if learners else {}
-        self._offer(events)
-
-    def _take_in(self, frame: pd.DataFrame) -> None:
-        """Fold events into the states, in order."""
-        for learner in dict.fromkeys(frame["learner"]):
-            self.states.setdefault(learner, LearnerState.fresh(self.catalogue))
-        parameters, index = self._ready().kernel.parameters, self.catalogue.resource_index
-        scored = frame[frame["kind"] == "attempt"]
-        times = scored["time"].dt.as_unit("ns").astype("int64").to_numpy(np.float64) / 1e9
-        rows = zip(
-            scored["learner"].tolist(),
-            scored["resource"].tolist(),
-            scored["score"].tolist(),
-            times.tolist(),
-            scored["seq"].tolist(),
-            strict=True,
-        )
-        for who, resource, score, time, seq in sorted(rows, key=lambda row: (row[3], row[4])):
-            update(self.states[who], Attempt(index[resource], score, time, seq), parameters)
-        self._offer(frame)
-
-    def _offer(self, events: pd.DataFrame) -> None:
-        """Count which kinds of work were offered, and finished."""
-        offered = events[events["completed"].notna()]
-        kinds = self.catalogue.kind_code[self.catalogue.resource_codes(offered["resource"].tolist())]
-        done = offered["completed"].to_numpy(np.float64)
-        for who, kind, finished in zip(offered["learner"], kinds, done, strict=True):
-            self.states[who].kinds[kind] += (1.0, finished)
-
-    def _checked(self, events: pd.DataFrame) -> pd.DataFrame:
-        """Return contract events as Segue's: not completed is a view; a test offers nothing."""
-        events = events.reindex(columns=list(_EVENTS))
-        completed = events["completed"].fillna(False).astype(bool).to_numpy()
-        score = pd.to_numeric(events["correct"]).to_numpy(np.float64)
-        scored = completed & np.isfinite(score)
-        test = (events["kind"] == "pretest").to_numpy()
-        seq = np.arange(self._seq, self._seq + len(events))
-        self._seq += len(events)
-        return pd.DataFrame(
-            {
-                "event_id": [f"e{n}" for n in seq],
-                "kind": np.where(scored, "attempt", "view"),
-                "learner": events["learner_id"].astype(str).to_numpy(),
-                "resource": events["resource_id"].astype(str).to_numpy(),
-                "score": np.where(scored, np.clip(score, 0.0, 1.0), np.nan),
-                "time": _utc(pd.to_datetime(events["timestamp"])),
-                "seq": seq,
-                "completed": np.where(test, np.nan, completed.astype(np.float64)),
-                "propensity": pd.to_numeric(events["propensity"]).fillna(1.0).to_numpy(np.float64),
-            }
-        )
+    def _folded(self) -> StateBlock:
+        """Return what is known of the class, everything told so far taken in."""
+        n, kernel = len(self._codes), self._ready().kernel
+        told = ClassEvents.joined(self._pending).ordered() if self._pending else None
+        if self._block is None or len(self._block) < n:
+            known = [] if self._block is None else self._block.states()
+            fresh = [LearnerState.fresh(self.catalogue) for _ in range(n - len(known))]
+            self._block = StateBlock.of([*known, *fresh])
+        if told is not None:
+            self._block = fold(told.attempts(), n, kernel.parameters, base=self._block)
+            who, kinds, finished = told.offers(self.catalogue)
+            np.add.at(self._block.kinds, (who, kinds), np.stack([np.ones(len(who)), finished], axis=1))
+            self._pending = []
+        return self._block
 
 
-_EVENTS = ("learner_id", "resource_id", "timestamp", "kind", "completed", "correct", "propensity")
+class _Shared:
+    """What the requests of a class mostly share: one list of candidates, one moment."""
+
+    def __init__(self) -> None:
+        self._pools: dict[int, tuple[str, ...]] = {}
+        self._moments: dict[Any, datetime] = {}
+
+    def candidates(self, ids: Sequence[Hashable]) -> tuple[str, ...]:
+        """Return ids as text, each once."""
+        if id(ids) not in self._pools:
+            self._pools[id(ids)] = tuple(dict.fromkeys(str(one) for one in ids))
+        return self._pools[id(ids)]
+
+    def moment(self, now: Any) -> datetime:
+        """Return a naive UTC time as an aware one."""
+        if now not in self._moments:
+            stamp = pd.Timestamp(now)
+            aware = stamp.tz_localize(UTC) if stamp.tzinfo is None else stamp.tz_convert(UTC)
+            self._moments[now] = aware.to_pydatetime()
+        return self._moments[now]
 
 
 def _resource(row: Mapping[Hashable, Any]) -> Resource:
@@ -281,11 +270,3 @@ def _resource(row: Mapping[Hashable, Any]) -> Resource:
 def _texts(values: object) -> tuple[str, ...]:
     """Return ids as text; a missing list (None, NaN) is empty."""
     return tuple(str(v) for v in values) if isinstance(values, (list, tuple, set, np.ndarray)) else ()
-
-
-def _utc(time: Any) -> Any:
-    """Return naive UTC times as aware ones (a series or one timestamp)."""
-    if isinstance(time, pd.Series):
-        return time.dt.tz_localize("UTC") if time.dt.tz is None else time.dt.tz_convert("UTC")
-    stamp = pd.Timestamp(time)
-    return stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp.tz_convert("UTC")

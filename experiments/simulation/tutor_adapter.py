@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache as cached
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -30,6 +32,20 @@ class Tutor(Protocol):
 
     def end_week(self, week: int) -> None:
         """Do the weekly job."""
+
+
+class _Request(dict[str, Any]):
+    """A request of the contract whose history is made when somebody reads it."""
+
+    def __init__(self, histories: Callable[[], list[pd.DataFrame]], learner: int, **given: Any) -> None:
+        super().__init__(given)
+        self._histories, self._learner = histories, learner
+
+    def __missing__(self, key: str) -> Any:
+        if key != "history":
+            raise KeyError(key)
+        self[key] = self._histories()[self._learner]
+        return self[key]
 
 
 class Contract:
@@ -98,17 +114,18 @@ class Contract:
 
     def _requests(self, ask: TermAsk) -> list[dict[str, Any]]:
         candidates = self._names[ask.candidates].tolist()
-        histories = self._histories()
+        histories = cached(self._histories)
         now = _TERM + pd.Timedelta(hours=ask.hours)
         return [
-            {
-                "learner_id": self._people[i],
-                "history": histories[i],
-                "interests": self._stated[i],
-                "candidates": candidates,
-                "k": ask.k,
-                "now": now,
-            }
+            _Request(
+                histories,
+                int(i),
+                learner_id=self._people[i],
+                interests=self._stated[i],
+                candidates=candidates,
+                k=ask.k,
+                now=now,
+            )
             for i in ask.learners
         ]
 
