@@ -26,6 +26,7 @@ from segue.service.routes import front_door, record_store
 from segue.service.routes import health as routes_health
 from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
+from segue.service.routes.dialogue import class_weeks, practices, statements
 from segue.service.tenant.tenant import Tenant
 
 TICK_SECONDS = 0.5
@@ -49,7 +50,16 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
-    for routes in (routes_decide, *sent, routes_learners, routes_classes, routes_health, front_door):
+    dialogue = (statements, class_weeks, practices)
+    for routes in (
+        *dialogue,
+        routes_decide,
+        *sent,
+        routes_learners,
+        routes_classes,
+        routes_health,
+        front_door,
+    ):
         app.include_router(routes.router)
     for router in ROUTERS:
         app.include_router(router)

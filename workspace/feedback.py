@@ -10,11 +10,18 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from segue.features.catalogue import Catalogue
 from segue.workspace.errors import DeclinedError, erased_learner, opted_out_learner
 from segue.workspace.records.decision_queries import decision_of, set_cell, steps_of
-from segue.workspace.records.events import Fact, note_fact, note_interests, score_of_fact
+from segue.workspace.records.events import (
+    Fact,
+    note_fact,
+    note_interests,
+    score_of_fact,
+    take_back_fact,
+)
 from segue.workspace.records.learners import add_learners, learner_numbered
 from segue.workspace.records.overrides import (
     Action,
@@ -29,6 +36,8 @@ from segue.workspace.storage.database import Connection, Row
 from segue.workspace.storage.pseudonyms import Keyring
 
 REASONS = ("too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other")
+LearnerFact = Literal["choice", "rating", "completion"]
+FACTS: tuple[LearnerFact, ...] = ("choice", "rating", "completion")
 ACTIONS: tuple[Action, ...] = ("pin", "remove", "swap", "approve")
 
 
@@ -90,6 +99,38 @@ def rate(connection: Connection, keyring: Keyring, decision_id: str, rating: flo
     if not stored and score_of_fact(connection, keyring, "rating", decision_id) != rating:
         raise DeclinedError("conflict", "rated", "this step was rated before, in another way")
     return stored
+
+
+def finish(connection: Connection, keyring: Keyring, decision_id: str, now: datetime) -> bool:
+    """Keep that the learner is done with a step; return False when it was known.
+
+    Raises
+    ------
+    DeclinedError
+        For another decision.
+    """
+    row = known_decision(connection, decision_id)
+    return note_fact(connection, keyring, row, Fact("completion", shown_resource(connection, row), now))
+
+
+def take_back(
+    connection: Connection, keyring: Keyring, decision_id: str, said: LearnerFact, now: datetime
+) -> bool:
+    """Take back what a learner said of a step: the choice, the rating, or that it is done.
+
+    Returns False when nothing of the kind stands.
+
+    Raises
+    ------
+    DeclinedError
+        For another decision, or another kind.
+    """
+    if said not in FACTS:
+        raise DeclinedError("invalid", "no_fact", f"what is taken back is one of {', '.join(FACTS)}")
+    row = known_decision(connection, decision_id)
+    if said == "choice" and (menu := json.loads(row.menu)):
+        set_cell(connection, decision_id, "menu", {k: v for k, v in menu.items() if k != "picked"})
+    return take_back_fact(connection, keyring, row, said, now)
 
 
 def override(

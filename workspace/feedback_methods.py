@@ -8,7 +8,7 @@ from datetime import datetime
 
 from segue.features.catalogue import Catalogue
 from segue.workspace import feedback
-from segue.workspace.feedback import StepChange
+from segue.workspace.feedback import LearnerFact, StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
 from segue.workspace.storage.database import Connection, Store
@@ -34,6 +34,16 @@ class FeedbackMethods(ABC):
         """Keep how a learner liked a step, 0 to 1; see ``feedback.rate``."""
         with self.store.write() as connection:
             return feedback.rate(connection, self.keyring, decision_id, rating, now)
+
+    def finish(self, decision_id: str, *, now: datetime) -> bool:
+        """Keep that a learner is done with a step; see ``feedback.finish``."""
+        with self.store.write() as connection:
+            return feedback.finish(connection, self.keyring, decision_id, now)
+
+    def take_back(self, decision_id: str, said: LearnerFact, *, now: datetime) -> bool:
+        """Take back what a learner said of a step: choice, rating or completion; False when none stands."""
+        with self.store.write() as connection:
+            return feedback.take_back(connection, self.keyring, decision_id, said, now)
 
     def override(self, decision_id: str, change: StepChange, *, now: datetime) -> tuple[str, bool]:
         """Do what a teacher wants with a step, at once and everywhere; return the act's id, and whether new.

@@ -26,6 +26,7 @@ from segue.lms.records.untrusted_values import learner_id
 CALL_SECONDS, ROSTER_SECONDS = 5.0, 10.0
 ANSWER_BYTES = 5_000_000
 MOST_PAGES = 100
+LONGEST_NAME = 200
 KEYS_SECONDS, KEYS_AGAIN_SECONDS = (
     3600.0,
     10.0,
@@ -96,8 +97,8 @@ class PlatformServices:
             raise LtiError("the platform has no key of this id")
         return key
 
-    async def roster(self, launch: Launch) -> tuple[str, ...]:
-        """Return the ids of the course's learners; names and addresses are dropped unread.
+    async def roster(self, launch: Launch) -> dict[str, str]:
+        """Return the course's learners, by id: what each is called ("" when not told); addresses are dropped.
 
         Raises
         ------
@@ -105,14 +106,14 @@ class PlatformServices:
             When the platform does not answer in 10 s, or with something that is no roster.
         """
         if not launch.roster_url:
-            return ()
+            return {}
         try:
             async with asyncio.timeout(ROSTER_SECONDS):
-                return tuple([who async for who in self._members(launch)])
+                return {who: name async for who, name in self._members(launch)}
         except TimeoutError:
             raise LtiError("the platform's roster took too long", status=502) from None
 
-    async def _members(self, launch: Launch) -> AsyncIterator[str]:
+    async def _members(self, launch: Launch) -> AsyncIterator[tuple[str, str]]:
         scope = NRPS + "scope/contextmembership.readonly"
         accept = {"accept": "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"}
         url = launch.roster_url
@@ -126,7 +127,8 @@ class PlatformServices:
             for member in members:
                 if _is_active_learner(member):
                     known_as = learner_id(member.get(_FIELDS.get(launch.platform.learner_claim, "")))
-                    yield known_as or member["user_id"]
+                    name = member.get("name")
+                    yield known_as or member["user_id"], name[:LONGEST_NAME] if isinstance(name, str) else ""
             if not response.next_page:
                 return
             url = launch.platform.checked(response.next_page, "roster")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +21,14 @@ class LtiError(ValueError):
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
+
+
+class CookieBlockedError(LtiError):
+    """The browser kept no cookie of a login: in a tab of its own it may; `again` is what begins it there."""
+
+    def __init__(self, platform: Platform, again: Mapping[str, str]) -> None:
+        super().__init__("the browser kept no cookie of this login: it is offered in a tab")
+        self.platform, self.again = platform, again
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,19 @@ class Platform:
             raise LtiError(
                 f"the learner claim is sub, lis.person_sourcedid, email or custom.NAME: got {claim}"
             )
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The places that people meet this platform at: only these may show its pages in a frame.
+
+        Examples
+        --------
+        >>> Platform("https://lms.example", "c", (), "https://lms.example/auth", "", "").origins
+        ('https://lms.example',)
+        """
+        parts = [urlsplit(url) for url in (self.issuer, self.auth_login_url)]
+        own = [f"{p.scheme}://{p.netloc}" for p in parts if p.scheme in ("http", "https") and p.netloc]
+        return tuple(dict.fromkeys([*own, *(f"https://{host}" for host in self.hosts)]))
 
     def checked(self, url: object, what: str) -> str:
         """Return an address that a launch brought, if it lies on a host of this platform.

@@ -20,11 +20,12 @@ import jwt
 from segue.lms.lti import login_state
 from segue.lms.lti.launch import CLAIM, DEEP_LINK, Launch, launch_of
 from segue.lms.lti.platform_services import PlatformServices
-from segue.lms.lti.platforms import FILE, LtiError, Platform, read_platforms
+from segue.lms.lti.platforms import FILE, CookieBlockedError, LtiError, Platform, read_platforms
 from segue.lms.lti.signing_keys import Keys
 
 LEEWAY_SECONDS = 60  # clocks of platforms and of this machine may differ by this much
 LONGEST_TOKEN = 50_000
+AGAIN = ("iss", "client_id", "login_hint", "lti_message_hint", "target_link_uri", "lti_deployment_id")
 Time = int | float
 Once = Callable[[str, float], Awaitable[bool]]
 
@@ -73,7 +74,8 @@ class Tool:
             raise LtiError("no platform of this issuer and client id is registered")
         if not form.get("login_hint"):
             raise LtiError("the login has no login_hint")
-        state, browser = login_state.begin(self._secret, _name(platform), now=now)
+        again = {name: form[name] for name in AGAIN if form.get(name)}
+        state, browser = login_state.begin(self._secret, _name(platform), now=now, again=again)
         query = {
             "scope": "openid",
             "response_type": "id_token",
@@ -100,11 +102,15 @@ class Tool:
         LtiError
             For a token that is forged, expired, of another audience, issuer or deployment, a claim that is
             wrong, or a login that is unknown, of another browser, or already used.
+        CookieBlockedError
+            When the browser kept no cookie of the login.
         """
         state = login_state.resume(self._secret, form.get("state", ""), cookies, now=now)
         platform = next((p for p in self.platforms if _name(p) == state.platform), None)
         if platform is None:
             raise LtiError("the platform of this login is registered no more")
+        if not state.bound:
+            raise CookieBlockedError(platform, state.again)
         claims = await self._claims(form.get("id_token", ""), platform)
         _check_times(claims, now)
         _check_party(claims, platform)

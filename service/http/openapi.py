@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from segue.service.http import request_schemas as schemas
 from segue.service.http.response_schemas import FaultAnswer
+from segue.service.http.said import practice_bodies, statement_bodies
 
 EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.RecommendBody: (
@@ -50,6 +51,8 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.OptOutBody: ({"opted_out": True},),
     schemas.InterestsBody: ({"interests": ["sports", "music"]},),
     schemas.WhatIfBody: ({"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3},),
+    **statement_bodies.EXAMPLES,
+    **practice_bodies.EXAMPLES,
 }
 REF = "#/components/schemas/{model}"
 FAULTS = {

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.rendering import static_file
+from segue.service.pages.rendering import render, respond, static_file
 from segue.service.pages.sessions.signed_tokens import Ticket, TicketError, read, sign
 from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_of
+from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
 
 router = APIRouter(prefix="/pages", include_in_schema=False)
@@ -40,11 +42,35 @@ async def enter(request: Request) -> Response:
 
 
 def opened(
-    request: Request, tenant: Tenant, link: Ticket, *, now: datetime, names: dict[str, str] | None = None
+    request: Request,
+    tenant: Tenant,
+    link: Ticket,
+    *,
+    now: datetime,
+    names: Mapping[str, str] | None = None,
+    said: str = "",
 ) -> Response:
     """Return the way to the first page of a new session; `names` are kept in memory as long as it lasts."""
     session = link.session(now=now, sid=secrets.token_urlsafe(9))
     if names:
         names_of(request).keep(session.sid, names)
     text = sign(session, tenant.workspace.keyring)
-    return RedirectResponse(f"/pages/{tenant.name}/s/{text}/{FIRST[session.role]}", 303, NO_STORE)
+    query = f"?said={said}" if said else ""
+    return RedirectResponse(f"/pages/{tenant.name}/s/{text}/{FIRST[session.role]}{query}", 303, NO_STORE)
+
+
+def in_a_tab(request: Request, address: str, *, frame: str) -> Response:
+    """Return what stands in a frame whose browser keeps no cookie: the way into a tab, where it does."""
+    return _alone(request, "tab", 400, frame=frame, address=address)
+
+
+def nothing_here(request: Request, *, frame: str) -> Response:
+    """Return what somebody reads who is neither learner, teacher nor parent in a course."""
+    return _alone(request, "nothing", 200, frame=frame)
+
+
+def _alone(request: Request, name: str, status: int, *, frame: str, **values: object) -> Response:
+    """Return a page of nobody's session."""
+    locale = choose("", request.headers.get("accept-language", ""))
+    html = render(f"{name}.html", locale, {"page": name, "base": "", **values})
+    return respond(html, frame=frame, status=status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from markupsafe import Markup
@@ -15,6 +15,7 @@ from segue.engine.explanations.own_plan import PlanFinding
 from segue.features.catalogue import Catalogue
 from segue.service.pages.rendering import render, respond
 from segue.service.pages.sessions.forms import MARK
+from segue.service.pages.sessions.signed_tokens import sign
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.texts import translations
 from segue.workspace.dialogue.requests import LearnerRequest
@@ -24,7 +25,8 @@ def show(visit: Visit, page: str, request: Request, **values: object) -> Respons
     """Return a page of a visit, filled in."""
     common: dict[str, object] = {
         "page": page,
-        "base": visit.base,
+        "base": ".",  # pages lie side by side, and an address with its ticket is long
+        "children": children(visit),
         "who": visit.name(visit.ticket.who),
         "menu": menu(visit),
         "class_id": visit.ticket.class_id,
@@ -38,6 +40,16 @@ def show(visit: Visit, page: str, request: Request, **values: object) -> Respons
     }
     html = render(f"{page}.html", visit.locale, common | values)
     return respond(html, frame=visit.ticket.frame)
+
+
+def children(visit: Visit) -> list[tuple[str, str]]:
+    """Return a parent's other children and the addresses of their pages."""
+    ticket = visit.ticket
+    if ticket.role != "parent":
+        return []
+    keyring = visit.tenant.workspace.keyring
+    others = [who for who in ticket.roster if who != ticket.who]
+    return [(visit.name(who), f"../{sign(replace(ticket, who=who), keyring)}/week") for who in others]
 
 
 def menu(visit: Visit) -> list[tuple[str, str]]:
@@ -104,6 +116,9 @@ def messages(locale: str) -> Mapping[str, str]:
         "rated": _("Thank you. What you said counts for the next lists."),
         "undone": _("Taken back: everything is as it was."),
         "saved": _("Saved. The new list is in force everywhere."),
+        "not_told": _(
+            "The class list did not come from your learning site. Open this page again in a minute."
+        ),
         "not_done": _("That could not be done, and nothing was changed."),
     }
 

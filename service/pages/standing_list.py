@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from segue.engine.explanations.why import explain
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
-from segue.workspace.answering import Ask
+from segue.workspace.answering import Ask, Given
+from segue.workspace.dialogue.learner_steps import open_options
 from segue.workspace.published_playlists import ShownList, ShownStep
 from segue.workspace.workspace import Workspace
 
@@ -19,11 +21,12 @@ STEPS, OPTIONS = 6, 3
 
 @dataclass(frozen=True)
 class PageStep:
-    """A step as its learner sees it: what, why, how far, its other options, and what a teacher changed."""
+    """A step as its learner sees it: what, why, its other options, and whether the store keeps it."""
 
     shown: ShownStep
     resource: Resource
     options: tuple[Resource, ...]
+    kept: bool = True
 
     @property
     def decision_id(self) -> str:
@@ -47,14 +50,35 @@ class PageStep:
 
 
 def standing(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[PageStep]]:
-    """Return the week and the learner's list of it; one is drawn when there is none."""
+    """Return the week and the learner's list of it; one is drawn when there is none.
+
+    Of who opted out the list is that of nobody in particular, and is not stored.
+    """
+    week, found = shown(workspace, learner, now=now)
+    if found:
+        return week, found
+    request = Request(learner, now, k=STEPS, menu=OPTIONS)
+    (given,) = workspace.recommend_many([request], ask=Ask(surface="lti", week=week))
+    _, found = shown(workspace, learner, now=now)
+    return week, found or _unstored(given, workspace.catalogue(), now)
+
+
+def shown(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[PageStep]]:
+    """Return the same and draw nothing: no steps when there is no list."""
     week = week_of(now, workspace.time_zone)
-    found = in_force(workspace.lists(learner, now=now, week=week))
-    if not found:
-        request = Request(learner, now, k=STEPS, menu=OPTIONS)
-        workspace.recommend_many([request], ask=Ask(surface="lti", week=week))
-        found = in_force(workspace.lists(learner, now=now, week=week))
-    return week, listed(found, workspace.catalogue())
+    return week, listed(in_force(workspace.lists(learner, now=now, week=week)), workspace.catalogue())
+
+
+def _unstored(given: Given, catalogue: Catalogue, now: datetime) -> list[PageStep]:
+    """Return the steps of a list that is not in the store, to be read only."""
+    out = []
+    for step in given.playlist.steps:
+        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        why = explain(step, catalogue, state=None, now=now.timestamp()).student
+        facts = (resource.resource_id, resource.title, resource.url, resource.minutes, resource.kind)
+        one = ShownStep(str(step.position), *facts, "open", why, step)
+        out.append(PageStep(one, resource, (), kept=False))
+    return out
 
 
 def in_force(lists: Sequence[ShownList]) -> list[ShownStep]:
@@ -73,7 +97,6 @@ def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[PageStep]:
     taken = {step.resource for step in steps if step.state != "removed"}
     out = []
     for step in steps:
-        free = step.state == "open" and not step.picked
-        options = [name for name in step.menu if free and name not in taken]
+        options = open_options(step, taken)
         out.append(PageStep(step, resource(step.resource), tuple(resource(name) for name in options)))
     return out

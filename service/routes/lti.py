@@ -1,35 +1,33 @@
-"""LTI 1.3 launches: a learner sees the week's playlist, a teacher the class, a parent the child's list."""
+"""LTI 1.3 launches open the pages: a learner's week, a teacher's class, a child's week for who minds it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from segue.engine import request as decisions
-from segue.features.iso_weeks import week_of
 from segue.lms.lti.launch import Launch
-from segue.lms.lti.platforms import LtiError
+from segue.lms.lti.platforms import CookieBlockedError, LtiError
 from segue.lms.lti.tool import Tool, stamp_of
 from segue.service.http import request_log as logs
 from segue.service.http.plain_page import PAGE_HEADERS
 from segue.service.http.refusals import RefusedError
-from segue.service.routes.lti_pages import class_page, family_page, nothing_page, playlist_page
+from segue.service.pages import entry
+from segue.service.pages.sessions.signed_tokens import MOST_ROSTER, SESSION_HOURS, Ticket
+from segue.service.pages.sessions.visits import tenant_named, tenant_of
+from segue.service.pages.standing_list import standing
 from segue.service.tenant import gradebook
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.answering import Ask
-from segue.workspace.published_playlists import Published
 from segue.workspace.records.rosters.identities import link_ids
 from segue.workspace.storage.one_use import take_once
 from segue.workspace.workspace import Workspace
 
-SURFACES = gradebook.SURFACES
-ASK = Ask(surface="lti")
 router = APIRouter(prefix="/lti", include_in_schema=False)
 
 
@@ -50,81 +48,87 @@ async def login(request: Request, tenant: str) -> Response:
     except LtiError as error:
         raise _refused(error) from None
     response = RedirectResponse(found.url, 302, PAGE_HEADERS)
-    # Framed by another site: only Secure cookies with SameSite=None are sent back.
-    response.set_cookie(found.cookie, found.value, max_age=300, httponly=True, secure=True, samesite="none")
+    # Framed by another site: only Secure cookies with SameSite=None are sent back, and where those of other
+    # sites are blocked, only partitioned ones, which belong to this site within that one.
+    kept = f"{found.cookie}={found.value}; Max-Age=300; Path=/; HttpOnly; Secure; SameSite=None; Partitioned"
+    response.headers.append("set-cookie", kept)
     return response
 
 
 @router.post("/{tenant}/launch")
 async def launch(request: Request, tenant: str) -> Response:
-    """Check a launch and show what it asks for."""
-    tool, served, now = await tool_of(request.app, tenant), _tenant(request.app, tenant), datetime.now(UTC)
+    """Check a launch and open the pages of whoever it brings."""
+    tool, served, now = await tool_of(request.app, tenant), tenant_of(request, tenant), datetime.now(UTC)
 
     async def once(name: str, until: float) -> bool:
         return await served.do(partial(_once, served.workspace, name, until, now.timestamp()))
 
     try:
         found = await tool.launch(await _form(request), request.cookies, now=now.timestamp(), once=once)
+    except CookieBlockedError as blocked:
+        logs.write("lti_cookie", {"kept": "no"}, level=30)
+        begin = f"{request.url_for('login', tenant=tenant)}?{urlencode(blocked.again)}"
+        frame = " ".join(blocked.platform.origins)
+        return entry.in_a_tab(request, begin if blocked.again else "", frame=frame)
     except LtiError as error:
         raise _refused(error) from None
     if found.is_deep_link:
         url = str(request.url_for("launch", tenant=tenant))
         text = tool.deep_link_form(found, title="What to do next", url=url, now=now.timestamp())
-    else:
-        text = await _shown(tool, served, found, now)
-    return HTMLResponse(text, headers=PAGE_HEADERS)
+        return HTMLResponse(text, headers=PAGE_HEADERS)
+    ticket = partial(
+        Ticket,
+        "link",
+        expires=int((now + timedelta(hours=SESSION_HOURS)).timestamp()),
+        locale=found.locale,
+        frame=" ".join(found.platform.origins),
+    )
+    return await _opened(request, Launched(tool, served, found, now), ticket)
 
 
-async def _shown(tool: Tool, served: Tenant, found: Launch, now: datetime) -> str:
-    """Return the page of a role: only a learner becomes one, and only a learner's launch decides anything."""
+@dataclass(frozen=True)
+class Launched:
+    """A checked launch, and who answers it when."""
+
+    tool: Tool
+    served: Tenant
+    found: Launch
+    now: datetime
+
+
+async def _opened(request: Request, launched: Launched, ticket: Callable[..., Ticket]) -> Response:
+    """Open the pages of a role: only a learner becomes one, and only a learner's launch decides anything."""
+    found, served, now = launched.found, launched.served, launched.now
+    names = {found.learner: found.name} if found.name else {}
+    if found.role == "learner":
+        await served.do(partial(_learner, served.workspace, found, now))
+        return entry.opened(request, served, ticket("learner", found.learner), now=now, names=names)
     if found.role == "teacher":
-        return await _class(tool, served, found, now)
-    if found.role == "mentor":
-        week = week_of(now, served.workspace.time_zone)
-        find = partial(served.workspace.published, found.children, week, surfaces=SURFACES)
-        lists = await served.aside(find) if found.children else {}
-        return family_page(lists, served.workspace.catalogue())
-    if found.role == "other":
-        return nothing_page()
-    return await served.do(partial(_learner, served.workspace, found, now))
+        roster, told = await _roster(launched)
+        names |= {who: name for who, name in roster.items() if name}
+        hers = ticket("teacher", found.learner, class_id=found.class_id, roster=tuple(roster)[:MOST_ROSTER])
+        return entry.opened(request, served, hers, now=now, names=names, said="" if told else "not_told")
+    if found.role == "mentor" and found.children:
+        theirs = ticket("parent", found.children[0], roster=found.children)
+        return entry.opened(request, served, theirs, now=now)
+    return entry.nothing_here(request, frame=ticket("parent", "").frame)
 
 
-def _learner(workspace: Workspace, found: Launch, now: datetime) -> str:
+def _learner(workspace: Workspace, found: Launch, now: datetime) -> None:
+    """Have a list ready, and remember which column of the gradebook wants to know of it."""
     if found.known_as:  # the launch's id and that of the other doors are one learner
         link_ids(workspace.store, workspace.keyring, [(found.known_as, found.learner)])
-    shown = playlist_of(workspace, found.learner, now)
+    standing(workspace, found.learner, now=now)
     gradebook.remember(workspace, found)
-    return playlist_page(shown, workspace.catalogue())
 
 
-def playlist_of(workspace: Workspace, learner: str, now: datetime) -> Published:
-    """Return this week's playlist of a learner: the stored one, or one decided now, stored if it may be.
-
-    Raises
-    ------
-    DeclinedError
-        For a learner who was erased.
-    """
-    week = week_of(now, workspace.time_zone)
-    stored = workspace.published([learner], week, surfaces=SURFACES).get(learner)
-    if stored is not None:
-        return stored
-    (given,) = workspace.recommend_many([decisions.Request(learner, now)], ask=ASK)
-    fresh = Published(tuple(step.resource for step in given.playlist.steps), frozenset())
-    return workspace.published([learner], week, surfaces=SURFACES).get(learner, fresh)
-
-
-async def _class(tool: Tool, served: Tenant, found: Launch, now: datetime) -> str:
-    """Return the class's page; it stands also when the platform does not tell who is in the class."""
+async def _roster(launched: Launched) -> tuple[dict[str, str], bool]:
+    """Return the course's learners with their names, and whether the platform told them."""
     try:
-        roster = await tool.services.roster(found)
+        return await launched.tool.services.roster(launched.found), True
     except LtiError as error:
         logs.write("lti_roster", {"read": "no", "reason": str(error)}, level=30)
-        return class_page([], 0, told=False)
-    if not roster:
-        return class_page([], 0)
-    view = partial(served.workspace.class_view, roster, now=now)
-    return class_page(await served.aside(view), len(roster))
+        return {}, False
 
 
 def _once(workspace: Workspace, name: str, until: float, now: float) -> bool:
@@ -154,14 +158,6 @@ def _refused(error: LtiError) -> RefusedError:
     return RefusedError(error.status, "lti", str(error))
 
 
-def _tenant(app: FastAPI, name: str) -> Tenant:
-    tenants: tuple[Tenant, ...] = app.state.tenants
-    for tenant in tenants:
-        if tenant.name == name:
-            return tenant
-    raise RefusedError(404, "no_tenant", "there is no such school here")
-
-
 async def tool_of(app: FastAPI, name: str) -> Tool:
     """Return the tool of a tenant.
 
@@ -170,7 +166,7 @@ async def tool_of(app: FastAPI, name: str) -> Tool:
     RefusedError
         404 for a tenant that is not here, or has no LMS registered.
     """
-    tool = await _loaded(app, _tenant(app, name))
+    tool = await _loaded(app, tenant_named(app, name))
     if not tool.platforms:
         raise RefusedError(404, "no_platform", "no LMS is registered: segue lti register does that")
     return tool

@@ -35,7 +35,7 @@ from segue.workspace.workspace import Workspace
 
 pytest.importorskip("jwt")
 
-from segue.service.routes.lti import playlist_of
+from segue.service.pages.standing_list import STEPS, standing
 from segue.service.tenant.gradebook import progress_of
 
 Headers = Callable[[str], dict[str, str]]
@@ -56,6 +56,7 @@ class Platform(ThreadingHTTPServer):
         self.base = f"http://127.0.0.1:{self.server_port}"
         self.scores: list[dict[str, Any]] = []
         learners = [{"user_id": f"student-{n}", "roles": [MEMBER + "Learner"]} for n in range(1, 9)]
+        learners[0] |= {"name": "Learner One"}
         teacher = {"user_id": "teacher-1", "roles": [MEMBER + "Instructor"]}
         self.roster: object = {"id": "m", "context": {"id": "7b"}, "members": [*learners, teacher]}
         self.away = False
@@ -164,10 +165,15 @@ def logged_in(tool: httpx.Client, platform: Platform) -> tuple[dict[str, str], d
 def launched(
     tool: httpx.Client, login: tuple[dict[str, str], dict[str, str]], token: str, **form: str
 ) -> httpx.Response:
+    """Post a launch, and go where its answer says, as a browser does: without any cookie."""
     query, cookies = login
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     sent = {"id_token": token, "state": query["state"]} | form
-    return tool.post("/lti/school/launch", data=sent, headers={"cookie": cookie})
+    found = tool.post("/lti/school/launch", data=sent, headers={"cookie": cookie})
+    if found.status_code == 303:
+        assert SECRET_NAME[:7] not in found.headers["location"]
+        return tool.get(found.headers["location"])
+    return found
 
 
 def launch(
@@ -181,7 +187,7 @@ def launch(
 def steps_of(page: str) -> list[str]:
     """Return the resources of a page, by their titles."""
     titles = {resource.title: resource.resource_id for resource in sample.load().resources}
-    found = re.findall(r"<li>(?:<a [^>]*>)?([^<]+)", page)
+    found = re.findall(r'<li id="s-[^>]*aria-label="([^"]+), [a-z ]+"', page)
     return [titles[html.unescape(title)] for title in found]
 
 
@@ -203,25 +209,60 @@ def until(said: Callable[[], bool]) -> None:
 def test_a_learner_sees_the_same_playlist_at_every_visit(tool: httpx.Client, platform: Platform) -> None:
     first = launch(tool, platform)
     assert first.status_code == 200
-    assert first.text.count("<li>") == 10
-    assert SECRET_NAME not in first.text
-    assert launch(tool, platform).text == first.text
+    assert len(steps_of(first.text)) == STEPS
+    assert "My week" in first.text
+    assert SECRET_NAME in first.text, "the name that came with the launch, for as long as the session lasts"
+    assert steps_of(launch(tool, platform).text) == steps_of(first.text)
+
+
+def test_only_the_lms_that_launched_a_page_may_frame_it(tool: httpx.Client, platform: Platform) -> None:
+    page = launch(tool, platform)
+    assert f"frame-ancestors 'self' {platform.base}" in page.headers["content-security-policy"]
+    assert "set-cookie" not in page.headers
+
+
+def test_what_is_done_on_the_page_reaches_the_gradebook(tool: httpx.Client, platform: Platform) -> None:
+    page = launch(tool, platform)
+    form = re.search(r'action="./done">(.*?)</form>', page.text, re.DOTALL)
+    assert form
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]+)"', form[1]))
+    tool.post(str(page.url.join("./done")), data=fields)
+    until(lambda: bool(platform.scores))
+    assert (platform.scores[-1]["scoreGiven"], platform.scores[-1]["scoreMaximum"]) == (1, STEPS)
+
+
+def test_where_a_frame_keeps_no_cookies_the_launch_offers_a_tab_that_begins_again(
+    tool: httpx.Client, platform: Platform
+) -> None:
+    login = logged_in(tool, platform)
+    begin = {"iss": platform.base, "login_hint": "x"}
+    kept = tool.post("/lti/school/login", data=begin).headers["set-cookie"]
+    assert kept.endswith("Secure; SameSite=None; Partitioned")
+    without = launched(tool, (login[0], {}), platform.token(login[0]["nonce"]))
+    assert without.status_code == 400
+    assert f"frame-ancestors 'self' {platform.base}" in without.headers["content-security-policy"]
+    again = html.unescape(re.findall(r'href="([^"]+)" target="_blank"', without.text)[0])
+    begun = tool.get(again)
+    assert begun.status_code == 302
+    query = {k: v[0] for k, v in parse_qs(urlsplit(begun.headers["location"]).query).items()}
+    name, _, value = begun.headers["set-cookie"].partition(";")[0].partition("=")
+    assert launched(tool, (query, {name: value}), platform.token(query["nonce"])).status_code == 200
 
 
 def test_the_gradebook_hears_of_work_and_not_of_visits(
     tool: httpx.Client, platform: Platform, headers: Headers
 ) -> None:
     steps = steps_of(launch(tool, platform).text)
-    assert "Done" not in launch(tool, platform).text
+    assert "0 of 6 done" in launch(tool, platform).text
     work(tool, headers, steps[0])
     until(lambda: len(platform.scores) >= 1)
     assert [(s["userId"], s["scoreGiven"], s["scoreMaximum"]) for s in platform.scores] == [
-        ("student-3", 1, 10)
+        ("student-3", 1, STEPS)
     ]
     assert platform.scores[0]["gradingProgress"] == "Pending"
     for step in steps[1:]:
         work(tool, headers, step)
-    until(lambda: platform.scores[-1]["scoreGiven"] == 10)
+    until(lambda: platform.scores[-1]["scoreGiven"] == STEPS)
     assert platform.scores[-1]["gradingProgress"] == "FullyGraded"
     assert platform.scores[-1]["activityProgress"] == "Completed"
 
@@ -232,13 +273,13 @@ def test_a_new_week_takes_nothing_from_a_finished_one(
     steps = steps_of(launch(tool, platform).text)
     for step in steps:
         work(tool, headers, step)
-    until(lambda: bool(platform.scores) and platform.scores[-1]["scoreGiven"] == 10)
+    until(lambda: bool(platform.scores) and platform.scores[-1]["scoreGiven"] == STEPS)
     later = datetime.now(UTC) + timedelta(days=7)
     with Workspace.open(school, environment={}) as space:
-        playlist_of(space, "student-3", later)
+        standing(space, "student-3", now=later)
         found, links = progress_of(space, "student-3", later)
-    assert (found.given, found.of, found.done) == (10, 10, False)
-    assert [link.given for link in links.values()] == [10]
+    assert (found.given, found.of, found.done) == (STEPS, STEPS, False)
+    assert [link.given for link in links.values()] == [STEPS]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +292,7 @@ def test_others_than_learners_become_none(
     roles = {CLAIM + "roles": [MEMBER + role] if role else []}
     answer = launch(tool, platform, sub="stranger-1", **roles)
     assert answer.status_code == 200
-    assert "<li>" not in answer.text
+    assert "Nothing for you here" in answer.text
     with Workspace.open(school, environment={}) as space, space.store.read() as connection:
         assert not find_learners(connection, space.keyring, ["stranger-1"])
     assert not platform.scores
@@ -259,11 +300,19 @@ def test_others_than_learners_become_none(
 
 def test_a_parent_reads_the_childs_list_and_makes_none(tool: httpx.Client, platform: Platform) -> None:
     family = {"sub": "parent-1", CLAIM + "role_scope_mentor": ["student-3"]}
-    assert "<li>" not in launch(tool, platform, role="Mentor", **family).text
+    assert "There is no list for this week yet" in launch(tool, platform, role="Mentor", **family).text
     steps = steps_of(launch(tool, platform).text)
-    assert steps_of(launch(tool, platform, role="Mentor", **family).text) == steps
-    other = {"sub": "parent-2", CLAIM + "role_scope_mentor": ["student-4"]}
-    assert "<li>" not in launch(tool, platform, role="Mentor", **other).text
+    page = launch(tool, platform, role="Mentor", **family)
+    assert steps_of(page.text) == steps
+    assert "<form" not in page.text, "parents read"
+    assert tool.post(str(page.url.join("./done")), data={"step": "x"}).status_code == 403
+    two = {"sub": "parent-2", CLAIM + "role_scope_mentor": ["student-4", "student-3"]}
+    first = launch(tool, platform, role="Mentor", **two)
+    assert not steps_of(first.text)
+    sibling = re.findall(r'<a href="(\.\./[^"]+/week)">student-3</a>', first.text)
+    assert steps_of(tool.get(str(first.url.join(sibling[0]))).text) == steps
+    none = launch(tool, platform, role="Mentor", **{"sub": "parent-3"})
+    assert "Nothing for you here" in none.text
 
 
 def test_who_opted_out_gets_the_classes_list_and_nothing_is_stored(
@@ -274,9 +323,10 @@ def test_who_opted_out_gets_the_classes_list_and_nothing_is_stored(
         learner_rights.opt_out(space, "student-4", out=True)
         before = stored(space)
         mine = launch(tool, platform).text
-        assert mine.count("<li>") == 10
-        assert launch(tool, platform).text == mine
-        assert launch(tool, platform, sub="student-4").text == mine
+        assert len(steps_of(mine)) == STEPS
+        assert "<form" not in mine, "nothing of it is stored, so there is nothing to press"
+        assert steps_of(launch(tool, platform).text) == steps_of(mine)
+        assert steps_of(launch(tool, platform, sub="student-4").text) == steps_of(mine)
         event = {"id": "e-1", "learner": "student-3", "resource": "pizza-fairly", "score": 1.0}
         event["time"] = datetime.now(UTC).isoformat()
         answer = tool.post("/v1/events", json={"events": [event]}, headers=headers("backend")).json()
@@ -299,6 +349,7 @@ def test_a_teacher_sees_the_class_by_the_courses_own_roster(tool: httpx.Client, 
     page = launched(tool, login, platform.token(login[0]["nonce"], role="Instructor")).text
     assert "8 learners" in page
     assert set(re.findall(r"student-\d+", page)) <= {f"student-{n}" for n in range(1, 9)}
+    assert "Learner One" in page, "the names of the roster, for as long as the session lasts"
 
 
 def test_a_launch_is_good_once(tool: httpx.Client, platform: Platform) -> None:
@@ -366,7 +417,8 @@ def test_the_class_page_stands_whatever_the_platform_answers(
     platform.roster = roster
     answer = launch(tool, platform, role="Instructor")
     assert answer.status_code == 200
-    assert "Your class" in answer.text
+    assert "My class" in answer.text
+    assert "The class list did not come" in answer.text or "The class list is empty" in answer.text
 
 
 def test_a_gradebook_that_is_away_stops_nobody(
@@ -501,5 +553,5 @@ def test_with_other_ids_at_each_door_the_launch_shows_the_list_that_the_events_e
         assert len(found) == 3
         earned = space.published(["ada.l"], week)["ada.l"].resources
     assert "Film" in page.text or "film" not in earned
-    titles = re.findall(r"<li>(?:<a [^>]*>)?([^<]+)", page.text)
+    titles = re.findall(r'<li id="s-[^>]*aria-label="([^"]+), ', page.text)
     assert len(titles) == len(earned) == 10

@@ -96,6 +96,8 @@ def save_change(
 ) -> Statement:
     """Keep a change as a statement, and put the list that follows in force, in one transaction.
 
+    The same change at the same `now` is kept once.
+
     Raises
     ------
     DeclinedError
@@ -104,9 +106,12 @@ def save_change(
     with workspace.store.write() as connection:
         _check(change, workspace.catalogue_in(connection), now)
         person = known_person(workspace, connection, learner)
+        name = statement_name(person, "picture", repr(change), now)
+        if (there := find_statement(connection, name)) is not None:
+            return there
         entry = _drawn(workspace, connection, person, change, now=now, shape=(k, menu))
         before = _stated(workspace, connection, person)
-        statement = _statement(connection, person, change, before=before, now=now)
+        statement = _statement(name, person, change, before=before, now=now)
         if change.interests is not None:
             _state(workspace, connection, learner, change.interests, now)
         log(connection, rows_of([entry]))
@@ -127,16 +132,16 @@ def take_back(workspace: Workspace, learner: str, statement_id: str, *, now: dat
         if found is None or found.learner != person.number or found.said_by or found.kind == "undo":
             message = "there is nothing of this learner's to take back under this id"
             raise DeclinedError("absent", "no_statement", message)
-        name = statement_name(person, "undo", statement_id, 0)
+        name = statement_name(person, "undo", statement_id)
         undo = Statement(name, 0, person.number, "undo", statement_id, now)
         if found.kind == "interests":
             _state(workspace, connection, learner, tuple(found.body["before"]), now)
         return append_statement(connection, undo)
 
 
-def statement_name(person: Learner, kind: str, about: str, number: int) -> str:
-    """Return the id of a statement: the same thing said again has another number."""
-    text = f"{person.surrogate}:{kind}:{about}:{number}"
+def statement_name(person: Learner, kind: str, about: str, now: datetime | None = None) -> str:
+    """Return the id of a statement: the same thing said at another time is another statement."""
+    text = f"{person.surrogate}:{kind}:{about}:{'' if now is None else round(now.timestamp() * 1e6)}"
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -231,9 +236,8 @@ def _check(change: PictureChange, catalogue: Catalogue, now: datetime) -> None:
 
 
 def _statement(
-    connection: Connection, person: Learner, change: PictureChange, *, before: list[str], now: datetime
+    name: str, person: Learner, change: PictureChange, *, before: list[str], now: datetime
 ) -> Statement:
-    number = count_statements(connection, person.number) + 1
     kind: StatementKind
     body: dict[str, Any]
     if change.says is not None:
@@ -244,4 +248,4 @@ def _statement(
         due = change.goal.due.isoformat() if change.goal and change.goal.due else ""
         body = {"skills": list(change.goal.skills) if change.goal else [], "due": due}
         kind, about = "goal", ""
-    return Statement(statement_name(person, kind, about, number), 0, person.number, kind, about, now, body)
+    return Statement(name, 0, person.number, kind, about, now, body)

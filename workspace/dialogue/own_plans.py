@@ -25,7 +25,6 @@ from segue.workspace.records.learners import Learner, find_learners
 from segue.workspace.records.statements import (
     Statement,
     append_statement,
-    count_statements,
     find_statement,
     standing_of,
     statements_of,
@@ -66,7 +65,7 @@ def propose_plan(
     rows = [{"resource": s.resource, "activity": s.activity, "minutes": s.minutes} for s in steps]
     with workspace.store.write() as connection:
         person = known_person(workspace, connection, learner)
-        name = statement_name(person, "plan", "", count_statements(connection, person.number))
+        name = statement_name(person, "plan", repr(rows), now)
         return append_statement(
             connection, Statement(name, 0, person.number, "plan", "", now, {"steps": rows})
         )
@@ -115,7 +114,13 @@ def review_plan(
         plan = find_statement(connection, plan_id)
         if plan is None or plan.kind != "plan":
             raise DeclinedError("absent", "no_plan", "there is no such plan")
-        said = standing_of(statements_of(connection, [plan.learner], ("plan", "review", "undo")))
+        every = statements_of(connection, [plan.learner], ("plan", "review", "undo"))
+        said = standing_of(every)
+        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        body = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
+        for there in said:
+            if (there.kind, there.about, there.said_by, there.body) == ("review", plan_id, teacher, body):
+                return there
         if any(s.kind == "review" and s.about == plan_id for s in said):
             raise DeclinedError("conflict", "answered", "this plan was answered: take that back first")
         if plan_id not in {s.statement_id for s in said}:
@@ -125,9 +130,7 @@ def review_plan(
             entry = _served(workspace, connection, plan, now=now)
             log(connection, rows_of([entry]))
             playlist = entry.playlist_id
-        body = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
-        name = hashlib.blake2b(f"review:{plan_id}:{plan.number}:{len(said)}".encode(), digest_size=16)
-        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        name = hashlib.blake2b(f"review:{plan_id}:{plan.number}:{len(every)}".encode(), digest_size=16)
         review = Statement(name.hexdigest(), 0, plan.learner, "review", plan_id, now, body, teacher, playlist)
         return append_statement(connection, review)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,6 @@ from segue.workspace.records.learners import find_learners
 from segue.workspace.records.statements import (
     Statement,
     append_statement,
-    count_statements,
     find_statement,
     standing_of,
     statements_of,
@@ -37,6 +37,7 @@ class LearnerRequest:
     time: datetime
     answer: str = ""
     note: str = ""
+    answer_id: str = ""
 
 
 def ask_teacher(workspace: Workspace, learner: str, kind: Asks, about: str, *, now: datetime) -> Statement:
@@ -61,7 +62,7 @@ def ask_teacher(workspace: Workspace, learner: str, kind: Asks, about: str, *, n
         if len(waiting) >= MOST_OPEN:
             message = f"{MOST_OPEN} of these wait for an answer already: take one back first"
             raise DeclinedError("conflict", "too_many", message)
-        name = statement_name(person, kind, about, count_statements(connection, person.number))
+        name = statement_name(person, kind, about, now)
         return append_statement(connection, Statement(name, 0, person.number, kind, about, now))
 
 
@@ -78,12 +79,9 @@ def requests_of(workspace: Workspace, learners: Sequence[str]) -> list[LearnerRe
             if statement.kind == kind:
                 found = answers.get(statement.statement_id)
                 verdict, note = (found.body["verdict"], found.body["note"]) if found else ("", "")
-                name = inside[statement.learner]
-                out.append(
-                    LearnerRequest(
-                        statement.statement_id, name, kind, statement.about, statement.time, verdict, note
-                    )
-                )
+                asked = (statement.statement_id, inside[statement.learner], kind)
+                answered = (verdict, note, found.statement_id if found else "")
+                out.append(LearnerRequest(*asked, statement.about, statement.time, *answered))
     return out
 
 
@@ -101,12 +99,42 @@ def answer_request(
         asked = find_statement(connection, statement_id)
         if asked is None or asked.kind not in KINDS:
             raise DeclinedError("absent", "no_request", "there is no such request")
-        said = standing_of(statements_of(connection, [asked.learner]))
-        if any(s.kind == "answer" and s.about == statement_id for s in said):
-            raise DeclinedError("conflict", "answered", "this was answered: take that back first")
+        every = statements_of(connection, [asked.learner])
+        said = standing_of(every)
+        if statement_id not in {s.statement_id for s in said}:
+            raise DeclinedError("conflict", "taken_back", "the learner took this back")
         teacher = workspace.keyring.digest("teacher", by).hex()[:24]
         body = {"verdict": "accepted" if accept else "declined", "note": note[:LONGEST_NOTE]}
-        name = statement_id[:24] + f"{len(said):08x}"
+        for there in said:
+            if (there.kind, there.about, there.said_by, there.body) == (
+                "answer",
+                statement_id,
+                teacher,
+                body,
+            ):
+                return there
+        if any(s.kind == "answer" and s.about == statement_id for s in said):
+            raise DeclinedError("conflict", "answered", "this was answered: take that back first")
+        name = hashlib.blake2b(f"answer:{statement_id}:{len(every)}".encode(), digest_size=16).hexdigest()
         return append_statement(
             connection, Statement(name, 0, asked.learner, "answer", statement_id, now, body, teacher)
+        )
+
+
+def undo_answer(workspace: Workspace, answer_id: str, *, by: str, now: datetime) -> Statement:
+    """Take an answer to a request back: it waits again.
+
+    Raises
+    ------
+    DeclinedError
+        When there is no such answer.
+    """
+    with workspace.store.write() as connection:
+        found = find_statement(connection, answer_id)
+        if found is None or found.kind != "answer":
+            raise DeclinedError("absent", "no_answer", "there is no such answer")
+        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        name = hashlib.blake2b(f"undo:{answer_id}".encode(), digest_size=16).hexdigest()
+        return append_statement(
+            connection, Statement(name, 0, found.learner, "undo", answer_id, now, {}, teacher)
         )

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 import pandas as pd
@@ -77,14 +78,34 @@ class Fact:
 
 
 def note_fact(connection: Connection, keyring: Keyring, decision: Row[Any], fact: Fact) -> bool:
-    """Append an event of a decision's learner, within a write; False when it is there already."""
-    event_id = _fact_id(keyring, fact.kind, decision.decision_id)
-    if connection.execute(select(events.c.number).where(events.c.event_id == event_id)).first():
+    """Append an event of a decision's learner, within a write; False when it is there and stands."""
+    said = _said_so_far(connection, keyring, fact.kind, decision.decision_id)
+    if said.standing is not None:
         return False
+    _append_fact(connection, decision, fact, event_id=said.next)
+    return True
+
+
+def take_back_fact(
+    connection: Connection, keyring: Keyring, decision: Row[Any], kind: str, time: datetime
+) -> bool:
+    """Void the event of a kind that a decision led to, within a write; False when none stands."""
+    said = _said_so_far(connection, keyring, kind, decision.decision_id)
+    if said.standing is None:
+        return False
+    event_id = keyring.event_digests([f"segue:void:{said.standing.hex()}"])[0]
+    _append_fact(connection, decision, Fact("other", "", time), event_id=event_id, voids=said.standing)
+    return True
+
+
+def _append_fact(
+    connection: Connection, decision: Row[Any], fact: Fact, *, event_id: bytes, voids: bytes | None = None
+) -> None:
     number = take_numbers(connection, "events", 1)
     row = {
         "number": number,
         "event_id": event_id,
+        "voids": voids,
         "learner": decision.learner,
         "kind": fact.kind,
         "resource": fact.resource,
@@ -93,10 +114,30 @@ def note_fact(connection: Connection, keyring: Keyring, decision: Row[Any], fact
         "seq": number,
         "class_id": "",
         "step": decision.decision_id,
+        "completed": 1.0 if fact.kind == "completion" else None,
         "tags": "",
     }
     connection.execute(events.insert().values(**row))
-    return True
+
+
+@dataclass(frozen=True)
+class _SaidSoFar:
+    """The id of the fact that stands (None: none does), and the id that the next one would have."""
+
+    standing: bytes | None
+    next: bytes
+
+
+def _said_so_far(connection: Connection, keyring: Keyring, kind: str, decision_id: str) -> _SaidSoFar:
+    """Return how often a fact was said and taken back: each time it is said it has another id."""
+    for time in count():
+        name = f"segue:{kind}:{decision_id}{f':{time}' if time else ''}"
+        event_id = keyring.event_digests([name])[0]
+        if not connection.execute(select(events.c.number).where(events.c.event_id == event_id)).first():
+            return _SaidSoFar(None, event_id)
+        if not connection.execute(select(events.c.number).where(events.c.voids == event_id)).first():
+            return _SaidSoFar(event_id, event_id)
+    raise AssertionError
 
 
 def note_interests(connection: Connection, learner: int, tags: Sequence[str], time: datetime) -> None:
@@ -118,13 +159,9 @@ def note_interests(connection: Connection, learner: int, tags: Sequence[str], ti
 
 
 def score_of_fact(connection: Connection, keyring: Keyring, kind: str, decision_id: str) -> float | None:
-    """Return the score of an event that a decision led to, None when there is none."""
-    event_id = _fact_id(keyring, kind, decision_id)
+    """Return the score of an event that a decision led to, None when none stands."""
+    event_id = _said_so_far(connection, keyring, kind, decision_id).standing
     return connection.execute(select(events.c.score).where(events.c.event_id == event_id)).scalar()
-
-
-def _fact_id(keyring: Keyring, kind: str, decision_id: str) -> bytes:
-    return keyring.event_digests([f"segue:{kind}:{decision_id}"])[0]
 
 
 def learners_since(connection: Connection, number: int) -> list[int]:

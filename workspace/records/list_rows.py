@@ -80,13 +80,19 @@ def _by(name: str, rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
 
 
 def _since(connection: Connection, learners: Collection[int], earliest: int) -> dict[int, ShownSince]:
-    columns = [events.c[name] for name in ("learner", "kind", "resource", "time", "step", "score")]
-    query = select(*columns).where(events.c.time >= earliest, events.c.kind.in_((*DOING, "rating")))
+    names = ("learner", "kind", "resource", "time", "step", "score", "event_id", "supersedes", "voids")
+    corrects = events.c.voids.is_not(None) | events.c.supersedes.is_not(None)
+    wanted = (events.c.time >= earliest) & (events.c.kind.in_((*DOING, "rating")) | corrects)
+    query = select(*(events.c[name] for name in names)).where(wanted)
     done: dict[int, dict[str, list[int]]] = {number: {} for number in learners}
     rated: dict[int, dict[str, float]] = {number: {} for number in learners}
-    for row in where_in(connection, query.order_by(events.c.number), events.c.learner, learners):
+    rows = list(where_in(connection, query.order_by(events.c.number), events.c.learner, learners))
+    gone = {bytes(name) for row in rows for name in (row.supersedes, row.voids) if name}
+    for row in rows:
+        if bytes(row.event_id) in gone:
+            continue
         if row.kind == "rating":
             rated[row.learner][row.step] = row.score
-        else:
+        elif row.kind in DOING:
             done[row.learner].setdefault(row.resource, []).append(row.time)
     return {number: ShownSince(done[number], rated[number]) for number in learners}

@@ -110,12 +110,16 @@ def attempts_since(
     connection: Connection, learner: int, since: datetime
 ) -> list[tuple[str, float, datetime]]:
     """Return the attempts of a learner after a moment, oldest first: resource, score, time."""
+    mine = events.c.learner == learner
+    voided = select(events.c.voids).where(mine, events.c.voids.is_not(None))
+    gone = voided.union(select(events.c.supersedes).where(mine, events.c.supersedes.is_not(None)))
     query = (
         select(events.c.resource, events.c.score, events.c.time)
         .where(
-            events.c.learner == learner,
+            mine,
             events.c.kind == "attempt",
             events.c.time > round(since.timestamp() * 1e6),
+            events.c.event_id.not_in(gone),
         )
         .order_by(events.c.time, events.c.seq)
     )

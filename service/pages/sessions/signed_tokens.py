@@ -39,13 +39,13 @@ class Ticket:
     role : str
         "learner" (`who` is the LMS's id), "teacher" (`who` is hers) or "parent" (reads, `who` is the child).
     class_id, roster : str, tuple of str
-        A teacher's class, and its learners by the LMS's ids: the store cannot name anyone.
+        A teacher's class, and its learners by the LMS's ids (the store names no one); a parent's children.
     expires : int
         UTC epoch seconds.
     locale : str
         BCP 47 tag of the texts, "" for the browser's own.
     frame : str
-        Origin of the LMS that may frame the pages, "" for nobody.
+        Origins of the LMS that may frame the pages, with blanks between, "" for nobody.
     sid : str
         Where names that came with a launch are found, in this process's memory alone.
     """

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -60,7 +61,18 @@ def tenant_of(request: Request, name: str) -> Tenant:
     RefusedError
         404 when there is none of this name.
     """
-    tenants: tuple[Tenant, ...] = request.app.state.tenants
+    return tenant_named(request.app, name)
+
+
+def tenant_named(app: Starlette, name: str) -> Tenant:
+    """Return a tenant of an application.
+
+    Raises
+    ------
+    RefusedError
+        404 when there is none of this name.
+    """
+    tenants: tuple[Tenant, ...] = app.state.tenants
     for tenant in tenants:
         if tenant.name == name:
             return tenant

@@ -47,7 +47,7 @@ class Page(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._form = {
-                "action": found.get("action", ""),
+                "action": str(self.url.join(found.get("action", ""))),
                 "method": found.get("method", "get"),
                 "fields": {},
             }
@@ -58,7 +58,7 @@ class Page(HTMLParser):
             else:
                 self._form.setdefault(found["name"] + "?", []).append(found.get("value", ""))  # type: ignore[attr-defined]
         elif tag == "a":
-            self.links.append(found.get("href", ""))
+            self.links.append(str(self.url.join(found.get("href", ""))))
         elif tag == "li" and "aria-label" in found:
             self.items.append(found["aria-label"])
 

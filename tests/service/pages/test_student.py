@@ -55,6 +55,37 @@ def test_a_pick_from_the_menu_and_another_change_one_step_each(week: Any, press:
     assert len([a for a, b in zip(titles(picked), titles(other), strict=True) if a != b]) == 1
 
 
+def test_choosing_and_finishing_can_be_taken_back_and_said_again(week: Any, press: Press) -> None:
+    option = next(f for f in week.forms if str(f["action"]).endswith("/choose"))["value?"][0]
+    chosen = press(week, "choose", value=option)
+    assert titles(chosen) != titles(week)
+    back = press(chosen, "undo")
+    assert "Taken back" in back.text
+    assert titles(back) == titles(week)
+    assert titles(press(back, "choose", value=option)) == titles(chosen)
+    done = press(back, "done")
+    assert done.items[0].endswith(", done")
+    open_again = press(done, "undo")
+    assert open_again.items[0].endswith(", to do")
+    assert press(open_again, "done").items[0].endswith(", done")
+
+
+def test_no_button_reaches_a_step_of_another_learner(
+    week: Any, press: Press, browse: Browse, link: Link
+) -> None:
+    other = browse(link("learner", "student-8"))
+    theirs = re.findall(r'name="step" value="([0-9a-f]+)"', other.text)[0]
+    for action, more in (
+        ("choose", {"value": "x"}),
+        ("done", {}),
+        ("rate", {"value": "hard"}),
+        ("another", {}),
+    ):
+        assert press(week, action, step=theirs, **more).response.status_code == 404
+    assert press(week, "know", step=theirs).response.status_code == 404
+    assert browse(str(other.url)).items == other.items
+
+
 def test_why_this_opens_reasons_without_script(week: Any, browse: Browse) -> None:
     address = next(link for link in week.links if "?why=" in link)
     assert '<div class="card" id="why-' in browse(address.partition("#")[0]).text
@@ -65,9 +96,9 @@ def test_done_and_ratings_are_kept_and_shown(week: Any, press: Press) -> None:
     assert after.items[0].endswith(", done")
     rated = press(after, "rate", where={"value": "liked"})
     assert 'aria-pressed="true"' in rated.text
-    again = press(rated, "rate", where={"value": "hard"})
-    assert again.response.status_code == 409
-    assert "nothing was changed" in again.text
+    other = press(rated, "rate", where={"value": "hard"})
+    assert other.text.count('aria-pressed="true"') == 1, "who thinks again may say so"
+    assert 'aria-pressed="true"' not in press(other, "undo").text
 
 
 def test_i_know_this_leads_to_a_check_that_the_scores_settle(

@@ -1,0 +1,1 @@
+"""The JSON of what learners and teachers say, and of what a class does together."""

@@ -1,0 +1,1 @@
+"""Calls for what learners and teachers say to each other, and for what a class does together."""

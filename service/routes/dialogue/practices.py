@@ -1,0 +1,241 @@
+"""What a class does together: groups, peer reviews, feedback, talks, places, projects, rubrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.practices.projects import Milestone
+from segue.engine.practices.slots import Placed, Slot
+from segue.service.access_middleware import Caller, caller_of
+from segue.service.http.bodies import ClassId, answer, read
+from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.refusals import RefusedError
+from segue.service.http.said import practice_bodies as practice
+from segue.workspace.errors import WorkspaceError
+from segue.workspace.practices import feedback_given, group_work, placements, project_work, rubric_scores
+
+T = TypeVar("T")
+router = APIRouter(prefix="/v1/classes", tags=["practices"])
+OF_A_CLASS = (*OF_A_BODY, 404, 409)
+
+
+async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = False) -> T:
+    """Return what a practice answers; one that keeps something goes where everything is written.
+
+    Raises
+    ------
+    RefusedError
+        404 when nobody is known in the class, 422 for what does not fit.
+    """
+
+    def told() -> T:
+        try:
+            return work()
+        except WorkspaceError as error:
+            raise RefusedError(404, "no_class", str(error)) from None
+        except ValueError as error:
+            raise RefusedError(422, "not_valid", str(error)) from None
+
+    return await (caller.tenant.do(told) if keep else caller.tenant.aside(told))
+
+
+@router.post(
+    "/{class_id:path}/groups",
+    openapi_extra=takes(practice.GroupsBody),
+    responses=gives(practice.GroupsAnswer, OF_A_CLASS),
+)
+async def groups(request: Request, class_id: ClassId) -> Response:
+    """Suggest groups for a project: skills mixed, every role filled, not the same groups again."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.GroupsBody)
+    work = partial(
+        group_work.form_groups,
+        caller.tenant.workspace,
+        class_id,
+        body.project,
+        size=body.size,
+        now=body.now or datetime.now(UTC),
+        names=body.learners,
+        roles=body.roles,
+        skills=body.skills,
+        keep=body.keep,
+    )
+    found = await _practised(caller, work, keep=body.keep)
+    return answer({"groups": [{"members": list(g.members), "roles": list(g.roles)} for g in found]})
+
+
+@router.post(
+    "/{class_id:path}/reviews",
+    openapi_extra=takes(practice.ReviewsBody),
+    responses=gives(practice.PairsAnswer, OF_A_CLASS),
+)
+async def reviews(request: Request, class_id: ClassId) -> Response:
+    """Say who reviews whom: nobody their own, equal loads, no pair again."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.ReviewsBody)
+    work = partial(
+        group_work.pair_reviews,
+        caller.tenant.workspace,
+        class_id,
+        body.work,
+        body.learners,
+        each=body.each,
+        now=body.now or datetime.now(UTC),
+        keep=body.keep,
+    )
+    pairs = await _practised(caller, work, keep=body.keep)
+    return answer({"pairs": [{"reviewer": one, "author": other} for one, other in pairs]})
+
+
+@router.post(
+    "/{class_id:path}/feedback-due",
+    openapi_extra=takes(practice.FeedbackDueBody),
+    responses=gives(practice.DueAnswer, OF_A_CLASS),
+)
+async def feedback_due(request: Request, class_id: ClassId) -> Response:
+    """Return whose feedback is due, the longest wait first."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.FeedbackDueBody)
+    work = partial(
+        feedback_given.feedback_waiting,
+        caller.tenant.workspace,
+        class_id,
+        now=body.now or datetime.now(UTC),
+        names=body.learners,
+        period=timedelta(days=body.days),
+    )
+    due = await _practised(caller, work)
+    return answer({"due": [{"learner": who, "last": last and last.isoformat()} for who, last in due]})
+
+
+@router.post(
+    "/{class_id:path}/feedback",
+    openapi_extra=takes(practice.GivenBody),
+    responses=gives(practice.KeptAnswer, OF_A_CLASS),
+)
+async def feedback(request: Request, class_id: ClassId) -> Response:
+    """Remember feedback or a talk that learners had."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.GivenBody)
+    work = partial(
+        feedback_given.note_given,
+        caller.tenant.workspace,
+        class_id,
+        body.kind,
+        body.learners,
+        by=body.by,
+        now=body.now or datetime.now(UTC),
+        about=body.about,
+        minutes=body.minutes,
+    )
+    return answer({"kept": await _practised(caller, work, keep=True)})
+
+
+@router.post(
+    "/{class_id:path}/talks",
+    openapi_extra=takes(practice.TalksBody),
+    responses=gives(practice.TalksAnswer, OF_A_CLASS),
+)
+async def talks(request: Request, class_id: ClassId) -> Response:
+    """Return whom to talk to within the minutes there are, and why."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.TalksBody)
+    work = partial(
+        feedback_given.talks_due,
+        caller.tenant.workspace,
+        class_id,
+        minutes=body.minutes,
+        minutes_each=body.minutes_each,
+        now=body.now or datetime.now(UTC),
+        names=body.learners,
+        asked=body.asked,
+    )
+    return answer({"talks": [asdict(one) for one in await _practised(caller, work)]})
+
+
+@router.post(
+    "/{class_id:path}/places",
+    openapi_extra=takes(practice.PlacesBody),
+    responses=gives(practice.PlacesAnswer, OF_A_CLASS),
+)
+async def places(request: Request, class_id: ClassId) -> Response:
+    """Draw who has which place of a week: by need, at random, never above capacity; with probabilities."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.PlacesBody)
+    now, space = body.now or datetime.now(UTC), caller.tenant.workspace
+    slots = [Slot(one.slot, one.role, one.begins, one.capacity) for one in body.slots]
+
+    def drawn() -> list[Placed]:
+        steps = placements.listed_steps(space, body.learners, body.week, now=now)
+        if not steps:
+            raise WorkspaceError("nobody named has an open step in this week: draw the lists first")
+        return placements.place_week(
+            space, class_id, steps, slots, week=body.week, now=now, flipped=body.flipped, keep=body.keep
+        )
+
+    return answer({"places": [asdict(one) for one in await _practised(caller, drawn, keep=body.keep)]})
+
+
+@router.post(
+    "/{class_id:path}/project",
+    openapi_extra=takes(practice.ProjectBody),
+    responses=gives(practice.ProjectAnswer, OF_A_CLASS),
+)
+async def project(request: Request, class_id: ClassId) -> Response:
+    """Return where learners stand in a project: parts done, minutes to reserve, who stands still and why."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.ProjectBody)
+    parts = [
+        project_work.ProjectPart(Milestone(one.name, one.due, one.minutes), one.resource)
+        for one in body.parts
+    ]
+    work = partial(
+        project_work.project_states,
+        caller.tenant.workspace,
+        class_id,
+        parts,
+        started=body.started,
+        minutes_a_week=body.minutes_a_week,
+        now=body.now or datetime.now(UTC),
+        names=body.learners,
+    )
+    found = await _practised(caller, work)
+    lines = [
+        {"learner": one.learner, "done": one.done, "minutes": one.minutes}
+        | {"stalled": one.stall.stalled, "why": one.stall.sentence}
+        for one in found
+    ]
+    return answer({"learners": lines})
+
+
+@router.post(
+    "/{class_id:path}/rubric",
+    openapi_extra=takes(practice.RubricBody),
+    responses=gives(practice.RubricAnswer, OF_A_CLASS),
+)
+async def rubric(request: Request, class_id: ClassId) -> Response:
+    """Keep scores by criterion, free them of raters' severity, and make them evidence of its skills."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, practice.RubricBody)
+    now, space = body.now or datetime.now(UTC), caller.tenant.workspace
+    scores = [
+        rubric_scores.RubricScore(one.learner, body.work, one.criterion, one.rater, one.score)
+        for one in body.scores
+    ]
+    names = list(dict.fromkeys(one.learner for one in scores))
+
+    def kept() -> list[rubric_scores.AcceptedScore]:
+        known = space.catalogue().resource_index
+        if missing := [name for name in body.rubric.values() if name not in known]:
+            raise ValueError(f"the catalogue has no resource {missing[0]!r}")
+        rubric_scores.keep_scores(space, class_id, scores, now=now)
+        return rubric_scores.accept_scores(space, class_id, body.work, body.rubric, names=names, now=now)
+
+    return answer({"accepted": [asdict(one) for one in await _practised(caller, kept, keep=True)]})

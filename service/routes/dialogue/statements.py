@@ -1,0 +1,331 @@
+"""What a learner says of picture, list and plan, and what a teacher answers: the calls of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from segue.engine.explanations.own_plan import PlanStep
+from segue.engine.request import Goal
+from segue.service.access_middleware import Caller, caller_of
+from segue.service.http.bodies import ID, DecisionId, LearnerId, answer, read
+from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.request_schemas import UndoBody
+from segue.service.http.response_schemas import Stored, Undone
+from segue.service.http.said import statement_bodies as said
+from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
+from segue.workspace.dialogue.negotiation import PictureChange
+from segue.workspace.learner_standing import Claim
+from segue.workspace.records.statements import Statement
+from segue.workspace.workspace import Workspace
+
+T = TypeVar("T")
+router = APIRouter(prefix="/v1", tags=["dialogue"])
+StatementId = Annotated[
+    str, Path(min_length=1, max_length=40, pattern=ID, description="`statement_id` of what was said.")
+]
+Skill = Annotated[str, Query(min_length=1, max_length=200, pattern=ID, description="A skill id.")]
+CHANGED = (*OF_A_BODY, 404, 409)
+
+
+async def _do(caller: Caller, work: Callable[[Workspace], T]) -> T:
+    return await caller.tenant.do(partial(work, caller.tenant.workspace))
+
+
+async def _aside(caller: Caller, work: Callable[[Workspace], T]) -> T:
+    return await caller.tenant.aside(partial(work, caller.tenant.workspace))
+
+
+# ------------------------------------------------------------ the picture
+
+
+def _change(body: said.StatementBody) -> PictureChange:
+    if body.claim is not None:
+        return PictureChange(skill=body.claim.skill, says=body.claim.says)
+    if body.interests is not None:
+        return PictureChange(interests=tuple(body.interests))
+    goal = None if body.goal is None else Goal(tuple(body.goal.skills), body.goal.due)
+    return PictureChange(goal=goal, drop_goal=body.drop_goal)
+
+
+@router.get("/learners/{learner:path}/statements", responses=gives(said.StandingAnswer, (404, 422)))
+async def standing(request: Request, learner: LearnerId) -> Response:
+    """Return what a learner has said and not taken back: goal, claims, and how far claims are believed."""
+    found = await _aside(
+        caller_of(request, "backend", "teacher"), lambda space: negotiation.standing(space, learner)
+    )
+    goal = found.goal and {"skills": list(found.goal.skills), "due": _moment(found.goal.due)}
+    claims = [_claim(one) for one in found.claims]
+    return answer({"goal": goal, "claims": claims, "trust": found.trust, "last": found.last})
+
+
+@router.post(
+    "/learners/{learner:path}/statements/preview",
+    openapi_extra=takes(said.StatementBody),
+    responses=gives(said.PreviewAnswer, CHANGED),
+)
+async def preview(request: Request, learner: LearnerId) -> Response:
+    """Return the list that would follow from a claim, a goal or interests. Nothing is stored."""
+    caller = caller_of(request, "backend", "teacher")
+    body = await read(request, said.StatementBody)
+    now = body.now or datetime.now(UTC)
+    change, k, menu = _change(body), body.k, body.menu
+    found = await _aside(
+        caller, lambda space: negotiation.preview(space, learner, change, now=now, k=k, menu=menu)
+    )
+    after = {"after": list(found.after), "playlist_id": found.playlist_id, "notes": list(found.notes)}
+    return answer(after | {"now": now.isoformat()})
+
+
+@router.post(
+    "/learners/{learner:path}/statements",
+    openapi_extra=takes(said.StatementBody),
+    responses=gives(said.SaidAnswer, CHANGED),
+)
+async def say(request: Request, learner: LearnerId) -> Response:
+    """Keep a claim, a goal or interests, and put the list that follows in force."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.StatementBody)
+    change, now, k, menu = _change(body), body.now or datetime.now(UTC), body.k, body.menu
+    return _said(
+        await _do(
+            caller, lambda space: negotiation.save_change(space, learner, change, now=now, k=k, menu=menu)
+        )
+    )
+
+
+@router.post(
+    "/learners/{learner:path}/statements/{statement}/undo",
+    openapi_extra=takes(said.MomentBody),
+    responses=gives(said.SaidAnswer, CHANGED),
+)
+async def undo(request: Request, learner: LearnerId, statement: StatementId) -> Response:
+    """Take back anything that a learner said; the list before it is in force again, as it was."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.MomentBody)
+    now = body.time or datetime.now(UTC)
+    return _said(await _do(caller, lambda space: negotiation.take_back(space, learner, statement, now=now)))
+
+
+@router.get("/learners/{learner:path}/check", responses=gives(said.CheckAnswer, (404, 422)))
+async def check(request: Request, learner: LearnerId, skill: Skill) -> Response:
+    """Return what settles "I know this" about a skill, and what came of it."""
+    found = await _aside(
+        caller_of(request, "backend", "teacher"),
+        lambda space: learner_steps.skill_check(space, learner, skill),
+    )
+    tasks = [one.resource_id for one in found.tasks]
+    claim = found.claim and _claim(found.claim)
+    return answer({"skill": found.skill, "statement": found.aim, "tasks": tasks, "claim": claim})
+
+
+# ------------------------------------------------------------ one step
+
+
+@router.post(
+    "/decisions/{decision}/another",
+    openapi_extra=takes(said.MomentBody),
+    responses=gives(said.AnotherAnswer, CHANGED),
+)
+async def another(request: Request, decision: DecisionId) -> Response:
+    """Put the next option of a step's menu in its place."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.MomentBody)
+    now = body.time or datetime.now(UTC)
+    return answer(
+        {"resource": await _do(caller, lambda space: learner_steps.another(space, decision, now=now))}
+    )
+
+
+@router.post(
+    "/decisions/{decision}/done", openapi_extra=takes(said.MomentBody), responses=gives(Stored, CHANGED)
+)
+async def done(request: Request, decision: DecisionId) -> Response:
+    """Keep that the learner is done with a step."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.MomentBody)
+    now = body.time or datetime.now(UTC)
+    workspace = caller.tenant.workspace
+    return answer({"stored": await caller.tenant.do(partial(workspace.finish, decision, now=now))})
+
+
+@router.post(
+    "/decisions/{decision}/take-back",
+    openapi_extra=takes(said.TakeBackBody),
+    responses=gives(Undone, CHANGED),
+)
+async def take_back(request: Request, decision: DecisionId) -> Response:
+    """Take back what the learner said of a step: the choice, the rating, or that it is done."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.TakeBackBody)
+    now = body.time or datetime.now(UTC)
+    workspace = caller.tenant.workspace
+    return answer(
+        {"undone": await caller.tenant.do(partial(workspace.take_back, decision, body.said, now=now))}
+    )
+
+
+# ------------------------------------------------------------ own plans
+
+
+@router.get("/learners/{learner:path}/plans", responses=gives(said.OwnPlansAnswer, (404, 422)))
+async def plans(request: Request, learner: LearnerId) -> Response:
+    """Return the last plan of a learner, what Segue finds in it, and the teacher's answer."""
+    caller = caller_of(request, "backend", "teacher")
+    found = await _aside(caller, lambda space: own_plans.plans_of(space, [learner], now=datetime.now(UTC)))
+    return answer({"plans": [_plan(one) for one in found]})
+
+
+@router.post(
+    "/learners/{learner:path}/plans",
+    openapi_extra=takes(said.OwnPlanBody),
+    responses=gives(said.SaidAnswer, CHANGED),
+)
+async def propose(request: Request, learner: LearnerId) -> Response:
+    """Keep a plan of the learner's own for the teacher to look at."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.OwnPlanBody)
+    steps = [PlanStep(step.resource, step.activity, step.minutes) for step in body.steps]
+    now = body.now or datetime.now(UTC)
+    return _said(await _do(caller, lambda space: own_plans.propose_plan(space, learner, steps, now=now)))
+
+
+@router.post(
+    "/plans/{statement}/review",
+    openapi_extra=takes(said.VerdictBody),
+    responses=gives(said.SaidAnswer, CHANGED),
+)
+async def review(request: Request, statement: StatementId) -> Response:
+    """Approve a plan, which puts it in force as the learner's own, or return it with a word."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, said.VerdictBody)
+    now = body.now or datetime.now(UTC)
+
+    def told(space: Workspace) -> Statement:
+        return own_plans.review_plan(
+            space, statement, by=body.by, approve=body.accept, note=body.note, now=now
+        )
+
+    return _said(await _do(caller, told))
+
+
+@router.post(
+    "/reviews/{statement}/undo", openapi_extra=takes(UndoBody), responses=gives(said.SaidAnswer, CHANGED)
+)
+async def undo_review(request: Request, statement: StatementId) -> Response:
+    """Take the answer to a plan back; the list before it is in force again."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, UndoBody)
+    now = body.time or datetime.now(UTC)
+    return _said(
+        await _do(caller, lambda space: own_plans.undo_review(space, statement, by=body.by, now=now))
+    )
+
+
+# ------------------------------------------------------------ requests
+
+
+@router.get("/learners/{learner:path}/requests", responses=gives(said.AskedListAnswer, (404, 422)))
+async def asked(request: Request, learner: LearnerId) -> Response:
+    """Return what a learner asked of the teacher, and what came back."""
+    found = await _aside(
+        caller_of(request, "backend", "teacher"), lambda space: requests.requests_of(space, [learner])
+    )
+    lines = [
+        {
+            "request_id": one.statement_id,
+            "kind": one.kind,
+            "about": one.about,
+            "time": one.time.isoformat(),
+            "answer": one.answer,
+            "note": one.note,
+            "answer_id": one.answer_id,
+        }
+        for one in found
+    ]
+    return answer({"requests": lines})
+
+
+@router.post(
+    "/learners/{learner:path}/requests",
+    openapi_extra=takes(said.AskedBody),
+    responses=gives(said.SaidAnswer, CHANGED),
+)
+async def ask(request: Request, learner: LearnerId) -> Response:
+    """Keep what a learner asks: a talk, another look at a record, a resource for the class."""
+    caller = caller_of(request, "backend")
+    body = await read(request, said.AskedBody)
+    now = body.now or datetime.now(UTC)
+    return _said(
+        await _do(caller, lambda space: requests.ask_teacher(space, learner, body.kind, body.about, now=now))
+    )
+
+
+@router.post(
+    "/requests/{statement}/answer",
+    openapi_extra=takes(said.VerdictBody),
+    responses=gives(said.SaidAnswer, CHANGED),
+)
+async def answer_to(request: Request, statement: StatementId) -> Response:
+    """Keep a teacher's answer to what a learner asked."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, said.VerdictBody)
+    now = body.now or datetime.now(UTC)
+
+    def told(space: Workspace) -> Statement:
+        return requests.answer_request(
+            space, statement, by=body.by, accept=body.accept, note=body.note, now=now
+        )
+
+    return _said(await _do(caller, told))
+
+
+@router.post(
+    "/answers/{statement}/undo", openapi_extra=takes(UndoBody), responses=gives(said.SaidAnswer, CHANGED)
+)
+async def undo_answer(request: Request, statement: StatementId) -> Response:
+    """Take the answer to a request back; it waits again."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, UndoBody)
+    now = body.time or datetime.now(UTC)
+    return _said(await _do(caller, lambda space: requests.undo_answer(space, statement, by=body.by, now=now)))
+
+
+def _said(statement: Statement) -> Response:
+    return answer({"statement_id": statement.statement_id, "playlist_id": statement.playlist_id})
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {
+        "statement_id": claim.statement_id,
+        "skill": claim.skill,
+        "says": claim.says,
+        "time": claim.time.isoformat(),
+        "status": claim.status,
+    }
+
+
+def _plan(plan: own_plans.OwnPlan) -> dict[str, Any]:
+    steps = [{"resource": s.resource, "activity": s.activity, "minutes": s.minutes} for s in plan.steps]
+    findings = [{"kind": f.kind, "step": f.step, "about": f.about} for f in plan.check.findings]
+    return {
+        "plan_id": plan.statement_id,
+        "time": plan.time.isoformat(),
+        "steps": steps,
+        "verdict": plan.verdict,
+        "note": plan.note,
+        "review_id": plan.review_id,
+        "minutes": plan.check.minutes,
+        "findings": findings,
+        "covers": list(plan.check.covers),
+        "gaps": list(plan.check.gaps),
+    }
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
