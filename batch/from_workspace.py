@@ -32,6 +32,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
+from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.workspace import Workspace
 
@@ -267,6 +268,7 @@ class _Worker:
 
     store: Store
     library: Library
+    catalogue: CatalogueSource
     plan: WeeklyPlan | None
 
 
@@ -276,13 +278,14 @@ _here = _Worker()  # one a process, set by `_prepare`
 def _prepare(path: Path, plan: WeeklyPlan | None) -> Callable[[], None]:
     _here.store = open_store(path, read_configuration(path), Store)
     _here.library = Library(path / "models")
+    _here.catalogue = CatalogueSource(path)
     _here.plan = plan
     return _here.store.close
 
 
 def _fold_block(numbers: Sequence[int]) -> dict[str, list[Any]]:
     with _here.store.read() as connection:
-        fold = _here.library.champion(connection).fold
+        fold = _here.library.champion(connection, _here.catalogue).fold
         return states.columns_of(states.current(connection, numbers, fold)[1], fold)
 
 
@@ -290,7 +293,7 @@ def _decide_block(block: Block) -> Rows:
     """Decide for a block, write its file under a draft's name, and return what is to be logged."""
     assert _here.plan is not None
     with _here.store.read() as connection:
-        champion = _here.library.champion(connection)
+        champion = _here.library.champion(connection, _here.catalogue)
         entries = list(_entries(connection, champion, block, _here.plan))
     table = table_of(entries, block, champion.recommender, _here.plan)
     table.to_parquet(output.draft_of(block.path), index=False)

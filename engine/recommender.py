@@ -26,13 +26,16 @@ from segue.engine.request import Request
 from segue.engine.request_batch import Asked
 from segue.engine.rules.rule_book import RULES, SENTENCES
 from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
-from segue.engine.serialization import load, save
+from segue.engine.serialization import load, save, save_over
 from segue.engine.settings import Settings
-from segue.engine.training.fit import fit_everything
+from segue.engine.training.fit import REPLAY_ATTEMPTS, fit_kernel, latest_learners, learned_from
+from segue.engine.training.grown_catalogue import kernel_over
+from segue.engine.training.replay import replay
 from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
+from segue.features.history.attempts import encode
 
 BLOCK = 128
 FEW = 8
@@ -84,6 +87,18 @@ class Recommender:
         return replace(
             self, kernel=replace(kernel, policy=version.policy, settings=settings, learned=learned)
         )
+
+    def over(self, catalogue: Catalogue) -> Recommender:
+        """Return the same model over a catalogue that has grown or changed since its fit.
+
+        What is new can be recommended at once; see ``segue.engine.training.grown_catalogue``.
+
+        Raises
+        ------
+        CatalogueError
+            When a resource or skill of before is missing or has another place.
+        """
+        return replace(self, kernel=kernel_over(self.kernel, catalogue))
 
     @cached_property
     def schema_hash(self) -> str:
@@ -150,9 +165,16 @@ class Recommender:
             taught=taught_sentence(self.catalogue, self.kernel.taught, step.resource),
         )
 
-    def save(self, folder: Path) -> None:
-        """Write this recommender to a folder, as arrays and JSON."""
-        save(self.kernel, folder, fitted=self.fitted)
+    def save(self, folder: Path, *, base: Recommender | None = None) -> None:
+        """Write this recommender to a folder, as arrays and JSON.
+
+        Where it is `base` over another catalogue, only what changed is written; `base` must then lie beside
+        the folder, under its hash.
+        """
+        if base is None:
+            save(self.kernel, folder, fitted=self.fitted)
+        else:
+            save_over(self.kernel, folder, fitted=self.fitted, base=base.kernel)
 
     @classmethod
     def load(cls, folder: Path) -> Recommender:
@@ -251,19 +273,17 @@ def fit(
     CatalogueError
         When an attempt names a resource that the catalogue does not have.
     """
-    return Recommender(
-        *fit_everything(
-            catalogue,
-            events,
-            rng=rng,
-            now=now,
-            config=config,
-            policy=policy,
-            time_zone=time_zone,
-            replay_until=replay_until,
-            halves=halves,
-        )
-    )
+    kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
+    steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
+    half = halves(encode(events, catalogue)[1]) if len(events) else None
+    past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
+    kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
+    fitted = {
+        "attempts": str(len(attempts)),
+        "now": now.isoformat(),
+        "rewards": str(kernel.learned.n if kernel.learned else 0),
+    }
+    return Recommender(kernel, fitted)
 
 
 def _blocks(requests: Sequence[Request], block: int) -> list[list[int]]:

@@ -13,7 +13,8 @@ import numpy as np
 from segue.engine.pipeline import Kernel, Learned
 from segue.engine.policies.by_name import described, named
 from segue.engine.settings import Limits, Settings, Weights
-from segue.features.catalogue_json import catalogue_in, catalogue_out
+from segue.engine.training.grown_catalogue import kernel_over
+from segue.features.catalogue_json import catalogue_in, catalogue_out, change_in, change_out
 from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
 from segue.features.vectors.success_model import SuccessModel
@@ -52,6 +53,28 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
     (folder / "recommender.json").write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
 
 
+def save_over(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str], base: Kernel) -> None:
+    """Write a kernel that is another, `base`, over a changed catalogue: what changed, and whose it is.
+
+    `base` is found under its hash beside `folder` when it is loaded.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = {
+        "format": FORMAT,
+        "over": base.hash,
+        "change": change_out(base.catalogue, kernel.catalogue),
+        "fitted": dict(fitted),
+        "hash": kernel.hash,
+    }
+    (folder / "recommender.json").write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
+
+
+def base_of(folder: Path) -> str:
+    """Return the hash of the kernel that the one in `folder` is over another catalogue, "" when none."""
+    text = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
+    return str(text.get("over", ""))
+
+
 def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     """Return what `save` wrote: a kernel of the same hash, and what to know of its fit.
 
@@ -63,6 +86,9 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     text = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
     if text["format"] != FORMAT:
         raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
+    if "over" in text:
+        base, _ = load(folder.parent / text["over"])
+        return _checked(kernel_over(base, change_in(base.catalogue, text["change"])), text, folder)
     with (folder / "arrays.npz").open("rb") as stored, np.load(stored, allow_pickle=False) as file:
         arrays = dict(file)
     catalogue = catalogue_in(text["catalogue"])
@@ -84,6 +110,10 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         (low, high),
         EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
     )
+    return _checked(kernel, text, folder)
+
+
+def _checked(kernel: Kernel, text: Mapping[str, Any], folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     if kernel.hash != text["hash"]:
         raise ValueError(f"the files of {folder} do not belong together: save the recommender again")
     return kernel, text["fitted"]

@@ -25,6 +25,7 @@ KINDS = (
     "performance task",
     "discussion",
 )
+NEVER = -1e18  # seconds: what closed then is open at no time
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -45,7 +46,8 @@ class Resource:
     """One thing a student can do; an *action* of the bandit.
 
     `difficulty` is the catalogue's own label on any scale (NaN when unknown); `minutes` is the expected
-    working time; an empty `language`, `grade_band` or attribute means "fits everyone".
+    working time; an empty `language`, `grade_band` or attribute means "fits everyone". What is `retired` is
+    never open; it stays for the sake of what was done with it.
     """
 
     resource_id: str
@@ -64,6 +66,7 @@ class Resource:
     content: str = ""
     process: str = ""
     product: str = ""
+    retired: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         """Drop an address that would run something where it is shown, whatever door it came by."""
@@ -213,7 +216,7 @@ class Catalogue:
     def opening(self) -> tuple[Floats, Floats]:
         """From when and until when each resource is open, UTC epoch seconds, shapes (n,); ∓inf: always."""
         opens = [_seconds(r.available_from, -np.inf) for r in self.resources]
-        closes = [_seconds(r.available_until, np.inf) for r in self.resources]
+        closes = [NEVER if r.retired else _seconds(r.available_until, np.inf) for r in self.resources]
         return np.array(opens, dtype=np.float64), np.array(closes, dtype=np.float64)
 
     @cached_property
@@ -236,6 +239,8 @@ class Catalogue:
     def hash(self) -> str:
         """Digest of everything above: two catalogues with one hash rank alike."""
         text = repr((self.resources, self.skills, self.prerequisites.tolist()))
+        if retired := [r.resource_id for r in self.resources if r.retired]:
+            text += repr(retired)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def is_open(self, resource_id: str, time: float) -> bool:
@@ -257,8 +262,13 @@ class Catalogue:
 
 
 def merged(before: Catalogue, new: Catalogue) -> Catalogue:
-    """Return the new catalogue in the old one's order, with what only the old one had."""
-    resources = {r.resource_id: r for r in (*before.resources, *new.resources)}
+    """Return the new catalogue in the old one's order, with what only the old one had.
+
+    What was retired stays so until it is restored: a file that still names it brings nothing back.
+    """
+    retired = {r.resource_id for r in before.resources if r.retired}
+    fresh = (replace(r, retired=True) if r.resource_id in retired else r for r in new.resources)
+    resources = {r.resource_id: r for r in (*before.resources, *fresh)}
     skills = {s.skill_id: s for s in (*before.skills, *new.skills)}
     source = new if len(new.prerequisites) else before
     names = [skill.skill_id for skill in source.skills]
@@ -267,6 +277,14 @@ def merged(before: Catalogue, new: Catalogue) -> Catalogue:
     n_kept = len(set(before.resource_index) - set(new.resource_index))
     kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
     return replace(whole, notes=(*new.notes, *kept))
+
+
+def with_resources(catalogue: Catalogue, changed: Sequence[Resource]) -> Catalogue:
+    """Return a catalogue with some resources changed in their places, and new ones at its end."""
+    resources = {r.resource_id: r for r in (*catalogue.resources, *changed)}
+    names = [skill.skill_id for skill in catalogue.skills]
+    edges = [(names[a], names[b]) for a, b in catalogue.prerequisites.tolist()]
+    return Catalogue.build(list(resources.values()), catalogue.skills, edges)
 
 
 def grade_range(band: str) -> tuple[float, float]:

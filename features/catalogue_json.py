@@ -35,6 +35,35 @@ def _resource_in(text: dict[str, Any]) -> Resource:
     return Resource(**{**text, "skills": tuple(text["skills"]), "tags": tuple(text["tags"])})
 
 
+def change_out(before: Catalogue, after: Catalogue) -> dict[str, Any]:
+    """Return what a catalogue has that another lacks or says otherwise, as plain values."""
+    known = {r.resource_id: _resource_out(r) for r in before.resources}
+    skills = {s.skill_id: s for s in before.skills}
+    lines = [_resource_out(r) for r in after.resources]
+    return {
+        "resources": [line for line in lines if repr(known.get(line["resource_id"])) != repr(line)],
+        "skills": [asdict(s) for s in after.skills if skills.get(s.skill_id) != s],
+        "prerequisites": after.prerequisites.tolist(),
+        "broken_edges": after.broken_edges,
+        "notes": after.notes,
+    }
+
+
+def change_in(before: Catalogue, text: dict[str, Any]) -> Catalogue:
+    """Return the catalogue of which `change_out` said how it differs from `before`."""
+    resources = {r.resource_id: r for r in before.resources}
+    skills = {s.skill_id: s for s in before.skills}
+    resources |= {line["resource_id"]: _resource_in(line) for line in text["resources"]}
+    skills |= {line["skill_id"]: Skill(**line) for line in text["skills"]}
+    return Catalogue(
+        tuple(resources.values()),
+        tuple(skills.values()),
+        np.array(text["prerequisites"], dtype=np.int64).reshape(-1, 2),
+        tuple((a, b) for a, b in text["broken_edges"]),
+        tuple(text["notes"]),
+    )
+
+
 def catalogue_in(text: dict[str, Any]) -> Catalogue:
     """Return the catalogue that `catalogue_out` gave."""
     return Catalogue(

@@ -90,6 +90,12 @@ class EffectSums:
         """Return what is left when some learners are taken out: as if they had never been in."""
         return EffectSums(*(a - b for a, b in zip(self._all, gone._all, strict=True)))
 
+    def widened(self, n_resources: int) -> EffectSums:
+        """Return the sums for more resources: of the new ones, at the end, there are none yet."""
+        more = n_resources - self.count.shape[1]
+        count, value = (np.pad(sums, ((0, 0), (0, more))) for sums in (self.count, self.value))
+        return EffectSums(count, value, np.pad(self.rows, ((0, 0), (0, more), (0, 0))), self.A, self.b)
+
     @property
     def _all(self) -> tuple[Floats, ...]:
         return self.count, self.value, self.rows, self.A, self.b

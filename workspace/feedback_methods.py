@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Sequence
 from datetime import datetime
 
-from segue.features.catalogue import Catalogue
 from segue.workspace import feedback
 from segue.workspace.feedback import LearnerFact, StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
-from segue.workspace.storage.database import Connection, Store
+from segue.workspace.sources.catalogues import CatalogueSource
+from segue.workspace.storage.database import Store
 from segue.workspace.storage.pseudonyms import Keyring
 
 
@@ -20,10 +20,7 @@ class FeedbackMethods(ABC):
 
     store: Store
     keyring: Keyring
-
-    @abstractmethod
-    def catalogue_in(self, connection: Connection) -> Catalogue:
-        """Return the catalogue as a transaction sees it."""
+    catalogue_in: CatalogueSource
 
     def choose(self, decision_id: str, resource: str, *, now: datetime) -> bool:
         """Keep which option of a step's menu was picked; see ``feedback.choose``."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ import numpy as np
 from segue.engine.pipeline import Learned
 from segue.engine.policy_version import PolicyVersion
 from segue.engine.recommender import Recommender
+from segue.engine.serialization import base_of
 from segue.engine.training.reward_model import fresh_model
 from segue.features.catalogue import Catalogue
 from segue.models.bayesian_linear import BayesianLinear
@@ -100,10 +102,11 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.artefact: Callable[[str], Recommender] = lru_cache(maxsize=8)(self._load)
-        self._known: tuple[tuple[str, bytes | None, bytes | None], Champion] | None = None
+        self._known: tuple[tuple[str, str, bytes | None, bytes | None], Champion] | None = None
+        self._grown: tuple[tuple[str, str], Recommender] | None = None
 
-    def champion(self, connection: Connection) -> Champion:
-        """Return the model in charge, with what has been learned up to this transaction.
+    def champion(self, connection: Connection, catalogue: CatalogueIn) -> Champion:
+        """Return the model in charge over the catalogue as it stands, with what has been learned up to now.
 
         Raises
         ------
@@ -113,21 +116,32 @@ class Library:
         fit_hash = current_fit(connection)
         if fit_hash is None:
             raise WorkspaceError(f"{self.folder.parent} has no model yet: segue fit {self.folder.parent}")
-        key = (fit_hash, get_document(connection, SUMS), get_document(connection, EFFECTS))
+        now = catalogue(connection)
+        key = (fit_hash, now.hash, get_document(connection, SUMS), get_document(connection, EFFECTS))
         if self._known is None or self._known[0] != key:
-            fitted = self.artefact(fit_hash)
+            fitted = self._over(fit_hash, now)
             since = counted_since(connection, fit_hash, fitted)
             self._known = (key, Champion.of(fitted, load_sums(connection), since=since))
         return self._known[1]
+
+    def _over(self, fit_hash: str, catalogue: Catalogue) -> Recommender:
+        """Return an artefact over a catalogue, kept on disk too: the decisions that it makes name it."""
+        base = self.artefact(fit_hash)
+        if self._grown is None or self._grown[0] != (fit_hash, catalogue.hash):
+            grown = base.over(catalogue)
+            if grown.model_hash != base.model_hash:
+                save_artefact(grown, self.folder, base=base)
+            self._grown = ((fit_hash, catalogue.hash), grown)
+        return self._grown[1]
 
     def going_on(self, connection: Connection) -> PolicyVersion | None:
         """Return how the model in charge decides, which the next fit goes on with; None before the first."""
         fit_hash = current_fit(connection)
         return None if fit_hash is None else self.artefact(fit_hash).version
 
-    def in_charge(self, connection: Connection, catalogue: CatalogueIn) -> Charge:  # noqa: ARG002
+    def in_charge(self, connection: Connection, catalogue: CatalogueIn) -> Charge:
         """Return the same without trouble: a model that cannot be read is an error."""
-        return Charge(self.champion(connection), "")
+        return Charge(self.champion(connection, catalogue), "")
 
     def keep(self, recommender: Recommender) -> str:
         """Write an artefact under its hash and return it; one that is there already is the same."""
@@ -197,19 +211,39 @@ def needed(connection: Connection) -> set[str]:
 
 def prune(models: Path, keep: Collection[str]) -> int:
     """Remove the artefacts that are not among `keep`; return how many."""
-    gone = [folder for folder in models.iterdir() if folder.is_dir() and folder.name not in keep]
+    rests_on = {base_of(models / name) for name in keep if (models / name / "recommender.json").exists()}
+    kept = {*keep, *rests_on}
+    gone = [folder for folder in models.iterdir() if folder.is_dir() and folder.name not in kept]
     for folder in gone:
         shutil.rmtree(folder)
     return len(gone)
 
 
-def save_artefact(recommender: Recommender, models: Path) -> str:
-    """Write an artefact under its hash and return it; one that is there already is the same."""
+def prune_grown(models: Path, keep: Collection[str]) -> int:
+    """Remove artefacts over other catalogues that are not among `keep`; return how many."""
+    if not models.exists():
+        return 0
+    grown = [f for f in models.iterdir() if f.is_dir() and not (f / "arrays.npz").exists()]
+    gone = [folder for folder in grown if folder.name not in keep and folder.suffix != ".new"]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return len(gone)
+
+
+def save_artefact(recommender: Recommender, models: Path, *, base: Recommender | None = None) -> str:
+    """Write an artefact under its hash and return it; one that is there already is the same.
+
+    Of one that is `base` over another catalogue, only the change is written.
+    """
     fit_hash = recommender.model_hash
     folder = models / fit_hash
     if not folder.exists():
-        draft = models / f"{fit_hash}.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        recommender.save(draft)
-        draft.rename(folder)
+        draft = models / f"{fit_hash}.{secrets.token_hex(4)}.new"
+        recommender.save(draft, base=base)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            shutil.rmtree(draft)  # another process or thread was quicker, with the same bytes
     return fit_hash

@@ -40,7 +40,8 @@ class ShownStep:
     resource, title, url, minutes, kind
         What is shown: what was drawn, what the learner picked from the menu, or what a teacher put in.
     state : str
-        "done" also where a teacher put it in; "removed" steps are kept to be undone, and shown to no one.
+        "done" also where a teacher put it in; "removed" steps are kept to be undone, and shown to no one, as
+        are those whose resource was retired before they were done.
     instead_of : str
         What the engine had drawn, where a teacher put in something else, else "".
     override_id, teacher : str
@@ -194,7 +195,8 @@ def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
     resource = put_in or resource
     approved = any(one.action == "approve" for one in acts)
     done = any(time >= head.time for time in since.done.get(resource, ()))
-    return _Held(resource, _state(act, row, done=done), act, picked, approved)
+    state = "removed" if resource in rows.retired and not done else _state(act, row, done=done)
+    return _Held(resource, state, act, picked, approved)
 
 
 def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
@@ -299,6 +301,8 @@ def given_again(connection: Connection, head: Row, catalogue: Catalogue, request
     steps, ids = [], []
     for row in rows.steps.get(head.playlist_id, ()):
         held = _standing(row, rows, head)
+        if held.resource in rows.retired:
+            return None
         if held.state == "removed":
             continue
         known = held.resource in catalogue.resource_index

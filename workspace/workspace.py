@@ -5,7 +5,6 @@ Times (`now`) and the environment come from the caller; nothing here reads a clo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,8 +20,6 @@ from segue.engine.playlists import Playlist
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Request
-from segue.features.catalogue import Catalogue, merged
-from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
@@ -53,15 +50,15 @@ from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
+from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
 from segue.workspace.sources.state_sources import StateSource, StoredStates
-from segue.workspace.storage.database import Connection, Store, get_document, put_document
+from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.pseudonyms import Keyring, find
 
 BLOCK_EVENTS = 20_000
-CATALOGUE = "catalogue"
 
 
-class Workspace(FeedbackMethods):
+class Workspace(FeedbackMethods, CatalogueMethods):
     """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
 
     def __init__(
@@ -80,7 +77,7 @@ class Workspace(FeedbackMethods):
         self.configuration = configuration
         self._models = models or Library(path / "models")
         self._states = states or StoredStates(store, keyring)
-        self._parsed: tuple[bytes, Catalogue] | None = None
+        self.catalogue_in = CatalogueSource(path)
 
     @classmethod
     def init(cls, path: Path, *, environment: Mapping[str, str], configuration: Configuration) -> Self:
@@ -143,38 +140,6 @@ class Workspace(FeedbackMethods):
 
     # ------------------------------------------------------------ facts in
 
-    def catalogue(self) -> Catalogue:
-        """Return the catalogue as imported last.
-
-        Raises
-        ------
-        WorkspaceError
-            When there is none yet.
-        """
-        with self.store.read() as connection:
-            return self.catalogue_in(connection)
-
-    def catalogue_in(self, connection: Connection) -> Catalogue:
-        """Return the same within a transaction; what was parsed once is not parsed again."""
-        body = get_document(connection, CATALOGUE)
-        if body is None:
-            raise WorkspaceError(f"{self.path} has no catalogue yet: segue import --catalogue resources.csv")
-        if self._parsed is None or self._parsed[0] != body:
-            self._parsed = (body, catalogue_in(json.loads(body)))
-        return self._parsed[1]
-
-    def set_catalogue(self, catalogue: Catalogue) -> Catalogue:
-        """Keep a catalogue and return it; resources of the one before that it lacks stay, and a note says so.
-
-        Resources become candidates at the next fit.
-        """
-        with self.store.write() as connection:
-            body = get_document(connection, CATALOGUE)
-            whole = catalogue if body is None else merged(catalogue_in(json.loads(body)), catalogue)
-            text = json.dumps(catalogue_out(whole), ensure_ascii=False)
-            put_document(connection, CATALOGUE, text.encode())
-        return whole
-
     def add_events(self, events: pd.DataFrame) -> Appended:
         """Append checked events (columns of ``segue.features.events.event_records``) that are not there yet.
 
@@ -199,9 +164,8 @@ class Workspace(FeedbackMethods):
         return self._models.in_charge(connection, self.catalogue_in)
 
     def fitted(self, connection: Connection) -> tuple[str, Recommender]:
-        """Return the artefact in charge as it was fitted, its hash first."""
-        fit_hash = champions.current_fit(connection) or ""
-        return fit_hash, self._models.artefact(fit_hash)
+        """Return the hash of the artefact in charge, and what was fitted, over the catalogue as it stands."""
+        return champions.current_fit(connection) or "", self.champion(connection).fitted
 
     def fit(self, *, now: datetime) -> Recommender:
         """Fit difficulty, success model and reward model on all events, put the result in charge."""
@@ -236,6 +200,7 @@ class Workspace(FeedbackMethods):
         with self.store.write() as connection:
             champions.promote(connection, fit_hash)
             champions.save_sums(connection, champions.counted(connection, recommender.schema_hash))
+            self.store.forget()
 
     # ------------------------------------------------------------ decisions out
 
@@ -422,7 +387,10 @@ class Workspace(FeedbackMethods):
         with self.store.write() as connection:
             if champions.current_fit(connection) is not None:
                 with suppress(WorkspaceError):  # a model that cannot be read learns nothing: a fit is due
-                    count_effects(connection, *self.fitted(connection))
+                    fit_hash, fitted = self.fitted(connection)
+                    count_effects(connection, fit_hash, fitted)
+                    keep = {*champions.needed(connection), fitted.model_hash}
+                    champions.prune_grown(self.models, keep)
         return done
 
     def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:

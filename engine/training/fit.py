@@ -12,8 +12,8 @@ from segue.engine.pipeline import UNTRIED, Kernel
 from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.settings import Settings
-from segue.engine.training.replay import ReplaySteps, replay
-from segue.engine.training.resource_effects import Halves, effect_sums, halves_of
+from segue.engine.training.replay import ReplaySteps
+from segue.engine.training.resource_effects import effect_sums
 from segue.engine.training.reward_model import learn_rewards
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 from segue.features.contexts.population import crowd_of
@@ -26,52 +26,6 @@ from segue.features.vectors.success_model import SuccessModel
 FOLDS = 4
 REPLAY_ATTEMPTS = 250_000
 LEAST_SPAN = 0.3
-
-
-def fit_everything(
-    catalogue: Catalogue,
-    events: pd.DataFrame,
-    *,
-    rng: np.random.Generator,
-    now: datetime,
-    config: Settings | None = None,
-    policy: Policy | None = None,
-    time_zone: str = "UTC",
-    replay_until: datetime | None = None,
-    halves: Halves = halves_of,
-) -> tuple[Kernel, dict[str, str]]:
-    """Return a kernel fitted on `events` (none at all: a cold start), and what to know of the fit.
-
-    Parameters
-    ----------
-    events : DataFrame
-        Columns of ``segue.features.events.event_records.COLUMNS``; what came after `now` is an error of the
-        caller.
-    rng : Generator
-        Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
-    time_zone : str
-        The tenant's, which says what "a later day" is.
-    replay_until : datetime
-        When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
-    halves : callable
-        To which half of the learners each id belongs (0 or 1): resource effects are what both halves show.
-
-    Raises
-    ------
-    CatalogueError
-        When an attempt names a resource that the catalogue does not have.
-    """
-    kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
-    steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
-    half = halves(encode(events, catalogue)[1]) if len(events) else None
-    past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
-    kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
-    fitted = {
-        "attempts": str(len(attempts)),
-        "now": now.isoformat(),
-        "rewards": str(kernel.learned.n if kernel.learned else 0),
-    }
-    return kernel, fitted
 
 
 def fit_kernel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -43,6 +43,21 @@ class Crowd:
             none.astype(np.int64),
             none,
         )
+
+
+def crowd_over(crowd: Crowd, before: Catalogue, after: Catalogue) -> Crowd:
+    """Return what everybody did, over a catalogue that has grown: of what is new, nobody did anything yet."""
+    n_new = len(after.resources) - len(before.resources)
+    rates = Crowd.nobody(after).kind_rate
+    for name, rate in zip(before.kind_ids, crowd.kind_rate.tolist(), strict=True):
+        if name in after.kind_ids:
+            rates[after.kind_ids.index(name)] = rate
+    return replace(
+        crowd,
+        popularity=np.append(crowd.popularity, np.zeros(n_new)),
+        kind_rate=rates,
+        next_start=np.append(crowd.next_start, np.full(n_new, crowd.next_start[-1])),
+    )
 
 
 def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:

@@ -25,6 +25,7 @@ ROOT_MEAN = np.array([0.5, -0.3])  # of b_0 and the slope
 ROOT_PRECISION = np.array([0.1, 1.0 / 0.3**2])
 ABILITY_PRECISION = 1.0
 NEWTON_STEPS = 15
+SURE = 1e6  # attempts' worth of information: known, beside what an item's set says of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,27 @@ class Difficulty:
             skill_logit=self.skill_logit,
             global_logit=self.global_logit,
         )
+
+
+def easiness_of_new(catalogue: Catalogue, known: HistoryParameters) -> HistoryParameters:
+    """Return what folding histories needs over a catalogue that has grown since easiness was fitted.
+
+    What was fitted stays as it is. A new resource is as easy as its set of skills and its label say, by the
+    same tree with the fitted items as its data; a new skill as easy as all are. The numbers are rounded to
+    six decimals, so that they are the same on any machine.
+    """
+    n_items, n_skills = len(known.item_logit), len(known.skill_logit)
+    tree, weight = _Tree.of(catalogue), np.zeros(len(catalogue.resources))
+    weight[:n_items] = SURE
+    target = np.zeros(len(weight))
+    target[:n_items] = known.item_logit
+    easiness = np.round(tree.solve(weight, target)[0], 6)
+    easiness[:n_items] = known.item_logit
+    skills = np.full(len(catalogue.skills), known.global_logit)
+    skills[:n_skills] = known.skill_logit
+    return HistoryParameters.of(
+        catalogue, item_logit=easiness, skill_logit=skills, global_logit=known.global_logit
+    )
 
 
 def learner_folds(n_learners: int, n_folds: int, rng: np.random.Generator) -> Ints:
@@ -131,13 +153,13 @@ class _Tree:
             p = _sigmoid(b[item] + ability[learner])
             weight = np.maximum(np.bincount(item, p * (1.0 - p), n_items), 1e-12)
             target = b + (scored - np.bincount(item, p, n_items)) / weight
-            before, (b, b_set, root) = b, self._solve(weight, target)
+            before, (b, b_set, root) = b, self.solve(weight, target)
             if np.abs(b - before).max(initial=0.0) < 1e-9:
                 break
         skills = self._skills(tries.astype(np.float64), b_set, float(root[0]))
         return Difficulty(b, skills, float(root[0]), float(root[1]))
 
-    def _solve(self, weight: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
+    def solve(self, weight: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
         """Return the mode of items, sets and root (b_0, slope) for working targets with given weights."""
         x, group, n_sets = self.label, self.group, len(self.sets)
         u = weight * ITEM_PRECISION / (weight + ITEM_PRECISION)  # information that reaches the set

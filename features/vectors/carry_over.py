@@ -44,6 +44,15 @@ class Moves:
         before, then = np.divmod(pair, n_codes)
         return cls(np.searchsorted(before, np.arange(n_codes + 1)), then, value)
 
+    def renumbered(self, code: Ints, n_codes: int) -> Moves:
+        """Return the moves under other codes: `code` (m,) says which, -1 where there is none any more."""
+        before = code[np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))]
+        then = code[self.then]
+        kept = np.flatnonzero((before >= 0) & (then >= 0))
+        pair = before[kept] * n_codes + then[kept]
+        order = np.argsort(pair)
+        return Moves.of(pair[order], self.value[kept][order], n_codes)
+
     def over(self, before: Ints, now: Ints, default: Floats) -> Floats:
         """Return the coefficient of each pair, (n,), `default` (n,) where it was never seen."""
         n_codes = len(self.start) - 1

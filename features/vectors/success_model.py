@@ -12,15 +12,15 @@ practice it never rises.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.features.history.attempts import Floats, Ints
+from segue.features.history.attempts import Floats, HistoryParameters, Ints
 from segue.features.vectors.carry_over import CarryOver, Moves
 from segue.features.vectors.learner_vector import N_ROW, NAMES, prior_weights
 from segue.models.success_layers import HiddenUnits
@@ -130,6 +130,29 @@ class SuccessModel:
         slopes = self.item_slopes[resource]
         return np.asarray(first + slopes[:, 0] + (slopes[:, 1:] * X[:, ITEM_AT]).sum(axis=1))
 
+    def over(self, before: HistoryParameters, after: HistoryParameters) -> SuccessModel:
+        """Return the model over a catalogue that has grown: what is new has no slopes of its own yet.
+
+        `before` and `after` are of the catalogue it was fitted for, and of the new one. A combination of
+        skills keeps its slopes; resources and skills keep their places.
+        """
+        number = dict(_combinations(after))
+        code = np.full(len(self.combination_slopes), -1, dtype=np.int64)
+        for skills, c in _combinations(before):
+            code[c] = number.get(skills, -1)
+        n_sets, n_items = len(set(number.values())), len(after.item_logit)
+        slopes = np.zeros((n_sets, self.combination_slopes.shape[1]))
+        slopes[code[code >= 0]] = self.combination_slopes[code >= 0]
+        of_items = np.zeros((n_items, self.item_slopes.shape[1]))
+        of_items[: len(self.item_slopes)] = self.item_slopes
+        places = np.arange(len(self.item_slopes))
+        carry = CarryOver(
+            self.carry.overall,
+            self.carry.sets.renumbered(code, n_sets),
+            self.carry.items.renumbered(places, n_items),
+        )
+        return replace(self, combination_slopes=slopes, item_slopes=of_items, carry=carry)
+
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the model as named plain arrays, to save or to digest."""
         out: dict[str, NDArray[np.generic]] = {
@@ -167,3 +190,9 @@ class SuccessModel:
 
 _FORECAST = tuple(field.name for field in fields(ForecastWeights))
 _MOVES = tuple(field.name for field in fields(Moves))
+
+
+def _combinations(parameters: HistoryParameters) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Yield the set of skills of each resource, ascending, and the number of this combination."""
+    for skills, number in zip(parameters.skills_of, parameters.combination_of.tolist(), strict=True):
+        yield tuple(sorted(skills)), number

@@ -82,8 +82,11 @@ class Fold:
 
     @cached_property
     def key(self) -> str:
-        """Digest of both: states of one key can be continued."""
-        digest = hashlib.blake2b(f"{N_COLUMNS} {self.catalogue.hash}".encode(), digest_size=8)
+        """Digest of what is read of both: states of one key can be continued."""
+        catalogue = self.catalogue
+        names = [(r.resource_id, r.skills, r.tags, r.kind) for r in catalogue.resources]
+        read = repr((N_COLUMNS, names, list(catalogue.skill_index), catalogue.tag_ids, catalogue.kind_ids))
+        digest = hashlib.blake2b(read.encode(), digest_size=8)
         digest.update(self.parameters.item_logit.tobytes() + READS)
         return digest.hexdigest()
 

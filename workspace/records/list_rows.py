@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,9 +12,11 @@ from sqlalchemy import Connection, Row, select
 from segue.workspace.records.learners import where_in
 from segue.workspace.records.overrides import OverrideRecord, acts_for
 from segue.workspace.records.statements import lists_taken_back
+from segue.workspace.storage.database import get_document
 from segue.workspace.storage.schema import decisions, events, playlists
 
 DOING = ("attempt", "completion")
+RETIRED = "retired"  # document: ids of the resources that were taken out of the catalogue
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,7 @@ class ListRows:
     steps: Mapping[str, Sequence[Row[Any]]]
     acts: Mapping[str, Sequence[OverrideRecord]]
     since: Mapping[int, ShownSince]
+    retired: Collection[str] = ()
 
 
 def list_rows(
@@ -64,7 +68,13 @@ def list_rows(
     for act in acts_for(connection, learners):
         acts.setdefault(act.decision_id, []).append(act)
     earliest = min((head.time for head in heads), default=0)
-    return ListRows(heads, steps, acts, _since(connection, {head.learner for head in heads}, earliest))
+    since = _since(connection, {head.learner for head in heads}, earliest)
+    return ListRows(heads, steps, acts, since, retired_in(connection))
+
+
+def retired_in(connection: Connection) -> frozenset[str]:
+    """Return the resources that were retired, by id."""
+    return frozenset(json.loads(get_document(connection, RETIRED) or b"[]"))
 
 
 def _steps(connection: Connection, playlist_ids: Sequence[str]) -> list[Row[Any]]:

@@ -52,7 +52,7 @@ class Since:
 
 
 def counted_since(connection: Connection, fit_hash: str, fitted: Recommender) -> Since:
-    """Return what was counted since a fit."""
+    """Return what was counted since a fit; `fitted` is the artefact over the catalogue as it stands."""
     body = get_document(connection, EFFECTS)
     none = Since(fit_hash, int(fitted.fitted.get(READ_UPTO, 0)), None)
     if not body:
@@ -62,7 +62,8 @@ def counted_since(connection: Connection, fit_hash: str, fitted: Recommender) ->
     head = json.loads(bytes(arrays.pop("head")).decode())
     if head["fit"] != fit_hash or head["columns"] != len(COLUMNS):
         return none
-    return Since(fit_hash, int(head["upto"]), EffectSums.from_arrays(arrays))
+    sums = EffectSums.from_arrays(arrays).widened(len(fitted.catalogue.resources))
+    return Since(fit_hash, int(head["upto"]), sums)
 
 
 def count_anew(connection: Connection, fit_hash: str, fitted: Recommender) -> int:

@@ -51,7 +51,7 @@ class FallbackLibrary(Library):
         if fit_hash == self._unreadable:
             return self._pedagogy(connection, catalogue, UNREADABLE)
         try:
-            champion = self.champion(connection)
+            champion = self.champion(connection, catalogue)
         except DatabaseError:
             raise
         except Exception as error:  # whatever is wrong with the files, the school goes on

@@ -93,6 +93,9 @@ class Store:
             connection.execute(LOCK)
             yield connection
 
+    def forget(self) -> None:
+        """Tell whoever remembers models, learners or states that rows were changed behind their events."""
+
     def forget_log(self) -> bool:
         """Copy SQLite's log into its file and empty it, so that rows removed before are in neither.
 

@@ -99,7 +99,7 @@ class GroupedStore(Store):
             yield pinned
 
     def forget(self) -> None:
-        """Tell whoever remembers learners or states that rows were changed behind their events."""
+        """Tell whoever remembers models, learners or states that rows were changed behind their events."""
         self.undone += 1
 
     def _last_event(self, connection: Connection) -> int:
