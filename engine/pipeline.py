@@ -22,11 +22,12 @@ from segue.engine.scoring.factors import learned_part, learned_std
 from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
-from segue.features.catalogue import Catalogue, Floats
+from segue.features.catalogue import Catalogue, CatalogueError, Floats
 from segue.features.contexts.context_columns import Facts, build
 from segue.features.contexts.context_facts import item_facts, skill_facts
 from segue.features.contexts.look_ahead import look_ahead
-from segue.features.contexts.population import Crowd
+from segue.features.contexts.population import Crowd, crowd_over
+from segue.features.history.difficulty import easiness_of_new
 from segue.features.history.streaming_update import HistoryParameters, LearnerState, StateBlock
 from segue.features.prerequisite_map import Map
 from segue.features.vectors.success_forecast import SuccessReader
@@ -138,6 +139,39 @@ class Kernel:
     def with_effects(self, effects: EffectSums | None) -> Kernel:
         """Return the same kernel with another knowledge of which resource teaches."""
         return replace(self, effects=effects)
+
+    def over(self, catalogue: Catalogue) -> Kernel:
+        """Return the same knowledge over a catalogue that has grown or changed since the fit.
+
+        What was fitted stays as it is. A new resource is as hard as its skills and its label suggest, teaches
+        as its kind does, and nobody has used it yet; answers given to it then count like all others. What
+        else a decision reads of a resource (skills, minutes, language, when it is open) is the catalogue's.
+
+        Raises
+        ------
+        CatalogueError
+            When a resource or skill of before is missing or has another place: its numbers would be others'.
+        """
+        before, effects = self.catalogue, self.effects
+        if catalogue.hash == before.hash:
+            return self
+        for said, old, new in (
+            ("resource", list(before.resource_index), list(catalogue.resource_index)),
+            ("skill", list(before.skill_index), list(catalogue.skill_index)),
+        ):
+            if new[: len(old)] != old:
+                raise CatalogueError(
+                    f"the catalogue must keep every {said} of the model's in its place: fit a new model"
+                )
+        parameters = easiness_of_new(catalogue, self.parameters)
+        return replace(
+            self,
+            catalogue=catalogue,
+            parameters=parameters,
+            success=self.success.over(self.parameters, parameters),
+            crowd=crowd_over(self.crowd, before, catalogue),
+            effects=None if effects is None else effects.widened(len(catalogue.resources)),
+        )
 
     def scene(self, asked: Asked) -> Scene:
         """Return what is known of the learners who ask."""

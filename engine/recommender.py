@@ -29,7 +29,6 @@ from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.serialization import load, save, save_over
 from segue.engine.settings import Settings
 from segue.engine.training.fit import REPLAY_ATTEMPTS, fit_kernel, latest_learners, learned_from
-from segue.engine.training.grown_catalogue import kernel_over
 from segue.engine.training.replay import replay
 from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
@@ -91,14 +90,14 @@ class Recommender:
     def over(self, catalogue: Catalogue) -> Recommender:
         """Return the same model over a catalogue that has grown or changed since its fit.
 
-        What is new can be recommended at once; see ``segue.engine.training.grown_catalogue``.
+        What is new can be recommended at once; see ``segue.engine.pipeline.Kernel.over``.
 
         Raises
         ------
         CatalogueError
             When a resource or skill of before is missing or has another place.
         """
-        return replace(self, kernel=kernel_over(self.kernel, catalogue))
+        return replace(self, kernel=self.kernel.over(catalogue))
 
     @cached_property
     def schema_hash(self) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from segue.engine.pipeline import Kernel, Learned
 from segue.engine.policies.by_name import described, named
 from segue.engine.settings import Limits, Settings, Weights
-from segue.engine.training.grown_catalogue import kernel_over
 from segue.features.catalogue_json import catalogue_in, catalogue_out, change_in, change_out
 from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
@@ -88,7 +87,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
     if "over" in text:
         base, _ = load(folder.parent / text["over"])
-        return _checked(kernel_over(base, change_in(base.catalogue, text["change"])), text, folder)
+        return _checked(base.over(change_in(base.catalogue, text["change"])), text, folder)
     with (folder / "arrays.npz").open("rb") as stored, np.load(stored, allow_pickle=False) as file:
         arrays = dict(file)
     catalogue = catalogue_in(text["catalogue"])
