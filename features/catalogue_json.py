@@ -14,7 +14,7 @@ from segue.features.catalogue import Catalogue, Resource, Skill
 def catalogue_out(catalogue: Catalogue) -> dict[str, Any]:
     """Return a catalogue as plain values, for JSON."""
     return {
-        "resources": [_resource_out(resource) for resource in catalogue.resources],
+        "resources": [resource_out(resource) for resource in catalogue.resources],
         "skills": [asdict(skill) for skill in catalogue.skills],
         "prerequisites": catalogue.prerequisites.tolist(),
         "broken_edges": catalogue.broken_edges,
@@ -22,7 +22,8 @@ def catalogue_out(catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def _resource_out(resource: Resource) -> dict[str, Any]:
+def resource_out(resource: Resource) -> dict[str, Any]:
+    """Return a resource as plain values."""
     out = dict(resource.__dict__)
     for name in ("available_from", "available_until"):
         out[name] = None if out[name] is None else out[name].isoformat()
@@ -37,9 +38,9 @@ def _resource_in(text: dict[str, Any]) -> Resource:
 
 def change_out(before: Catalogue, after: Catalogue) -> dict[str, Any]:
     """Return what a catalogue has that another lacks or says otherwise, as plain values."""
-    known = {r.resource_id: _resource_out(r) for r in before.resources}
+    known = {r.resource_id: resource_out(r) for r in before.resources}
     skills = {s.skill_id: s for s in before.skills}
-    lines = [_resource_out(r) for r in after.resources]
+    lines = [resource_out(r) for r in after.resources]
     return {
         "resources": [line for line in lines if repr(known.get(line["resource_id"])) != repr(line)],
         "skills": [asdict(s) for s in after.skills if skills.get(s.skill_id) != s],

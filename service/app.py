@@ -26,6 +26,7 @@ from segue.service.routes import front_door, record_store
 from segue.service.routes import health as routes_health
 from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
+from segue.service.routes import resources as routes_resources
 from segue.service.routes.dialogue import class_weeks, practices, statements
 from segue.service.tenant.tenant import Tenant
 
@@ -57,6 +58,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
         *sent,
         routes_learners,
         routes_classes,
+        routes_resources,
         routes_health,
         front_door,
     ):

@@ -48,6 +48,9 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.WhyNotBody: ({"resource": "rate-race", "minutes": 20},),
     schemas.BatchBody: ({"requests": [{"learner": "lms-user-17", "k": 3}, {"learner": "lms-user-18"}]},),
     schemas.RosterBody: ({"learners": [{"id": "lms-user-17", "from": "2026-08-24T00:00:00Z"}]},),
+    schemas.ResourceBody: (
+        {"title": "Rates on the road", "skills": ["unit-rates"], "kind": "game", "minutes": 15},
+    ),
     schemas.OptOutBody: ({"opted_out": True},),
     schemas.InterestsBody: ({"interests": ["sports", "music"]},),
     schemas.WhatIfBody: ({"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3},),

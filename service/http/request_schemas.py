@@ -211,6 +211,38 @@ class RosterBody(Body):
     learners: Annotated[tuple[MemberBody, ...], Field(max_length=5_000)]
 
 
+Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", strict=True)]
+Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", strict=True)]
+
+
+class ResourceBody(Body):
+    """One thing a student can do; what is left out fits everyone, or is not known."""
+
+    title: Text = ""
+    url: Text = ""
+    """A web address."""
+    skills: Names = ()
+    """Ids; new ones are added to the catalogue. Without any, the resource is a skill of its own."""
+    tags: Names = ()
+    """Interest tags."""
+    difficulty: float | None = None
+    """The catalogue's own label, on any scale; higher is harder."""
+    kind: Annotated[Name, Field(max_length=60)] = "exercise"
+    minutes: Annotated[float, Field(gt=0, le=100_000)] = 10.0
+    """Expected working time."""
+    language: Annotated[Label, Field(max_length=35)] = ""
+    """BCP 47 tag such as "en"."""
+    grade_band: Annotated[Label, Field(max_length=20)] = ""
+    """Such as "6-8" or "K-2"."""
+    available_from: Time | None = None
+    available_until: Time | None = None
+    offline: bool = True
+    """Whether it works without a connection."""
+    content: Label = ""
+    process: Label = ""
+    product: Label = ""
+
+
 class OptOutBody(Body):
     """Whether a learner is out of profiling."""
 

@@ -120,6 +120,52 @@ class OptedOut(AnswerBody):
     opted_out: bool
 
 
+class ResourceLine(AnswerBody):
+    """One resource of the catalogue."""
+
+    id: str
+    title: str
+    url: str
+    skills: list[str]
+    tags: list[str]
+    difficulty: float | None
+    kind: str
+    minutes: float
+    language: str
+    grade_band: str
+    available_from: str | None
+    available_until: str | None
+    offline: bool
+    content: str
+    process: str
+    product: str
+    retired: bool
+    """Whether it was taken out of every list."""
+
+
+class ResourceAnswer(ResourceLine):
+    """A resource as it stands now."""
+
+    new: bool
+    """Whether it was added."""
+
+
+class ResourcesAnswer(AnswerBody):
+    """Some resources, in the catalogue's order."""
+
+    resources: list[ResourceLine]
+    next: str | None
+    """To be sent as `after` for the next ones; null at the end."""
+
+
+class RetiredAnswer(AnswerBody):
+    """Whether a resource is retired now."""
+
+    retired: bool
+    changed: bool
+    """False when it was so before."""
+
+
 class BatchAnswer(AnswerBody):
     """One answer a request, in order: a list, or the error that says why there is none."""
 

@@ -30,10 +30,6 @@ def register(app: typer.Typer) -> None:
     lms.command("read")(read)
     lms.command("link")(link)
     app.add_typer(lms, name="lms")
-    catalogue = typer.Typer(help="Work on the catalogue.", no_args_is_help=True)
-    catalogue.command("suggest")(suggest)
-    catalogue.command("confirm")(confirm)
-    app.add_typer(catalogue, name="catalogue")
 
 
 def read(

@@ -1,0 +1,135 @@
+"""`segue catalogue`: list resources, add or change one, retire and restore it, settle its skills."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from segue.cli.arguments import AsJson, Folder, opened
+from segue.cli.lms import confirm, suggest
+
+if TYPE_CHECKING:
+    from segue.features.catalogue import Resource
+
+Id = Annotated[str, typer.Argument(help="Id of the resource.")]
+Label = Annotated[str | None, typer.Option(help="As in the file of `segue import --catalogue`.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Mount the group."""
+    group = typer.Typer(
+        help="Work on the catalogue: what is said of a resource holds from the next list on.",
+        no_args_is_help=True,
+    )
+    group.command("list")(list_)
+    group.command("set")(set_)
+    group.command("retire")(retire)
+    group.command("restore")(restore)
+    group.command("suggest")(suggest)
+    group.command("confirm")(confirm)
+    app.add_typer(group, name="catalogue")
+
+
+def list_(workspace: Folder, *, as_json: AsJson = False) -> None:
+    """List the resources in the catalogue's order, retired ones among them."""
+    with opened(workspace) as space:
+        found = space.resources()
+    if as_json:
+        typer.echo(json.dumps([_line(resource) for resource in found], ensure_ascii=False))
+        return
+    for resource in found:
+        state = "retired" if resource.retired else f"{resource.kind}, {resource.minutes:g} min"
+        typer.echo(f"{resource.resource_id}  {state}  {resource.title}")
+
+
+def set_(
+    workspace: Folder,
+    resource: Id,
+    *,
+    title: Label = None,
+    url: Annotated[str | None, typer.Option(help="Its web address.")] = None,
+    skill: Annotated[list[str] | None, typer.Option(help="Skill id; may be repeated.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Interest tag; may be repeated.")] = None,
+    difficulty: Annotated[float | None, typer.Option(help="The catalogue's own label.")] = None,
+    kind: Annotated[str | None, typer.Option(help="lesson, video, exercise, game, ...")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Expected working time.", min=0.1)] = None,
+    language: Annotated[str | None, typer.Option(help="BCP 47 tag, as en.")] = None,
+    grade_band: Annotated[str | None, typer.Option(help="As 6-8 or K-2.")] = None,
+    available_from: Annotated[str | None, typer.Option(help="ISO 8601 with zone; '' for none.")] = None,
+    available_until: Annotated[str | None, typer.Option(help="ISO 8601 with zone; '' for none.")] = None,
+    offline: Annotated[bool | None, typer.Option(help="Works without a connection.")] = None,
+    content: Label = None,
+    process: Label = None,
+    product: Label = None,
+) -> None:
+    """Add a resource, or change what is given of the one of this id; the rest of it stays.
+
+    Example: segue catalogue set school road-rates --skill unit-rates --kind game
+    """
+    from segue.features.catalogue import Resource
+
+    said: dict[str, Any] = {
+        "title": title,
+        "url": url,
+        "skills": tuple(skill) if skill else None,
+        "tags": tuple(tag) if tag else None,
+        "difficulty": difficulty,
+        "kind": kind,
+        "minutes": minutes,
+        "language": language,
+        "grade_band": grade_band,
+        "offline": offline,
+        "content": content,
+        "process": process,
+        "product": product,
+    }
+    changes = {name: value for name, value in said.items() if value is not None}
+    for name, moment in (("available_from", available_from), ("available_until", available_until)):
+        if moment is not None:
+            changes[name] = _moment(name, moment)
+    with opened(workspace) as space:
+        known = {one.resource_id for one in space.resources()}
+        if resource in known:
+            space.change_resource(resource, changes)
+        else:
+            space.put_resource(Resource(resource, **changes))
+    typer.echo(f"{resource} was {'changed' if resource in known else 'added'}")
+
+
+def retire(workspace: Folder, resource: Id) -> None:
+    """Take a resource out of every list, now and later; what was done with it stays, and counts."""
+    with opened(workspace) as space:
+        space.retire_resource(resource)
+    typer.echo(f"{resource} is retired")
+
+
+def restore(workspace: Folder, resource: Id) -> None:
+    """Bring a retired resource back."""
+    with opened(workspace) as space:
+        space.restore_resource(resource)
+    typer.echo(f"{resource} is back")
+
+
+def _moment(name: str, said: str) -> object:
+    import pandas as pd
+
+    if not said:
+        return None
+    try:
+        given = datetime.fromisoformat(said)
+    except ValueError:
+        given = None
+    if given is None or given.tzinfo is None:
+        option = name.replace("_", "-")
+        raise ValueError(f"--{option} must be ISO 8601 with a zone, as 2026-11-23T08:00:00Z, got {said}")
+    return pd.Timestamp(given)
+
+
+def _line(resource: Resource) -> dict[str, Any]:
+    from segue.features.catalogue_json import resource_out
+
+    line = resource_out(resource)
+    return line | {"difficulty": None if line["difficulty"] != line["difficulty"] else line["difficulty"]}

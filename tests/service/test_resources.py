@@ -1,0 +1,117 @@
+"""The catalogue over HTTP: a running service follows every change from the next list on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli.main import app
+from segue.service.http import response_schemas as answers
+from tests.service.conftest import fresh, headers, school, secrets, serving, template  # noqa: F401
+
+Headers = Callable[[str], dict[str, str]]
+Call = Callable[..., dict[str, Any]]
+NEW = "https://lms.example.org/item/7 a"
+
+
+@pytest.fixture
+def call(client: httpx.Client, headers: Headers) -> Call:  # noqa: F811
+    def send(method: str, path: str = "", status: int = 200, scope: str = "backend", **more: Any) -> Any:
+        address = path if path.startswith("/v1") else "/v1/resources" + (f"/{path}" if path else "")
+        response = client.request(method, address, headers=headers(scope), **more)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    return send
+
+
+def drawn(call: Call, **asked: Any) -> list[str]:
+    found = call("POST", "/v1/recommend", json={"learner": "student-3", "k": 1, "fill": True} | asked)
+    return [step["resource"] for step in found["steps"]]
+
+
+def test_a_resource_put_today_is_recommended_tried_changed_and_retired_today(call: Call) -> None:
+    call("POST", "/v1/recommend", json={"learner": "student-3"})  # the model is in memory by now
+    path = NEW.replace("/", "%2F").replace(":", "%3A").replace(" ", "%20")
+    body = {"title": "Rates on the road", "skills": ["unit-rates"], "difficulty": 3.0, "kind": "game"}
+    made = call("PUT", path, json=body)
+    answers.ResourceAnswer.model_validate(made)
+    assert (made["id"], made["new"], made["retired"]) == (NEW, True, False)
+    assert drawn(call, candidates=[NEW]) == [NEW]
+    assert drawn(call, pins=[NEW], learner="student-4") == [NEW]
+    why = call("POST", "/v1/learners/student-3/why-not", json={"resource": NEW}, scope="teacher")
+    assert why["sentence"]
+    event = {"id": "n1", "learner": "student-3", "resource": NEW, "score": 1, "time": "2026-11-24T10:00:00Z"}
+    before = call("GET", "/v1/learners/student-3/profile")["attempts"]
+    assert call("POST", "/v1/events", json={"events": [event]})["accepted"] == 1
+    assert call("GET", "/v1/learners/student-3/profile")["attempts"] == before + 1
+    changed = call("PATCH", path, json={"minutes": 25})
+    assert (changed["minutes"], changed["title"]) == (25, "Rates on the road")
+    shown = call("POST", "/v1/recommend", json={"learner": "student-5", "k": 1, "pins": [NEW]})
+    assert shown["steps"][0]["minutes"] == 25
+    assert call("DELETE", path) == {"retired": True, "changed": True}
+    assert call("DELETE", path) == {"retired": True, "changed": False}
+    assert drawn(call, candidates=[NEW], learner="student-6") == []
+    lists = call("GET", "/v1/learners/student-5/lists")["lists"]
+    assert [step["state"] for step in lists[0]["steps"]] == ["removed"]
+    assert call("POST", f"{path}/restore") == {"retired": False, "changed": True}
+    assert drawn(call, candidates=[NEW], learner="student-7") == [NEW]
+
+
+def test_the_catalogue_is_read_page_by_page(call: Call) -> None:
+    found, after = [], {}
+    while True:
+        page = call("GET", params={"limit": 70} | after, scope="teacher")
+        answers.ResourcesAnswer.model_validate(page)
+        found += page["resources"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert len(found) == len({one["id"] for one in found}) > 140
+    assert call("GET", params={"after": "nothing"}, status=404)["error"]["code"] == "no_resource"
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(call: Call) -> None:
+    assert call("PATCH", "nothing", json={"title": "x"}, status=404)["error"]["code"] == "no_resource"
+    assert call("DELETE", "nothing", status=404)["error"]["code"] == "no_resource"
+    assert call("PUT", "bad", json={"url": "javascript:x"}, status=422)["error"]["code"] == "not_an_address"
+    assert call("PUT", "bad", json={"minutes": 0}, status=422)["error"]["code"] == "not_valid"
+    assert call("PUT", "bad", json={"retired": True}, status=422)["error"]["code"] == "not_valid"
+    call("PUT", "bad", json={}, status=403, scope="teacher")
+
+
+def test_a_service_follows_what_a_command_changes(
+    school: Path,  # noqa: F811
+    headers: Headers,  # noqa: F811
+    serving: Callable[..., AbstractContextManager[httpx.Client]],  # noqa: F811
+) -> None:
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, ["catalogue", *words])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    with serving(school) as client:
+
+        def steps() -> list[str]:
+            asked = {"learner": "student-9", "k": 1, "fresh": True, "candidates": ["road-rates"]}
+            found = client.post("/v1/recommend", json=asked, headers=headers("backend")).json()
+            if "error" in found:
+                return [found["error"]["code"]]
+            return [step["resource"] for step in found["steps"]]
+
+        assert steps() == ["not_in_catalogue"]
+        said = run("set", str(school), "road-rates", "--title", "Road rates", "--skill", "unit-rates")
+        assert "road-rates was added" in said
+        assert steps() == ["road-rates"]
+        assert "road-rates is retired" in run("retire", str(school), "road-rates")
+        assert steps() == []
+        assert "road-rates  retired" in run("list", str(school))
+        assert "road-rates is back" in run("restore", str(school), "road-rates")
+        assert "road-rates was changed" in run("set", str(school), "road-rates", "--minutes", "7")
+        assert steps() == ["road-rates"]
