@@ -105,11 +105,15 @@ class Published:
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """What turns rows into words: the catalogue, and the state of the learner whose lists they are."""
+    """What turns rows into words: the catalogue, and the state of the learner whose lists they are.
+
+    `why` False leaves out the sentences: for tables of a whole class, which have no room for them.
+    """
 
     catalogue: Catalogue
     state: LearnerState | None
     now: datetime
+    why: bool = True
 
 
 def shown_lists(rows: ListRows, learner: int, reader: Reader) -> list[ShownList]:
@@ -188,9 +192,12 @@ def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
     menu = json.loads(row.menu)
     picked = str(menu.get("picked") or "")
     since = rows.since.get(head.learner, ShownSince())
-    beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
-    offered = [name for name in menu.get("offered") or [] if name not in beside]
-    resource = picked or _tried(offered, since, head.time) or row.resource
+    tried = "" if picked else _tried(menu.get("offered") or (), since, head.time)
+    if tried and tried != row.resource:  # rarely: what it cannot be is read only then
+        beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
+        offered = [name for name in menu["offered"] if name not in beside]
+        tried = _tried(offered, since, head.time)
+    resource = picked or tried or row.resource
     put_in = act.resource if act is not None else ""
     resource = put_in or resource
     approved = any(one.action == "approve" for one in acts)
@@ -215,7 +222,7 @@ def _drawn_or_picked(row: Row) -> str:
 
 
 def _tried(offered: Sequence[str], since: ShownSince, made: int) -> str:
-    """Return the option of a menu that was worked on without being picked first, and is no other step's."""
+    """Return the first option of a menu that was worked on without being picked, "" when none was."""
     done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
     return done[0] if done else ""
 
@@ -241,7 +248,9 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
     shown = replace(logged, resource=held.resource)
     resource = catalogue.resources[catalogue.resource_index[held.resource]]
     swapped = held.act is not None and held.resource != row.resource
-    words = explain(shown, catalogue, state=reader.state, now=reader.now.timestamp()).student
+    words = ""
+    if reader.why:
+        words = explain(shown, catalogue, state=reader.state, now=reader.now.timestamp()).student
     return ShownStep(
         decision_id=row.decision_id,
         resource=held.resource,
@@ -250,7 +259,7 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
         minutes=resource.minutes,
         kind=resource.kind,
         state=held.state,
-        why=f"Your teacher chose this for you. {words}" if swapped else words,
+        why=f"Your teacher chose this for you. {words}" if swapped and words else words,
         step=logged,
         instead_of=row.resource if swapped else "",
         override_id="" if held.act is None else held.act.override_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,36 +66,52 @@ def suggest_groups(
         raise ValueError(f"{len(roles)} roles do not fit into groups of {size}: take larger groups")
     past = np.zeros((n, n)) if together is None else np.asarray(together, dtype=np.float64)
     groups = [part.tolist() for part in np.array_split(rng.permutation(n), n // size)]
-    centred = mastery - mastery.mean(axis=0)
+    cost = {len(group): _closeness(mastery, past, repeat_cost, len(group)) for group in groups}
     for _ in range(rounds):
-        if not _improved(groups, centred, past, repeat_cost=repeat_cost):
+        if not _improved(groups, cost):
             break
     return [Group(tuple(g), _given(g, roles, fit)) for g in groups]
 
 
-def _cost(group: Sequence[int], centred: Floats, past: Floats, repeat_cost: float) -> float:
-    at = np.asarray(group)
-    return float(
-        (centred[at].mean(axis=0) ** 2).mean() + repeat_cost * past[np.ix_(at, at)].sum() / (2 * len(at))
-    )
+def _closeness(mastery: Floats, past: Floats, repeat_cost: float, size: int) -> list[list[float]]:
+    """Return what two learners in one group of `size` cost: summed over all pairs of it, the group's cost.
+
+    The square of a group's mean is a sum over its pairs, so a swap costs a few additions.
+    """
+    centred = mastery - mastery.mean(axis=0)
+    close = centred @ centred.T / (max(mastery.shape[1], 1) * size**2)
+    cost: list[list[float]] = (close + repeat_cost * (past + past.T) / (4 * size)).tolist()
+    return cost
 
 
-def _improved(groups: list[list[int]], centred: Floats, past: Floats, *, repeat_cost: float) -> bool:
+def _improved(groups: list[list[int]], cost: Mapping[int, list[list[float]]]) -> bool:
     """Make every swap between two groups that lowers their cost; return whether there was one."""
     better = False
     for a in range(len(groups)):
         for b in range(a + 1, len(groups)):
             one, two = groups[a], groups[b]
-            now = _cost(one, centred, past, repeat_cost) + _cost(two, centred, past, repeat_cost)
+            first, second = cost[len(one)], cost[len(two)]
+            with_one, with_two = _beside(one, first), _beside(two, second)
             for i in range(len(one)):
                 for j in range(len(two)):
-                    one[i], two[j] = two[j], one[i]
-                    then = _cost(one, centred, past, repeat_cost) + _cost(two, centred, past, repeat_cost)
-                    if then < now - 1e-12:
-                        now, better = then, True
-                    else:
-                        one[i], two[j] = two[j], one[i]
+                    p, q = one[i], two[j]
+                    gain = _exchanged(first, with_one, p, q) + _exchanged(second, with_two, q, p)
+                    if gain < -1e-12:
+                        one[i], two[j] = q, p
+                        with_one, with_two = _beside(one, first), _beside(two, second)
+                        better = True
     return better
+
+
+def _beside(group: Sequence[int], cost: list[list[float]]) -> list[float]:
+    """Return what each learner of the class costs beside the members of a group."""
+    return [sum([row[member] for member in group]) for row in cost]
+
+
+def _exchanged(cost: list[list[float]], beside: list[float], out: int, new: int) -> float:
+    """Return by how much a group's cost changes when one learner of it is exchanged for another."""
+    leaves = cost[out][out] - 2 * beside[out]
+    return leaves + 2 * (beside[new] - cost[new][out]) + cost[new][new]
 
 
 def _given(group: Sequence[int], roles: Sequence[str], fit: Floats | None) -> tuple[str, ...]:

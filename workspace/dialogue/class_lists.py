@@ -16,7 +16,6 @@ from segue.workspace.errors import DeclinedError
 from segue.workspace.feedback import StepChange
 from segue.workspace.model_registry import Champion
 from segue.workspace.published_playlists import Reader, ShownStep, shown_lists
-from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.list_rows import list_rows
@@ -65,15 +64,13 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
         rows = list_rows(connection, inside.values(), weeks=[week], surfaces=SURFACES)
         acts = acts_for(connection, inside.values())
         catalogue = workspace.catalogue_in(connection)
-        fold = workspace.champion(connection).fold
-        kept, _ = states.current(connection, list(inside.values()), fold)
     names = {number: who for who, number in inside.items()}
     found = []
     for who in roster:
         if who not in inside:
             found.append(LearnerWeek(who, ()))
             continue
-        lists = shown_lists(rows, inside[who], Reader(catalogue, kept[inside[who]].state, now))
+        lists = shown_lists(rows, inside[who], Reader(catalogue, None, now, why=False))
         counted = [one for one in lists if one.current]
         mine = [one for one in counted if one.surface == counted[0].surface]
         steps = tuple(step for one in reversed(mine) for step in one.steps)

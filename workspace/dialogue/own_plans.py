@@ -87,9 +87,10 @@ def plans_of(
     for number, statement in last.items():
         who = inside[number]
         goal = stands[number].goal if number in stands else None
-        request = Request(who, now, state=known[who])
         steps = steps_in(statement.body)
         recommender = champion.recommender
+        named = [s.resource for s in steps if s.resource in recommender.catalogue.resource_index]
+        request = Request(who, now, state=known[who], candidates=tuple(dict.fromkeys(named)) or None)
         wanted = goal.skills if goal else ()
         asked = recommender.asked((request,))
         found = check_plan(recommender.kernel, asked, steps, minutes=minutes, wanted=wanted)
