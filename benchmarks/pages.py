@@ -47,6 +47,7 @@ TEACHER = (
     "monday",
     "learner?who=3",
     "learner?who=3&did=r8",
+    "asked",
     "groups",
     "policy",
     "report",

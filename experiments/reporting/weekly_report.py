@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,16 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
-from segue.experiments.reporting.fairness import FairnessRow, fairness_rows
-from segue.experiments.reporting.personalisation import Personalisation, audit_personalisation
+from segue.experiments.reporting.effectiveness import Effectiveness
+from segue.experiments.reporting.fairness import FairnessRow
+from segue.experiments.reporting.personalisation import Personalisation
 from segue.experiments.reporting.report_page import pictures, report_page
-from segue.experiments.reporting.step_frame import LoggedSteps, logged_steps
-from segue.features.iso_weeks import week_of
-from segue.workspace.records import learner_states as states
-from segue.workspace.records.learners import every_learner
-from segue.workspace.records.statements import statements_of
-from segue.workspace.reports.class_report import mastery_table
+from segue.experiments.reporting.week_figures import week_figures
 from segue.workspace.workspace import Workspace
 
 
@@ -58,40 +52,7 @@ def weekly_report(
     ValueError
         When nothing was logged up to that week, or the roster has no column learner.
     """
-    if roster is not None and "learner" not in roster:
-        raise ValueError(f"the roster has no column learner; it has {', '.join(map(str, roster.columns))}")
-    logged = logged_steps(workspace, roster)
-    found = effectiveness(logged, week, statements=_statements(workspace, week))
-    personal = _audit(workspace, logged, week, now=now, rng=rng)
-    steps = logged.steps[(logged.steps["week"] <= week) & ~logged.steps["overridden"].astype(bool)]
-    fair = tuple(fairness_rows(steps, logged.groups))
-    page = report_page(found, logged.titles, now=now, personal=personal, fairness=fair)
-    return WeeklyReport(found, personal, fair, page, pictures(found, logged.titles))
-
-
-def _statements(workspace: Workspace, week: str) -> dict[str, int]:
-    """Return what students said in a week, counted by kind."""
-    with workspace.store.read() as connection:
-        numbers = [person.number for person in every_learner(connection) if not person.opted_out]
-        said = statements_of(connection, numbers)
-    own = [one for one in said if not one.said_by and week_of(one.time, workspace.time_zone) == week]
-    return dict(sorted(Counter(one.kind for one in own).items()))
-
-
-def _audit(
-    workspace: Workspace, logged: LoggedSteps, week: str, *, now: datetime, rng: np.random.Generator
-) -> Personalisation:
-    """Return whether the week's lists follow what is known of their learners."""
-    steps = logged.steps[(logged.steps["week"] == week) & ~logged.steps["overridden"].astype(bool)]
-    numbers = steps["learner"].to_numpy(np.int64)
-    given = steps["resource"].to_numpy(object)
-    lists = {who: given[numbers == who].tolist() for who in np.unique(numbers).tolist()}
-    with workspace.store.read() as connection:
-        champion = workspace.champion(connection)
-        kept, _ = states.current(connection, list(lists), champion.fold)
-    known = [kept[who].state for who in lists]
-    if not known:
-        return audit_personalisation([], np.zeros((0, 1)), rng=rng)
-    interests = np.array([state.stated + state.revealed for state in known])
-    profiles = np.hstack([mastery_table(champion, known, now.timestamp()), interests])
-    return audit_personalisation(list(lists.values()), profiles, rng=rng, steps=steps)
+    found = week_figures(workspace, week, now=now, rng=rng, roster=roster)
+    told, titles = found.effectiveness, found.titles
+    page = report_page(told, titles, now=now, personal=found.personal, fairness=found.fairness)
+    return WeeklyReport(told, found.personal, found.fairness, page, pictures(told, titles))

@@ -59,6 +59,7 @@ def menu(visit: Visit) -> list[tuple[str, str]]:
         return [
             ("class", _("My class")),
             ("monday", _("Before Monday")),
+            ("asked", _("What learners ask")),
             ("groups", _("Groups")),
             ("policy", _("How Segue decides")),
             ("report", _("Report")),
@@ -110,6 +111,8 @@ def messages(locale: str) -> Mapping[str, str]:
         "swap": _("The step is swapped. It stands everywhere at once."),
         "plan_approved": _("The plan is approved and in force as the learner's own."),
         "plan_returned": _("The plan went back to the learner."),
+        "replied": _("The learner sees your answer now."),
+        "given": _("Kept: it is not due any more."),
         "policy_saved": _("The draft is in force from now on."),
         "proposed": _("Your plan is with your teacher now."),
         "asked": _("Your teacher sees this now."),
@@ -225,6 +228,7 @@ class AskedLine:
     learner: str
     text: str
     answer: str
+    answer_id: str
 
 
 def request_words(locale: str, catalogue: Catalogue, asked: LearnerRequest) -> AskedLine:
@@ -243,4 +247,5 @@ def request_words(locale: str, catalogue: Catalogue, asked: LearnerRequest) -> A
     }
     came = {"accepted": _("Your teacher agreed."), "declined": _("Your teacher said no."), "": ""}
     answer = " ".join(part for part in (came[asked.answer], asked.note) if part)
-    return AskedLine(asked.statement_id, asked.learner, says[asked.kind] % {"about": about}, answer)
+    text = says[asked.kind] % {"about": about}
+    return AskedLine(asked.statement_id, asked.learner, text, answer, asked.answer_id)

@@ -6,7 +6,13 @@ from fastapi import APIRouter
 
 from segue.service.pages import entry, undo
 from segue.service.pages.student import paper_routes, picture_routes, plan_routes, week_routes
-from segue.service.pages.teacher import class_routes, monday_routes, practice_routes
+from segue.service.pages.teacher import (
+    asked_routes,
+    class_routes,
+    monday_routes,
+    practice_routes,
+    report_routes,
+)
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     room.router
@@ -19,6 +25,8 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         plan_routes,
         class_routes,
         monday_routes,
+        asked_routes,
         practice_routes,
+        report_routes,
     )
 )

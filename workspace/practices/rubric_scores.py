@@ -39,8 +39,17 @@ class AcceptedScore:
     std: float
 
 
-def keep_scores(workspace: Workspace, class_id: str, scores: Sequence[RubricScore], *, now: datetime) -> int:
+def keep_scores(
+    workspace: Workspace,
+    class_id: str,
+    scores: Sequence[RubricScore],
+    *,
+    now: datetime,
+    rubric: Mapping[str, str] | None = None,
+) -> int:
     """Store scores, and return how many are new; raters are kept under keyed digests.
+
+    `rubric` names the resource that stands for each criterion, so that a learner can be told what it shows.
 
     Raises
     ------
@@ -60,7 +69,11 @@ def keep_scores(workspace: Workspace, class_id: str, scores: Sequence[RubricScor
                 one.work,
                 "",
                 now,
-                {"criterion": one.criterion, "score": one.score},
+                {
+                    "criterion": one.criterion,
+                    "score": one.score,
+                    "resource": (rubric or {}).get(one.criterion, ""),
+                },
                 teacher_pseudonym(workspace.keyring, one.rater),
             )
             for one in scores

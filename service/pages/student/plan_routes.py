@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import get_args
 
@@ -14,9 +14,10 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import finding_words, request_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
-from segue.service.pages.standing_list import standing
+from segue.service.pages.standing_list import shown, standing
 from segue.workspace.dialogue import own_plans, requests
 from segue.workspace.dialogue.requests import Asks
+from segue.workspace.practices.received import received_of
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 ROWS = 5  # steps of a plan's form
@@ -84,7 +85,20 @@ def _feedback(visit: Visit) -> dict[str, object]:
     space = visit.tenant.workspace
     catalogue = space.catalogue()
     asked = requests.requests_of(space, [visit.ticket.who])
+    _, steps = shown(space, visit.ticket.who, now=visit.now)
+
+    def aims(skills: Sequence[str]) -> list[str]:
+        found = [catalogue.skills[catalogue.skill_index[name]] for name in skills]
+        return [one.i_can or one.statement or one.skill_id for one in found]
+
+    def follows(skills: Sequence[str]) -> tuple[str, str] | None:
+        fit = [s for s in steps if s.state in ("open", "pinned") and set(skills) & set(s.resource.skills)]
+        return (fit[0].resource.title or fit[0].resource.resource_id, fit[0].decision_id) if fit else None
+
     return {
+        "received": received_of(space, visit.ticket.who),
+        "aims": aims,
+        "follows": follows,
         "skills": catalogue.skills,
         "resources": catalogue.resources,
         "lines": [request_words(visit.locale, catalogue, one) for one in reversed(asked)],

@@ -12,6 +12,7 @@ from segue.service.pages.layout import show
 from segue.service.pages.rendering import headers
 from segue.service.pages.sessions.visits import person, visit_of
 from segue.service.pages.teacher import class_views as views
+from segue.workspace.dialogue.requests import requests_of
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 
@@ -25,7 +26,11 @@ async def my_class(request: Request) -> Response:
     minutes = min(max(int(asked), 0), 600) if asked.isdigit() and len(asked) < 5 else views.MINUTES
     view = await visit.tenant.aside(partial(views.class_of, visit, minutes=minutes))
     numbers = {learner: at for at, learner in enumerate(view.learners)}
-    return show(visit, "class", request, view=view, minutes=minutes, numbers=numbers)
+    asked = await visit.tenant.aside(partial(requests_of, visit.tenant.workspace, visit.ticket.roster))
+    open_ = [one for one in asked if not one.answer]
+    talks = list(dict.fromkeys(one.learner for one in open_ if one.kind == "talk"))
+    told = {"view": view, "minutes": minutes, "numbers": numbers, "talks": talks, "waiting": len(open_)}
+    return show(visit, "class", request, **told)
 
 
 @router.get("/class.csv")

@@ -1,4 +1,4 @@
-"""Groups, how Segue decides here, and does it work."""
+"""Groups, and how Segue decides here."""
 
 from __future__ import annotations
 
@@ -128,13 +128,3 @@ def _draft(form: Form, before: PolicyVersion) -> PolicyVersion:
         return policy_from(said)
     except ValueError as error:
         raise RefusedError(422, "policy", str(error)) from None
-
-
-@router.get("/report")
-@person
-async def report(request: Request) -> Response:
-    """Show whether it works, in plain words."""
-    visit = visit_of(request, "teacher")
-    space, roster = visit.tenant.workspace, visit.ticket.roster
-    rows = await visit.tenant.aside(partial(space.class_view, roster, now=visit.now))
-    return show(visit, "report", request, rows=rows)

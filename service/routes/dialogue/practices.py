@@ -235,7 +235,7 @@ async def rubric(request: Request, class_id: ClassId) -> Response:
         known = space.catalogue().resource_index
         if missing := [name for name in body.rubric.values() if name not in known]:
             raise ValueError(f"the catalogue has no resource {missing[0]!r}")
-        rubric_scores.keep_scores(space, class_id, scores, now=now)
+        rubric_scores.keep_scores(space, class_id, scores, now=now, rubric=body.rubric)
         return rubric_scores.accept_scores(space, class_id, body.work, body.rubric, names=names, now=now)
 
     return answer({"accepted": [asdict(one) for one in await _practised(caller, kept, keep=True)]})

@@ -21,7 +21,7 @@ FLAGS = [
     "--disable-sync",
 ]
 LEARNER = ("week", "me", "plan", "feedback", "check?skill=unit-rates", "print")
-TEACHER = ("class", "monday", "learner?who=1&did=team-colours", "groups", "policy", "report")
+TEACHER = ("class", "monday", "learner?who=1&did=team-colours", "asked", "groups", "policy", "report")
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
 
 

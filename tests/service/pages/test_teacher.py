@@ -119,3 +119,54 @@ def test_a_teacher_touches_her_own_class_only(
     assert refused.response.status_code == 404
     assert browse(str(other.url)).items == other.items
     assert browse(f"{base_of(monday)}/learner?who=30").response.status_code == 404
+
+
+def test_what_learners_ask_is_seen_answered_and_taken_back(
+    monday: Any, press: Press, browse: Browse, link: Link
+) -> None:
+    mine = browse(link("learner", "student-4"))
+    feedback = browse(f"{base_of(mine)}/feedback")
+    press(feedback, "talk", about="unit-rates")
+    press(browse(f"{base_of(mine)}/me"), "contest")
+    press(feedback, "suggest", resource="trail-mix-talk")
+    assert "3 questions wait for your answer" in browse(f"{base_of(monday)}/class").text
+    asked = browse(f"{base_of(monday)}/asked")
+    for words in ("Asked for a talk", "Asked to look at the record again", "Suggested to the class"):
+        assert words in asked.text
+    answered = press(asked, "reply", verdict="accept", note="On <i>Tuesday</i>")
+    assert "The learner sees your answer now." in answered.text
+    told = browse(f"{base_of(mine)}/feedback").text
+    assert "Your teacher agreed. On &lt;i&gt;Tuesday&lt;/i&gt;" in told
+    press(answered, "undo", where={"page": "asked"})
+    assert "Your teacher agreed" not in browse(f"{base_of(mine)}/feedback").text
+    stranger = browse(link("learner", "stranger-2"))
+    press(browse(f"{base_of(stranger)}/feedback"), "talk", about="unit-rates")
+    assert browse(f"{base_of(monday)}/asked").text.count('name="request"') == 3, "only of her own class"
+
+
+def test_feedback_due_is_marked_as_given_and_the_learner_sees_it(
+    monday: Any, press: Press, browse: Browse, *, link: Link, client: httpx.Client, headers: Any
+) -> None:
+    asked = browse(f"{base_of(monday)}/asked")
+    assert asked.text.count("never so far") == 30
+    given = press(asked, "given", where={"learner": "7"}, kind="talk")
+    assert given.text.count("never so far") == 29
+    score = {"learner": "student-7", "criterion": "reasoning", "rater": "t1", "score": 0.5}
+    rubric = {"work": "poster", "rubric": {"reasoning": "trail-mix-talk"}, "scores": [score]}
+    assert client.post("/v1/classes/7b/rubric", json=rubric, headers=headers("teacher")).status_code == 200
+    told = browse(f"{base_of(browse(link('learner', 'student-7')))}/feedback").text
+    assert "You had a talk with your teacher." in told
+    assert "poster, reasoning</strong>: 50 % (on the way)" in told
+    assert "It shows: I can" in told
+
+
+def test_the_report_speaks_under_the_four_principles(monday: Any, browse: Browse, press: Press) -> None:
+    report = browse(f"{base_of(monday)}/report")
+    for words in ("Mastery-based", "Flexible", "Empowering", "Tailored"):
+        assert words in report.text
+    assert "It cannot be told yet" in report.text, "nothing has matured of lists that were drawn just now"
+    assert "Whether lists follow" in report.text or "lists follow what is known" in report.text
+    before = browse(
+        next(href for href in report.links if "report?week=" in href and href[-8:] != report.text)
+    )
+    assert before.response.status_code == 200

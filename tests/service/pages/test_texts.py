@@ -13,7 +13,7 @@ from tests.service.pages.texts_found import translated, wanted
 
 Link, Browse = Callable[..., str], Callable[..., Any]
 LEARNER = ("week", "me", "plan", "feedback", "check?skill=unit-rates", "print")
-TEACHER = ("class", "monday", "learner?who=1", "groups", "policy", "report")
+TEACHER = ("class", "monday", "learner?who=1", "asked", "groups", "policy", "report")
 PLACE = re.compile(r"%\(\w+\)s")
 
 

@@ -1,0 +1,69 @@
+"""What learners ask of the teacher, and whose feedback is due."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.service.http.refusals import RefusedError
+from segue.service.pages.layout import request_words, show
+from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.workspace.dialogue import requests
+from segue.workspace.practices.feedback_given import feedback_waiting, note_given
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+
+
+@router.get("/asked")
+@person
+async def asked(request: Request) -> Response:
+    """Show talks asked for, records contested, suggestions, and who waits for feedback."""
+    visit = visit_of(request, "teacher")
+    return show(visit, "asked", request, **await visit.tenant.aside(partial(_asked, visit)))
+
+
+def _asked(visit: Visit) -> dict[str, object]:
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    catalogue = space.catalogue()
+    found = [request_words(visit.locale, catalogue, one) for one in requests.requests_of(space, roster)]
+    due = feedback_waiting(space, visit.ticket.class_id, now=visit.now, names=roster) if roster else []
+    return {
+        "waiting": [line for line in found if not line.answer],
+        "answered": [line for line in reversed(found) if line.answer],
+        "due": due,
+        "numbers": {who: at for at, who in enumerate(roster)},
+    }
+
+
+@router.post("/reply")
+@person
+async def reply(request: Request) -> Response:
+    """Agree to what a learner asked, or decline it, with a word."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    name, accept = form.one("request"), form.one("verdict") == "accept"
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    theirs = await visit.tenant.aside(partial(requests.requests_of, space, roster))
+    if name not in {one.statement_id for one in theirs}:
+        raise RefusedError(404, "no_request", "no learner of this class asked this")
+    work = partial(requests.answer_request, space, name, by=visit.ticket.who, accept=accept)
+    made = await visit.tenant.do(partial(work, note=form.one("note"), now=visit.now))
+    return visit.back("asked", said="replied", undo=f"answer:{made.statement_id}")
+
+
+@router.post("/given")
+@person
+async def given(request: Request) -> Response:
+    """Remember that a learner had feedback, or a talk."""
+    visit = visit_of(request, "teacher")
+    form = await posted(request, visit)
+    number, roster = form.one("learner"), visit.ticket.roster
+    if not (number.isdigit() and len(number) < 5 and int(number) < len(roster)):
+        raise RefusedError(404, "no_learner", "there is no such learner in this class")
+    kind = "talk" if form.one("kind") == "talk" else "feedback"
+    space, who = visit.tenant.workspace, roster[int(number)]
+    work = partial(note_given, space, visit.ticket.class_id, kind, [who], by=visit.ticket.who, now=visit.now)
+    await visit.tenant.do(work)
+    return visit.back("asked", said="given")

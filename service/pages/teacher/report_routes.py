@@ -1,0 +1,71 @@
+"""Does it work? The weekly report of a class, in plain words under the four principles."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from math import isfinite
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.randomness import generator
+from segue.experiments.reporting.week_figures import WeekFigures, week_figures
+from segue.features.iso_weeks import week_of
+from segue.service.pages.layout import show
+from segue.service.pages.sessions.visits import Visit, person, visit_of
+
+router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+WEEKS, MOST = 4, 5
+
+
+@router.get("/report")
+@person
+async def report(request: Request) -> Response:
+    """Show what a week taught, which resources teach, what learners said, and whether it is personal."""
+    visit = visit_of(request, "teacher")
+    values = await visit.tenant.aside(partial(_report, visit, request.query_params.get("week", "")))
+    return show(visit, "report", request, **values)
+
+
+def _report(visit: Visit, asked: str) -> dict[str, object]:
+    space, roster = visit.tenant.workspace, visit.ticket.roster
+    weeks = [week_of(visit.now - timedelta(days=7 * n), space.time_zone) for n in range(WEEKS)]
+    week = asked if asked in weeks else weeks[0]
+    rng = generator(space.configuration.seed, "report", week, visit.ticket.class_id, 0)
+    try:
+        found = week_figures(space, week, now=visit.now, rng=rng, only=roster)
+    except ValueError:  # nothing was logged up to that week
+        found = None
+    skills = {skill.skill_id: skill.statement or skill.skill_id for skill in space.catalogue().skills}
+    return {
+        "rows": space.class_view(roster, now=visit.now) if roster else (),
+        "weeks": weeks,
+        "week": week,
+        "found": None if found is None else _told(found, skills),
+    }
+
+
+def _told(found: WeekFigures, skills: dict[str, str]) -> dict[str, object]:
+    """Return what the page says of a week's figures."""
+    told, personal = found.effectiveness, found.personal
+    verdicts = {
+        name: [r for r in told.resources if r.verdict == name] for name in ("teaches more", "teaches less")
+    }
+    return {
+        "learning": told.learning,
+        "skills": [(skills.get(name, name), mean) for name, mean in told.by_skill.items() if mean.known],
+        "untold": sum(not mean.known for mean in told.by_skill.values()),
+        "since": told.since_last_week,
+        "waiting": told.waiting,
+        "censored": told.censored,
+        "more": [found.titles.get(r.resource, r.resource) for r in verdicts["teaches more"][:MOST]],
+        "less": [found.titles.get(r.resource, r.resource) for r in verdicts["teaches less"][:MOST]],
+        "resources": len(told.resources),
+        "open": sum(r.verdict == "cannot be told yet" for r in told.resources),
+        "voice": told.voice,
+        "said": told.voice.statements,
+        "explored": told.explored_share if isfinite(told.explored_share) else None,
+        "cost": told.exploring,
+        "personal": personal if isfinite(personal.explained) else None,
+    }
