@@ -12,6 +12,7 @@ from segue.service.pages.layout import request_words, show
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.workspace.dialogue import requests
 from segue.workspace.practices.feedback_given import feedback_waiting, note_given
+from segue.workspace.records.practices.practice_rows import PracticeKind
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 
@@ -62,7 +63,7 @@ async def given(request: Request) -> Response:
     number, roster = form.one("learner"), visit.ticket.roster
     if not (number.isdigit() and len(number) < 5 and int(number) < len(roster)):
         raise RefusedError(404, "no_learner", "there is no such learner in this class")
-    kind = "talk" if form.one("kind") == "talk" else "feedback"
+    kind: PracticeKind = "talk" if form.one("kind") == "talk" else "feedback"
     space, who = visit.tenant.workspace, roster[int(number)]
     work = partial(note_given, space, visit.ticket.class_id, kind, [who], by=visit.ticket.who, now=visit.now)
     await visit.tenant.do(work)

@@ -26,8 +26,8 @@ async def my_class(request: Request) -> Response:
     minutes = min(max(int(asked), 0), 600) if asked.isdigit() and len(asked) < 5 else views.MINUTES
     view = await visit.tenant.aside(partial(views.class_of, visit, minutes=minutes))
     numbers = {learner: at for at, learner in enumerate(view.learners)}
-    asked = await visit.tenant.aside(partial(requests_of, visit.tenant.workspace, visit.ticket.roster))
-    open_ = [one for one in asked if not one.answer]
+    said = await visit.tenant.aside(partial(requests_of, visit.tenant.workspace, visit.ticket.roster))
+    open_ = [one for one in said if not one.answer]
     talks = list(dict.fromkeys(one.learner for one in open_ if one.kind == "talk"))
     told = {"view": view, "minutes": minutes, "numbers": numbers, "talks": talks, "waiting": len(open_)}
     return show(visit, "class", request, **told)
