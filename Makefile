@@ -50,13 +50,17 @@ chromium:
 demo-experiment: $(VENV)/.dev
 	$(BIN)/segue experiment sweep exploration --quick
 
-# Against a real Kolibri (352 MB), in an environment of its own.
-test-peers: $(VENV)/.dev .venv-peers/bin/kolibri
-	KOLIBRI=$(CURDIR)/.venv-peers/bin/kolibri $(BIN)/python -m pytest -n 0 -m peers tests/peers tests/test_school.py
+# Against a real Kolibri (352 MB) and a real record store (Ralph), each in an environment of its own.
+test-peers: $(VENV)/.dev .venv-peers/bin/kolibri .venv-ralph/bin/ralph chromium
+	KOLIBRI=$(CURDIR)/.venv-peers/bin/kolibri RALPH=$(CURDIR)/.venv-ralph/bin $(BIN)/python -m pytest -n 0 -m peers tests/peers
 
 .venv-peers/bin/kolibri:
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --disable-pip-version-check kolibri==0.19.5
+
+.venv-ralph/bin/ralph:
+	$(PYTHON) -m venv .venv-ralph
+	.venv-ralph/bin/pip install --quiet --disable-pip-version-check "ralph-malph[cli,lrs]==5.1.0" requests
 
 # The recorded versions, then the project itself: src/segue has a link to each folder, so a new file is seen at once.
 $(VENV)/.base: requirements.lock pyproject.toml

@@ -29,6 +29,8 @@ NEVER = -1e18  # seconds: what closed then is open at no time
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+OWN = "resource:"
+"""Begins the id of the skill of a resource that names none."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,10 @@ class Catalogue:
         bare = [r for r in resources if not r.skills]
         if bare:
             notes.append(f"{len(bare)} of {len(resources)} resources name no skill: each is its own skill")
-            resources = [
-                r if r.skills else _with_skills(r, (f"resource:{r.resource_id}",)) for r in resources
-            ]
+            resources = [r if r.skills else _with_skills(r, (f"{OWN}{r.resource_id}",)) for r in resources]
         known = {s.skill_id: s for s in skills}
+        for r in bare:  # called as the resource is
+            known.setdefault(f"{OWN}{r.resource_id}", Skill(f"{OWN}{r.resource_id}", statement=r.title))
         for skill_id in [k for r in resources for k in r.skills] + [k for e in prerequisites for k in e]:
             known.setdefault(skill_id, Skill(skill_id))
         index = {skill_id: i for i, skill_id in enumerate(known)}

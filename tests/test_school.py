@@ -15,14 +15,12 @@ import pytest
 
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
-from segue.cli.lessons import lessons_of
 from segue.cli.lms import import_document
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.tables import TABLES
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
 from segue.lms.records.source_records import ReadReport
-from segue.lms.servers.kolibri import Kolibri
 from segue.workspace.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
@@ -176,23 +174,3 @@ def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspa
     kept = b"".join(f.read_bytes() for folder in folders for f in folder.rglob("*") if f.is_file())
     assert b"CANARY" not in kept
     assert b"canary" not in kept
-
-
-@pytest.mark.peers
-def test_the_same_files_become_lessons_in_kolibri(
-    school: Workspace, kolibri: tuple[str, dict[str, Any]], tmp_path: Path
-) -> None:
-    address, seeded = kolibri
-    students = [learner["id"] for learner in seeded["learners"]]
-    items = [item["content_id"] for item in seeded["items"]]
-    for name, path in files_of(tmp_path, students, items).items():
-        import_document(school, path, name, "strict")
-    now = datetime(2026, 11, 23, tzinfo=UTC)
-    school.fit(now=now)
-    weekly(school, WeeklyPlan("2026-W48", now, "seed", k=4), tmp_path / "out", roster=students)
-    server = Kolibri(address, "admin", "admin123")
-    room = server.roster(seeded["class"])
-    lessons = lessons_of(school, room, "2026-W48")
-    assert server.push(seeded["class"], lessons) == {"added": len(students)}
-    assert server.push(seeded["class"], lessons) == {"unchanged": len(students)}
-    school.close()

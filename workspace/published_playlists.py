@@ -7,9 +7,10 @@ and HTTP read it here, so that an override holds everywhere at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from segue.features.history.learner_state import LearnerState
 from segue.workspace.answering import Given
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.decision_queries import set_received
+from segue.workspace.records.learner_states import Fold, current, state_before
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows
 from segue.workspace.records.overrides import OverrideRecord
@@ -108,19 +110,42 @@ class Reader:
     """What turns rows into words: the catalogue, and the state of the learner whose lists they are.
 
     `why` False leaves out the sentences: for tables of a whole class, which have no room for them.
+    `before` gives the state at a time (UTC microseconds): with it, each list is worded as it was drawn.
     """
 
     catalogue: Catalogue
     state: LearnerState | None
     now: datetime
     why: bool = True
+    before: Callable[[int], LearnerState] | None = None
+
+    @classmethod
+    def of(
+        cls, connection: Connection, learner: int, fold: Fold, catalogue: Catalogue, now: datetime | None
+    ) -> Reader:
+        """Return the reader of a learner's lists as of `now`, or of when each was drawn."""
+        if now is None:
+            return cls(catalogue, None, _NEVER, partial(state_before, connection, learner, fold))
+        return cls(catalogue, current(connection, [learner], fold)[0][learner].state, now)
+
+    def at(self, time: int) -> Reader:
+        """Return the reader of a list drawn at `time` (UTC microseconds)."""
+        if self.before is None:
+            return self
+        return replace(self, state=self.before(time), now=datetime.fromtimestamp(time / 1e6, UTC))
+
+
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def shown_lists(rows: ListRows, learner: int, reader: Reader) -> list[ShownList]:
     """Return the lists of a learner (a number of the store), the newest first."""
     heads = [head for head in rows.heads if head.learner == learner]
-    current = current_ids(heads)
-    return [_list(head, rows, reader, current=head.playlist_id in current) for head in reversed(heads)]
+    counts = current_ids(heads)
+    return [
+        _list(head, rows, reader.at(head.time), current=head.playlist_id in counts)
+        for head in reversed(heads)
+    ]
 
 
 def current_ids(heads: Sequence[Row]) -> set[str]:

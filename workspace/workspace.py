@@ -338,11 +338,11 @@ class Workspace(FeedbackMethods, CatalogueMethods):
     # ------------------------------------------------------------ what a learner sees
 
     def lists(
-        self, learner: str, *, now: datetime, week: str | None = None, surface: str | None = None
+        self, learner: str, *, now: datetime | None, week: str | None = None, surface: str | None = None
     ) -> list[ShownList]:
         """Return a learner's lists as they stand, the newest first; `current` says which of them count.
 
-        Nothing for a learner never seen, or who opted out.
+        Nothing for a learner never seen, or who opted out. Without `now`: worded as when they were drawn.
         """
         with self.store.read() as connection:
             champion = self.champion(connection)
@@ -350,9 +350,8 @@ class Workspace(FeedbackMethods, CatalogueMethods):
             if person is None or person.opted_out:
                 return []
             rows = rows_for(connection, person.number, week=week, surface=surface)
-            kept, _ = learner_states.current(connection, [person.number], champion.fold)
-            reader = Reader(self.catalogue_in(connection), kept[person.number].state, now)
-        return shown_lists(rows, person.number, reader)
+            reader = Reader.of(connection, person.number, champion.fold, self.catalogue_in(connection), now)
+            return shown_lists(rows, person.number, reader)
 
     def decision(self, decision_id: str, *, now: datetime) -> tuple[ShownList, ShownStep]:
         """Return a logged decision as it stands, with the list it belongs to.
@@ -365,8 +364,8 @@ class Workspace(FeedbackMethods, CatalogueMethods):
         with self.store.read() as connection:
             row = feedback.known_decision(connection, decision_id)
             rows = rows_for(connection, row.learner, week=None, surface=None)
-            kept, _ = learner_states.current(connection, [row.learner], self.champion(connection).fold)
-            reader = Reader(self.catalogue_in(connection), kept[row.learner].state, now)
+            fold, catalogue = self.champion(connection).fold, self.catalogue_in(connection)
+            reader = Reader.of(connection, row.learner, fold, catalogue, now)
         for one in shown_lists(rows, row.learner, reader):
             for step in one.steps:
                 if step.decision_id == decision_id:

@@ -83,3 +83,30 @@ class Lesson:
         aims = [f"This week: {' '.join(self.objectives)}"] if self.objectives else []
         steps = [f"{i}. {item.title}: {item.why}" for i, item in enumerate(self.items, 1) if item.why]
         return "\n".join([*aims, *steps])
+
+    def note_within(self, longest: int) -> str:
+        """Return the note in at most `longest` characters, by whole lines; steps of one reason share a line.
+
+        >>> steps = (LessonItem("a", "A", why="New. Try it."), LessonItem("b", "B", why="New. Go on."))
+        >>> Lesson("u1", "2026-W08", steps).note_within(24)
+        '1, 2: New.'
+        """
+        if len(self.note) <= longest:
+            return self.note
+        aims = [f"This week: {' '.join(self.objectives)}"] if self.objectives else []
+        steps: dict[str, list[str]] = {}
+        for number, item in enumerate(self.items, 1):
+            if item.why:
+                steps.setdefault(_first_sentence(item.why), []).append(str(number))
+        lines = [*aims, *(f"{', '.join(numbers)}: {why}" for why, numbers in steps.items())]
+        text = ""
+        for line in lines:
+            longer = f"{text}\n{line}" if text else line
+            if len(longer) <= longest:
+                text = longer
+        return text
+
+
+def _first_sentence(text: str) -> str:
+    first, stop, _ = text.partition(". ")
+    return first + stop.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -17,6 +18,10 @@ LONGEST = 256_000_000
 
 class ServerError(RuntimeError):
     """A server refused a call or did not answer; the message names the call, never what was sent."""
+
+
+class RefusedCallError(ServerError):
+    """A server answered that it will not do this, and would say so again."""
 
 
 class JsonServer:
@@ -61,8 +66,9 @@ class JsonServer:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:
                 content = answer.read(LONGEST)
         except urllib.error.HTTPError as error:
-            raise ServerError(f"{said} was refused with status {error.code}") from None
-        except (OSError, ValueError) as error:
+            kind = RefusedCallError if error.code in (400, 404, 410, 422) else ServerError
+            raise kind(f"{said} was refused with status {error.code}") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", type(error).__name__)
             raise ServerError(f"{said} got no answer ({reason}): is the server up?") from None
         try:

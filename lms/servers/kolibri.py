@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import json
 import re
@@ -9,20 +10,30 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from segue.lms.outgoing.lesson import Change, Lesson
 from segue.lms.records.source_records import Event
 
 Json = Any
 _SECONDS = 60
-LONGEST = 190  # characters of the note that Kolibri keeps with a lesson
+LONGEST = 200  # characters of the note that Kolibri keeps with a lesson
+LONGEST_TITLE = 50
+ASKED = 50  # ids in one address
 _WEEK = re.compile(r": week \d{1,2} \((\d{4}-W\d{2})\)$")
 
 
 class KolibriError(RuntimeError):
     """The server refused a call; the message names the call and its status, never what was sent."""
+
+
+class DeviceResources(NamedTuple):
+    """Resources by content id: those that lessons name, those of them on the device, and their titles."""
+
+    named: dict[str, dict[str, str]]
+    found: dict[str, dict[str, str]]
+    titles: dict[str, str]
 
 
 class Kolibri:
@@ -78,22 +89,40 @@ class Kolibri:
         }
 
     def titles(self, resources: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-        """Return the titles of resources that are on the device, by content id."""
+        """Return the titles of those of the resources that are on the device, by content id.
+
+        Raises
+        ------
+        KolibriError
+            When the server does not answer.
+        """
+        nodes = [ids["contentnode_id"] for ids in resources.values()]
+        content = {ids["contentnode_id"]: content_id for content_id, ids in resources.items()}
         found = {}
-        for content_id, ids in resources.items():
-            try:
-                node = self._call("GET", f"/api/content/contentnode/{ids['contentnode_id']}/")
-            except KolibriError:
-                continue
-            title = " ".join(str(node.get("title") or "").split()) if isinstance(node, dict) else ""
-            if title:
-                found[content_id] = title
+        for start in range(0, len(nodes), ASKED):
+            asked = ",".join(nodes[start : start + ASKED])
+            for node in self._call("GET", f"/api/content/contentnode/?{_query(ids=asked)}"):
+                if str(node["id"]) in content:
+                    found[content[str(node["id"])]] = " ".join(str(node.get("title") or "").split())
         return found
 
-    def events(self, classroom: str) -> Iterator[Event]:
-        """Yield every attempt of the class's members on its resources, and a hint where one was taken."""
+    def shelf(self, classroom: str) -> DeviceResources:
+        """Return what the class's lessons hold, and what of it a learner can open.
+
+        A device that lists no channel at all can't say what was deleted, so everything counts as there.
+        """
+        named = self.resources(classroom)
+        titles = self.titles(named)
+        says = titles or self._call("GET", "/api/content/channel/")
+        return DeviceResources(named, {i: ids for i, ids in named.items() if i in titles or not says}, titles)
+
+    def events(self, classroom: str, *, also: Collection[str] = ()) -> Iterator[Event]:
+        """Yield every attempt of the class's members on its resources, and a hint where one was taken.
+
+        `also` names resources that the class had before: what was done on them since the last time counts.
+        """
         members = set(self.roster(classroom))
-        for content_id in self.resources(classroom):
+        for content_id in dict.fromkeys([*self.resources(classroom), *also]):
             for log in self._call("GET", f"/api/logger/attemptlog/?{_query(content=content_id)}"):
                 if str(log.get("user")) in members:
                     yield from (event | {"class": classroom} for event in _events(content_id, log))
@@ -103,16 +132,18 @@ class Kolibri:
 
         A lesson is found again by its learner and its title: a second run changes nothing, a changed playlist
         is updated in place. Lessons of other weeks, and of learners who have left, are closed; what teachers
-        made is never touched. A resource that no teacher's lesson has any more is left out of the lesson.
+        made is never touched. A resource that is not on the device, or in no teacher's lesson, is left out.
 
         Raises
         ------
         KolibriError
             When the server breaks off: the message says how many lessons were done. The next push goes on.
         """
-        known, names = self.resources(classroom), self._members(classroom)
+        known, names = self.shelf(classroom).found, self._members(classroom)
         present: dict[tuple[str, str], Json] = {}
-        for lesson in self._lessons(classroom):
+        there = self._lessons(classroom)
+        taken = {str(lesson["title"]).casefold() for lesson in there}
+        for lesson in there:
             if self._is_ours(lesson):
                 present[str(lesson["learner_ids"][0]), _week_of(lesson)] = lesson
         weeks = {lesson.week for lesson in lessons}
@@ -122,8 +153,11 @@ class Kolibri:
             for lesson in lessons:
                 if lesson.learner in names:
                     place = (lesson.learner, lesson.week)
-                    title = _title(lesson, names)
-                    done[self._push(classroom, lesson, title, known, present.get(place))] += 1
+                    old = present.get(place)
+                    kept = str(old["title"]) if old else ""
+                    title = _title(names[lesson.learner], lesson.week, taken, kept)
+                    taken.add(title.casefold())
+                    done[self._push(classroom, lesson, title, known, old)] += 1
             for (learner, week), lesson in present.items():
                 is_over = (learner, week) not in wanted and (week not in weeks or learner not in names)
                 if weeks and is_over and lesson.get("active", True):
@@ -146,7 +180,7 @@ class Kolibri:
         resources = [dict(known[i.resource]) for i in lesson.items if i.resource in known]
         wanted: dict[str, Json] = {
             "title": title,
-            "description": lesson.note[:LONGEST],
+            "description": lesson.note_within(LONGEST),
             "resources": resources,
         }
         wanted |= {"learner_ids": [lesson.learner], "active": True}
@@ -181,19 +215,27 @@ class Kolibri:
             raise KolibriError(
                 f"{method} {path.split('?', maxsplit=1)[0]} was refused with status {error.code}"
             ) from None
-        except urllib.error.URLError as error:
-            raise KolibriError(
-                f"{self._address} does not answer ({error.reason}): is the server up?"
-            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", type(error).__name__)
+            raise KolibriError(f"{self._address} does not answer ({reason}): is the server up?") from None
         return json.loads(content) if content else None
 
 
-def _title(lesson: Lesson, names: Mapping[str, str]) -> str:
-    """Return a title in words that no other lesson of the class has: the learner's name and the week."""
-    name = names.get(lesson.learner) or "A learner"
-    same = sorted(who for who, other in names.items() if (other or "A learner") == name)
-    number = f" ({same.index(lesson.learner) + 1})" if len(same) > 1 and lesson.learner in same else ""
-    return f"{name[:60]}{number}: week {int(lesson.week[-2:])} ({lesson.week})"
+def _title(name: str, week: str, taken: Collection[str], present: str = "") -> str:
+    """Return a title in words that no lesson of the class has yet, or the one that it has already.
+
+    Kolibri compares titles without regard to case, and keeps only so many characters.
+    """
+    for number in range(1, len(taken) + 2):
+        more = (f" ({number})" if number > 1 else "") + _when(week)
+        title = f"{(name or 'A learner')[: LONGEST_TITLE - len(more)].rstrip()}{more}"
+        if title == present or title.casefold() not in taken:
+            return title
+    raise AssertionError("one of more titles than are taken is free")
+
+
+def _when(week: str) -> str:
+    return f": week {int(week[-2:])} ({week})"
 
 
 def _week_of(lesson: Json) -> str:

@@ -380,6 +380,13 @@ def events_of(connection: Connection, number: int) -> list[Row[Any]]:
     return list(connection.execute(query))
 
 
+def state_before(connection: Connection, number: int, fold: Fold, time: int) -> LearnerState:
+    """Return a learner's state as it was at `time` (UTC microseconds), by the events dated before it."""
+    rows = [row for row in events_of(connection, number) if row.time is None or row.time < time]
+    base = openings_of(connection, [number], fold).get(number) or fold.fresh()
+    return fold.after(base, rows).state
+
+
 def _of_fold(fold: Fold) -> Any:
     return and_(states.c.learner == events.c.learner, states.c.parameters == fold.key)
 

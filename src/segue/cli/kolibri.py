@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,9 +15,12 @@ from segue.cli.arguments import Folder, opened
 from segue.cli.pull import register as register_pulls
 
 if TYPE_CHECKING:
+    from segue.features.catalogue import Resource
     from segue.lms.servers.kolibri import Kolibri
+    from segue.workspace.workspace import Workspace
 
 PASSWORD = "SEGUE_KOLIBRI_PASSWORD"
+CLASSES = "kolibri:resources"  # which resources each class has had
 Url = Annotated[str, typer.Option(help="Address of the server, as http://127.0.0.1:8080.")]
 User = Annotated[str, typer.Option(help=f"An administrator's login; {PASSWORD} holds the password.")]
 Classroom = Annotated[str, typer.Option("--class", help="Id of the class in Kolibri.")]
@@ -34,20 +41,49 @@ def register(app: typer.Typer) -> None:
 def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom) -> None:
     """Read a class: resources of its lessons with their titles, its members, and every attempt of theirs.
 
-    What is known already is skipped. What was deleted on the device is left out of the lessons pushed; the
-    catalogue keeps it.
+    What is known already is skipped, and resources keep their skills. A resource that was deleted on the
+    device, or that no teacher's lesson has any more, is closed from the next fit on, until it is back.
     """
     from segue.cli.lms import enrolled, store_events
-    from segue.features.catalogue import Catalogue, Resource
 
     space, server = opened(workspace), _server(url, user)
-    found = server.resources(classroom)
-    titles = server.titles(found)
-    whole = space.set_catalogue(Catalogue.build([Resource(i, titles.get(i, "")) for i in found]))
-    typer.echo(f"catalogue has {len(whole.resources)} resources")
+    named, found, titles = server.shelf(classroom)
+    before = _brought(space, f"{url.rstrip('/')} {classroom}", found)
+    gone = sorted((before | set(named)) - set(found))
+    _show(space, found, titles, gone)
+    more = f", {len(gone)} closed that the class has no more" if gone else ""
+    typer.echo(f"catalogue has {len(space.catalogue().resources)} resources{more}")
     enrolled(space, classroom, server.roster(classroom))
-    for line in store_events(space, "kolibri", server.events(classroom)):
+    for line in store_events(space, "kolibri", server.events(classroom, also=gone)):
         typer.echo(line)
+
+
+def _brought(space: Workspace, name: str, found: Collection[str]) -> set[str]:
+    """Keep which resources a class has; return those of its last time that no other class has."""
+    from segue.workspace.storage.database import get_document, put_document
+
+    with space.store.write() as connection:
+        kept: dict[str, list[str]] = json.loads(get_document(connection, CLASSES) or b"{}")
+        put_document(connection, CLASSES, json.dumps(kept | {name: sorted(found)}).encode())
+    others = (theirs for other, theirs in kept.items() if other != name)
+    return set(kept.get(name, ())).difference(*others)
+
+
+def _show(space: Workspace, found: Collection[str], titles: Mapping[str, str], gone: Collection[str]) -> None:
+    """Put resources into the catalogue as far as they are new, and close those that are gone."""
+    import pandas as pd
+
+    from segue.features.catalogue import Catalogue, Resource
+    from segue.workspace.errors import WorkspaceError
+
+    known: dict[str, Resource] = {}
+    with suppress(WorkspaceError):
+        known = {one.resource_id: one for one in space.catalogue().resources}
+    shown = [replace(known.get(i, Resource(i)), available_until=None) for i in found]
+    shown = [replace(one, title=titles.get(one.resource_id, one.title)) for one in shown]
+    never = pd.Timestamp(0, tz="UTC")
+    closed = [replace(known.get(i, Resource(i)), available_until=never) for i in gone]
+    space.set_catalogue(Catalogue.build([*shown, *closed]))
 
 
 def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:

@@ -29,20 +29,20 @@ def lrs(
 ) -> None:
     """Read what a record store has stored since the last pull; one that was cut off goes on."""
     from segue.cli.lms import store_events
-    from segue.lms.servers.record_store import RecordStore
+    from segue.lms.servers.record_store import Cursor, RecordStore
     from segue.lms.xapi import reader as xapi
     from segue.workspace.storage.database import get_document, put_document
 
     space = opened(workspace)
     name = f"cursor:{hashlib.blake2b(url.encode(), digest_size=12).hexdigest()}"
     with space.store.read() as connection:
-        cursor = (get_document(connection, name) or b"").decode()
+        cursor = Cursor.from_json(get_document(connection, name) or b"")
     n_pages = n_statements = 0
     for page in RecordStore(url, user, _secret("SEGUE_LRS_PASSWORD")).pages(cursor, limit=limit):
         events, _ = xapi.read(page.statements, "lenient")
         lines = store_events(space, f"page {n_pages + 1}", events)
         with space.store.write() as connection:  # after its events: cut off here, the page comes again
-            put_document(connection, name, page.cursor.encode())
+            put_document(connection, name, page.cursor.to_json())
         n_pages, n_statements = n_pages + 1, n_statements + len(page.statements)
         typer.echo(lines[0])
     typer.echo(f"{n_statements} statements in {n_pages} pages; the next pull goes on from here")

@@ -31,6 +31,7 @@ class Stub(ThreadingHTTPServer):
         self.statements = [statement(i) for i in range(25)]
         self.results: list[dict[str, Any]] = [result("8")]
         self.breaks_at = -1
+        self.since = "stored"  # what a store goes by; Ralph goes by the timestamp
         self.asked: list[str] = []
 
 
@@ -99,9 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
         if first == self.server.breaks_at:
             self.send_error(503)
             return
-        found = [
-            s for s in self.server.statements if s["stored"] > query.get("since", "").replace("+00:00", "Z")
-        ]
+        by, since = self.server.since, query.get("since", "").replace("+00:00", "Z")
+        until = query.get("until", "9").replace("+00:00", "Z")
+        found = [s for s in self.server.statements if since < s[by] <= until]
         more = f"/xapi/statements?offset={first + limit}&limit={limit}" if first + limit < len(found) else ""
         if more and "since" in query:
             more += "&since=" + urllib.parse.quote(query["since"])
@@ -170,7 +171,21 @@ def test_a_record_store_is_read_page_by_page_and_a_pull_cut_off_goes_on(stub: St
     stub.statements.append(statement(26))
     said = pull(*words).output
     assert len(scores(school)) == 26
-    assert "in 1 pages" in said
+    assert "1 events stored" in said
+
+
+@pytest.mark.parametrize("since", ["stored", "timestamp"])
+def test_what_a_device_sends_months_late_is_not_lost(stub: Stub, school: Path, since: str) -> None:
+    stub.since = since
+    words = ("lrs", str(school), "--url", f"http://127.0.0.1:{stub.server_port}/xapi", "--user", "k")
+    late = {"timestamp": "2025-11-02T09:00:00Z", "stored": "2026-03-02T10:00:00Z"}
+    stub.statements.append(statement(30) | late)
+    assert pull(*words).exit_code == 0
+    stub.statements.append(statement(31) | late | {"stored": "2026-04-02T10:00:00Z"})
+    stub.asked.clear()
+    assert pull(*words).exit_code == 0
+    assert len(scores(school)) == 27
+    assert ("1 statements" in pull(*words).output) is (since == "stored")
 
 
 def test_a_store_that_points_elsewhere_gets_no_key(stub: Stub, school: Path) -> None:
