@@ -125,7 +125,7 @@ class Reader:
     ) -> Reader:
         """Return the reader of a learner's lists as of `now`, or of when each was drawn."""
         if now is None:
-            return cls(catalogue, None, _NEVER, partial(state_before, connection, learner, fold))
+            return cls(catalogue, None, _NEVER, before=partial(state_before, connection, learner, fold))
         return cls(catalogue, current(connection, [learner], fold)[0][learner].state, now)
 
     def at(self, time: int) -> Reader:
