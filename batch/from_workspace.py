@@ -32,6 +32,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
+from segue.workspace.records.rosters.enrolments import left_by
 from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.workspace import Workspace
@@ -92,7 +93,7 @@ def weekly(
     ----------
     roster : sequence of str, optional
         Learners by the LMS's ids, which then stand in the output; without it all learners of the store, by
-        their surrogates.
+        their surrogates, but those whose enrolments have all ended or not begun.
     classes : mapping, optional
         The classes of each learner of the roster: of `plan.courses`, these are what the learner takes. Who
         takes none gets one list from the whole catalogue.
@@ -111,7 +112,7 @@ def weekly(
         When `out` is a file, or holds playlists of unknown origin.
     """
     share = share or Share()
-    people = _people(workspace, roster)
+    people = _people(workspace, roster, plan)
     blocks = _blocks(people, out / output.PARTS, plan, classes or {})
     output.claim(out, plan.week, _manifest(workspace, plan, blocks))
     (out / output.PARTS).mkdir(exist_ok=True)
@@ -204,11 +205,18 @@ COLUMNS = {
 }
 
 
-def _people(workspace: Workspace, roster: Sequence[str] | None) -> list[tuple[Learner, str]]:
-    """Return learners and what they are called in the output, by number; erased ones are left out."""
+def _people(
+    workspace: Workspace, roster: Sequence[str] | None, plan: WeeklyPlan
+) -> list[tuple[Learner, str]]:
+    """Return learners and what they are called in the output, by number; erased ones are left out.
+
+    Without a roster, who was in a class and has left all of them is left out too.
+    """
     if roster is None:
         with workspace.store.read() as connection:
-            return [(learner, learner.surrogate) for learner in every_learner(connection)]
+            gone = left_by(connection, plan.now)
+            everybody = every_learner(connection)
+        return [(learner, learner.surrogate) for learner in everybody if learner.number not in gone]
     with workspace.store.write() as connection:
         found = add_learners(connection, workspace.keyring, list(dict.fromkeys(roster)))
     return sorted(((learner, source) for source, learner in found.items()), key=lambda pair: pair[0].number)

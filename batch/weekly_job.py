@@ -24,6 +24,7 @@ from segue.workspace.model_registry import current_fit
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms
 from segue.workspace.privacy.learner_rights import finish_erasures
+from segue.workspace.records.events import CONFLICT
 from segue.workspace.workspace import Workspace
 
 STEPS = ("import", "learn", "fit", "weekly")
@@ -123,12 +124,15 @@ def weekly_job(
     asked: Week,
     out: Path,
     *,
+    clock: datetime | None = None,
     workers: int | None = None,
     runner: worker_pool.Runner = worker_pool.run,
     tick: Callable[[int, int], object] = lambda _, __: None,
     say: Callable[[str, JobStep], object] = lambda _, __: None,
 ) -> WeekDone:
     """Do a week's work; what a run cut off had done is not done again. `say` hears of each step as it ends.
+
+    Events dated more than a day after the `clock`, and after the week's beginning, are set aside.
 
     Raises
     ------
@@ -143,7 +147,8 @@ def weekly_job(
     busy = f"another `segue week` is at work on {workspace.path}: wait until it has ended"
     with output.holding(workspace.path / "week.lock", said=busy):
         record = _Record(workspace, out, asked)
-        record.do("import", lambda: _import(workspace, asked, out), say)
+        latest = None if clock is None else max(clock, now)
+        record.do("import", lambda: _import(workspace, asked, out, latest), say)
         record.do("learn", lambda: _learn(workspace, now), say)
         record.do("fit", lambda: _fit(workspace, now), say)
         plan = asked.plan(workspace, now)
@@ -215,21 +220,23 @@ def school_days(week: str, holidays: Sequence[str]) -> int:
     return sum(monday + timedelta(days=n) not in free for n in range(SCHOOL_DAYS))
 
 
-def _import(workspace: Workspace, asked: Week, out: Path) -> JobStep:
+def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None) -> JobStep:
     if not asked.events:
         return JobStep("no files given")
     added = repeats = rejected = rows = 0
     unread = []
     for number, path in enumerate(asked.events):
-        checked = read_events(path, asked.source, resources=workspace.catalogue().resource_index)
+        known = workspace.catalogue().resource_index
+        checked = read_events(path, asked.source, resources=known, now=now)
         done = workspace.add_events(checked.events)
-        bad = len(checked.rejects)
+        rejects = checked.set_aside(done.conflicts, CONFLICT)
+        bad = len(rejects)
         added, repeats = added + done.added, repeats + done.repeats
         rows, rejected = rows + checked.rows + bad, rejected + bad
         if bad:
             folder = out / output.REJECTS
             folder.mkdir(exist_ok=True)
-            csv_frame(checked.rejects).to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
+            csv_frame(rejects).to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
             if not len(checked.events):
                 unread.append(path)
     said = f"{added} events stored, {repeats} repeats, {rejected} rejected"

@@ -150,7 +150,7 @@ class Workspace(FeedbackMethods, CatalogueMethods):
         for start in range(0, len(events), BLOCK_EVENTS):
             block = events.iloc[start : start + BLOCK_EVENTS]
             with self.store.write() as connection:
-                total += append_events(connection, self.keyring, block, tags=tags)
+                total += append_events(connection, self.keyring, block, tags=tags).after(start)
         return total
 
     # ------------------------------------------------------------ models

@@ -90,11 +90,20 @@ class Checked:
         Columns line (int), reason (str). A reason never quotes the learner.
     dropped : tuple of str
         Columns of the source that are not kept.
+    lines : tuple of int
+        The line of each event.
     """
 
     events: pd.DataFrame
     rejects: pd.DataFrame
     dropped: tuple[str, ...] = ()
+    lines: tuple[int, ...] = ()
+
+    def set_aside(self, positions: Sequence[int], reason: str) -> pd.DataFrame:
+        """Return the rejects with some of the events among them, by position, for a reason found later."""
+        more = {"line": [self.lines[i] for i in positions], "reason": [reason] * len(positions)}
+        both = pd.concat([self.rejects, pd.DataFrame(more)]) if positions else self.rejects
+        return both.sort_values("line", ignore_index=True)
 
     @property
     def rows(self) -> int:
@@ -164,7 +173,8 @@ def check(
         {"line": np.asarray(lines, dtype=np.int64)[~good], "reason": faults.reasons[~good]}
     )
     dropped = tuple(str(c) for c in raw.columns if c not in COLUMNS)
-    return Checked(out.loc[good, list(COLUMNS)].reset_index(drop=True), rejects, dropped)
+    kept = out.loc[good, list(COLUMNS)].reset_index(drop=True)
+    return Checked(kept, rejects, dropped, tuple(np.asarray(lines, dtype=np.int64)[good].tolist()))
 
 
 def identify(events: pd.DataFrame, *, by_seq: bool = True) -> pd.DataFrame:

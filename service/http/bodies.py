@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Path, Request
+from fastapi import Header, Path, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -24,6 +24,16 @@ OverrideId = Annotated[
 ]
 ClassId = Annotated[
     str, Path(min_length=1, max_length=200, pattern=ID, description="The LMS's own id of a class.")
+]
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        pattern=r"^[\x20-\x7e]*$",
+        description="Any text of yours: sent again with the same request, it brings the same answer.",
+    ),
 ]
 
 

@@ -78,9 +78,10 @@ class Verdict(AnswerBody):
 
     id: str | None
     """Null when the event had no readable id."""
-    verdict: Literal["accepted", "repeat", "rejected"]
+    verdict: Literal["accepted", "repeat", "conflict", "rejected"]
+    """A repeat says what is stored already; a conflict says something else under the same id, and is not."""
     reason: str
-    """Empty unless rejected."""
+    """Empty unless rejected or in conflict."""
 
 
 class EventsAnswer(AnswerBody):
@@ -88,6 +89,7 @@ class EventsAnswer(AnswerBody):
 
     accepted: int
     repeats: int
+    conflicts: int
     rejected: int
     verdicts: list[Verdict]
 

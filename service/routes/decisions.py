@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -13,16 +14,24 @@ from pydantic_core import from_json, to_json
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from segue.service.access_middleware import caller_of
+from segue.service.access_middleware import Caller, caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import DecisionId, OverrideId, answer, body_of, read, read_one
+from segue.service.http.bodies import (
+    DecisionId,
+    IdempotencyKey,
+    OverrideId,
+    answer,
+    body_of,
+    read,
+    read_one,
+)
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import EventBody
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
-from segue.service.tenant.recommend_and_store import Batch, read_batch
+from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.feedback import StepChange
 
@@ -41,12 +50,15 @@ def progress_of(request: Request, tenant: Tenant, batch: Batch) -> BackgroundTas
     openapi_extra=takes(schemas.RecommendBody),
     responses=gives(answers.RecommendAnswer, (*OF_A_BODY, 409)),
 )
-async def recommend(request: Request) -> Response:
-    """Return what a learner should do next, and why. The decisions are on disk before the answer is sent."""
+async def recommend(request: Request, key: IdempotencyKey = "") -> Response:
+    """Return what a learner should do next, and why. The decisions are on disk before the answer is sent.
+
+    A request that is sent again with the same `Idempotency-Key` within a day gets the same answer.
+    """
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.RecommendBody)
     tenant = caller.tenant
-    asked = request_of(body, datetime.now(UTC), body.learner), body.explain
+    asked = _question(caller, body, key, await request.body())
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
     if await request.is_disconnected():
@@ -59,22 +71,36 @@ async def recommend(request: Request) -> Response:
     openapi_extra=takes(schemas.BatchBody),
     responses=gives(answers.BatchAnswer, OF_A_BODY),
 )
-async def recommend_batch(request: Request) -> Response:
-    """Return one answer a request, in order; one that cannot be answered does not hold up the others."""
+async def recommend_batch(request: Request, key: IdempotencyKey = "") -> Response:
+    """Return one answer a request, in order; one that cannot be answered does not hold up the others.
+
+    Sent again with the same `Idempotency-Key` within a day, each request gets the answer it got.
+    """
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.BatchBody)
-    found = await asyncio.gather(*(_one(caller.tenant, asked) for asked in body.requests))
+    keys = [f"{key} {place}" if key else "" for place in range(len(body.requests))]
+    found = await asyncio.gather(*map(partial(_one, caller), body.requests, keys))
     return answer(b'{"answers":[' + b",".join(found) + b"]}")
 
 
-async def _one(tenant: Tenant, asked: Mapping[str, JsonValue]) -> bytes:
+async def _one(caller: Caller, asked: Mapping[str, JsonValue], key: str) -> bytes:
     try:
-        body = read_one(to_json(asked), schemas.RecommendBody)
-        question = request_of(body, datetime.now(UTC), body.learner), body.explain
-        work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
-        return await tenant.ask(work, question)
+        sent = to_json(asked)
+        body = read_one(sent, schemas.RecommendBody)
+        decider = caller.tenant.decider
+        work = decider.recommend_anew if body.fresh else decider.recommend
+        return await caller.tenant.ask(work, _question(caller, body, key, sent))
     except RefusedError as refused:
         return refused.body()
+
+
+def _question(caller: Caller, body: schemas.RecommendBody, key: str, sent: bytes) -> KeyedQuestion:
+    """Return what is asked; a key counts for the caller who made it up."""
+    request = request_of(body, datetime.now(UTC), body.learner)
+    if not key:
+        return KeyedQuestion(request, body.explain)
+    digest = hashlib.blake2b(sent, digest_size=16).digest()
+    return KeyedQuestion(request, body.explain, f"{caller.key.key_id} {key}", digest)
 
 
 @router.post(

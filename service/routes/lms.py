@@ -87,7 +87,7 @@ async def take(request: Request, format_name: Literal["xapi", "caliper"], docume
     return response
 
 
-_NOTHING: dict[str, Any] = {"accepted": 0, "repeats": 0, "rejected": 0, "verdicts": []}
+_NOTHING: dict[str, Any] = {"accepted": 0, "repeats": 0, "conflicts": 0, "rejected": 0, "verdicts": []}
 
 
 def _read(format_name: str, body: bytes, names: ResourceNames, known: Known) -> tuple[Batch, ReadReport]:

@@ -25,7 +25,7 @@ from segue.workspace.records.learners import (
     find_learners,
     learners_of_class,
 )
-from segue.workspace.records.rosters.enrolments import roster_of
+from segue.workspace.records.rosters.enrolments import has_roster, roster_of
 from segue.workspace.reports.class_report import FEWEST, class_view
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
@@ -156,8 +156,8 @@ def _known(workspace: Workspace, connection: Connection, learner: str) -> AskedL
 
 def _members(workspace: Workspace, connection: Connection, class_id: str) -> list[int]:
     """Return the numbers of a class's roster, else of those with an event in it, without who opted out."""
-    placed = roster_of(connection, workspace.keyring, class_id, at=datetime.now(UTC))
-    if placed:
+    if has_roster(connection, workspace.keyring, class_id):
+        placed = roster_of(connection, workspace.keyring, class_id, at=datetime.now(UTC))
         return sorted(person.number for person in placed if not person.opted_out)
     inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id)
     if inside is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -16,13 +18,17 @@ from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
 from segue.workspace.answering import Ask
-from segue.workspace.records.events import append_events, stored_digests
+from segue.workspace.errors import DeclinedError
+from segue.workspace.records.decision_queries import set_received
+from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.replies import Reply, keep_replies, replies_for
 from segue.workspace.workspace import Workspace
 
 STANDING = Ask(surface="service", request_no=None)
 FRESH = Ask(surface="service", request_no=None, fresh=True)
+KEY_USED = "this Idempotency-Key was used within a day for another request: take a new one"
 GONE = "this learner was erased or has opted out: nothing is stored"
 
 
@@ -61,6 +67,15 @@ def _read_one(found: object) -> EventBody | Unreadable:
         return Unreadable(event_id if isinstance(event_id, str) else None, unreadable(error).message)
 
 
+class KeyedQuestion(NamedTuple):
+    """A request, whether to put the answer in words, and the caller's key with a digest of what it asks."""
+
+    request: Request
+    explain: bool = False
+    key: str = ""
+    digest: bytes = b""
+
+
 @dataclass(frozen=True)
 class Decider:
     """Answers recommendations and stores events of one tenant, as many at a time as wait."""
@@ -68,21 +83,62 @@ class Decider:
     workspace: Workspace
     metrics: Metrics
 
-    def recommend(self, asked: Sequence[tuple[Request, bool]]) -> list[bytes]:
-        """Return the answers to requests (and whether each is to be put in words), once they are stored."""
-        return self._recommend(asked, STANDING)
+    def recommend(self, asked: Sequence[KeyedQuestion]) -> list[bytes]:
+        """Return the answers to questions, once they are stored."""
+        return self._once(asked, STANDING)
 
-    def recommend_anew(self, asked: Sequence[tuple[Request, bool]]) -> list[bytes]:
+    def recommend_anew(self, asked: Sequence[KeyedQuestion]) -> list[bytes]:
         """Return new lists, whatever stands already."""
-        return self._recommend(asked, FRESH)
+        return self._once(asked, FRESH)
 
-    def _recommend(self, asked: Sequence[tuple[Request, bool]], ask: Ask) -> list[bytes]:
-        entries, (champion, trouble) = self.workspace.answers([request for request, _ in asked], ask=ask)
+    def _once(self, asked: Sequence[KeyedQuestion], ask: Ask) -> list[bytes]:
+        """Return the answers; a question that was asked under its key before gets the answer it got then.
+
+        Answer, decisions and key are one commit on SQLite; on PostgreSQL the key follows at once.
+
+        Raises
+        ------
+        DeclinedError
+            When a key comes with another question than before.
+        """
+        if not any(question.key for question in asked):
+            return self._recommend(asked, ask)
+        workspace, now = self.workspace, time.time()
+        keys = [workspace.keyring.digest("reply", q.key) if q.key else b"" for q in asked]
+        with workspace.store.group():
+            with workspace.store.write() as connection:
+                known = replies_for(connection, {key for key in keys if key}, now=now)
+            first: dict[bytes, KeyedQuestion] = {}
+            for key, question in zip(keys, asked, strict=True):
+                same = known[key].asked if key in known else first.setdefault(key, question).digest
+                if key and same != question.digest:
+                    raise DeclinedError("conflict", "key_used", KEY_USED)
+            mine = {key: question for key, question in first.items() if key}
+            new = [*mine.values(), *(q for q in asked if not q.key)]
+            answers = self._recommend(new, ask) if new else []
+            made = dict(zip(mine, answers, strict=False))
+            with workspace.store.write() as connection:
+                people = find_learners(connection, workspace.keyring, {q.request.learner for q in new})
+                stays = {source: one.number for source, one in people.items() if not one.opted_out}
+                kept = {
+                    key: Reply(question.digest, stays[question.request.learner], made[key])
+                    for key, question in mine.items()
+                    if question.request.learner in stays
+                }
+                keep_replies(connection, kept, now=now)
+                for reply in known.values():  # the caller who hung up is here again
+                    set_received(connection, from_json(reply.body)["playlist_id"], received=True)
+        made |= {key: reply.body for key, reply in known.items()}
+        others = iter(answers[len(mine) :])
+        return [made[key] if key else next(others) for key in keys]
+
+    def _recommend(self, asked: Sequence[KeyedQuestion], ask: Ask) -> list[bytes]:
+        entries, (champion, trouble) = self.workspace.answers([q.request for q in asked], ask=ask)
         if trouble:
             self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(asked))
         return [
-            written(entry, champion.recommender, trouble=trouble, explain=explain)
-            for entry, (_, explain) in zip(entries, asked, strict=True)
+            written(entry, champion.recommender, trouble=trouble, explain=question.explain)
+            for entry, question in zip(entries, asked, strict=True)
         ]
 
     def store(self, batches: Sequence[Batch]) -> list[bytes]:
@@ -123,6 +179,9 @@ class Decider:
             if digest not in seen:
                 new.append(event)
             seen.add(digest)
+        if len(new) < len(good):
+            for place in conflicting(connection, keyring, frame_of(good), tags=catalogue.tag_ids):
+                words[place] = ("conflict", CONFLICT)
         if new:
             appended = append_events(connection, keyring, frame_of(new), tags=catalogue.tag_ids)
             if appended.added < len(new):
@@ -147,7 +206,7 @@ def _reason(event: EventBody | Unreadable, catalogue: Catalogue, now: datetime) 
 
 def _counted(verdicts: list[dict[str, str | None]], metrics: Metrics) -> bytes:
     words = [verdict["verdict"] for verdict in verdicts]
-    counts = {word: words.count(word) for word in ("accepted", "repeat", "rejected")}
+    counts = {word: words.count(word) for word in ("accepted", "repeat", "conflict", "rejected")}
     for word, n in counts.items():
         if n:
             metrics.count("segue_events_total", {"verdict": word}, by=n)
@@ -155,6 +214,7 @@ def _counted(verdicts: list[dict[str, str | None]], metrics: Metrics) -> bytes:
         {
             "accepted": counts["accepted"],
             "repeats": counts["repeat"],
+            "conflicts": counts["conflict"],
             "rejected": counts["rejected"],
             "verdicts": verdicts,
         }

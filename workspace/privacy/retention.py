@@ -16,7 +16,7 @@ from segue.workspace.records.learner_states import Fold, Kept, events_of, in_ord
 from segue.workspace.records.maintenance.old_rows import (
     delete_events,
     delete_lists,
-    delete_practices,
+    delete_said,
     kept_from,
     learners_before,
     settled_lists,
@@ -39,7 +39,7 @@ class Purged:
 
 
 def purge(workspace: Workspace, *, before: datetime) -> Purged:
-    """Remove events, lists with decisions and rewards, and practices before a moment; balances stay.
+    """Remove events, lists with decisions and rewards, and what was said before a moment; balances stay.
 
     Each block of learners is one transaction; a purge that is cut off goes on when it is called again.
     Decisions that are not settled yet stay, with the events of their learner since.
@@ -63,7 +63,7 @@ def purge(workspace: Workspace, *, before: datetime) -> Purged:
                 total[0] += gone or 0
                 total[2] += gone is None
     with workspace.store.write() as connection:
-        delete_practices(connection, limit)
+        delete_said(connection, limit)
     return Purged(*total)
 
 

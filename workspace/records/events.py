@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
-from segue.workspace.records.learners import add_learners, class_surrogates, where_in
+from segue.workspace.records.learners import add_learners, class_surrogates, find_learners, where_in
 from segue.workspace.storage.database import insert_columns, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events, learners
@@ -24,16 +24,24 @@ DECISION_ID = "[0-9a-f]{32}"
 
 @dataclass(frozen=True)
 class Appended:
-    """What became of a batch of events."""
+    """What became of a batch of events.
+
+    `conflicts` are the places, in the batch, of events whose id was there already with other content.
+    """
 
     added: int
     repeats: int
     erased: int
     opted_out: int
+    conflicts: tuple[int, ...] = ()
 
     def __add__(self, more: Appended) -> Appended:
         """Return both together."""
         return Appended(*(a + b for a, b in zip(astuple(self), astuple(more), strict=True)))
+
+    def after(self, places: int) -> Appended:
+        """Return the same of a batch that stands after so many other events."""
+        return replace(self, conflicts=tuple(place + places for place in self.conflicts))
 
 
 def append_events(
@@ -64,7 +72,45 @@ def append_events(
             events,
             _columns(kept, keyring, classes, set(tags)) | {"number": range(first, first + len(kept))},
         )
-    return Appended(len(kept), int(repeated.sum()), int(number.isna().sum()), int(out.sum()))
+    conflicts = conflicting(connection, keyring, frame, tags=tags) if repeated.any() else ()
+    repeats = int(repeated.sum()) - len(conflicts)
+    return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts)
+
+
+CONFLICT = "an event of this id is stored with other content: send a new id, with `supersedes` to correct it"
+_SAID = ("kind", "resource", "score", "seconds", "attempt_no", "completed", "step")
+
+
+def conflicting(
+    connection: Connection, keyring: Keyring, frame: pd.DataFrame, *, tags: Collection[str] = ()
+) -> tuple[int, ...]:
+    """Return the places of events whose id is stored already, or stands before, with other content.
+
+    What may change between two readings of the same record is no content: `seq`, and tags that the catalogue
+    does not have.
+    """
+    ids = keyring.event_digests(frame["event_id"].tolist())
+    stored = where_in(connection, select(events), events.c.event_id, set(ids))
+    known = {bytes(row.event_id): _content(row._asdict(), tags) for row in stored}
+    people = find_learners(connection, keyring, set(frame["learner"]))
+    classes = class_surrogates(connection, keyring, set(frame["class_id"]), create=False)
+    numbers = frame["learner"].map({source: person.number for source, person in people.items()})
+    cells = _columns(frame.assign(event_id=ids, learner=numbers.fillna(-1)), keyring, classes, set(tags))
+    found = []
+    for place, row in enumerate(zip(*cells.values(), strict=True)):
+        said = _content(dict(zip(cells, row, strict=True)), tags)
+        if known.setdefault(ids[place], said) != said:
+            found.append(place)
+    return tuple(found)
+
+
+def _content(row: Mapping[str, Any], tags: Collection[str]) -> tuple[Any, ...]:
+    """Return what an event says; the void of a record store is its target's, whoever sends it."""
+    of_store = row["voids"] and not row["resource"]
+    links = [None if row[name] is None else bytes(row[name]) for name in ("supersedes", "voids")]
+    liked = tuple(tag for tag in row["tags"].split(";") if tag in tags)
+    who = None if of_store else row["learner"]
+    return (who, row["time"], row["class_id"], liked, *links, *(row[name] for name in _SAID))
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,11 @@ class Store:
             connection.execute(LOCK)
             yield connection
 
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Let writes that belong together share one commit where the store can; here each has its own."""
+        yield
+
     def forget(self) -> None:
         """Tell whoever remembers models, learners or states that rows were changed behind their events."""
 

@@ -55,8 +55,11 @@ class GroupedStore(Store):
 
     @contextmanager
     def group(self) -> Iterator[None]:
-        """Commit everything written inside at once (on PostgreSQL, which needs no such thing, each write)."""
-        if not self.is_sqlite:
+        """Commit everything written inside at once (on PostgreSQL, which needs no such thing, each write).
+
+        A group within a group is part of it.
+        """
+        if not self.is_sqlite or self._open is not None:
             yield
             return
         with self._alone() as connection:

@@ -3,7 +3,7 @@
 Facts: `learners`, `aliases`, `tombstones`, `events`, `statements`, `practices`, `playlists`, `decisions`,
 `overrides` (what teachers did with steps, and undid), and `openings` (what purged events had come to).
 Folds over them, each of which says how far it has come: `states`, `rewards`, `documents`
-(catalogue, sums of the model).
+(catalogue, sums of the model). `replies` are answers that a caller may ask for again, for a day.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 metadata = MetaData()
 
 documents = Table(
@@ -239,4 +239,16 @@ practices = Table(
     Column("time", BigInteger, nullable=False),
     Column("given_by", String(24), nullable=False),
     Index("practices_of_learner", "learner", "number"),
+)
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("asked", LargeBinary(16), nullable=False),
+    Column("learner", Integer, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("replies_of_learner", "learner"),
+    Index("replies_in_time", "time"),
 )

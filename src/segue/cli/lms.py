@@ -128,6 +128,7 @@ def store_events(
     from segue.lms.documents.resource_names import ResourceNames
     from segue.lms.records.grade_versions import versioned
     from segue.workspace.records.corrections.grades import last_grades
+    from segue.workspace.records.events import CONFLICT
     from segue.workspace.records.rosters.enrolments import add_enrolments
 
     catalogue = space.catalogue()
@@ -140,8 +141,9 @@ def store_events(
         checked = check(frame, range(1, len(frame) + 1), resources=known, now=datetime.now(UTC))
         done = space.add_events(checked.events)
         added, repeats = added + done.added, repeats + done.repeats
-        rejected += len(checked.rejects)
-        first = first or (checked.rejects.reason.iloc[0] if len(checked.rejects) else "")
+        rejects = checked.set_aside(done.conflicts, CONFLICT)
+        rejected += len(rejects)
+        first = first or (rejects.reason.iloc[0] if len(rejects) else "")
     if placed:
         with space.store.write() as connection:
             add_enrolments(connection, space.keyring, placed)

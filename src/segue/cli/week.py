@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -60,10 +61,12 @@ def week_(
     from segue.batch.weekly_job import Week, weekly_job
     from segue.features.events.event_records import Clock
     from segue.features.events.file_readers import Source
+    from segue.features.iso_weeks import start_of
 
     space = opened(workspace)
     shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
-    names, classes = read_roster(roster, shared) if roster or shared else (None, None)
+    at = start_of(week, space.time_zone)
+    names, classes = read_roster(roster, shared, at=at) if roster or shared else (None, None)
     asked = Week(
         week=week,
         events=tuple(events or ()),
@@ -82,7 +85,8 @@ def week_(
         typer.echo(f"{'ALARM ' if step.rings else ''}{name}: {step}")
 
     with BatchProgress() as tick:
-        done = weekly_job(space, asked, out, workers=workers, runner=runner, tick=tick, say=say)
+        now = datetime.now(UTC)
+        done = weekly_job(space, asked, out, clock=now, workers=workers, runner=runner, tick=tick, say=say)
     for name, alarm in done.alarms.items():
         typer.echo(f"{'ALARM' if alarm.rings else 'ok   '} {name}: {alarm}")
     if done.rings:

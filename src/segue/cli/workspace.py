@@ -180,17 +180,20 @@ def _import_catalogue(
 def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool) -> int:
     """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
     from segue.features.events.file_readers import read_events
+    from segue.workspace.records.events import CONFLICT
 
     known = space.catalogue().resource_index
     checked = read_events(path, source, resources=known, now=datetime.now(UTC))
-    bad = len(checked.rejects)
+    rejects, bad = checked.rejects, len(checked.rejects)
     if not (strict and bad):
         done = space.add_events(checked.events)
+        rejects = checked.set_aside(done.conflicts, CONFLICT)
+        bad = len(rejects)
         more = [f"{done.erased} of erased learners"] if done.erased else []
         more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
         typer.echo(f"{path.name}: {checked.rows} rows read, {', '.join(parts)}")
-    _report(space, path, checked.rejects, checked.dropped, strict=strict)
+    _report(space, path, rejects, checked.dropped, strict=strict)
     if bad and not len(checked.events):
         raise ValueError(f"not one row of {path} could be read")
     return bad

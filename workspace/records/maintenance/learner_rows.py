@@ -10,6 +10,8 @@ import numpy as np
 from sqlalchemy import ColumnElement, Table, select
 
 from segue.features.contexts.context_columns import COLUMNS
+from segue.features.history.learner_state import LearnerState
+from segue.features.history.state_columns import COUNT
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.gradebook_links import forget_links
 from segue.workspace.records.learners import Learner
@@ -25,6 +27,7 @@ from segue.workspace.storage.schema import (
     overrides,
     playlists,
     practices,
+    replies,
     rewards,
     statements,
     states,
@@ -36,7 +39,21 @@ OWNED = (events, statements, practices, playlists, decisions, overrides, rewards
 
 def stored_rows(connection: Connection, person: Learner) -> dict[str, list[dict[str, Any]]]:
     """Return every row of a learner by table, as plain values for people."""
-    return {table.name: _rows(connection, table, person) for table in OWNED}
+    found = {table.name: _rows(connection, table, person) for table in OWNED}
+    mine = enrolments.c.learner == person.number
+    places = connection.execute(select(enrolments.c.role, enrolments.c.begins, enrolments.c.ends).where(mine))
+    found["enrolments"] = [_plain(row._asdict()) for row in places]
+    other = connection.execute(select(linked_ids.c.digest).where(linked_ids.c.surrogate == person.surrogate))
+    found["linked_ids"] = [{"keyed_digest": bytes(row.digest).hex()} for row in other]
+    balance = connection.execute(select(openings).where(openings.c.learner == person.number))
+    found["openings"] = [
+        {
+            "attempts": float(LearnerState.from_bytes(row.body).general[COUNT]),
+            **_plain({"time": row.last_time}),
+        }
+        for row in balance
+    ]
+    return found
 
 
 def is_buried(connection: Connection, digest: bytes) -> bool:
@@ -50,7 +67,8 @@ def set_opted_out(connection: Connection, person: Learner, *, out: bool) -> None
     mine = learners.c.number == person.number
     connection.execute(learners.update().where(mine).values(opted_out=out))
     if out:
-        connection.execute(states.delete().where(states.c.learner == person.number))
+        for table in (states, replies):
+            connection.execute(table.delete().where(table.c.learner == person.number))
 
 
 def remove_rows(connection: Connection, person: Learner) -> dict[str, int]:
@@ -64,7 +82,7 @@ def remove_rows(connection: Connection, person: Learner) -> dict[str, int]:
     connection.execute(linked_ids.delete().where(links))
     tables = (
         *(rewards, overrides, decisions, playlists, states, openings, statements, practices),
-        *(enrolments, events, learners),
+        *(enrolments, replies, events, learners),
     )
     counts = {t.name: connection.execute(t.delete().where(_of(t, person))).rowcount for t in tables}
     connection.execute(aliases.delete().where(alias))
@@ -94,6 +112,7 @@ _INSIDE = (
     "teacher",
     "undone_by",
     "given_by",
+    "said_by",
 )
 
 
@@ -107,7 +126,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
             out[name] = dict(zip(COLUMNS, context_of(value).tolist(), strict=False))
         elif isinstance(value, bytes | memoryview):
             out[name] = np.frombuffer(value, "<f8").tolist()
-        elif name in ("time", "matured", "until", "undone") and value is not None:
+        elif name in ("time", "matured", "until", "undone", "begins", "ends") and value is not None:
             out[name] = datetime.fromtimestamp(value / 1e6, UTC).isoformat()
         else:
             out[name] = value

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from segue.workspace.records.learners import QUERY_ROWS
+from segue.workspace.records.learners import QUERY_ROWS, where_in
 from segue.workspace.records.overrides import OUT
+from segue.workspace.records.statements import Statement, standing_of, statements_of
 from segue.workspace.storage.database import Connection
-from segue.workspace.storage.schema import decisions, events, overrides, playlists, practices, rewards
+from segue.workspace.storage.schema import (
+    decisions,
+    enrolments,
+    events,
+    overrides,
+    playlists,
+    practices,
+    replies,
+    rewards,
+    statements,
+)
 
 
 def learners_before(connection: Connection, limit: int) -> list[int]:
@@ -60,6 +72,37 @@ def delete_events(connection: Connection, numbers: Sequence[int]) -> None:
         connection.execute(delete(events).where(events.c.number.in_(numbers[start : start + QUERY_ROWS])))
 
 
-def delete_practices(connection: Connection, limit: int) -> None:
-    """Remove what was noted of practices before `limit`."""
+def delete_said(connection: Connection, limit: int) -> None:
+    """Remove what was said, agreed and noted before `limit`, and enrolments that had ended by then.
+
+    A learner's goal that stands, and whose day has not passed, stays; so does what a list is kept for.
+    """
     connection.execute(delete(practices).where(practices.c.time < limit))
+    connection.execute(delete(enrolments).where(enrolments.c.ends < limit))
+    connection.execute(delete(replies).where(replies.c.time < limit))
+    old = statements.c.time < limit
+    found = connection.execute(select(statements.c.learner).where(old).distinct()).scalars().all()
+    for start in range(0, len(found), QUERY_ROWS):
+        mine = found[start : start + QUERY_ROWS]
+        said = statements_of(connection, mine)
+        kept = {goal.statement_id for goal in _goals(said, limit)}
+        lists = where_in(connection, select(playlists.c.playlist_id), playlists.c.learner, mine)
+        there = {row.playlist_id for row in lists}
+        kept |= {s.statement_id for s in said if s.playlist_id and s.playlist_id in there}
+        kept |= {s.statement_id for s in said if s.kind == "undo" and s.about in kept}
+        gone = [
+            s.statement_id for s in said if s.time.timestamp() * 1e6 < limit and s.statement_id not in kept
+        ]
+        for at in range(0, len(gone), QUERY_ROWS):
+            part = statements.c.statement_id.in_(gone[at : at + QUERY_ROWS])
+            connection.execute(delete(statements).where(part))
+
+
+def _goals(said: Sequence[Statement], limit: int) -> list[Statement]:
+    """Return each learner's goal in force, unless its day has passed."""
+    last = {s.learner: s for s in standing_of(said) if s.kind == "goal"}
+    return [goal for goal in last.values() if not goal.body.get("due") or _micros(goal.body["due"]) >= limit]
+
+
+def _micros(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() * 1e6

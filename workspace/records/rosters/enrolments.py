@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from segue.workspace.records.learners import Learner, add_learners, class_surrogates
 from segue.workspace.storage.pseudonyms import Keyring
@@ -64,16 +64,35 @@ def roster_of(connection: Connection, keyring: Keyring, class_id: str, *, at: da
     inside = class_surrogates(connection, keyring, [class_id], create=False).get(class_id)
     if inside is None:
         return []
-    moment = _micros(at)
     query = (
         select(learners)
         .join_from(enrolments, learners, enrolments.c.learner == learners.c.number)
-        .where(enrolments.c.class_id == inside, enrolments.c.role == "student")
-        .where(or_(enrolments.c.begins.is_(None), enrolments.c.begins <= moment))
-        .where(or_(enrolments.c.ends.is_(None), enrolments.c.ends > moment))
+        .where(enrolments.c.class_id == inside, enrolments.c.role == "student", *_holds(at))
         .order_by(learners.c.number)
     )
     return [Learner(row.number, row.surrogate, row.opted_out) for row in connection.execute(query)]
+
+
+def has_roster(connection: Connection, keyring: Keyring, class_id: str) -> bool:
+    """Return whether anybody was ever enrolled in a class: then its roster says who is in it."""
+    inside = class_surrogates(connection, keyring, [class_id], create=False).get(class_id)
+    query = select(enrolments.c.learner).where(enrolments.c.class_id == inside).limit(1)
+    return inside is not None and connection.execute(query).first() is not None
+
+
+def left_by(connection: Connection, at: datetime) -> set[int]:
+    """Return the learners (numbers) with enrolments as students, none of which holds at a moment."""
+    students = enrolments.c.role == "student"
+    here = select(enrolments.c.learner).where(students, *_holds(at))
+    ever = select(enrolments.c.learner).where(students)
+    return set(connection.execute(ever).scalars()) - set(connection.execute(here).scalars())
+
+
+def _holds(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return what is true of an enrolment that has begun and not ended at a moment."""
+    moment = _micros(at)
+    begun = or_(enrolments.c.begins.is_(None), enrolments.c.begins <= moment)
+    return begun, or_(enrolments.c.ends.is_(None), enrolments.c.ends > moment)
 
 
 def _micros(moment: datetime | None) -> int | None:

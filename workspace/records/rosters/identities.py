@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 
 from sqlalchemy import Connection, select
 
+from segue.workspace.records.gradebook_links import forget_links, keep_links, links_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.group_commit import GroupedStore
@@ -22,13 +23,14 @@ from segue.workspace.storage.schema import (
     overrides,
     playlists,
     practices,
+    replies,
     statements,
     states,
     tombstones,
 )
 
 BLOCK = 2_000
-HISTORY = (events, playlists, decisions, overrides, statements, practices)
+HISTORY = (events, playlists, decisions, overrides, statements, practices, replies)
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def _merge(connection: Connection, kept: Learner, gone: Learner) -> None:
     for table in HISTORY:
         moved = table.update().where(table.c.learner == gone.number)
         connection.execute(moved.values(learner=kept.number))
+    keep_links(connection, kept.number, links_of(connection, gone.number) | links_of(connection, kept.number))
+    forget_links(connection, gone.number)
     already = select(enrolments.c.class_id).where(enrolments.c.learner == kept.number)
     theirs = enrolments.c.learner == gone.number
     connection.execute(
