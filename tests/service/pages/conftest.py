@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +17,15 @@ from segue.workspace.storage.pseudonyms import find
 
 ROSTER = tuple(f"student-{n}" for n in range(30))
 Link = Callable[..., str]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture
@@ -28,6 +39,18 @@ def link(school: Path) -> Link:
         return f"/pages/{school.name}/enter/{sign(ticket, find(school, {}))}"
 
     return made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The distribution's browser, without a window."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here: make test-pages installs it as root on Debian")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 class Page(HTMLParser):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.service.pages.test_browser import CHROMIUM, FLAGS
+from tests.service.pages.conftest import CHROMIUM, FLAGS
 
 SIZE = {"width": 900, "height": 1100}
 

@@ -1,50 +1,40 @@
-"""The journeys in a real browser: two widths, with script and without, by keyboard alone, checked by axe."""
+"""The journeys in a real browser: two widths, each with script and without, and by keyboard alone."""
 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from segue.cli.lessons import lessons_of
+from segue.engine.request import Request
+from segue.features.iso_weeks import week_of
+from segue.workspace.answering import Ask
+from segue.workspace.policy_versions import version_in_force
+from segue.workspace.workspace import Workspace
+
 Link = Callable[..., str]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-LEARNER = ("week", "me", "plan", "feedback", "check?skill=unit-rates", "print")
-TEACHER = ("class", "monday", "learner?who=1&did=team-colours", "asked", "groups", "policy", "report")
+ROSTER = [f"student-{n}" for n in range(30)]
+ME = "student-0"  # first in the class list, so that a keyboard soon reaches the steps
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("default")]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The distribution's browser, without a window."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: make test-pages installs it as root on Debian")
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[(1280, True), (360, False)], ids=["1280 script", "360 no script"])
+@pytest.fixture(
+    params=[(1280, True), (1280, False), (360, True), (360, False)],
+    ids=["1280 script", "1280 no script", "360 script", "360 no script"],
+)
 def opened(
     request: pytest.FixtureRequest, chromium: Any, client: httpx.Client
 ) -> Iterator[Callable[..., Any]]:
     """Return a function that opens an address; no page may ask another host or break its own policy."""
     width, script = request.param
     context = chromium.new_context(viewport={"width": width, "height": 800}, java_script_enabled=script)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(30_000)
     wrong: list[str] = []
 
     def open_(path: str) -> Any:
@@ -64,17 +54,32 @@ def steps(page: Any) -> list[str]:
     return [item.get_attribute("aria-label") for item in page.locator("ol.steps > li").all()]
 
 
+def titles(page: Any) -> list[str]:
+    return [line.rpartition(", ")[0] for line in steps(page)]
+
+
 def press(page: Any, name: str, within: Any = None) -> None:
     (within or page).get_by_role("button", name=name, exact=True).first.click()
 
 
-def test_a_student_and_a_teacher_from_launch_to_undo(opened: Callable[..., Any], link: Link) -> None:
-    student = opened(link("learner", "student-4"))
+def follow(page: Any, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).first.click()
+
+
+def drawn(school: Path, week: str) -> dict[str, list[str]]:
+    """Return the lists that the policy in force draws for the class, each week's luck the same."""
+    with Workspace.open(school, environment={}) as space:
+        asked = [Request(who, datetime.now(UTC), k=6) for who in ROSTER]
+        given = space.recommend_many(asked, ask=Ask(surface="python", week=week, request_no=0))
+    return {who: [s.resource for s in g.playlist.steps] for who, g in zip(ROSTER, given, strict=True)}
+
+
+def learns(student: Any, client: httpx.Client, headers: Callable[[str], dict[str, str]]) -> list[str]:
+    """Go the student's way, and return the list that it comes to."""
     week = student.url
-    first = steps(student)
     student.get_by_role("radio").first.check()
     press(student, "Choose")
-    student.get_by_role("link", name="Why this?").first.click()
+    follow(student, "Why this?")
     assert student.locator("[id^=why-] li").count() > 0
     press(student, "Another")
     press(student, "Done")
@@ -82,98 +87,174 @@ def test_a_student_and_a_teacher_from_launch_to_undo(opened: Callable[..., Any],
     assert sum(line.endswith(", done") for line in steps(student)) == 2
     press(student, "I know this")
     assert student.get_by_role("heading", name="Check me").is_visible()
+    check = student.url.partition("?")[0] + "?skill=" + re.findall(r"skill=([^&]+)", student.url)[0]
+    task = student.locator("main .card a").first.get_attribute("href").rpartition("/")[2]
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    event = {"id": "check-1", "learner": ME, "resource": task, "score": 1.0, "time": soon}
+    assert client.post("/v1/events", json={"events": [event]}, headers=headers("backend")).json()["accepted"]
+    student.goto(check)
+    assert "Passed" in student.locator("main").inner_text()
     student.goto(week)
-    student.get_by_role("link", name="My goal").click()
+    follow(student, "My goal")
     student.locator("form", has=student.locator("#goal-skill")).get_by_role("button").first.click()
-    promised = [one.inner_text() for one in student.locator("#after li").all()]
+    promised = [one.get_attribute("data-id") for one in student.locator("#after li").all()]
     press(student, "Save")
+    shown = client.get(f"/v1/learners/{ME}/lists?surface=weekly", headers=headers("teacher")).json()["lists"]
+    assert [step["resource"] for step in shown[0]["steps"]] == promised
     student.goto(week)
-    now = [line.rpartition(", ")[0] for line in steps(student)]
-    assert now == [re.sub(r" \(new\)$", "", line) for line in promised]
-    student.get_by_role("link", name="My plan").click()
+    assert [step["title"] for step in shown[0]["steps"]] == titles(student)
+    follow(student, "My plan")
     student.locator("#r1").fill("trail-mix-talk")
     press(student, "Send it to my teacher")
+    assert "Waiting for your teacher" in student.locator("main").inner_text()
+    student.goto(week)
+    return titles(student)
+
+
+def test_a_student_and_a_teacher_from_launch_to_undo(
+    opened: Callable[..., Any], link: Link, school: Path, *, client: httpx.Client, headers: Any
+) -> None:
+    student = opened(link("learner", ME))
+    week, base = student.url, student.url.rpartition("/")[0]
+    before = learns(student, client, headers)
+    now_week = week_of(datetime.now(UTC), "UTC")
+
+    def everywhere(title: str) -> list[bool]:
+        """Whether a step stands on the page, in the calendar, in the pushed lesson, in the next list."""
+        student.goto(week)
+        words = title.partition(":")[0]
+        calendar = client.get(f"{base}/calendar.ics").text.replace("\r\n ", "").replace("\\,", ",")
+        with Workspace.open(school, environment={}) as space:
+            lesson = [item.title for one in lessons_of(space, [ME], now_week) for item in one.items]
+        asked = {"learner": ME, "k": 10, "fresh": True}
+        following = client.post("/v1/recommend", json=asked, headers=headers("teacher")).json()["steps"]
+        places = (titles(student), lesson, [step["title"] for step in following])
+        return [words in calendar, *(title in place for place in places)]
 
     teacher = opened(link("teacher", "t1", class_id="7b"))
     assert teacher.get_by_role("columnheader").count() == 31
-    teacher.get_by_role("link", name="Before Monday").click()
+    assert teacher.get_by_role("heading", name="Who to see next").is_visible()
+    assert teacher.locator("ol.see li").count() > 0, "somebody to see, and why"
+    follow(teacher, "Before Monday")
+    if "This week" in teacher.locator("main").inner_text():
+        follow(teacher, "This week")
     press(teacher, "Draw the lists")
-    mine = teacher.locator("ol", has=teacher.get_by_role("button", name="Remove")).nth(4)
-    before = steps(student) if student.goto(week) else []
+    mine = teacher.locator("ol", has=teacher.get_by_role("button", name="Remove")).first
+    title = mine.locator("li", has=teacher.get_by_role("button", name="Remove")).first
+    gone = title.get_attribute("aria-label").rpartition(", ")[0]
     press(teacher, "Remove", mine)
-    student.reload()
-    assert len(steps(student)) == len(before) - 1, "what she removed is gone at once"
-    press(teacher, "Pin", teacher.locator("ol", has=teacher.get_by_role("button", name="Remove")).nth(4))
-    student.reload()
-    assert any(line.endswith(", must do") for line in steps(student))
+    assert everywhere(gone) == [False] * 4, "what she removed is gone at once"
+    mine = teacher.locator("ol", has=teacher.get_by_role("button", name="Remove")).first
+    kept = mine.locator("li", has=teacher.get_by_role("button", name="Pin")).first
+    pinned = kept.get_attribute("aria-label").rpartition(", ")[0]
+    press(teacher, "Pin", mine)
+    assert everywhere(pinned) == [True] * 4, "what she pinned stands at once"
+    assert any(line == f"{pinned}, must do" for line in steps(student))
     press(teacher, "Approve all")
+    student.reload()
+    assert student.get_by_text("approved by your teacher").count() >= len(before) - 3
     press(teacher, "Approve the plan")
     student.reload()
-    assert steps(student)[0].startswith("Trail mix talk")
+    assert titles(student)[0].startswith("Trail mix talk")
     press(teacher, "Undo")
     student.reload()
-    assert not steps(student)[0].startswith("Trail mix talk")
-    teacher.get_by_role("link", name="How Segue decides").click()
+    assert titles(student) == [one for one in before if one != gone]
+    tries_a_draft(teacher, school, now_week)
+    follow(teacher, "Report")
+    assert teacher.get_by_role("heading", level=1).inner_text() == "Does it work?"
+
+
+def tries_a_draft(teacher: Any, school: Path, week: str) -> None:
+    """Try a draft, save it, see that what was said happens, and take it back."""
+    follow(teacher, "How Segue decides")
     teacher.locator("#w-zone").fill("6")
     press(teacher, "Try a draft")
-    assert "of the lists would change" in teacher.locator("#share").inner_text()
-    teacher.get_by_role("link", name="Report").click()
-    assert teacher.get_by_role("heading", level=1).inner_text() == "Does it work?"
-    assert first, "the student had a list at the start"
+    n, of = re.findall(r"\((\d+) of (\d+)\)", teacher.locator("#share").inner_text())[0]
+    with Workspace.open(school, environment={}) as space:
+        before = version_in_force(space)
+    old = drawn(school, week)
+    press(teacher, "Save")
+    new = drawn(school, week)
+    assert (sum(old[who] != new[who] for who in ROSTER), len(ROSTER)) == (int(n), int(of))
+    assert int(n) > 0
+    teacher.locator("button[name=back]").last.click()
+    with Workspace.open(school, environment={}) as space:
+        assert (
+            version_in_force(space).id == before.id or version_in_force(space).to_dict() == before.to_dict()
+        )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_and_nothing_scrolls_sideways(
-    chromium: Any, client: httpx.Client, link: Link, scheme: str
-) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    here = str(client.base_url).rstrip("/")
-    context = chromium.new_context(
-        viewport={"width": 320, "height": 700}, color_scheme=scheme, bypass_csp=True
-    )
-    page = context.new_page()
-    found = {}
-    for role, pages in (("learner", LEARNER), ("teacher", TEACHER)):
-        page.goto(here + link(role, "student-5", class_id="7b"))
-        base = page.url.rpartition("/")[0]
-        for name in pages:
-            page.goto(f"{base}/{name}")
-            if name == "monday" and page.get_by_role("button", name="Draw the lists").count():
-                press(page, "Draw the lists")
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            faults = [(v["id"], v["nodes"][0]["html"][:120]) for v in axe.run(page).response["violations"]]
-            if faults or wide > 320:
-                found[name] = (faults, wide)
-    page.goto(here + "/pages/school/enter/x.y")
-    assert not axe.run(page).response["violations"]
-    context.close()
-    assert not found
+class Keyboard:
+    """Hands on the keyboard alone: Tab, Space, Enter, arrows and letters."""
 
+    def __init__(self, page: Any) -> None:
+        self.page = page
 
-def test_the_keyboard_alone_suffices_and_focus_is_seen(
-    chromium: Any, client: httpx.Client, link: Link
-) -> None:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.goto(str(client.base_url).rstrip("/") + link("learner", "student-6"))
-
-    def reach(name: str) -> None:
-        for _ in range(200):
-            page.keyboard.press("Tab")
-            here = page.evaluate(
-                "[document.activeElement.innerText, getComputedStyle(document.activeElement).outlineStyle]"
-            )
-            if here[0].strip() == name:
-                assert here[1] != "none", f"focus on {name} cannot be seen"
+    def reach(self, name: str) -> None:
+        """Go by Tab to what is called `name`, and see where the focus is."""
+        for _ in range(900):
+            self.page.keyboard.press("Tab")
+            here, outline = self.page.evaluate(FOCUS)
+            if here == name:
+                assert outline != "none", f"focus on {name} cannot be seen"
                 return
         raise AssertionError(f"the keyboard does not reach {name}")
 
-    for name in ("Done", "I know this"):
-        reach(name)
-        with page.expect_navigation():
-            page.keyboard.press("Enter")
+    def enter(self, name: str) -> None:
+        """Go to a button or link and press it."""
+        self.reach(name)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+
+    def type(self, name: str, text: str) -> None:
+        """Go to a field and write into it, in place of what stands there."""
+        self.reach(name)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(text)
+
+
+FOCUS = """() => { const here = document.activeElement, label = here.labels && here.labels[0];
+    return [(here.getAttribute("aria-label") || (label && label.innerText) || here.innerText || "").trim(),
+            getComputedStyle(here).outlineStyle] }"""
+
+
+def test_the_keyboard_alone_completes_both_journeys(chromium: Any, client: httpx.Client, link: Link) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(30_000)
+    page, here = context.new_page(), str(client.base_url).rstrip("/")
+    page.goto(here + link("learner", ME))
+    keys, week = Keyboard(page), page.url
+    option = page.locator("input[type=radio]").first
+    keys.reach(page.locator(f"label[for={option.get_attribute('id')}]").inner_text())
+    page.keyboard.press("Space")
+    for name in ("Choose", "Why this?", "Another", "Done", "Done", "Liked", "I know this"):
+        keys.enter(name)
     assert page.get_by_role("heading", name="Check me").is_visible()
-    reach("Undo")
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    keys.enter("Undo")
+    page.goto(week)
+    keys.reach("My goal")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/me#goal")
+    keys.reach("I want to be able to do this")
+    page.keyboard.press("ArrowDown")
+    for name in ("Show what would change", "Save", "My plan"):
+        keys.enter(name)
+    keys.type("From the catalogue", "trail-mix-talk")
+    keys.enter("Send it to my teacher")
+    keys.enter("Feedback")
+    keys.enter("Ask my teacher")
+
+    page.goto(here + link("teacher", "t1", class_id="7b"))
+    for name in ("Before Monday", "This week", "Draw the lists", "Remove", "Pin", "Swap"):
+        keys.enter(name)
+    first = page.locator("input[type=radio]").first
+    keys.reach(page.locator(f"label[for={first.get_attribute('id')}]").inner_text())
+    page.keyboard.press("Space")
+    for name in ("Swap", "Approve all", "Approve the plan", "Undo", "What learners ask", "Agree"):
+        keys.enter(name)
+    keys.enter("How Segue decides")
+    keys.type("neither too hard nor too easy", "6")
+    for name in ("Try a draft", "Save", "Report"):
+        keys.enter(name)
+    assert page.get_by_role("heading", level=1).inner_text() == "Does it work?"
     context.close()
