@@ -25,6 +25,7 @@ from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms
 from segue.workspace.privacy.learner_rights import finish_erasures
 from segue.workspace.records.events import CONFLICT
+from segue.workspace.records.rosters.unknown_learners import unknown_to
 from segue.workspace.workspace import Workspace
 
 STEPS = ("import", "learn", "fit", "weekly")
@@ -52,6 +53,8 @@ class Week:
         Days without school, ISO 8601: lists are shortened by their share of the week.
     skip : sequence of str
         Steps of `STEPS` to leave out.
+    new_learners : bool
+        Take events of learners that no stored roster names (without a roster, all are taken).
     """
 
     week: str
@@ -64,6 +67,7 @@ class Week:
     minutes: float | None = None
     holidays: Sequence[str] = ()
     skip: Sequence[str] = ()
+    new_learners: bool = False
 
     def named(self) -> dict[str, Any]:
         """Return what tells this run from another, as plain values."""
@@ -79,6 +83,7 @@ class Week:
             "minutes": self.minutes,
             "holidays": sorted(self.holidays),
             "skip": sorted(self.skip),
+            "new_learners": self.new_learners,
         }
 
     def plan(self, workspace: Workspace, now: datetime) -> WeeklyPlan | None:
@@ -225,9 +230,10 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None) 
         return JobStep("no files given")
     added = repeats = rejected = rows = 0
     unread = []
+    unknown = None if asked.new_learners else unknown_to(workspace.store, workspace.keyring)
     for number, path in enumerate(asked.events):
         known = workspace.catalogue().resource_index
-        checked = read_events(path, asked.source, resources=known, now=now)
+        checked = read_events(path, asked.source, resources=known, now=now, unknown=unknown)
         done = workspace.add_events(checked.events)
         rejects = checked.set_aside(done.conflicts, CONFLICT)
         bad = len(rejects)

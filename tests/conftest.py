@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import itertools
 import os
 import tempfile
@@ -19,7 +21,7 @@ from segue import sample
 from segue.engine.request import Request
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
+from segue.workspace.configuration import FILE, Configuration
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
@@ -64,7 +66,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder.cleanup()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_postgresql(postgresql: str) -> Callable[..., str]:
     """Return what makes a fresh PostgreSQL database, or a copy of one, and returns its URL."""
     import psycopg
@@ -91,15 +93,29 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 class School:
     """A workspace with a simulated class of eight, two weeks into the term."""
 
-    def __init__(self, path: Path, database: str) -> None:
+    def __init__(self, space: Workspace, room: SimulatedClass) -> None:
+        self.space = space
+        self.room = room
+        self.roster: list[str] = room.learners["learner"].tolist()
+
+    @classmethod
+    def founded(cls, path: Path, database: str) -> School:
         configuration = Configuration(database, time_zone="Europe/Paris")
-        self.space = Workspace.init(path, environment=KEY, configuration=configuration)
-        self.space.set_catalogue(sample.load())
+        space = Workspace.init(path, environment=KEY, configuration=configuration)
+        space.set_catalogue(sample.load())
         rng = np.random.default_rng(3)
-        self.room = SimulatedClass.before(MONDAY, sample.load(), n_learners=8, weeks=2, rng=rng)
-        self.space.add_events(self.checked(self.room.events))
-        self.space.fit(now=MONDAY)
-        self.roster: list[str] = self.room.learners["learner"].tolist()
+        room = SimulatedClass.before(MONDAY, sample.load(), n_learners=8, weeks=2, rng=rng)
+        school = cls(space, room)
+        space.add_events(school.checked(room.events))
+        space.fit(now=MONDAY)
+        return school
+
+    def copied(self, path: Path, database: str) -> School:
+        """Return a school of its own like this one; `database` holds a copy of this one's ("": embedded)."""
+        shutil.copytree(self.space.path, path)
+        told = json.loads((path / FILE).read_text("utf-8"))
+        (path / FILE).write_text(json.dumps(told | {"database": database}), encoding="utf-8")
+        return School(Workspace.open(path, environment=KEY), copy.deepcopy(self.room))
 
     def checked(self, events: pd.DataFrame) -> pd.DataFrame:
         known = self.space.catalogue().resource_index
@@ -130,8 +146,29 @@ class School:
         return all(finding.well for finding in doctor.examine(self.space))
 
 
+@pytest.fixture(scope="session")
+def schools(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], School]:
+    """Return the school that others are copied from, one for each database; it is made once, and closed."""
+
+    @functools.cache
+    def founded(database: str) -> School:
+        school = School.founded(tmp_path_factory.mktemp("founded") / "school", database)
+        school.space.close()
+        return school
+
+    return founded
+
+
 @pytest.fixture
-def school(tmp_path: Path, database: str) -> Iterator[School]:
-    made = School(tmp_path / "school", "" if database.startswith("sqlite") else database)
+def school(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> Iterator[School]:
+    first = "" if database.startswith("sqlite") else request.getfixturevalue("founded_postgresql")
+    before: School = request.getfixturevalue("schools")(first)
+    made = before.copied(tmp_path / "school", first and request.getfixturevalue("new_postgresql")(like=first))
     yield made
     made.space.close()
+
+
+@pytest.fixture(scope="session")
+def founded_postgresql(new_postgresql: Callable[..., str]) -> str:
+    """Return the URL of the PostgreSQL database that the school which others are copied from is in."""
+    return new_postgresql()

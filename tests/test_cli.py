@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import pytest
 
 from segue import sample
 from segue.cli import main as cli
+from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
+from segue.workspace.workspace import Workspace
 from tests import readme_output
 
 NOW = "2026-11-23T08:00:00+00:00"
@@ -365,3 +368,17 @@ def test_real_logs_from_csv_to_playlists(
     table = pd.read_csv(tmp_path / "out" / "playlists.csv")
     assert len(table) == 200
     assert table["propensity"].between(0, 1, inclusive="right").all()
+
+
+def test_with_a_roster_a_mistyped_learner_is_set_aside_not_made(
+    run: Run, school: Path, tmp_path: Path
+) -> None:
+    with Workspace.open(school, environment=os.environ) as space, space.store.write() as connection:
+        add_enrolments(connection, space.keyring, [Enrolment(f"pupil-{n}", "7b") for n in range(6)])
+    path = attempts(tmp_path, learner="Pupil_1")
+    code, said = run("import", school, "--events", path)
+    assert (code, "60 rows rejected" in said, "spelled almost the same" in said) == (2, True, True), said
+    code, said = run("import", school, "--events", path, "--new-learners")
+    assert (code, "60 stored" in said, "spelled almost like others" in said) == (0, True, True), said
+    code, said = run("list", "learners", school)
+    assert (code, len(said.splitlines())) == (0, 8), said

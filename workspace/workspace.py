@@ -50,6 +50,7 @@ from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
+from segue.workspace.reports.table_methods import TableMethods
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
 from segue.workspace.sources.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store
@@ -58,7 +59,7 @@ from segue.workspace.storage.pseudonyms import Keyring, find
 BLOCK_EVENTS = 20_000
 
 
-class Workspace(FeedbackMethods, CatalogueMethods):
+class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
 
     def __init__(

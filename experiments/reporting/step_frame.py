@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from segue.experiments.evaluation.logs.labels import label_of
-from segue.experiments.evaluation.logs.workspace_log import decision_frame
 from segue.features.iso_weeks import week_of
 from segue.workspace.records.events import read_events
 from segue.workspace.records.learners import find_learners
+from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.workspace import Workspace
 
 COLUMNS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -76,6 +76,9 @@ class Clock:
 AS_WRITTEN = Clock()
 
 
+UnknownLearners = Callable[[Sequence[str]], Mapping[str, str]]  # learners in, reasons by learner out
+
+
 @dataclass(frozen=True)
 class Checked:
     """Events that hold, and the rows that do not.
@@ -120,6 +123,7 @@ def check(
     kind: str = "attempt",
     max_score: float = 1.0,
     now: datetime | None = None,
+    unknown: UnknownLearners | None = None,
 ) -> Checked:
     """Return the rows of `raw` that are events, and a reason for each that is not.
 
@@ -138,6 +142,8 @@ def check(
         Scores are divided by this (100 for percentages).
     now : datetime, optional
         UTC-aware; an event dated more than a day later is set aside.
+    unknown : callable, optional
+        Says of which learners no event is taken, and why.
 
     Raises
     ------
@@ -158,6 +164,7 @@ def check(
     out.loc[out["kind"] == "", "kind"] = kind
     faults.add(~out["kind"].isin(KINDS), f"kind must be one of {', '.join(KINDS)}", out["kind"])
     faults.add(out["learner"] == "", "learner is empty")
+    _check_learners(out, unknown, faults)
     _check_texts(out, faults)
     _check_resources(out, resources, faults)
     for name in _NUMBERS:
@@ -233,6 +240,18 @@ def _text(raw: pd.DataFrame, name: str) -> pd.Series:
     ):  # ids that passed through a float, as with an empty cell among ints
         column = column.astype("Int64") if (column.dropna() % 1 == 0).all() else column
     return column.astype("str").fillna("").str.strip()
+
+
+def _check_learners(out: pd.DataFrame, unknown: UnknownLearners | None, faults: _Faults) -> None:
+    if unknown is None:
+        return
+    enrolled = out.loc[out["kind"] == "enrol", "learner"].unique()
+    named = out.loc[~out["learner"].isin(enrolled), "learner"].unique().tolist()
+    why: dict[str, list[str]] = {}
+    for learner, reason in unknown(named).items():
+        why.setdefault(reason, []).append(learner)
+    for reason, learners in why.items():
+        faults.add(out["learner"].isin(learners), reason)
 
 
 def _check_resources(out: pd.DataFrame, resources: Collection[str] | None, faults: _Faults) -> None:

@@ -16,7 +16,15 @@ import numpy as np
 import pandas as pd
 
 from segue.features.catalogue import Catalogue, Resource, Skill
-from segue.features.events.event_records import AS_WRITTEN, Checked, Clock, RecordsError, check, identify
+from segue.features.events.event_records import (
+    AS_WRITTEN,
+    Checked,
+    Clock,
+    RecordsError,
+    UnknownLearners,
+    check,
+    identify,
+)
 from segue.features.events.table_files import Table, read_table
 
 EVENT_ALIASES = {
@@ -80,12 +88,17 @@ class CatalogueRead:
 
 
 def read_events(
-    path: Path, source: Source, *, resources: Collection[str] | None = None, now: datetime | None = None
+    path: Path,
+    source: Source,
+    *,
+    resources: Collection[str] | None = None,
+    now: datetime | None = None,
+    unknown: UnknownLearners | None = None,
 ) -> Checked:
     """Return the events of a file, checked; unreadable lines and bad rows are both in `rejects`.
 
-    Rows without an event id get one from what they say (``identify``); with `now`, those dated more than a
-    day later are set aside.
+    Rows without an event id get one from what they say (``identify``); `resources`, `now` and `unknown` set
+    rows aside as ``check`` says.
 
     Raises
     ------
@@ -103,6 +116,7 @@ def read_events(
         kind=source.kind,
         max_score=source.max_score,
         now=now,
+        unknown=unknown,
     )
     by_seq = "seq" in table.frame.columns
     rejects = pd.concat([table.rejects, done.rejects]).sort_values("line", ignore_index=True)

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import select
 
 from segue.engine.request import Request
-from segue.experiments.evaluation.logs.workspace_log import decision_frame
 from segue.features.catalogue import Catalogue
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Ask
@@ -19,6 +18,7 @@ from segue.workspace.feedback import StepChange
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.published_playlists import ShownList
+from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.storage import schema
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

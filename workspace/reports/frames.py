@@ -56,7 +56,7 @@ def skill_frame(catalogue: Catalogue) -> pd.DataFrame:
 
 
 def learner_frame(
-    champion: Champion, learners: Sequence[str], states: Sequence[LearnerState], *, now: datetime
+    champion: Champion, learners: Sequence[str | int], states: Sequence[LearnerState], *, now: datetime
 ) -> pd.DataFrame:
     """Return one row a learner: attempts, share right, and mastery of each skill at `now` in [0, 1].
 

@@ -20,11 +20,11 @@ import pandas as pd
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import follow
-from segue.experiments.evaluation.logs.workspace_log import decision_frame
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.records.decision_log import Draw, playlist_id
 from segue.workspace.records.decision_queries import heads_since, steps_of
 from segue.workspace.records.learner_states import Fold, events_of, openings_of
+from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.storage.database import Connection, Row
 from segue.workspace.workspace import Workspace
 

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, opened
+from segue.cli.arguments import AsJson, Folder, Now, moment, opened
 
-What = Annotated[Literal["resources", "skills"], typer.Argument(help="What to list.")]
+What = Annotated[Literal["resources", "skills", "learners"], typer.Argument(help="What to list.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print every column, as CSV.")]
+
+LONG = ("tags", "language", "difficulty", "i_can")
 
 
 def register(app: typer.Typer) -> None:
@@ -17,20 +19,34 @@ def register(app: typer.Typer) -> None:
     app.command("list")(list_)
 
 
-def list_(what: What, workspace: Folder, *, as_csv: AsCsv = False, as_json: AsJson = False) -> None:
-    """List the resources or skills of a workspace.
+def list_(
+    what: What, workspace: Folder, *, now: Now = "", as_csv: AsCsv = False, as_json: AsJson = False
+) -> None:
+    """List the resources, skills or learners of a workspace.
+
+    Learners bear the store's numbers: ids of the school are not kept. --csv and
+    --json also give the mastery of each skill at --now.
 
     Example: segue list resources school --csv > resources.csv
     """
     from segue.cli.text_output import table
-    from segue.workspace.reports.frames import resource_frame, skill_frame, written
+    from segue.workspace.reports.frames import written
 
-    make = resource_frame if what == "resources" else skill_frame
     with opened(workspace) as space:
-        frame = make(space.catalogue())
+        if what == "learners":
+            frame = space.vectors(now=moment(now))
+        else:
+            frame = space.resources() if what == "resources" else space.skills()
     if as_csv or as_json:
         typer.echo(written(frame, as_json=as_json), nl=as_json)
         return
-    short = frame[[name for name in frame if name not in ("tags", "language", "difficulty", "i_can")]]
-    rows = [tuple(map(str, short.columns)), *(tuple(map(str, row)) for row in short.itertuples(index=False))]
+    short = frame[[name for name in frame if name not in LONG and ":" not in str(name)]]
+    rows = [
+        tuple(map(str, short.columns)),
+        *(tuple(map(_cell, row)) for row in short.itertuples(index=False)),
+    ]
     typer.echo("\n".join(table(rows)) if len(frame) else f"no {what} yet")
+
+
+def _cell(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

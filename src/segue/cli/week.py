@@ -44,6 +44,9 @@ def week_(
     time_zone: Annotated[str, typer.Option(help="Zone of times in events that carry none.")] = "",
     epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
     max_score: Annotated[float, typer.Option(help="The highest score.", min=1e-9)] = 1.0,
+    new_learners: Annotated[
+        bool, typer.Option(help="Take events of learners that no stored roster names.")
+    ] = False,
     roster: Roster = None,
     courses: Courses = None,
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
@@ -78,6 +81,7 @@ def week_(
         minutes=minutes,
         holidays=tuple(holiday or ()),
         skip=tuple(skip or ()),
+        new_learners=new_learners,
     )
     runner = runner_of(engine, scheduler, workspace, out)
 

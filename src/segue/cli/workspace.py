@@ -71,6 +71,7 @@ def import_(
         float, typer.Option(help="The highest score (100 for percentages).", min=1e-9)
     ] = 1.0,
     strict: Annotated[bool, typer.Option(help="Store nothing of a file with bad rows, and exit 2.")] = False,
+    new_learners: Annotated[bool, typer.Option(help="Take events of learners that no roster names.")] = False,
     learner_claim: Annotated[
         str,
         typer.Option(help="OneRoster: the users' column with other doors' id, as username or email."),
@@ -121,7 +122,7 @@ def import_(
             space, (catalogue, skills, prerequisites), source, on_cycle=cycles, strict=strict
         )
     for path in events or []:
-        bad += _import_events(space, path, source, strict=strict)
+        bad += _import_events(space, path, source, strict=strict, new_learners=new_learners)
     if strict and bad:
         raise typer.Exit(2)
 
@@ -177,15 +178,19 @@ def _import_catalogue(
     return bad
 
 
-def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool) -> int:
+def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool, new_learners: bool) -> int:
     """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
     from segue.features.events.file_readers import read_events
     from segue.workspace.records.events import CONFLICT
+    from segue.workspace.records.rosters.unknown_learners import mistyped_learners, unknown_to
 
     known = space.catalogue().resource_index
-    checked = read_events(path, source, resources=known, now=datetime.now(UTC))
+    unknown = None if new_learners else unknown_to(space.store, space.keyring)
+    checked = read_events(path, source, resources=known, now=datetime.now(UTC), unknown=unknown)
     rejects, bad = checked.rejects, len(checked.rejects)
     if not (strict and bad):
+        with space.store.read() as connection:
+            twice = mistyped_learners(connection, space.keyring, checked.events["learner"].unique().tolist())
         done = space.add_events(checked.events)
         rejects = checked.set_aside(done.conflicts, CONFLICT)
         bad = len(rejects)
@@ -193,6 +198,11 @@ def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool
         more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
         typer.echo(f"{path.name}: {checked.rows} rows read, {', '.join(parts)}")
+        if twice:
+            typer.echo(
+                f"  note: {len(twice)} new learners are spelled almost like others"
+                f" (first: {twice[0]}):\n  the same people? With a roster stored, such rows are set aside"
+            )
     _report(space, path, rejects, checked.dropped, strict=strict)
     if bad and not len(checked.events):
         raise ValueError(f"not one row of {path} could be read")

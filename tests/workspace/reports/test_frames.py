@@ -35,3 +35,17 @@ def test_written_tables_are_csv_or_json_without_nan(school: Any) -> None:
     assert row["share_right"] is None
     assert written(frame, as_json=False).startswith("learner,attempts,share_right,mastery:")
     assert row["attempts"] == pytest.approx(0)
+
+
+def test_a_workspace_hands_out_its_tables(school: Any) -> None:
+    school.decide()
+    named = school.space.vectors(school.roster, now=MONDAY)
+    numbered = school.space.vectors(now=MONDAY)
+    rows = [sorted(frame.drop(columns="learner").itertuples(index=False)) for frame in (named, numbered)]
+    assert rows[0] == rows[1]
+    decisions = school.space.decisions()
+    assert set(decisions["learner"]) == set(numbered["learner"])
+    assert set(decisions["resource"]) <= set(school.space.resources()["resource"])
+    assert set(school.space.skills()["skill"]) == {
+        skill.skill_id for skill in school.space.catalogue().skills
+    }

@@ -1,0 +1,65 @@
+"""What a workspace knows as DataFrames, for a notebook or any other tool."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from segue.features.catalogue import Catalogue
+from segue.features.history.learner_state import LearnerState
+from segue.workspace.model_registry import Champion
+from segue.workspace.records import learner_states
+from segue.workspace.records.learners import every_learner, profiled
+from segue.workspace.reports.decision_frame import decision_frame
+from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
+from segue.workspace.storage.database import Connection, Store
+
+
+class TableMethods(ABC):
+    """The part of a workspace that hands out tables."""
+
+    store: Store
+
+    @abstractmethod
+    def catalogue(self) -> Catalogue:
+        """Return the catalogue as it is now."""
+
+    @abstractmethod
+    def champion(self, connection: Connection) -> Champion:
+        """Return the model in charge."""
+
+    @abstractmethod
+    def known(self, learners: Sequence[str]) -> tuple[Champion, dict[str, LearnerState]]:
+        """Return the model in charge and each learner's state, by the LMS's id."""
+
+    def vectors(self, learners: Sequence[str] | None = None, *, now: datetime) -> pd.DataFrame:
+        """Return one row a learner: attempts, share right, and mastery of each skill at `now` in [0, 1].
+
+        Columns ``mastery:<skill>`` hold the mastery and ``attempts:<skill>`` what it rests on. `learners` are
+        the LMS's ids, in the order of the rows; without them, every learner who has not opted out, named by
+        the store's own numbers (which are those of `decisions`).
+        """
+        if learners is not None:
+            champion, known = self.known(learners)
+            return learner_frame(champion, list(known), list(known.values()), now=now)
+        with self.store.read() as connection:
+            champion = self.champion(connection)
+            numbers = profiled(connection, [learner.number for learner in every_learner(connection)])
+            kept, _ = learner_states.current(connection, numbers, champion.fold)
+        return learner_frame(champion, numbers, [kept[number].state for number in numbers], now=now)
+
+    def resources(self) -> pd.DataFrame:
+        """Return one row a resource, in catalogue order; skills and tags are joined by ";"."""
+        return resource_frame(self.catalogue())
+
+    def skills(self) -> pd.DataFrame:
+        """Return one row a skill: its statements, what it builds on, how many resources train it."""
+        return skill_frame(self.catalogue())
+
+    def decisions(self) -> pd.DataFrame:
+        """Return one row a logged step with its propensity and its reward; see ``decision_frame``."""
+        with self.store.read() as connection:
+            return decision_frame(connection)
