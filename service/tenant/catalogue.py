@@ -25,7 +25,7 @@ def page(workspace: Workspace, *, after: str, limit: int) -> Answer:
     DeclinedError
         When there is no resource `after`.
     """
-    found = workspace.resources(after=after, limit=limit + 1)
+    found = workspace.listed_resources(after=after, limit=limit + 1)
     more = len(found) > limit
     return {
         "resources": [resource_line(resource) for resource in found[:limit]],

@@ -102,7 +102,7 @@ def test_the_week_and_another_process_see_it(school: School, tmp_path: Path) -> 
     name = "for-the-week"
     easy = new(school, name)
     school.space.put_resource(easy)
-    others = [r for r in school.space.resources() if r.resource_id != name and not r.retired]
+    others = [r for r in school.space.listed_resources() if r.resource_id != name and not r.retired]
     whole = retire(school, [replace(r, retired=True) for r in others[6:]])  # so few are left that it is drawn
     plan = WeeklyPlan(week_of(MONDAY, "Europe/Paris"), MONDAY, "seed", 7, None, ())
     weekly(school.space, plan, tmp_path / "out", roster=[PUPIL], workers=1)
@@ -137,20 +137,20 @@ def test_what_is_retired_leaves_every_list_and_comes_back(school: School) -> Non
 
 def test_a_resource_is_changed_in_its_place(school: School) -> None:
     space = school.space
-    first = space.resources(limit=1)[0]
-    after = space.resources(after=first.resource_id, limit=2)
+    first = space.listed_resources(limit=1)[0]
+    after = space.listed_resources(after=first.resource_id, limit=2)
     assert [r.resource_id for r in after] == [r.resource_id for r in space.catalogue().resources[1:3]]
     folded = space.known([])[0].fold.key
     changed = space.change_resource(first.resource_id, {"title": "Another", "minutes": 33.0})
     assert (changed.title, changed.minutes, changed.skills) == ("Another", 33.0, first.skills)
     assert space.known([])[0].fold.key == folded  # no history has to be read anew for a title
     assert not space.put_resource(first)
-    assert space.resources(limit=1)[0] == first
+    assert space.listed_resources(limit=1)[0] == first
     for error, work in (
         ("no resource", lambda: space.change_resource("nothing", {})),
         ("no field", lambda: space.change_resource(first.resource_id, {"retired": True})),
         ("no resource", lambda: space.retire_resource("nothing")),
-        ("no resource", lambda: space.resources(after="nothing")),
+        ("no resource", lambda: space.listed_resources(after="nothing")),
     ):
         with pytest.raises(DeclinedError, match=error):
             work()

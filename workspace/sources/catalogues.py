@@ -142,7 +142,7 @@ class CatalogueMethods(ABC):
         """
         return self._retired(resource_id, retired=False)
 
-    def resources(self, *, after: str = "", limit: int | None = None) -> tuple[Resource, ...]:
+    def listed_resources(self, *, after: str = "", limit: int | None = None) -> tuple[Resource, ...]:
         """Return resources in the catalogue's order, which never changes: `limit` at most, those `after` one.
 
         Raises

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def list_(workspace: Folder, *, as_json: AsJson = False) -> None:
     """List the resources in the catalogue's order, retired ones among them."""
     with opened(workspace) as space:
-        found = space.resources()
+        found = space.listed_resources()
     if as_json:
         typer.echo(json.dumps([_line(resource) for resource in found], ensure_ascii=False))
         return
@@ -91,7 +91,7 @@ def set_(
         if moment is not None:
             changes[name] = _moment(name, moment)
     with opened(workspace) as space:
-        known = {one.resource_id for one in space.resources()}
+        known = {one.resource_id for one in space.listed_resources()}
         if resource in known:
             space.change_resource(resource, changes)
         else:
