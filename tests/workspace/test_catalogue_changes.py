@@ -27,7 +27,7 @@ TUESDAY = MONDAY + timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
-    school = School(tmp_path_factory.mktemp("grown") / "school", "")
+    school = School.founded(tmp_path_factory.mktemp("grown") / "school", "")
     yield school
     school.space.close()
 

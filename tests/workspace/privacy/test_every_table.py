@@ -119,7 +119,7 @@ def fill(school: School, who: str) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """Return a school in which two learners have rows in every table that is of learners."""
-    school = School(tmp_path_factory.mktemp("tables") / "school", "")
+    school = School.founded(tmp_path_factory.mktemp("tables") / "school", "")
     school.study()
     school.space.learn(now=LATER)
     for who in (WHO, OTHER):
