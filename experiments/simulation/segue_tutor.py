@@ -111,10 +111,10 @@ class ClassTutor:
         if not requests:
             return []
         recommender = self._ready()
-        for request in requests:
-            self._meet(request)
+        for given in requests:
+            self._meet(given)
         shared = _Shared()
-        asked = [self._request(request, shared) for request in requests]
+        asked = [self._request(given, shared) for given in requests]
         rngs = []
         for request in asked:
             self._asked += 1
