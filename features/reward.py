@@ -128,24 +128,41 @@ def learning(
     return _gather(decisions, row=row, each=each, when=later.time[match], now=now)
 
 
-def surprise(decisions: Tries, later: Tries, *, forecasts: Forecasts) -> Floats:
-    """Return how much better than forecast learners did after each decision, (n,); NaN: not seen yet.
+def followed(decisions: Tries, later: Tries, *, forecasts: Forecasts) -> Floats:
+    """Return how much better than forecast learners did in what followed each decision, (n, K, 3).
 
-    For each skill the next three attempts within 28 days count, with weights 1, .7 and .49, each against the
-    forecast made *before* the step; then the mean over skills. What the step itself brought is not among
-    them: this is what follows from it, whichever resource shows it.
+    For each skill, the next three attempts within 28 days, each against the forecast made *before* the step;
+    NaN: not seen yet. What the step itself brought is not among them: this is what follows from it, whichever
+    resource shows it.
     """
     row, slot, match, rank = _following(decisions, later)
     wait = (later.time[match] - decisions.time[row]) / 86400.0
     expected = forecast_at(forecasts.now[row, slot], forecasts.week[row, slot], wait, later.shift[match])
-    weight = np.array(FOLLOWING)[rank]
-    n, n_slots = decisions.skills.shape
-    at = row * n_slots + slot
-    total = np.bincount(at, weight * (later.score[match] - expected), minlength=n * n_slots)
-    weights = np.bincount(at, weight, minlength=n * n_slots)
-    each = (total / np.where(weights > 0, weights, 1.0)).reshape(n, n_slots)
-    seen = (weights > 0).reshape(n, n_slots).sum(axis=1)
+    out = np.full((*decisions.skills.shape, len(FOLLOWING)), np.nan)
+    out[row, slot, rank] = later.score[match] - expected
+    return out
+
+
+def surprise(after: Floats) -> Floats:
+    """Return the surprise of each decision, (n,), from what `followed`; NaN: not seen yet.
+
+    The attempts count with weights 1, .7 and .49; then the mean over skills.
+    """
+    weight = np.where(np.isnan(after), 0.0, FOLLOWING)
+    weights = weight.sum(axis=2)
+    each = (weight * np.nan_to_num(after)).sum(axis=2) / np.where(weights > 0, weights, 1.0)
+    seen = (weights > 0).sum(axis=1)
     return np.where(seen > 0, each.sum(axis=1) / np.maximum(seen, 1), np.nan)
+
+
+def one_more_step(after: Floats) -> Floats:
+    """Return, one number a decision and skill with two attempts after it, how much better the second went.
+
+    Both are held against the same forecast, and between them lies one more step: so the mean says what a step
+    brings, whatever the forecasts of these learners are off by.
+    """
+    rise = (after[:, :, 1] - after[:, :, 0]).ravel()
+    return rise[~np.isnan(rise)]
 
 
 def _following(decisions: Tries, later: Tries) -> tuple[Ints, Ints, Ints, Ints]:

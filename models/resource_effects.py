@@ -4,9 +4,12 @@ For a step x (its context) on resource a with surprise r (how much better than f
 
 1. r is freed of what the context foretells, e = r - βᵀx, by ridge regression;
 2. resource means of e are centred within each skill, as only resources of one skill can stand for each other;
-3. they are shrunk by τ² / (τ² + s² / n), where τ² is the *covariance of the means of two halves of the
-   learners*: noise of one half says nothing of the other, so without a spread there is no effect, and it
-   turns itself off; s² comes from the halves' difference, so that it counts learners and not rows.
+3. they are shrunk by τ² / (τ² + s² / n), averaged over what τ may be in the light of the *covariance of the
+   means of two halves of the learners*: noise of one half says nothing of the other, so without a spread
+   there is no effect, and it turns itself off; s² comes from the halves' difference, so that it counts
+   learners and not rows;
+4. what a step brings, against which effects are held, is how much better a second attempt after it goes than
+   a first one: a forecast that is off is off for both.
 
 Only sums over rows are kept, by resource and half. See Jackson (2012), "Non-cognitive ability, test scores,
 and teacher quality", and Kane and Staiger (2008) for the same estimate of teachers' effects.
@@ -25,8 +28,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 RIDGE = 50.0  # rows that say "no effect of the context"
-MOST_SPREAD = 0.6  # of the logarithm of teaching quality: what large field studies suggest at most
-LEAST_TYPICAL = 0.01
+MOST_SPREAD = 1.0  # of what a step brings: more than large field studies suggest
+LIKELY_SPREAD = 0.7  # of that, in a normal law
+STEP = 0.02  # what a step is believed to bring before it is seen: two points of success
+STEP_EVIDENCE = 750.0  # steps that this belief weighs as much as
+LEAST_TYPICAL = 0.005
+GRID = 25  # spreads that are weighed against each other
 CLIP = (0.4, 2.5)
 Z = 1.96
 
@@ -43,6 +50,8 @@ class EffectSums:
         Σ x.
     A, b : arrays of shape (d, d) and (d,)
         Σ xxᵀ and Σ r x.
+    rise : array of shape (2,)
+        How many attempts followed another one that followed the step, and Σ of what they went better by.
     """
 
     count: Floats
@@ -50,6 +59,7 @@ class EffectSums:
     rows: Floats
     A: Floats
     b: Floats
+    rise: Floats
 
     @classmethod
     def zero(cls, n_resources: int, n_features: int) -> EffectSums:
@@ -60,11 +70,24 @@ class EffectSums:
             np.zeros((2, n_resources, n_features)),
             np.zeros((n_features, n_features)),
             np.zeros(n_features),
+            np.zeros(2),
         )
 
     @classmethod
-    def of(cls, X: Floats, values: Floats, *, resource: Ints, half: Ints, n_resources: int) -> EffectSums:
-        """Return the sums of steps with contexts X (n, d), surprises (n,), resources and halves (0 or 1)."""
+    def of(
+        cls,
+        X: Floats,
+        values: Floats,
+        *,
+        resource: Ints,
+        half: Ints,
+        n_resources: int,
+        rises: Floats | None = None,
+    ) -> EffectSums:
+        """Return the sums of steps with contexts X (n, d), surprises (n,), resources and halves (0 or 1).
+
+        `rises` (m,) says by how much attempts after one more step went better.
+        """
         if not (np.isfinite(X).all() and np.isfinite(values).all()):
             raise ValueError("X and values must be finite, found NaN or infinity: leave those rows out")
         at = half * n_resources + resource
@@ -80,6 +103,7 @@ class EffectSums:
             rows.reshape(2, n_resources, -1),
             X.T @ X,
             X.T @ values,
+            np.zeros(2) if rises is None else np.array([float(len(rises)), float(rises.sum())]),
         )
 
     def __add__(self, more: EffectSums) -> EffectSums:
@@ -98,16 +122,17 @@ class EffectSums:
 
     @property
     def _all(self) -> tuple[Floats, ...]:
-        return self.count, self.value, self.rows, self.A, self.b
+        return self.count, self.value, self.rows, self.A, self.b, self.rise
 
     def to_arrays(self) -> dict[str, Floats]:
         """Return all that `from_arrays` needs, as named arrays."""
-        return {"count": self.count, "value": self.value, "rows": self.rows, "A": self.A, "b": self.b}
+        return {name: getattr(self, name) for name in ("count", "value", "rows", "A", "b", "rise")}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> EffectSums:
         """Return the sums that `to_arrays` described."""
-        return cls(arrays["count"], arrays["value"], arrays["rows"], arrays["A"], arrays["b"])
+        known = (arrays["count"], arrays["value"], arrays["rows"], arrays["A"], arrays["b"])
+        return cls(*known, arrays.get("rise", np.zeros(2)))  # none in artefacts of before
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +175,13 @@ class Effects:
     count : array of shape (R,)
         Steps that each rests on.
     typical : float
-        What a step brings on average: learners then do that much better than forecast.
+        What a step brings on average, in the chance of success at the skill.
     spread : float
-        τ, how much resources differ.
+        τ, how much resources differ (root of its posterior mean square).
     noise : float
         s², the variance of a step's surprise.
+    apart : array of shape (R,)
+        Means of the surprise, freed of the context and centred within skills: before any shrinking.
     """
 
     mean: Floats
@@ -163,6 +190,7 @@ class Effects:
     typical: float
     spread: float
     noise: float
+    apart: Floats
 
     @cached_property
     def quality(self) -> Floats:
@@ -202,28 +230,53 @@ class Effects:
 def estimate(sums: EffectSums, groups: Groups) -> Effects:
     """Return the effects of all resources; those without steps get what their kind suggests."""
     count = sums.count.sum(axis=0)
-    n = float(count.sum())
     beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)) / 10.0, sums.b)
     left = sums.value - sums.rows @ beta
     half = _means(left, sums.count, groups)
     whole = _means(left.sum(axis=0), count, groups)
     both = np.logical_and(sums.count[0] > 0, sums.count[1] > 0)
     weight = np.where(both, sums.count[0] * sums.count[1] / np.maximum(count, 1.0), 0.0)
-    total = max(float(weight.sum()), 1e-9)
-    difference = half[0] - half[1]
     n_free = int(both.sum()) - groups.n_among(both)  # centring within skills takes one a skill
-    lost = int(both.sum()) / max(n_free, 1)
-    noise = float((weight * difference**2).sum() / max(n_free, 1))
-    typical = max(float(sums.value.sum() / max(n, 1.0)), LEAST_TYPICAL)
+    noise = float((weight * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
+    typical = (sums.rise[1] + STEP_EVIDENCE * STEP) / (sums.rise[0] + STEP_EVIDENCE)
+    typical = max(float(typical), LEAST_TYPICAL)
     kind, kind_variance = _of_kinds(whole, count, groups.kinds, noise)
-    apart = half - kind[groups.kinds]
-    tau2 = float((weight * apart[0] * apart[1]).sum() / total) * lost
-    tau2 = min(max(tau2, 0.0), (MOST_SPREAD * typical) ** 2)
-    share = np.where(count > 0, tau2 / (tau2 + noise / np.maximum(count, 1e-9) + 1e-12), 0.0)
-    prior = kind[groups.kinds]
-    mean = prior + share * (whole - prior)
-    variance = tau2 * (1.0 - share) + (1.0 - share) ** 2 * kind_variance[groups.kinds]
-    return Effects(mean, np.sqrt(variance), count, typical, float(np.sqrt(tau2)), noise)
+    prior, prior_variance = kind[groups.kinds], kind_variance[groups.kinds]
+    spreads, chance = _spreads(
+        half - prior, sums.count, noise, most=MOST_SPREAD * typical, free=n_free, both=both
+    )
+    own = noise / np.maximum(count, 1e-9) + 1e-12
+    shares = spreads[:, None] ** 2 / (spreads[:, None] ** 2 + own) * (count > 0)
+    share = chance @ shares
+    apart = whole - prior
+    inside = chance @ (spreads[:, None] ** 2 * (1.0 - shares) + (1.0 - shares) ** 2 * prior_variance)
+    between = (chance @ shares**2 - share**2) * apart**2
+    spread = float(np.sqrt(chance @ spreads**2))
+    return Effects(prior + share * apart, np.sqrt(inside + between), count, typical, spread, noise, whole)
+
+
+def _spreads(
+    half: Floats, count: Floats, noise: float, *, most: float, free: int, both: Bools
+) -> tuple[Floats, Floats]:
+    """Return spreads τ that resources may have, (G,), and the posterior chance of each.
+
+    Before any data τ follows half of a normal law of standard deviation `LIKELY_SPREAD` · `most`. A
+    resource's means in two halves of the learners share its effect and nothing else, so their covariance is
+    τ²; how well it is known is a matter of the noise and of how many resources are free to differ.
+    """
+    spreads = np.linspace(0.0, most, GRID)
+    prior = np.exp(-0.5 * (spreads / (LIKELY_SPREAD * most)) ** 2)
+    if free < 1:
+        return spreads, prior / prior.sum()
+    n = count[:, both]
+    weight = n[0] * n[1] / n.sum(axis=0)
+    seen = float((weight * half[0, both] * half[1, both]).sum() / weight.sum()) * int(both.sum()) / free
+    one, two = (spreads[:, None] ** 2 + noise / part for part in n)
+    square = ((one * two + spreads[:, None] ** 4) * weight**2).sum(axis=1) / weight.sum() ** 2
+    variance = square * int(both.sum()) / free
+    log = -0.5 * (seen - spreads**2) ** 2 / variance - 0.5 * np.log(variance) + np.log(prior)
+    chance = np.exp(log - log.max())
+    return spreads, chance / chance.sum()
 
 
 def _means(total: Floats, count: Floats, groups: Groups) -> Floats:

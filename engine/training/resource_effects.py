@@ -13,7 +13,7 @@ from segue.engine.training.replay import ReplaySteps, replay
 from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.contexts.context_columns import INDEX, TABLE
 from segue.features.history.attempts import encode
-from segue.features.reward import surprise
+from segue.features.reward import followed, one_more_step, surprise
 from segue.models.resource_effects import EffectSums
 
 Halves = Callable[[Sequence[str]], Ints]
@@ -69,13 +69,15 @@ def effect_sums(steps: ReplaySteps, catalogue: Catalogue, *, halves: Ints | None
 
     `halves` says to which half of the learners each belongs (None: even and odd codes).
     """
-    followed = surprise(steps.tries, steps.tries, forecasts=steps.forecasts)
-    known = np.flatnonzero(~np.isnan(followed))
+    after = followed(steps.tries, steps.tries, forecasts=steps.forecasts)
+    surprised, rises = surprise(after), one_more_step(after)
+    known = np.flatnonzero(~np.isnan(surprised))
     learner = steps.tries.learner[known]
     return EffectSums.of(
         rows_of(steps.contexts[known]),
-        followed[known],
+        surprised[known],
         resource=steps.resource[known],
         half=learner % 2 if halves is None else halves[learner],
         n_resources=len(catalogue.resources),
+        rises=rises,
     )

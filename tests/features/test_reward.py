@@ -13,6 +13,7 @@ from segue.features.reward import (
     Rewards,
     Tries,
     days_of,
+    followed,
     forecast_at,
     immediate,
     learning,
@@ -148,8 +149,9 @@ def test_the_surprise_is_that_of_the_next_three_attempts_at_the_skill_and_not_of
     decided = tries([(0, [3], at(1), 0.0), (1, [3], at(1), 0.0)])
     rows = [(0, [3], at(1), 0.0), (0, [5], at(2), 0.0), (0, [3], at(2), 1.0), (0, [3], at(3), 0.0)]
     later = tries([*rows, (0, [3], at(4), 1.0), (0, [3], at(5), 0.0)])
-    found = surprise(decided, later, forecasts=forecasts(2, 1))
+    after = followed(decided, later, forecasts=forecasts(2, 1))
+    found = surprise(after)
     assert found[0] == pytest.approx(0.5 * (1.0 - 0.7 + 0.49) / 2.19)
     assert np.isnan(found[1])  # nobody can tell yet
-    alone = surprise(decided, tries(rows[:1]), forecasts=forecasts(2, 1))
+    alone = surprise(followed(decided, tries(rows[:1]), forecasts=forecasts(2, 1)))
     assert np.isnan(alone).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,7 @@ def sums(made: dict[str, np.ndarray], some: np.ndarray | slice = slice(None)) ->
         resource=made["resource"][some],
         half=made["learner"][some] % 2,
         n_resources=N,
+        rises=np.full(int(made["values"][some].size), 0.05),  # a step brings five points
     )
 
 
@@ -51,6 +54,7 @@ def test_true_effects_are_found_within_skills_and_the_intervals_hold_them() -> N
     assert np.corrcoef(found.mean, wanted)[0, 1] > 0.55
     inside = (found.low <= wanted) & (wanted <= found.high)
     assert 0.88 <= inside.mean() <= 0.99
+    assert found.typical == pytest.approx(0.05, abs=0.001)
     assert found.spread == pytest.approx(0.018, abs=0.006)
     assert CLIP[0] <= np.exp(found.quality).min()
     assert np.exp(found.quality).max() <= CLIP[1]
@@ -98,6 +102,27 @@ def test_harmful_resources_are_named_and_few_others() -> None:
     named = np.flatnonzero(found.harmful())
     wrong = [i for i in named if i not in set(bad.tolist())]
     assert len(wrong) <= max(1, 0.1 * len(named))
+
+
+def test_intervals_hold_the_truth_where_little_can_be_told() -> None:
+    rng = np.random.default_rng(7)
+    covered = []
+    for spread in (0.0, 0.01, 0.02, 0.03):  # against a standard error of .04 a resource
+        truth = rng.normal(0, spread, N)
+        found = estimate(sums(steps(truth, 80, rng)), groups(rng))
+        covered.append(((found.low <= centred(truth)) & (centred(truth) <= found.high)).mean())
+    assert 0.9 <= np.mean(covered[1:]) <= 0.99
+    assert covered[0] > 0.95
+
+
+def test_what_a_step_brings_is_a_belief_until_steps_are_seen() -> None:
+    none = EffectSums.zero(N, 4)
+    few, many = (replace(none, rise=np.array([n, 0.06 * n])) for n in (10.0, 1e5))
+    rng = np.random.default_rng(8)
+    brings = [estimate(each, groups(rng)).typical for each in (none, few, many)]
+    assert brings[0] == pytest.approx(0.02)
+    assert brings[0] < brings[1] < 0.03
+    assert brings[2] == pytest.approx(0.06, abs=0.001)
 
 
 def test_nothing_known_is_no_opinion() -> None:
