@@ -93,9 +93,13 @@ class Kernel:
         """What each resource teaches, None before anything is known."""
         if self.effects is None:
             return None
+        return estimate(self.effects, self.groups)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Which resources can stand for each other."""
         catalogue = self.catalogue
-        groups = Groups(catalogue.skill_matrix, catalogue.skill_weights, catalogue.kind_code)
-        return estimate(self.effects, groups)
+        return Groups(catalogue.skill_matrix, catalogue.skill_weights, catalogue.kind_code)
 
     @cached_property
     def quality(self) -> Floats:

@@ -78,7 +78,7 @@ def pleasing(effects: Effects | None, groups: Groups, *, offered: Floats, liked:
         return unknown
     slope = float((weight * e * v).sum()) / square
     error = float(np.sqrt(((weight * e * (v - slope * e)) ** 2).sum())) / square
-    worst = np.flatnonzero(seen)[np.argsort(v - np.abs(e))]
-    dear = apart > np.quantile(e, 1.0 - LIKED)
+    worst = np.flatnonzero(seen)[np.argsort(v)]
+    dear = apart >= np.quantile(e, 1.0 - LIKED)
     named = worst[dear[worst] & (effects.apart[worst] < 0.0)]
     return Pleasing(slope, slope / max(error, 1e-12), differ, named)

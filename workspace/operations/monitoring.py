@@ -1,16 +1,20 @@
-"""Is what decides still sound? Four alarms over the decisions of late."""
+"""Is what decides still sound? Five alarms: four over the decisions of late, one over all that was done."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
+from segue.engine.pipeline import Kernel
 from segue.features.contexts.context_columns import INDEX
+from segue.models.pleasing import LEAST_Z, pleasing
 from segue.workspace.records.maintenance.recent_steps import (
     drawn_propensities,
     first_attempts,
+    liking,
     outcomes_by_status,
     rewards_in_time,
 )
@@ -37,14 +41,18 @@ class Alarm:
 
 
 def alarms(workspace: Workspace, *, now: datetime) -> list[Alarm]:
-    """Return the four alarms over the last 28 days: calibration, reward, censored share, support."""
+    """Return the alarms over the last 28 days: calibration, reward, censored share, support; and `pleasing`,
+    over all weeks: what is done gladly teaches less.
+    """
     since = round(now.timestamp() * 1e6) - WINDOW_DAYS * DAY
+    week_ago = round(now.timestamp() * 1e6) - 7 * DAY
     with workspace.store.read() as connection:
         return [
             _calibration(connection, since),
             _reward(connection, since),
             _censored(connection, since),
             _support(connection, since),
+            _pleasing(workspace.champion(connection).recommender.kernel, liking(connection, week_ago)),
         ]
 
 
@@ -92,3 +100,17 @@ def _support(connection: Connection, since: int) -> Alarm:
     rings = len(weight) >= FEWEST and share < LEAST_SUPPORT
     said = f"effective share of {len(weight)} steps is {share:.1%}"
     return Alarm("support", share, LEAST_SUPPORT, rings, said)
+
+
+def _pleasing(kernel: Kernel, liked: Mapping[str, tuple[float, float]]) -> Alarm:
+    """Hold how gladly resources are done against what learners then do better than forecast."""
+    resources, limit = kernel.catalogue.resources, -LEAST_Z
+    counts = np.array([liked.get(r.resource_id, (0.0, 0.0)) for r in resources]).reshape(-1, 2)
+    found = pleasing(kernel.taught, kernel.groups, offered=counts[:, 0], liked=counts[:, 1])
+    if np.isnan(found.z):
+        return Alarm("pleasing", float("nan"), limit, False, "too little to hold engagement against learning")
+    if not found.rings:
+        return Alarm("pleasing", found.z, limit, False, "what is done gladly does not teach less")
+    some = ", ".join(resources[i].resource_id for i in found.liked[:3])
+    said = f"what learners do gladly teaches less than other resources of its skills: {some}"
+    return Alarm("pleasing", found.z, limit, True, said)

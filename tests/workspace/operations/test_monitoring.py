@@ -13,6 +13,7 @@ from sqlalchemy import select
 from segue.engine.recommender import Recommender
 from segue.workspace.operations import fit_check
 from segue.workspace.operations import monitoring as drift
+from segue.workspace.records.maintenance.recent_steps import liking
 from segue.workspace.storage import schema
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -33,7 +34,7 @@ def found(school: School, now: datetime = LATER) -> dict[str, drift.Alarm]:
 
 def test_with_nothing_to_go_by_no_alarm_rings(school: School) -> None:
     alarms = found(school)
-    assert list(alarms) == ["calibration", "reward", "censored share", "support"]
+    assert list(alarms) == ["calibration", "reward", "censored share", "support", "pleasing"]
     assert not any(alarm.rings for alarm in alarms.values())
 
 
@@ -83,3 +84,23 @@ def test_the_gate_lets_a_sound_fit_pass_and_holds_a_broken_one(school: School) -
     passage = fit_check.gate(school.space, broken, now=LATER)
     assert passage.rings
     assert np.isfinite(passage.value)
+
+
+def test_steps_done_and_ratings_count_as_liking(school: School) -> None:
+    school.study()
+    until = round((LATER + timedelta(days=9)).timestamp() * 1e6)
+    with school.space.store.read() as connection:
+        before = liking(connection, until)
+        no_lists = liking(connection, 0)  # what events themselves say was offered
+        resource = connection.execute(select(schema.decisions.c.resource)).scalars().first()
+    assert sum(o for o, _ in no_lists.values()) < sum(o for o, _ in before.values())
+    assert 0.0 < sum(liked for _, liked in before.values()) <= sum(offered for offered, _ in before.values())
+    with school.space.store.write() as connection:
+        row = dict(connection.execute(select(schema.events)).mappings().first())
+        row |= {"number": 10**6, "event_id": b"r" * 16, "kind": "rating", "resource": resource}
+        connection.execute(
+            schema.events.insert().values(row | {"score": 0.25, "step": "", "completed": None})
+        )
+    with school.space.store.read() as connection:
+        after = liking(connection, until)
+    assert after[resource] == (before[resource][0] + 1.0, before[resource][1] + 0.25)

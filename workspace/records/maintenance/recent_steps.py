@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, exists, func, select
 
 from segue.workspace.records.matured_rewards import latest_rewards
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.schema import decisions, events, playlists
+
+_DONE = ("attempt", "completion", "view")
 
 
 def first_attempts(connection: Connection, since: int) -> list[Any]:
@@ -63,6 +65,33 @@ def drawn_propensities(connection: Connection, since: int) -> list[float]:
         .where(playlists.c.time >= since, decisions.c.override == "{}")
     )
     return list(connection.execute(query).scalars())
+
+
+def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]:
+    """Return, by resource, how often it was offered up to a time or rated, and how much of that was liked.
+
+    A step of a list, or work that an event says was offered, is liked when it was done; a rating counts what
+    it says, in [0, 1].
+    """
+    done = exists().where(events.c.step == decisions.c.decision_id, events.c.kind.in_(_DONE))
+    steps = (
+        select(decisions.c.resource, func.count(), func.sum(case((done, 1.0), else_=0.0)))
+        .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .where(playlists.c.time < until, decisions.c.override == "{}")
+        .group_by(decisions.c.resource)
+    )
+    offers = select(events.c.resource, func.count(), func.sum(events.c.completed)).where(
+        events.c.completed.is_not(None), events.c.step == ""
+    )
+    ratings = select(events.c.resource, func.count(), func.sum(events.c.score)).where(
+        events.c.kind == "rating", events.c.score.is_not(None)
+    )
+    found: dict[str, tuple[float, float]] = {}
+    for query in (steps, *(each.group_by(events.c.resource) for each in (offers, ratings))):
+        for resource, offered, liked in connection.execute(query):
+            before = found.get(resource, (0.0, 0.0))
+            found[resource] = (before[0] + float(offered), before[1] + float(liked))
+    return found
 
 
 def recent_learners(connection: Connection, since: int, most: int) -> list[int]:
