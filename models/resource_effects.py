@@ -118,7 +118,9 @@ class EffectSums:
         """Return the sums for more resources: of the new ones, at the end, there are none yet."""
         more = n_resources - self.count.shape[1]
         count, value = (np.pad(sums, ((0, 0), (0, more))) for sums in (self.count, self.value))
-        return EffectSums(count, value, np.pad(self.rows, ((0, 0), (0, more), (0, 0))), self.A, self.b)
+        return EffectSums(
+            count, value, np.pad(self.rows, ((0, 0), (0, more), (0, 0))), self.A, self.b, self.rise
+        )
 
     @property
     def _all(self) -> tuple[Floats, ...]:
