@@ -26,6 +26,8 @@ from segue.cli.workspace import names_of
 if TYPE_CHECKING:
     from segue.batch.weekly_job import JobStep
 
+NewLearners = Annotated[bool, typer.Option(help="Take events of learners that no stored roster names.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -44,9 +46,7 @@ def week_(
     time_zone: Annotated[str, typer.Option(help="Zone of times in events that carry none.")] = "",
     epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
     max_score: Annotated[float, typer.Option(help="The highest score.", min=1e-9)] = 1.0,
-    new_learners: Annotated[
-        bool, typer.Option(help="Take events of learners that no stored roster names.")
-    ] = False,
+    new_learners: NewLearners = False,
     roster: Roster = None,
     courses: Courses = None,
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
