@@ -18,10 +18,11 @@ class Memory:
         What is remembered already; the memory takes them over.
     """
 
-    __slots__ = ("_ids", "_index", "_values", "fresh", "size")
+    __slots__ = ("_ids", "_index", "_row_bytes", "_values", "fresh", "size")
 
     def __init__(self, fresh: Floats, *, ids: Ints | None = None, values: Floats | None = None) -> None:
         self.fresh = fresh
+        self._row_bytes = fresh.nbytes
         self._ids = np.zeros(8, dtype=np.int64) if ids is None else ids
         self._values = np.zeros((8, len(fresh))) if values is None else values
         self.size = 0 if ids is None else len(ids)
@@ -37,15 +38,17 @@ class Memory:
         """The row of each key; a view of shape (M, width)."""
         return self._values[: self.size]
 
-    def row(self, key: int) -> Floats:
-        """Return the row of `key` as a view to change, a fresh one when it is new."""
+    def place(self, key: int) -> tuple[Floats, int]:
+        """Return the table that holds the row of `key`, a fresh one when it is new, and the byte it is at.
+
+        The table is good to write to until another key is asked for.
+        """
         if self._index is None:
             self._index = {k: i for i, k in enumerate(self.ids.tolist())}
         i = self._index.get(key)
         if i is None:
             i = self._index[key] = self._append(key)
-        row: Floats = self._values[i]
-        return row
+        return self._values, i * self._row_bytes
 
     def _append(self, key: int) -> int:
         i = self.size

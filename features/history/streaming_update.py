@@ -13,27 +13,22 @@ touched.
 from __future__ import annotations
 
 import math
+from struct import Struct
 
 from segue.features.history.attempts import Attempt, Attempts, HistoryParameters, encode
 from segue.features.history.batch_fold import fold
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import (
     COUNT,
+    DECAYS,
     DRIFT_LEARNER,
     DRIFT_SKILL,
-    LAST_POSITION,
-    LAST_TIME,
     MEAN,
     MOST_VARIANCE,
-    RIGHT,
-    RULE,
-    RUN_RIGHT,
-    RUN_WRONG,
+    N_COLUMNS,
     SPANS,
-    SURPRISE,
     TIMED,
     TRIED,
-    USES,
     VARIANCE,
 )
 
@@ -48,9 +43,10 @@ __all__ = [
     "update",
 ]
 
-_KEEP, _KEEP_SCORE, _ADD, _ADD_SCORE, _ADD_RESIDUAL = (column.tolist() for column in RULE)
-_TERMS = list(zip(_ADD, _ADD_SCORE, _ADD_RESIDUAL, strict=True))
-_RATES = [-1.0 / span for span in SPANS]
+_ROW, _ITEM = Struct(f"{N_COLUMNS}d"), Struct("4d")  # how a row of state, and of a resource's memory, lies
+_FAST, _SLOW, _EVER = DECAYS
+_HOUR, _DAY, _WEEK, _MONTH = (-1.0 / span for span in SPANS)
+_Row = tuple[float, ...]
 
 
 def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters) -> None:
@@ -58,69 +54,84 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     resource, score, time, _ = attempt
     if not 0.0 <= score <= 1.0:
         raise ValueError(f"score must be in [0, 1], got {score} (percent? divide by 100)")
-    skills = parameters.skills_of[resource]
+    skills, table = parameters.skills_of[resource], state.rows
     b = parameters.logit_list[resource]
-    at = [-1, *skills]
-    rows = [state.rows[i].tolist() for i in at]
+    places = [(len(table) - 1) * _ROW.size, *[k * _ROW.size for k in skills]]
+    rows = [_ROW.unpack_from(table, place) for place in places]
     position = rows[0][COUNT]
-    surprise, moved = _kalman([row[MEAN] for row in rows], [row[VARIANCE] for row in rows], b, score)
-    residual = score - 1.0 / (1.0 + math.exp(-b))
-    push = [a + s * score + r * residual for a, s, r in _TERMS]
-    for i, row, kalman in zip(at, rows, moved, strict=True):
-        state.rows[i] = _remember(row, push, score=score, time=time, position=position, kalman=kalman)
-    state.rows[-1, SURPRISE] = surprise
+    surprise, moved = _kalman(rows, b, score)
+    seen = (score, score - 1.0 / (1.0 + math.exp(-b)), time, position)
+    for place, row, (mean, variance) in zip(places, rows, moved, strict=True):
+        _ROW.pack_into(table, place, mean, variance, *_remembered(row, seen), surprise)
+        surprise = 0.0  # the learner's own row comes first, and it alone keeps it
     if (several := parameters.set_list[resource]) >= 0:
-        memory = state.sets.row(several)
-        row = memory.tolist()
-        kalman = (row[MEAN], row[VARIANCE])
-        memory[:] = _remember(row, push, score=score, time=time, position=position, kalman=kalman)
-    item = state.items.row(resource)
-    item[:] = (item[USES] + 1.0, 2.0 * score - 1.0, position, -math.inf if math.isnan(time) else time)
+        table, place = state.sets.place(several)
+        row = _ROW.unpack_from(table, place)
+        _ROW.pack_into(table, place, row[MEAN], row[VARIANCE], *_remembered(row, seen), 0.0)
+    table, place = state.items.place(resource)
+    uses = _ITEM.unpack_from(table, place)[0] + 1.0
+    _ITEM.pack_into(table, place, uses, 2.0 * score - 1.0, position, time if time == time else -math.inf)
 
 
-def _kalman(
-    means: list[float], variances: list[float], b: float, y: float
-) -> tuple[float, list[tuple[float, float]]]:
-    """Return the surprise, and the new mean and variance of each row."""
-    share = 1.0 / max(len(means) - 1, 1)
-    level, spread = means[0], variances[0]
-    for m, v in zip(means[1:], variances[1:], strict=True):  # in the order of the batch: to the bit
-        level += share * m
-        spread += share * (share * v)
+def _kalman(rows: list[_Row], b: float, y: float) -> tuple[float, list[tuple[float, float]]]:
+    """Return the surprise, and the new mean and variance of each row, first the learner's own."""
+    share = 1.0 / max(len(rows) - 1, 1)
+    level, spread = rows[0][MEAN], rows[0][VARIANCE]
+    for row in rows[1:]:  # in the order of the batch: to the bit
+        level += share * row[MEAN]
+        spread += share * (share * row[VARIANCE])
     p = 1.0 / (1.0 + math.exp(-(level + b)))
     w = p * (1.0 - p)
     den = 1.0 + w * spread
     step, narrow = (y - p) / den, w / den
     out = []
     h, drift = 1.0, DRIFT_LEARNER
-    for m, v in zip(means, variances, strict=True):
-        hv = h * v
-        out.append((m + hv * step, min(v - hv * hv * narrow + drift, MOST_VARIANCE)))
+    for row in rows:
+        variance = row[VARIANCE]
+        hv = h * variance
+        wider = variance - hv * hv * narrow + drift
+        out.append((row[MEAN] + hv * step, wider if wider < MOST_VARIANCE else MOST_VARIANCE))
         h, drift = share, DRIFT_SKILL
     return y - p, out
 
 
-def _remember(
-    row: list[float],
-    push: list[float],
-    *,
-    score: float,
-    time: float,
-    position: float,
-    kalman: tuple[float, float],
-) -> list[float]:
-    out = [k * x + p for k, x, p in zip(_KEEP, row, push, strict=True)]
-    out[RUN_RIGHT] = score * row[RUN_RIGHT] + push[RUN_RIGHT]
-    out[RUN_WRONG] = (1.0 - score) * row[RUN_WRONG] + push[RUN_WRONG]
-    out[MEAN], out[VARIANCE] = kalman
-    out[LAST_POSITION] = position
-    out[LAST_TIME] = row[LAST_TIME]
-    if not math.isnan(time):
-        elapsed = max(time - row[LAST_TIME], 0.0)
-        fade = [math.exp(elapsed * rate) for rate in _RATES]
-        out[TRIED] = [f * x + 1.0 for f, x in zip(fade, row[TRIED], strict=True)]
-        out[RIGHT] = [f * x + score for f, x in zip(fade, row[RIGHT], strict=True)]
-        out[LAST_TIME] = max(time, row[LAST_TIME])
-    else:
-        out[TIMED] = row[TIMED]
-    return out
+def _remembered(row: _Row, seen: tuple[float, float, float, float]) -> _Row:
+    """Return the columns of a row from `RESIDUAL` to `LAST_TIME` after an attempt: `RULE`, written out."""
+    y, residual, time, position = seen
+    _, _, near, far, ever, near_weight, far_weight, count = row[: TRIED.start]
+    tried_1, tried_2, tried_3, tried_4, right_1, right_2, right_3, right_4 = row[TIMED]
+    successes, failures, run_right, run_wrong, recent, _, _, last, _ = row[TIMED.stop :]
+    miss = 1.0 - y
+    if time == time:  # NaN: not known
+        gone = time - last if time > last else 0.0
+        hour, day = math.exp(gone * _HOUR), math.exp(gone * _DAY)
+        week, month = math.exp(gone * _WEEK), math.exp(gone * _MONTH)
+        tried_1, tried_2 = hour * tried_1 + 1.0, day * tried_2 + 1.0
+        tried_3, tried_4 = week * tried_3 + 1.0, month * tried_4 + 1.0
+        right_1, right_2 = hour * right_1 + y, day * right_2 + y
+        right_3, right_4 = week * right_3 + y, month * right_4 + y
+        last = time if time > last else last
+    return (
+        _FAST * near + residual,
+        _SLOW * far + residual,
+        _EVER * ever + residual,
+        _FAST * near_weight + 1.0,
+        _SLOW * far_weight + 1.0,
+        _EVER * count + 1.0,
+        tried_1,
+        tried_2,
+        tried_3,
+        tried_4,
+        right_1,
+        right_2,
+        right_3,
+        right_4,
+        successes + y,
+        failures + miss,
+        y * run_right + y,
+        miss * run_wrong + miss,
+        _FAST * recent + y,
+        2.0 * y - 1.0,
+        position,
+        last,
+    )
