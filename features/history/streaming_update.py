@@ -70,7 +70,7 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
         _ROW.pack_into(table, place, row[MEAN], row[VARIANCE], *_remembered(row, seen), 0.0)
     table, place = state.items.place(resource)
     uses = _ITEM.unpack_from(table, place)[0] + 1.0
-    _ITEM.pack_into(table, place, uses, 2.0 * score - 1.0, position, time if time == time else -math.inf)
+    _ITEM.pack_into(table, place, uses, 2.0 * score - 1.0, position, -math.inf if math.isnan(time) else time)
 
 
 def _kalman(rows: list[_Row], b: float, y: float) -> tuple[float, list[tuple[float, float]]]:
@@ -102,7 +102,7 @@ def _remembered(row: _Row, seen: tuple[float, float, float, float]) -> _Row:
     tried_1, tried_2, tried_3, tried_4, right_1, right_2, right_3, right_4 = row[TIMED]
     successes, failures, run_right, run_wrong, recent, _, _, last, _ = row[TIMED.stop :]
     miss = 1.0 - y
-    if time == time:  # NaN: not known
+    if not math.isnan(time):
         gone = time - last if time > last else 0.0
         hour, day = math.exp(gone * _HOUR), math.exp(gone * _DAY)
         week, month = math.exp(gone * _WEEK), math.exp(gone * _MONTH)
