@@ -18,8 +18,8 @@ from segue.features.history.state_columns import (
     VARIANCE,
 )
 from segue.features.history.streaming_update import StateBlock
-from segue.features.vectors.state_rows import Used
 from segue.features.vectors.success_forecast import Reading
+from segue.features.vectors.used_candidates import Used
 
 
 def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0)) -> SkillFacts:

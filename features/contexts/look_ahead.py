@@ -28,7 +28,7 @@ from segue.features.history.state_columns import (
     VARIANCE,
     WEIGHT,
 )
-from segue.features.vectors.learner_vector import N_ROW, elapsed_since
+from segue.features.history.state_rows import N_ROW, elapsed_since
 from segue.features.vectors.success_forecast import Reading, SuccessReader, sigmoid
 
 _RATES = np.array([[-1.0 / span] for span in SPANS])

@@ -14,7 +14,7 @@ import numpy as np
 
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import filtered, stepped, whole_learners
-from segue.features.history.learner_state import StateBlock, fresh_rows
+from segue.features.history.learner_state import StateBlock
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -25,6 +25,7 @@ from segue.features.history.state_columns import (
     USES,
     VARIANCE,
 )
+from segue.features.history.state_rows import fresh_rows
 from segue.features.history.steps import Steps
 
 FOLD_ROWS = 100_000  # attempts folded at once: bounds the memory of a batch

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
-from segue.features.history.learner_state import fresh_rows
 from segue.features.history.state_columns import (
     DECAYS,
     DRIFT_LEARNER,
@@ -40,6 +39,7 @@ from segue.features.history.state_columns import (
     VARIANCE,
     WEIGHT,
 )
+from segue.features.history.state_rows import fresh_rows
 from segue.features.history.steps import Steps
 
 CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch

@@ -65,6 +65,10 @@ class Moves:
 
     def onward(self, before: Ints) -> tuple[Ints, Ints, Floats]:
         """Return the moves from each of `before` (B,): row of `before`, code moved to, coefficient."""
+        if len(before) == 1:
+            here = slice(self.start[before[0]], self.start[before[0] + 1])
+            then = self.then[here]
+            return np.zeros(len(then), dtype=np.int64), then, self.value[here]
         first, count = self.start[before], self.start[before + 1] - self.start[before]
         row = np.repeat(np.arange(len(before)), count)
         edge = np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)

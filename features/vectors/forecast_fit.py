@@ -18,7 +18,7 @@ import numpy as np
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks
 from segue.features.history.state_columns import COUNT, LAST_TIME
-from segue.features.vectors.learner_vector import N_ROW, elapsed_since, read_rows
+from segue.features.history.state_rows import N_ROW, elapsed_since, read_rows
 from segue.features.vectors.success_model import PRIOR_FADING, ForecastWeights
 from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 

@@ -23,7 +23,7 @@ from segue.features.history.state_columns import (
     USES,
     VARIANCE,
 )
-from segue.features.vectors.learner_vector import elapsed_since
+from segue.features.history.state_rows import elapsed_since
 
 __all__ = [
     "LearnerState",

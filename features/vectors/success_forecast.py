@@ -22,10 +22,9 @@ from segue.features.history.state_columns import (
     LAST_TIME,
     MEAN,
     SURPRISE,
-    TIMED,
 )
+from segue.features.history.state_rows import N_ROW, StateRows, elapsed_since, elapsed_until
 from segue.features.vectors.learner_vector import (
-    N_ROW,
     NAMES,
     OF_ITEM,
     OF_LEARNER,
@@ -34,17 +33,13 @@ from segue.features.vectors.learner_vector import (
     OF_SKILL,
     OF_WEAKEST,
     OWN_ROW,
-    RATES,
     SET_ROW,
-    TIMED_PART,
-    elapsed_since,
     newness,
     read_gap,
     read_items,
-    read_steady,
 )
-from segue.features.vectors.state_rows import StateRows, Used
 from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
+from segue.features.vectors.used_candidates import Used
 from segue.models.success_layers import UNITS
 
 WEEK_HOURS = 168.0
@@ -96,17 +91,29 @@ class SuccessReader:
         -------
         array of shape (B, n), in (0, 1)
         """
-        skills, weights = self.parameters.skill_matrix[candidates], self.parameters.skill_weights[candidates]
-        padded = np.where(skills < 0, skills[:, :1], skills)
-        each = Combinations(candidates, padded, weights, self.parameters.n_skills)
-        where = np.full(len(self.parameters.item_logit), -1)
+        n_items = len(self.parameters.item_logit)
+        each, combination = self._combinations
+        if len(each) > len(candidates):
+            each, combination = each.keep(combination.take(candidates)), np.arange(len(candidates))
+        else:
+            combination = combination.take(candidates)
+        where = np.full(n_items, -1)
         where[candidates] = np.arange(len(candidates))
         return self.reading(block, now).success(
             each,
-            np.arange(len(candidates)),
+            combination,
             cut=lambda numbers: numbers.take(candidates, axis=-1),
             used=Used.of(block, where),
         )
+
+    @cached_property
+    def _combinations(self) -> tuple[Combinations, Ints]:
+        """The combinations of skills there are, and which of them each resource has, (n,)."""
+        skills, parameters = self.parameters.skill_matrix, self.parameters
+        _, head, combination = np.unique(skills, axis=0, return_index=True, return_inverse=True)
+        padded = np.where(skills < 0, skills[:, :1], skills)[head]
+        each = Combinations(head, padded, parameters.skill_weights[head], parameters.n_skills)
+        return each, combination.reshape(-1)
 
     def forecast(self, block: StateBlock, hours: float, now: Floats | float) -> Floats:
         """Return P(success on a standard item of each skill, `hours` after `now`), shape (B, S).
@@ -118,9 +125,7 @@ class SuccessReader:
     def reading(self, block: StateBlock, now: Floats | float, *, hours: tuple[float, ...] = AHEAD) -> Reading:
         """Return the block read at `now` and, for forecasts, `hours` from then."""
         moments = np.asarray(now, dtype=np.float64).reshape(-1)
-        rows = StateRows.of(block)
-        elapsed = elapsed_since(rows.columns[LAST_TIME], _of(moments, rows.owner))
-        return Reading(self, block, moments, hours, rows, elapsed, newness(block.general[:, COUNT, None]))
+        return Reading(self, block, moments, hours)
 
     @cached_property
     def skill_weights(self) -> Floats:
@@ -148,22 +153,17 @@ class SuccessReader:
 
     @cached_property
     def item_parts(self) -> Floats:
-        """What each resource adds to the first layer and to each unit, (1 + U, n)."""
+        """What each resource adds to the first layer and to each unit, what being new adds to these, and the
+        slopes of the resource, (2 (1 + U) + 2, n)."""
         parameters, model = self.parameters, self.model
         facts = np.stack([parameters.item_logit, parameters.standard_logit, parameters.log_skills])
-        weights = np.column_stack([model.weights[OF_ITEM], model.hidden.inward[OF_ITEM]])[:3]
-        out = weights.T @ facts
+        weights = np.column_stack([model.weights[OF_ITEM], model.hidden.inward[OF_ITEM]])
+        out = weights[:3].T @ facts
         out[0] += model.intercept + model.hidden.shift + model.item_slopes[:, 0]
         out[1:] += model.hidden.bias[:, None]
-        return np.asarray(out)
-
-    @cached_property
-    def newness_parts(self) -> Floats:
-        """What being new adds to these, (1 + U, n)."""
-        model = self.model
         own = np.append(model.weights[OF_LEARNER][-1], model.hidden.inward[OF_LEARNER][-1])
-        times = np.append(model.weights[OF_ITEM][-1], model.hidden.inward[OF_ITEM][-1])
-        return np.asarray(own[:, None] + times[:, None] * self.parameters.item_logit)
+        new = own[:, None] + weights[3][:, None] * parameters.item_logit
+        return np.concatenate([out, new, model.item_slopes[:, 1:].T])
 
     @cached_property
     def easier(self) -> Floats:
@@ -172,14 +172,19 @@ class SuccessReader:
         return np.asarray(self.model.weights[OF_ITEM][0] * gap + self.model.item_slopes[:, 0])
 
     @cached_property
-    def item_slopes(self) -> Floats:
-        """The slopes of each resource, (2, n)."""
-        return np.ascontiguousarray(self.model.item_slopes[:, 1:].T)
+    def combination_slopes(self) -> Floats:
+        """The slopes of each combination of skills, (8, C)."""
+        return np.ascontiguousarray(self.model.combination_slopes.T)
 
     @cached_property
     def both_forecasts(self) -> Floats:
         """What a skill's row says to the level and to the fading of its forecast, (2, N_ROW)."""
         return np.stack([self.model.forecast.level[0], self.model.forecast.fading[0]])
+
+    @cached_property
+    def own_forecasts(self) -> Floats:
+        """What the learner's own row says to the same, (2, N_ROW)."""
+        return np.stack([self.model.forecast.level[1], self.model.forecast.fading[1]])
 
     @cached_property
     def standard_chance(self) -> Floats:
@@ -195,42 +200,40 @@ class SuccessReader:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A block of states read at `now` (B,) or (1,), and for forecasts `hours` from then.
-
-    Attributes
-    ----------
-    elapsed : array of shape (Q,)
-        Seconds from each row's last time to `now`, first those of the skills touched; inf: never, or not
-        known.
-    little : array of shape (B, 1)
-        How new each learner is.
-    """
+    """A block of states read at `now` (B,) or (1,), and for forecasts `hours` from then."""
 
     reader: SuccessReader
     block: StateBlock
     now: Floats
     hours: tuple[float, ...]
-    rows: StateRows
-    elapsed: Floats
-    little: Floats
 
     @cached_property
-    def _steady(self) -> Floats:
-        """What rows say whatever the clock, (N_ROW, Q)."""
-        position = self.block.general[:, COUNT].take(self.rows.owner)
-        return np.ascontiguousarray(read_steady(self.rows.columns.T, position).T)
+    def moment(self) -> Floats:
+        """The time of reading, inf when not known."""
+        return np.where(np.isnan(self.now), np.inf, self.now)
 
-    def _said(self, part: slice, weights: Floats, timed: Floats) -> Floats:
-        """Return `weights` (O, N_ROW) by what the rows of one kind say, shape (O, rows)."""
-        out = np.einsum("on,nq->oq", weights, self._steady[:, part])
-        out += np.einsum("on,nq->oq", weights[:, TIMED_PART], timed[:, part])
-        return np.asarray(out)
+    @cached_property
+    def elapsed(self) -> Floats:
+        """Seconds from each row's last time to `now`, first those of the skills touched, (Q,); inf: never, or
+        not known."""
+        rows = self.block.rows
+        return elapsed_until(rows.columns[LAST_TIME], _of(self.moment, rows.owner))
+
+    @cached_property
+    def little(self) -> Floats:
+        """How new each learner is, (B, 1)."""
+        return newness(self.block.general[:, COUNT, None])
+
+    @property
+    def rows(self) -> StateRows:
+        """The rows of the block."""
+        return self.block.rows
 
     @cached_property
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
-        reader, rows, block = self.reader, self.rows, self.block
-        said = self._said(rows.skills, reader.both_forecasts, self._last_timed)
+        reader, block = self.reader, self.block
+        said = _said(reader.both_forecasts, self._last_reads[:, self.rows.skills])
         n_touched = len(block.owner)
         level, fading = block.of_skills(said[:, :n_touched], said[:, n_touched]) + self._own_ahead[:, :, None]
         level += reader.standard_part
@@ -258,20 +261,17 @@ class Reading:
     def known(self) -> Floats:
         """When each learner answered last, NaN: never, or not known, (B,)."""
         last = self.block.general[:, LAST_TIME]
-        return np.where(np.isneginf(last), np.nan, last)
+        return np.where(last == -np.inf, np.nan, last)
 
     @cached_property
-    def _last_timed(self) -> Floats:
-        """What the clock made of the rows by the learner's last answer, (8, Q)."""
-        rows = self.rows
-        return _timed(rows.columns, elapsed_since(rows.columns[LAST_TIME], self.known.take(rows.owner)))
+    def _last_reads(self) -> Floats:
+        """What the rows said at the learner's last answer, (N_ROW, Q)."""
+        return self.rows.read(elapsed_since(self.rows.columns[LAST_TIME], self.known.take(self.rows.owner)))
 
     @cached_property
     def _own_ahead(self) -> Floats:
         """What the learners' own rows say of level and fading, (2, B)."""
-        weights = self.reader.model.forecast
-        own = np.stack([weights.level[1], weights.fading[1]])
-        return self._said(self.rows.own, own, self._last_timed)[:, : len(self.block)]
+        return _said(self.reader.own_forecasts, self._last_reads[:, self.rows.own])[:, : len(self.block)]
 
     @cached_property
     def _gone(self) -> Floats:
@@ -296,41 +296,45 @@ class Reading:
         said = combinations.mean(self._by_skill)
         logit = self._of_combinations(combinations, said)
         logit = logit.take(combination, axis=1)
-        items, new = cut(self.reader.item_parts), cut(self.reader.newness_parts)
+        parts = cut(self.reader.item_parts)
+        items, new = parts[: 1 + UNITS], parts[1 + UNITS : -2]
         logit += items[0] + self.little * new[0]
         if len(used.memory):
             position = self.block.general[:, COUNT].take(used.owner)
-            reads = read_items(self.block.item_values[used.memory], position, _of(self.now, used.owner))
-            logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY], axis=-1)
+            reads = read_items(
+                self.block.item_values.take(used.memory, axis=0), position, _of(self.moment, used.owner)
+            )
+            logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
         if model.layered:
             logit += self._units(said, items[1:], new[1:], combination)
-            of_learner, of_skills = cut(self.reader.item_slopes)
             mean = said[FIRST_SLOPED + SLOPED_ROW.index(0)].take(combination, axis=1)
-            logit += of_learner * self.block.general[:, MEAN, None] + of_skills * mean
+            logit += parts[-2] * self.block.general[:, MEAN, None] + parts[-1] * mean
             logit += self._carried(combinations, combination, used.where)
         return sigmoid(logit)
 
     @cached_property
-    def _now_timed(self) -> Floats:
-        return _timed(self.rows.columns, self.elapsed)
+    def _reads(self) -> Floats:
+        """What every row of the block says now, (N_ROW, Q)."""
+        return self.block.rows.read(self.elapsed)
 
     @cached_property
     def _by_skill(self) -> Floats:
         """What each skill says, see ``SuccessReader.skill_weights``, shape (O, B, S)."""
-        said = self._said(self.rows.skills, self.reader.skill_weights, self._now_timed)
+        said = _said(self.reader.skill_weights, self._reads[:, self.block.rows.skills])
         n_touched = len(self.block.owner)
         return self.block.of_skills(said[:, :n_touched], said[:, n_touched])
 
     @cached_property
     def _gap(self) -> Floats:
         """The gap since each learner's last answer, (B, 1)."""
-        own = self.rows.own.start
+        own = self.block.rows.own.start
         return read_gap(self.elapsed[own : own + len(self.block)])[:, None]
 
     @cached_property
     def _own(self) -> Floats:
         """What the learners' own rows add to the first layer and to each unit, (1 + U, B, 1)."""
-        said = self._said(self.rows.own, self.reader.own_weights, self._now_timed)[:, : len(self.block), None]
+        reads = self._reads[:, self.block.rows.own]
+        said = _said(self.reader.own_weights, reads)[:, : len(self.block), None]
         once, squared = self.reader.gap_weights[:, :, None, None]
         return np.asarray(said + self._gap * (once + squared * self._gap))
 
@@ -344,7 +348,7 @@ class Reading:
             sets = np.zeros((len(self.block), parameters.n_skills + parameters.n_sets))
             sets[:, : parameters.n_skills] = self._by_skill[AS_SET]
             weights = self.reader.skill_weights[AS_SET:FIRST_UNIT]
-            of_sets = self._said(self.rows.sets, weights, self._now_timed)
+            of_sets = _said(weights, self._reads[:, self.block.rows.sets])
             met = parameters.n_skills + self.block.set_id
             sets[self.block.set_owner, met] = of_sets[0, : len(self.block.set_owner)]
             out += sets.take(self._set_column(combinations), axis=1)
@@ -352,7 +356,9 @@ class Reading:
             several = np.minimum(combinations.sizes - 1.0, 1.0) * model.weights[OF_WEAKEST]
             out += several * (combinations.least(self._by_skill[mean]) - said[mean])
         if model.layered:
-            slopes = model.combination_slopes[parameters.combination_of[combinations.head]].T
+            slopes = self.reader.combination_slopes.take(
+                parameters.combination_of.take(combinations.head), axis=1
+            )
             out += slopes[0]
             learner = {"learner_mean": self.block.general[:, MEAN, None], "learner_log_gap": self._gap}
             for i, name in enumerate(GROUP_COLUMNS):
@@ -380,24 +386,26 @@ class Reading:
         met += self.little * new[:, None]
         np.maximum(met, 0.0, out=met)
         met *= outward[:, None, None]
-        return np.asarray(np.add.accumulate(met, axis=0, out=met)[-1])  # one by one, for one learner too
+        if met[0].size == 1:  # one by one, as in a longer list: a single one would be added up pairwise
+            return np.asarray(np.add.accumulate(met, axis=0)[-1])
+        return np.asarray(np.add.reduce(met, axis=0))
 
     def _carried(self, combinations: Combinations, combination: Ints, where: Ints) -> Floats:
         """Return what the last surprise adds at each candidate, (B, n)."""
         block, carry = self.block, self.reader.model.carry
         set_of = self.reader.parameters.combination_of
         n_sets = len(carry.sets.start) - 1
-        latest = np.flatnonzero(
-            block.item_values[:, ITEM_POSITION] == block.general[:, LAST_POSITION].take(block.item_owner)
-        )
+        before = block.general[:, LAST_POSITION].take(block.item_owner)
+        latest = (block.item_values[:, ITEM_POSITION] == before).nonzero()[0]
         learner, last = block.item_owner.take(latest), block.item_id.take(latest)
-        by_set = np.full((len(block), n_sets), carry.overall)
+        by_set = np.empty((len(block), n_sets))
+        by_set.fill(carry.overall)
         row, then, value = carry.sets.onward(set_of.take(last))
         by_set[learner.take(row), then] = value
         out = by_set.take(set_of.take(combinations.head).take(combination), axis=1)
         row, then, value = carry.items.onward(last)
         place = where.take(then)
-        here = np.flatnonzero(place >= 0)
+        here = (place >= 0).nonzero()[0]
         out[learner.take(row.take(here)), place.take(here)] = value.take(here)
         out *= block.general[:, SURPRISE, None] * self.reader.model.carry_weight
         return np.asarray(out)
@@ -408,12 +416,9 @@ class Reading:
         return np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0])
 
 
-def _timed(columns: Floats, elapsed: Floats) -> Floats:
-    """Return the numbers of rows (N_COLUMNS, Q) that change with the clock, (8, Q)."""
-    timed = elapsed * RATES
-    np.exp(timed, out=timed)
-    timed *= columns[TIMED]
-    return np.asarray(np.log1p(timed, out=timed))
+def _said(weights: Floats, reads: Floats) -> Floats:
+    """Return `weights` (O, N_ROW) by what rows say, (N_ROW, rows): (O, rows)."""
+    return np.asarray(np.einsum("on,nq->oq", weights, reads))
 
 
 def _of(moments: Floats, owner: Ints) -> Floats:

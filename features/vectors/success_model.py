@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.features.history.attempts import Floats, HistoryParameters, Ints
+from segue.features.history.state_rows import N_ROW
 from segue.features.vectors.carry_over import CarryOver, Moves
-from segue.features.vectors.learner_vector import N_ROW, NAMES, prior_weights
+from segue.features.vectors.learner_vector import NAMES, prior_weights
 from segue.models.success_layers import HiddenUnits
 
 GROUP_COLUMNS = (  # beside a constant; what each combination of skills has slopes on

@@ -11,8 +11,8 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.look_ahead import look_ahead
 from segue.features.history.attempts import HistoryParameters
 from segue.features.history.learner_state import LearnerState, StateBlock
+from segue.features.history.state_rows import N_ROW
 from segue.features.history.streaming_update import Attempt, update
-from segue.features.vectors.learner_vector import N_ROW
 from segue.features.vectors.success_forecast import WEEK_HOURS, SuccessReader
 from segue.features.vectors.success_model import ForecastWeights, SuccessModel
 

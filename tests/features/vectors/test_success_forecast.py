@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempts, HistoryParameters
 from segue.features.history.learner_state import LearnerState, StateBlock
+from segue.features.history.state_rows import N_ROW
 from segue.features.history.streaming_update import fold, update
 from segue.features.vectors.carry_over import CarryOver, Moves
-from segue.features.vectors.learner_vector import N_ROW, NAMES, design, prior_weights
+from segue.features.vectors.learner_vector import NAMES, design, prior_weights
 from segue.features.vectors.mastery import seconds_since
 from segue.features.vectors.success_fit import HIDDEN_COLUMNS
 from segue.features.vectors.success_forecast import SuccessReader

@@ -1,0 +1,160 @@
+"""Rows of state as numbers that a linear model can read, and all rows of a block of learners side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from segue.features.history.attempts import Floats, Ints
+from segue.features.history.state_columns import (
+    COUNT,
+    LAST_POSITION,
+    LAST_SCORE,
+    LAST_TIME,
+    MEAN,
+    N_COLUMNS,
+    RECENT_RIGHT,
+    RESIDUAL,
+    RUN_WRONG,
+    SPANS,
+    SUCCESSES,
+    TIMED,
+    VARIANCE,
+    WEIGHT,
+)
+
+ROW_NAMES = (
+    "mean",
+    "variance",
+    "residual_80",
+    "residual_95",
+    "residual_100",
+    "tried_1h",
+    "tried_1d",
+    "tried_7d",
+    "tried_30d",
+    "right_1h",
+    "right_1d",
+    "right_7d",
+    "right_30d",
+    "log_successes",
+    "log_failures",
+    "log_run_right",
+    "log_run_wrong",
+    "recent_right",
+    "last_score",
+    "log_since",
+    "seen",
+)
+N_ROW = len(ROW_NAMES)
+TIMED_PART = slice(5, 13)
+RATES = np.array([[-1.0 / span] for span in SPANS] * 2)
+LANES = 8  # rows are read in full groups of so many, so that no sum depends on how many there are
+
+
+def fresh_rows(*shape: int) -> Floats:
+    """Return rows of learners who have done nothing yet, shape ``shape + (N_COLUMNS,)``."""
+    rows = np.zeros((*shape, N_COLUMNS))
+    rows[..., VARIANCE] = 1.0
+    rows[..., LAST_TIME] = -np.inf
+    return rows
+
+
+_FRESH = fresh_rows()[:, None]
+
+
+def elapsed_since(last: Floats, now: Floats) -> Floats:
+    """Return seconds from `last` (-inf: never) to `now` (NaN: unknown); inf when either is unknown."""
+    return elapsed_until(last, np.where(np.isnan(now), np.inf, now))
+
+
+def elapsed_until(last: Floats, moment: Floats) -> Floats:
+    """Return the same for a `moment` that is inf when unknown."""
+    elapsed = moment - last
+    return np.asarray(np.maximum(elapsed, 0.0, out=elapsed))
+
+
+def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
+    """Return the numbers of `ROW_NAMES`, shape (n, N_ROW).
+
+    Parameters
+    ----------
+    rows : array of shape (n, N_COLUMNS)
+    elapsed : array of shape (n,)
+        Seconds from the row's last time to the reading; inf when either is unknown.
+    position : array of shape (n,)
+        How many attempts the learner has made.
+    """
+    out = _steady(rows.T, position)
+    out[TIMED_PART] = read_timed(rows.T, elapsed)
+    return out.T
+
+
+def read_timed(columns: Floats, elapsed: Floats) -> Floats:
+    """Return the numbers of rows (N_COLUMNS, n) that change with the clock, `TIMED_PART` of them, (8, n)."""
+    timed = elapsed * RATES
+    np.exp(timed, out=timed)
+    timed *= columns[TIMED]
+    return np.asarray(np.log1p(timed, out=timed))
+
+
+def _steady(columns: Floats, position: Floats) -> Floats:
+    """Return the numbers of rows (N_COLUMNS, n), (N_ROW, n), all but those that change with the clock."""
+    out = np.empty((N_ROW, columns.shape[1]))
+    out[:2] = columns[MEAN : VARIANCE + 1]
+    np.divide(columns[RESIDUAL], columns[WEIGHT] + 2.0, out=out[2:5])
+    np.log1p(columns[SUCCESSES : RUN_WRONG + 1], out=out[13:17])
+    out[17] = (columns[RECENT_RIGHT] + 1.0) / (columns[WEIGHT.start] + 2.0) - 0.5
+    out[18] = columns[LAST_SCORE]
+    seen = np.minimum(columns[COUNT], 1.0, out=out[20])
+    np.log1p((position - columns[LAST_POSITION]) * seen, out=out[19])
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class StateRows:
+    """The rows of a block side by side, feature by feature, each kind padded to full `LANES`.
+
+    First the skills touched and a fresh row, which stands for every other skill; then sets of skills; then
+    the learners' own.
+
+    Attributes
+    ----------
+    columns : array of shape (N_COLUMNS, Q)
+    owner : int array of shape (Q,)
+    skills, sets, own : slice
+        Where each kind lies, padding included.
+    """
+
+    columns: Floats
+    owner: Ints
+    skills: slice
+    sets: slice
+    own: slice
+
+    @classmethod
+    def of(cls, *parts: tuple[Floats, Ints]) -> StateRows:
+        """Return the rows of three kinds, each (n, N_COLUMNS) with the learner of each row, (n,)."""
+        sizes = [len(owner) + (kind == 0) for kind, (_, owner) in enumerate(parts)]  # a fresh skill at least
+        ends = [0, *accumulate(-(-size // LANES) * LANES for size in sizes)]
+        columns = np.empty((N_COLUMNS, ends[-1]))
+        columns[:] = _FRESH
+        owner = np.zeros(ends[-1], dtype=np.int64)
+        for start, (rows, of) in zip(ends, parts, strict=False):
+            columns[:, start : start + len(rows)] = rows.T
+            owner[start : start + len(rows)] = of
+        return cls(columns, owner, *(slice(a, b) for a, b in pairwise(ends)))
+
+    @cached_property
+    def _steady(self) -> Floats:
+        own = self.columns[COUNT, self.own]
+        return _steady(self.columns, own.take(self.owner))
+
+    def read(self, elapsed: Floats) -> Floats:
+        """Return the numbers of `ROW_NAMES`, (N_ROW, Q), `elapsed` (Q,) seconds after each last time."""
+        out = self._steady.copy()
+        out[TIMED_PART] = read_timed(self.columns, elapsed)
+        return out
