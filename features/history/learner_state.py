@@ -58,7 +58,7 @@ class Memory:
         """The row of each key; a view of shape (M, width)."""
         return self._values[: self.size]
 
-    def place(self, key: int) -> tuple[Floats, int]:
+    def place(self, key: int) -> tuple[memoryview, int]:
         """Return the table that holds the row of `key`, a fresh one when it is new, and the byte it is at.
 
         The table is good to write to until another key is asked for.
@@ -68,7 +68,7 @@ class Memory:
         i = self._index.get(key)
         if i is None:
             i = self._index[key] = self._append(key)
-        return self._values, i * self._row_bytes
+        return self._values.data, i * self._row_bytes
 
     def _append(self, key: int) -> int:
         i = self.size

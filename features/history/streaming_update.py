@@ -54,9 +54,9 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     resource, score, time, _ = attempt
     if not 0.0 <= score <= 1.0:
         raise ValueError(f"score must be in [0, 1], got {score} (percent? divide by 100)")
-    skills, table = parameters.skills_of[resource], state.rows
+    skills, table = parameters.skills_of[resource], state.rows.data
     b = parameters.logit_list[resource]
-    places = [(len(table) - 1) * _ROW.size, *[k * _ROW.size for k in skills]]
+    places = [(len(state.rows) - 1) * _ROW.size, *[k * _ROW.size for k in skills]]
     rows = [_ROW.unpack_from(table, place) for place in places]
     position = rows[0][COUNT]
     surprise, moved = _kalman(rows, b, score)
