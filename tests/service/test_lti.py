@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import re
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,6 +61,7 @@ class Platform(ThreadingHTTPServer):
         learners[0] |= {"name": "Learner One"}
         teacher = {"user_id": "teacher-1", "roles": [MEMBER + "Instructor"]}
         self.roster: object = {"id": "m", "context": {"id": "7b"}, "members": [*learners, teacher]}
+        self.pages: dict[str, Callable[[dict[str, str]], str]] = {}
         self.away = False
         self.refused = 0
 
@@ -93,6 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.server.key.public_key()))
+        where = urlsplit(self.path)
+        if where.path in self.server.pages:
+            asked = {name: values[0] for name, values in parse_qs(where.query).items()}
+            self._send("text/html", self.server.pages[where.path](asked).encode())
+            return
         answers = {
             "/jwks": {"keys": [jwk | {"kid": "p1", "alg": "RS256"}]},
             "/members": self.server.roster,
@@ -110,9 +118,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({"access_token": "t", "token_type": "Bearer", "expires_in": 60, "scope": ""})
 
     def _answer(self, content: object) -> None:
-        data = json.dumps(content).encode()
+        self._send("application/json", json.dumps(content).encode())
+
+    def _send(self, kind: str, data: bytes) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -213,6 +223,29 @@ def test_a_learner_sees_the_same_playlist_at_every_visit(tool: httpx.Client, pla
     assert "My week" in first.text
     assert SECRET_NAME in first.text, "the name that came with the launch, for as long as the session lasts"
     assert steps_of(launch(tool, platform).text) == steps_of(first.text)
+
+
+def test_names_reach_no_disk_and_no_log(
+    tool: httpx.Client, platform: Platform, school: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    for role in ("Learner", "Instructor", "Mentor"):
+        page = launch(tool, platform, role=role, **{CLAIM + "role_scope_mentor": ["student-1"]})
+        ticket = re.findall(r"/s/([^./]+)", str(page.url))[0]
+        said = zlib.decompress(base64.urlsafe_b64decode(ticket + "=" * (-len(ticket) % 4))).decode()
+        assert "Learner One" not in said
+        assert SECRET_NAME not in said
+        for name in ("week", "me", "plan", "feedback", "class", "class.csv", "monday", "asked", "report"):
+            tool.get(str(page.url.join(f"./{name}")))
+        for form in re.findall(r'action="./(?:done|talk|draw)">(.*?)</form>', page.text, re.DOTALL):
+            fields = dict(re.findall(r'name="(\w+)" value="([^"]+)"', form))
+            tool.post(str(page.url.join("./done")), data=fields)
+    files = [path for path in school.parent.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        assert not any(name in path.read_bytes() for name in (b"Quillfeather", b"Learner One")), path
+    assert "Quillfeather" not in caplog.text
+    assert "Learner One" not in caplog.text
 
 
 def test_only_the_lms_that_launched_a_page_may_frame_it(tool: httpx.Client, platform: Platform) -> None:

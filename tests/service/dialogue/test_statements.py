@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from segue import sample
 from segue.features.iso_weeks import week_of
 from segue.service.http.said import statement_bodies as said
 
@@ -54,6 +56,40 @@ def test_a_goal_is_previewed_kept_once_in_force_and_taken_back_to_the_byte(call:
     call(f"{ME}/statements/{kept['statement_id']}/undo", {})
     assert listed(call) == before
     assert call(f"{ME}/statements")["goal"] is None
+
+
+def test_who_claims_everything_opens_nothing_gated_is_believed_less_and_undo_restores_the_bytes(
+    call: Call, client: httpx.Client, headers: Headers
+) -> None:
+    week = {"learners": ["student-3"], "week": week_of(datetime.now(UTC), "UTC"), "by": "t1"}
+    call("/v1/class-weeks/draw", week, scope="teacher")
+    before = client.get(f"{ME}/lists", headers=headers("backend")).content
+    catalogue = sample.load()
+    gated = {
+        one.resource_id
+        for one in catalogue.resources
+        if "prerequisites" in call(f"{ME}/why-not?resource={one.resource_id}")["rules"]
+    }
+    assert gated, "the class must have something that is gated"
+    made = []
+    for skill in catalogue.skills:
+        claim = {"claim": {"skill": skill.skill_id, "says": "know"}}
+        made.append(call(f"{ME}/statements", claim)["statement_id"])
+        shown = next(one for one in listed(call) if one["surface"] == "weekly")["steps"]
+        assert not gated & {step["resource"] for step in shown}
+    asked = call("/v1/recommend", {"learner": "student-3", "k": 10, "fresh": True})
+    relaxed = {step["resource"] for step in asked["steps"] if step["relaxed"]}
+    assert not gated & {step["resource"] for step in asked["steps"]} - relaxed
+    for statement in reversed(made):
+        call(f"{ME}/statements/{statement}/undo", {})
+    after = [one for one in call(f"{ME}/lists")["lists"] if one["surface"] == "weekly"]
+    assert after == json.loads(before)["lists"], "the list before it all, as it was"
+    for n, skill in enumerate(catalogue.skills[:3]):
+        call(f"{ME}/statements", {"claim": {"skill": skill.skill_id, "says": "know"}})
+        task = call(f"{ME}/check?skill={skill.skill_id}")["tasks"][0]
+        failed = {"id": f"f{n}", "learner": "student-3", "resource": task, "score": 0.0}
+        call("/v1/events", {"events": [failed | {"time": datetime.now(UTC).isoformat()}]})
+    assert call(f"{ME}/statements")["trust"] <= 0.2
 
 
 def test_a_claim_is_settled_by_a_check_and_interests_are_kept(call: Call) -> None:

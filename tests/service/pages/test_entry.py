@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+
+from segue.workspace.workspace import Workspace
 
 Link, Browse = Callable[..., str], Callable[..., object]
 
@@ -70,3 +75,28 @@ def test_a_form_needs_the_mark_of_its_session_and_action(
         assert "nothing was changed" in found.text
     told = {"sec-fetch-site": "cross-site"}
     assert client.post(form["action"], data=fields, headers=told).status_code == 403
+
+
+def test_script_in_titles_tags_and_ids_is_inert_on_every_page(school: Path, serving: Any, link: Link) -> None:
+    evil = "<script>alert(1)</script>"
+    with Workspace.open(school, environment={}) as space:
+        changed = [
+            replace(one, title=f"{evil}{one.title}", url='https://x.org/"onload="alert(1)')
+            for one in space.catalogue().resources
+        ]
+        space.set_catalogue(replace(space.catalogue(), resources=tuple(changed)))
+    with serving(school) as client:
+        for role, pages in (
+            (
+                "learner",
+                ("week", "me", "plan", "feedback", "print", "offline.html", "check?skill=unit-rates"),
+            ),
+            ("teacher", ("class", "monday", "learner?who=1", "asked", "groups", "policy", "report")),
+        ):
+            first = client.get(link(role, "student-1", class_id=evil), follow_redirects=True)
+            base = str(first.url).rpartition("/")[0]
+            for page in pages:
+                text = client.get(f"{base}/{page}").text
+                assert "alert(1)</script>" not in text, page
+                assert '"onload=' not in text, page
+                assert text.count("<script") <= 1, page
