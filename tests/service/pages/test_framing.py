@@ -46,7 +46,8 @@ def course() -> Iterator[Platform]:
 
 
 def framed(address: str) -> str:
-    return f'<!doctype html><title>Course</title><h1>Course</h1><iframe src="{address}"></iframe>'
+    head = "<!doctype html><title>Course</title><link rel=icon href=data:,>"
+    return f'{head}<h1>Course</h1><iframe src="{address}"></iframe>'
 
 
 def test_a_launch_in_a_frame_works_where_cookies_of_other_sites_are_blocked(
