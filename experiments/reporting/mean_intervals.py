@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
-from segue.experiments.evaluation.estimators.standard_errors import clusters_behind, jackknife_error
+from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error
 
 FEWEST = 5  # learners; a group of fewer is not reported
 
@@ -60,8 +60,8 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
     if learners < FEWEST:
         return MeanInterval(nan, nan, nan, nan, len(values), learners)
     parts = EstimateParts(values, denominator=np.ones(len(values)))
-    se = jackknife_error(parts, learner)
-    half = float(stats.t.isf((1 - level) / 2, clusters_behind(parts, learner) - 1)) * se
+    se, freedom = few_clusters_error(parts, learner)
+    half = float(stats.t.isf((1 - level) / 2, freedom)) * se
     return MeanInterval(parts.value, se, parts.value - half, parts.value + half, len(values), learners)
 
 

@@ -23,9 +23,9 @@ DRos_100      mean(dm + l w / (w² + l) (r - q)), l = 100                       
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -38,6 +38,8 @@ SINGLE = 1e-6  # what single precision may add to a probability
 HUGE = 1e150  # beyond it squares overflow
 MOST_ROUNDING = 0.05  # a mean weight farther off is wrong, however few digits there are
 NIL = 1e-12  # smaller than this share of its scale, a difference is rounding
+BLOCK = 1 << 13  # rounds at a time: they stay in the cache, and too few for BLAS to start threads
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -153,16 +155,26 @@ def rounds_of_tables(
     prediction : (n, K), optional
         Predicted rewards; without it only the IPS family can be estimated.
     """
-    rows = np.arange(len(reward))
-    known = action >= 0
-    target = policy[rows, action] if known.all() else np.where(known, policy[rows, action], 0.0)
+    n = len(reward)
+    target, q_logged, q_target = np.empty(n), np.empty(n), np.empty(n)
+    for rows in blocks(n):
+        here, chances = np.arange(len(action[rows])), policy[rows]
+        target[rows] = chances[here, action[rows]]
+        if prediction is not None:
+            q_target[rows] = np.einsum("ij,ij->i", chances, prediction[rows])
+            q_logged[rows] = prediction[rows][here, action[rows]]
+    unknown = action < 0
+    if unknown.any():
+        target[unknown] = 0.0
+        q_logged[unknown] = 0.0  # not read: the weight is 0
     if prediction is None:
         return rounds_of(reward, propensity, target=target)
-    q_target = np.einsum("ij,ij->i", policy, prediction)
-    q_logged = prediction[rows, action]
-    if not known.all():
-        q_logged = np.where(known, q_logged, 0.0)  # not read: the weight is 0
     return rounds_of(reward, propensity, target=target, q_logged=q_logged, q_target=q_target)
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Yield slices that cover n rounds, a cache's worth each."""
+    return (slice(start, start + BLOCK) for start in range(0, n, BLOCK))
 
 
 def with_support(rounds: Rounds, policy: Floats, action: Ints) -> Rounds:
@@ -251,8 +263,8 @@ class Linearised(Protocol):
     def masses(self) -> tuple[Floats, ...]:
         """What each round counts for, (n,), in each of the averages this is made of; empty: all alike."""
 
-    def influence(self) -> Floats:
-        """Return each round's influence on the value, (n,), with mean zero (delta method)."""
+    def influence(self, rows: slice = EVERY) -> Floats:
+        """Return the influence of some rounds on the value, of mean zero over all (delta method)."""
 
 
 @dataclass(frozen=True)
@@ -273,7 +285,7 @@ class EstimateParts:
         """Number of rounds."""
         return len(self.numerator)
 
-    @property
+    @cached_property
     def ratio(self) -> float:
         """Sum of the numerator over sum of the denominator; NaN when the denominator is zero."""
         if self.n == 0:
@@ -286,19 +298,29 @@ class EstimateParts:
     @property
     def value(self) -> float:
         """The estimate."""
-        return self.ratio if self.base is None else self.ratio + float(self.base.mean())
+        return self.ratio + self._base_mean
 
-    def influence(self) -> Floats:
-        """Return each round's influence on the value, (n,), with mean zero (delta method)."""
+    @cached_property
+    def _base_mean(self) -> float:
+        """Mean of the base."""
+        return 0.0 if self.base is None else float(self.base.mean())
+
+    @cached_property
+    def _unit(self) -> float:
+        """Mean of the denominator."""
+        return 1.0 if self.denominator is None else float(self.denominator.mean())
+
+    def influence(self, rows: slice = EVERY) -> Floats:
+        """Return the influence of some rounds on the value, of mean zero over all (delta method)."""
         if self.denominator is None:
-            total = self.numerator if self.base is None else self.base + self.numerator
-            return np.asarray(total - total.mean())
-        psi = self.numerator - self.ratio * self.denominator
-        psi /= self.denominator.mean()
+            psi = self.numerator[rows] - self.ratio
+        else:
+            psi = self.numerator[rows] - self.ratio * self.denominator[rows]
+            psi /= self._unit
         if self.base is not None:
-            psi += self.base
-            psi -= self.base.mean()
-        return np.asarray(psi)
+            psi += self.base[rows]
+            psi -= self._base_mean
+        return psi
 
     @property
     def spare(self) -> int:

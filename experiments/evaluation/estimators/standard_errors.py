@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from segue.experiments.evaluation.estimators.single_step import NIL, Floats, Ints, Linearised
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised, blocks
 
 
 def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
@@ -17,27 +17,49 @@ def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
     """
     if parts.n < 2:
         return float("nan")
-    psi = parts.influence()
     if cluster is None:
-        return sqrt((float(psi @ psi) + parts.imagined) / (parts.n - parts.spare) / parts.n)
-    totals = np.bincount(recoded(cluster), weights=psi)
+        squares = sum(float(psi @ psi) for psi in map(parts.influence, blocks(parts.n)))
+        return sqrt((squares + parts.imagined) / (parts.n - parts.spare) / parts.n)
+    totals = np.bincount(recoded(cluster), weights=parts.influence())
     return sqrt(float(totals @ totals) + parts.imagined) / parts.n
 
 
-def jackknife_error(parts: Linearised, cluster: Ints) -> float:
-    """Return the cluster error with each cluster's influence as if it had not pulled the estimate to itself.
+def few_clusters_error(parts: Linearised, cluster: Ints) -> tuple[float, float]:
+    """Return the cluster error without its bias for few clusters, and its degrees of freedom.
 
-    Divided by 1 less the share it holds of what is averaged (to first order the leave-one-out jackknife;
-    "CR3" in regression): the plain sandwich is too small where few clusters hold much.
+    Bias-reduced linearisation ("CR2") with Satterthwaite's degrees of freedom (Bell & McCaffrey 2002; Imbens
+    & Kolesár 2016), under a working model where clusters differ as wholes, as classes do: a cluster that
+    holds a share s of what is averaged has pulled the estimate to itself, and the mean square of its
+    influence is too small by 1 - 2 s + sum s². The error is the largest and the freedom the least over the
+    averages the estimate is made of: of whole classes in one arm only those of that arm count. NaN below two
+    effective clusters.
     """
     code = recoded(cluster)
-    psi = np.bincount(code, weights=parts.influence())
-    share = np.bincount(code) / parts.n
-    for mass in parts.masses:
-        own = np.bincount(code, weights=np.abs(mass))
-        share = np.maximum(share, own / own.sum()) if own.any() else share
-    totals = psi / np.maximum(1 - share, NIL)
-    return sqrt(float(totals @ totals) + parts.imagined) / parts.n
+    totals = np.bincount(code, weights=parts.influence())
+    shares = [np.bincount(code) / parts.n]
+    shares += [own / own.sum() for mass in parts.masses if (own := np.bincount(code, np.abs(mass))).any()]
+    if min(1 / float(share @ share) for share in shares) < 2:
+        return float("nan"), float("nan")
+    squares = max(float((totals**2 / (1 - 2 * share + float(share @ share))).sum()) for share in shares)
+    return sqrt(squares + parts.imagined) / parts.n, min(map(_satterthwaite, shares))
+
+
+def _satterthwaite(share: Floats) -> float:
+    """Return the degrees of freedom of the variance of a mean over clusters with these shares (sum 1).
+
+    2 E² / Var of the quadratic form sum d (m - mean)², d = s² / (1 - 2 s + sum s²), for independent m.
+
+    Examples
+    --------
+    >>> round(_satterthwaite(np.full(8, 1 / 8)), 9)
+    7.0
+    """
+    spread = float(share @ share)
+    own = 1 - 2 * share + spread  # the variance of a cluster's distance to the mean
+    d = share**2 / own
+    total, first, second = float(d.sum()), float(d @ share), float(d @ share**2)
+    across = spread**2 * total**2 + 2 * second * total + 2 * first**2 - 4 * spread * total * first
+    return float(d @ own) ** 2 / (float(d**2 @ (own**2 - (spread - 2 * share) ** 2)) + across)
 
 
 def recoded(labels: Ints) -> Ints:
@@ -61,8 +83,3 @@ def effective_clusters(cluster: Ints, mass: Floats | None = None) -> float:
     totals = np.bincount(recoded(cluster), weights=None if mass is None else np.abs(mass)).astype(np.float64)
     squares = float(totals @ totals)
     return float(totals.sum()) ** 2 / squares if squares else 0.0
-
-
-def clusters_behind(parts: Linearised, cluster: Ints) -> float:
-    """Return how many clusters an estimate rests on: the least effective number over its averages."""
-    return min([effective_clusters(cluster), *(effective_clusters(cluster, mass) for mass in parts.masses)])

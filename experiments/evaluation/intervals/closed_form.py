@@ -12,11 +12,7 @@ import numpy as np
 from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised, Rounds
-from segue.experiments.evaluation.estimators.standard_errors import (
-    clusters_behind,
-    jackknife_error,
-    standard_error,
-)
+from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error, standard_error
 
 
 @dataclass(frozen=True)
@@ -136,18 +132,11 @@ def check_range(limits: tuple[float, float], reward: Floats, name: str) -> None:
 
 
 def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.95) -> Interval:
-    """Return value ± z se; with clusters, Student's t on G - 1 and the jackknife's error.
-
-    G is the effective number of clusters that the estimate rests on (`clusters_behind`): a few large classes
-    count for what they are, and whole classes in the other arm for nothing. NaN ends below two.
-    """
+    """Return value ± z se; with clusters, Student's t as `few_clusters_error` has it (NaN ends below two)."""
     if cluster is None:
         return _around(parts.value, stats.norm.isf((1 - level) / 2) * standard_error(parts), "normal")
-    count = clusters_behind(parts, cluster)
-    if count < 2:
-        return _around(parts.value, float("nan"), "cluster t")
-    half = stats.t.isf((1 - level) / 2, count - 1) * jackknife_error(parts, cluster)
-    return _around(parts.value, half, "cluster t")
+    error, freedom = few_clusters_error(parts, cluster)
+    return _around(parts.value, stats.t.isf((1 - level) / 2, freedom) * error, "cluster t")
 
 
 def joint_level(level: float, n_groups: int) -> float:

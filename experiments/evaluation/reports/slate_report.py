@@ -232,5 +232,6 @@ def _interval(
 ) -> Interval:
     """Return the interval with one imagined list more."""
     typical = float(parts.numerator.sum()) / float(weight.sum())
-    low, high = ends(weight, parts.numerator, reach=(span[0] - typical, span[1] - typical), base=parts.base)
+    reach = span[0] - typical, span[1] - typical
+    low, high = ends(weight, _typical(parts, weight), reach=reach, base=parts.base)
     return around(between(low, high, cluster=cluster, level=level).within(*span), parts.value)

@@ -48,7 +48,7 @@ class IntervalRule:
 
     normal_rewards: float = 10_000.0
     normal_share: float = 0.001
-    rewards: float = 5.0
+    rewards: float = 3.0
     size: float = 8.0
     deviation: float = 5.0
     unseen: float = 0.05

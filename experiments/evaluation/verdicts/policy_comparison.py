@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import (
+    EVERY,
     NIL,
     EstimateParts,
     Floats,
@@ -72,9 +73,9 @@ class Difference:
         """What each round counts for in either."""
         return (*self.first.masses, *self.second.masses)
 
-    def influence(self) -> Floats:
-        """Return each round's influence on the difference, (n,); what is rounding alone is 0."""
-        first, second = self.first.influence(), self.second.influence()
+    def influence(self, rows: slice = EVERY) -> Floats:
+        """Return the influence of some rounds on the difference; what is rounding alone is 0."""
+        first, second = self.first.influence(rows), self.second.influence(rows)
         difference = np.asarray(first - second)
         difference[np.abs(difference) <= NIL * np.maximum(np.abs(first), np.abs(second))] = 0.0
         return difference

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Rounds, ips, snips
-from segue.experiments.evaluation.estimators.standard_errors import standard_error
+from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error, standard_error
 from segue.experiments.evaluation.intervals.bootstrap import bootstrap
 from segue.experiments.evaluation.intervals.closed_form import Bounds, empirical_bernstein, normal
 from segue.experiments.simulation.worlds.synthetic_logs import make_world
@@ -27,6 +27,34 @@ def test_copied_rounds_in_a_cluster_add_no_evidence() -> None:
     assert wide.width > 2 * narrow.width
     for method in (bootstrap({"x": copied}, rng=np.random.default_rng(0), cluster=cluster)["x"],):
         assert method.width == pytest.approx(normal(once).width, rel=0.15)
+
+
+def test_few_equal_clusters_are_a_sample_of_their_means() -> None:
+    means = np.array([0.0, 1.0, 5.0, 2.0, 2.0, 4.0])
+    parts = EstimateParts(np.repeat(means, 3), denominator=np.ones(18))
+    error, freedom = few_clusters_error(parts, np.repeat(np.arange(6), 3))
+    assert error == pytest.approx(means.std(ddof=1) / np.sqrt(6))
+    assert freedom == pytest.approx(5)
+
+
+def test_whole_classes_in_the_other_arm_lend_no_freedom() -> None:
+    weight = np.repeat([2.0, 0.0, 2.0, 0.0, 2.0, 2.0], 10)
+    reward = np.random.default_rng(0).random(60)
+    cluster = np.repeat(np.arange(6), 10)
+    error, freedom = few_clusters_error(snips(Rounds(weight, reward)), cluster)
+    means = reward[weight > 0].reshape(4, 10).mean(axis=1)
+    assert freedom == pytest.approx(3)
+    assert error == pytest.approx(means.std(ddof=1) / 2)
+
+
+def test_one_large_class_among_small_ones_leaves_little_freedom() -> None:
+    sizes = np.array([200, 10, 10, 10, 10, 10, 10])
+    reward = np.random.default_rng(0).random(sizes.sum())
+    parts = EstimateParts(reward, denominator=np.ones(len(reward)))
+    assert np.isnan(few_clusters_error(parts, np.repeat(np.arange(7), sizes))[0])
+    even = few_clusters_error(parts, np.arange(len(reward)) % 7)[1]
+    some = few_clusters_error(parts, np.repeat(np.arange(7), [80, 30, 30, 30, 30, 30, 30]))[1]
+    assert 1 < some < 4 < even < 6.1
 
 
 def test_one_cluster_has_no_interval() -> None:

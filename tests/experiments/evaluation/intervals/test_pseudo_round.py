@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from segue.experiments.evaluation.estimators.single_step import Rounds, snips
 from segue.experiments.evaluation.intervals.closed_form import Bounds, normal
-from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of, typical_weight
+from segue.experiments.evaluation.intervals.pseudo_round import PART, between, ends_of, typical_weight
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import default_interval
 from segue.experiments.simulation.worlds.synthetic_logs import make_world
@@ -19,10 +19,10 @@ def rounds(n: int, seed: int = 4) -> Rounds:
     return WORLD.draw(n, np.random.default_rng(seed)).rounds()
 
 
-def test_each_end_is_the_estimate_of_the_log_with_one_round_more() -> None:
+def test_each_end_is_the_estimate_of_the_log_with_part_of_a_round_more() -> None:
     seen = rounds(500)
     plain = Rounds(seen.weight, seen.reward)
-    heavy = typical_weight(plain.weight)
+    heavy = PART * typical_weight(plain.weight)
     low, high = ends_of(plain, Bounds(0.0, 1.0))
     for end, reward in ((low, 0.0), (high, 1.0)):
         more = Rounds(np.append(plain.weight, heavy), np.append(plain.reward, reward))
@@ -33,7 +33,7 @@ def test_predictions_move_the_ends_by_residuals() -> None:
     seen = rounds(500)
     assert seen.q_logged is not None
     assert seen.q_target is not None
-    heavy = typical_weight(seen.weight)
+    heavy = PART * typical_weight(seen.weight)
     residual = seen.reward - seen.q_logged
     above = residual > 0
     typical = np.sqrt(np.average(residual[above] ** 2, weights=seen.weight[above]))
@@ -65,6 +65,33 @@ def test_a_side_nobody_saw_reaches_to_the_end_of_the_range() -> None:
     interval = between(*ends_of(always, Bounds(0.0, 1.0)))
     assert interval.high == pytest.approx(1.0)
     assert 1 - 4 / 50 < interval.low < 1 - 3 / 50  # of probability 3 / n is missed in 5 % of logs
+
+
+def test_heavy_rounds_that_chanced_to_earn_nothing_are_still_uncertain() -> None:
+    weight = np.r_[np.full(20, 25.0), np.ones(500)]
+    never = np.r_[np.zeros(20), np.tile([1.0] + [0.0] * 9, 50)]
+    usual = np.r_[np.tile([1.0] + [0.0] * 9, 2), np.tile([1.0] + [0.0] * 9, 50)]
+    unseen, seen = (between(*ends_of(Rounds(weight, reward), Bounds(0.0, 1.0))) for reward in (never, usual))
+    assert normal(snips(Rounds(weight, never))).high < 0.08
+    assert unseen.high > 0.1  # two of the twenty were due
+    assert seen.low < 0.1 < seen.high
+
+
+def test_no_variance_is_added_where_heavy_rounds_earned_their_share() -> None:
+    seen = rounds(2_000)
+    even = Rounds(np.ones(seen.n), seen.reward)
+    assert all(end.imagined == pytest.approx(0.0, abs=1e-6) for end in ends_of(even, Bounds(0.0, 1.0)))
+
+
+def test_a_heavy_tail_asks_for_more_than_the_usual_residual() -> None:
+    rng = np.random.default_rng(0)
+    flat, tail = rng.random(1_000), rng.pareto(2.2, 1_000)
+    for reward, more in ((flat, False), (tail, True)):
+        _, high = ends_of(Rounds(np.ones(1_000), reward), Bounds())
+        above = np.maximum(reward - reward.mean(), 0.0)
+        usual = np.sqrt((above**2).sum() / (above > 0).sum())
+        imagined = (high.value - reward.mean()) * (1_000 + PART) / PART
+        assert bool(imagined > 1.5 * usual) is more
 
 
 def test_clusters_widen() -> None:

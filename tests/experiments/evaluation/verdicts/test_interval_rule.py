@@ -12,7 +12,7 @@ from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE
     ("rounds", "reason"),
     [
         (Rounds(np.zeros(50), np.ones(50)), "never chooses"),
-        (Rounds(np.ones(50), np.r_[np.ones(3), np.zeros(47)]), "only 3.0 effective rewarded events"),
+        (Rounds(np.ones(50), np.r_[np.ones(2), np.zeros(48)]), "only 2.0 effective rewarded events"),
         (Rounds(np.r_[np.full(6, 8.0), np.full(45, 0.1)], np.ones(51)), "effective sample size of only 7.2"),
         (Rounds(np.full(50, 0.5), np.ones(50)), "weights average 0.5"),
     ],
