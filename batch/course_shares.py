@@ -9,7 +9,7 @@ plan: a later one repeats nothing of an earlier one, and may use what an earlier
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,10 +20,12 @@ from segue.features.contexts.context_columns import due
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import StateBlock
 from segue.workspace.answering import Question, answer
+from segue.workspace.learner_standing import LearnerStanding
 from segue.workspace.model_registry import Champion
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
+from segue.workspace.records.overrides import StandingActs
 
 UNSHOWN = 2.0  # attempts at a skill at which half of its mastery counts as shown
 LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets something
@@ -31,13 +33,15 @@ LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets somethi
 
 @dataclass
 class Purse:
-    """What a learner has left of the week: minutes and steps; what was drawn; what each course is due."""
+    """What a learner has left of the week (minutes, steps), was given and promised; what courses are due."""
 
     learner: Learner
     due: dict[int, float]
     steps: int
     spare: float = 0.0
     drawn: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
+    said: LearnerStanding | None = None
 
 
 def shares(minutes: Floats, needs: Floats, total: float) -> Floats:
@@ -86,11 +90,13 @@ def lists(
     *,
     plan: WeeklyPlan,
     taken: Sequence[tuple[int, ...]],
-    out: Mapping[int, tuple[str, ...]] | None = None,
+    held: Mapping[int, StandingActs] | None = None,
+    said: Mapping[int, LearnerStanding] | None = None,
 ) -> Iterator[Entry]:
     """Yield the lists of learners, one for each course that they take (`taken`: places in `plan.courses`).
 
-    `out` holds what teachers took out of the lists of some learners, by their number.
+    `held` is what teachers took out of and pinned into the lists of some learners, `said` what these said of
+    themselves, both by their number. A pin goes into the first course that has the resource.
 
     ``draw.request_no`` of an entry is the place of its course, from 1.
     """
@@ -99,7 +105,10 @@ def lists(
     purses = [_purse(*mine, plan=plan) for mine in zip(people, need, taken, strict=True)]
     index = champion.fitted.catalogue.resource_index
     for purse in purses:
-        purse.drawn = tuple(r for r in (out or {}).get(purse.learner.number, ()) if r in index)
+        purse.said = (said or {}).get(purse.learner.number)
+        if acts := (held or {}).get(purse.learner.number):
+            purse.drawn = tuple(r for r in acts.out if r in index)
+            purse.pinned = tuple(r for r in acts.pinned if r in index and r not in purse.drawn)
     for place, course in enumerate(plan.courses):
         candidates = course.resources(champion.fitted.catalogue)
         asking = [purse for purse in purses if place in purse.due and purse.steps > 0]
@@ -131,7 +140,10 @@ def _question(purse: Purse, place: int, plan: WeeklyPlan, candidates: tuple[str,
     )
     draw = Draw(plan.seed, "playlist", plan.week, purse.learner.number, place + 1)
     purse.spare += mine
-    return Question(request, purse.learner, draw, "weekly")
+    pins = [r for r in purse.pinned if candidates is None or r in candidates][: request.k]
+    purse.pinned = tuple(r for r in purse.pinned if r not in pins)
+    under = replace(request, pins=tuple(pins)) if pins else None
+    return Question(request, purse.learner, draw, "weekly", said=purse.said, under=under)
 
 
 def _close(purse: Purse, entry: Entry, catalogue: Catalogue) -> None:

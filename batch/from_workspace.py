@@ -27,6 +27,7 @@ from segue.engine.recommender import Recommender
 from segue.features.outward_text import csv_frame
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
+from segue.workspace.learner_standing import standings_in
 from segue.workspace.model_registry import Champion, Library
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
@@ -325,6 +326,7 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Wee
     yield from answer(champion, with_acts(connection, champion, questions), known)
     if some := [(person, courses) for person, courses in takes if courses]:
         people, taken = zip(*some, strict=True)
-        at = round(plan.now.timestamp() * 1e6)
-        out = {n: held.out for n, held in standing_for(connection, {p.number for p in people}, at).items()}
-        yield from lists(champion, people, known, plan=plan, taken=taken, out=out)
+        at, numbers = round(plan.now.timestamp() * 1e6), {p.number for p in people}
+        held = standing_for(connection, numbers, at)
+        said = standings_in(connection, numbers, champion.recommender.catalogue)
+        yield from lists(champion, people, known, plan=plan, taken=taken, held=held, said=said)

@@ -18,10 +18,12 @@ from segue.features.history.state_columns import (
     COUNT,
     ITEM_TIME,
     LAST_TIME,
+    RECENT_RIGHT,
     RESIDUAL,
     SUCCESSES,
     USES,
     VARIANCE,
+    WEIGHT,
 )
 from segue.features.prerequisite_map import Map, readiness
 from segue.features.vectors.mastery import epoch_seconds, mastery, recent_residual
@@ -52,7 +54,7 @@ class SkillProfile:
         How much of the band comes from the answers on this skill, in [0, 1); the rest is the chance, which
         also rests on other skills.
     band : str
-        Read from the chance drawn to the share of right answers (`banded`): `excelling` from `EXCELLING` up,
+        Read from the chance drawn to how the last tries went (`banded`): `excelling` from `EXCELLING` up,
         `struggling` below `STRUGGLING`, else `progressing`; `not enough evidence` under
         `FEWEST_ATTEMPTS` attempts.
     trend : str
@@ -163,8 +165,7 @@ def _skills(
     low, high = 1.0 / (1.0 + np.exp(reach - logit)), 1.0 / (1.0 + np.exp(-reach - logit))
     usual = state.skills[:, RESIDUAL.stop - 1] / (state.skills[:, COUNT] + 2.0)
     change = recent_residual(block)[0] - usual
-    tried, right = state.skills[:, COUNT], state.skills[:, SUCCESSES]
-    level, own = banded(chance, tried, right), own_share(tried)
+    level, own = banded(chance, state.skills), own_share(state.skills[:, COUNT])
     return [
         SkillProfile(
             skill=catalogue.skills[k].skill_id,
@@ -200,17 +201,29 @@ def own_share(attempts: Floats) -> Floats:
     return np.asarray(attempts / (attempts + OWN_ATTEMPTS))
 
 
-def banded(chance: Floats, attempts: Floats, successes: Floats) -> Floats:
-    """Return what a band is read from: the chance, drawn to the share of right answers on the skill itself.
+def banded(chance: Floats, rows: Floats) -> Floats:
+    """Return what a band is read from: the chance, drawn to how the last tries on the skill itself went.
 
     The chance also rests on the learner's other skills and on what the items led to expect; without its own
-    record a skill would be called strong on the strength of others.
+    record a skill would be called strong on the strength of others. Each try of the record counts .8 of the
+    next one, so that what was learnt since shows within a few tries.
 
-    >>> banded(np.array([0.83, 0.83]), np.array([7.0, 7.0]), np.array([0.0, 7.0])).round(2).tolist()
-    [0.3, 0.94]
+    Parameters
+    ----------
+    chance : array of shape (...)
+    rows : array of shape (..., N_COLUMNS)
+        Of the same skills, as a state has them.
+
+    Examples
+    --------
+    >>> rows = np.zeros((3, RECENT_RIGHT + 1))
+    >>> rows[:, [COUNT, WEIGHT.start]], rows[:, RECENT_RIGHT] = (7.0, 4.0), (0.0, 2.0, 4.0)
+    >>> banded(np.full(3, 0.83), rows).round(2).tolist()
+    [0.3, 0.62, 0.94]
     """
-    own = own_share(attempts)
-    return np.asarray((1.0 - own) * chance + own * successes / np.maximum(attempts, 1.0))
+    own = own_share(rows[..., COUNT])
+    share = rows[..., RECENT_RIGHT] / np.maximum(rows[..., WEIGHT.start], 1e-9)
+    return np.asarray((1.0 - own) * chance + own * share)
 
 
 def _band(level: float, attempts: float) -> Band:

@@ -13,7 +13,13 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps
-from segue.workspace.learner_standing import LearnerStanding, as_said, standings_in, unclaimed_forecasts
+from segue.workspace.learner_standing import (
+    LearnerStanding,
+    as_said,
+    overdue_note,
+    standings_in,
+    unclaimed_forecasts,
+)
 from segue.workspace.model_registry import Champion
 from segue.workspace.records.decision_log import Draw, Entry, standing_name
 from segue.workspace.records.learner_states import Kept
@@ -169,7 +175,14 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
     for i, (alone, claimed) in enumerate(zip(asked, meant, strict=True)):
         if alone.state is not claimed.state:
             seen[i] = unclaimed_forecasts(recommender, alone, drawn[i].steps)
-    playlists = [replace(p, steps=tuple(p.steps)) for p in drawn]  # each step is looked at several times
+    notes = [
+        overdue_note(q.request, q.said, recommender.catalogue) if q.said and not q.learner.opted_out else ()
+        for q in questions
+    ]
+    playlists = [  # each step is looked at several times
+        replace(p, steps=tuple(p.steps), notes=(*said, *p.notes))
+        for p, said in zip(drawn, notes, strict=True)
+    ]
     return [
         Entry(q.draw, r if q.name else m, p, k.upto, champion.fitted.model_hash, q.surface, f, q.name)
         for q, r, m, p, k, f in zip(questions, requests, meant, playlists, kept, seen, strict=True)

@@ -118,6 +118,16 @@ def as_said(recommender: Recommender, request: Request, said: LearnerStanding) -
     return ungated(recommender, asked, replace(asked, state=state))
 
 
+def overdue_note(request: Request, said: LearnerStanding, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return what a list says of a standing goal whose day has passed; nothing where there is none."""
+    goal = said.goal
+    if request.goal is not None or goal is None or goal.due is None or goal.due > request.now:
+        return ()
+    known = {skill.skill_id: skill.i_can or skill.statement or skill.skill_id for skill in catalogue.skills}
+    about = "; ".join(known.get(name, name) for name in goal.skills)
+    return (f"the goal is overdue since {goal.due.date().isoformat()}, and is still worked towards: {about}",)
+
+
 def unclaimed_forecasts(recommender: Recommender, request: Request, steps: Sequence[Step]) -> list[Floats]:
     """Return the forecasts of a list's steps from the record alone: a reward must not rest on a claim."""
     skills = recommender.kernel.scene(recommender.asked((request,))).skills

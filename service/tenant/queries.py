@@ -16,6 +16,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import AskBody, WhatIfBody
 from segue.service.tenant.conversion import edit_of, request_of
 from segue.workspace.answering import Question, with_acts
+from segue.workspace.learner_standing import as_said
 from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
@@ -56,8 +57,11 @@ def why_not(workspace: Workspace, learner: str, resource: str, body: AskBody) ->
     RefusedError
         As `learner_profile`, and 422 for an unknown resource.
     """
-    request, known = _asked(workspace, learner, request_of(body, datetime.now(UTC), learner))
-    found = known.charge.champion.recommender.why_not(request, resource)
+    record, said, known = _asked(workspace, learner, request_of(body, datetime.now(UTC), learner))
+    recommender = known.charge.champion.recommender
+    found = recommender.why_not(record, resource)
+    if not found.rules:  # a claim opens nothing that the record keeps closed; it moves the points
+        found = recommender.why_not(said, resource)
     points = None if found.points is None else dict(found.points)
     return {
         "rules": found.rules,
@@ -77,7 +81,7 @@ def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
         As `learner_profile`, and 422 for an unknown resource.
     """
     now = datetime.now(UTC)
-    request, known = _asked(workspace, learner, request_of(body, now, learner))
+    _, request, known = _asked(workspace, learner, request_of(body, now, learner))
     recommender, edit = known.charge.champion.recommender, edit_of(body, request.now)
     lists = (
         recommender.recommend(request, rng=np.random.default_rng(0)),
@@ -87,8 +91,11 @@ def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
     return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
 
 
-def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Request, AskedLearner]:
-    """Return a request as it would be drawn: with the learner's state, and as teachers' acts make it."""
+def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Request, Request, AskedLearner]:
+    """Return a request as it would be drawn: with the learner's state, and as teachers' acts make it.
+
+    The first one has the goal that stands, the second the learner's claims too.
+    """
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
         question = Question(
@@ -96,7 +103,11 @@ def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Reques
         )
         (question,) = with_acts(connection, known.charge.champion, [question])
     asked = question.under or request
-    return replace(asked, learner=known.learner.surrogate, state=known.state), known
+    asked = replace(asked, learner=known.learner.surrogate, state=known.state)
+    if question.said is None:
+        return asked, asked, known
+    said = as_said(known.charge.champion.recommender, asked, question.said)
+    return replace(asked, goal=said.goal), said, known
 
 
 def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,16 @@ import pandas as pd
 import pytest
 
 from segue.batch import from_workspace, output
+from segue.batch.plan import Course
 from segue.batch.weekly_job import Week, WeekDone, weekly_job
+from segue.engine.request import Request
 from segue.features.events.file_readers import Source
+from segue.workspace.feedback import StepChange
+from segue.workspace.records.learners import find_learners
+from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
+from segue.workspace.records.statements import Statement, append_statement
 
+MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
 School = Any  # the class in conftest.py
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 W47, W48 = Week("2026-W47", k=3, skip=("learn", "fit")), Week("2026-W48", k=3, skip=("learn", "fit"))
@@ -187,3 +195,61 @@ def test_a_record_that_cannot_be_read_is_another_runs(school: School, out: Path)
     job(school, W48, out)
     assert json.loads((out / "week.json").read_text())["name"].startswith("2026-W48")
     assert (out / "earlier" / "unreadable").is_dir()
+
+
+def test_events_of_the_future_and_of_another_content_are_set_aside(
+    school: School, out: Path, tmp_path: Path
+) -> None:
+    days = {"time": ["2026-11-20T08:00:00Z", "2026-12-24T08:00:00Z", "2026-11-23T09:00:00Z"]}
+    days |= {"learner": ["a", "b", "c"], "score": [1.0, 1.0, 1.0], "event_id": ["x", "y", "z"]}
+    days["resource"] = [school.space.catalogue().resources[0].resource_id] * 3
+    asked = with_events(school, tmp_path / "in", "ahead", **days)
+    clock = pd.Timestamp("2026-11-24T08:00:00Z").to_pydatetime()
+    done = weekly_job(school.space, asked, out, clock=clock, workers=1)
+    assert done.steps["import"].said.startswith("2 events stored, 0 repeats, 1 rejected")
+    (rejects,) = (out / "rejects").iterdir()
+    assert pd.read_csv(rejects)["reason"][0].startswith("time lies in the future")
+    other = with_events(school, tmp_path / "in", "other", **days | {"score": [0.0, 1.0, 1.0]})
+    done = weekly_job(school.space, other, out, clock=clock, workers=1)
+    assert done.steps["import"].said.startswith("0 events stored, 1 repeats, 2 rejected")
+    found = pd.concat([pd.read_csv(path) for path in (out / "rejects").iterdir()])
+    assert found["reason"].str.contains("other content").sum() == 1
+
+
+def test_who_has_left_every_class_gets_no_list(school: School, out: Path) -> None:
+    past, ahead = (pd.Timestamp(day, tz="UTC").to_pydatetime() for day in ("2026-11-20", "2027-01-01"))
+    with school.space.store.write() as connection:
+        places = [
+            Enrolment(school.roster[0], "7a", ends=past),
+            Enrolment(school.roster[1], "7a", ends=past),
+            Enrolment(school.roster[1], "7b", ends=ahead),
+            Enrolment(school.roster[2], "7b", begins=ahead),
+        ]
+        add_enrolments(connection, school.space.keyring, places)
+        found = find_learners(connection, school.space.keyring, school.roster)
+    job(school, W48, out)
+    inside = {found[who].surrogate for who in school.roster}
+    gone = {found[who].surrogate for who in (school.roster[0], school.roster[2])}
+    assert set(rows(out)["learner"]) == inside - gone
+
+
+def test_a_list_of_a_course_follows_what_was_said_and_pinned(school: School, out: Path) -> None:
+    space, who = school.space, school.roster[0]
+    skill = space.catalogue().skills[-1].skill_id
+    with space.store.write() as connection:
+        number = find_learners(connection, space.keyring, [who])[who].number
+        body = {"skills": [skill], "due": "2026-11-10T00:00:00+00:00"}
+        append_statement(connection, Statement("g", 0, number, "goal", "", MONDAY, body))
+    given = space.recommend(Request(who, MONDAY, k=1))
+    pinned = next(
+        r.resource_id for r in space.resources() if r.resource_id != given.playlist.steps[0].resource
+    )
+    space.override(given.decision_ids[0], StepChange("pin", "t1", resource=pinned), now=MONDAY)
+    courses = (Course("6m", 500.0, ()), Course("6x", 500.0, ()))
+    asked = Week("2026-W48", roster=[who], classes={who: ["6m", "6x"]}, courses=courses, k=4, skip=W48.skip)
+    job(school, asked, out)
+    assert pinned in set(rows(out)["resource"])
+    (first, second) = space.lists(who, now=MONDAY, surface="weekly")
+    assert "overdue since 2026-11-10" in first.notes[0]
+    assert "overdue since 2026-11-10" in second.notes[0]
+    assert all("goal" in step.step.reasons for step in first.steps)

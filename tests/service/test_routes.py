@@ -153,7 +153,7 @@ def test_attempts_move_the_profile(fresh: Path, serving: Serving, headers: Heade
             return {line["skill"] for line in found["needs"]}
 
         assert needs(0.0, 8) == {"unit-rates"}
-        assert needs(1.0, 24) == set()
+        assert needs(1.0, 5) == set()
 
 
 def test_choice_rating_and_override(client: httpx.Client, headers: Headers) -> None:
@@ -295,6 +295,33 @@ def test_a_roster_says_who_is_in_a_class(client: httpx.Client, headers: Headers)
     assert size() == 6
     put({"id": "student-1", "from": "2026-08-24T00:00:00Z"}, {"id": "student-2"})
     assert size() == 2
+
+
+def test_a_class_that_everybody_left_is_empty(client: httpx.Client, headers: Headers) -> None:
+    members = [{"id": f"student-{n}", "until": "2026-11-01T00:00:00Z"} for n in range(1, 6)]
+    put = client.put("/v1/classes/7b/roster", json={"learners": members}, headers=headers("backend"))
+    assert put.status_code == 200
+    found = client.get("/v1/classes/7b", headers=headers("teacher")).json()
+    assert (found["learners"], found["skills"]) == (0, [])
+
+
+def test_why_not_reads_the_whole_request_and_what_the_learner_said(
+    client: httpx.Client, headers: Headers
+) -> None:
+    def points(**body: Any) -> dict[str, float]:
+        asked = {"resource": open_one} | body
+        found = client.post("/v1/learners/student-3/why-not", json=asked, headers=headers("teacher"))
+        assert found.status_code == 200, found.text
+        return dict(found.json()["points"] or {})
+
+    open_one = recommend(client, headers, k=1)["steps"][0]["resource"]
+    before = points()
+    assert "goal" in points(goal={"skills": ["unit-rates"]})
+    goal = {"goal": {"skills": ["unit-rates"], "due": "2099-01-01T00:00:00Z"}}
+    said = client.post("/v1/learners/student-3/statements", json=goal, headers=headers("backend"))
+    assert said.status_code == 200, said.text
+    assert "goal" not in before
+    assert "goal" in points()
 
 
 def test_many_recommendations_get_an_answer_each(client: httpx.Client, headers: Headers) -> None:

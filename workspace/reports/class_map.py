@@ -9,7 +9,7 @@ import numpy as np
 
 from segue.features.catalogue import Skill
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.history.state_columns import LAST_TIME, SUCCESSES
+from segue.features.history.state_columns import LAST_TIME
 from segue.features.learner_profile import EXCELLING, FEWEST_ATTEMPTS, STRUGGLING, banded
 from segue.workspace.model_registry import Champion
 from segue.workspace.reports.class_report import facts_of, standing_still
@@ -58,8 +58,7 @@ def class_map(champion: Champion, known: Mapping[str, LearnerState], now: float,
     facts = facts_of(champion, block, now)
     skills = champion.fitted.catalogue.skills
     bands = np.full(facts.chance.shape, "progressing", dtype=object)
-    right = np.stack([state.skills[:, SUCCESSES] for state in known.values()])
-    level = banded(facts.chance, facts.attempts, right)
+    level = banded(facts.chance, block.skills)
     bands[level >= EXCELLING] = "excelling"
     bands[level < STRUGGLING] = "struggling"
     bands[facts.attempts < FEWEST_ATTEMPTS] = "not enough evidence"

@@ -11,7 +11,6 @@ from segue.features.catalogue import Bools, Floats
 from segue.features.contexts.context_columns import SkillFacts
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.history.state_columns import SUCCESSES
 from segue.features.learner_profile import banded
 from segue.workspace.model_registry import Champion
 
@@ -56,8 +55,7 @@ def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float
 
 def standing_still(facts: SkillFacts, block: StateBlock) -> Bools:
     """Return who is stuck on which skill, (B, S): by what happened on it and by the chance (``banded``)."""
-    right = np.stack([state.skills[:, SUCCESSES] for state in block.states()])
-    level = banded(facts.chance, facts.attempts, right)
+    level = banded(facts.chance, block.skills)
     return np.asarray((level < STUCK_CHANCE) & (facts.attempts >= STUCK_ATTEMPTS))
 
 

@@ -140,3 +140,14 @@ def test_statements_are_exported_and_erased_with_their_learner(space: Workspace)
     assert [row["about"] for row in found] == ["unit-rates"]
     certificate = learner_rights.erase(space, "l6", now=NOW)
     assert certificate.rows["statements"] == 1
+
+
+def test_an_overdue_goal_is_said_in_the_notes(space: Workspace) -> None:
+    due = NOW + timedelta(days=3)
+    save(space, "l7", Change(goal=Goal(("unit-rates",), due)))
+    before = space.recommend(Request("l7", NOW, k=2), ask=Ask(fresh=True))
+    assert not any("overdue" in note for note in before.playlist.notes)
+    after = space.recommend(Request("l7", due + timedelta(days=1), k=2), ask=Ask(fresh=True))
+    assert after.playlist.notes[0].startswith(f"the goal is overdue since {due.date().isoformat()}")
+    other = Request("l7", due + timedelta(days=1), k=2, goal=Goal((space.catalogue().skills[0].skill_id,)))
+    assert not any("overdue" in note for note in space.recommend(other).playlist.notes)
