@@ -242,7 +242,9 @@ def test_a_list_of_a_course_follows_what_was_said_and_pinned(school: School, out
         append_statement(connection, Statement("g", 0, number, "goal", "", MONDAY, body))
     given = space.recommend(Request(who, MONDAY, k=1))
     pinned = next(
-        r.resource_id for r in space.resources() if r.resource_id != given.playlist.steps[0].resource
+        r.resource_id
+        for r in space.catalogue().resources
+        if r.resource_id != given.playlist.steps[0].resource
     )
     space.override(given.decision_ids[0], StepChange("pin", "t1", resource=pinned), now=MONDAY)
     courses = (Course("6m", 500.0, ()), Course("6x", 500.0, ()))
