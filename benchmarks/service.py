@@ -1,9 +1,10 @@
 """What the HTTP service costs: CPU a request above the bare call, latency at half load, events a second.
 
-Run: OMP_NUM_THREADS=1 python benchmarks/service.py [--seconds 5] [--json]
+Run: OMP_NUM_THREADS=1 python benchmarks/service.py [--seconds 5] [--resources 200] [--json]
 
-A real `segue serve` on SQLite (durability normal), 200 resources, 300 learners; the load comes from this
-process over the loopback interface, with a bounded number of connections.
+A real `segue serve` on SQLite (durability normal), 300 learners; the load comes from this process over the
+loopback interface, with a bounded number of connections. Every question asks for a new list, as the bare call
+makes one; `cpu_ms_standing_list` is the cost where the list that stands is given again.
 """
 
 from __future__ import annotations
@@ -37,25 +38,26 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import find_learners
 from segue.workspace.workspace import Workspace
 
-N_RESOURCES, N_LEARNERS, N_ATTEMPTS, STEPS = 200, 300, 60, 10
+N_LEARNERS, N_ATTEMPTS, STEPS = 300, 60, 10
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 Call = Callable[[http.client.HTTPConnection, int], None]
 
 
-def catalogue() -> Catalogue:
-    """Return the bundled catalogue, filled up to 200 resources by second copies."""
+def catalogue(n_resources: int) -> Catalogue:
+    """Return the bundled catalogue, filled up to some number of resources by copies."""
     bundled = sample.load()
-    more = [replace(r, resource_id=f"{r.resource_id}-again") for r in bundled.resources]
+    copies = range(n_resources // len(bundled.resources))
+    more = [replace(r, resource_id=f"{r.resource_id}-{i}") for i in copies for r in bundled.resources]
     edges = [
         (bundled.skills[a].skill_id, bundled.skills[b].skill_id) for a, b in bundled.prerequisites.tolist()
     ]
-    return Catalogue.build([*bundled.resources, *more][:N_RESOURCES], bundled.skills, edges)
+    return Catalogue.build([*bundled.resources, *more][:n_resources], bundled.skills, edges)
 
 
-def make_workspace(folder: Path) -> str:
+def make_workspace(folder: Path, n_resources: int = 200) -> str:
     """Make a fitted workspace and return a secret that may do everything."""
     workspace = Workspace.init(folder, environment={}, configuration=Configuration())
-    resources = workspace.set_catalogue(catalogue()).resources
+    resources = workspace.set_catalogue(catalogue(n_resources)).resources
     rng = np.random.default_rng(1)
     n = N_LEARNERS * N_ATTEMPTS
     learner = np.repeat(np.arange(N_LEARNERS), N_ATTEMPTS)
@@ -65,7 +67,7 @@ def make_workspace(folder: Path) -> str:
         {
             "event_id": [f"h{i}" for i in range(n)],
             "learner": [f"student-{i}" for i in learner],
-            "resource": [resources[i].resource_id for i in rng.integers(N_RESOURCES, size=n)],
+            "resource": [resources[i].resource_id for i in rng.integers(n_resources, size=n)],
             "score": (rng.random(n) < chance[learner]).astype(float),
             "time": [(NOW - timedelta(hours=400 - int(h))).isoformat() for h in hours],
         }
@@ -138,12 +140,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def recommending(secret: str) -> Call:
+def recommending(secret: str, *, fresh: bool = True) -> Call:
     """Return a call of POST /v1/recommend for one learner after the other."""
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
 
     def call(connection: http.client.HTTPConnection, i: int) -> None:
-        body = json.dumps({"learner": f"student-{i % N_LEARNERS}", "k": STEPS})
+        body = json.dumps({"learner": f"student-{i % N_LEARNERS}", "k": STEPS, "fresh": fresh})
         connection.request("POST", "/v1/recommend", body, headers)
         response = connection.getresponse()
         content = response.read()
@@ -202,19 +204,25 @@ def load(
     return out
 
 
-def measure(folder: Path, seconds: float) -> dict[str, float]:
+def cpu_of(pid: int, port: int, call: Call, *, connections: int, seconds: float) -> tuple[float, int]:
+    """Return the service's CPU milliseconds a request, and how many requests that were."""
+    before = cpu_seconds(pid)
+    n = len(load(port, call, connections=connections, seconds=seconds))
+    return (cpu_seconds(pid) - before) / n * 1e3, n
+
+
+def measure(folder: Path, seconds: float, n_resources: int) -> dict[str, float]:
     """Return all figures."""
-    secret = make_workspace(folder)
+    secret = make_workspace(folder, n_resources)
     bare, paused = (bare_milliseconds(folder, pause=pause) for pause in (0.0, 0.002))
     ask, post = recommending(secret), posting(secret)
     with service(folder) as (pid, port):
         load(port, ask, connections=1, seconds=2.0)
-        before = cpu_seconds(pid)
-        n = len(load(port, ask, connections=1, seconds=seconds))
-        single = (cpu_seconds(pid) - before) / n * 1e3
-        before = cpu_seconds(pid)
-        most = len(load(port, ask, connections=8, seconds=seconds))
-        together = (cpu_seconds(pid) - before) / most * 1e3
+        single, _ = cpu_of(pid, port, ask, connections=1, seconds=seconds)
+        together, most = cpu_of(pid, port, ask, connections=8, seconds=seconds)
+        stands = recommending(secret, fresh=False)
+        load(port, stands, connections=8, seconds=seconds)
+        standing, _ = cpu_of(pid, port, stands, connections=1, seconds=seconds)
         half = load(port, ask, connections=8, seconds=2 * seconds, rate=most / seconds / 2)
         began = time.perf_counter()
         batches = len(load(port, post, connections=4, seconds=seconds))
@@ -224,6 +232,7 @@ def measure(folder: Path, seconds: float) -> dict[str, float]:
         "bare_ms_with_pauses": paused,
         "cpu_ms_one_client": single,
         "cpu_ms_eight_clients": together,
+        "cpu_ms_standing_list": standing,
         "above_bare_one_client": single - paused,
         "above_bare_eight_clients": together - bare,
         "saturation_per_s": most / seconds,
@@ -237,10 +246,11 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--resources", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder) / "school", asked.seconds)
+        found = measure(Path(folder) / "school", asked.seconds, asked.resources)
     if asked.json:
         print(json.dumps(found))
     else:

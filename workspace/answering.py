@@ -51,7 +51,7 @@ class Question:
 
     Who opted out gets the list of the class: that of nobody in particular, the same for all of them all week.
     `under` is the request as teachers' acts make it (None: there are none); `name` that of the list, "" for
-    one made of question, draw and moment.
+    one made of question, draw and moment. `quiet`: the learner has said nothing, and no teacher has acted.
     """
 
     request: Request
@@ -61,6 +61,7 @@ class Question:
     said: LearnerStanding | None = None
     under: Request | None = None
     name: str = ""
+    quiet: bool = False
 
     @property
     def asked(self) -> Request:
@@ -92,16 +93,28 @@ class Given:
         return cls(entry.playlist_id, tuple(entry.decision_ids), entry.playlist, entry.request)
 
 
-def with_acts(connection: Connection, champion: Champion, questions: Sequence[Question]) -> list[Question]:
+def with_acts(
+    connection: Connection,
+    champion: Champion,
+    questions: Sequence[Question],
+    *,
+    spoken: Collection[int] | None = None,
+) -> list[Question]:
     """Return questions as what teachers did and learners said before makes them.
 
     Of teachers' acts: resources out, and pins in. Of learners' statements: goal and claims (``as_said``).
-    Pins go into lists only, after those of the request, as far as the list has room.
+    Pins go into lists only, after those of the request, as far as the list has room. `spoken` are the learners
+    of whom anything of either kind may be stored (None: perhaps all).
     """
     if not questions:
         return []
-    now = min(round(q.request.now.timestamp() * 1e6) for q in questions)
     numbers = {q.learner.number for q in questions}
+    if spoken is not None:
+        numbers &= set(spoken)
+        questions = [q if q.learner.number in numbers else replace(q, quiet=True) for q in questions]
+    if not numbers:
+        return list(questions)
+    now = min(round(q.request.now.timestamp() * 1e6) for q in questions)
     catalogue = champion.recommender.catalogue
     said = standings_in(connection, numbers, catalogue)
     questions = [replace(q, said=said.get(q.learner.number)) for q in questions] if said else questions

@@ -22,10 +22,10 @@ from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.answering import Given
 from segue.workspace.records.decision_log import context_of
-from segue.workspace.records.decision_queries import set_received
+from segue.workspace.records.decision_queries import set_received, steps_of
 from segue.workspace.records.learner_states import Fold, current, state_before
 from segue.workspace.records.learners import find_learners
-from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows
+from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows, retired_in
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.storage.database import Connection, Row, Store
 from segue.workspace.storage.pseudonyms import Keyring
@@ -329,9 +329,16 @@ def logged_playlist(head: Row, steps: Sequence[Row], learner: str) -> Playlist:
     )
 
 
-def given_again(connection: Connection, head: Row, catalogue: Catalogue, request: Request) -> Given | None:
-    """Return a stored list as it stands, within a write; None when something in it has closed meanwhile."""
-    rows = list_rows(connection, [head.learner], ids=[head.playlist_id])
+def given_again(
+    connection: Connection, head: Row, catalogue: Catalogue, request: Request, *, quiet: bool
+) -> Given | None:
+    """Return a stored list as it stands, within a write; None when something in it has closed meanwhile.
+
+    `quiet` as in a ``Question``.
+    """
+    rows = _quiet_rows(connection, head) if quiet else None
+    if rows is None:
+        rows = list_rows(connection, [head.learner], ids=[head.playlist_id])
     steps, ids = [], []
     for row in rows.steps.get(head.playlist_id, ()):
         held = _standing(row, rows, head)
@@ -348,6 +355,14 @@ def given_again(connection: Connection, head: Row, catalogue: Catalogue, request
         set_received(connection, head.playlist_id, received=True)
     playlist = replace(logged_playlist(head, (), request.learner), steps=tuple(steps))
     return Given(head.playlist_id, tuple(ids), playlist, request, new=False)
+
+
+def _quiet_rows(connection: Connection, head: Row) -> ListRows | None:
+    """Return the rows of a list that nobody has said anything about; None where its menus were tried."""
+    steps = steps_of(connection, head.playlist_id)
+    if any(row.menu != "{}" for row in steps):
+        return None
+    return ListRows([head], {head.playlist_id: steps}, {}, {}, retired_in(connection))
 
 
 def rows_for(connection: Connection, learner: int, *, week: str | None, surface: str | None) -> ListRows:

@@ -247,7 +247,8 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         questions = [self._question(request, people.get(request.learner), ask) for request in requests]
         numbers = [q.learner.number for q in questions if not q.learner.opted_out]
         known = self._states.states(connection, numbers, charge.champion)
-        questions = with_acts(connection, charge.champion, questions)
+        spoken = self._states.spoken(connection, {q.learner.number for q in questions})
+        questions = with_acts(connection, charge.champion, questions, spoken=spoken)
         if ask.request_no is None:
             questions = named(questions, known, charge.champion, ask=ask)
         return charge, questions, known
@@ -275,7 +276,8 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             if question.name in heads and question.name not in found:
                 state = known[question.learner.number].state
                 request = replace(question.request, learner=question.learner.surrogate, state=state)
-                given = given_again(connection, heads[question.name], self.catalogue_in(connection), request)
+                head, catalogue = heads[question.name], self.catalogue_in(connection)
+                given = given_again(connection, head, catalogue, request, quiet=question.quiet)
                 if given is None:
                     asked.append(under_name(question, question.name, fresh=True))
                     continue

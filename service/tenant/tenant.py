@@ -53,6 +53,7 @@ class Tenant:
         self.workspace, self.store, self.models, self._lock = workspace, store, models, lock
         self.keys = KeyRing(workspace.path)
         self.metrics = Metrics(workspace.path.name)
+        self._key_path = os.fspath(key_path(workspace.path))
         self._key_stamp = self._key_now()
         self.decider = Decider(workspace, self.metrics)
         self.desk = Desk(store, self.metrics, waiting=limits.waiting, seconds=limits.waiting_seconds)
@@ -102,7 +103,7 @@ class Tenant:
 
     def _key_now(self) -> tuple[int, int] | None:
         try:
-            found = key_path(self.workspace.path).stat()
+            found = os.stat(self._key_path)
         except FileNotFoundError:  # the key is in the environment
             return None
         return found.st_mtime_ns, found.st_size

@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, outerjoin, select
+from sqlalchemy import Connection, Row, bindparam, func, outerjoin, select
 
+from segue.workspace.records.decision_log import decision_id
 from segue.workspace.records.matured_rewards import latest_rewards
+from segue.workspace.storage.database import plain
 from segue.workspace.storage.schema import decisions, playlists
 
 Rows = Sequence[Row[Any]]
@@ -29,8 +31,14 @@ def head_of(connection: Connection, playlist_id: str) -> Row[Any] | None:
 
 def heads_of(connection: Connection, playlist_ids: Collection[str]) -> dict[str, Row[Any]]:
     """Return the heads of those playlists that are there, by id."""
-    query = select(playlists).where(playlists.c.playlist_id.in_(playlist_ids))
-    return {row.playlist_id: row for row in connection.execute(query)}
+    marks = ", ".join("?" * len(playlist_ids))
+    query = f"SELECT playlist_id FROM playlists WHERE playlist_id IN ({marks})"
+    there = [name for (name,) in plain(connection, query, tuple(playlist_ids))] if playlist_ids else []
+    found = (connection.execute(_HEAD, {"name": name}).one() for name in there)  # most of the time, none
+    return {row.playlist_id: row for row in found}
+
+
+_HEAD = select(playlists).where(playlists.c.playlist_id == bindparam("name"))
 
 
 def set_received(connection: Connection, playlist_id: str, *, received: bool) -> None:
@@ -47,8 +55,16 @@ def set_cell(connection: Connection, decision_id: str, column: str, value: Mappi
 
 def steps_of(connection: Connection, playlist_id: str) -> Rows:
     """Return the decisions of a playlist, in order."""
-    query = select(decisions).where(decisions.c.playlist_id == playlist_id)
-    return connection.execute(query.order_by(decisions.c.position)).all()
+    beside = {"first": decision_id(playlist_id, 0), "last": decision_id(playlist_id, 0xFFFF)}
+    return connection.execute(_STEPS, beside | {"name": playlist_id}).all()
+
+
+_STEPS = (  # a list's steps lie side by side by their ids, so that no other index is needed
+    select(decisions)
+    .where(decisions.c.decision_id.between(bindparam("first"), bindparam("last")))
+    .where(decisions.c.playlist_id == bindparam("name"))
+    .order_by(decisions.c.position)
+)
 
 
 def heads_since(connection: Connection, week: str) -> Rows:

@@ -10,7 +10,15 @@ from sqlalchemy import Connection, Row, Select, select
 
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import aliases, events, learners, linked_ids, tombstones
+from segue.workspace.storage.schema import (
+    aliases,
+    events,
+    learners,
+    linked_ids,
+    overrides,
+    statements,
+    tombstones,
+)
 
 QUERY_ROWS = 5_000  # ids named in one query
 
@@ -122,6 +130,18 @@ def where_in(
     listed = list(values)
     for start in range(0, len(listed), QUERY_ROWS):
         yield from connection.execute(query.where(column.in_(listed[start : start + QUERY_ROWS])))
+
+
+def spoken_since(connection: Connection, numbers: Mapping[str, int]) -> set[int]:
+    """Return the learners with a statement, or a teacher's act, of these numbers or later ones.
+
+    `numbers` has the counters ``statements`` and ``overrides``; one that is not there stands for 0.
+    """
+    found: set[int] = set()
+    for table in (statements, overrides):
+        query = select(table.c.learner).where(table.c.number >= numbers.get(table.name, 0)).distinct()
+        found |= set(connection.execute(query).scalars())
+    return found
 
 
 def _add_aliases(connection: Connection, keyring: Keyring, domain: str, made: Mapping[bytes, str]) -> None:

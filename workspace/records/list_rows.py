@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from segue.workspace.records.decision_queries import steps_of
 from segue.workspace.records.learners import where_in
 from segue.workspace.records.overrides import OverrideRecord, acts_for
 from segue.workspace.records.statements import lists_taken_back
 from segue.workspace.storage.database import get_document
-from segue.workspace.storage.schema import decisions, events, playlists
+from segue.workspace.storage.schema import events, playlists
 
 DOING = ("attempt", "completion")
 RETIRED = "retired"  # document: ids of the resources that were taken out of the catalogue
@@ -63,7 +64,7 @@ def list_rows(
     found = where_in(connection, query, playlists.c.learner, set(learners))
     gone = lists_taken_back(connection, learners)
     heads = sorted((row for row in found if row.playlist_id not in gone), key=lambda row: int(row.number))
-    steps = _by("playlist_id", _steps(connection, [head.playlist_id for head in heads]))
+    steps = {head.playlist_id: steps_of(connection, head.playlist_id) for head in heads}
     acts: dict[str, list[OverrideRecord]] = {}
     for act in acts_for(connection, learners):
         acts.setdefault(act.decision_id, []).append(act)
@@ -75,18 +76,6 @@ def list_rows(
 def retired_in(connection: Connection) -> frozenset[str]:
     """Return the resources that were retired, by id."""
     return frozenset(json.loads(get_document(connection, RETIRED) or b"[]"))
-
-
-def _steps(connection: Connection, playlist_ids: Sequence[str]) -> list[Row[Any]]:
-    rows = where_in(connection, select(decisions), decisions.c.playlist_id, playlist_ids)
-    return sorted(rows, key=lambda row: (row.playlist_id, int(row.position)))
-
-
-def _by(name: str, rows: Iterable[Row[Any]]) -> dict[str, list[Row[Any]]]:
-    out: dict[str, list[Row[Any]]] = {}
-    for row in rows:
-        out.setdefault(getattr(row, name), []).append(row)
-    return out
 
 
 def _since(connection: Connection, learners: Collection[int], earliest: int) -> dict[int, ShownSince]:

@@ -8,14 +8,14 @@ write all the time, so nothing is remembered there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from segue.workspace.model_registry import CatalogueIn, Champion, Charge, ModelSource
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.events import learners_since
 from segue.workspace.records.learner_states import Kept
-from segue.workspace.records.learners import Learner, add_learners
+from segue.workspace.records.learners import Learner, add_learners, spoken_since
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import Keyring
@@ -39,6 +39,10 @@ class StateSource(Protocol):
         """Return the states of learners, brought up to the last event and stored."""
         ...
 
+    def spoken(self, connection: Connection, numbers: Collection[int]) -> Collection[int]:
+        """Return the learners who may have said something, or in whose lists a teacher may have acted."""
+        ...
+
 
 class StoredStates:
     """Everything from the store."""
@@ -60,6 +64,10 @@ class StoredStates:
         states.save(connection, newer, champion.fold)
         return found
 
+    def spoken(self, connection: Connection, numbers: Collection[int]) -> Collection[int]:  # noqa: ARG002
+        """Return all of them: whether they have is to be looked up."""
+        return numbers
+
 
 class RememberedStates(StoredStates):
     """Model, learners and states as of now, remembered between the writes of one thread."""
@@ -74,8 +82,9 @@ class RememberedStates(StoredStates):
         self._kept: dict[int, Kept] = {}
         self._bytes = 0
         self._fold = ""
+        self._spoken: set[int] | None = None
         self._seen: tuple[Any, ...] = ()
-        self._upto = 0
+        self._numbers: Mapping[str, int] = {}
 
     def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
         """Return the model in charge, having forgotten what may have changed since the last write."""
@@ -90,12 +99,21 @@ class RememberedStates(StoredStates):
         seen = self.store.version(connection)
         if seen != self._seen or not self.store.is_sqlite or len(self._people) > MOST_PEOPLE:
             self._champion, self._people, self._kept, self._bytes = None, {}, {}, 0
-            self._seen = seen
-        elif self.store.last_event > self._upto:
-            for number in learners_since(connection, self._upto):
+            self._seen, self._spoken = seen, None
+        elif self.store.numbers != self._numbers:
+            self._read_news(connection)
+        self._numbers = self.store.numbers
+
+    def _read_news(self, connection: Connection) -> None:
+        """Forget the states of who has done something since, and note who has said something."""
+        before, after = self._numbers, self.store.numbers
+        if after["events"] > before.get("events", 0):
+            for number in learners_since(connection, before.get("events", 0)):
                 if (old := self._kept.pop(number, None)) is not None:
                     self._bytes -= bytes_of(old)
-        self._upto = self.store.last_event
+        said = any(after.get(name, 0) > before.get(name, 0) for name in ("statements", "overrides"))
+        if said and self._spoken is not None:
+            self._spoken |= spoken_since(connection, before)
 
     def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
         """Return the learners behind the LMS's ids; what was looked up once is not looked up again."""
@@ -119,6 +137,14 @@ class RememberedStates(StoredStates):
         if self._bytes > MOST_BYTES:
             self._forget_oldest(wanted)
         return wanted
+
+    def spoken(self, connection: Connection, numbers: Collection[int]) -> Collection[int]:
+        """Return those of whom a statement or an act is stored; there are few, and they are remembered."""
+        if not self.store.is_sqlite:
+            return numbers
+        if self._spoken is None:
+            self._spoken = spoken_since(connection, {})
+        return [number for number in numbers if number in self._spoken]
 
     def _forget_oldest(self, wanted: Mapping[int, Kept]) -> None:
         """Let go of the states that were read first, until half the room is free."""

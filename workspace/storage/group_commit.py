@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -25,8 +25,13 @@ class GroupedStore(Store):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self._local = threading.local()
-        self.last_event = 0
+        self.numbers: Mapping[str, int] = {}
         self.undone = 0
+
+    @property
+    def last_event(self) -> int:
+        """The counter of events as the write under way found it."""
+        return self.numbers.get("events", 0)
 
     def pin(self) -> None:
         """Let the calling thread keep a connection, from its next write on."""
@@ -98,19 +103,19 @@ class GroupedStore(Store):
             return
         turn = self._turn if self.is_sqlite else nullcontext()
         with turn, self._counted(), pinned.begin():
-            self.last_event = self._last_event(pinned)
+            self.numbers = self._numbers(pinned)
             yield pinned
 
     def forget(self) -> None:
         """Tell whoever remembers models, learners or states that rows were changed behind their events."""
         self.undone += 1
 
-    def _last_event(self, connection: Connection) -> int:
-        """Take the writers' lock, which on SQLite is taken already, and return the counter of events."""
+    def _numbers(self, connection: Connection) -> Mapping[str, int]:
+        """Take the writers' lock, which on SQLite is taken already, and return the counters by name."""
         if not self.is_sqlite:
-            return int(connection.execute(LOCK).scalar_one())
+            return {"events": int(connection.execute(LOCK).scalar_one())}
         raw: Any = connection.connection.driver_connection
-        return int(raw.execute("SELECT value FROM counters WHERE name = 'events'").fetchone()[0])
+        return dict(raw.execute("SELECT name, value FROM counters").fetchall())
 
     @contextmanager
     def _counted(self) -> Iterator[None]:
