@@ -103,8 +103,8 @@ def with_acts(
     """Return questions as what teachers did and learners said before makes them.
 
     Of teachers' acts: resources out, and pins in. Of learners' statements: goal and claims (``as_said``).
-    Pins go into lists only, after those of the request, as far as the list has room. `spoken` are the learners
-    of whom anything of either kind may be stored (None: perhaps all).
+    Pins go into lists only, after those of the request, as far as the list has room. `spoken` are the
+    learners of whom anything of either kind may be stored (None: perhaps all).
     """
     if not questions:
         return []
