@@ -21,12 +21,14 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.plain_page import PAGE_HEADERS, refusal_page
 from segue.service.http.rate_limits import Buckets, ServiceLimits, counted, too_fast, too_large
 from segue.service.http.refusals import RefusedError
+from segue.service.sent_answers import prepared
 from segue.service.tenant.tenant import Tenant
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 FRONT_DOOR = frozenset({"/", "/docs"})
 BROWSER = ("/lti/", "/pages/")  # asked by browsers, which carry a signed launch or ticket and no key
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
+TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$")
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,23 @@ def caller_of(request: Request, *scopes: KeyScope) -> Caller:
     Raises
     ------
     RefusedError
-        403 when the key has none of `scopes`.
+        403 when the key has none of `scopes`, or has bounds that nobody has looked at.
     """
     caller: Caller = request.scope["caller"]
+    if caller.key.bounded:
+        if "reach" in request.scope and (caller.key.learner or caller.key.allows(scopes)):
+            return caller
+        raise beyond_key()
     if not caller.key.allows(scopes):
         needed = " or ".join(sorted({*scopes, "admin"}))
         raise RefusedError(403, "wrong_scope", f"this key may not do that: use one with scope {needed}")
     return caller
+
+
+def beyond_key() -> RefusedError:
+    """Return the refusal of a call about others than those that a key is for."""
+    message = "this key does not reach so far: it is for some classes, or one learner"
+    return RefusedError(403, "beyond_key", message)
 
 
 XAPI = "/v1/xapi/"
@@ -159,15 +171,27 @@ class Gate:
             metrics.observe("segue_request_seconds", passage.seconds, {"route": labels["route"]})
 
 
+def trace_of(traceparent: str) -> str:
+    """Return the trace's id in a header of W3C Trace Context, "" where it is not valid.
+
+    >>> trace_of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    '4bf92f3577b34da6a3ce929d0e0e4736'
+    """
+    found = TRACE.match(traceparent)
+    return found[1] if found and found[1].strip("0") and not traceparent.startswith("ff") else ""
+
+
 class RequestPassage:
     """One request on its way through the gate."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self.scope, self._send = scope, send
+        self.scope, self._send = scope, prepared(scope, send)
         self.started = time.perf_counter()
         self.status = 0
-        sent = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        sent = headers.get(b"x-request-id", b"").decode("latin-1")
         self.id = sent if REQUEST_ID.match(sent) else uuid4().hex
+        self.trace = trace_of(headers.get(b"traceparent", b"").decode("latin-1"))
 
     @property
     def seconds(self) -> float:
@@ -197,7 +221,7 @@ class RequestPassage:
         """Return what may be logged: the route's pattern (the path itself holds ids), status, time, key."""
         route = self.scope.get("route")
         caller: Caller | None = self.scope.get("caller")
-        return {
+        fields: dict[str, logs.Field] = {
             "id": self.id,
             "method": self.scope["method"],
             "route": getattr(route, "path", "none"),
@@ -206,3 +230,4 @@ class RequestPassage:
             "tenant": caller.tenant.name if caller else "",
             "key": caller.key.key_id if caller else "",
         }
+        return fields | {"trace": self.trace} if self.trace else fields

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import importlib
 from collections.abc import AsyncIterator, Collection, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -20,9 +20,9 @@ from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.routers import ROUTERS
+from segue.service.routes import administration, front_door, record_store
 from segue.service.routes import classes as routes_classes
 from segue.service.routes import decisions as routes_decide
-from segue.service.routes import front_door, record_store
 from segue.service.routes import health as routes_health
 from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
@@ -59,6 +59,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
         routes_learners,
         routes_classes,
         routes_resources,
+        administration,
         routes_health,
         front_door,
     ):
@@ -69,8 +70,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
         lti = importlib.import_module("segue.service.routes.lti")
         app.include_router(lti.router)
         app.state.progress = partial(lti.progress, app)
-    document = documents.describe(app)
-    app.openapi = lambda: document  # type: ignore[method-assign]
+    app.openapi = cache(lambda: documents.describe(app))  # type: ignore[method-assign]
     return app
 
 

@@ -12,7 +12,10 @@ from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]
-NOBODY = RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
+
+
+def _nobody() -> RefusedError:
+    return RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
 
 
 def export(workspace: Workspace, learner: str) -> Answer:
@@ -26,7 +29,7 @@ def export(workspace: Workspace, learner: str) -> Answer:
     try:
         return privacy.export(workspace, learner)
     except WorkspaceError:
-        raise NOBODY from None
+        raise _nobody() from None
 
 
 def opt_out(workspace: Workspace, learner: str, *, out: bool) -> Answer:
@@ -55,5 +58,5 @@ def erase(workspace: Workspace, learner: str) -> Answer:
     try:
         certificate = privacy.erase(workspace, learner, now=datetime.now(UTC))
     except WorkspaceError:
-        raise NOBODY from None
+        raise _nobody() from None
     return {"erased": True, "certificate": asdict(certificate)}

@@ -7,12 +7,12 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-Scope = Literal["backend", "teacher", "analyst", "admin"]
+Scope = Literal["backend", "teacher", "analyst", "admin", "learner"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 FILE = "api-keys.json"
 PREFIX = "segue"
@@ -22,7 +22,8 @@ PREFIX = "segue"
 class ApiKey:
     """What is kept of a key. The secret is 256 random bits, so one round of SHA-256 hides it well enough.
 
-    `expires` is a UTC time in ISO 8601, or empty for never.
+    `expires` is a UTC time in ISO 8601, or empty for never. `classes` and `learner` bound what it reaches:
+    digests of ids under the workspace's key, so that one made before that key was rotated reaches nothing.
     """
 
     key_id: str
@@ -31,6 +32,13 @@ class ApiKey:
     digest: str
     created: str
     expires: str = ""
+    classes: tuple[str, ...] = ()
+    learner: str = ""
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the key reaches some classes only, or one learner."""
+        return bool(self.classes or self.learner)
 
     def allows(self, scopes: Iterable[Scope]) -> bool:
         """Whether one of `scopes` is among this key's; admin may do everything."""
@@ -44,6 +52,11 @@ class ApiKey:
 def digest_of(secret: str) -> str:
     """Return the SHA-256 of a key as sent, in hexadecimal."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _key_of(row: Mapping[str, Any]) -> ApiKey:
+    lists = {name: tuple(row.get(name, ())) for name in ("scopes", "classes")}
+    return ApiKey(**{**row, **lists})
 
 
 class KeyRing:
@@ -77,7 +90,7 @@ class KeyRing:
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
         if stamp != self._stamp:
             rows = json.loads(self.path.read_text("utf-8"))
-            keys = [ApiKey(**{**row, "scopes": tuple(row["scopes"])}) for row in rows]
+            keys = [_key_of(row) for row in rows]
             self._stamp, self._keys = stamp, {key.digest: key for key in keys}
 
     @property
@@ -94,15 +107,30 @@ class KeyRing:
         return None if key is None or key.expired(now) else key
 
     def create(
-        self, name: str, scopes: tuple[Scope, ...], *, now: datetime, expires: datetime | None = None
+        self,
+        name: str,
+        scopes: tuple[Scope, ...],
+        *,
+        now: datetime,
+        expires: datetime | None = None,
+        classes: Iterable[bytes] = (),
+        learner: bytes = b"",
     ) -> tuple[ApiKey, str]:
         """Add a key and return it with its secret, which cannot be read again.
+
+        `classes` and `learner` are digests of ids (``Keyring.digest``).
 
         Raises
         ------
         ValueError
-            If `scopes` is empty or names another than backend, teacher, analyst, admin.
+            If `scopes` is empty or names another than backend, teacher, analyst, admin, learner; or if the
+            bounds do not fit: classes are for a teacher's key alone, a learner's key must have a learner.
         """
+        bounds = tuple(digest.hex() for digest in classes)
+        if bounds and scopes != ("teacher",):
+            raise ValueError("classes are for a key of scope teacher alone")
+        if bool(learner) != ("learner" in scopes) or (learner and scopes != ("learner",)):
+            raise ValueError("a key of scope learner is for one learner, and has no other scope")
         unknown = [scope for scope in scopes if scope not in SCOPES]
         if unknown or not scopes:
             found = unknown[0] if unknown else "none"
@@ -111,6 +139,7 @@ class KeyRing:
         secret = f"{PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
         until = expires.astimezone(UTC).isoformat() if expires else ""
         key = ApiKey(key_id, name, scopes, digest_of(secret), now.astimezone(UTC).isoformat(), until)
+        key = replace(key, classes=bounds, learner=learner.hex())
         self._write([*self.keys, key])
         return key, secret
 

@@ -229,6 +229,8 @@ class ListsAnswer(AnswerBody):
     """The lists of a learner, the newest first."""
 
     lists: list[ListAnswer]
+    next: str | None = None
+    """Cursor of the next page, to be sent as `after`; null when there are no more."""
 
 
 class OverrideLine(AnswerBody):

@@ -14,6 +14,7 @@ from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, ClassId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant import rosters
 
@@ -21,7 +22,7 @@ Roster = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID)], ...],
     Query(max_length=500, description="The class list as the LMS has it; only these are named."),
 ]
-router = APIRouter(prefix="/v1/classes", tags=["classes"])
+router = APIRouter(prefix="/v1/classes", tags=["classes"], route_class=ReachedRoute)
 
 
 @router.put(

@@ -29,6 +29,7 @@ from segue.service.http.bodies import (
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import EventBody
+from segue.service.reach import ReachedRoute, reaching
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
@@ -36,7 +37,7 @@ from segue.service.tenant.tenant import Tenant
 from segue.workspace.feedback import StepChange
 
 WORK = ("attempt", "completion")
-router = APIRouter(prefix="/v1", tags=["decisions"])
+router = APIRouter(prefix="/v1", tags=["decisions"], route_class=ReachedRoute)
 
 
 def progress_of(request: Request, tenant: Tenant, batch: Batch) -> BackgroundTask | None:
@@ -57,6 +58,7 @@ async def recommend(request: Request, key: IdempotencyKey = "") -> Response:
     """
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.RecommendBody)
+    await reaching(request, [body.learner])
     tenant = caller.tenant
     asked = _question(caller, body, key, await request.body())
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
@@ -79,14 +81,15 @@ async def recommend_batch(request: Request, key: IdempotencyKey = "") -> Respons
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.BatchBody)
     keys = [f"{key} {place}" if key else "" for place in range(len(body.requests))]
-    found = await asyncio.gather(*map(partial(_one, caller), body.requests, keys))
+    found = await asyncio.gather(*map(partial(_one, request, caller), body.requests, keys))
     return answer(b'{"answers":[' + b",".join(found) + b"]}")
 
 
-async def _one(caller: Caller, asked: Mapping[str, JsonValue], key: str) -> bytes:
+async def _one(request: Request, caller: Caller, asked: Mapping[str, JsonValue], key: str) -> bytes:
     try:
         sent = to_json(asked)
         body = read_one(sent, schemas.RecommendBody)
+        await reaching(request, [body.learner])
         decider = caller.tenant.decider
         work = decider.recommend_anew if body.fresh else decider.recommend
         return await caller.tenant.ask(work, _question(caller, body, key, sent))

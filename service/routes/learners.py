@@ -15,12 +15,15 @@ from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, LearnerId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
-from segue.service.tenant.lists import lists_of
+from segue.service.tenant.lists import Wanted, lists_of
 
 Week = Annotated[str, Query(pattern=r"^\d{4}-W\d{2}$", description="ISO week, as 2026-W48.")]
 Surface = Annotated[str, Query(min_length=1, max_length=12, pattern=ID, description="As in the answer.")]
-router = APIRouter(prefix="/v1/learners", tags=["learners"])
+router = APIRouter(prefix="/v1/learners", tags=["learners"], route_class=ReachedRoute)
+AfterList = Annotated[str, Query(max_length=40, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Lists of a page.")]
 ResourceId = Annotated[
     str, Query(min_length=1, max_length=200, pattern=ID, description="A resource of the catalogue.")
 ]
@@ -37,11 +40,17 @@ async def profile(request: Request, learner: LearnerId) -> Response:
 
 @router.get("/{learner:path}/lists", responses=gives(answers.ListsAnswer, (404, 422)))
 async def lists(
-    request: Request, learner: LearnerId, week: Week | None = None, surface: Surface | None = None
+    request: Request,
+    learner: LearnerId,
+    *,
+    week: Week | None = None,
+    surface: Surface | None = None,
+    after: AfterList = "",
+    limit: Limit = 100,
 ) -> Response:
     """Return the learner's lists as they stand everywhere: on the page, in the calendar, in the LMS."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(lists_of, caller.tenant.workspace, learner, week, surface)
+    work = partial(lists_of, caller.tenant.workspace, learner, Wanted(week, surface, after, limit))
     return answer(await caller.tenant.aside(work))
 
 

@@ -23,6 +23,12 @@ def decision_of(connection: Connection, decision_id: str) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def learners_of_decisions(connection: Connection, decision_ids: Collection[str]) -> set[int]:
+    """Return the numbers of the learners whom some decisions are about."""
+    query = select(decisions.c.learner).where(decisions.c.decision_id.in_(decision_ids))
+    return set(connection.execute(query).scalars())
+
+
 def head_of(connection: Connection, playlist_id: str) -> Row[Any] | None:
     """Return the head of a playlist, None when there is none of this id."""
     query = select(playlists).where(playlists.c.playlist_id == playlist_id)

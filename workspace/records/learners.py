@@ -36,18 +36,28 @@ def find_learners(
 ) -> dict[str, Learner]:
     """Return the learners already known among the source's ids, whichever door an id is from."""
     by_digest = {keyring.digest("learner", source): source for source in source_ids}
+    found = _by_digest(connection, by_digest)
+    return {by_digest[digest]: person for digest, person in found.items()}
+
+
+def learners_known_as(connection: Connection, digests: Collection[bytes]) -> list[Learner]:
+    """Return the learners behind digests of the source's ids."""
+    return list(_by_digest(connection, digests).values())
+
+
+def _by_digest(connection: Connection, digests: Collection[bytes]) -> dict[bytes, Learner]:
     query = select(aliases.c.digest, learners).join_from(
         aliases, learners, aliases.c.surrogate == learners.c.surrogate
     )
-    rows = where_in(connection, query.where(aliases.c.domain == "learner"), aliases.c.digest, by_digest)
-    found = {by_digest[bytes(row.digest)]: Learner(row.number, row.surrogate, row.opted_out) for row in rows}
-    missing = [digest for digest, source in by_digest.items() if source not in found]
+    rows = where_in(connection, query.where(aliases.c.domain == "learner"), aliases.c.digest, digests)
+    found = {bytes(row.digest): Learner(row.number, row.surrogate, row.opted_out) for row in rows}
+    missing = [digest for digest in digests if digest not in found]
     if missing:
         query = select(linked_ids.c.digest, learners).join_from(
             linked_ids, learners, linked_ids.c.surrogate == learners.c.surrogate
         )
         for row in where_in(connection, query, linked_ids.c.digest, missing):
-            found[by_digest[bytes(row.digest)]] = Learner(row.number, row.surrogate, row.opted_out)
+            found[bytes(row.digest)] = Learner(row.number, row.surrogate, row.opted_out)
     return found
 
 

@@ -18,6 +18,7 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.request_schemas import UndoBody
 from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
+from segue.service.reach import ReachedRoute
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.learner_standing import Claim
@@ -25,7 +26,7 @@ from segue.workspace.records.statements import Statement
 from segue.workspace.workspace import Workspace
 
 T = TypeVar("T")
-router = APIRouter(prefix="/v1", tags=["dialogue"])
+router = APIRouter(prefix="/v1", tags=["dialogue"], route_class=ReachedRoute)
 StatementId = Annotated[
     str, Path(min_length=1, max_length=40, pattern=ID, description="`statement_id` of what was said.")
 ]

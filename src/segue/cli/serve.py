@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from segue.cli.arguments import opened
+
+if TYPE_CHECKING:
+    from segue.service.http.api_keys import ApiKey
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.", exists=True, file_okay=False)]
 Folders = Annotated[list[Path], typer.Argument(help="Folders of workspaces; each is a tenant.")]
@@ -47,7 +53,13 @@ def serve(
 def create_key(
     workspace: Folder,
     *,
-    scope: Annotated[list[str], typer.Option(help="backend, teacher, analyst or admin; may be repeated.")],
+    scope: Annotated[
+        list[str], typer.Option(help="backend, teacher, analyst, admin or learner; may be repeated.")
+    ],
+    class_id: Annotated[
+        list[str], typer.Option("--class", help="A class that a teacher's key is for; may be repeated.")
+    ] = [],  # noqa: B006  # typer copies it
+    learner: Annotated[str, typer.Option(help="The learner that a learner's key is for.")] = "",
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     days: Annotated[int, typer.Option(help="Days until it expires; 0 for never.", min=0)] = 0,
 ) -> None:
@@ -62,7 +74,14 @@ def create_key(
         )
         raise typer.Exit(2)
     expires = now + timedelta(days=days) if days else None
-    key, secret = KeyRing(workspace).create(name, scopes, now=now, expires=expires)
+    classes, person = _bounds(workspace, class_id, learner)
+    try:
+        key, secret = KeyRing(workspace).create(
+            name, scopes, now=now, expires=expires, classes=classes, learner=person
+        )
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
     typer.echo(f"key {key.key_id} ({', '.join(scopes)}); it cannot be shown again:", err=True)
     typer.echo(secret)
 
@@ -74,7 +93,21 @@ def list_keys(workspace: Folder) -> None:
 
     for key in KeyRing(workspace).keys:
         until = key.expires[:10] or "never"
-        typer.echo(f"{key.key_id}  {','.join(key.scopes):<24} {key.created[:10]}  {until:<10}  {key.name}")
+        scopes = ",".join(key.scopes)
+        typer.echo(f"{key.key_id}  {scopes:<24} {key.created[:10]}  {until:<10}  {key.name}{_reach(key)}")
+
+
+def _bounds(workspace: Path, classes: list[str], learner: str) -> tuple[list[bytes], bytes]:
+    """Return the digests of the classes and the learner that a key is for."""
+    if not classes and not learner:
+        return [], b""
+    with contextlib.closing(opened(workspace)) as space:
+        digest = space.keyring.digest
+        return [digest("class", one) for one in classes], digest("learner", learner) if learner else b""
+
+
+def _reach(key: ApiKey) -> str:
+    return "  (one learner)" if key.learner else f"  ({len(key.classes)} classes)" if key.classes else ""
 
 
 @keys.command("revoke")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 
 from segue.workspace.records.learners import Learner, add_learners, class_surrogates
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import enrolments, learners
+from segue.workspace.storage.schema import aliases, enrolments, learners
 
 LONGEST_ROLE = 20
 
@@ -93,6 +93,17 @@ def _holds(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     moment = _micros(at)
     begun = or_(enrolments.c.begins.is_(None), enrolments.c.begins <= moment)
     return begun, or_(enrolments.c.ends.is_(None), enrolments.c.ends > moment)
+
+
+def members_of(connection: Connection, digests: Collection[bytes], *, at: datetime) -> set[int]:
+    """Return the numbers of the students, at a moment, of the classes behind digests of the source's ids."""
+    query = (
+        select(enrolments.c.learner)
+        .join_from(enrolments, aliases, enrolments.c.class_id == aliases.c.surrogate)
+        .where(aliases.c.domain == "class", aliases.c.digest.in_(digests))
+        .where(enrolments.c.role == "student", *_holds(at))
+    )
+    return set(connection.execute(query).scalars())
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -1,0 +1,239 @@
+"""What the service does when much goes wrong at once: who waits, who is told to come back, what is lost.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/service_load.py [--seconds 10] [--json]
+
+A real `segue serve` with a registered LMS, and these at the same time, each from a process of its own:
+8 clients without a key at ``/login``, 8 launches of teachers whose platform takes 25 s for a roster, 1,000
+connections that send half a head, and 900 requests at once (every two seconds). A calm client goes on asking for
+recommendations and storing events; its times are compared with those of the same client in quiet. Afterwards
+everything that was acknowledged is looked for in the store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import socket
+import sqlite3
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from benchmarks.service import N_LEARNERS, NOW, make_workspace, service
+
+FLOOD, HALF_OPEN, LOGINS, ROSTERS, ROSTER_SECONDS = 900, 1_000, 8, 8, 25
+Found = dict[str, Any]
+
+
+def calm(port: int, secret: str, seconds: float, out: Any, part: str) -> None:
+    """Ask for a list, store an event and look at `/readyz`, in turn; tell times and what was acknowledged."""
+    headers = {"authorization": f"Bearer {secret}"}
+    times: dict[str, list[float]] = {"recommend": [], "events": [], "readyz": []}
+    lists, events, refused = [], [], Counter[int]()
+    until = time.monotonic() + seconds
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=headers) as client:
+        n = 0
+        while time.monotonic() < until:
+            n += 1
+            ask = {"learner": f"student-{n % N_LEARNERS}", "k": 10, "fresh": True}
+            event = {"id": f"{part}-{n}", "learner": f"student-{n % N_LEARNERS}", "resource": "pizza-fairly"}
+            event |= {"score": 1.0, "time": NOW.isoformat()}
+            for name, call in (
+                ("recommend", lambda: client.post("/v1/recommend", json=ask)),  # noqa: B023
+                ("events", lambda: client.post("/v1/events", json={"events": [event]})),  # noqa: B023
+                ("readyz", lambda: client.get("/readyz")),
+            ):
+                began = time.perf_counter()
+                answer = call()
+                took = time.perf_counter() - began
+                if answer.status_code != 200:
+                    assert answer.headers.get("retry-after"), answer.text
+                    refused[answer.status_code] += 1
+                    continue
+                times[name].append(took)
+                if name == "recommend":
+                    lists.append(answer.json()["playlist_id"])
+                elif name == "events":
+                    events.append(answer.json()["accepted"])
+    out.put({"times": times, "lists": lists, "events": sum(events), "refused": dict(refused)})
+
+
+def logging_in(port: int, tenant: str, stop: Any) -> None:
+    """Ask for `/login` as fast as it answers, without a key."""
+    form = {"iss": "https://lms.example", "client_id": "c", "login_hint": "x"}
+    form |= {"target_link_uri": f"http://127.0.0.1:{port}/lti/{tenant}/launch"}
+    with httpx.Client(timeout=60) as client:
+        while not stop.is_set():
+            with contextlib.suppress(httpx.TransportError):
+                client.get(f"http://127.0.0.1:{port}/lti/{tenant}/login", params=form)
+
+
+def half_open(port: int, stop: Any) -> None:
+    """Keep many connections open that have sent half a head; a closed one is opened again."""
+    kept: list[socket.socket] = []
+    while not stop.is_set():
+        while len(kept) < HALF_OPEN and not stop.is_set():
+            with contextlib.suppress(OSError):
+                found = socket.create_connection(("127.0.0.1", port), timeout=5)
+                found.sendall(b"POST /v1/recommend HTTP/1.1\r\nhost: x\r\n")
+                kept.append(found)
+        stop.wait(11)  # the service closes them after ten seconds
+        for found in kept:
+            found.close()
+        kept = []
+
+
+def flooding(port: int, secret: str, stop: Any, out: Any) -> None:
+    """Send many requests at once, and again when all are answered; tell statuses and how long refusals took."""
+    out.put(asyncio.run(_flood(port, secret, stop)))
+
+
+async def _flood(port: int, secret: str, stop: Any) -> Found:
+    statuses, refusals, lists, lacking = Counter[str](), [], [], 0
+    limits = httpx.Limits(max_connections=FLOOD)
+    headers = {"authorization": f"Bearer {secret}"}
+    address = f"http://127.0.0.1:{port}"
+
+    async def one(client: httpx.AsyncClient, i: int) -> None:
+        nonlocal lacking
+        began = time.perf_counter()
+        try:
+            answer = await client.post(
+                "/v1/recommend", json={"learner": f"student-{i % N_LEARNERS}", "k": 10}
+            )
+        except httpx.TransportError as error:
+            statuses[type(error).__name__] += 1
+            return
+        statuses[str(answer.status_code)] += 1
+        if answer.status_code == 200:
+            lists.append(answer.json()["playlist_id"])
+        else:
+            refusals.append(time.perf_counter() - began)
+            lacking += "retry-after" not in answer.headers
+
+    async with httpx.AsyncClient(base_url=address, timeout=60, limits=limits, headers=headers) as client:
+        while not stop.is_set():
+            await asyncio.gather(*(one(client, i) for i in range(FLOOD)))
+            await asyncio.sleep(2)
+    return {"statuses": dict(statuses), "refusals": refusals, "lacking": lacking, "lists": lists}
+
+
+def launching(port: int, tenant: str, stop: Any) -> None:
+    """Launch teachers whose platform takes long for a roster."""
+    from tests.service.slow_platform import launches
+
+    launches(port, tenant, stop=stop, teachers=ROSTERS, seconds=ROSTER_SECONDS)
+
+
+@contextlib.contextmanager
+def trouble(port: int, tenant: str, secret: str, *, rosters: bool) -> Iterator[Callable[[], Found]]:
+    """Run everything that disturbs, and yield a function that ends it and returns what the flood saw."""
+    spawn = multiprocessing.get_context("spawn")
+    stop, out = spawn.Event(), spawn.Queue()
+    jobs = [spawn.Process(target=logging_in, args=(port, tenant, stop)) for _ in range(LOGINS)]
+    jobs.append(spawn.Process(target=half_open, args=(port, stop)))
+    jobs.append(spawn.Process(target=flooding, args=(port, secret, stop, out)))
+    if rosters:
+        jobs.append(spawn.Process(target=launching, args=(port, tenant, stop)))
+    for job in jobs:
+        job.start()
+
+    def end() -> Found:
+        stop.set()
+        found: Found = out.get(timeout=120)
+        return found
+
+    try:
+        yield end
+    finally:
+        stop.set()
+        for job in jobs:
+            job.join(timeout=90)
+            job.kill()
+
+
+def calm_times(port: int, secret: str, seconds: float, part: str) -> Found:
+    """Return what a calm client of its own process met."""
+    spawn = multiprocessing.get_context("spawn")
+    out = spawn.Queue()
+    client = spawn.Process(target=calm, args=(port, secret, seconds, out, part))
+    client.start()
+    found: Found = out.get(timeout=seconds * 10 + 120)
+    client.join()
+    return found
+
+
+def measure(folder: Path, seconds: float) -> Found:
+    """Return all figures."""
+    secret = make_workspace(folder)
+    rosters = _registered(folder)
+    with service(folder) as (_, port):
+        quiet = calm_times(port, secret, seconds, "quiet")
+        with trouble(port, folder.name, secret, rosters=rosters) as end:
+            time.sleep(3)
+            storm = calm_times(port, secret, 2 * seconds, "storm")
+            flood = end()
+    there, stored = _stored(folder)
+    acknowledged = {*quiet["lists"], *storm["lists"], *flood["lists"]}
+
+    def p99(found: Found, name: str) -> float:
+        return float(np.quantile(found["times"][name], 0.99)) * 1e3
+
+    return {
+        "quiet_p99_ms": p99(quiet, "recommend"),
+        "storm_p99_ms": p99(storm, "recommend"),
+        "times_quiet": p99(storm, "recommend") / p99(quiet, "recommend"),
+        "readyz_worst_ms": max(storm["times"]["readyz"]) * 1e3,
+        "calm_answers": len(storm["times"]["recommend"]),
+        "calm_refused": sum(storm["refused"].values()),
+        "flood_statuses": flood["statuses"],
+        "refusal_p99_ms": float(np.quantile(flood["refusals"] or [0.0], 0.99)) * 1e3,
+        "refusals_without_retry_after": flood["lacking"],
+        "slow_rosters": rosters,
+        "lists_acknowledged": len(acknowledged),
+        "lists_lost": len(acknowledged - there),
+        "events_lost": quiet["events"] + storm["events"] - stored,
+    }
+
+
+def _registered(folder: Path) -> bool:
+    """Register the slow platform with the workspace."""
+    from tests.service.slow_platform import register
+
+    register(folder)
+    return True
+
+
+def _stored(folder: Path) -> tuple[set[str], int]:
+    with contextlib.closing(sqlite3.connect(folder / "segue.db")) as store:
+        lists = {name for (name,) in store.execute("SELECT playlist_id FROM playlists")}
+        (events,) = store.execute("SELECT count(*) FROM events").fetchone()
+    return lists, int(events) - N_LEARNERS * 60
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure(Path(folder) / "school", asked.seconds)
+    if asked.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name:<30} {value if isinstance(value, dict) else f'{value:10.2f}'}")
+
+
+if __name__ == "__main__":
+    main()

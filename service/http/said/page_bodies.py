@@ -1,0 +1,110 @@
+"""The JSON of models and of stored rows by the page."""
+
+from __future__ import annotations
+
+from segue.service.http.response_schemas import AnswerBody
+
+
+class ModelLine(AnswerBody):
+    """A fitted model that is kept."""
+
+    version: str
+    """Hash of the fit."""
+    current: bool
+    """Whether it decides."""
+    readable: bool
+    """Whether its files can be read, and it could be activated."""
+    made: str
+    fitted: dict[str, str]
+    """What is known of the fit: rows, dates, scores."""
+    resources: int
+    skills: int
+
+
+class ModelsAnswer(AnswerBody):
+    """The models that are kept, the newest first."""
+
+    models: list[ModelLine]
+
+
+class Activated(AnswerBody):
+    """What became of a model's activation."""
+
+    version: str
+    activated: bool
+    """False when it decided already."""
+
+
+class PageOfRows(AnswerBody):
+    """A page of rows."""
+
+    next: str | None
+    """Cursor of the next page, to be sent as `after`; null when there are no more rows."""
+
+
+class EventRow(AnswerBody):
+    """A stored event."""
+
+    number: int
+    kind: str
+    learner: str
+    """Id inside, which no LMS knows."""
+    resource: str | None
+    score: float | None
+    time: str | None
+    seconds: float | None
+    class_id: str | None
+    """Id inside."""
+    step: str | None
+
+
+class DecisionRow(AnswerBody):
+    """A logged decision."""
+
+    number: int
+    decision_id: str
+    list: str
+    learner: str
+    """Id inside, which no LMS knows."""
+    position: int
+    resource: str
+    propensity: float
+    joint_propensity: float
+    score: float
+    explored: bool
+    relaxed: tuple[str, ...]
+    overridden: bool
+    """Whether a teacher, or a pin, stands in for the engine's choice."""
+    received: bool
+    week: str
+    time: str
+    surface: str
+    policy: str
+    model: str
+
+
+class LearnerRow(AnswerBody):
+    """A learner of the store."""
+
+    number: int
+    learner: str
+    """Id inside, which no LMS knows."""
+    opted_out: bool
+
+
+class EventsPage(PageOfRows):
+    """Events in the order they came."""
+
+    events: list[EventRow]
+
+
+class DecisionsPage(PageOfRows):
+    """Decisions in the order they were made."""
+
+    decisions: list[DecisionRow]
+
+
+class LearnersPage(PageOfRows):
+    """Learners in the order of their arrival."""
+
+    learners: list[LearnerRow]

@@ -1,0 +1,62 @@
+"""What an administrator asks of a tenant: its models, and what is stored, by the page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from segue.service.access_middleware import Caller, caller_of
+from segue.service.http import request_log as logs
+from segue.service.http.bodies import answer
+from segue.service.http.openapi import gives
+from segue.service.http.said import page_bodies as answers
+from segue.service.reach import ReachedRoute
+from segue.service.tenant import kept_models
+from segue.service.tenant.row_pages import Kind, page
+
+router = APIRouter(prefix="/v1", tags=["administration"], route_class=ReachedRoute)
+Version = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$", description="`version` of a model.")]
+After = Annotated[str, Query(pattern=r"^\d{1,18}$", description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows of a page.")]
+
+
+@router.get("/models", responses=gives(answers.ModelsAnswer, (422,)))
+async def models(request: Request) -> Response:
+    """Return the fitted models that are kept, the newest first, and which one decides."""
+    caller = caller_of(request, "admin")
+    return answer(await caller.tenant.aside(partial(kept_models.kept_models, caller.tenant.workspace)))
+
+
+@router.post("/models/{version}/activate", responses=gives(answers.Activated, (404, 409, 422)))
+async def activate(request: Request, version: Version) -> Response:
+    """Put a model in charge: an earlier one, to roll back, or a later one again."""
+    caller = caller_of(request, "admin")
+    done = await caller.tenant.alone(partial(kept_models.activate, caller.tenant.workspace, version))
+    logs.write("activated", {"tenant": caller.tenant.name, "model": version, "key": caller.key.key_id})
+    return answer(done)
+
+
+@router.get("/events", responses=gives(answers.EventsPage, (422,)))
+async def events(request: Request, after: After = "0", limit: Limit = 100) -> Response:
+    """Return stored events in the order they came, by the page; learners by their ids inside."""
+    return await _page(caller_of(request, "admin"), "events", after, limit)
+
+
+@router.get("/decisions", responses=gives(answers.DecisionsPage, (422,)))
+async def decisions(request: Request, after: After = "0", limit: Limit = 100) -> Response:
+    """Return logged decisions in the order they were made, by the page; learners by their ids inside."""
+    return await _page(caller_of(request, "admin"), "decisions", after, limit)
+
+
+@router.get("/learners", responses=gives(answers.LearnersPage, (422,)))
+async def learners(request: Request, after: After = "0", limit: Limit = 100) -> Response:
+    """Return learners by their ids inside, in the order of their arrival, by the page."""
+    return await _page(caller_of(request, "admin"), "learners", after, limit)
+
+
+async def _page(caller: Caller, kind: Kind, after: str, limit: int) -> Response:
+    work = partial(page, caller.tenant.workspace, kind, after=int(after), limit=limit)
+    return answer(await caller.tenant.aside(work))
