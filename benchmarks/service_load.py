@@ -4,9 +4,9 @@ Run: OMP_NUM_THREADS=1 python benchmarks/service_load.py [--seconds 10] [--json]
 
 A real `segue serve` with a registered LMS, and these at the same time, each from a process of its own:
 8 clients without a key at ``/login``, 8 launches of teachers whose platform takes 25 s for a roster, 1,000
-connections that send half a head, and 900 requests at once (every two seconds). A calm client goes on asking for
-recommendations and storing events; its times are compared with those of the same client in quiet. Afterwards
-everything that was acknowledged is looked for in the store.
+connections that send half a head, and 900 requests at once (every two seconds). A calm client goes on asking
+for recommendations and storing events; its times are compared with those of the same client in quiet.
+Afterwards everything that was acknowledged is looked for in the store.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import json
 import multiprocessing
 import socket
 import sqlite3
+import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +30,10 @@ from typing import Any
 import httpx
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from benchmarks.service import N_LEARNERS, NOW, make_workspace, service
+from tests.service.lti_platform import Platform, launch, register_platform
 
 FLOOD, HALF_OPEN, LOGINS, ROSTERS, ROSTER_SECONDS = 900, 1_000, 8, 8, 25
 Found = dict[str, Any]
@@ -67,10 +72,9 @@ def calm(port: int, secret: str, seconds: float, out: Any, part: str) -> None:
     out.put({"times": times, "lists": lists, "events": sum(events), "refused": dict(refused)})
 
 
-def logging_in(port: int, tenant: str, stop: Any) -> None:
+def logging_in(port: int, tenant: str, issuer: str, stop: Any) -> None:
     """Ask for `/login` as fast as it answers, without a key."""
-    form = {"iss": "https://lms.example", "client_id": "c", "login_hint": "x"}
-    form |= {"target_link_uri": f"http://127.0.0.1:{port}/lti/{tenant}/launch"}
+    form = {"iss": issuer, "client_id": "segue", "login_hint": "x", "target_link_uri": "http://tool"}
     with httpx.Client(timeout=60) as client:
         while not stop.is_set():
             with contextlib.suppress(httpx.TransportError):
@@ -93,7 +97,7 @@ def half_open(port: int, stop: Any) -> None:
 
 
 def flooding(port: int, secret: str, stop: Any, out: Any) -> None:
-    """Send many requests at once, and again when all are answered; tell statuses and how long refusals took."""
+    """Send many requests at once, and again when all are answered; tell statuses and times of refusals."""
     out.put(asyncio.run(_flood(port, secret, stop)))
 
 
@@ -127,23 +131,34 @@ async def _flood(port: int, secret: str, stop: Any) -> Found:
     return {"statuses": dict(statuses), "refusals": refusals, "lacking": lacking, "lists": lists}
 
 
-def launching(port: int, tenant: str, stop: Any) -> None:
-    """Launch teachers whose platform takes long for a roster."""
-    from tests.service.slow_platform import launches
+def slow_platform(told: Any, stop: Any) -> None:
+    """Play an LMS that takes long for a roster, and launch teachers with it once the port is told."""
+    platform = Platform()
+    platform.roster_seconds = ROSTER_SECONDS
+    threading.Thread(target=platform.serve_forever, daemon=True).start()
+    told.put(platform.base)
+    address = told.get()
 
-    launches(port, tenant, stop=stop, teachers=ROSTERS, seconds=ROSTER_SECONDS)
+    def teacher() -> None:
+        with httpx.Client(base_url=address, timeout=90) as client:
+            while not stop.is_set():
+                with contextlib.suppress(httpx.TransportError, AssertionError, KeyError):
+                    launch(client, platform, role="Instructor")
+
+    threads = [threading.Thread(target=teacher, daemon=True) for _ in range(ROSTERS)]
+    for thread in threads:
+        thread.start()
+    stop.wait()
 
 
 @contextlib.contextmanager
-def trouble(port: int, tenant: str, secret: str, *, rosters: bool) -> Iterator[Callable[[], Found]]:
+def trouble(port: int, tenant: str, secret: str, issuer: str) -> Iterator[Callable[[], Found]]:
     """Run everything that disturbs, and yield a function that ends it and returns what the flood saw."""
     spawn = multiprocessing.get_context("spawn")
     stop, out = spawn.Event(), spawn.Queue()
-    jobs = [spawn.Process(target=logging_in, args=(port, tenant, stop)) for _ in range(LOGINS)]
+    jobs = [spawn.Process(target=logging_in, args=(port, tenant, issuer, stop)) for _ in range(LOGINS)]
     jobs.append(spawn.Process(target=half_open, args=(port, stop)))
     jobs.append(spawn.Process(target=flooding, args=(port, secret, stop, out)))
-    if rosters:
-        jobs.append(spawn.Process(target=launching, args=(port, tenant, stop)))
     for job in jobs:
         job.start()
 
@@ -175,13 +190,22 @@ def calm_times(port: int, secret: str, seconds: float, part: str) -> Found:
 def measure(folder: Path, seconds: float) -> Found:
     """Return all figures."""
     secret = make_workspace(folder)
-    rosters = _registered(folder)
+    spawn = multiprocessing.get_context("spawn")
+    told, away = spawn.Queue(), spawn.Event()
+    lms = spawn.Process(target=slow_platform, args=(told, away))
+    lms.start()
+    issuer = told.get(timeout=60)
+    register_platform(folder, issuer)
     with service(folder) as (_, port):
         quiet = calm_times(port, secret, seconds, "quiet")
-        with trouble(port, folder.name, secret, rosters=rosters) as end:
+        told.put(f"http://127.0.0.1:{port}")
+        with trouble(port, folder.name, secret, issuer) as end:
             time.sleep(3)
             storm = calm_times(port, secret, 2 * seconds, "storm")
             flood = end()
+    away.set()
+    lms.join(timeout=30)
+    lms.kill()
     there, stored = _stored(folder)
     acknowledged = {*quiet["lists"], *storm["lists"], *flood["lists"]}
 
@@ -198,19 +222,10 @@ def measure(folder: Path, seconds: float) -> Found:
         "flood_statuses": flood["statuses"],
         "refusal_p99_ms": float(np.quantile(flood["refusals"] or [0.0], 0.99)) * 1e3,
         "refusals_without_retry_after": flood["lacking"],
-        "slow_rosters": rosters,
         "lists_acknowledged": len(acknowledged),
         "lists_lost": len(acknowledged - there),
         "events_lost": quiet["events"] + storm["events"] - stored,
     }
-
-
-def _registered(folder: Path) -> bool:
-    """Register the slow platform with the workspace."""
-    from tests.service.slow_platform import register
-
-    register(folder)
-    return True
 
 
 def _stored(folder: Path) -> tuple[set[str], int]:

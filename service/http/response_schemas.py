@@ -404,3 +404,22 @@ class Health(AnswerBody):
     """Whether the process runs."""
 
     status: Literal["ok", "degraded", "unavailable"]
+
+
+class TenantHealth(AnswerBody):
+    """One tenant, as `/readyz` finds it."""
+
+    tenant: str
+    status: Literal["ok", "degraded", "unavailable"]
+    why: str
+    """Empty when all is well."""
+    waiting: int
+    """Requests that wait for its store."""
+    model_days: float | None
+    """Age of the model in charge; null before the first."""
+
+
+class Readiness(Health):
+    """Whether requests can be answered: the worst of the tenants, and each of them."""
+
+    tenants: list[TenantHealth]

@@ -21,12 +21,14 @@ async def healthz() -> Response:
     return answer({"status": "ok"})
 
 
-@router.get("/readyz", responses={200: {"model": answers.Health}, 503: {"model": answers.Health}})
+@router.get("/readyz", responses={200: {"model": answers.Readiness}, 503: {"model": answers.Readiness}})
 async def readyz(request: Request) -> Response:
-    """Return whether requests can be answered: 200 (ok, or degraded: without a fitted model), else 503."""
-    states = await asyncio.gather(*(tenant.ready() for tenant in request.app.state.tenants))
+    """Return whether requests can be answered: 200 (ok, or degraded: no fitted model), else 503; and why."""
+    tenants = request.app.state.tenants
+    states = await asyncio.gather(*(tenant.ready() for tenant in tenants))
     worst = next((s for s in ("unavailable", "degraded") if s in states), "ok")
-    response = answer({"status": worst})
+    told = [tenant.described(status) for tenant, status in zip(tenants, states, strict=True)]
+    response = answer({"status": worst, "tenants": told})
     response.status_code = 503 if worst == "unavailable" else 200
     return response
 

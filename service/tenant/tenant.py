@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import time
@@ -61,6 +62,7 @@ class Tenant:
         self._changing = SlowCalls("changing", threads=1, waiting=15, seconds=CHANGE_SECONDS)
         self._watching = ThreadPoolExecutor(1, thread_name_prefix="segue-watching")
         self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
+        self._why, self._model_made = "", 0.0
 
     @classmethod
     def open(cls, folder: Path, *, limits: ServiceLimits) -> Tenant:
@@ -195,10 +197,31 @@ class Tenant:
             self._check_key()
             self.store.ping()
             with self.store.read() as connection:
-                trouble = self.workspace.charge(connection).trouble
-        except Exception:
+                charge = self.workspace.charge(connection)
+        except RefusedError as refused:
+            self._why = refused.message
             return "unavailable"
-        return "degraded" if trouble else "ok"
+        except Exception:
+            self._why = "the store cannot be reached"
+            return "unavailable"
+        self._why = charge.trouble
+        if not charge.trouble:
+            with contextlib.suppress(OSError):
+                folder = self.models.folder / charge.champion.fitted.model_hash
+                self._model_made = folder.stat().st_mtime
+        return "degraded" if charge.trouble else "ok"
+
+    def described(self, status: Status) -> dict[str, str | int | float | None]:
+        """Return what `/readyz` tells of this tenant: status and why, the queue, the model's age."""
+        age = round((time.time() - self._model_made) / 86_400, 2) if self._model_made else None
+        why = self._why if status != "ok" else ""
+        return {
+            "tenant": self.name,
+            "status": status,
+            "why": why,
+            "waiting": self.desk.waiting,
+            "model_days": age,
+        }
 
     def gauge(self, status: Status) -> None:
         """Set the gauges, before they are read."""

@@ -55,7 +55,9 @@ def test_without_a_model_pedagogy_answers_and_says_so(
     fresh: Path, serving: Serving, headers: Headers
 ) -> None:
     with serving(fresh) as client:
-        assert client.get("/readyz").json() == {"status": "degraded"}
+        (told,) = client.get("/readyz").json()["tenants"]
+        assert (told["tenant"], told["status"], told["model_days"]) == ("fresh", "degraded", None)
+        assert told["why"] == "no model has been fitted yet"
         found = ask(client, headers)
         assert found["degraded"]
         assert found["notes"] == ["no model has been fitted yet: these steps rest on pedagogy alone"]
@@ -80,7 +82,7 @@ def test_a_broken_model_is_replaced_by_pedagogy_until_it_is_repaired(
         again = ask(client, headers)
         assert not again["degraded"]
         assert again["model"] != found["model"]
-        assert client.get("/readyz").json() == {"status": "ok"}
+        assert client.get("/readyz").json()["status"] == "ok"
 
 
 def test_decisions_made_without_a_model_are_learned_from_later(

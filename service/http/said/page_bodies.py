@@ -42,7 +42,7 @@ class PageOfRows(AnswerBody):
     """Cursor of the next page, to be sent as `after`; null when there are no more rows."""
 
 
-class EventRow(AnswerBody):
+class EventLine(AnswerBody):
     """A stored event."""
 
     number: int
@@ -58,7 +58,7 @@ class EventRow(AnswerBody):
     step: str | None
 
 
-class DecisionRow(AnswerBody):
+class DecisionLine(AnswerBody):
     """A logged decision."""
 
     number: int
@@ -83,7 +83,7 @@ class DecisionRow(AnswerBody):
     model: str
 
 
-class LearnerRow(AnswerBody):
+class LearnerLine(AnswerBody):
     """A learner of the store."""
 
     number: int
@@ -95,16 +95,16 @@ class LearnerRow(AnswerBody):
 class EventsPage(PageOfRows):
     """Events in the order they came."""
 
-    events: list[EventRow]
+    events: list[EventLine]
 
 
 class DecisionsPage(PageOfRows):
     """Decisions in the order they were made."""
 
-    decisions: list[DecisionRow]
+    decisions: list[DecisionLine]
 
 
 class LearnersPage(PageOfRows):
     """Learners in the order of their arrival."""
 
-    learners: list[LearnerRow]
+    learners: list[LearnerLine]
