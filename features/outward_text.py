@@ -25,6 +25,17 @@ def web_address(url: str) -> str:
     return url if scheme is None or scheme[1].lower() in ("http", "https") else ""
 
 
+def one_line(text: str) -> str:
+    """Return a text without line breaks and other control characters: it cannot begin a line of its own.
+
+    Examples
+    --------
+    >>> one_line("x\\r\\nATTACH:y\\u2028z")
+    'x ATTACH:y z'
+    """
+    return " ".join(CONTROLS.sub(" ", text).split())
+
+
 def csv_cell(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; numbers stay what they are.
 

@@ -230,4 +230,6 @@ class RequestPassage:
             "tenant": caller.tenant.name if caller else "",
             "key": caller.key.key_id if caller else "",
         }
-        return fields | {"trace": self.trace} if self.trace else fields
+        if self.trace:
+            fields["trace"] = self.trace
+        return fields

@@ -54,7 +54,7 @@ class ReachedRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Return the handler, behind the look."""
         handle = super().get_route_handler()
-        path, methods = self.path, frozenset(self.methods)
+        path, methods = self.path, frozenset(self.methods or ())
 
         async def within(request: Request) -> Response:
             caller: Caller | None = request.scope.get("caller")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from segue.features.outward_text import one_line, web_address
+
 Change = Literal["added", "updated", "unchanged", "closed"]
 WEEK = re.compile(r"\d{4}-W\d{2}")
 UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
@@ -14,13 +16,21 @@ UNKNOWN = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class LessonItem:
-    """One step as the learner sees it; `why` is the sentence that goes with it."""
+    """One step as the learner sees it; `why` is the sentence that goes with it.
+
+    Texts become one line, and an address that is none of the web is left out.
+    """
 
     resource: str
     title: str
     url: str = ""
     minutes: float = 10.0
     why: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("title", "why"):
+            object.__setattr__(self, name, one_line(getattr(self, name)))
+        object.__setattr__(self, "url", web_address(self.url))
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,8 @@ class Lesson:
     changed: datetime = UNKNOWN
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "title", one_line(self.title))
+        object.__setattr__(self, "objectives", tuple(one_line(text) for text in self.objectives))
         if not WEEK.fullmatch(self.week):
             raise ValueError(f"week must be an ISO week such as 2026-W48, got {self.week!r}")
         resources = [item.resource for item in self.items]

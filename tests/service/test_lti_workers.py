@@ -1,4 +1,4 @@
-"""Two processes behind one address: one takes the login, the other may take the launch, and it is good once."""
+"""Two processes behind one address: one takes the login, the other may take the launch, once."""
 
 from __future__ import annotations
 
