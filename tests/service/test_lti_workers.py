@@ -18,7 +18,7 @@ pytest.importorskip("jwt")
 from tests.service.lti_platform import Platform, launched, logged_in, register_platform
 from tests.service.test_crashes import served
 
-LAUNCHES = 12
+LAUNCHES = 6
 
 
 def test_workers_share_logins_and_launches(new_postgresql: Callable[..., str], tmp_path: Path) -> None:

@@ -163,7 +163,9 @@ def test_a_full_disk_is_said_and_goes_by(school: Path, headers: Headers) -> None
         outcomes = await asyncio.gather(*(ask(n) for n in range(20)), return_exceptions=True)
         refused = [found for found in outcomes if isinstance(found, RefusedError)]
         assert refused
-        assert {(found.status, found.code) for found in refused} == {(503, "store")}
+        said = {(found.status, found.code) for found in refused}
+        assert (503, "store") in said
+        assert said <= {(503, "store"), (503, "busy")}, "busy: where the disk answers too slowly to wait for"
         await tenant.do(partial(pages, 10_000))
         assert b'"accepted":900' in await ask(99)
 

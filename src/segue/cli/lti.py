@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,8 @@ def register_platform(
     from segue.lms.lti.platforms import Platform, read_platforms, write_platforms
     from segue.lms.lti.signing_keys import Keys
 
-    folder = opened(workspace).path / "lti"
+    with contextlib.closing(opened(workspace)) as space:
+        folder = space.path / "lti"
     urls = auth_login_url, auth_token_url, key_set_url
     new = Platform(issuer, client_id, tuple(deployment), *urls, tuple(host or ()), learner_claim)
     Keys(folder / "keys")  # makes the first key, and the folder
@@ -58,7 +60,8 @@ def rotate(workspace: Folder) -> None:
     from segue.cli.arguments import opened
     from segue.lms.lti.signing_keys import Keys
 
-    folder = opened(workspace).path / "lti" / "keys"
+    with contextlib.closing(opened(workspace)) as space:
+        folder = space.path / "lti" / "keys"
     keys = Keys(folder)
     keys.add()
     typer.echo(f"{folder}: {len(keys)} keys; delete an old one when the platforms have read the new set")

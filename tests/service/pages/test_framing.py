@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.service.lti_platform import SECRET_NAME, Platform, registered
 from tests.service.pages.conftest import CHROMIUM, FLAGS
-from tests.service.test_lti import SECRET_NAME, Platform, registered
 
 Link = Callable[..., str]
 BLOCKED = "--test-third-party-cookie-phaseout"
