@@ -26,7 +26,11 @@ from segue.service.tenant.tenant import Tenant
 
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 FRONT_DOOR = frozenset({"/", "/docs"})
-BROWSER = ("/lti/", "/pages/")  # asked by browsers, which carry a signed launch or ticket and no key
+BROWSER = (
+    "/lti/",
+    "/pages/",
+    "/calendar/",
+)  # asked by browsers, which carry a signed launch or ticket and no key
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$")
 

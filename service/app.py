@@ -66,6 +66,8 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
         app.include_router(routes.router)
     for router in ROUTERS:
         app.include_router(router)
+    with contextlib.suppress(ModuleNotFoundError):  # the extra `lms` is not installed
+        app.include_router(importlib.import_module("segue.service.routes.calendars").router)
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
         lti = importlib.import_module("segue.service.routes.lti")
         app.include_router(lti.router)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,13 @@ _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def calendar(
-    lesson: Lesson, *, time_zone: ZoneInfo, starts: time = time(16, 0), holidays: Collection[date] = ()
+    *lessons: Lesson,
+    time_zone: ZoneInfo,
+    starts: time = time(16, 0),
+    holidays: Collection[date] = (),
+    name: str = "",
 ) -> bytes:
-    """Return the lesson as an .ics file; the same lesson gives the same bytes.
+    """Return the lessons of one learner as an .ics file; the same lessons give the same bytes.
 
     The steps are shared evenly over the week's school days that are no `holidays`, each day's one after the
     other from `starts` on. A step keeps its event id, and every change of the list counts `SEQUENCE` up, so a
@@ -28,30 +32,37 @@ def calendar(
     Raises
     ------
     ValueError
-        When the whole week is holidays.
+        When a whole week is holidays.
     """
-    days = [day for day in _school_days(lesson.week) if day not in holidays]
-    if not days:
-        raise ValueError(f"week {lesson.week} has no school day left: every one is a holiday")
     book = Calendar()
     book.add("prodid", "-//Segue//Playlist//EN")
     book.add("version", "2.0")
-    book.add("x-wr-calname", lesson.heading)
-    if lesson.objectives:
-        book.add("x-wr-caldesc", " ".join(lesson.objectives))
+    book.add("x-wr-calname", name or (lessons[0].heading if lessons else ""))
+    aims = dict.fromkeys(aim for lesson in lessons for aim in lesson.objectives)
+    if aims:
+        book.add("x-wr-caldesc", " ".join(aims))
+    for lesson in lessons:
+        for event in _events(lesson, time_zone, starts, holidays):
+            book.add_component(event)
+    book.add_missing_timezones()
+    return bytes(book.to_ical())
+
+
+def _events(lesson: Lesson, time_zone: ZoneInfo, starts: time, holidays: Collection[date]) -> Iterator[Event]:
+    days = [day for day in _school_days(lesson.week) if day not in holidays]
+    if not days:
+        raise ValueError(f"week {lesson.week} has no school day left: every one is a holiday")
     for day, items in zip(days, _shares(len(lesson.items), len(days)), strict=True):
         begin = datetime.combine(day, starts, tzinfo=time_zone)
         for i in items:
             end = begin + timedelta(minutes=lesson.items[i].minutes)
-            book.add_component(_event(lesson, lesson.items[i], begin, end))
+            yield _event(lesson, lesson.items[i], begin, end)
             begin = end
     begin = datetime.combine(days[0], starts, tzinfo=time_zone)
     for item in lesson.withdrawn:
         gone = _event(lesson, item, begin, begin + timedelta(minutes=item.minutes))
         gone.add("status", "CANCELLED")
-        book.add_component(gone)
-    book.add_missing_timezones()
-    return bytes(book.to_ical())
+        yield gone
 
 
 def _school_days(week: str) -> list[date]:

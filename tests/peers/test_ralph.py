@@ -34,7 +34,10 @@ SERVE = """
 import uvicorn
 from ralph.backends.data.base import BaseOperationType
 from ralph.backends.lrs.fs import FSLRSBackend
-FSLRSBackend.default_operation_type = BaseOperationType.APPEND  # in files it would take only one call
+write = FSLRSBackend.write
+def append(self, data, target=None, chunk_size=None, ignore_errors=False, operation_type=None):
+    return write(self, data, target, chunk_size, ignore_errors, BaseOperationType.APPEND)
+FSLRSBackend.write = append  # kept in files, it would take one call only
 uvicorn.run("ralph.api:app", port={port})
 """
 
@@ -44,7 +47,7 @@ class Ralph:
 
     def __init__(self, programs: Path, folder: Path) -> None:
         (folder / "lrs").mkdir(parents=True)
-        self._programs = programs
+        self._programs, self.log = programs, folder / "ralph.log"
         self._environment = os.environ | {
             "RALPH_APP_DIR": str(folder / "app"),
             "RALPH_RUNSERVER_BACKEND": "fs",
@@ -68,10 +71,10 @@ class Ralph:
             "--port",
             str(self._port),
         ]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._server = subprocess.Popen(command, env=self._environment, **quiet)
+        with self.log.open("w") as log:
+            self._server = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         while True:
-            assert self._server.poll() is None, "Ralph ended"
+            assert self._server.poll() is None, self.log.read_text()
             try:
                 self.call("GET", "/statements?limit=1")
             except urllib.error.URLError:

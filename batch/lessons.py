@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from segue.features.iso_weeks import week_of
+from segue.lms.outgoing.lesson import Lesson, LessonItem
+
 if TYPE_CHECKING:
-    from segue.lms.outgoing.lesson import Lesson, LessonItem
     from segue.workspace.published_playlists import ShownList
     from segue.workspace.workspace import Workspace
 
@@ -22,9 +24,15 @@ def lessons_of(space: Workspace, roster: Sequence[str], week: str) -> list[Lesso
     return found
 
 
-def _lesson(space: Workspace, who: str, week: str, lists: Sequence[ShownList]) -> Lesson:
-    from segue.lms.outgoing.lesson import Lesson, LessonItem
+def lessons_since(space: Workspace, learner: str, now: datetime) -> list[Lesson]:
+    """Return a learner's lessons from the week before `now` (UTC-aware) on, in order."""
+    first = week_of(now - timedelta(days=7), space.time_zone)
+    lists = space.lists(learner, now=None, surface="weekly")
+    weeks = sorted({one.week for one in lists if one.week >= first})
+    return [lesson for week in weeks for lesson in lessons_of(space, [learner], week)]
 
+
+def _lesson(space: Workspace, who: str, week: str, lists: Sequence[ShownList]) -> Lesson:
     catalogue = space.catalogue()
     items: dict[str, LessonItem] = {}
     aims: dict[str, None] = {}

@@ -1,0 +1,73 @@
+"""A calendar's address: it follows the list, and opens nothing once it was changed, taken back, or erased."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from icalendar import Calendar
+from typer.testing import CliRunner
+
+from segue.batch.from_workspace import weekly
+from segue.batch.plan import WeeklyPlan
+from segue.cli.main import app
+from segue.features.iso_weeks import week_of
+from segue.workspace.privacy.learner_rights import erase
+from segue.workspace.workspace import Workspace
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(app, ["calendar", *words])
+    assert done.exit_code == 0, done.output
+    return done.output.strip()
+
+
+def path_of(school: Path, learner: str) -> str:
+    return run("address", str(school), "--learner", learner, "--address", "https://s.example").removeprefix(
+        "https://s.example"
+    )
+
+
+def test_an_address_follows_the_list_until_it_is_taken_back(
+    school: Path, serving: Any, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    week = week_of(now, "UTC")
+    with Workspace.open(school, environment={}) as space:
+        roster = ["student-1", "student-2"]
+        weekly(space, WeeklyPlan(week, now, "seed", k=3), tmp_path / "out", roster=roster)
+        drawn = {step.title for one in space.lists("student-1", now=now, week=week) for step in one.todo}
+    own, other, again = (
+        path_of(school, "student-1"),
+        path_of(school, "student-2"),
+        path_of(school, "student-1"),
+    )
+    with serving(school) as client:
+        answer = client.get(own)
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/calendar")
+        assert "no-store" in answer.headers["cache-control"]
+        events = Calendar.from_ical(answer.content).walk("VEVENT")
+        assert {str(event["summary"]) for event in events} == drawn
+        assert client.get(own).content == answer.content
+        body, _, signature = own.rpartition("/")[2].partition(".")
+        for wrong in (own.replace(body, body[:-1] + "A"), own.replace("/school/", "/elsewhere/"), own[:-9]):
+            assert client.get(wrong).status_code in (404, 405)
+        run("revoke", str(school), "--address", f"https://s.example{own}")
+        assert client.get(own).status_code == 404
+        assert client.get(again).status_code == 200
+        with Workspace.open(school, environment={}) as space:
+            erase(space, "student-2", now=now)
+        assert not Calendar.from_ical(client.get(other).content).walk("VEVENT")
+        run("revoke", str(school), "--all")
+        assert client.get(again).status_code == 404
+    assert signature
+
+
+@pytest.mark.parametrize("words", [(), ("--all", "--address", "x")])
+def test_taking_back_says_which(school: Path, words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["calendar", "revoke", str(school), *words])
+    assert done.exit_code
+    assert "say which" in str(done.exception)
