@@ -71,6 +71,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
         lti = importlib.import_module("segue.service.routes.lti")
         app.include_router(lti.router)
+        app.include_router(importlib.import_module("segue.service.routes.lti_registration").router)
         app.state.progress = partial(lti.progress, app)
     app.openapi = cache(lambda: documents.describe(app))  # type: ignore[method-assign]
     return app

@@ -135,7 +135,8 @@ def _check_message(claims: Mapping[str, Any], platform: Platform) -> None:
         raise LtiError("the launch is of another version of LTI")
     if claims.get(CLAIM + "message_type") not in ("LtiResourceLinkRequest", "LtiDeepLinkingRequest"):
         raise LtiError("the launch is of a kind that this tool does not know")
-    if claims.get(CLAIM + "deployment_id") not in platform.deployment_ids:
+    deployment, known = claims.get(CLAIM + "deployment_id"), platform.deployment_ids
+    if not isinstance(deployment, str) or (known and deployment not in known):
         raise LtiError("the launch is of another deployment")
 
 

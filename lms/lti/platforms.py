@@ -35,6 +35,7 @@ class CookieBlockedError(LtiError):
 class Platform:
     """One LMS this tool is registered with.
 
+    `deployment_ids` are those it launches from; where its own registration named none, any of its own.
     `hosts` are further hosts it may be asked at: an LMS in the cloud signs in at one host
     and serves each school from another. `learner_claim` is the claim with the id that other doors know the
     learner by: `sub`, `lis.person_sourcedid`, `email`, or `custom.NAME`.

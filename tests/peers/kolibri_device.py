@@ -100,8 +100,10 @@ class Device:
         assert done.returncode == 0, done.stderr[-2000:]
 
     def delete(self, item: dict[str, str]) -> None:
-        """Delete a resource on the device, as an administrator does in the channel."""
+        """Delete a resource on the device; a server that runs would go on showing it from its memory."""
+        self.kill()
         self._manage("shell", "-c", DELETED.format(node=item["contentnode_id"]))
+        self.start()
 
     def start(self) -> None:
         """Start the server and wait until it answers."""

@@ -33,11 +33,11 @@ SIGNED = "Basic " + base64.b64encode(b"key:secret").decode()
 SERVE = """
 import uvicorn
 from ralph.backends.data.base import BaseOperationType
-from ralph.backends.lrs.fs import FSLRSBackend
-write = FSLRSBackend.write
-def append(self, data, target=None, chunk_size=None, ignore_errors=False, operation_type=None):
+from ralph.backends.data.fs import FSDataBackend
+write = FSDataBackend._write_bytes
+def append(self, data, target, chunk_size, ignore_errors, operation_type):
     return write(self, data, target, chunk_size, ignore_errors, BaseOperationType.APPEND)
-FSLRSBackend.write = append  # kept in files, it would take one call only
+FSDataBackend._write_bytes = append  # kept in files, it would take one call only
 uvicorn.run("ralph.api:app", port={port})
 """
 

@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Mount the group."""
     lti = typer.Typer(help="Launch Segue from an LMS (LTI 1.3).", no_args_is_help=True)
     lti.command("register")(register_platform)
+    lti.command("invite")(invite)
     lti.command("rotate")(rotate)
     app.add_typer(lti, name="lti")
 
@@ -53,6 +54,26 @@ def register_platform(
     typer.echo(f"{path}: {len(kept) + 1} platforms. Addresses under the service's own:")
     for what, end in (("login", "login"), ("launch and redirect", "launch"), ("keys", "jwks")):
         typer.echo(f"  {what}: /lti/{name}/{end}")
+
+
+def invite(
+    workspace: Folder,
+    *,
+    host: Annotated[list[str], typer.Option(help="A host of the platform, as lms.example; may be repeated.")],
+    days: Annotated[float, typer.Option(help="Days until it runs out.", min=0.001, max=30.0)] = 1.0,
+    learner_claim: Annotated[str, typer.Option(help="Claim with other doors' id, see register.")] = "sub",
+    address: Annotated[str, typer.Option(help="Where the service is reached.")] = "http://127.0.0.1:8800",
+) -> None:
+    """Print the address that an LMS's administrator enters for dynamic registration; it is good once."""
+    from datetime import UTC, datetime, timedelta
+
+    from segue.cli.arguments import opened
+    from segue.lms.lti.dynamic_registration import Invitation
+
+    with opened(workspace) as space:
+        until = datetime.now(UTC) + timedelta(days=days)
+        signed = Invitation.to(tuple(host), learner_claim, until=until).signed(space.keyring)
+        typer.echo(f"{address.rstrip('/')}/lti/{space.path.resolve().name}/register/{signed}")
 
 
 def rotate(workspace: Folder) -> None:

@@ -1,0 +1,99 @@
+"""Dynamic registration: an invitation registers one platform on its own hosts, once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from segue.cli.main import app
+from segue.lms.lti.dynamic_registration import TOOL
+from segue.lms.lti.platforms import read_platforms
+
+
+class Lms(ThreadingHTTPServer):
+    """Answers as the specification says: a configuration, and a registration with a bearer token."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.host = f"127.0.0.1:{self.server_port}"
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.elsewhere: dict[str, str] = {}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Lms
+
+    def log_message(self, *args: object) -> None:
+        return
+
+    def do_GET(self) -> None:
+        base = f"http://{self.server.host}"
+        said = {"issuer": base, "authorization_endpoint": f"{base}/auth", "jwks_uri": f"{base}/jwks"}
+        said |= {"token_endpoint": f"{base}/token", "registration_endpoint": f"{base}/register"}
+        self._answer(said | self.server.elsewhere)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.told.append((self.headers.get("Authorization", ""), body))
+        self._answer(body | {"client_id": "c-7", TOOL: body[TOOL] | {"deployment_id": "d-1"}})
+
+    def _answer(self, content: object) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def lms() -> Iterator[Lms]:
+    server = Lms()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def invited(school: Path, host: str) -> str:
+    done = CliRunner().invoke(app, ["lti", "invite", str(school), "--host", host, "--address", "http://t"])
+    assert done.exit_code == 0, done.output
+    return done.output.strip().removeprefix("http://t")
+
+
+def opened(client: httpx.Client, invitation: str, host: str) -> httpx.Response:
+    query = {"openid_configuration": f"http://{host}/conf", "registration_token": "t-1"}
+    return client.get(invitation, params=query)
+
+
+def test_an_invitation_registers_one_platform_once(lms: Lms, school: Path, serving: Any) -> None:
+    invitation = invited(school, lms.host)
+    with serving(school) as client:
+        assert opened(client, invitation.replace("register/", "register/x"), lms.host).status_code == 403
+        assert opened(client, invitation, "169.254.169.254").status_code == 403
+        lms.elsewhere = {"token_endpoint": "http://elsewhere.example/token"}
+        assert opened(client, invitation, lms.host).status_code == 403
+        assert not lms.told
+        lms.elsewhere = {}
+        done = opened(client, invitation, lms.host)
+        assert done.status_code == 200, done.text
+        assert "org.imsglobal.lti.close" in done.text
+        assert "You can close this window" in done.text
+        assert opened(client, invitation, lms.host).status_code == 403
+        assert client.get("/lti/school/jwks").json()["keys"]
+    token, told = lms.told[0]
+    assert token == "Bearer t-1"
+    assert told["initiate_login_uri"].endswith("/lti/school/login")
+    assert told["token_endpoint_auth_method"] == "private_key_jwt"
+    (platform,) = read_platforms(school / "lti")
+    assert (platform.client_id, platform.deployment_ids) == ("c-7", ("d-1",))
+    assert platform.auth_login_url == f"http://{lms.host}/auth"
