@@ -11,7 +11,7 @@ import base64
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -22,8 +22,9 @@ import httpx
 from segue.lms.lti.launch import AGS, NRPS
 from segue.lms.lti.platforms import LtiError, Platform
 from segue.lms.records.untrusted_values import obj, text
-from segue.workspace.storage.pseudonyms import Keyring
 
+Sign = Callable[[str], bytes]
+"""The tenant's keyed digest of a text."""
 SECONDS = 10.0
 ANSWER_BYTES = 1_000_000
 LONGEST = 4_000
@@ -49,14 +50,14 @@ class Invitation:
         """Return a new invitation."""
         return cls(hosts, learner_claim, int(until.timestamp()), secrets.token_urlsafe(9))
 
-    def signed(self, keyring: Keyring) -> str:
+    def signed(self, sign: Sign) -> str:
         """Return the invitation as text for an address."""
         packed = json.dumps(asdict(self), separators=(",", ":")).encode()
         body = base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-        return f"{body}.{_signature(body, keyring)}"
+        return f"{body}.{_signature(body, sign)}"
 
 
-def read_invitation(signed: str, keyring: Keyring, *, now: datetime) -> Invitation:
+def read_invitation(signed: str, sign: Sign, *, now: datetime) -> Invitation:
     """Return what was signed.
 
     Raises
@@ -65,7 +66,7 @@ def read_invitation(signed: str, keyring: Keyring, *, now: datetime) -> Invitati
         When it was changed, or has run out.
     """
     body, _, signature = signed.partition(".")
-    right = _signature(body, keyring).encode()
+    right = _signature(body, sign).encode()
     if len(signed) > LONGEST or not hmac.compare_digest(signature.encode(), right):
         raise LtiError("the invitation was not made here", status=403)
     said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -156,6 +157,5 @@ def _this_tool(here: str, supported: object) -> dict[str, Any]:
     }
 
 
-def _signature(body: str, keyring: Keyring) -> str:
-    digest = keyring.digest("lti", f"invitation:{body}")
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+def _signature(body: str, sign: Sign) -> str:
+    return base64.urlsafe_b64encode(sign(f"invitation:{body}")).rstrip(b"=").decode()

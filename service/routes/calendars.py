@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from segue.batch.lessons import lessons_since
 from segue.lms.outgoing.calendar import calendar
 from segue.service.http.refusals import RefusedError
+from segue.service.lessons import lessons_since
 from segue.service.pages.sessions.calendar_addresses import learner_of
 from segue.service.pages.sessions.signed_tokens import TicketError
 from segue.service.pages.sessions.visits import tenant_of

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
@@ -35,7 +36,7 @@ async def register(request: Request, tenant: str, invitation: str) -> HTMLRespon
     space = tenant_of(request, tenant).workspace
     here = str(request.url).partition("/register/")[0]
     try:
-        found = read_invitation(invitation, space.keyring, now=datetime.now(UTC))
+        found = read_invitation(invitation, partial(space.keyring.digest, "lti"), now=datetime.now(UTC))
         platform = await registered(found, request.query_params, here=here)
         await asyncio.to_thread(_keep, space, found, platform)
     except LtiError as error:

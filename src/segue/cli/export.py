@@ -69,7 +69,7 @@ def statements(
 
 
 def _lesson(workspace: Path, learner: str, week: str) -> Lesson:
-    from segue.batch.lessons import lessons_of
+    from segue.service.lessons import lessons_of
 
     lessons = lessons_of(opened(workspace), (learner,), week)
     if not lessons:

@@ -88,7 +88,7 @@ def _show(space: Workspace, found: Collection[str], titles: Mapping[str, str], g
 
 def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:
     """Give each learner of a class one lesson with the week's playlist; a second run changes nothing."""
-    from segue.batch.lessons import lessons_of
+    from segue.service.lessons import lessons_of
 
     space, server = opened(workspace), _server(url, user)
     roster = server.roster(classroom)

@@ -66,13 +66,15 @@ def invite(
 ) -> None:
     """Print the address that an LMS's administrator enters for dynamic registration; it is good once."""
     from datetime import UTC, datetime, timedelta
+    from functools import partial
 
     from segue.cli.arguments import opened
     from segue.lms.lti.dynamic_registration import Invitation
 
     with opened(workspace) as space:
         until = datetime.now(UTC) + timedelta(days=days)
-        signed = Invitation.to(tuple(host), learner_claim, until=until).signed(space.keyring)
+        invitation = Invitation.to(tuple(host), learner_claim, until=until)
+        signed = invitation.signed(partial(space.keyring.digest, "lti"))
         typer.echo(f"{address.rstrip('/')}/lti/{space.path.resolve().name}/register/{signed}")
 
 
