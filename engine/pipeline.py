@@ -35,6 +35,7 @@ from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
 from segue.models.resource_effects import Effects, EffectSums, Groups, estimate
 
+UNTESTED = 0.13  # trust in a learned part before held-out rewards speak for it
 UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
 
 
@@ -42,12 +43,14 @@ UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a 
 class Learned:
     """The learned part of the score: a reward model with its frozen range and weight.
 
-    `value_range` holds the 2 % and 98 % quantiles of the predicted reward at the refit, `eta` its weight.
+    `value_range` holds the 2 % and 98 % quantiles of the predicted reward at the refit, `eta` its weight,
+    `trust` the weight that held-out rewards spoke for (``segue.engine.training.trust``).
     """
 
     model: BayesianLinear
     value_range: tuple[float, float]
     eta: float
+    trust: float = UNTESTED
 
     @property
     def n(self) -> float:

@@ -18,7 +18,7 @@ from segue.engine.explanations.taught import taught_sentence
 from segue.engine.explanations.what_if import Edit, edited
 from segue.engine.explanations.why import Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
-from segue.engine.pipeline import Kernel, Learned, menu_size
+from segue.engine.pipeline import Kernel, menu_size
 from segue.engine.playlists import Playlist, Step
 from segue.engine.policies.base import Policy
 from segue.engine.policy_version import PolicyVersion
@@ -80,9 +80,8 @@ class Recommender:
         settings = replace(version.settings, seed=kernel.settings.seed)
         learned = kernel.learned
         if learned is not None:
-            n = learned.model.n
-            eta = settings.eta * n / (n + settings.eta_evidence)
-            learned = Learned(learned.model, learned.value_range, eta)
+            eta = settings.learned_weight(learned.n, learned.trust)
+            learned = replace(learned, eta=eta)
         return replace(
             self, kernel=replace(kernel, policy=version.policy, settings=settings, learned=learned)
         )

@@ -36,7 +36,7 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
     }
     if kernel.learned:
         arrays |= {f"reward_{name}": array for name, array in kernel.learned.model.to_arrays().items()}
-        arrays["learned"] = np.array([*kernel.learned.value_range, kernel.learned.eta])
+        arrays["learned"] = np.array([*kernel.learned.value_range, kernel.learned.eta, kernel.learned.trust])
     if kernel.effects:
         arrays |= {f"effects_{name}": array for name, array in kernel.effects.to_arrays().items()}
     with (folder / "arrays.npz").open("wb") as file:
@@ -122,8 +122,8 @@ def _learned_in(arrays: dict[str, Any]) -> Learned | None:
     if "learned" not in arrays:
         return None
     model = BayesianLinear.from_arrays(_under(arrays, "reward_"))
-    low, high, eta = arrays["learned"].tolist()
-    return Learned(model, (low, high), eta)
+    low, high, *weights = arrays["learned"].tolist()  # eta, and trust in artefacts of late
+    return Learned(model, (low, high), *weights)
 
 
 def _under(arrays: dict[str, Any], stem: str) -> dict[str, Any]:

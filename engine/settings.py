@@ -55,16 +55,21 @@ class Limits:
 class Settings:
     """What the engine can be told.
 
-    `eta` is the weight of the learned part when evidence is plenty; `eta_evidence` the number of matured
-    rewards at which it is half of that; `optimism` adds that many standard deviations to its mean.
+    `eta` is the most that the learned part may weigh; the data say how much it does (``training.trust``), and
+    `eta_evidence` is the number of matured rewards at which it weighs half of that; `optimism` adds that many
+    standard deviations to its mean.
     """
 
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
-    eta: float = 0.15
+    eta: float = 0.5
     eta_evidence: float = 4000.0
     optimism: float = 0.0
     seed: str = "segue"
+
+    def learned_weight(self, n_rewards: float, trust: float) -> float:
+        """Return the weight of a learned part that rests on so many rewards and is trusted so far."""
+        return min(self.eta, trust) * n_rewards / (n_rewards + self.eta_evidence)
 
     def pedagogy_alone(self) -> Settings:
         """Return these settings with everything learned from outcomes off."""

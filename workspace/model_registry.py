@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from segue.engine.pipeline import Learned
+from segue.engine.pipeline import UNTESTED, Learned
 from segue.engine.policy_version import PolicyVersion
 from segue.engine.recommender import Recommender
 from segue.engine.serialization import base_of
@@ -55,10 +55,10 @@ class Champion:
         more = sums.to_arrays()
         model = BayesianLinear.from_arrays(arrays | {k: arrays[k] + more[k] for k in ("A", "b")})
         model.n += sums.n
-        settings = kernel.settings
-        eta = settings.eta * model.n / (model.n + settings.eta_evidence)
+        trust = learned.trust if learned else UNTESTED
+        eta = kernel.settings.learned_weight(model.n, trust)
         value_range = learned.value_range if learned else _range_before_rewards(model)
-        live = Recommender(kernel.with_learned(Learned(model, value_range, eta)), fitted.fitted)
+        live = Recommender(kernel.with_learned(Learned(model, value_range, eta, trust)), fitted.fitted)
         return cls(fitted, live)
 
     @cached_property

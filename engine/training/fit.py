@@ -14,11 +14,13 @@ from segue.engine.policies.softmax import Softmax
 from segue.engine.settings import Settings
 from segue.engine.training.replay import ReplaySteps
 from segue.engine.training.resource_effects import effect_sums
-from segue.engine.training.reward_model import learn_rewards
+from segue.engine.training.reward_model import learn_rewards, reward_model
+from segue.engine.training.trust import trusted
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 from segue.features.contexts.population import crowd_of
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
+from segue.features.reward import learning
 from segue.features.vectors.range_width import extra_precision
 from segue.features.vectors.success_fit import fit_model, training_rows
 from segue.features.vectors.success_model import SuccessModel
@@ -57,8 +59,14 @@ def learned_from(
 
     `halves` as in ``effect_sums``; `rewarded` marks the steps that the reward model learns from (None: all).
     """
-    paid = steps if rewarded is None else steps.take(rewarded)
-    learned = learn_rewards(paid, settings=kernel.settings, now=now.timestamp(), time_zone=time_zone)
+    settings, when = kernel.settings, now.timestamp()
+    outcomes = learning(steps.tries, steps.tries, forecasts=steps.forecasts, now=when, time_zone=time_zone)
+    trust = trusted(steps, outcomes, settings)
+    if rewarded is None:
+        learned = reward_model(steps.contexts, outcomes, settings=settings, trust=trust)
+    else:
+        paid = steps.take(rewarded)
+        learned = learn_rewards(paid, settings=settings, now=when, time_zone=time_zone, trust=trust)
     sums = effect_sums(steps, kernel.catalogue, halves=halves)
     return kernel.with_learned(learned).with_effects(sums if sums.count.any() else None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.engine.pipeline import Learned
+from segue.engine.pipeline import UNTESTED, Learned
 from segue.engine.settings import Settings
 from segue.engine.training.replay import ReplaySteps
 from segue.features.catalogue import Floats
@@ -20,7 +20,13 @@ PRIOR_MEAN = {"readiness": 0.02, "mastery": -0.03, "due": 0.02, "uses": -0.02}
 
 
 def learn_rewards(
-    steps: ReplaySteps, *, settings: Settings, now: float, time_zone: str, later: Tries | None = None
+    steps: ReplaySteps,
+    *,
+    settings: Settings,
+    now: float,
+    time_zone: str,
+    later: Tries | None = None,
+    trust: float = UNTESTED,
 ) -> Learned | None:
     """Return the reward model of decided steps, None before any reward has matured.
 
@@ -28,17 +34,19 @@ def learn_rewards(
     """
     later = steps.tries if later is None else later
     rewards = learning(steps.tries, later, forecasts=steps.forecasts, now=now, time_zone=time_zone)
-    return reward_model(steps.contexts, rewards, settings=settings)
+    return reward_model(steps.contexts, rewards, settings=settings, trust=trust)
 
 
-def reward_model(contexts: Floats, rewards: Rewards, *, settings: Settings) -> Learned | None:
+def reward_model(
+    contexts: Floats, rewards: Rewards, *, settings: Settings, trust: float = UNTESTED
+) -> Learned | None:
     """Return the Bayesian linear model of matured rewards on contexts (n, C), with its frozen range."""
     matured = rewards.status == 1
     if not matured.any():
         return None
     model = fresh_model()
     model.update_many(contexts[matured], rewards.value[matured])
-    return learned_of(model, contexts, settings)
+    return learned_of(model, contexts, settings, trust)
 
 
 def fresh_model() -> BayesianLinear:
@@ -50,9 +58,11 @@ def fresh_model() -> BayesianLinear:
     return BayesianLinear(len(COLUMNS), mean, prior_precision=precision, noise_variance=NOISE_VARIANCE)
 
 
-def learned_of(model: BayesianLinear, contexts: Floats, settings: Settings) -> Learned:
+def learned_of(
+    model: BayesianLinear, contexts: Floats, settings: Settings, trust: float = UNTESTED
+) -> Learned:
     """Return the learned part of the score: range frozen on `contexts` (n, C), weight by the evidence."""
     values = contexts @ model.mean
     low, high = np.quantile(values, [0.02, 0.98]).tolist()
-    eta = settings.eta * model.n / (model.n + settings.eta_evidence)
-    return Learned(model, (low, max(high, low + 1e-6)), eta)
+    eta = settings.learned_weight(model.n, trust)
+    return Learned(model, (low, max(high, low + 1e-6)), eta, trust)

@@ -267,7 +267,7 @@ LIMITS = {
     "warm_up": 0.9,
 }
 OWN = {
-    "eta": 0.6,
+    "eta": 0.02,
     "optimism": 2.0,
     "eta_evidence": 10.0,  # read where logged rewards join the model: tests/workspace/test_workspace.py
     "seed": "another",  # names the draws of a tutor: benchmarks/classroom.py

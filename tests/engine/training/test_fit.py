@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.engine.pipeline import UNTRIED
+from segue.engine.pipeline import UNTESTED, UNTRIED
 from segue.engine.randomness import generator
 from segue.engine.recommender import fit
 from segue.engine.request import Request
 from segue.engine.settings import Settings
 from segue.engine.training.fit import LEAST_SPAN, crowd_of, latest_learners, no_attempts, span_of
-from segue.engine.training.replay import replay
+from segue.engine.training.replay import ReplaySteps, replay
 from segue.engine.training.reward_model import learned_of, reward_model
+from segue.engine.training.trust import trusted
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import COLUMNS, INDEX
 from segue.features.history.attempts import Attempts
 from segue.features.history.streaming_update import LearnerState, encode, update
-from segue.features.reward import Rewards
+from segue.features.reward import Forecasts, Rewards, Tries
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 
@@ -170,3 +171,26 @@ def test_a_log_without_times_can_be_fitted_and_its_rewards_stay_pending() -> Non
     assert np.isfinite(steps.contexts).all()
     assert made.kernel.learned is None
     assert len(made.recommend(Request("u", NOW, k=4), rng=np.random.default_rng(0)).steps) == 4
+
+
+def rewarded(n_learners: int, rng: np.random.Generator, *, pays: float) -> tuple[ReplaySteps, Rewards]:
+    """Return steps of learners whose rewards follow how new a resource is liked by `pays` a point."""
+    n = 60 * n_learners
+    contexts = rng.random((n, len(COLUMNS)))
+    contexts[:, INDEX["bias"]] = 1.0
+    value = pays * contexts[:, INDEX["interest"]] + rng.normal(0.0, 0.3, n)
+    learner, none = np.repeat(np.arange(n_learners), 60), np.full((n, 1), np.nan)
+    tries = Tries(learner, np.zeros((n, 1), np.int64), np.arange(n) * 1.0, np.ones(n), np.zeros(n))
+    steps = ReplaySteps(np.zeros(n, np.int64), contexts, tries, Forecasts(none, none, none))
+    return steps, Rewards(value, np.ones(n, dtype=np.int64), np.zeros(n))
+
+
+def test_the_learned_part_is_trusted_as_far_as_it_foresees_learners_it_has_not_seen() -> None:
+    rng, settings = np.random.default_rng(0), Settings()
+    few, many = (trusted(*rewarded(n, rng, pays=0.15), settings) for n in (2, 300))
+    nothing = trusted(*rewarded(300, rng, pays=0.0), settings)
+    assert few == pytest.approx(UNTESTED, abs=0.03)
+    assert many > 0.4
+    assert nothing < 0.2
+    assert settings.learned_weight(1e6, many) == pytest.approx(min(settings.eta, many), rel=0.01)
+    assert settings.pedagogy_alone().learned_weight(1e6, many) == 0.0
