@@ -1,10 +1,10 @@
 """Does what learners finish and like teach them less? Resources of a skill beside each other.
 
 Of each resource e is how gladly it is done (share finished, or mean rating), less what is usual for its
-skills. Liked are those whose e is `DEAR` standard errors above 0: where all are alike, one in fifteen. Where they are
-clearly more, what learners do better than forecast after them is held against what they do after the others
-of their skills, with a standard error that allows for uneven noise (White 1980). Engagement that comes at the
-cost of learning is a difference surely below 0.
+skills. Liked are those whose e is `DEAR` standard errors above 0: where all are alike, one in fifteen. Where
+they are clearly more, what learners do better than forecast after them is held against what they do after the
+others of their skills, with a standard error that allows for uneven noise (White 1980). Engagement that comes
+at the cost of learning is a difference surely below 0.
 """
 
 from __future__ import annotations
