@@ -158,6 +158,7 @@ def test_a_resource_is_changed_in_its_place(school: School) -> None:
 
 def test_models_of_catalogues_that_decided_nothing_are_not_kept(school: School) -> None:
     space = school.space
+    space.put_resource(new(school, NEW))
     for number in range(3):
         space.change_resource(NEW, {"title": f"Title {number}"})
         space.known([])
