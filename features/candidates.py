@@ -121,6 +121,69 @@ class Combinations:
 
 
 @dataclass(frozen=True, eq=False)
+class Groups:
+    """Candidates by group: those of a group are alike in what a list takes from their scores.
+
+    Attributes
+    ----------
+    of : array of int, shape (n,)
+        The group of each candidate.
+    n_groups : int
+    """
+
+    of: Ints
+    n_groups: int
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """How many candidates each has, (D,)."""
+        return np.bincount(self.of, minlength=self.n_groups)
+
+    @cached_property
+    def order(self) -> Ints:
+        """The candidates group by group, (n,)."""
+        return np.argsort(self.of, kind="stable")
+
+    @cached_property
+    def filled(self) -> Ints:
+        """The groups that have candidates, ascending."""
+        return np.flatnonzero(self.sizes)
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Where these begin in `order`."""
+        return (np.cumsum(self.sizes) - self.sizes)[self.filled]
+
+    @cached_property
+    def members(self) -> tuple[Ints, Bools]:
+        """The candidates of each group in their order, padded, (D, M), and which are no padding."""
+        places = np.arange(max(int(self.sizes.max(initial=0)), 1))
+        real = places < self.sizes[:, None]
+        first = np.cumsum(self.sizes) - self.sizes
+        return np.where(real, self.order[np.where(real, first[:, None] + places, 0)], 0), real
+
+    def sums(self, numbers: Floats) -> Floats:
+        """Return the sum of each group's numbers (B, n), (B, D): one by one, so that zeros change no bit."""
+        n_rows = len(numbers)
+        at = self.of if n_rows == 1 else self.of + (np.arange(n_rows) * self.n_groups)[:, None]
+        flat = np.bincount(at.ravel(), weights=numbers.ravel(), minlength=n_rows * self.n_groups)
+        return flat.reshape(n_rows, self.n_groups)
+
+    def counts(self, marks: Bools) -> Floats:
+        """Return how many of each group are marked (B, n), (B, D)."""
+        out = np.zeros((len(marks), self.n_groups))
+        by_group = marks.take(self.order, axis=1)
+        out[:, self.filled] = np.add.reduceat(by_group, self.starts, axis=1, dtype=np.int64)
+        return out
+
+    def best(self, scores: Floats) -> Floats:
+        """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
+        out = np.full((len(scores), self.n_groups), -np.inf)
+        out[:, self.filled] = np.maximum.reduceat(scores.take(self.order, axis=1), self.starts, axis=1)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
 class Pool:
     """Candidate resources, in catalogue order.
 
@@ -193,6 +256,11 @@ class Pool:
         """The skills that any of the candidates practises, ascending."""
         used = np.unique(self.combination)
         return np.unique(self.combinations.skills[used])
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The candidates by their combination of skills."""
+        return Groups(self.combination, len(self.combinations))
 
     @cached_property
     def one_kind(self) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
-from segue.engine.policies.sampling import UNIT
+from segue.engine.policies.sampling import UNIT, drawn_from
+from segue.features.candidates import Groups
 from segue.features.catalogue import Bools, Floats, Ints
 
 
@@ -95,6 +97,14 @@ class Policy(ABC):
         return Odds(self, field)
 
 
+class Draw(NamedTuple):
+    """What was drawn in each row, its probability, and the best score that was allowed, each (B,)."""
+
+    position: Ints
+    propensity: Floats
+    best: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class Field:
     """The candidates of a block of lists; a score falls as a list gives steps to the same skills.
@@ -105,8 +115,9 @@ class Field:
         For the first step.
     std : array that broadcasts to (B, n)
     open : boolean array of shape (B, n)
-        Allowed at the first step; rules that give way may add to it later.
-    group : int array of shape (n,)
+        What may be drawn but for rules that change from step to step. Whoever draws closes what has been
+        given, and tells the odds (``Odds.close``).
+    groups : Groups
         Candidates that fall alike: those of the same skills.
     pull : float
         What a step on just these skills takes from the score, at most 0.
@@ -115,8 +126,20 @@ class Field:
     scores: Floats
     std: Floats
     open: Bools
-    group: Ints
+    groups: Groups
     pull: float
+
+    @property
+    def group(self) -> Ints:
+        """The group of each candidate, (n,)."""
+        return self.groups.of
+
+    def fallen(self, shares: Floats) -> Floats:
+        """Return the scores after such shares of each group (B, D), (B, n)."""
+        scores = shares.take(self.group, axis=1)
+        scores *= self.pull
+        scores += self.scores
+        return scores
 
 
 class Odds:
@@ -126,23 +149,23 @@ class Odds:
         self.policy = policy
         self.field = field
 
-    def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
-        """Return the probability of every candidate (B, n) in `UNIT`s, and the best one allowed in each row.
+    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:
+        """Return the candidate that `uniform` (B,) draws in each row.
 
         `shares` (B, D) is how many steps each list has given to each group.
         """
-        return self.anew(shares, allowed, slice(None))
+        position, propensity = drawn_from(self.units(shares, allowed), uniform)
+        best = np.where(allowed, self.field.fallen(shares), -np.inf).max(axis=1)
+        return Draw(position, propensity, best)
 
-    def anew(self, shares: Floats, allowed: Bools, rows: Ints | slice) -> tuple[Floats, Ints]:
-        """Return the same for some rows."""
+    def units(self, shares: Floats, allowed: Bools) -> Floats:
+        """Return the probability of every candidate (B, n) in `UNIT`s."""
         field = self.field
-        scores = shares[rows].take(field.group, axis=1)
-        scores *= field.pull
-        scores += field.scores[rows]
-        std = field.std if len(field.std) == 1 else field.std[rows]
-        probabilities = self.policy.probabilities(scores, std, allowed=allowed[rows])
-        best = np.where(allowed[rows], scores, -np.inf).argmax(axis=1)
-        return np.rint(probabilities * UNIT), best
+        probabilities = self.policy.probabilities(field.fallen(shares), field.std, allowed=allowed)
+        return np.rint(probabilities * UNIT)
+
+    def close(self, position: Ints) -> None:
+        """Take note that each list has been given the candidate at `position` (B,), which is open no more."""
 
 
 def _complaint(top: Floats, count: Ints) -> str:

@@ -7,13 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from segue.engine.policies.base import Choice, Field, Odds, Policy, check_positive, check_share
-from segue.engine.policies.sampling import UNIT, every
+from segue.engine.policies.base import Choice, Draw, Field, Odds, Policy, check_positive, check_share
+from segue.engine.policies.sampling import UNIT, drawn_from, every
 from segue.features.catalogue import Bools, Floats, Ints
 
 _LEAST_EXPONENT = -700.0  # numpy's exp is four times slower where it underflows
 _BEST = 2.0**38  # weight of the best candidate: whole numbers of it have exact sums
 _FAINT = 1e-200
+_BELOW_ONE = 1.0 - 2.0**-53
 
 
 @dataclass(frozen=True)
@@ -74,32 +75,94 @@ class Softmax(Policy):
 class SoftmaxOdds(Odds):
     """The softmax of scores that fall alike by groups: the exponential of a sum is a product.
 
-    Equal to ``Softmax.probabilities`` up to rounding (1e-11).
+    The weights of candidates never rise within a list, and those of a group fall by one ratio: a group is
+    drawn by what is left of its sum, then a candidate of the group by its own weight. A step costs as much as
+    there are groups, and the law is that of ``Softmax.probabilities`` up to rounding (1e-11); what is drawn
+    and its propensity come from the very same sums.
     """
 
     def __init__(self, policy: Softmax, field: Field) -> None:
         super().__init__(policy, field)
         self.softmax = policy
-        top = np.maximum.reduce(field.scores, axis=1, keepdims=True, where=field.open, initial=-np.inf)
-        self.weights = policy.weights(field.scores.copy(), np.where(np.isfinite(top), top, 0.0))
-        self.first = np.arange(0, self.weights.size, self.weights.shape[1])
+        open_, groups = field.open, field.groups
+        scores = np.where(open_, field.scores, -np.inf)
+        self.best = groups.best(scores)
+        top = np.maximum.reduce(self.best, axis=1, keepdims=True)
+        self.weights = policy.weights(scores, np.where(np.isfinite(top), top, 0.0))
+        self.sums = groups.sums(self.weights * open_)
+        self.counts = groups.counts(open_)
+        self.rows = np.arange(len(open_))
+        self.begin = self.rows * open_.shape[1]
 
-    def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
-        """Return the probability of each candidate (B, n) in `UNIT`s, and the best one allowed in a row."""
+    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:
+        """Return the candidate that `uniform` (B,) draws in each row."""
         fallen = self.softmax.weights(shares * self.field.pull, 0.0)
-        values = fallen.take(self.field.group, axis=1)
-        values *= self.weights
-        keep = allowed.astype(np.float64)
-        values *= keep
-        best = values.argmax(axis=1)
-        top = values.item(best.item()) if len(values) == 1 else values.take(self.first + best)[:, None]
-        if top > _FAINT if isinstance(top, float) else every(top.ravel() > _FAINT):
-            return self.softmax.units(values, keep, best=top), best
-        faint = np.flatnonzero(~(np.ravel(top) > _FAINT))  # lists far below the best that they had
-        values[faint] = keep[faint]
-        units = self.softmax.units(values, keep, best=np.where(top > _FAINT, top, 1.0))
-        units[faint], best[faint] = self.anew(shares, allowed, faint)
-        return units, best
+        sums, counts, best = self._left(shares, allowed)
+        running = np.add.accumulate(sums * fallen, axis=1)
+        weight, counted = running[:, -1], np.add.accumulate(counts, axis=1)
+        sound = weight > _FAINT
+        whole = every(sound)
+        if not whole:  # far below the best that the list had, or not open then
+            running[~sound], weight = 1.0, np.where(sound, weight, 1.0)
+        alike = self.softmax.floor * weight / counted[:, -1]
+        running *= 1.0 - self.softmax.floor
+        running += counted * alike[:, None]
+        total = running[:, -1]
+        target = total * uniform
+        group = (running > target[:, None]).argmax(axis=1)
+        before = np.where(group > 0, running.take(self.rows * running.shape[1] + group - 1, mode="clip"), 0.0)
+        places, own, free = self._members(group, allowed)
+        ratio = fallen.take(self.rows * fallen.shape[1] + group) * (1.0 - self.softmax.floor)
+        inner = np.add.accumulate(own, axis=1) * ratio[:, None]
+        inner += np.add.accumulate(free, axis=1) * alike[:, None]
+        inside = np.minimum(target - before, inner[:, -1] * _BELOW_ONE)
+        at = self.rows * inner.shape[1] + (inner > inside[:, None]).argmax(axis=1)
+        propensity = (own.take(at) * ratio + alike) / total
+        drawn = Draw(places.take(at), propensity, best)
+        return drawn if whole else self._anew(drawn, np.flatnonzero(~sound), shares, allowed, uniform)
+
+    def close(self, position: Ints) -> None:
+        """Take what each list has been given out of the sums of its group."""
+        group = self.field.group.take(position)
+        places, own, free = self._members(group, self.field.open)
+        at = self.rows * self.sums.shape[1] + group
+        self.sums.put(at, np.add.accumulate(own, axis=1)[:, -1])
+        self.counts.put(at, np.add.reduce(free, axis=1))
+        scores = self.field.scores.take(places + self.begin[:, None])
+        self.best.put(at, np.where(free > 0, scores, -np.inf).max(axis=1))
+
+    def _members(self, group: Ints, allowed: Bools) -> tuple[Ints, Floats, Floats]:
+        """Return the candidates of a group a row, (B, M), their weights, and 1 for those allowed, else 0."""
+        members, real = self.field.groups.members
+        places = members.take(group, axis=0)
+        at = places + self.begin[:, None]
+        free = (allowed.take(at) & real.take(group, axis=0)).astype(np.float64)
+        return places, self.weights.take(at) * free, free
+
+    def _left(self, shares: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
+        """Return sums and counts by group, (B, D), and the best score, (B,), of what is allowed."""
+        field = self.field
+        best = (self.best + shares * field.pull).max(axis=1)
+        if allowed is field.open:
+            return self.sums, self.counts, best
+        other = np.flatnonzero((allowed != field.open).any(axis=1))
+        if not len(other):
+            return self.sums, self.counts, best
+        sums, counts, may = self.sums.copy(), self.counts.copy(), allowed[other]
+        sums[other] = field.groups.sums(self.weights[other] * may)
+        sums[other[(may > field.open[other]).any(axis=1)]] = 0.0  # what was not open has no weight
+        counts[other] = field.groups.counts(may)
+        scores = np.where(may, field.scores[other], -np.inf)
+        best[other] = (field.groups.best(scores) + shares[other] * field.pull).max(axis=1)
+        return sums, counts, best
+
+    def _anew(self, drawn: Draw, rows: Ints, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:
+        """Return the draw with some rows drawn from all their scores anew."""
+        field = self.field
+        part = Field(field.scores[rows], field.std, allowed[rows], field.groups, field.pull)
+        units = Odds(self.policy, part).units(shares[rows], allowed[rows])
+        drawn.position[rows], drawn.propensity[rows] = drawn_from(units, uniform[rows])
+        return drawn
 
 
 def _sums(whole: Floats) -> Floats | float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from segue.engine.policies.base import Field, Odds, Policy
-from segue.engine.policies.sampling import drawn_from, every
+from segue.engine.policies.sampling import every
 from segue.engine.request_batch import Scene
 from segue.engine.rules.base import OFFERED, Mask
 from segue.engine.rules.progress import Progress
@@ -30,8 +30,8 @@ class Drawn:
     ----------
     position : array of int
         Which candidate of the pool; -1 where the list (or the menu) has ended.
-    best : array of int
-        Which candidate was the best allowed.
+    best : array of float
+        The best score that was allowed.
     propensity, score, diversity : arrays of float
         Conditional on the steps and options before; the log-factor of diversity is part of the score.
     explored : array of bool
@@ -45,7 +45,7 @@ class Drawn:
     """
 
     position: Ints
-    best: Ints
+    best: Floats
     propensity: Floats
     score: Floats
     diversity: Floats
@@ -57,8 +57,8 @@ class Drawn:
     @classmethod
     def empty(cls, n_rows: int, k: int, menu: int) -> Drawn:
         """Return lists of which nothing has been drawn; what one draw writes lies together."""
-        position, best = np.full((2, k, menu, n_rows), -1).transpose(0, 3, 1, 2)
-        propensity, score, diversity = np.zeros((3, k, menu, n_rows)).transpose(0, 3, 1, 2)
+        position = np.full((k, menu, n_rows), -1).transpose(2, 0, 1)
+        propensity, best, score, diversity = np.zeros((4, k, menu, n_rows)).transpose(0, 3, 1, 2)
         return cls(position, best, propensity, score, diversity, score > diversity)
 
     def free(self, row: int, n: int) -> Bools:
@@ -90,8 +90,8 @@ def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
     drawn = Drawn.empty(n_rows, k, menu)
     static = all_of(plan.masks, plan.scene.shape)
     progress = growing(plan.scene, static, plan.masks)
-    group = plan.scene.pool.combination
-    odds = plan.policy.odds(Field(plan.scores, plan.std, static, group, progress.pull))
+    groups = plan.scene.pool.groups
+    odds = plan.policy.odds(Field(plan.scores, plan.std, static, groups, progress.pull))
     alive = np.ones(n_rows, dtype=np.bool_)
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
@@ -102,11 +102,9 @@ def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
             progress.open[~alive] = False  # a list that has ended stays ended
             if every(~alive):
                 break
-    options = np.concatenate([drawn.position, drawn.best], axis=2)
-    diversity = progress.diversity(options)
-    scores = diversity + plan.scores.take(options + progress.begin[:, None, None])
-    drawn.diversity[...], drawn.score[...] = diversity[:, :, :menu], scores[:, :, :menu]
-    drawn.explored[...] = drawn.score < scores[:, :, menu:]
+    drawn.diversity[...] = progress.diversity(drawn.position)
+    drawn.score[...] = drawn.diversity + plan.scores.take(drawn.position + progress.begin[:, None, None])
+    drawn.explored[...] = drawn.score < drawn.best
     return drawn
 
 
@@ -153,8 +151,7 @@ def _step(
     for option in range(uniforms.shape[1]):
         certain = every(open_)
         may = allowed if certain else allowed | ~open_[:, None]  # without a candidate: drawn and thrown away
-        units, best = odds.units(progress.shares[-1], may)
-        position, propensity = drawn_from(units, uniforms[:, option])
+        position, propensity, best = odds.draw(progress.shares[-1], may, uniforms[:, option])
         place = progress.begin + position
         if option == 0:
             if plan.pins:
@@ -163,6 +160,7 @@ def _step(
                 certain, place = every(given), progress.begin + position
             first, open_ = position, given
             progress.open.put(place, False)
+            odds.close(position)
         at = (slice(None), progress.step, option)
         drawn.position[at] = position if certain else np.where(open_, position, -1)
         drawn.propensity[at], drawn.best[at] = propensity, best

@@ -213,4 +213,4 @@ def test_golden_playlist() -> None:
     assert [step.resource for step in playlist.steps] == GOLDEN
 
 
-GOLDEN = ["r16", "r56", "r46", "r11", "r26"]
+GOLDEN = ["r16", "r56", "r46", "r12", "r31"]

@@ -69,16 +69,16 @@ class LedOdds(Odds):
         self.led = policy
         self.own = policy.policy.odds(field)
 
-    def units(self, shares: Floats, allowed: Bools) -> tuple[Floats, Ints]:
-        """Return certainty, and the best allowed candidate."""
-        units, best = self.own.units(shares, allowed)
-        scores = self.field.scores + self.field.pull * shares.take(self.field.group, axis=1)
+    def units(self, shares: Floats, allowed: Bools) -> Floats:
+        """Return certainty."""
+        units = self.own.units(shares, allowed)
+        scores = self.field.fallen(shares)
         self.led.seen.append((units[0] / UNIT, np.where(allowed, scores, -np.inf)[0]))
         taken = self.led.path[len(self.led.seen) - 1]
         if taken >= 0:
             units[0] = 0.0
             units[0, taken] = UNIT
-        return units, best
+        return units
 
 
 @dataclass(frozen=True, eq=False)

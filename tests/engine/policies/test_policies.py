@@ -26,6 +26,7 @@ from segue.engine.policies import (
 )
 from segue.engine.policies.base import Field, Odds
 from segue.engine.policies.sampling import UNIT
+from segue.features.candidates import Groups
 
 CLASSES = [
     kind
@@ -256,32 +257,74 @@ def test_a_draw_from_many_rows_is_the_draw_of_each_alone_whatever_stands_in_betw
 def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[Field, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     allowed = rng.random((rows, n)) < 0.8
-    field = Field(rng.normal(0, 0.3, (rows, n)), np.zeros(1), allowed, rng.integers(12, size=n), -0.8)
-    return field, rng.integers(4, size=(rows, 12)) / 2, allowed & (rng.random((rows, n)) < 0.9)
+    groups = Groups(rng.integers(12, size=n), 13)  # one of them has no candidates
+    field = Field(rng.normal(0, 0.3, (rows, n)), np.zeros(1), allowed, groups, -0.8)
+    return field, rng.integers(4, size=(rows, 13)) / 2, allowed & (rng.random((rows, n)) < 0.9)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_softmax_odds_are_the_probabilities_of_the_scores_as_they_have_fallen(seed: int) -> None:
-    field, shares, allowed = falling(seed)
-    quick, best = Softmax().odds(field).units(shares, allowed)
-    slow, best_anew = Odds(Softmax(), field).units(shares, allowed)
-    np.testing.assert_allclose(quick / UNIT, slow / UNIT, rtol=1e-9, atol=1e-11)
-    np.testing.assert_array_equal(best, best_anew)
-    assert (quick[~allowed] == 0.0).all()
-    np.testing.assert_allclose(quick.sum(axis=1), UNIT, rtol=1e-12)
-    np.testing.assert_array_equal(quick, np.rint(quick))
+def drawn_all(odds: Odds, shares: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Return the probability of every candidate by the draws of a fine sweep of uniforms; 0: never drawn."""
+    out = np.zeros(allowed.shape)
+    for uniform in (np.arange(4000) + 0.5) / 4000:
+        draw = odds.draw(shares, allowed, np.full(len(allowed), uniform))
+        out[np.arange(len(out)), draw.position] = draw.propensity
+    return out
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_softmax_odds_are_the_probabilities_of_the_scores_as_they_have_fallen(masked: bool) -> None:
+    field, shares, allowed = falling(int(masked), rows=6)
+    quick = Softmax().odds(field)
+    for step in range(4):
+        may = allowed & field.open if masked and step % 2 else field.open
+        expected = Odds(Softmax(), field).units(shares, may) / UNIT
+        found = drawn_all(quick, shares, may)
+        np.testing.assert_allclose(found[found > 0], expected[found > 0], rtol=1e-9, atol=1e-11)
+        assert (found[~may] == 0.0).all()
+        assert (found.sum(axis=1) > 0.99).all()
+        draw = quick.draw(shares, may, np.full(6, 0.3))
+        best = np.where(may, field.scores + field.pull * shares[:, field.group], -np.inf).max(axis=1)
+        np.testing.assert_array_equal(draw.best, best)
+        field.open[np.arange(6), draw.position] = False
+        quick.close(draw.position)
+        shares += 0.25
+
+
+def test_a_candidate_is_drawn_from_one_interval_as_long_as_its_propensity() -> None:
+    field, shares, _ = falling(2, rows=1)
+    quick, at, found = Softmax(0.3).odds(field), 0.0, []
+    while at < 1.0 - 1e-12:
+        first, last = (quick.draw(shares, field.open, np.array([at + 1e-13])) for _ in range(2))
+        assert first.position == last.position
+        found.append(int(first.position[0]))
+        at += float(first.propensity[0])
+    assert at == pytest.approx(1.0, abs=1e-12)
+    assert sorted(found) == np.flatnonzero(field.open[0]).tolist()
 
 
 def test_softmax_odds_of_a_list_alone_have_the_bits_they_have_in_a_block() -> None:
     field, shares, allowed = falling(3)
     field.scores[7] -= 100.0 * ~allowed[7] - 50.0  # what is left of one list is far below its best
     field.scores[8] -= 100.0 * allowed[8]
-    block, _ = Softmax().odds(field).units(shares, allowed)
-    for row in range(len(shares)):
-        at, keep = slice(row, row + 1), np.flatnonzero(field.open[row])
-        own = Field(field.scores[at, keep], field.std, field.open[at, keep], field.group[keep], field.pull)
-        alone, _ = Softmax().odds(own).units(shares[at], allowed[at, keep])
-        np.testing.assert_array_equal(alone[0], block[row, keep])
+    together, uniform = Softmax().odds(field), np.random.default_rng(4).random((3, len(shares)))
+    alone, keeps = [], [np.flatnonzero(row) for row in field.open]
+    for row, keep in enumerate(keeps):
+        at, groups = slice(row, row + 1), Groups(field.group[keep], field.groups.n_groups)
+        alone.append(Field(field.scores[at, keep], field.std, field.open[at][:, keep], groups, field.pull))
+    odds = [Softmax().odds(own) for own in alone]
+    for step in range(3):
+        may = allowed & field.open if step < 2 else field.open
+        draw = together.draw(shares, may, uniform[step])
+        field.open[np.arange(len(shares)), draw.position] = False
+        together.close(draw.position)
+        for row, keep in enumerate(keeps):
+            one = may[row : row + 1, keep] if step < 2 else alone[row].open
+            own = odds[row].draw(shares[row : row + 1], one, uniform[step, row : row + 1])
+            assert keep[own.position[0]] == draw.position[row]
+            assert own.propensity[0] == draw.propensity[row]
+            assert own.best[0] == draw.best[row]
+            alone[row].open[0, own.position] = False
+            odds[row].close(own.position)
 
 
 class Hotter(Softmax):
@@ -303,9 +346,9 @@ class Backwards(Softmax):
 
 @pytest.mark.parametrize("policy", [Hotter(), Backwards()], ids=["weights", "weigh"])
 def test_whoever_edits_the_softmax_changes_single_choices_and_lists_alike(policy: Softmax) -> None:
-    field, shares, allowed = falling(5)
-    edited, _ = policy.odds(field).units(shares, allowed)
-    slow, _ = Odds(policy, field).units(shares, allowed)
-    usual, _ = Softmax().odds(field).units(shares, allowed)
-    assert np.abs(edited - usual).max() > 0.01 * UNIT
-    np.testing.assert_allclose(edited / UNIT, slow / UNIT, rtol=1e-9, atol=1e-11)
+    field, shares, _ = falling(5, rows=4)
+    edited = drawn_all(policy.odds(field), shares, field.open)
+    slow = Odds(policy, field).units(shares, field.open) / UNIT
+    usual = drawn_all(Softmax().odds(field), shares, field.open)
+    assert np.abs(edited - usual).max() > 0.01
+    np.testing.assert_allclose(edited[edited > 0], slow[edited > 0], rtol=1e-9, atol=1e-11)
