@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -23,7 +22,10 @@ from segue.batch import output
 from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
 from segue.batch.plan import Share, WeeklyPlan
+from segue.engine.explanations.why import READ, student_words
 from segue.engine.recommender import Recommender
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.contexts.context_columns import INDEX
 from segue.features.outward_text import csv_frame
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
@@ -158,35 +160,52 @@ def bring_up(
     return len(behind)
 
 
-def table_of(
-    entries: Sequence[Entry], block: Block, recommender: Recommender, plan: WeeklyPlan
-) -> pd.DataFrame:
+def table_of(entries: Sequence[Entry], block: Block, recommender: Recommender, plan: WeeklyPlan) -> pa.Table:
     """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
-    rows, catalogue = [], recommender.catalogue
+    catalogue = recommender.catalogue
     name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
     course_of = ("", *(course.class_id for course in plan.courses))
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for entry in entries:
-        name, course = name_of[entry.draw.learner], course_of[entry.draw.request_no]
-        for step, decision in zip(entry.playlist.steps, entry.decision_ids, strict=True):
-            resource = catalogue.resources[catalogue.resource_index[step.resource]]
-            rows.append(
-                (
-                    entry.draw.week,
-                    name,
-                    step.position + 1,
-                    step.resource,
-                    resource.title,
-                    resource.minutes,
-                    step.propensity,
-                    step.score,
-                    step.explored,
-                    recommender.explain(step, entry.request).student,
-                    json.dumps(dict(step.reasons)),
-                    decision,
-                    course,
-                )
-            )
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+        cells, n = entry.steps, len(entry.steps.resource)
+        resources = [catalogue.resources[catalogue.resource_index[name]] for name in cells.resource]
+        part: dict[str, Sequence[Any]] = {
+            "week": [entry.draw.week] * n,
+            "learner": [name_of[entry.draw.learner]] * n,
+            "position": range(1, n + 1),
+            "resource": cells.resource,
+            "title": [resource.title for resource in resources],
+            "minutes": [resource.minutes for resource in resources],
+            "propensity": cells.propensity,
+            "score": cells.score,
+            "explored": cells.explored,
+            "why": _words(entry, resources, catalogue),
+            "reasons": cells.reasons,
+            "decision_id": entry.decision_ids,
+            "course": [course_of[entry.draw.request_no]] * n,
+        }
+        for name, these in part.items():
+            columns[name].extend(these)
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _words(entry: Entry, resources: Sequence[Resource], catalogue: Catalogue) -> list[str]:
+    """Return each step in the learner's words."""
+    request, now = entry.request, entry.request.now.timestamp()
+    if not resources:
+        return []
+    read = entry.steps.contexts[:, [INDEX[name] for name in READ]].tolist()
+    return [
+        student_words(
+            catalogue,
+            resource,
+            dict(zip(READ, context, strict=True)),
+            state=request.state,
+            now=now,
+            interests=request.interests,
+        )
+        for resource, context in zip(resources, read, strict=True)
+    ]
 
 
 COLUMNS = {
@@ -258,15 +277,15 @@ def _manifest(workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block]) -
 def _join(blocks: Sequence[Block], path: Path) -> None:
     """Write the rows of all blocks as one CSV."""
     draft = output.draft_of(path)
-    schema = pa.schema([(name, ARROW[kind]) for name, kind in COLUMNS.items()])
-    with pa_csv.CSVWriter(draft, schema) as whole:
+    with pa_csv.CSVWriter(draft, SCHEMA) as whole:
         for block in blocks:
-            rows = csv_frame(pq.read_table(block.path, columns=schema.names).to_pandas())
-            whole.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False))
+            rows = csv_frame(pq.read_table(block.path, columns=SCHEMA.names).to_pandas())
+            whole.write_table(pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
     output.seal(draft, path)
 
 
-ARROW = {"str": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+_ARROW = {"str": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
+SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 
 
 # ---------------------------------------------------------------- in a worker
@@ -305,7 +324,7 @@ def _decide_block(block: Block) -> Rows:
         champion = _here.library.champion(connection, _here.catalogue)
         entries = list(_entries(connection, champion, block, _here.plan))
     table = table_of(entries, block, champion.recommender, _here.plan)
-    table.to_parquet(output.draft_of(block.path), index=False)
+    pq.write_table(table, output.draft_of(block.path))
     return rows_of(entries)
 
 
@@ -323,7 +342,7 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Wee
         for person, courses in takes
         if not courses
     ]
-    yield from answer(champion, with_acts(connection, champion, questions), known)
+    yield from answer(champion, with_acts(connection, champion, questions), known, looked_at=False)
     if some := [(person, courses) for person, courses in takes if courses]:
         people, taken = zip(*some, strict=True)
         at, numbers = round(plan.now.timestamp() * 1e6), {p.number for p in people}

@@ -17,14 +17,14 @@ from typing import Any
 from segue.batch import output, worker_pool
 from segue.batch.from_workspace import is_whole, weekly
 from segue.batch.plan import Course, WeeklyPlan
-from segue.features.events.file_readers import Source, read_events
+from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
 from segue.features.outward_text import csv_frame
 from segue.workspace.model_registry import current_fit
+from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms
 from segue.workspace.privacy.learner_rights import finish_erasures
-from segue.workspace.records.events import CONFLICT
 from segue.workspace.records.rosters.unknown_learners import unknown_to
 from segue.workspace.workspace import Workspace
 
@@ -228,22 +228,20 @@ def school_days(week: str, holidays: Sequence[str]) -> int:
 def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None) -> JobStep:
     if not asked.events:
         return JobStep("no files given")
-    added = repeats = rejected = rows = 0
+    added = repeats = rejected = 0
     unread = []
     unknown = None if asked.new_learners else unknown_to(workspace.store, workspace.keyring)
     for number, path in enumerate(asked.events):
-        known = workspace.catalogue().resource_index
-        checked = read_events(path, asked.source, resources=known, now=now, unknown=unknown)
-        done = workspace.add_events(checked.events)
-        rejects = checked.set_aside(done.conflicts, CONFLICT)
-        bad = len(rejects)
-        added, repeats = added + done.added, repeats + done.repeats
-        rows, rejected = rows + checked.rows + bad, rejected + bad
+        read = import_file(workspace, path, asked.source, now=now, unknown=unknown)
+        bad = len(read.rejects)
+        if done := read.done:
+            added, repeats = added + done.added, repeats + done.repeats
+        rejected += bad
         if bad:
             folder = out / output.REJECTS
             folder.mkdir(exist_ok=True)
-            csv_frame(rejects).to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
-            if not len(checked.events):
+            csv_frame(read.rejects).to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
+            if not read.events:
                 unread.append(path)
     said = f"{added} events stored, {repeats} repeats, {rejected} rejected"
     if not unread:

@@ -14,6 +14,7 @@ import numpy as np
 
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
 
+_MANY_ROWS, _FEW_MEMBERS = 8, 32
 _TABLE = 1024  # combinations whose overlaps are kept: 8 MB
 TEACHING = ("lesson", "video", "text")
 
@@ -162,23 +163,40 @@ class Groups:
         first = np.cumsum(self.sizes) - self.sizes
         return np.where(real, self.order[np.where(real, first[:, None] + places, 0)], 0), real
 
-    def sums(self, numbers: Floats) -> Floats:
+    @cached_property
+    def _slots(self) -> tuple[Ints, list[Ints]]:
+        """The place of each group among all by size, and the first candidate of each, the second, ..."""
+        by_size = np.argsort(-self.sizes, kind="stable")
+        members = self.members[0].take(by_size, axis=0)
+        slots = [members[: int((self.sizes > at).sum()), at] for at in range(members.shape[1])]
+        return np.argsort(by_size), [np.ascontiguousarray(slot) for slot in slots]
+
+    def _slotted(self, numbers: Floats | Bools) -> bool:
+        """Whether many rows of small groups are worked on: candidate by candidate then."""
+        return len(numbers) >= _MANY_ROWS and self.members[0].shape[1] <= _FEW_MEMBERS
+
+    def sums(self, numbers: Floats | Bools) -> Floats:
         """Return the sum of each group's numbers (B, n), (B, D): one by one, so that zeros change no bit."""
         n_rows = len(numbers)
+        if self._slotted(numbers):
+            place, slots = self._slots
+            out = np.zeros((n_rows, self.n_groups))
+            for slot in slots:
+                out[:, : len(slot)] += numbers.take(slot, axis=1)
+            return out.take(place, axis=1)
         at = self.of if n_rows == 1 else self.of + (np.arange(n_rows) * self.n_groups)[:, None]
         flat = np.bincount(at.ravel(), weights=numbers.ravel(), minlength=n_rows * self.n_groups)
         return flat.reshape(n_rows, self.n_groups)
 
-    def counts(self, marks: Bools) -> Floats:
-        """Return how many of each group are marked (B, n), (B, D)."""
-        out = np.zeros((len(marks), self.n_groups))
-        by_group = marks.take(self.order, axis=1)
-        out[:, self.filled] = np.add.reduceat(by_group, self.starts, axis=1, dtype=np.int64)
-        return out
-
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
         out = np.full((len(scores), self.n_groups), -np.inf)
+        if self._slotted(scores):
+            place, slots = self._slots
+            for slot in slots:
+                part = out[:, : len(slot)]
+                np.maximum(part, scores.take(slot, axis=1), out=part)
+            return out.take(place, axis=1)
         out[:, self.filled] = np.maximum.reduceat(scores.take(self.order, axis=1), self.starts, axis=1)
         return out
 

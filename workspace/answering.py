@@ -164,8 +164,13 @@ def under_name(question: Question, name: str, *, fresh: bool) -> Question:
     return replace(question, draw=replace(question.draw, request_no=int(name[:8], 16) >> 1), name=name)
 
 
-def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept]) -> list[Entry]:
-    """Return the answers to questions, ready to be logged, from the states of the learners' numbers."""
+def answer(
+    champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept], *, looked_at: bool = True
+) -> list[Entry]:
+    """Return the answers to questions, ready to be logged, from the states of the learners' numbers.
+
+    Steps that are to be `looked_at` one by one, several times, are made once; else they stay columns.
+    """
     nobody = champion.fold.fresh()
     kept = [nobody if q.learner.opted_out else known[q.learner.number] for q in questions]
     requests = [
@@ -192,8 +197,8 @@ def answer(champion: Champion, questions: Sequence[Question], known: Mapping[int
         overdue_note(q.request, q.said, recommender.catalogue) if q.said and not q.learner.opted_out else ()
         for q in questions
     ]
-    playlists = [  # each step is looked at several times
-        replace(p, steps=tuple(p.steps), notes=(*said, *p.notes))
+    playlists = [
+        replace(p, steps=tuple(p.steps) if looked_at else p.steps, notes=(*said, *p.notes))
         for p, said in zip(drawn, notes, strict=True)
     ]
     return [

@@ -35,6 +35,9 @@ _POINTS = {
 }
 
 
+READ = ("due", "success", "readiness")  # context columns that the student's words depend on
+
+
 @dataclass(frozen=True)
 class Explanation:
     """One step in words: a sentence or two for the student, and one with the numbers for the teacher."""
@@ -86,13 +89,27 @@ def explain(
         What is known of what the resource teaches, for the teacher.
     """
     resource = catalogue.resources[catalogue.resource_index[step.resource]]
-    index = catalogue.skill_index[resource.skills[0]]
-    skill, past = catalogue.skills[index], record_of(state, index, now)
-    student = [_past(past, skill), _now(step.context, past), _taste(resource, interests), _can(skill)]
+    past = record_of(state, catalogue.skill_index[resource.skills[0]], now)
     return Explanation(
-        student=" ".join(part for part in student if part),
+        student=student_words(catalogue, resource, step.context, state=state, now=now, interests=interests),
         teacher=_teacher(step, resource, past, taught),
     )
+
+
+def student_words(
+    catalogue: Catalogue,
+    resource: Resource,
+    context: Mapping[str, float],
+    *,
+    state: LearnerState | None,
+    now: float,
+    interests: tuple[str, ...] = (),
+) -> str:
+    """Return a step in the student's words; of the `context` it reads `READ`."""
+    index = catalogue.skill_index[resource.skills[0]]
+    skill, past = catalogue.skills[index], record_of(state, index, now)
+    said = (_past(past, skill), _now(context, past), _taste(resource, interests), _can(skill))
+    return " ".join(part for part in said if part)
 
 
 def skill_name(skill: Skill) -> str:

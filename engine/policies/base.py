@@ -134,11 +134,10 @@ class Field:
         """The group of each candidate, (n,)."""
         return self.groups.of
 
-    def fallen(self, shares: Floats) -> Floats:
-        """Return the scores after such shares of each group (B, D), (B, n)."""
-        scores = shares.take(self.group, axis=1)
-        scores *= self.pull
-        scores += self.scores
+    def fallen(self, shares: Floats, rows: Ints | slice = slice(None)) -> Floats:
+        """Return the scores of some rows after such shares of each group (B, D), (R, n)."""
+        scores = (shares[rows] * self.pull).take(self.group, axis=1)
+        scores += self.scores[rows]
         return scores
 
 

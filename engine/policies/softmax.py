@@ -15,6 +15,7 @@ _LEAST_EXPONENT = -700.0  # numpy's exp is four times slower where it underflows
 _BEST = 2.0**38  # weight of the best candidate: whole numbers of it have exact sums
 _FAINT = 1e-200
 _BELOW_ONE = 1.0 - 2.0**-53
+_PART = 16
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,12 @@ class SoftmaxOdds(Odds):
         scores = np.where(open_, field.scores, -np.inf)
         self.best = groups.best(scores)
         top = np.maximum.reduce(self.best, axis=1, keepdims=True)
-        self.weights = policy.weights(scores, np.where(np.isfinite(top), top, 0.0))
+        top[np.isinf(top)] = 0.0
+        for first in range(0, len(scores), _PART):  # in place; what is worked on stays in the cache
+            policy.weights(scores[first : first + _PART], top[first : first + _PART])
+        self.weights = scores
         self.sums = groups.sums(self.weights * open_)
-        self.counts = groups.counts(open_)
+        self.counts = groups.sums(open_)
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
 
@@ -145,15 +149,16 @@ class SoftmaxOdds(Odds):
         best = (self.best + shares * field.pull).max(axis=1)
         if allowed is field.open:
             return self.sums, self.counts, best
-        other = np.flatnonzero((allowed != field.open).any(axis=1))
-        if not len(other):
+        some = (allowed != field.open).any(axis=1)
+        if not some.any():
             return self.sums, self.counts, best
+        other: Ints | slice = slice(None) if some.all() else np.flatnonzero(some)
         sums, counts, may = self.sums.copy(), self.counts.copy(), allowed[other]
         sums[other] = field.groups.sums(self.weights[other] * may)
-        sums[other[(may > field.open[other]).any(axis=1)]] = 0.0  # what was not open has no weight
-        counts[other] = field.groups.counts(may)
-        scores = np.where(may, field.scores[other], -np.inf)
-        best[other] = (field.groups.best(scores) + shares[other] * field.pull).max(axis=1)
+        shut = (may > field.open[other]).any(axis=1)  # what was not open has no weight
+        sums[self.rows[other][shut]] = 0.0
+        counts[other] = field.groups.sums(may)
+        best[other] = np.where(may, field.fallen(shares, other), -np.inf).max(axis=1)
         return sums, counts, best
 
     def _anew(self, drawn: Draw, rows: Ints, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:

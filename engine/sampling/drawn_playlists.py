@@ -16,6 +16,21 @@ from segue.features.contexts.context_columns import COLUMNS
 
 
 @dataclass(frozen=True, eq=False)
+class StepColumns:
+    """The steps of one list side by side; `contexts` is (k, C), `parts` has the numbers of `names` a step."""
+
+    names: tuple[str, ...]
+    resource: list[str]
+    propensity: list[float]
+    joint: list[float]
+    score: list[float]
+    explored: list[bool]
+    parts: list[list[float]]
+    contexts: Floats
+    relaxed: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
 class DrawnBlock:
     """The lists of one block.
 
@@ -108,6 +123,23 @@ class DrawnBlock:
         skills = np.maximum(self.catalogue.skill_matrix[codes], 0)
         return list(self.ahead[:, row][:, skills].swapaxes(0, 1))
 
+    def columns(self, row: int) -> StepColumns | None:
+        """Return the steps of one list side by side; None with menus or pins."""
+        drawn, length = self.drawn, self.length(row)
+        if drawn.position.shape[2] > 1 or drawn.pinned:
+            return None
+        return StepColumns(
+            self.names,
+            self.catalogue.resource_ids[self.codes[drawn.position[row, :length, 0]]].tolist(),
+            self.propensity[row, :length].tolist(),
+            self.joint[row, :length].tolist(),
+            drawn.score[row, :length, 0].tolist(),
+            drawn.explored[row, :length, 0].tolist(),
+            self.parts[:, row, :length, 0].T.tolist(),
+            np.ascontiguousarray(self.contexts[:, row, :length, 0].T),
+            [drawn.relaxed.get((row, step), ()) for step in range(length)],
+        )
+
     def _override(self, row: int, step: int) -> Mapping[str, Any] | None:
         if (row, step) not in self.drawn.pinned:
             return None
@@ -136,6 +168,10 @@ class DrawnSteps(Sequence[Step]):
     def forecasts(self) -> list[Floats]:
         """Return what was foreseen of each step's skills before it, see ``DrawnBlock.forecasts``."""
         return self._block.forecasts(self._row)
+
+    def columns(self) -> StepColumns | None:
+        """Return the steps side by side, see ``DrawnBlock.columns``."""
+        return self._block.columns(self._row)
 
     @overload
     def __getitem__(self, index: int) -> Step: ...

@@ -28,6 +28,7 @@ REVIEW_SHARE = 0.1
 ZONE_WIDTH = 0.25
 LEAST_GAIN = 0.04  # of the column, which is four times the gain
 LOG_REPEAT = float(np.log(REPEAT))
+LOG_LEAST = float(np.log(LEAST))
 MOST_QUALITY = float(np.log(CLIP[1]))
 Columns = Mapping[str, Floats]
 
@@ -38,6 +39,7 @@ class Factor:
 
     `sentence` answers "why not this one?" when the factor is what costs it most points. `gives_way` marks
     the factors that step back as the learned term gains evidence. `level` is that of the columns it reads.
+    With `logarithm`, `value` gives log f itself: no candidate pays for an exponential that is taken back.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Factor:
     value: Callable[[Columns], Floats]
     gives_way: bool = False
     level: Level = Level.SKILLS
+    logarithm: bool = False
 
 
 def _ready(c: Columns) -> Floats:
@@ -58,10 +61,10 @@ def _frontier(c: Columns) -> Floats:
 
 def _zone(c: Columns) -> Floats:
     """A wide bell over the probability of success, centre .75, sd .25, on a floor of .1."""
-    z = (c["success"] - ZONE_CENTRE) * (1.0 / ZONE_WIDTH)
+    z = c["success"] - ZONE_CENTRE
     z *= z
-    z *= -0.5
-    bell = np.exp(z)
+    z *= -0.5 / ZONE_WIDTH**2
+    bell = np.exp(z, out=z)
     bell *= 0.9
     bell += 0.1
     return bell
@@ -100,12 +103,13 @@ def _interest(c: Columns) -> Floats:
 
 
 def _repeat(c: Columns) -> Floats:
-    return np.exp(c["uses"] * (4.0 * LOG_REPEAT))
+    """.6 per earlier use."""
+    return c["uses"] * (4.0 * LOG_REPEAT)
 
 
 def _teaches_well(c: Columns) -> Floats:
     """What it taught earlier learners beside other resources of its skills; 1 for the best there can be."""
-    return np.exp(c["quality"] - MOST_QUALITY)
+    return c["quality"] - MOST_QUALITY
 
 
 FACTORS: tuple[Factor, ...] = (
@@ -118,8 +122,14 @@ FACTORS: tuple[Factor, ...] = (
     Factor("breadth", "it practises fewer skills at once", _breadth),
     Factor("completion", "work of this kind is often left unfinished", _completion, level=Level.KIND),
     Factor("interest", "it is further from the learner's interests", _interest, level=Level.TAGS),
-    Factor("repeat", "it was used before", _repeat, level=Level.ITEM),
-    Factor("teaches_well", "other resources taught its skills better", _teaches_well, level=Level.ITEM),
+    Factor("repeat", "it was used before", _repeat, level=Level.ITEM, logarithm=True),
+    Factor(
+        "teaches_well",
+        "other resources taught its skills better",
+        _teaches_well,
+        level=Level.ITEM,
+        logarithm=True,
+    ),
 )
 
 
@@ -188,10 +198,17 @@ def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> flo
 
 def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats, *, ends: Sequence[int]) -> None:
     """Write log max(f, .02) of each factor into `out` (B, ...), from one of `ends` to the next."""
+    first, told = 0, [i for i, factor in enumerate(factors) if factor.logarithm]
     for factor, start, end in zip(factors, ends[:-1], ends[1:], strict=False):
-        out[:, start:end] = factor.value(columns)
-    np.maximum(out, LEAST, out=out)
-    np.log(out, out=out)
+        if factor.logarithm:
+            np.maximum(factor.value(columns), LOG_LEAST, out=out[:, start:end])
+        else:
+            out[:, start:end] = factor.value(columns)
+    for last in (*told, len(factors)):  # what lies between them at once
+        part = out[:, ends[first] : ends[last]]
+        np.maximum(part, LEAST, out=part)
+        np.log(part, out=part)
+        first = last + 1
 
 
 def weights_of(

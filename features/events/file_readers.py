@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from segue.features.events.event_records import (
     Checked,
     Clock,
     RecordsError,
+    Repeats,
     UnknownLearners,
     check,
     identify,
 )
-from segue.features.events.table_files import Table, read_table
+from segue.features.events.table_files import PART_ROWS, Table, read_table, table_parts
 
 EVENT_ALIASES = {
     "learner_id": "learner",
@@ -95,10 +96,25 @@ def read_events(
     now: datetime | None = None,
     unknown: UnknownLearners | None = None,
 ) -> Checked:
-    """Return the events of a file, checked; unreadable lines and bad rows are both in `rejects`.
+    """Return the events of a file at once, see :func:`event_parts`."""
+    (checked,) = event_parts(path, source, resources=resources, now=now, unknown=unknown, rows=None)
+    return checked
 
-    Rows without an event id get one from what they say (``identify``); `resources`, `now` and `unknown` set
-    rows aside as ``check`` says.
+
+def event_parts(
+    path: Path,
+    source: Source,
+    *,
+    resources: Collection[str] | None = None,
+    now: datetime | None = None,
+    unknown: UnknownLearners | None = None,
+    rows: int | None = PART_ROWS,
+) -> Iterator[Checked]:
+    """Yield the events of a file, checked, so many `rows` of it at a time (None: all at once).
+
+    Unreadable lines and bad rows are both in `rejects`. Rows without an event id get one from what they say
+    (``identify``), the same however the file is cut; `resources`, `now` and `unknown` set rows aside as
+    ``check`` says.
 
     Raises
     ------
@@ -106,21 +122,22 @@ def read_events(
         When nothing can be read: no file, no header, a required column missing.
     """
     order = {} if source.order_by in ("", "line", "seq") else {source.order_by: "seq"}
-    table = read_table(path, {**source.names, **order}, aliases=EVENT_ALIASES)
-    frame = table.frame.assign(seq=table.lines) if source.order_by == "line" else table.frame
-    done = check(
-        frame,
-        table.lines,
-        resources=resources,
-        clock=source.clock,
-        kind=source.kind,
-        max_score=source.max_score,
-        now=now,
-        unknown=unknown,
-    )
-    by_seq = "seq" in table.frame.columns
-    rejects = pd.concat([table.rejects, done.rejects]).sort_values("line", ignore_index=True)
-    return replace(done, events=identify(done.events, by_seq=by_seq), rejects=rejects)
+    before = Repeats()
+    for table in table_parts(path, {**source.names, **order}, aliases=EVENT_ALIASES, rows=rows):
+        frame = table.frame.assign(seq=table.lines) if source.order_by == "line" else table.frame
+        done = check(
+            frame,
+            table.lines,
+            resources=resources,
+            clock=source.clock,
+            kind=source.kind,
+            max_score=source.max_score,
+            now=now,
+            unknown=unknown,
+        )
+        by_seq = "seq" in table.frame.columns
+        rejects = pd.concat([table.rejects, done.rejects]).sort_values("line", ignore_index=True)
+        yield replace(done, events=identify(done.events, by_seq=by_seq, before=before), rejects=rejects)
 
 
 def read_catalogue(

@@ -13,12 +13,15 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from segue.features.events.event_records import COLUMNS, RecordsError
 from segue.features.events.text_dialects import delimiter_of, encoding_of, snake_case
 
 LONGEST_LINE = 1 << 20
+PART_ROWS = 100_000  # of a file are in memory at once
 OURS = frozenset(
     (
         *COLUMNS,
@@ -49,11 +52,20 @@ class Table:
 
 
 def read_table(path: Path, names: Mapping[str, str], *, aliases: Mapping[str, str]) -> Table:
-    """Return the rows of a ``.csv``, ``.csv.gz`` or ``.parquet`` file, with columns renamed.
+    """Return the rows of a file at once, see :func:`table_parts`."""
+    (table,) = table_parts(path, names, aliases=aliases, rows=None)
+    return table
+
+
+def table_parts(
+    path: Path, names: Mapping[str, str], *, aliases: Mapping[str, str], rows: int | None = PART_ROWS
+) -> Iterator[Table]:
+    """Yield the rows of a ``.csv``, ``.csv.gz`` or ``.parquet`` file, so many at a time, columns renamed.
 
     `names` maps columns of the file to ours; several that map to one are joined by ";". `aliases` are other
     spellings of our own names, in the file as in `names`. CSV cells stay text. A line that is not UTF-8, has
-    the wrong number of cells, or is longer than 1 MiB is rejected on its own.
+    the wrong number of cells, or is longer than 1 MiB is rejected on its own. At least one part is yielded;
+    with `rows` None it is the only one.
 
     Raises
     ------
@@ -64,8 +76,8 @@ def read_table(path: Path, names: Mapping[str, str], *, aliases: Mapping[str, st
         raise RecordsError(f"file {path} does not exist")
     if path.stat().st_size == 0:
         raise RecordsError(f"file {path} is empty: it needs a header line and rows")
-    table = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    return replace(table, frame=_renamed(table.frame, names, aliases, path))
+    for table in _parquet(path, rows) if path.suffix == ".parquet" else _csv(path, rows):
+        yield replace(table, frame=_renamed(table.frame, names, aliases, path))
 
 
 def _renamed(
@@ -96,15 +108,23 @@ def _joined(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
     return joined
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(path: Path, rows: int | None) -> Iterator[Table]:
+    first = 1
     try:
-        frame = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
+        with pq.ParquetFile(path) as file:
+            if rows is None or file.metadata.num_rows <= rows:
+                parts: Iterator[pd.DataFrame] = iter([file.read().to_pandas()])
+            else:  # whole numbers stay whole, whether or not a part has an empty cell
+                parts = (b.to_pandas(integer_object_nulls=True) for b in file.iter_batches(rows))
+            for frame in parts:
+                last = first + len(frame)
+                yield Table(frame, np.arange(first, last, dtype=np.int64), _frame([]))
+                first = last
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise RecordsError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
-    return Table(frame, np.arange(1, len(frame) + 1, dtype=np.int64), _frame([]))
 
 
-def _csv(path: Path) -> Table:
+def _csv(path: Path, rows: int | None) -> Iterator[Table]:
     rejects: Rejects = []
     with _opened(path) as source:
         numbers: list[int] = []
@@ -116,24 +136,28 @@ def _csv(path: Path) -> Table:
             raise RecordsError(f"{path} has no header line")
         if len(set(header)) < len(header):
             raise RecordsError(f"{path} names a column twice: {', '.join(header)}")
-        rows, ends = _rows(reader, len(header), numbers, rejects)
-    columns = zip(*rows, strict=True) if rows else [()] * len(header)
-    frame = pd.DataFrame(
-        {name: pd.Series(cells, dtype="str") for name, cells in zip(header, columns, strict=True)}
-    )
-    return Table(frame, np.array(ends, dtype=np.int64), _frame(rejects))
+        more = True
+        while more:
+            cells, ends, more = _rows(reader, len(header), numbers, rejects, rows)
+            columns = zip(*cells, strict=True) if cells else [()] * len(header)
+            frame = pd.DataFrame(
+                {name: pd.Series(cells, dtype="str") for name, cells in zip(header, columns, strict=True)}
+            )
+            yield Table(frame, np.array(ends, dtype=np.int64), _frame(rejects))
+            rejects.clear()
 
 
 def _rows(
-    reader: Iterator[list[str]], width: int, numbers: list[int], rejects: Rejects
-) -> tuple[list[list[str]], list[int]]:
+    reader: Iterator[list[str]], width: int, numbers: list[int], rejects: Rejects, most: int | None
+) -> tuple[list[list[str]], list[int], bool]:
+    """Return the next rows, where each ends, and whether there may be more."""
     rows: list[list[str]] = []
     ends: list[int] = []
-    while True:
+    while most is None or len(rows) < most:
         try:
             row = next(reader)
         except StopIteration:
-            return rows, ends
+            return rows, ends, False
         except csv.Error as error:
             rejects.append((numbers[-1], f"line cannot be read as CSV: {error}"))
             continue
@@ -142,6 +166,7 @@ def _rows(
             ends.append(numbers[-1])
         elif row:
             rejects.append((numbers[-1], f"line has {len(row)} cells, the header has {width}"))
+    return rows, ends, True
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Table
 from segue.engine.playlists import Playlist, Step
 from segue.engine.randomness import generator
 from segue.engine.request import Request
+from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.features.catalogue import Floats
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import insert_columns, plain, take_numbers
@@ -68,6 +69,11 @@ class Entry:
         )
 
     @cached_property
+    def steps(self) -> StepCells:
+        """The steps as cells of columns."""
+        return _cells(self.playlist.steps)
+
+    @cached_property
     def decision_ids(self) -> list[str]:
         """One id a step, made from the playlist's."""
         return [decision_id(self.playlist_id, position) for position in range(len(self.playlist.steps))]
@@ -110,12 +116,11 @@ class Rows:
 def rows_of(entries: Sequence[Entry]) -> Rows:
     """Return entries as rows; any process may do this, the writer only has to number them."""
     heads = [_playlist_row(entry) for entry in entries]
-    steps = [
-        _decision_row(head["playlist_id"], entry, step)
-        for head, entry in zip(heads, entries, strict=True)
-        for step in entry.playlist.steps
-    ]
-    return Rows(_columns(heads), _columns(steps))
+    steps: dict[str, list[Any]] = {}
+    for entry in entries:
+        for name, cells in _decision_columns(entry).items():
+            steps.setdefault(name, []).extend(cells)
+    return Rows(_columns(heads), steps if any(steps.values()) else {})
 
 
 def without_erased(connection: Connection, rows: Rows) -> Rows:
@@ -214,27 +219,86 @@ def _playlist_row(entry: Entry) -> dict[str, Any]:
         "schema_hash": playlist.schema_hash,
         "candidates_hash": playlist.candidates_hash,
         "certificate": json.dumps(dict(playlist.certificate)),
-        "notes": json.dumps(list(playlist.notes)),
+        "notes": _json_list(playlist.notes),
     }
 
 
-def _decision_row(playlist_id: str, entry: Entry, step: Step) -> dict[str, Any]:
-    menu = {"offered": step.menu, "propensities": step.menu_propensities}
+def _decision_columns(entry: Entry) -> dict[str, Sequence[Any]]:
+    cells, n = entry.steps, len(entry.steps.resource)
     return {
-        "decision_id": decision_id(playlist_id, step.position),
-        "playlist_id": playlist_id,
-        "learner": entry.draw.learner,
-        "position": step.position,
-        "resource": step.resource,
-        "propensity": step.propensity,
-        "joint_propensity": step.joint_propensity,
-        "score": step.score,
-        "explored": step.explored,
-        "relaxed": json.dumps(list(step.relaxed)) if step.relaxed else "[]",
-        "context": np.array(list(step.context.values()), dtype="<f8").tobytes(),
-        "reasons": json.dumps(dict(step.reasons)),
-        "forecast": np.ascontiguousarray(entry.forecasts[step.position], dtype="<f8").tobytes(),
-        "menu": json.dumps(menu) if step.menu else "{}",
-        "override": json.dumps(dict(step.override)) if step.override else "{}",
-        "settled": False,
+        "decision_id": entry.decision_ids,
+        "playlist_id": [entry.playlist_id] * n,
+        "learner": [entry.draw.learner] * n,
+        "position": range(n),
+        "resource": cells.resource,
+        "propensity": cells.propensity,
+        "joint_propensity": cells.joint,
+        "score": cells.score,
+        "explored": cells.explored,
+        "relaxed": cells.relaxed,
+        "context": [context.tobytes() for context in cells.contexts],
+        "reasons": cells.reasons,
+        "forecast": [
+            np.ascontiguousarray(forecast, dtype="<f8").tobytes() for forecast in entry.forecasts[:n]
+        ],
+        "menu": cells.menu,
+        "override": cells.override,
+        "settled": [False] * n,
     }
+
+
+@dataclass(frozen=True, eq=False)
+class StepCells:
+    """The steps of a list as cells of the table `decisions`; `contexts` is (k, C), little-endian."""
+
+    resource: list[str]
+    propensity: list[float]
+    joint: list[float]
+    score: list[float]
+    explored: list[bool]
+    relaxed: list[str]
+    contexts: Floats
+    reasons: list[str]
+    menu: list[str]
+    override: list[str]
+
+
+def _cells(steps: Sequence[Step]) -> StepCells:
+    """Return steps as cells; drawn ones from their columns, without making each of them first."""
+    columns = steps.columns() if isinstance(steps, DrawnSteps) else None
+    if columns is None:
+        steps = tuple(steps)
+        return StepCells(
+            [step.resource for step in steps],
+            [step.propensity for step in steps],
+            [step.joint_propensity for step in steps],
+            [step.score for step in steps],
+            [step.explored for step in steps],
+            [_json_list(step.relaxed) for step in steps],
+            np.array([list(step.context.values()) for step in steps], dtype="<f8"),
+            [json.dumps(dict(step.reasons)) for step in steps],
+            [_menu(step) for step in steps],
+            [json.dumps(dict(step.override)) if step.override else "{}" for step in steps],
+        )
+    plain_cells = ["{}"] * len(columns.resource)
+    return StepCells(
+        columns.resource,
+        columns.propensity,
+        columns.joint,
+        columns.score,
+        columns.explored,
+        [_json_list(relaxed) for relaxed in columns.relaxed],
+        columns.contexts.astype("<f8", copy=False),
+        [json.dumps(dict(zip(columns.names, parts, strict=True))) for parts in columns.parts],
+        plain_cells,
+        plain_cells,
+    )
+
+
+def _json_list(names: Sequence[str]) -> str:
+    return json.dumps(list(names)) if names else "[]"
+
+
+def _menu(step: Step) -> str:
+    menu = {"offered": step.menu, "propensities": step.menu_propensities}
+    return json.dumps(menu) if step.menu else "{}"

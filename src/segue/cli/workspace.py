@@ -180,31 +180,26 @@ def _import_catalogue(
 
 def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool, new_learners: bool) -> int:
     """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
-    from segue.features.events.file_readers import read_events
-    from segue.workspace.records.events import CONFLICT
-    from segue.workspace.records.rosters.unknown_learners import mistyped_learners, unknown_to
+    from segue.workspace.operations.file_import import import_file
+    from segue.workspace.records.rosters.unknown_learners import unknown_to
 
-    known = space.catalogue().resource_index
     unknown = None if new_learners else unknown_to(space.store, space.keyring)
-    checked = read_events(path, source, resources=known, now=datetime.now(UTC), unknown=unknown)
-    rejects, bad = checked.rejects, len(checked.rejects)
-    if not (strict and bad):
-        with space.store.read() as connection:
-            twice = mistyped_learners(connection, space.keyring, checked.events["learner"].unique().tolist())
-        done = space.add_events(checked.events)
-        rejects = checked.set_aside(done.conflicts, CONFLICT)
-        bad = len(rejects)
+    read = import_file(
+        space, path, source, now=datetime.now(UTC), unknown=unknown, strict=strict, mistyped=True
+    )
+    bad, done, twice = len(read.rejects), read.done, read.mistyped
+    if done is not None:
         more = [f"{done.erased} of erased learners"] if done.erased else []
         more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
-        typer.echo(f"{path.name}: {checked.rows} rows read, {', '.join(parts)}")
+        typer.echo(f"{path.name}: {read.rows} rows read, {', '.join(parts)}")
         if twice:
             typer.echo(
                 f"  note: {len(twice)} new learners are spelled almost like others"
                 f" (first: {twice[0]}):\n  the same people? With a roster stored, such rows are set aside"
             )
-    _report(space, path, rejects, checked.dropped, strict=strict)
-    if bad and not len(checked.events):
+    _report(space, path, read.rejects, read.dropped, strict=strict)
+    if bad and not read.events:
         raise ValueError(f"not one row of {path} could be read")
     return bad
 

@@ -1,0 +1,94 @@
+"""A file of events on its way into the store, a part at a time: memory stays flat however long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from segue.features.events.event_records import Checked, UnknownLearners
+from segue.features.events.file_readers import Source, event_parts
+from segue.workspace.records.events import CONFLICT, Appended
+from segue.workspace.records.rosters.unknown_learners import mistyped_learners
+from segue.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class FileImport:
+    """What became of a file's rows.
+
+    `events` is how many of the `rows` hold; `done` is None where nothing was stored for the sake of the bad
+    ones; `mistyped` are new learners that are spelled almost like others, where that was asked.
+    """
+
+    rows: int
+    events: int
+    done: Appended | None
+    rejects: pd.DataFrame
+    dropped: tuple[str, ...]
+    mistyped: tuple[str, ...] = ()
+
+
+def import_file(
+    workspace: Workspace,
+    path: Path,
+    source: Source,
+    *,
+    now: datetime | None = None,
+    unknown: UnknownLearners | None = None,
+    strict: bool = False,
+    mistyped: bool = False,
+) -> FileImport:
+    """Store the events of a file; with `strict`, all of them or none.
+
+    Parts are committed one by one: a second call goes on where a first was cut off. `now` and `unknown` set
+    rows aside as ``check`` says.
+
+    Raises
+    ------
+    RecordsError
+        When nothing can be read: no file, no header, a required column missing.
+    """
+
+    def parts() -> Iterator[Checked]:
+        known = workspace.catalogue().resource_index
+        return event_parts(path, source, resources=known, now=now, unknown=unknown)
+
+    if strict:  # looked through once before anything is stored
+        whole = list(map(_unstored, parts()))
+        bad = pd.concat([part.rejects for part in whole], ignore_index=True)
+        if len(bad):
+            rows, events = sum(part.rows for part in whole), sum(part.events for part in whole)
+            return FileImport(rows, events, None, bad, whole[-1].dropped)
+    stored = [_stored(workspace, part, mistyped) for part in parts()]
+    done, like = Appended(0, 0, 0, 0), []
+    for part in stored:
+        done += part.done or done
+        like += part.mistyped
+    return FileImport(
+        sum(part.rows for part in stored),
+        sum(part.events for part in stored),
+        done,
+        pd.concat([part.rejects for part in stored], ignore_index=True),
+        stored[-1].dropped,
+        tuple(dict.fromkeys(like)),
+    )
+
+
+def _unstored(part: Checked) -> FileImport:
+    return FileImport(part.rows, len(part.events), None, part.rejects, part.dropped)
+
+
+def _stored(workspace: Workspace, part: Checked, mistyped: bool) -> FileImport:
+    """Store the events of a part, and return what became of them."""
+    like: list[str] = []
+    if mistyped:
+        with workspace.store.read() as connection:
+            learners = part.events["learner"].unique().tolist()
+            like = mistyped_learners(connection, workspace.keyring, learners)
+    done = workspace.add_events(part.events)
+    rejects = part.set_aside(done.conflicts, CONFLICT)
+    return FileImport(part.rows, len(part.events), done, rejects, part.dropped, tuple(like))
