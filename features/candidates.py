@@ -122,7 +122,7 @@ class Combinations:
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class AlikeGroups:
     """Candidates by group: those of a group are alike in what a list takes from their scores.
 
     Attributes
@@ -186,7 +186,7 @@ class Groups:
             return out.take(place, axis=1)
         at = self.of if n_rows == 1 else self.of + (np.arange(n_rows) * self.n_groups)[:, None]
         flat = np.bincount(at.ravel(), weights=numbers.ravel(), minlength=n_rows * self.n_groups)
-        return flat.reshape(n_rows, self.n_groups)
+        return np.asarray(flat.reshape(n_rows, self.n_groups), dtype=np.float64)
 
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
@@ -276,9 +276,9 @@ class Pool:
         return np.unique(self.combinations.skills[used])
 
     @cached_property
-    def groups(self) -> Groups:
+    def groups(self) -> AlikeGroups:
         """The candidates by their combination of skills."""
-        return Groups(self.combination, len(self.combinations))
+        return AlikeGroups(self.combination, len(self.combinations))
 
     @cached_property
     def one_kind(self) -> bool:

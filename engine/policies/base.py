@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from segue.engine.policies.sampling import UNIT, drawn_from
-from segue.features.candidates import Groups
+from segue.features.candidates import AlikeGroups
 from segue.features.catalogue import Bools, Floats, Ints
 
 
@@ -97,7 +97,7 @@ class Policy(ABC):
         return Odds(self, field)
 
 
-class Draw(NamedTuple):
+class DrawnCandidate(NamedTuple):
     """What was drawn in each row, its probability, and the best score that was allowed, each (B,)."""
 
     position: Ints
@@ -117,7 +117,7 @@ class Field:
     open : boolean array of shape (B, n)
         What may be drawn but for rules that change from step to step. Whoever draws closes what has been
         given, and tells the odds (``Odds.close``).
-    groups : Groups
+    groups : AlikeGroups
         Candidates that fall alike: those of the same skills.
     pull : float
         What a step on just these skills takes from the score, at most 0.
@@ -126,7 +126,7 @@ class Field:
     scores: Floats
     std: Floats
     open: Bools
-    groups: Groups
+    groups: AlikeGroups
     pull: float
 
     @property
@@ -148,14 +148,14 @@ class Odds:
         self.policy = policy
         self.field = field
 
-    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:
+    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row.
 
         `shares` (B, D) is how many steps each list has given to each group.
         """
         position, propensity = drawn_from(self.units(shares, allowed), uniform)
         best = np.where(allowed, self.field.fallen(shares), -np.inf).max(axis=1)
-        return Draw(position, propensity, best)
+        return DrawnCandidate(position, propensity, best)
 
     def units(self, shares: Floats, allowed: Bools) -> Floats:
         """Return the probability of every candidate (B, n) in `UNIT`s."""

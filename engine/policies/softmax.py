@@ -7,7 +7,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from segue.engine.policies.base import Choice, Draw, Field, Odds, Policy, check_positive, check_share
+from segue.engine.policies.base import (
+    Choice,
+    DrawnCandidate,
+    Field,
+    Odds,
+    Policy,
+    check_positive,
+    check_share,
+)
 from segue.engine.policies.sampling import UNIT, drawn_from, every
 from segue.features.catalogue import Bools, Floats, Ints
 
@@ -98,7 +106,7 @@ class SoftmaxOdds(Odds):
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
 
-    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:
+    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row."""
         fallen = self.softmax.weights(shares * self.field.pull, 0.0)
         sums, counts, best = self._left(shares, allowed)
@@ -122,7 +130,7 @@ class SoftmaxOdds(Odds):
         inside = np.minimum(target - before, inner[:, -1] * _BELOW_ONE)
         at = self.rows * inner.shape[1] + (inner > inside[:, None]).argmax(axis=1)
         propensity = (own.take(at) * ratio + alike) / total
-        drawn = Draw(places.take(at), propensity, best)
+        drawn = DrawnCandidate(places.take(at), propensity, best)
         return drawn if whole else self._anew(drawn, np.flatnonzero(~sound), shares, allowed, uniform)
 
     def close(self, position: Ints) -> None:
@@ -161,7 +169,9 @@ class SoftmaxOdds(Odds):
         best[other] = np.where(may, field.fallen(shares, other), -np.inf).max(axis=1)
         return sums, counts, best
 
-    def _anew(self, drawn: Draw, rows: Ints, shares: Floats, allowed: Bools, uniform: Floats) -> Draw:
+    def _anew(
+        self, drawn: DrawnCandidate, rows: Ints, shares: Floats, allowed: Bools, uniform: Floats
+    ) -> DrawnCandidate:
         """Return the draw with some rows drawn from all their scores anew."""
         field = self.field
         part = Field(field.scores[rows], field.std, allowed[rows], field.groups, field.pull)

@@ -26,7 +26,7 @@ from segue.engine.policies import (
 )
 from segue.engine.policies.base import Field, Odds
 from segue.engine.policies.sampling import UNIT
-from segue.features.candidates import Groups
+from segue.features.candidates import AlikeGroups
 
 CLASSES = [
     kind
@@ -257,7 +257,7 @@ def test_a_draw_from_many_rows_is_the_draw_of_each_alone_whatever_stands_in_betw
 def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[Field, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     allowed = rng.random((rows, n)) < 0.8
-    groups = Groups(rng.integers(12, size=n), 13)  # one of them has no candidates
+    groups = AlikeGroups(rng.integers(12, size=n), 13)  # one of them has no candidates
     field = Field(rng.normal(0, 0.3, (rows, n)), np.zeros(1), allowed, groups, -0.8)
     return field, rng.integers(4, size=(rows, 13)) / 2, allowed & (rng.random((rows, n)) < 0.9)
 
@@ -309,7 +309,7 @@ def test_softmax_odds_of_a_list_alone_have_the_bits_they_have_in_a_block() -> No
     together, uniform = Softmax().odds(field), np.random.default_rng(4).random((3, len(shares)))
     alone, keeps = [], [np.flatnonzero(row) for row in field.open]
     for row, keep in enumerate(keeps):
-        at, groups = slice(row, row + 1), Groups(field.group[keep], field.groups.n_groups)
+        at, groups = slice(row, row + 1), AlikeGroups(field.group[keep], field.groups.n_groups)
         alone.append(Field(field.scores[at, keep], field.std, field.open[at][:, keep], groups, field.pull))
     odds = [Softmax().odds(own) for own in alone]
     for step in range(3):
