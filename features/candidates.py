@@ -164,6 +164,11 @@ class AlikeGroups:
         return np.where(real, self.order[np.where(real, first[:, None] + places, 0)], 0), real
 
     @cached_property
+    def own_members(self) -> list[Ints]:
+        """The candidates of each group, D arrays."""
+        return [places[real] for places, real in zip(*self.members, strict=True)]
+
+    @cached_property
     def _slots(self) -> tuple[Ints, list[Ints]]:
         """The place of each group among all by size, and the first candidate of each, the second, ..."""
         by_size = np.argsort(-self.sizes, kind="stable")

@@ -24,6 +24,7 @@ _BEST = 2.0**38  # weight of the best candidate: whole numbers of it have exact 
 _FAINT = 1e-200
 _BELOW_ONE = 1.0 - 2.0**-53
 _PART = 16
+_FEW_MEMBERS = 32  # of a group are looked at one by one
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,12 @@ class SoftmaxOdds(Odds):
         self.counts = groups.sums(open_)
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
+        self.alone = len(open_) == 1 and groups.members[0].shape[1] <= _FEW_MEMBERS
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row."""
+        if self.alone and allowed is self.field.open and (drawn := self._draw_one(shares[0], uniform)):
+            return drawn
         fallen = self.softmax.weights(shares * self.field.pull, 0.0)
         sums, counts, best = self._left(shares, allowed)
         running = np.add.accumulate(sums * fallen, axis=1)
@@ -135,6 +139,9 @@ class SoftmaxOdds(Odds):
 
     def close(self, position: Ints) -> None:
         """Take what each list has been given out of the sums of its group."""
+        if self.alone:
+            self._close_one(self.field.group.item(position.item()))
+            return
         group = self.field.group.take(position)
         places, own, free = self._members(group, self.field.open)
         at = self.rows * self.sums.shape[1] + group
@@ -142,6 +149,49 @@ class SoftmaxOdds(Odds):
         self.counts.put(at, np.add.reduce(free, axis=1))
         scores = self.field.scores.take(places + self.begin[:, None])
         self.best.put(at, np.where(free > 0, scores, -np.inf).max(axis=1))
+
+    def _draw_one(self, shares: Floats, uniform: Floats) -> DrawnCandidate | None:
+        """Return the draw of a lone list, by the same sums in the same order; None: too small ones."""
+        keep, pull = 1.0 - self.softmax.floor, self.field.pull
+        fallen = self.softmax.weights(shares * pull, 0.0)
+        running = np.add.accumulate(self.sums[0] * fallen)
+        if not (weight := running.item(-1)) > _FAINT:
+            return None
+        counted = np.add.accumulate(self.counts[0])
+        alike = self.softmax.floor * weight / counted.item(-1)
+        running *= keep
+        counted *= alike
+        running += counted
+        total = running.item(-1)
+        target = total * uniform.item()
+        group = int(running.searchsorted(target, side="right"))
+        inside = target - (running.item(group - 1) if group else 0.0)
+        ratio, summed, inner = fallen.item(group) * keep, 0.0, []
+        members = self._open_members(group, self.weights)
+        for count, (_, own) in enumerate(members, 1):
+            summed += own
+            inner.append(summed * ratio + count * alike)
+        inside = min(inside, inner[-1] * _BELOW_ONE)
+        place, own = next(pair for pair, reach in zip(members, inner, strict=True) if reach > inside)
+        best = np.maximum.reduce(self.best[0] + shares * pull, keepdims=True)
+        propensity = (own * ratio + alike) / total
+        return DrawnCandidate(np.array([place]), np.array([propensity]), best)
+
+    def _close_one(self, group: int) -> None:
+        total = 0.0
+        left = self._open_members(group, self.weights)
+        for _, own in left:
+            total += own
+        self.sums[0, group], self.counts[0, group] = total, len(left)
+        scores = [score for _, score in self._open_members(group, self.field.scores)]
+        self.best[0, group] = max(scores, default=-np.inf)
+
+    def _open_members(self, group: int, numbers: Floats) -> list[tuple[int, float]]:
+        """Return the open candidates of a lone list's group, each with its number."""
+        places = self.field.groups.own_members[group]
+        pairs = zip(places.tolist(), numbers[0].take(places).tolist(), strict=True)
+        open_ = self.field.open[0].take(places).tolist()
+        return [pair for pair, free in zip(pairs, open_, strict=True) if free]
 
     def _members(self, group: Ints, allowed: Bools) -> tuple[Ints, Floats, Floats]:
         """Return the candidates of a group a row, (B, M), their weights, and 1 for those allowed, else 0."""
