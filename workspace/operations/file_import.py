@@ -64,7 +64,8 @@ def import_file(
             rows, events = sum(part.rows for part in whole), sum(part.events for part in whole)
             return FileImport(rows, events, None, bad, whole[-1].dropped)
     stored = [_stored(workspace, part, mistyped) for part in parts()]
-    done, like = Appended(0, 0, 0, 0), []
+    done = Appended(0, 0, 0, 0)
+    like: list[str] = []
     for part in stored:
         done += part.done or done
         like += part.mistyped
