@@ -26,6 +26,7 @@ __all__ = ["Score", "StageClock", "TraceError", "Traced", "Trial", "read_trial",
 ModelName = Literal["logistic", "boosting"]
 INNER_FOLDS = 5  # difficulty of training rows is fitted without their learner's fold
 BINS = 15
+FEWEST_BOOSTED = 10  # learners below which trees are not fitted
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,11 @@ def _fitted(name: ModelName, rows: TrainingRows, train: Ints, seed: int) -> Call
                 combination=rows.combination[at],
                 carried=rows.carried[at],
             )
+        )
+    n_learners = len(np.unique(rows.attempts.learner[train]))
+    if n_learners < FEWEST_BOOSTED:
+        raise TraceError(
+            f"boosting needs {FEWEST_BOOSTED} learners to train on, found {n_learners}: use --model logistic"
         )
     X = np.column_stack([rows.X, rows.carried])
     boosted = BoostedSuccess(prior=np.append(prior_weights(), 0.0), seed=seed)

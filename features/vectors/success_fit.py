@@ -23,7 +23,7 @@ from segue.features.vectors.success_model import GROUP_AT, ITEM_AT, SuccessModel
 from segue.models.success_layers import HiddenUnits, group_slopes
 from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 
-FEWEST_LEARNERS = 10  # below, only the first layer is fitted
+FEWEST_LEARNERS = 12  # below, only the first layer is fitted
 CARRY_PRECISION = 1.0
 COMBINATION_PRECISION = 50.0
 ITEM_PRECISION = 30.0

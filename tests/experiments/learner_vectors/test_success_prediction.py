@@ -95,6 +95,18 @@ def test_the_command_prints_what_the_contract_asks(
     assert found["auc"] > 0.6
 
 
+def test_boosting_is_refused_with_few_learners(
+    app: typer.Typer, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    frame = pd.read_csv(files[0])
+    frame[frame["user_id"] < 11].to_csv(tmp_path / "few.csv", index=False)
+    arguments = ["trace", "--attempts", str(tmp_path / "few.csv"), "--item-skills", str(files[1]), "--json"]
+    result = CliRunner().invoke(app, [*arguments, "--model", "boosting"])
+    assert result.exit_code == 2
+    assert "boosting needs 10 learners to train on, found 8" in result.output
+    assert CliRunner().invoke(app, [*arguments, "--model", "logistic"]).exit_code == 0
+
+
 def test_answers_on_test_rows_do_not_change_the_training(files: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(files[0])
     last = frame["part"].eq("x") & frame["seq"].eq(39)
