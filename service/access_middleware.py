@@ -215,7 +215,11 @@ class RequestPassage:
             return
         response: Response = refused.response()
         if self.scope["path"].startswith(BROWSER):
-            reason = {"id": self.id, "status": refused.status, "reason": refused.message}
+            reason: dict[str, logs.Field] = {
+                "id": self.id,
+                "status": refused.status,
+                "reason": refused.message,
+            }
             logs.write("refused", reason, level=30)
             headers = {**PAGE_HEADERS, **refused.headers}
             response = HTMLResponse(refusal_page(refused.status, self.id), refused.status, headers)
