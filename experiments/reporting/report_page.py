@@ -50,11 +50,31 @@ def report_page(
     parts = [
         f"<h1>What worked in {escape(report.week)}</h1>",
         f'<p class="verdict{"" if report.learning.sign > 0 else " no"}">{escape(_headline(report))}</p>',
-        _section("Mastery-based: did they learn?", _learning(report), drawn, ("trend", "skills", "classes")),
-        _section("Flexible: which resources teach?", _resources(report, titles), drawn, ("resources",)),
+        _section(
+            "Mastery-based: did they learn?",
+            [*_learning(report), *_indicator(personal, "mastery-based")],
+            drawn,
+            ("trend", "skills", "classes"),
+        ),
+        _section(
+            "Flexible: which resources teach?",
+            [*_resources(report, titles), *_indicator(personal, "flexible")],
+            drawn,
+            ("resources",),
+        ),
         _section("Engagement beside learning", [_ENGAGED], drawn, ("engagement",)),
-        _section("Empowering: what students said and chose", _voice(report), drawn, ("voice",)),
-        _section("Tailored: is it personal?", _personal(report, personal), drawn, ("exploring",)),
+        _section(
+            "Empowering: what students said and chose",
+            [*_voice(report), *_indicator(personal, "empowering")],
+            drawn,
+            ("voice",),
+        ),
+        _section(
+            "Tailored: is it personal?",
+            [*_personal(report, personal), *_indicator(personal, "tailored")],
+            drawn,
+            ("exploring",),
+        ),
         _fair(fairness),
         f"<footer>Made {now:%Y-%m-%d %H:%M} UTC by Segue. Groups of fewer than five learners are not shown. "
         "Learning is the score of the next attempt on a later day beyond its forecast, averaged with the "
@@ -134,6 +154,16 @@ def _personal(report: Effectiveness, personal: Personalisation | None) -> list[s
     told = f"Explored steps taught {cost} beside the others." if cost.known else "The cost cannot be told."
     lines.append(told)
     return [*([] if personal is None else [str(personal)]), *lines]
+
+
+def _indicator(personal: Personalisation | None, principle: str) -> list[str]:
+    """Return the indicator of one of the four principles, as a sentence."""
+    found = {} if personal is None else personal.principles
+    return [
+        f"Indicator, {name.partition(': ')[2]}: {share:.0%}."
+        for name, share in found.items()
+        if name.startswith(f"{principle}:") and isfinite(share)
+    ]
 
 
 def _fair(rows: Sequence[FairnessRow]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -211,3 +212,30 @@ def test_the_command_writes_one_page_without_script(
     assert "http" not in text.replace("http://www.w3.org", "")
     for heading in ("Mastery-based", "Flexible", "Empowering", "Tailored"):
         assert heading in text
+    indicators = ("steps whose effect is known", "kinds used", "steps that are a choice", "not everybody got")
+    assert all(re.search(f"Indicator, [^<]*{name}[^<]*: [0-9]+%", text) for name in indicators)
+
+
+def test_a_report_is_kept_as_a_run_with_its_page_and_pictures(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("matplotlib")
+    from typer.testing import CliRunner
+
+    from segue.cli.main import app
+
+    monkeypatch.setenv("SEGUE_KEY", "11" * 32)
+    school.study(MONDAY)
+    later = MONDAY + timedelta(days=7)
+    school.space.learn(now=later)
+    store, out = tmp_path / "weekly runs", tmp_path / "report.html"
+    words = ["report", str(school.space.path), "--week", "2026-W48", "--out", str(out), "--store", str(store)]
+    result = CliRunner().invoke(app, [*words, "--now", later.isoformat()], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    runs = [path.parent.parent for path in store.rglob("artifacts/report.html")]
+    assert mlflow is not None
+    assert len(runs) == 1
+    kept = {path.name for path in store.rglob("artifacts/*")}
+    assert {"report.html", "report.json", "trend.png", "resources.png", "voice.png"} <= kept
+    assert next(store.rglob("artifacts/report.html")).read_text() == out.read_text()
