@@ -142,7 +142,8 @@ class Kolibri:
         known, names = self.shelf(classroom).found, self._members(classroom)
         present: dict[tuple[str, str], Json] = {}
         there = self._lessons(classroom)
-        taken = {str(lesson["title"]).casefold() for lesson in there}
+        torn = {str(lesson["title"]): lesson for lesson in there if self._is_torn(lesson)}
+        taken = {str(lesson["title"]).casefold() for lesson in there if lesson["title"] not in torn}
         for lesson in there:
             if self._is_ours(lesson):
                 present[str(lesson["learner_ids"][0]), _week_of(lesson)] = lesson
@@ -157,6 +158,7 @@ class Kolibri:
                     kept = str(old["title"]) if old else ""
                     title = _title(names[lesson.learner], lesson.week, taken, kept)
                     taken.add(title.casefold())
+                    old = old or torn.pop(title, None)
                     done[self._push(classroom, lesson, title, known, old)] += 1
             for (learner, week), lesson in present.items():
                 is_over = (learner, week) not in wanted and (week not in weeks or learner not in names)
@@ -197,6 +199,11 @@ class Kolibri:
         """Whether a lesson was pushed here: made by this account, for one learner, with our kind of title."""
         made = str(lesson.get("created_by")) == self._user
         return made and len(lesson.get("learner_ids") or ()) == 1 and bool(_week_of(lesson))
+
+    def _is_torn(self, lesson: Json) -> bool:
+        """Whether a push was cut off when it had made the lesson and not yet given it to its learner."""
+        made = str(lesson.get("created_by")) == self._user
+        return made and not lesson.get("learner_ids") and bool(_week_of(lesson))
 
     def _lessons(self, classroom: str) -> Json:
         return self._call("GET", f"/api/lessons/lesson/?{_query(collection=classroom)}")

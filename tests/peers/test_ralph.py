@@ -63,14 +63,7 @@ class Ralph:
         self.start()
 
     def start(self) -> None:
-        command = [
-            str(self._programs / "python"),
-            "-m",
-            "uvicorn",
-            "ralph.api:app",
-            "--port",
-            str(self._port),
-        ]
+        command = [str(self._programs / "python"), "-c", SERVE.format(port=self._port)]
         with self.log.open("w") as log:
             self._server = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         while True:
