@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from datetime import timedelta
 from functools import partial
 from math import isfinite
@@ -14,6 +15,8 @@ from segue.experiments.reporting.week_figures import WeekFigures, week_figures
 from segue.features.iso_weeks import week_of
 from segue.service.pages.layout import show
 from segue.service.pages.sessions.visits import Visit, person, visit_of
+from segue.workspace.records.decision_queries import last_decision
+from segue.workspace.records.events import last_number
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 WEEKS, MOST = 4, 5
@@ -24,19 +27,34 @@ WEEKS, MOST = 4, 5
 async def report(request: Request) -> Response:
     """Show what a week taught, which resources teach, what learners said, and whether it is personal."""
     visit = visit_of(request, "teacher")
-    values = await visit.tenant.aside(partial(_report, visit, request.query_params.get("week", "")))
+    state = request.app.state
+    if not hasattr(state, "week_figures"):
+        state.week_figures = OrderedDict()
+    work = partial(_report, visit, request.query_params.get("week", ""), state.week_figures)
+    values = await visit.tenant.aside(work)
     return show(visit, "report", request, **values)
 
 
-def _report(visit: Visit, asked: str) -> dict[str, object]:
+Known = OrderedDict[tuple[object, ...], WeekFigures | None]
+MOST_KNOWN = 50
+
+
+def _report(visit: Visit, asked: str, known: Known) -> dict[str, object]:
     space, roster = visit.tenant.workspace, visit.ticket.roster
     weeks = [week_of(visit.now - timedelta(days=7 * n), space.time_zone) for n in range(WEEKS)]
     week = asked if asked in weeks else weeks[0]
-    rng = generator(space.configuration.seed, "report", week, visit.ticket.class_id, 0)
-    try:
-        found = week_figures(space, week, now=visit.now, rng=rng, only=roster)
-    except ValueError:  # nothing was logged up to that week
-        found = None
+    with space.store.read() as connection:
+        upto = (last_decision(connection), last_number(connection), visit.now.date())
+    name = (visit.tenant.name, week, visit.ticket.class_id, roster, *upto)
+    if name not in known:
+        rng = generator(space.configuration.seed, "report", week, visit.ticket.class_id, 0)
+        try:
+            known[name] = week_figures(space, week, now=visit.now, rng=rng, only=roster)
+        except ValueError:  # nothing was logged up to that week
+            known[name] = None
+        while len(known) > MOST_KNOWN:
+            known.popitem(last=False)
+    found = known[name]
     skills = {skill.skill_id: skill.statement or skill.skill_id for skill in space.catalogue().skills}
     return {
         "rows": space.class_view(roster, now=visit.now) if roster else (),
