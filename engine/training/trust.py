@@ -77,4 +77,4 @@ def _evidence(X: Floats, rewards: Rewards, known: Bools, first: Bools, settings:
     mixture = np.stack([1.0 - WEIGHTS, WEIGHTS])
     size = np.einsum("iw,ij,jw->w", mixture, square[1:, 1:], mixture)
     r = square[0, 1:] @ mixture / np.sqrt(np.maximum(size * square[0, 0], 1e-300))
-    return -0.5 * len(state) / ALIKE * np.log1p(-np.minimum(np.maximum(r, 0.0) ** 2, 0.99))
+    return np.asarray(-0.5 * len(state) / ALIKE * np.log1p(-np.minimum(np.maximum(r, 0.0) ** 2, 0.99)))
