@@ -43,6 +43,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.space.set_catalogue(CATALOGUE)
         self.space.fit(now=NOW)
         self.events: dict[int, str] = {}
+        self.said: dict[int, tuple[object, ...]] = {}
         self.erased: set[str] = set()
         self.out: set[str] = set()
         self.seen: set[str] = set()
@@ -60,17 +61,21 @@ class StoreMachine(RuleBasedStateMachine):
             }
         )
         done = self.space.add_events(identify(check(raw, range(len(raw))).events))
+        said, conflicts = dict(self.said), 0
+        for number, learner, *more in batch:
+            content = (None if learner in self.erased else learner, *more)
+            conflicts += said.setdefault(number, content) != content
         added = 0
-        for number, learner, *_ in {row[0]: row for row in reversed(batch)}.values():
+        for number, learner, *more in {row[0]: row for row in reversed(batch)}.values():
             if number in self.events:
                 continue
             if learner not in self.erased:
                 self.seen.add(learner)
                 if learner not in self.out:
-                    self.events[number] = learner
+                    self.events[number], self.said[number] = learner, (learner, *more)
                     added += 1
-        assert done.added == added
-        assert done.added + done.repeats + done.erased + done.opted_out == len(batch)
+        assert (done.added, len(done.conflicts)) == (added, conflicts)
+        assert done.added + done.repeats + done.erased + done.opted_out + conflicts == len(batch)
 
     @rule(learner=st.sampled_from(LEARNERS), minute=st.integers(0, 3))
     def decide(self, learner: str, minute: int) -> None:
@@ -95,6 +100,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.seen.discard(learner)
         self.out.discard(learner)
         self.events = {number: who for number, who in self.events.items() if who != learner}
+        self.said = {number: said for number, said in self.said.items() if number in self.events}
         self.decided = {decision: who for decision, who in self.decided.items() if who != learner}
 
     @rule(learner=st.sampled_from(LEARNERS), out=st.booleans())
