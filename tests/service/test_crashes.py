@@ -30,6 +30,7 @@ from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import RecommendBody
 from segue.service.tenant.conversion import request_of
+from segue.service.tenant.recommend_and_store import KeyedQuestion
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.configuration import Configuration
 from segue.workspace.operations import integrity as doctor
@@ -241,7 +242,7 @@ def test_a_database_that_cuts_the_line_is_said_and_taken_up_again(postgresql: st
     async def ask(n: int) -> bytes:
         body = RecommendBody(learner=f"l{n}", k=2)
         return await tenant.ask(
-            tenant.decider.recommend, (request_of(body, datetime.now(UTC), f"l{n}"), False)
+            tenant.decider.recommend, KeyedQuestion(request_of(body, datetime.now(UTC), f"l{n}"))
         )
 
     async def main() -> None:

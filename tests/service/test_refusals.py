@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -21,36 +22,81 @@ from segue.service.http.rate_limits import ServiceLimits
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
 DECISION = "0" * 32
-CALLS: dict[tuple[str, str], tuple[Any, set[str]]] = {
-    ("POST", "/v1/recommend"): ({"learner": "a"}, {"backend", "teacher"}),
-    ("POST", "/v1/events"): (
-        {"events": [{"id": "e", "learner": "a", "kind": "enrol", "seq": 1}]},
-        {"backend"},
-    ),
-    ("POST", f"/v1/decisions/{DECISION}/choice"): ({"resource": "r"}, {"backend"}),
-    ("POST", f"/v1/decisions/{DECISION}/override"): ({"by": "t", "action": "approve"}, {"teacher"}),
-    ("POST", f"/v1/decisions/{DECISION}/rating"): ({"rating": 1}, {"backend"}),
-    ("GET", f"/v1/decisions/{DECISION}"): (None, {"backend", "teacher"}),
-    ("POST", "/v1/overrides/none/undo"): ({"by": "t"}, {"teacher"}),
-    ("GET", "/v1/learners/a/lists"): (None, {"backend", "teacher"}),
-    ("PUT", "/v1/classes/c/roster"): ({"learners": [{"id": "a"}]}, {"backend", "teacher"}),
-    ("POST", "/v1/recommend:batch"): ({"requests": [{"learner": "a"}]}, {"backend", "teacher"}),
-    ("POST", "/v1/learners/a/why-not"): ({"resource": "rate-race"}, {"backend", "teacher"}),
-    ("PUT", "/v1/learners/a/opt-out"): ({"opted_out": False}, {"backend", "teacher"}),
-    ("PUT", "/v1/learners/a/interests"): ({"interests": []}, {"backend", "teacher"}),
-    ("POST", "/v1/xapi/statements"): ({}, {"backend"}),
-    ("POST", "/v1/caliper"): ({}, {"backend"}),
-    ("GET", "/v1/learners/a/profile"): (None, {"backend", "teacher"}),
-    ("GET", "/v1/learners/a/why-not?resource=rate-race"): (None, {"backend", "teacher"}),
-    ("POST", "/v1/learners/a/what-if"): (
-        {"attempts": [{"resource": "rate-race", "score": 1}]},
-        {"backend", "teacher"},
-    ),
-    ("GET", "/v1/learners/a/export"): (None, {"admin"}),
-    ("DELETE", "/v1/learners/a"): (None, {"admin"}),
-    ("GET", "/v1/classes/c"): (None, {"teacher", "analyst"}),
-    ("GET", "/metrics"): (None, {"analyst"}),
+SCOPES: dict[str, str] = {  # who may call what, beside admin
+    "backend": """
+        POST /v1/learners/{learner}/statements
+        POST /v1/learners/{learner}/statements/{statement}/undo
+        POST /v1/decisions/{decision}/another
+        POST /v1/decisions/{decision}/done
+        POST /v1/decisions/{decision}/take-back
+        POST /v1/decisions/{decision}/choice
+        POST /v1/decisions/{decision}/rating
+        POST /v1/learners/{learner}/plans
+        POST /v1/learners/{learner}/requests
+        POST /v1/events
+        POST /v1/caliper
+        POST /v1/xapi/statements
+        PUT /v1/resources/{resource}
+        PATCH /v1/resources/{resource}
+        DELETE /v1/resources/{resource}
+        POST /v1/resources/{resource}/restore
+    """,
+    "teacher": """
+        POST /v1/decisions/{decision}/override
+        POST /v1/overrides/{override_id}/undo
+        POST /v1/plans/{statement}/review
+        POST /v1/reviews/{statement}/undo
+        POST /v1/requests/{statement}/answer
+        POST /v1/answers/{statement}/undo
+        POST /v1/class-weeks/draw
+        POST /v1/class-weeks/approve
+        POST /v1/class-weeks/must-do
+        POST /v1/classes/{class_id}/groups
+        POST /v1/classes/{class_id}/reviews
+        POST /v1/classes/{class_id}/feedback-due
+        POST /v1/classes/{class_id}/feedback
+        POST /v1/classes/{class_id}/talks
+        POST /v1/classes/{class_id}/places
+        POST /v1/classes/{class_id}/project
+        POST /v1/classes/{class_id}/rubric
+    """,
+    "backend teacher": """
+        GET /v1/learners/{learner}/statements
+        POST /v1/learners/{learner}/statements/preview
+        GET /v1/learners/{learner}/check
+        GET /v1/learners/{learner}/plans
+        GET /v1/learners/{learner}/requests
+        POST /v1/recommend
+        POST /v1/recommend:batch
+        GET /v1/decisions/{decision}
+        GET /v1/learners/{learner}/profile
+        GET /v1/learners/{learner}/lists
+        GET /v1/learners/{learner}/why-not
+        POST /v1/learners/{learner}/why-not
+        POST /v1/learners/{learner}/what-if
+        PUT /v1/learners/{learner}/opt-out
+        PUT /v1/learners/{learner}/interests
+        PUT /v1/classes/{class_id}/roster
+        GET /v1/resources
+    """,
+    "teacher analyst": "GET /v1/classes/{class_id}",
+    "analyst": "GET /metrics",
+    "": """
+        GET /v1/events
+        GET /v1/decisions
+        GET /v1/learners
+        GET /v1/learners/{learner}/export
+        DELETE /v1/learners/{learner}
+        GET /v1/models
+        POST /v1/models/{version}/activate
+    """,
 }
+CALLS = {
+    tuple(line.split()): scopes.split()
+    for scopes, lines in SCOPES.items()
+    for line in lines.strip().split("\n")
+}
+ASKED = {"why-not": {"resource": "rate-race"}, "check": {"skill": "ratios"}}
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +114,24 @@ def shared(
 
 def test_every_call_needs_a_key_of_its_scope(client: httpx.Client, headers: Headers) -> None:
     paths = client.get("/openapi.json").json()["paths"]
-    assert len(CALLS) == sum(len(m) for p, m in paths.items() if p.startswith(("/v1", "/metrics")))
-    for (method, path), (body, scopes) in CALLS.items():
-        response = client.request(method, path, json=body)
+    described = {
+        (m.upper(), p) for p, calls in paths.items() if p.startswith(("/v1", "/metrics")) for m in calls
+    }
+    assert described == set(CALLS)
+    for (method, template), scopes in CALLS.items():
+        path = re.sub(r"{\w+}", DECISION, template)
+        query = ASKED.get(path.rpartition("/")[2]) if method == "GET" else None
+        body = None if method == "GET" else {}
+        asked = partial(client.request, method, path, params=query, json=body)
+        response = asked()
         assert response.status_code == 401, path
         assert response.headers["www-authenticate"] == "Bearer"
         for scope in ("backend", "teacher", "analyst"):
-            status = client.request(method, path, json=body, headers=headers(scope)).status_code
-            assert (status == 403) == (scope not in scopes), (path, scope)
-        assert client.request(method, path, json=body, headers=headers("admin")).status_code != 403
+            assert (asked(headers=headers(scope)).status_code == 403) == (scope not in scopes), (
+                template,
+                scope,
+            )
+        assert asked(headers=headers("admin")).status_code != 403
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from segue.features.iso_weeks import start_of
 from segue.service.http.request_schemas import Body, GoalBody, Name, Names, Time
 from segue.service.http.response_schemas import AnswerBody
 
-Week = Annotated[str, Field(pattern=r"^\d{4}-W\d{2}$")]
+
+def _a_week(week: str) -> str:
+    start_of(week, "UTC")
+    return week
+
+
+Week = Annotated[str, Field(pattern=r"^20\d{2}-W(0[1-9]|[1-4]\d|5[0-3])$"), AfterValidator(_a_week)]
 Note = Annotated[str, Field(max_length=80)]
 Roster = Annotated[tuple[Name, ...], Field(min_length=1, max_length=500)]
 

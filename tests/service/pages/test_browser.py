@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from segue.cli.lessons import lessons_of
 from segue.engine.request import Request
 from segue.features.iso_weeks import week_of
+from segue.service.lessons import lessons_of
 from segue.workspace.answering import Ask
 from segue.workspace.policy_versions import version_in_force
 from segue.workspace.workspace import Workspace

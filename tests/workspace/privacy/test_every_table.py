@@ -157,7 +157,7 @@ def test_a_purge_leaves_what_the_table_says(made: School) -> None:
     }
     assert rows["decisions"] == rows["rewards"] == rows["overrides"] == rows["playlists"] == []
     state = LearnerState.from_bytes(rows["openings"][0]["body"])
-    assert state.general[0] > 0
+    assert state.general[0] != 0
 
 
 def test_an_opt_out_leaves_no_state_reply_or_address(made: School) -> None:
