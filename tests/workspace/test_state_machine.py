@@ -87,7 +87,8 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert learner not in self.erased
         self.seen.add(learner)
-        self.decided |= dict.fromkeys(given.decision_ids, learner)
+        if learner not in self.out:  # who opted out gets the class's list, and nothing of it is stored
+            self.decided |= dict.fromkeys(given.decision_ids, learner)
 
     @rule(learner=st.sampled_from(LEARNERS))
     def erase(self, learner: str) -> None:
