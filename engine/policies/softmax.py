@@ -133,7 +133,7 @@ class SoftmaxOdds(Odds):
         inner += np.add.accumulate(free, axis=1) * alike[:, None]
         inside = np.minimum(target - before, inner[:, -1] * _BELOW_ONE)
         at = self.rows * inner.shape[1] + (inner > inside[:, None]).argmax(axis=1)
-        propensity = (own.take(at) * ratio + alike) / total
+        propensity = np.minimum((own.take(at) * ratio + alike) / total, 1.0)  # sums round
         drawn = DrawnCandidate(places.take(at), propensity, best)
         return drawn if whole else self._anew(drawn, np.flatnonzero(~sound), shares, allowed, uniform)
 
@@ -174,7 +174,7 @@ class SoftmaxOdds(Odds):
         inside = min(inside, inner[-1] * _BELOW_ONE)
         place, own = next(pair for pair, reach in zip(members, inner, strict=True) if reach > inside)
         best = np.maximum.reduce(self.best[0] + shares * pull, keepdims=True)
-        propensity = (own * ratio + alike) / total
+        propensity = min((own * ratio + alike) / total, 1.0)
         return DrawnCandidate(np.array([place]), np.array([propensity]), best)
 
     def _close_one(self, group: int) -> None:
