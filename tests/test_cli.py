@@ -382,3 +382,16 @@ def test_with_a_roster_a_mistyped_learner_is_set_aside_not_made(
     assert (code, "60 stored" in said, "spelled almost like others" in said) == (0, True, True), said
     code, said = run("list", "learners", school)
     assert (code, len(said.splitlines())) == (0, 8), said
+
+
+def test_strict_stores_nothing_of_a_file_that_contradicts_itself(
+    run: Run, school: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "twice.csv"
+    resource = sample.load().resources[0].resource_id
+    twice = pd.DataFrame({"event_id": "e1", "learner": "pupil-1", "resource": resource, "score": [1, 0]})
+    twice.assign(seq=[1, 2]).to_csv(path, index=False)
+    code, said = run("import", school, "--events", path, "--strict")
+    assert (code, "1 stored" in said, "nothing of this file was stored" in said) == (2, False, True), said
+    code, said = run("import", school, "--events", path)
+    assert (code, "1 stored" in said) == (0, True), said

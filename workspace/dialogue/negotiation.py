@@ -133,6 +133,8 @@ def take_back(workspace: Workspace, learner: str, statement_id: str, *, now: dat
             message = "there is nothing of this learner's to take back under this id"
             raise DeclinedError("absent", "no_statement", message)
         name = statement_name(person, "undo", statement_id)
+        if (there := find_statement(connection, name)) is not None:
+            return there  # again would bring old interests back over those stated since
         undo = Statement(name, 0, person.number, "undo", statement_id, now)
         if found.kind == "interests":
             _state(workspace, connection, learner, tuple(found.body["before"]), now)

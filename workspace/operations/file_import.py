@@ -11,7 +11,7 @@ import pandas as pd
 
 from segue.features.events.event_records import Checked, UnknownLearners
 from segue.features.events.file_readers import Source, event_parts
-from segue.workspace.records.events import CONFLICT, Appended
+from segue.workspace.records.events import CONFLICT, Appended, conflicting
 from segue.workspace.records.rosters.unknown_learners import mistyped_learners
 from segue.workspace.workspace import Workspace
 
@@ -58,7 +58,7 @@ def import_file(
         return event_parts(path, source, resources=known, now=now, unknown=unknown)
 
     if strict:  # looked through once before anything is stored
-        whole = list(map(_unstored, parts()))
+        whole = [_unstored(workspace, part) for part in parts()]
         bad = pd.concat([part.rejects for part in whole], ignore_index=True)
         if len(bad):
             rows, events = sum(part.rows for part in whole), sum(part.events for part in whole)
@@ -79,8 +79,15 @@ def import_file(
     )
 
 
-def _unstored(part: Checked) -> FileImport:
-    return FileImport(part.rows, len(part.events), None, part.rejects, part.dropped)
+def _unstored(workspace: Workspace, part: Checked) -> FileImport:
+    """Return what would become of a part."""
+    places: tuple[int, ...] = ()
+    if len(part.events):
+        with workspace.store.read() as connection:
+            tags = workspace.catalogue_in(connection).tag_ids
+            places = conflicting(connection, workspace.keyring, part.events, tags=tags)
+    rejects = part.set_aside(places, CONFLICT)
+    return FileImport(part.rows, len(part.events), None, rejects, part.dropped)
 
 
 def _stored(workspace: Workspace, part: Checked, mistyped: bool) -> FileImport:

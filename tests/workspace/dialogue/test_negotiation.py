@@ -151,3 +151,18 @@ def test_an_overdue_goal_is_said_in_the_notes(space: Workspace) -> None:
     assert after.playlist.notes[0].startswith(f"the goal is overdue since {due.date().isoformat()}")
     other = Request("l7", due + timedelta(days=1), k=2, goal=Goal((space.catalogue().skills[0].skill_id,)))
     assert not any("overdue" in note for note in space.recommend(other).playlist.notes)
+
+
+def test_an_undo_sent_again_does_not_bring_old_interests_back(space: Workspace) -> None:
+    first, second, *_ = space.catalogue().tag_ids
+    saved = save(space, "l3", Change(interests=(first,)))
+    undone = negotiation.take_back(space, "l3", saved, now=NOW + timedelta(minutes=1))
+    save(space, "l3", Change(interests=(second,)), NOW + timedelta(minutes=2))
+
+    def stated() -> list[float]:
+        return [float(value) for value in space.known(["l3"])[1]["l3"].stated]
+
+    before = stated()
+    assert before[1] > 0
+    assert negotiation.take_back(space, "l3", saved, now=NOW + timedelta(minutes=3)).number == undone.number
+    assert stated() == before
