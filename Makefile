@@ -21,7 +21,7 @@ test: $(VENV)/.dev
 
 check: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue
-	$(BIN)/python -m pytest -n 2 --nbmake notebooks -W default
+	$(BIN)/python -m pytest -n 0 --nbmake notebooks -W default
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -28,8 +28,10 @@ from segue.workspace.operations import integrity as doctor
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
 
-settings.register_profile("load", deadline=None)  # how fast a machine is today is nothing to fail for
-settings.load_profile("load")
+# The same examples everywhere (HYPOTHESIS_PROFILE=explore draws new ones), and no deadline on a slow machine.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 DATA = Path(os.environ.get("SEGUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
