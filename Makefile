@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint types lock clean test-peers demo-experiment pages test-pages readme
+.PHONY: demo test check lint types docs lock clean test-peers demo-experiment pages test-pages readme
 
 demo: $(VENV)/.base
 	$(BIN)/segue demo
@@ -19,7 +19,7 @@ readme: $(VENV)/.dev
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 tests
 
-check: $(VENV)/.dev lint types
+check: $(VENV)/.dev lint types docs
 	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue
 	$(BIN)/python -m pytest -n 0 --nbmake notebooks -W default
 
@@ -29,6 +29,12 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+# The documentation as pages, strictly: a link that leads nowhere or a name that is gone fails, and so does a page that
+# loads anything from elsewhere.
+docs: $(VENV)/.dev
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/docs
+	! grep -rlE '<(script|link|img|iframe|source)[^>]* (src|href)="(https?:)?//' build/docs --include='*.html'
 
 # The bundled class in a browser: a link for a student and one for the teacher.
 pages: $(VENV)/.base
