@@ -17,7 +17,7 @@ readme: $(VENV)/.dev
 	COLUMNS=80 $(BIN)/segue demo | $(BIN)/python -m tests.readme_output
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
 check: $(VENV)/.dev lint types docs
 	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue

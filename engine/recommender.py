@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from segue.engine.explanations.remaining_steps import remaining
 from segue.engine.explanations.taught import taught_sentence
@@ -271,11 +272,12 @@ def fit(
     CatalogueError
         When an attempt names a resource that the catalogue does not have.
     """
-    kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
-    steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
-    half = halves(encode(events, catalogue)[1]) if len(events) else None
-    past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
-    kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
+    with threadpool_limits(limits=1):  # threaded sums round otherwise: cores decide nothing
+        kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
+        steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
+        half = halves(encode(events, catalogue)[1]) if len(events) else None
+        past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
+        kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
     fitted = {
         "attempts": str(len(attempts)),
         "now": now.isoformat(),

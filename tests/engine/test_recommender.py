@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
+from segue import sample
 from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Dials, Goal, Place, Request
 from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
+from segue.features.events.event_records import check, identify
 from segue.features.history.streaming_update import LearnerState, encode, fold
 from segue.features.vectors.mastery import StateBlock
 
@@ -62,6 +66,17 @@ def events() -> pd.DataFrame:
             "completed": np.where(rng.random(n) < 0.9, 1.0, 0.0),
         }
     )
+
+
+def test_a_model_does_not_depend_on_how_many_cores_fitted_it() -> None:
+    room = SimulatedClass.before(NOW, sample.load(), n_learners=60, weeks=6, rng=np.random.default_rng(3))
+    known = sample.load().resource_index
+    log = identify(check(room.events, range(len(room.events)), resources=known).events)
+    hashes = set()
+    for threads in (1, 2):
+        with threadpool_limits(limits=threads):
+            hashes.add(fit(sample.load(), log, rng=np.random.default_rng(0), now=NOW).model_hash)
+    assert len(hashes) == 1
 
 
 @pytest.fixture(scope="module")
