@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint types docs lock clean test-peers demo-experiment pages test-pages readme
+.PHONY: demo test test-journeys check lint types docs lock clean test-peers demo-experiment pages test-pages readme
 
 demo: $(VENV)/.base
 	$(BIN)/segue demo
@@ -18,6 +18,10 @@ readme: $(VENV)/.dev
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+# README and tutorials as they are written, processes killed and run again, the wheel in an empty environment
+test-journeys: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "journey and not slow" tests
 
 check: $(VENV)/.dev lint types docs
 	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue

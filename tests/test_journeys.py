@@ -22,6 +22,8 @@ from segue.workspace.configuration import Configuration
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.workspace import Workspace
 
+pytestmark = pytest.mark.journey
+
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}
 LEARNERS = [f"pupil-{i:03d}" for i in range(60)]

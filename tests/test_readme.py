@@ -13,6 +13,8 @@ import pytest
 
 from segue import sample
 
+pytestmark = pytest.mark.journey
+
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
 
 

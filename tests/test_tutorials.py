@@ -29,6 +29,7 @@ def free_port() -> int:
         return int(door.getsockname()[1])
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("name", SAID)
 def test_a_tutorial_runs_as_it_is_written(name: str, tmp_path: Path) -> None:
     text = (DOCS / "tutorials" / f"{name}.md").read_text("utf-8").replace("8800", str(free_port()))

@@ -37,6 +37,8 @@ from segue.workspace.operations import integrity as doctor
 from segue.workspace.storage.schema import decisions, events
 from segue.workspace.workspace import Workspace
 
+pytestmark = pytest.mark.journey
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Any]:

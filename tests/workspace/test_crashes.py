@@ -34,6 +34,8 @@ from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy import retention as purging
 from segue.workspace.workspace import Workspace
 
+pytestmark = pytest.mark.journey
+
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}
 School = Any  # the class in conftest.py
