@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from click.testing import CliRunner
 
 from segue import sample
 from segue.cli import main as cli
+from segue.cli.help_layout import EVERY_DAY, TOPICS
 
 ROOT: Any = typer.main.get_command(cli.app)
-COLUMNS, LINES = 80, 60
+COLUMNS, LINES = 80, 36
 
 
 def commands(command: Any = ROOT, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -34,7 +36,36 @@ def test_help_fits_on_a_screen(words: tuple[str, ...]) -> None:
     assert done.exit_code == 0
     assert [line for line in lines if len(line) > COLUMNS] == []
     assert len(lines) <= LINES
-    assert len(done.output.split()) > 8
+    assert "Example:" in done.output
+
+
+def example(command: Any) -> list[str]:
+    """Return the words of the example in a command's help, without `segue` and what the shell takes."""
+    said = command.help.replace("\\\n", " ").partition("Example:")[2].strip().partition("\n\n")[0]
+    words = shlex.split(said.partition("\n")[0])
+    plain = words[: min([words.index(sign) for sign in "<>" if sign in words], default=len(words))]
+    assert plain[0] == "segue", said
+    return plain[1:]
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words], ids=" ".join)
+def test_an_example_is_a_call_of_its_command(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "school").mkdir()
+    monkeypatch.chdir(tmp_path)
+    command = ROOT
+    for word in words:
+        command = command.commands[word]
+    if hasattr(command, "commands"):
+        return
+    given = example(command)
+    assert tuple(given[: len(words)]) == words
+    command.make_context("segue", given[len(words) :])  # raises for a missing, unknown or wrong parameter
+
+
+def test_every_command_has_its_place_in_the_first_help() -> None:
+    assert set(ROOT.commands) == {*EVERY_DAY, *(name for of in TOPICS.values() for name in of)}
 
 
 def test_help_of_the_command_itself_fits_without_a_terminal() -> None:
@@ -52,6 +83,15 @@ def test_help_of_the_command_itself_fits_without_a_terminal() -> None:
     assert "segue import school --events" in said
 
 
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace with a catalogue."""
+    folder = tmp_path_factory.mktemp("extras") / "school"
+    for words in (("init", folder), ("import", folder, "--catalogue", sample.paths().resources)):
+        CliRunner().invoke(ROOT, list(map(str, words)), catch_exceptions=False)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("package", "words", "extra"),
     [
@@ -61,26 +101,14 @@ def test_help_of_the_command_itself_fits_without_a_terminal() -> None:
     ],
 )
 def test_a_missing_extra_is_one_sentence(
-    package: str,
-    words: tuple[str, ...],
-    extra: str,
-    tmp_path: Path,
+    package: str, words: tuple[str, ...], extra: str, school: Path
 ) -> None:
-    files, school = sample.paths(), tmp_path / "school"
-    words = tuple(word.replace("SCHOOL", str(school)) for word in words)
-    steps = [("init", school), ("import", school, "--catalogue", files.resources), words]
     program = f"""
 import sys
+sys.modules[{package!r}] = None  # as where it is not installed
+sys.argv = {["segue", *(word.replace("SCHOOL", str(school)) for word in words)]!r}
 from segue.cli import main
-for words in {[list(map(str, step)) for step in steps]!r}:
-    if words[0] == {words[0]!r}:
-        sys.modules[{package!r}] = None  # as where it is not installed
-    sys.argv = ["segue", *words]
-    try:
-        main.main()
-    except SystemExit as end:
-        if end.code:
-            raise
+main.main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr

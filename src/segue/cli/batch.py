@@ -32,6 +32,8 @@ def batch(
     """Sort a log into buckets of learners, and write each bucket's playlists as Parquet.
 
     Exit codes: 0 done; 2 nothing could be read or done.
+
+    Example: segue batch log.parquet --model model --week 2026-W48 --out out
     """
     from segue.batch import from_files as batches
     from segue.batch.plan import Share, WeeklyPlan

@@ -25,7 +25,10 @@ def address(
         str, typer.Option("--address", help="Where the service is reached.")
     ] = "http://127.0.0.1:8800",
 ) -> None:
-    """Print an address of a learner's calendar: whoever has it reads the list until it is taken back."""
+    """Print an address of a learner's calendar: whoever has it reads the list until it is taken back.
+
+    Example: segue calendar address school --learner ada
+    """
     from segue.service.pages.sessions.calendar_addresses import new_address
 
     with opened(workspace) as space, space.store.read() as connection:
@@ -39,7 +42,10 @@ def revoke(
     given: Annotated[str, typer.Option("--address", help="The address that is to open nothing.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Every address made so far.")] = False,
 ) -> None:
-    """Take an address back, or all of them: the calendars that read it find nothing from now on."""
+    """Take an address back, or all of them: the calendars that read it find nothing from now on.
+
+    Example: segue calendar revoke school --all
+    """
     from segue.service.pages.sessions.calendar_addresses import revoke as take_back
 
     if bool(given) == every:

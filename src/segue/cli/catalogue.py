@@ -34,7 +34,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(workspace: Folder, *, as_json: AsJson = False) -> None:
-    """List the resources in the catalogue's order, retired ones among them."""
+    """List the resources in the catalogue's order, retired ones among them.
+
+    Example: segue catalogue list school
+    """
     with opened(workspace) as space:
         found = space.listed_resources()
     if as_json:
@@ -100,14 +103,20 @@ def set_(
 
 
 def retire(workspace: Folder, resource: Id) -> None:
-    """Take a resource out of every list, now and later; what was done with it stays, and counts."""
+    """Take a resource out of every list, now and later; what was done with it stays, and counts.
+
+    Example: segue catalogue retire school pizza-fairly
+    """
     with opened(workspace) as space:
         space.retire_resource(resource)
     typer.echo(f"{resource} is retired")
 
 
 def restore(workspace: Folder, resource: Id) -> None:
-    """Bring a retired resource back."""
+    """Bring a retired resource back.
+
+    Example: segue catalogue restore school pizza-fairly
+    """
     with opened(workspace) as space:
         space.restore_resource(resource)
     typer.echo(f"{resource} is back")

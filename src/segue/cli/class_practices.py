@@ -61,7 +61,10 @@ def groups(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Suggest groups that mix skills, fill every role, and are not the same again."""
+    """Suggest groups that mix skills, fill every role, and are not the same again.
+
+    Example: segue class groups school --class 7b --project bridge --size 4
+    """
     from segue.workspace.practices.group_work import form_groups
 
     with opened(workspace) as space:
@@ -95,7 +98,13 @@ def reviews(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say who reviews whom: nobody their own, equal loads, no pair again."""
+    """Say who reviews whom: nobody their own, equal loads, no pair again.
+
+    \b
+    Example:
+      segue class reviews school --class 7b --work essay \\
+        --submitted essays.csv
+    """
     from segue.workspace.practices.group_work import pair_reviews
 
     names = _names(submitted, "")
@@ -114,7 +123,10 @@ def feedback(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """List whose feedback is due, longest wait first."""
+    """List whose feedback is due, longest wait first.
+
+    Example: segue class feedback school --class 7b
+    """
     from segue.workspace.practices.feedback_given import feedback_waiting
 
     with opened(workspace) as space:
@@ -137,7 +149,10 @@ def talks(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """List whom to talk to within the minutes there are, and why."""
+    """List whom to talk to within the minutes there are, and why.
+
+    Example: segue class talks school --class 7b --minutes 40
+    """
     from segue.workspace.practices.feedback_given import talks_due
 
     with opened(workspace) as space:
@@ -165,7 +180,10 @@ def given(
     minutes: Annotated[float | None, typer.Option(help="Minutes it took.", min=0)] = None,
     now: Now = "",
 ) -> None:
-    """Remember that learners had feedback, or a talk."""
+    """Remember that learners had feedback, or a talk.
+
+    Example: segue class given school ada ben --class 7b --by rosa
+    """
     from segue.workspace.practices.feedback_given import note_given
 
     with opened(workspace) as space:
@@ -191,7 +209,12 @@ def slots(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Draw who has which place of the week: by need, at random, never above capacity."""
+    """Draw who has which place of the week: by need, at random, never above capacity.
+
+    \b
+    Example:
+      segue class slots school --class 7b --plan plan.json --week 2026-W48
+    """
     from segue.engine.practices.slots import broken_slots
     from segue.workspace.practices.placements import listed_steps, place_week
 
@@ -220,7 +243,13 @@ def projects(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show which projects stand still, and the minutes that this week must keep for each."""
+    """Show which projects stand still, and the minutes that this week must keep for each.
+
+    \b
+    Example:
+      segue class projects school --class 7b --plan plan.json \\
+        --started 2026-11-02
+    """
     from segue.engine.practices.projects import Milestone
     from segue.workspace.practices.project_work import ProjectPart, project_states
 
@@ -269,7 +298,13 @@ def scores(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Keep scores by criterion, free them of raters' severity, and make them evidence."""
+    """Keep scores by criterion, free them of raters' severity, and make them evidence.
+
+    \b
+    Example:
+      segue class scores school --class 7b --work essay \\
+        --rubric rubric.json --scores scores.csv
+    """
     from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 
     at = moment(now)
@@ -301,7 +336,10 @@ def pace(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show how long work takes each learner, and the catalogue minutes that fit into a list."""
+    """Show how long work takes each learner, and the catalogue minutes that fit into a list.
+
+    Example: segue class pace school --class 7b
+    """
     from segue.engine.practices.pace import paced_minutes
     from segue.workspace.practices.work_pace import paces_of
 
@@ -322,7 +360,10 @@ def axes(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show what each manner of content, process and product has brought; weights are 0 until earned."""
+    """Show what each manner of content, process and product has brought; weights are 0 until earned.
+
+    Example: segue class axes school --class 7b
+    """
     from segue.workspace.practices.work_pace import axes_of
 
     fixed = {name: _number(None, value) for name, _, value in (cell.partition("=") for cell in fix or ())}

@@ -36,7 +36,10 @@ def demo(
     port: Annotated[int, typer.Option(help="Its port; 0 picks a free one.", min=0, max=65535)] = 8800,
     as_json: Annotated[bool, typer.Option("--json", help="Print the links as one JSON object.")] = False,
 ) -> None:
-    """Run a whole fortnight with the bundled class of grade 6 to 8 mathematics; no data is needed."""
+    """Run a whole fortnight with the bundled class of grade 6 to 8 mathematics; no data is needed.
+
+    Example: segue demo --folder demo
+    """
     if pages:
         from segue.cli.demo_pages import serve_demo
 

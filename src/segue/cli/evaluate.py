@@ -65,7 +65,10 @@ def evaluate(
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate what a target policy would have earned, from another policy's log."""
+    """Estimate what a target policy would have earned, from another policy's log.
+
+    Example: segue evaluate log.csv --reward r --propensity p --target t
+    """
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
     from segue.experiments.evaluation.logs.columns import Columns
     from segue.experiments.evaluation.logs.csv_logs import read_csv_log

@@ -40,7 +40,10 @@ def register(app: typer.Typer) -> None:
 
 
 def list_() -> None:
-    """Name the studies, with the question each answers."""
+    """Name the studies, with the question each answers.
+
+    Example: segue experiment list
+    """
     from segue.experiments.simulation.sweeps import SWEEPS
 
     for name, study in SWEEPS.items():
@@ -53,7 +56,10 @@ def sweep(
     store: Store = RUNS,
     quick: Annotated[bool, typer.Option(help="A small class for two weeks, to see that it runs.")] = False,
 ) -> None:
-    """Run a study; each term is a run of the store, with its parameters and figures."""
+    """Run a study; each term is a run of the store, with its parameters and figures.
+
+    Example: segue experiment sweep exploration --quick
+    """
     from tqdm import tqdm
 
     from segue.experiments.evaluation.reports.plots import gain_by_policy
@@ -91,7 +97,10 @@ def sweep(
 def compare(
     name: Annotated[str, typer.Argument(help="Name of a study that was run.")], *, store: Store = RUNS
 ) -> None:
-    """Print gain by setting and student model over every recorded run of a study."""
+    """Print gain by setting and student model over every recorded run of a study.
+
+    Example: segue experiment compare exploration
+    """
     from segue.experiments.tracking.mlflow_store import Tracker
 
     runs = Tracker(store).runs(name)
@@ -104,7 +113,10 @@ def compare(
 
 
 def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None:
-    """Fit a model on a workspace's events and register it as the challenger; nothing is put in charge."""
+    """Fit a model on a workspace's events and register it as the challenger; nothing is put in charge.
+
+    Example: segue experiment challenger school
+    """
     import tempfile
 
     from segue.experiments.tracking.mlflow_store import CHALLENGER, Run, Tracker
@@ -130,7 +142,10 @@ def shadow(
     store: Store = RUNS,
     alias: Alias = "challenger",
 ) -> None:
-    """Write what the challenger would have done at a workspace's decisions, beside their rewards."""
+    """Write what the challenger would have done at a workspace's decisions, beside their rewards.
+
+    Example: segue experiment shadow school --out evidence.csv
+    """
     import pandas as pd
 
     from segue.engine.request import Request
@@ -163,7 +178,10 @@ def shadow(
 
 
 def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion") -> None:
-    """Put the registry's champion in charge of a workspace; a service that runs takes it up by itself."""
+    """Put the registry's champion in charge of a workspace; a service that runs takes it up by itself.
+
+    Example: segue experiment deploy school
+    """
     space, (version, recommender) = opened(workspace), _registered(store, alias)
     _refuse_strangers(space, recommender)
     space.promote(recommender)
@@ -219,7 +237,13 @@ def gate(
     promote: Annotated[bool, typer.Option(help="If it passes, make the challenger the champion.")] = False,
     store: Store = RUNS,
 ) -> None:
-    """Decide whether a challenger may become the champion: exit 0 when it passes, 1 when it does not."""
+    """Decide whether a challenger may become the champion: exit 0 when it passes, 1 when it does not.
+
+    \b
+    Example:
+      segue experiment gate evidence.csv --reward reward \\
+        --propensity propensity --target target --cluster learner
+    """
     from segue.experiments.evaluation.logs.columns import Columns
     from segue.experiments.evaluation.logs.csv_logs import read_csv_log
     from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_log

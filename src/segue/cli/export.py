@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import Folder, Learner, opened
 
 if TYPE_CHECKING:
     from segue.lms.outgoing.lesson import Lesson
 
-Learner = Annotated[str, typer.Option(help="The learner's id in the LMS.")]
 Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 
@@ -30,7 +29,12 @@ def register(app: typer.Typer) -> None:
 
 
 def cartridge(workspace: Folder, *, learner: Learner, week: Week, out: Out) -> None:
-    """Write a Common Cartridge 1.3 of links."""
+    """Write a Common Cartridge 1.3 of links.
+
+    \b
+    Example:
+      segue export cartridge school -l ada --week 2026-W48 --out ada.imscc
+    """
     from segue.lms.outgoing.cartridge import cartridge as packed
 
     _write(out, packed(_lesson(workspace, learner, week)))
@@ -44,7 +48,10 @@ def calendar(
     out: Out,
     holiday: Annotated[list[str] | None, typer.Option(help="Day without school, as 2026-11-26.")] = None,
 ) -> None:
-    """Write an iCalendar file with the steps on the week's school days (needs `segue[lms]`)."""
+    """Write an iCalendar file with the steps on the week's school days (needs `segue[lms]`).
+
+    Example: segue export calendar school -l ada --week 2026-W48 --out ada.ics
+    """
     from segue.lms.outgoing.calendar import calendar as book
 
     free = [date.fromisoformat(day) for day in holiday or ()]
@@ -61,7 +68,13 @@ def statements(
     out: Out,
     home_page: Annotated[str, typer.Option(help="Address of the LMS, half of an xAPI account.")],
 ) -> None:
-    """Write xAPI statements "recommended"."""
+    """Write xAPI statements "recommended".
+
+    \b
+    Example:
+      segue export statements school -l ada --week 2026-W48 \\
+        --home-page https://lms.example --out ada.json
+    """
     from segue.lms.outgoing.statements import statements as said
 
     made = said(_lesson(workspace, learner, week), home_page=home_page)

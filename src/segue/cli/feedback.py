@@ -32,7 +32,10 @@ def lists(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Show a learner's lists as they stand everywhere, the newest first."""
+    """Show a learner's lists as they stand everywhere, the newest first.
+
+    Example: segue lists school --learner ada
+    """
     from segue.workspace.published_playlists import list_line
 
     found = opened(workspace).lists(learner, now=moment(now), week=week or None, surface=surface or None)
@@ -56,7 +59,10 @@ def override(
     until: Annotated[str, typer.Option(help="When it ends for later lists, ISO 8601 with zone.")] = "",
     now: Now = "",
 ) -> None:
-    """Do what a teacher wants with a step: it holds at once, on the page, in calendars and pushed lessons."""
+    """Do what a teacher wants with a step: it holds at once, on the page, in calendars and pushed lessons.
+
+    Example: segue override school --decision ID --action remove --by rosa
+    """
     from segue.workspace.feedback import StepChange
 
     end = moment(until) if until else None
@@ -72,7 +78,10 @@ def undo(
     by: By,
     now: Now = "",
 ) -> None:
-    """Take a teacher's override back; what stood there before stands again."""
+    """Take a teacher's override back; what stood there before stands again.
+
+    Example: segue undo school --override ID --by rosa
+    """
     undone = opened(workspace).undo_override(override_id, by=by, now=moment(now))
     typer.echo("undone" if undone else "it was undone before")
 
@@ -84,7 +93,10 @@ def choose(
     resource: Annotated[str, typer.Option(help="One of the step's options.")],
     now: Now = "",
 ) -> None:
-    """Keep which option of a step's menu the learner picked."""
+    """Keep which option of a step's menu the learner picked.
+
+    Example: segue choose school --decision ID --resource pizza-fairly
+    """
     stored = opened(workspace).choose(decision, resource, now=moment(now))
     typer.echo("kept" if stored else "known already")
 
@@ -96,5 +108,8 @@ def rate(
     rating: Annotated[float, typer.Option(help="0 (not at all) to 1 (very much).", min=0, max=1)],
     now: Now = "",
 ) -> None:
-    """Keep how the learner liked a step: it moves what is proposed later."""
+    """Keep how the learner liked a step: it moves what is proposed later.
+
+    Example: segue rate school --decision ID --rating 0.8
+    """
     typer.echo("kept" if opened(workspace).rate(decision, rating, now=moment(now)) else "known already")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
-from segue.cli.pull import register as register_pulls
+from segue.cli.pull import add_pulls
 
 if TYPE_CHECKING:
     from segue.features.catalogue import Resource
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
     """Mount both commands."""
     pull = typer.Typer(help="Read from a running LMS into a workspace.", no_args_is_help=True)
     pull.command("kolibri")(pull_kolibri)
-    register_pulls(pull)
+    add_pulls(pull)
     app.add_typer(pull, name="pull")
     push = typer.Typer(help="Show playlists in a running LMS.", no_args_is_help=True)
     push.command("kolibri")(push_kolibri)
@@ -43,6 +43,11 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
 
     What is known already is skipped, and resources keep their skills. A resource that was deleted on the
     device, or that no teacher's lesson has any more, is closed from the next fit on, until it is back.
+
+    \b
+    Example:
+      segue pull kolibri school --url http://kolibri:8080 \\
+        --user coach --class 7b
     """
     from segue.cli.lms import enrolled, store_events
 
@@ -87,7 +92,13 @@ def _show(space: Workspace, found: Collection[str], titles: Mapping[str, str], g
 
 
 def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:
-    """Give each learner of a class one lesson with the week's playlist; a second run changes nothing."""
+    """Give each learner of a class one lesson with the week's playlist; a second run changes nothing.
+
+    \b
+    Example:
+      segue push kolibri school --url http://kolibri:8080 \\
+        --user coach --class 7b --week 2026-W48
+    """
     from segue.service.lessons import lessons_of
 
     space, server = opened(workspace), _server(url, user)

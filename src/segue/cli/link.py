@@ -35,7 +35,10 @@ def link(
     locale: Annotated[str, typer.Option(help="Language, as es; the browser's if left out.")] = "",
     address: Annotated[str, typer.Option(help="Where the service is reached.")] = "http://127.0.0.1:8800",
 ) -> None:
-    """Print a signed address: whoever has it sees these pages until it runs out."""
+    """Print a signed address: whoever has it sees these pages until it runs out.
+
+    Example: segue link school --learner ada --days 7
+    """
     from segue.service.pages.sessions.signed_tokens import Ticket
 
     until = int((datetime.now(UTC) + timedelta(days=days)).timestamp())

@@ -40,6 +40,8 @@ def read(
     """Read documents of any format and print the events in them; nothing is stored.
 
     A request is {"n": 1, "format": "xapi", "doc": {...} or "path": "...", "mode": "strict" or "lenient"}.
+
+    Example: segue lms read < requests.jsonl > answers.jsonl
     """
     from segue.lms.documents.read_document import answer_line
 
@@ -58,7 +60,10 @@ def link(
         typer.Argument(help="CSV: a learner's id in the first column, other ids of the same after it."),
     ],
 ) -> None:
-    """Say which ids at different doors are one learner; histories that were apart become one."""
+    """Say which ids at different doors are one learner; histories that were apart become one.
+
+    Example: segue lms link school ids.csv
+    """
     from segue.lms.records.delimited import rows_of
     from segue.lms.records.untrusted_values import learner_id
     from segue.workspace.workspace import Workspace
@@ -199,7 +204,10 @@ def suggest(
     least: Annotated[float, typer.Option(help="Least similarity.", min=0.0, max=1.0)] = 0.1,
     output: Annotated[Path | None, typer.Option(help="CSV to look through, correct and import.")] = None,
 ) -> None:
-    """Propose standards for resources that have none; a person confirms them, nothing is changed."""
+    """Propose standards for resources that have none; a person confirms them, nothing is changed.
+
+    Example: segue catalogue suggest school --framework standards.json
+    """
     from segue.lms.catalogues.case import open_framework
     from segue.lms.catalogues.common_cartridge.reader import open_cartridge
     from segue.lms.catalogues.standard_suggestions import suggest as nearest
@@ -223,7 +231,10 @@ def confirm(
     workspace: Workspaced,
     suggestions: Annotated[Path, typer.Argument(help="CSV of `suggest`, with the wrong rows struck out.")],
 ) -> None:
-    """Give resources the skills that a person has looked through."""
+    """Give resources the skills that a person has looked through.
+
+    Example: segue catalogue confirm school suggestions.csv
+    """
     import pandas as pd
 
     from segue.lms.catalogues.standard_suggestions import confirm as apply

@@ -38,7 +38,16 @@ def register_platform(
         typer.Option(help="Claim with other doors' id: sub, lis.person_sourcedid, email, custom.NAME."),
     ] = "sub",
 ) -> None:
-    """Let one LMS launch Segue; print the addresses to give it."""
+    """Let one LMS launch Segue; print the addresses to give it.
+
+    \b
+    Example:
+      segue lti register school --issuer https://lms.example \\
+        --client-id 10 --deployment 1 --host https://segue.example \\
+        --auth-login-url https://lms.example/auth \\
+        --auth-token-url https://lms.example/token \\
+        --key-set-url https://lms.example/keys
+    """
     from segue.cli.arguments import opened
     from segue.lms.lti.platforms import Platform, read_platforms, write_platforms
     from segue.lms.lti.signing_keys import Keys
@@ -64,7 +73,10 @@ def invite(
     learner_claim: Annotated[str, typer.Option(help="Claim with other doors' id, see register.")] = "sub",
     address: Annotated[str, typer.Option(help="Where the service is reached.")] = "http://127.0.0.1:8800",
 ) -> None:
-    """Print the address that an LMS's administrator enters for dynamic registration; it is good once."""
+    """Print the address that an LMS's administrator enters for dynamic registration; it is good once.
+
+    Example: segue lti invite school --host lms.example
+    """
     from datetime import UTC, datetime, timedelta
     from functools import partial
 
@@ -79,7 +91,10 @@ def invite(
 
 
 def rotate(workspace: Folder) -> None:
-    """Make a new key that signs from now on; old ones stay in the set until their files are deleted."""
+    """Make a new key that signs from now on; old ones stay in the set until their files are deleted.
+
+    Example: segue lti rotate school
+    """
     from segue.cli.arguments import opened
     from segue.lms.lti.signing_keys import Keys
 

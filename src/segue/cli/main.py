@@ -10,14 +10,14 @@ from importlib.metadata import version
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from segue import cli
+from segue.cli.help_layout import Command, Group
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class SuggestingGroup(TyperGroup):
+class SuggestingGroup(Group):
     """A group of commands that names the nearest ones when it is asked for one that it does not have."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -30,7 +30,7 @@ class SuggestingGroup(TyperGroup):
 
 
 app = typer.Typer(
-    help="Segue: what should this student do next, and why?",
+    help="Segue: what should this student do next, and why?\n\nExample: segue demo",
     cls=SuggestingGroup,
     context_settings=HELP,
     no_args_is_help=True,
@@ -59,9 +59,11 @@ def mount(application: typer.Typer) -> None:
         module = importlib.import_module(f"segue.cli.{name}")
         if name != "main" and hasattr(module, "register"):
             module.register(application)
-    for group in application.registered_groups:
-        if group.typer_instance is not None:
-            group.typer_instance.info.cls = SuggestingGroup
+    inner = [group.typer_instance for group in application.registered_groups]
+    for group in filter(None, inner):
+        group.info.cls = SuggestingGroup
+    for command in (c for group in (application, *filter(None, inner)) for c in group.registered_commands):
+        command.cls = Command
 
 
 mount(app)

@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def show(workspace: Folder) -> None:
-    """Print the version in force as a file holds it."""
+    """Print the version in force as a file holds it.
+
+    Example: segue policy show school > version.json
+    """
     from segue.workspace.policy_versions import version_in_force
 
     with opened(workspace) as space:
@@ -37,7 +40,10 @@ def show(workspace: Folder) -> None:
 
 
 def check(version: Annotated[Path, typer.Argument(help="A JSON file.")]) -> None:
-    """Say whether a file is a valid version, or what is wrong with it."""
+    """Say whether a file is a valid version, or what is wrong with it.
+
+    Example: segue policy check version.json
+    """
     from segue.engine.policy_version import read_policy
 
     typer.echo(f"{version} is valid: version {read_policy(version).id}")
@@ -57,7 +63,12 @@ def diff(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print what one version says otherwise than another, and which lists would change."""
+    """Print what one version says otherwise than another, and which lists would change.
+
+    \b
+    Example:
+      segue policy diff before.json after.json --workspace school --dry-run
+    """
     from segue.workspace.policy_versions import version_diff
 
     with opened(workspace) as space:
@@ -92,7 +103,10 @@ def apply(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     now: Now = "",
 ) -> None:
-    """Put a version in force; the one before stays in the history."""
+    """Put a version in force; the one before stays in the history.
+
+    Example: segue policy apply school version.json --by rosa
+    """
     from segue.engine.policy_version import read_policy
     from segue.workspace.policy_versions import put_in_force
 

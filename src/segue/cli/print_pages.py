@@ -25,7 +25,10 @@ def print_(
     *,
     roster: Annotated[Path, typer.Option(help="CSV with columns learner, class and, if wanted, name.")],
 ) -> None:
-    """Write one HTML file a class, a page a learner; each is one file that needs nothing from outside."""
+    """Write one HTML file a class, a page a learner; each is one file that needs nothing from outside.
+
+    Example: segue print out --roster roster.csv
+    """
     import pandas as pd
 
     from segue.features.events.file_readers import EVENT_ALIASES

@@ -29,7 +29,10 @@ def profile(
     picture: Picture = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a learner's strengths, needs and interests, each with its uncertainty and its evidence."""
+    """Show a learner's strengths, needs and interests, each with its uncertainty and its evidence.
+
+    Example: segue profile school --learner ada --picture ada.png
+    """
     from dataclasses import asdict
 
     from segue.cli.text_output import profile_text

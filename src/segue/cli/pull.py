@@ -13,7 +13,7 @@ from segue.cli.arguments import Folder, opened
 Url = Annotated[str, typer.Option(help="Address of the server.")]
 
 
-def register(pull: typer.Typer) -> None:
+def add_pulls(pull: typer.Typer) -> None:
     """Add the commands to the group."""
     pull.command("lrs")(lrs)
     pull.command("oneroster")(oneroster)
@@ -27,7 +27,10 @@ def lrs(
     user: Annotated[str, typer.Option(help="Key of HTTP Basic; SEGUE_LRS_PASSWORD holds the secret.")],
     limit: Annotated[int, typer.Option(help="Statements a page.", min=1)] = 500,
 ) -> None:
-    """Read what a record store has stored since the last pull; one that was cut off goes on."""
+    """Read what a record store has stored since the last pull; one that was cut off goes on.
+
+    Example: segue pull lrs school --url https://lrs.example/xapi --user segue
+    """
     from segue.cli.lms import store_events
     from segue.lms.servers.record_store import Cursor, RecordStore
     from segue.lms.xapi import reader as xapi
@@ -55,7 +58,13 @@ def oneroster(
     token_url: Annotated[str, typer.Option(help="Where access tokens are given.")],
     client_id: Annotated[str, typer.Option(help="Client id; SEGUE_ONEROSTER_SECRET holds the secret.")],
 ) -> None:
-    """Read enrolments and results over OneRoster REST 1.2."""
+    """Read enrolments and results over OneRoster REST 1.2.
+
+    \b
+    Example:
+      segue pull oneroster school --url https://sis.example/ims \\
+        --token-url https://sis.example/token --client-id segue
+    """
     from segue.cli.lms import store_events
     from segue.lms.oneroster.reader import events_of
     from segue.lms.records.source_records import ReadReport
@@ -73,7 +82,10 @@ def moodle(
     url: Url,
     course: Annotated[str, typer.Option(help="Id of the course in Moodle.")],
 ) -> None:
-    """Read the students of a Moodle course and their grades (SEGUE_MOODLE_TOKEN holds the token)."""
+    """Read the students of a Moodle course and their grades (SEGUE_MOODLE_TOKEN holds the token).
+
+    Example: segue pull moodle school --url https://moodle.example --course 12
+    """
     from segue.cli.lms import enrolled, store_events
     from segue.lms.records.source_records import ReadReport
     from segue.lms.servers.moodle_web_service import MoodleServer

@@ -39,7 +39,10 @@ def report(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write the weekly report of a workspace."""
+    """Write the weekly report of a workspace.
+
+    Example: segue report school --week 2026-W48 --out report.html
+    """
     import numpy as np
 
     from segue.experiments.evaluation.logs.csv_logs import read_frame

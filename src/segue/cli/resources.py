@@ -22,6 +22,8 @@ def resources(workspace: Folder, *, most: Most = 10, as_json: AsJson = False) ->
 
     Effect: how much better learners did, in the attempts that followed, than after other resources of these
     skills, beyond what was forecast before; in scores from 0 to 1, with a 95 % interval.
+
+    Example: segue resources school --most 10
     """
 
     with opened(workspace) as space:

@@ -34,7 +34,10 @@ def serve(
     rate: Annotated[float, typer.Option(help="Requests per second and key.", min=0.01)] = 500.0,
     body_bytes: Annotated[int, typer.Option(help="Largest body.", min=1000)] = 2_000_000,
 ) -> None:
-    """Answer HTTP requests: recommendations, events, profiles, class views."""
+    """Answer HTTP requests: recommendations, events, profiles, class views.
+
+    Example: segue serve school --port 8800
+    """
     from segue.service.http.rate_limits import ServiceLimits
     from segue.service.server import ServerPlan, run
 
@@ -63,7 +66,10 @@ def create_key(
     name: Annotated[str, typer.Option(help="What the key is for.")] = "",
     days: Annotated[int, typer.Option(help="Days until it expires; 0 for never.", min=0)] = 0,
 ) -> None:
-    """Make a key and print it once on standard output; only its digest is kept."""
+    """Make a key and print it once on standard output; only its digest is kept.
+
+    Example: segue keys create school --scope backend --name "our LMS"
+    """
     from segue.service.http.api_keys import SCOPES, KeyRing
 
     now = datetime.now(UTC)
@@ -88,7 +94,10 @@ def create_key(
 
 @keys.command("list")
 def list_keys(workspace: Folder) -> None:
-    """Print id, scopes, dates and name of every key."""
+    """Print id, scopes, dates and name of every key.
+
+    Example: segue keys list school
+    """
     from segue.service.http.api_keys import KeyRing
 
     for key in KeyRing(workspace).keys:
@@ -112,7 +121,10 @@ def _reach(key: ApiKey) -> str:
 
 @keys.command("revoke")
 def revoke_key(workspace: Folder, key_id: str) -> None:
-    """Remove a key; a running service refuses it within a second."""
+    """Remove a key; a running service refuses it within a second.
+
+    Example: segue keys revoke school k3f2a1
+    """
     from segue.service.http.api_keys import KeyRing
 
     if not KeyRing(workspace).revoke(key_id):

@@ -29,7 +29,10 @@ def doctor(
     *,
     dump: Annotated[Path | None, typer.Option(help="Also write the canonical text of the store.")] = None,
 ) -> None:
-    """Look at every table: is the store whole, and is every reward counted once? Exit 1 when not."""
+    """Look at every table: is the store whole, and is every reward counted once? Exit 1 when not.
+
+    Example: segue doctor school
+    """
     from segue.workspace.operations.integrity import canonical, digest, examine
 
     space = opened(workspace)
@@ -47,14 +50,20 @@ def doctor(
 def rebuild(
     workspace: Folder, *, workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1
 ) -> None:
-    """Make states, rewards and sums anew from events and decisions: the same store comes out."""
+    """Make states, rewards and sums anew from events and decisions: the same store comes out.
+
+    Example: segue rebuild school
+    """
     from segue.batch.rebuild import rebuild as make_anew
 
     typer.echo(f"{make_anew(opened(workspace), workers=workers)} learners made anew")
 
 
 def backup(workspace: Folder, target: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
-    """Copy a running workspace; the copy is a workspace itself. Its key is not copied."""
+    """Copy a running workspace; the copy is a workspace itself. Its key is not copied.
+
+    Example: segue backup school school-copy
+    """
     from segue.workspace.operations.backup import backup as copy
     from segue.workspace.storage.pseudonyms import key_path
 
@@ -67,7 +76,10 @@ def backup(workspace: Folder, target: Annotated[Path, typer.Argument(help="A new
 def purge(
     workspace: Folder, *, before: Annotated[str, typer.Option(help="ISO 8601 with zone: older rows go.")]
 ) -> None:
-    """Remove old events, playlists, decisions and rewards; opening balances keep every fold where it was."""
+    """Remove old events, playlists, decisions and rewards; opening balances keep every fold where it was.
+
+    Example: segue purge school --before 2025-08-01
+    """
     from segue.workspace.privacy.retention import purge as remove
 
     done = remove(opened(workspace), before=moment(before))
@@ -82,7 +94,10 @@ def export_data(
     learner: Learner,
     out: Annotated[Path | None, typer.Option(help="File (default: standard output).")] = None,
 ) -> None:
-    """Write all that is stored of one learner as JSON."""
+    """Write all that is stored of one learner as JSON.
+
+    Example: segue export-data school --learner ada --out ada.json
+    """
     from segue.workspace.privacy.learner_rights import export as stored_of
 
     text = json.dumps(stored_of(opened(workspace), learner), ensure_ascii=False, indent=1)
@@ -100,7 +115,10 @@ def erase(
     certificate: Annotated[Path | None, typer.Option(help="Also write the certificate here.")] = None,
     now: Now = "",
 ) -> None:
-    """Remove a learner from store and models, for good, and print a certificate of it."""
+    """Remove a learner from store and models, for good, and print a certificate of it.
+
+    Example: segue erase school --learner ada --certificate ada.txt
+    """
     from segue.workspace.privacy.learner_rights import certificate_text
     from segue.workspace.privacy.learner_rights import erase as remove
 
@@ -116,7 +134,10 @@ def opt_out(
     learner: Learner,
     undo: Annotated[bool, typer.Option(help="Take profiling up again.")] = False,
 ) -> None:
-    """Stop profiling a learner: nothing new is stored of them, and lists are the class default."""
+    """Stop profiling a learner: nothing new is stored of them, and lists are the class default.
+
+    Example: segue opt-out school --learner ada
+    """
     from segue.workspace.privacy.learner_rights import opt_out as change
 
     change(opened(workspace), learner, out=not undo)
@@ -124,7 +145,10 @@ def opt_out(
 
 
 def rotate_key(workspace: Folder) -> None:
-    """Add a key to the key file and turn every stored digest; no id of any learner is needed for it."""
+    """Add a key to the key file and turn every stored digest; no id of any learner is needed for it.
+
+    Example: segue rotate-key school
+    """
     from segue.workspace.privacy.key_rotation import rotate
     from segue.workspace.storage.pseudonyms import find
 

@@ -39,7 +39,10 @@ def trace(
     model: Model = "logistic",
     as_json: AsJson = False,
 ) -> None:
-    """Predict every attempt from its learner's past, on learners held out."""
+    """Predict every attempt from its learner's past, on learners held out.
+
+    Example: segue trace --attempts attempts.csv --item-skills skills.csv
+    """
     from segue.experiments.learner_vectors import success_prediction as tracing
 
     clock = tracing.StageClock()
@@ -63,7 +66,13 @@ def trace_interests(
     test_from: TestFrom,
     as_json: AsJson = False,
 ) -> None:
-    """Rank what each learner views next for the first time, from views of the past."""
+    """Rank what each learner views next for the first time, from views of the past.
+
+    \b
+    Example:
+      segue trace-interests --views views.csv --items items.csv \\
+        --tags theme,level --test-from 2020-01-01
+    """
     from segue.experiments.learner_vectors import next_view_prediction as interest_trace
 
     try:

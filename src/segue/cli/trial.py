@@ -30,7 +30,10 @@ def register(app: typer.Typer) -> None:
 def declare(
     workspace: Folder, trial: Annotated[Path, typer.Argument(help="A JSON file.")], *, now: Now = ""
 ) -> None:
-    """Write an experiment down before it starts; what decides is fixed from then on."""
+    """Write an experiment down before it starts; what decides is fixed from then on.
+
+    Example: segue trial declare school trial.json
+    """
     from segue.experiments.trials.declaration import read_trial
     from segue.experiments.trials.running import declare as write_down
 
@@ -41,7 +44,10 @@ def declare(
 
 
 def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> None:
-    """Print the arm of each learner of a roster, as CSV."""
+    """Print the arm of each learner of a roster, as CSV.
+
+    Example: segue trial arms school reading --roster roster.csv
+    """
     from segue.experiments.trials.running import declared, trial_arms
 
     with opened(workspace) as space:
@@ -59,7 +65,10 @@ def week(
     k: Annotated[int, typer.Option("-k", help="Steps of a list.", min=1)] = 10,
     now: Now = "",
 ) -> None:
-    """Draw the week's lists, each learner's as their arm decides."""
+    """Draw the week's lists, each learner's as their arm decides.
+
+    Example: segue trial week school reading --roster roster.csv
+    """
     from segue.experiments.trials.running import declared, trial_week
 
     with opened(workspace) as space:
@@ -77,7 +86,10 @@ def look(
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print each arm against the first, with intervals that hold however often one looks."""
+    """Print each arm against the first, with intervals that hold however often one looks.
+
+    Example: segue trial look school reading --roster roster.csv
+    """
     from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
     from segue.experiments.trials.running import as_comparison, declared, trial_looks
 

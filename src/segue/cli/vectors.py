@@ -18,7 +18,10 @@ def register(app: typer.Typer) -> None:
 
 
 def vectors(workspace: Folder, *, out: Out) -> None:
-    """Write one row an attempt: who (by number), what, when, the score, and the vector just before it."""
+    """Write one row an attempt: who (by number), what, when, the score, and the vector just before it.
+
+    Example: segue vectors school --out vectors.parquet
+    """
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"--out must end in .parquet or .csv, got {out.name}")
     from segue.batch.attempt_vectors import attempt_vectors

@@ -26,7 +26,7 @@ from segue.cli.workspace import names_of
 if TYPE_CHECKING:
     from segue.batch.weekly_job import JobStep
 
-NewLearners = Annotated[bool, typer.Option(help="Take events of learners that no stored roster names.")]
+NewLearners = Annotated[bool, typer.Option(help="Take learners that no stored roster names.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -38,12 +38,12 @@ def week_(
     workspace: Folder,
     *,
     week: WeekName,
-    out: Annotated[Path, typer.Option(help="Folder of the output and of the record; may serve every week.")],
+    out: Annotated[Path, typer.Option(help="Folder of output and record; may serve all weeks.")],
     events: Annotated[list[Path] | None, typer.Option(help="New events; may be repeated.")] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="THEIRS=OURS, as item_id=resource_id; may be repeated.")
+        list[str] | None, typer.Option("--map", help="THEIRS=OURS, as item=resource_id; repeatable.")
     ] = None,
-    time_zone: Annotated[str, typer.Option(help="Zone of times in events that carry none.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "",
     epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
     max_score: Annotated[float, typer.Option(help="The highest score.", min=1e-9)] = 1.0,
     new_learners: NewLearners = False,
@@ -60,6 +60,8 @@ def week_(
     """Do a week's work in order, what a run cut off had done not again.
 
     Exit codes: 0 done; 1 done, and an alarm rings; 2 nothing could be read or done; 3 another run is at work.
+
+    Example: segue week school --week 2026-W48 --events log.csv --out out
     """
     from segue.batch.weekly_job import Week, weekly_job
     from segue.features.events.event_records import Clock

@@ -21,27 +21,22 @@ if TYPE_CHECKING:
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="Processes. By default one below 2,000 learners of a store, or 800,000 rows of a log, where "
-        "starting a second costs what it wins; and one a core from there.",
+        help="Processes (default: one for small work, one a core for large).",
         min=1,
         show_default=False,
     ),
 ]
-Engine = Annotated[
-    Literal["pool", "dask"], typer.Option(help="Who does the parts: processes here, or a Dask cluster.")
-]
+Engine = Annotated[Literal["pool", "dask"], typer.Option(help="Processes here, or a Dask cluster.")]
 Scheduler = Annotated[
-    str, typer.Option(help="Address of the Dask scheduler, as tcp://10.0.0.1:8786.", show_default=False)
+    str, typer.Option(help="Of the Dask cluster, as tcp://10.0.0.1:8786.", show_default=False)
 ]
 Roster = Annotated[
     Path | None,
-    typer.Option(help="CSV with column learner (and class): the LMS's ids, to stand in the output."),
+    typer.Option(help="CSV: learner (the LMS's id), class."),
 ]
 Courses = Annotated[
     Path | None,
-    typer.Option(
-        help="CSV with columns class, minutes, skills (a;b): a learner's week is shared among them."
-    ),
+    typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share."),
 ]
 WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 
@@ -65,7 +60,10 @@ def weekly(
     scheduler: Scheduler = "",
     part: Annotated[str, typer.Option(help="This machine's share of the blocks, as 2/8.")] = "1/1",
 ) -> None:
-    """Write playlists for a week, Parquet and CSV, with propensities and reasons; decisions are stored."""
+    """Write playlists for a week, Parquet and CSV, with propensities and reasons; decisions are stored.
+
+    Example: segue weekly school --week 2026-W48 --out out
+    """
     from segue.batch.from_workspace import weekly as write_playlists
     from segue.batch.plan import Share, WeeklyPlan
     from segue.features.iso_weeks import start_of

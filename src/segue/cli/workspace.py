@@ -41,7 +41,10 @@ def init(
     ] = "normal",
     seed: Annotated[str, typer.Option(help="First of the names that key every draw.")] = "segue",
 ) -> None:
-    """Make a workspace: a store for one school or district, and the key that keeps its learners apart."""
+    """Make a workspace: a store for one school or district, and the key that keeps its learners apart.
+
+    Example: segue init school --time-zone Europe/Paris
+    """
     from segue.workspace.configuration import Configuration
     from segue.workspace.storage.pseudonyms import VARIABLE, key_path
     from segue.workspace.workspace import Workspace
@@ -56,49 +59,44 @@ def import_(
     workspace: Folder,
     *,
     catalogue: Annotated[Path | None, typer.Option(help="Resources, CSV or Parquet.")] = None,
-    skills: Annotated[Path | None, typer.Option(help="Skills with their statements.")] = None,
+    skills: Annotated[Path | None, typer.Option(help="Skills, with their statements.")] = None,
     prerequisites: Annotated[Path | None, typer.Option(help="Columns prerequisite, skill.")] = None,
-    break_cycles: Annotated[bool, typer.Option(help="Leave out prerequisites that close a cycle.")] = False,
+    break_cycles: Annotated[bool, typer.Option(help="Leave out what closes a cycle of them.")] = False,
     events: Annotated[list[Path] | None, typer.Option(help="Events; may be repeated.")] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="THEIRS=OURS, as item_id=resource_id; may be repeated.")
+        list[str] | None, typer.Option("--map", help="THEIRS=OURS, as item=resource_id; repeatable.")
     ] = None,
     time_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "",
     epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
-    order_by: Annotated[str, typer.Option(help="Column that orders rows without time, or 'line'.")] = "",
-    kind: Annotated[str, typer.Option(help="Kind of rows that do not say theirs.")] = "attempt",
-    max_score: Annotated[
-        float, typer.Option(help="The highest score (100 for percentages).", min=1e-9)
-    ] = 1.0,
-    strict: Annotated[bool, typer.Option(help="Store nothing of a file with bad rows, and exit 2.")] = False,
-    new_learners: Annotated[bool, typer.Option(help="Take events of learners that no roster names.")] = False,
+    order_by: Annotated[str, typer.Option(help="Orders rows without time: a column, or 'line'.")] = "",
+    kind: Annotated[str, typer.Option(help="Of rows that say none.")] = "attempt",
+    max_score: Annotated[float, typer.Option(help="The highest score.", min=1e-9)] = 1.0,
+    strict: Annotated[bool, typer.Option(help="Refuse a file with bad rows whole, and exit 2.")] = False,
+    new_learners: Annotated[bool, typer.Option(help="Take learners that no roster names.")] = False,
     learner_claim: Annotated[
         str,
-        typer.Option(help="OneRoster: the users' column with other doors' id, as username or email."),
+        typer.Option(help="OneRoster: users' column with other doors' id."),
     ] = "",
     document: Annotated[
         str,
-        typer.Option("--format", help="The files are xapi, caliper, openedx, canvas, case, ... documents."),
+        typer.Option("--format", help="xapi, caliper, openedx, canvas, case, ..."),
     ] = "",
 ) -> None:
-    """Read a catalogue and events; bad rows go to a rejects file, each with its line and reason.
-
-    Columns, any order, "," or ";" or tab between cells, * needed:
+    """Read a catalogue and events; bad rows go to a file, with line and reason.
 
     \b
-    --catalogue      resource_id*, title, url, skills (a;b), tags (a;b),
-                     difficulty, kind, minutes, language, grade_band, offline,
-                     available_from, available_until
-    --skills         skill_id*, code, statement, i_can
-    --prerequisites  prerequisite*, skill*
-    --events         learner*, resource*, score* (0 to 1), time, event_id,
-                     kind (attempt, view, rating, ...), class_id, completed
+    Columns in any order, * needed; "," or ";" or tab between cells:
+      --catalogue      resource_id*, title, url, skills (a;b), tags (a;b),
+                       difficulty, kind, minutes, language, grade_band, offline,
+                       available_from, available_until, course
+      --skills         skill_id*, code, statement, i_can
+      --prerequisites  prerequisite*, skill*
+      --events         learner*, resource*, score* (0 to 1), time, event_id,
+                       kind (attempt, view, rating, ...), class_id, completed
 
     \b
     Example:
-      segue import school --catalogue items.csv --map item=resource_id
-      segue import school --events log.csv --map student=learner \\
-        --max-score 100 --time-zone Europe/Paris
+      segue import school --events log.csv --map student=learner --max-score 100
     """
     from segue.features.events.event_records import Clock
     from segue.features.events.file_readers import Source
@@ -224,7 +222,10 @@ def _report(
 
 
 def fit(workspace: Folder, *, now: Now = "") -> None:
-    """Fit difficulty, success model and reward model on all events, and put the result in charge."""
+    """Fit difficulty, success model and reward model on all events, and put the result in charge.
+
+    Example: segue fit school
+    """
     space = opened(workspace)
     recommender = space.fit(now=moment(now))
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
@@ -237,7 +238,10 @@ def fit(workspace: Folder, *, now: Now = "") -> None:
 
 
 def learn(workspace: Folder, *, now: Now = "") -> None:
-    """Join rewards to the decisions they belong to, and teach the reward model: each reward once."""
+    """Join rewards to the decisions they belong to, and teach the reward model: each reward once.
+
+    Example: segue learn school
+    """
     done = opened(workspace).learn(now=moment(now))
     typer.echo(
         f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored, "
@@ -266,7 +270,10 @@ def recommend(
     request_no: Annotated[int, typer.Option(help="Count up for another draw of the same week.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Decide what this learner should do next, and say why. The decision is stored before it is printed."""
+    """Decide what this learner should do next, and say why. The decision is stored before it is printed.
+
+    Example: segue recommend school --learner ada -k 5 --minutes 45
+    """
     from segue.cli.text_output import playlist_json, playlist_text
     from segue.engine.request import Goal, Place, Request
     from segue.features.iso_weeks import start_of
