@@ -12,12 +12,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from segue.engine.pipeline import UNTESTED, Learned
 from segue.engine.policy_version import PolicyVersion
@@ -247,3 +249,40 @@ def save_artefact(recommender: Recommender, models: Path, *, base: Recommender |
                 raise
             shutil.rmtree(draft)  # another process or thread was quicker, with the same bytes
     return fit_hash
+
+
+SAID = ("attempts", "rewards", "policy")
+"""What a row says of how a model was fitted."""
+
+
+def kept_models(place: Path, current: str | None) -> list[dict[str, Any]]:
+    """Return a line for each model of a folder: `version`, `current` (in charge), `made`, `fitted` …"""
+    folders = (
+        [one for one in place.iterdir() if one.is_dir() and one.suffix != ".new"] if place.exists() else []
+    )
+    made = sorted(((one.stat().st_mtime, one.name) for one in folders), reverse=True)
+    library = Library(place)  # one of its own: what is only looked at is not remembered
+    return [_line(library, name, at, current) for at, name in made]
+
+
+def model_frame(place: Path, current: str | None) -> pd.DataFrame:
+    """Return one row a model that is kept."""
+    lines = kept_models(place, current)
+    rows = [
+        {name: line[name] for name in ("version", "current", "made", "readable", "resources", "skills")}
+        | {name: line["fitted"].get(name, "") for name in SAID}
+        for line in lines
+    ]
+    return pd.DataFrame(rows)
+
+
+def _line(library: Library, version: str, made: float, current: str | None) -> dict[str, Any]:
+    line: dict[str, Any] = {"version": version, "current": version == current, "readable": True, "fitted": {}}
+    line["made"] = datetime.fromtimestamp(made, UTC).isoformat(timespec="seconds")
+    try:
+        recommender = library.artefact(version)
+    except WorkspaceError:
+        return line | {"readable": False, "resources": 0, "skills": 0}
+    catalogue = recommender.catalogue
+    sizes = {"resources": len(catalogue.resources), "skills": len(catalogue.skills)}
+    return line | sizes | {"fitted": dict(recommender.fitted)}

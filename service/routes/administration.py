@@ -14,8 +14,9 @@ from segue.service.http.bodies import answer
 from segue.service.http.openapi import gives
 from segue.service.http.said import page_bodies as answers
 from segue.service.reach import ReachedRoute
-from segue.service.tenant import kept_models
+from segue.service.tenant.activation import activate as put_in_charge
 from segue.service.tenant.row_pages import Kind, page
+from segue.workspace.model_registry import current_fit, kept_models
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=ReachedRoute)
 Version = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$", description="`version` of a model.")]
@@ -27,14 +28,18 @@ Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows of a page.")]
 async def models(request: Request) -> Response:
     """Return the fitted models that are kept, the newest first, and which one decides."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.aside(partial(kept_models.kept_models, caller.tenant.workspace)))
+    workspace = caller.tenant.workspace
+    with workspace.store.read() as connection:
+        current = current_fit(connection)
+    kept = await caller.tenant.aside(partial(kept_models, workspace.path / "models", current))
+    return answer({"models": kept})
 
 
 @router.post("/models/{version}/activate", responses=gives(answers.Activated, (404, 409, 422)))
 async def activate(request: Request, version: Version) -> Response:
     """Put a model in charge: an earlier one, to roll back, or a later one again."""
     caller = caller_of(request, "admin")
-    done = await caller.tenant.alone(partial(kept_models.activate, caller.tenant.workspace, version))
+    done = await caller.tenant.alone(partial(put_in_charge, caller.tenant.workspace, version))
     logs.write("activated", {"tenant": caller.tenant.name, "model": version, "key": caller.key.key_id})
     return answer(done)
 

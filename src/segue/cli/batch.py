@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.text_output import tell
 from segue.cli.weekly import BatchProgress, Engine, Scheduler, WeekName, Workers, runner_of
 
 
@@ -47,10 +48,10 @@ def batch(
             attempts, model, out, plan=plan, share=share, workers=workers, runner=runner, tick=tick
         )
     if not done.buckets:
-        typer.echo(f"all {done.skipped} buckets were there already: {out / 'playlists'}")
+        tell(f"all {done.skipped} buckets were there already: {out / 'playlists'}")
         return
     skipped = f"; {done.skipped} buckets were there already" if done.skipped else ""
-    typer.echo(
+    tell(
         f"{done.learners} learners in {done.buckets} buckets, {done.rows} attempts, "
         f"{done.rejected} rejected{skipped}"
     )

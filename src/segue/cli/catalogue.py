@@ -10,6 +10,7 @@ import typer
 
 from segue.cli.arguments import AsJson, Folder, opened
 from segue.cli.lms import confirm, suggest
+from segue.cli.text_output import table, tell
 
 if TYPE_CHECKING:
     from segue.features.catalogue import Resource
@@ -43,9 +44,9 @@ def list_(workspace: Folder, *, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_line(resource) for resource in found], ensure_ascii=False))
         return
-    for resource in found:
-        state = "retired" if resource.retired else f"{resource.kind}, {resource.minutes:g} min"
-        typer.echo(f"{resource.resource_id}  {state}  {resource.title}")
+    states = ("retired" if one.retired else f"{one.kind}, {one.minutes:g} min" for one in found)
+    rows = [(one.resource_id, state, one.title) for one, state in zip(found, states, strict=True)]
+    typer.echo("\n".join(line[2:] for line in table(rows, keep=1)))
 
 
 def set_(
@@ -99,7 +100,7 @@ def set_(
             space.change_resource(resource, changes)
         else:
             space.put_resource(Resource(resource, **changes))
-    typer.echo(f"{resource} was {'changed' if resource in known else 'added'}")
+    tell(f"{resource} was {'changed' if resource in known else 'added'}")
 
 
 def retire(workspace: Folder, resource: Id) -> None:
@@ -109,7 +110,7 @@ def retire(workspace: Folder, resource: Id) -> None:
     """
     with opened(workspace) as space:
         space.retire_resource(resource)
-    typer.echo(f"{resource} is retired")
+    tell(f"{resource} is retired")
 
 
 def restore(workspace: Folder, resource: Id) -> None:
@@ -119,7 +120,7 @@ def restore(workspace: Folder, resource: Id) -> None:
     """
     with opened(workspace) as space:
         space.restore_resource(resource)
-    typer.echo(f"{resource} is back")
+    tell(f"{resource} is back")
 
 
 def _moment(name: str, said: str) -> object:

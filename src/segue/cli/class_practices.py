@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from segue.cli.arguments import AsJson, Folder, Now, moment, opened
+from segue.cli.class_files import members_in, number_in, rows_in, slots_in, steps_in, time_in
 from segue.cli.text_output import prose, table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from segue.engine.practices.slots import ListedStep
+    pass
 
 ClassId = Annotated[str, typer.Option("--class", help="The LMS's id of the class.")]
 Roster = Annotated[
@@ -74,7 +73,7 @@ def groups(
             project,
             size=size,
             now=moment(now),
-            names=_names(roster, class_id),
+            names=members_in(roster, class_id),
             roles=role or (),
             skills=skill or (),
             keep=keep,
@@ -107,7 +106,7 @@ def reviews(
     """
     from segue.workspace.practices.group_work import pair_reviews
 
-    names = _names(submitted, "")
+    names = members_in(submitted, "")
     with opened(workspace) as space:
         pairs = pair_reviews(space, class_id, work, names, each=each, now=moment(now), keep=keep)
     told = [{"reviewer": one, "author": other} for one, other in pairs]
@@ -131,7 +130,7 @@ def feedback(
 
     with opened(workspace) as space:
         due = feedback_waiting(
-            space, class_id, now=moment(now), names=_names(roster, class_id), period=timedelta(days=days)
+            space, class_id, now=moment(now), names=members_in(roster, class_id), period=timedelta(days=days)
         )
     told = [{"learner": name, "last": last.isoformat() if last else None} for name, last in due]
     rows = [(name, f"{last:%Y-%m-%d}" if last else "never") for name, last in due]
@@ -162,7 +161,7 @@ def talks(
             minutes=minutes,
             minutes_each=each,
             now=moment(now),
-            names=_names(roster, class_id),
+            names=members_in(roster, class_id),
             asked=asked or (),
         )
     rows = [(one.learner, f"{one.minutes:g}", one.reason) for one in queue]
@@ -213,17 +212,17 @@ def slots(
 
     \b
     Example:
-      segue class slots school --class 7b --plan plan.json --week 2026-W48
+      segue class slots school --class 7b --plan plan.csv --week 2026-W48
     """
     from segue.engine.practices.slots import broken_slots
     from segue.workspace.practices.placements import listed_steps, place_week
 
-    at, slots_ = moment(now), _slots(plan)
+    at, slots_ = moment(now), slots_in(plan)
     with opened(workspace) as space:
-        names = _names(roster, class_id)
+        names = members_in(roster, class_id)
         if lists is None and not names:
             raise ValueError("say whose lists: --roster FILE, or the lists themselves with --lists FILE")
-        steps = _steps(space.catalogue(), lists) if lists else listed_steps(space, names, week, now=at)
+        steps = steps_in(space.catalogue(), lists) if lists else listed_steps(space, names, week, now=at)
         drawn = place_week(space, class_id, steps, slots_, week=week, now=at, flipped=flipped, keep=keep)
     taken = [one for one in drawn if one.taken]
     if broken := broken_slots(taken, steps, slots_, flipped=flipped):
@@ -247,7 +246,7 @@ def projects(
 
     \b
     Example:
-      segue class projects school --class 7b --plan plan.json \\
+      segue class projects school --class 7b --plan plan.csv \\
         --started 2026-11-02
     """
     from segue.engine.practices.projects import Milestone
@@ -255,9 +254,10 @@ def projects(
 
     parts = [
         ProjectPart(
-            Milestone(row["name"], _time(plan, row["due"]), _number(plan, row["minutes"])), row["resource"]
+            Milestone(row["name"], time_in(plan, row["due"]), number_in(plan, row["minutes"])),
+            row["resource"],
         )
-        for row in _table(plan, "name", "due", "minutes", "resource").to_dict("records")
+        for row in rows_in(plan, "name", "due", "minutes", "resource").to_dict("records")
     ]
     with opened(workspace) as space:
         found = project_states(
@@ -267,7 +267,7 @@ def projects(
             started=moment(started),
             minutes_a_week=minutes,
             now=moment(now),
-            names=_names(roster, class_id),
+            names=members_in(roster, class_id),
         )
     rows = [
         (
@@ -303,21 +303,21 @@ def scores(
     \b
     Example:
       segue class scores school --class 7b --work essay \\
-        --rubric rubric.json --scores scores.csv
+        --rubric rubric.csv --scores scores.csv
     """
     from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 
     at = moment(now)
     columns = ("learner", "criterion", "rater", "score")
-    table_ = _table(given_scores, *columns).to_dict("records") if given_scores else []
+    table_ = rows_in(given_scores, *columns).to_dict("records") if given_scores else []
     rows = [
         RubricScore(
-            r["learner"], work, r["criterion"], r["rater"], _number(given_scores, r["score"]) / max_score
+            r["learner"], work, r["criterion"], r["rater"], number_in(given_scores, r["score"]) / max_score
         )
         for r in table_
     ]
-    by = {r["criterion"]: r["resource"] for r in _table(rubric, "criterion", "resource").to_dict("records")}
-    names = list(dict.fromkeys([*_names(roster, class_id), *(row.learner for row in rows)]))
+    by = {r["criterion"]: r["resource"] for r in rows_in(rubric, "criterion", "resource").to_dict("records")}
+    names = list(dict.fromkeys([*members_in(roster, class_id), *(row.learner for row in rows)]))
     with opened(workspace) as space:
         if rows:
             keep_scores(space, class_id, rows, now=at)
@@ -344,7 +344,7 @@ def pace(
     from segue.workspace.practices.work_pace import paces_of
 
     with opened(workspace) as space:
-        found = paces_of(space, class_id, _names(roster, class_id), now=moment(now))
+        found = paces_of(space, class_id, members_in(roster, class_id), now=moment(now))
     budget = {one.learner: paced_minutes(minutes, one.factor) for one in found}
     told = [asdict(one) | {"minutes": budget[one.learner]} for one in found]
     rows = [(o.learner, f"{o.factor:.2f}", str(o.works), f"{budget[o.learner]:.0f}") for o in found]
@@ -366,9 +366,9 @@ def axes(
     """
     from segue.workspace.practices.work_pace import axes_of
 
-    fixed = {name: _number(None, value) for name, _, value in (cell.partition("=") for cell in fix or ())}
+    fixed = {name: number_in(None, value) for name, _, value in (cell.partition("=") for cell in fix or ())}
     with opened(workspace) as space:
-        found = axes_of(space, class_id, _names(roster, class_id), now=moment(now), fixed=fixed)
+        found = axes_of(space, class_id, members_in(roster, class_id), now=moment(now), fixed=fixed)
     told = [asdict(one) | ({"low": None, "high": None} if one.low == -float("inf") else {}) for one in found]
     rows = [
         (
@@ -390,73 +390,3 @@ def _say(told: Sequence[Any], rows: Sequence[Sequence[str]], *, as_json: bool) -
         typer.echo(prose("nobody and nothing to show"))
     else:
         typer.echo("\n".join(table(rows)))
-
-
-def _names(roster: Path | None, class_id: str) -> list[str]:
-    if roster is None:
-        return []
-    frame = _table(roster, "learner")
-    if class_id and "class_id" in frame:
-        frame = frame[frame["class_id"] == class_id]
-    names: list[str] = frame["learner"][frame["learner"] != ""].drop_duplicates().tolist()
-    if not names:
-        raise ValueError(f"{roster} has nobody in class {class_id}")
-    return names
-
-
-def _slots(path: Path) -> list[Any]:
-    from typing import get_args
-
-    from segue.engine.practices.slots import Role, Slot
-
-    out: list[Slot] = []
-    for row in _table(path, "slot", "role", "begins", "capacity").to_dict("records"):
-        if row["role"] not in get_args(Role):
-            raise ValueError(f"{path}: a role is one of {', '.join(get_args(Role))}, got {row['role']!r}")
-        capacity = int(_number(path, row["capacity"]))
-        out.append(Slot(row["slot"], row["role"], _time(path, row["begins"]), capacity))
-    return out
-
-
-def _steps(catalogue: Any, path: Path) -> list[ListedStep]:
-    from segue.engine.practices.slots import ListedStep
-
-    out = []
-    for row in _table(path, "learner", "resource").to_dict("records"):
-        at = catalogue.resource_index.get(row["resource"])
-        if at is None:
-            raise ValueError(f"{path}: the catalogue has no resource {row['resource']!r}")
-        resource = catalogue.resources[at]
-        out.append(ListedStep(row["learner"], row["resource"], resource.kind, resource.skills))
-    return out
-
-
-def _table(path: Path, *needed: str) -> pd.DataFrame:
-    from segue.features.events.table_files import read_table
-
-    names = {"student": "learner", "class": "class_id", "resource_id": "resource", "learner_id": "learner"}
-    frame = read_table(path, {}, aliases={}).frame
-    frame = frame.rename(columns={k: v for k, v in names.items() if k in frame and v not in frame})
-    for name in needed:
-        if name not in frame:
-            raise ValueError(f"{path} has no column {name} (found: {', '.join(map(str, frame.columns))})")
-    for name in frame.columns:
-        frame[name] = frame[name].fillna("").astype("str").str.strip()
-    return frame
-
-
-def _time(path: Path, cell: str) -> datetime:
-    try:
-        given = datetime.fromisoformat(cell)
-    except ValueError:
-        raise ValueError(f"{path}: times are ISO 8601, as 2026-11-23T08:00:00Z, got {cell!r}") from None
-    if given.tzinfo is None:
-        raise ValueError(f"{path}: times must carry a zone, as 2026-11-23T08:00:00Z, got {cell!r}")
-    return given
-
-
-def _number(path: Path | None, cell: str) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        raise ValueError(f"{path or '--fix'}: {cell!r} is no number") from None

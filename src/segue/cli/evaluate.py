@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.text_output import tell
+
 if TYPE_CHECKING:
     from segue.experiments.evaluation.logs.logged_data import Log
     from segue.experiments.evaluation.more_estimates import More, MoreWanted
@@ -96,11 +98,14 @@ def evaluate(
         more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight)
         lists = _lists(read, limits) if slate_id else None
     except (ValueError, OSError) as problem:
-        typer.echo(f"segue evaluate: {problem}", err=True)
+        tell(f"segue evaluate: {problem}", err=True)
         raise typer.Exit(2) from None
     if report is not None:
         _write_report(report, read, result)
-    typer.echo(_as_json(result, lists, more) if as_json else _as_text(result, lists, more))
+    if as_json:
+        typer.echo(_as_json(result, lists, more))
+    else:
+        tell(_as_text(result, lists, more))
 
 
 def _as_json(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More]) -> str:
@@ -162,7 +167,7 @@ def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:
         now=datetime.now(UTC),
     )
     path.write_text(page, encoding="utf-8")
-    typer.echo(f"report: {path}", err=True)
+    tell(f"report: {path}", err=True)
 
 
 def limits_of(text: str) -> tuple[float, float] | None:

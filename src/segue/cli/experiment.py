@@ -15,8 +15,11 @@ import typer
 
 from segue.cli.arguments import Folder, Now, moment, opened
 from segue.cli.evaluate import limits_of
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from segue.engine.recommender import Recommender
     from segue.workspace.workspace import Workspace
 
@@ -47,7 +50,7 @@ def list_() -> None:
     from segue.experiments.simulation.sweeps import SWEEPS
 
     for name, study in SWEEPS.items():
-        typer.echo(f"{name:14}{study.n_runs:4} terms  {study.question}")
+        tell(f"{name}: {study.n_runs} terms. {study.question}")
 
 
 def sweep(
@@ -85,13 +88,12 @@ def sweep(
 
     texts = {"gain.csv": csv_frame(table).to_csv(), "question.txt": study.question}
     tracker.record(f"{study.name} summary", Run(name, {"quick": quick}, _named(summary), figures, texts))
-    typer.echo(f"{study.question}\n{table.round(3).to_string()}")
+    tell(study.question)
+    typer.echo(_gains(table))
     if quick:
-        typer.echo(
-            "--quick: two weeks of a small class, one seed. These figures are noise: they show that it"
-        )
-        typer.echo("runs, not which is better. Leave --quick out for figures that can be compared.")
-    typer.echo(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
+        tell("--quick: two weeks of a small class, one seed. These figures are noise: they show that it")
+        tell("runs, not which is better. Leave --quick out for figures that can be compared.")
+    tell(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
 
 
 def compare(
@@ -108,8 +110,16 @@ def compare(
         raise ValueError(f"{store} has no finished run of {name!r}: segue experiment sweep {name}")
     table = runs.pivot_table(index="setting", columns="model", values="gain", aggfunc="mean", sort=False)
     table["mean"], table["worst"] = table.mean(axis=1), table.min(axis=1)
-    typer.echo(table.round(3).to_string())
-    typer.echo(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant")
+    typer.echo(_gains(table))
+    tell(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant")
+
+
+def _gains(gains: pd.DataFrame) -> str:
+    """Return gains by setting as a table that fits: a row a student model where that is narrower."""
+    from segue.cli.text_output import columns
+
+    whole = gains.round(3).to_string()
+    return whole if max(map(len, whole.split("\n"))) <= columns() else gains.T.round(3).to_string()
 
 
 def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None:
@@ -128,7 +138,7 @@ def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None
         run = Run(f"challenger {fitted.model_hash}", parameters, model=Path(scratch) / "recommender")
         tracker = Tracker(store)
         version = tracker.register(tracker.record("models", run), CHALLENGER)
-    typer.echo(f"challenger is now version {version}, model {fitted.model_hash}")
+    tell(f"challenger is now version {version}, model {fitted.model_hash}")
 
 
 def shadow(
@@ -158,7 +168,7 @@ def shadow(
     frame = shadow_frame(space, recommender, questions=questions, since=since)
     seen = frame["time"] < pd.Timestamp(recommender.fitted["now"])
     if seen.any():
-        typer.echo(f"{seen.sum()} decisions are older than the challenger, which has seen what came of them")
+        tell(f"{seen.sum()} decisions are older than the challenger, which has seen what came of them")
     frame = frame[~seen]
     log = decision_log(frame, frame["target"].to_numpy())
     columns = {
@@ -172,9 +182,7 @@ def shadow(
     from segue.features.outward_text import csv_frame
 
     csv_frame(pd.DataFrame(columns)).to_csv(out, index=False)
-    typer.echo(
-        f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}"
-    )
+    tell(f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}")
 
 
 def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion") -> None:
@@ -185,7 +193,7 @@ def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion")
     space, (version, recommender) = opened(workspace), _registered(store, alias)
     _refuse_strangers(space, recommender)
     space.promote(recommender)
-    typer.echo(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
+    tell(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
 
 
 def _registered(store: Path, alias: str) -> tuple[str, Recommender]:
@@ -266,11 +274,11 @@ def gate(
         reward_range=limits,
         rules=GateRules(alpha=alpha, margin=margin, group_margin=group_margin),
     )
-    typer.echo(str(passage))
+    tell(str(passage))
     if passage.decision != "promote":
         raise typer.Exit(1)
     if promote:
-        typer.echo(f"champion is now version {_promote(store)}")
+        tell(f"champion is now version {_promote(store)}")
 
 
 def _promote(store: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
+from segue.cli.text_output import tell
 
 Decision = Annotated[str, typer.Option("--decision", help="Id of a step, as `segue lists --json` shows it.")]
 By = Annotated[str, typer.Option(help="The teacher's id in the LMS; only a pseudonym is stored.")]
@@ -43,9 +44,10 @@ def lists(
         typer.echo(json.dumps({"lists": [list_line(one) for one in found]}, ensure_ascii=False, indent=1))
         return
     for one in found:
-        typer.echo(f"{one.week} {one.surface}{' (current)' if one.current else ''}")
+        tell(f"{one.week} {one.surface}{' (current)' if one.current else ''}")
         for number, step in enumerate(one.steps, 1):
-            typer.echo(f"  {number}. [{step.state}] {step.title or step.resource}  {step.decision_id}")
+            tell(f"  {number}. [{step.state}] {step.title or step.resource}")
+            typer.echo(f"     {step.decision_id}")
 
 
 def override(
@@ -68,7 +70,7 @@ def override(
     end = moment(until) if until else None
     change = StepChange(action, by, reason, resource or None, end)
     act, new = opened(workspace).override(decision, change, now=moment(now))
-    typer.echo(f"override {act} {'holds' if new else 'held already'}")
+    tell(f"override {act} {'holds' if new else 'held already'}")
 
 
 def undo(
@@ -83,7 +85,7 @@ def undo(
     Example: segue undo school --override ID --by rosa
     """
     undone = opened(workspace).undo_override(override_id, by=by, now=moment(now))
-    typer.echo("undone" if undone else "it was undone before")
+    tell("undone" if undone else "it was undone before")
 
 
 def choose(
@@ -98,7 +100,7 @@ def choose(
     Example: segue choose school --decision ID --resource pizza-fairly
     """
     stored = opened(workspace).choose(decision, resource, now=moment(now))
-    typer.echo("kept" if stored else "known already")
+    tell("kept" if stored else "known already")
 
 
 def rate(
@@ -112,4 +114,4 @@ def rate(
 
     Example: segue rate school --decision ID --rating 0.8
     """
-    typer.echo("kept" if opened(workspace).rate(decision, rating, now=moment(now)) else "known already")
+    tell("kept" if opened(workspace).rate(decision, rating, now=moment(now)) else "known already")

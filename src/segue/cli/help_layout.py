@@ -22,7 +22,7 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Command(TyperCommand):
+class FittingCommand(TyperCommand):
     """A command whose help fits."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -30,7 +30,7 @@ class Command(TyperCommand):
         write_parameters(self, ctx, formatter)
 
 
-class Group(TyperGroup):
+class TopicGroup(TyperGroup):
     """A group of commands whose help fits: everyday commands in a line each, the others by topic."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -59,7 +59,8 @@ class Group(TyperGroup):
 
 def write_parameters(command: Any, ctx: Any, formatter: Any) -> None:
     """Write the parameters of a command; a switch that is off by itself without its opposite."""
-    arguments, options = [], []
+    arguments: list[tuple[str, str]] = []
+    options: list[tuple[str, str]] = []
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         if record is None or parameter.name == "help":  # who reads this has found it

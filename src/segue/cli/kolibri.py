@@ -13,6 +13,7 @@ import typer
 
 from segue.cli.arguments import Folder, opened
 from segue.cli.pull import add_pulls
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.features.catalogue import Resource
@@ -57,10 +58,10 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     gone = sorted((before | set(named)) - set(found))
     _show(space, found, titles, gone)
     more = f", {len(gone)} closed that the class has no more" if gone else ""
-    typer.echo(f"catalogue has {len(space.catalogue().resources)} resources{more}")
+    tell(f"catalogue has {len(space.catalogue().resources)} resources{more}")
     enrolled(space, classroom, server.roster(classroom))
     for line in store_events(space, "kolibri", server.events(classroom, also=gone)):
-        typer.echo(line)
+        tell(line)
 
 
 def _brought(space: Workspace, name: str, found: Collection[str]) -> set[str]:
@@ -105,7 +106,7 @@ def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     roster = server.roster(classroom)
     lessons = lessons_of(space, roster, week)
     changes = server.push(classroom, lessons)
-    typer.echo(
+    tell(
         f"{len(roster)} learners: {changes['added']} lessons added, {changes['updated']} updated, "
         f"{changes['unchanged']} unchanged, {changes['closed']} of other weeks or leavers closed, "
         f"{len(roster) - len(lessons)} without a playlist of {week}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from segue.cli.text_output import tell
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -77,7 +79,7 @@ def link(
         for cell in row[1:]
         if row[0].strip() and cell.strip()
     ]
-    typer.echo(_linked(Workspace.open(workspace, environment=os.environ), pairs))
+    tell(_linked(Workspace.open(workspace, environment=os.environ), pairs))
 
 
 def _linked(space: Workspace, pairs: list[tuple[str, str]]) -> str:
@@ -245,7 +247,7 @@ def confirm(
     if missing := {"resource_id", "skill_id"} - set(kept.columns):
         raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")
     space.set_catalogue(apply(space.catalogue(), kept))
-    typer.echo(f"{kept['resource_id'].nunique()} resources have their skills: run segue fit {workspace}")
+    tell(f"{kept['resource_id'].nunique()} resources have their skills: run segue fit {workspace}")
 
 
 def enrolled(space: Workspace, classroom: str, members: tuple[str, ...]) -> None:

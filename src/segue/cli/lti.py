@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.text_output import tell
+
 Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 
 
@@ -62,7 +64,7 @@ def register_platform(
     name = workspace.resolve().name
     typer.echo(f"{path}: {len(kept) + 1} platforms. Addresses under the service's own:")
     for what, end in (("login", "login"), ("launch and redirect", "launch"), ("keys", "jwks")):
-        typer.echo(f"  {what}: /lti/{name}/{end}")
+        tell(f"  {what}: /lti/{name}/{end}")
 
 
 def invite(
@@ -102,4 +104,4 @@ def rotate(workspace: Folder) -> None:
         folder = space.path / "lti" / "keys"
     keys = Keys(folder)
     keys.add()
-    typer.echo(f"{folder}: {len(keys)} keys; delete an old one when the platforms have read the new set")
+    tell(f"{folder}: {len(keys)} keys; delete an old one when the platforms have read the new set")

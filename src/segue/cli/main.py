@@ -12,12 +12,13 @@ from typing import Any
 import typer
 
 from segue import cli
-from segue.cli.help_layout import Command, Group
+from segue.cli.help_layout import FittingCommand, TopicGroup
+from segue.cli.text_output import tell
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class SuggestingGroup(Group):
+class SuggestingGroup(TopicGroup):
     """A group of commands that names the nearest ones when it is asked for one that it does not have."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
@@ -63,7 +64,7 @@ def mount(application: typer.Typer) -> None:
     for group in filter(None, inner):
         group.info.cls = SuggestingGroup
     for command in (c for group in (application, *filter(None, inner)) for c in group.registered_commands):
-        command.cls = Command
+        command.cls = FittingCommand
 
 
 mount(app)
@@ -101,7 +102,7 @@ def main() -> None:
         said = sentence(error)
         if said is None:
             raise
-        print(f"segue: {said}", file=sys.stderr)
+        tell(f"segue: {said}", err=True)
         sys.exit(getattr(error, "exit_code", 2))
 
 

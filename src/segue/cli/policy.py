@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import AsJson, Folder, Now, moment, opened
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.engine.policy_version import PolicyVersion
@@ -46,7 +47,7 @@ def check(version: Annotated[Path, typer.Argument(help="A JSON file.")]) -> None
     """
     from segue.engine.policy_version import read_policy
 
-    typer.echo(f"{version} is valid: version {read_policy(version).id}")
+    tell(f"{version} is valid: version {read_policy(version).id}")
 
 
 def diff(
@@ -86,13 +87,13 @@ def diff(
         typer.echo(json.dumps(found.to_dict()))
         return
     for name, (old, new) in found.settings.items():
-        typer.echo(f"{name}: {old} -> {new}")
+        tell(f"{name}: {old} -> {new}")
     if not found.settings:
-        typer.echo("both versions say the same")
+        tell("both versions say the same")
     if dry_run:
-        typer.echo(f"{len(found.changed)} of {found.lists} lists would change ({found.share:.1%})")
+        tell(f"{len(found.changed)} of {found.lists} lists would change ({found.share:.1%})")
         for who, (old_list, new_list) in list(found.changed.items())[:EXAMPLES]:
-            typer.echo(f"{who}: {', '.join(old_list)} -> {', '.join(new_list)}")
+            tell(f"{who}: {', '.join(old_list)} -> {', '.join(new_list)}")
 
 
 def apply(
@@ -113,7 +114,7 @@ def apply(
     new = read_policy(version)
     with opened(workspace) as space:
         put_in_force(space, new, by=by, now=moment(now), reason=reason)
-    typer.echo(f"version {new.id} is in force")
+    tell(f"version {new.id} is in force")
 
 
 def _version(space: Workspace, name: str) -> PolicyVersion:

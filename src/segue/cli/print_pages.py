@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.text_output import tell
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,7 +45,7 @@ def print_(
     for number, (name, members) in enumerate(people.groupby("class_id", sort=True)):
         text = class_page(str(name), _pages(members, table))
         (folder / f"class-{number + 1:03d}.html").write_text(text, encoding="utf-8")
-        typer.echo(f"{folder / f'class-{number + 1:03d}.html'}: {name}, {len(members)} learners")
+        tell(f"{folder / f'class-{number + 1:03d}.html'}: {name}, {len(members)} learners")
 
 
 def class_page(name: str, pages: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.text_output import tell
 
 Url = Annotated[str, typer.Option(help="Address of the server.")]
 
@@ -47,8 +48,8 @@ def lrs(
         with space.store.write() as connection:  # after its events: cut off here, the page comes again
             put_document(connection, name, page.cursor.to_json())
         n_pages, n_statements = n_pages + 1, n_statements + len(page.statements)
-        typer.echo(lines[0])
-    typer.echo(f"{n_statements} statements in {n_pages} pages; the next pull goes on from here")
+        tell(lines[0])
+    tell(f"{n_statements} statements in {n_pages} pages; the next pull goes on from here")
 
 
 def oneroster(
@@ -73,7 +74,7 @@ def oneroster(
     space = opened(workspace)
     bundle = OneRosterServer(url, token_url, client_id, _secret("SEGUE_ONEROSTER_SECRET")).bundle()
     for line in store_events(space, "oneroster", events_of(bundle, ReadReport())):
-        typer.echo(line)
+        tell(line)
 
 
 def moodle(
@@ -93,7 +94,7 @@ def moodle(
     space, server = opened(workspace), MoodleServer(url, _secret("SEGUE_MOODLE_TOKEN"))
     enrolled(space, course, server.students(course))
     for line in store_events(space, "moodle", server.events(course, ReadReport())):
-        typer.echo(line)
+        tell(line)
 
 
 def _secret(variable: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import AsJson, Folder, Now, moment, opened
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.experiments.reporting.weekly_report import WeeklyReport
@@ -57,7 +58,7 @@ def report(
     if as_json:
         typer.echo(json.dumps(found.effectiveness.to_dict(), allow_nan=False))
     else:
-        typer.echo(f"{out}: {found.effectiveness.learning} learned beyond forecast; {found.personal}")
+        tell(f"{out}: {found.effectiveness.learning} learned beyond forecast; {found.personal}")
 
 
 def _record(found: WeeklyReport, store: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.arguments import AsJson, Folder, opened
+from segue.cli.text_output import table, tell
 
 Most = Annotated[int, typer.Option(help="How many rows to show, from either end.")]
 
@@ -27,12 +28,17 @@ def resources(workspace: Folder, *, most: Most = 10, as_json: AsJson = False) ->
     """
 
     with opened(workspace) as space:
-        table = space.resources_taught()
+        taught = space.resources_taught()
     if as_json:
-        typer.echo(json.dumps(json.loads(table.to_json(orient="records")), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(json.loads(taught.to_json(orient="records")), ensure_ascii=False, indent=1))
         return
-    told = table[table["verdict"] != "cannot be told yet"]
-    typer.echo(f"{len(told)} of {len(table)} resources can be told from others of their skills.")
-    shown = table if len(table) <= 2 * most else table.iloc[[*range(most), *range(-most, 0)]]
+    told = taught[taught["verdict"] != "cannot be told yet"]
+    tell(f"{len(told)} of {len(taught)} resources can be told from others of their skills.")
+    shown = taught if len(taught) <= 2 * most else taught.iloc[[*range(most), *range(-most, 0)]]
     columns = ["resource", "kind", "steps", "effect", "low", "high", "verdict"]
-    typer.echo(shown[columns].to_string(index=False, float_format=lambda x: f"{x:+.3f}"))
+    rows = [tuple(columns), *(tuple(map(_cell, row)) for row in shown[columns].itertuples(index=False))]
+    typer.echo("\n".join(table(rows)))
+
+
+def _cell(value: object) -> str:
+    return f"{value:+.3f}" if isinstance(value, float) else str(value)

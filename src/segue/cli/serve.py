@@ -98,12 +98,20 @@ def list_keys(workspace: Folder) -> None:
 
     Example: segue keys list school
     """
+    from segue.cli.text_output import table
     from segue.service.http.api_keys import KeyRing
 
-    for key in KeyRing(workspace).keys:
-        until = key.expires[:10] or "never"
-        scopes = ",".join(key.scopes)
-        typer.echo(f"{key.key_id}  {scopes:<24} {key.created[:10]}  {until:<10}  {key.name}{_reach(key)}")
+    rows = [
+        (
+            key.key_id,
+            ",".join(key.scopes),
+            key.created[:10],
+            key.expires[:10] or "never",
+            f"{key.name}{_reach(key)}",
+        )
+        for key in KeyRing(workspace).keys
+    ]
+    typer.echo("\n".join(line[2:] for line in table(rows, keep=2)))
 
 
 def _bounds(workspace: Path, classes: list[str], learner: str) -> tuple[list[bytes], bytes]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.arguments import Folder, Learner, Now, moment, opened
+from segue.cli.text_output import tell
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +39,10 @@ def doctor(
     space = opened(workspace)
     findings = examine(space)
     for finding in findings:
-        typer.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.name}: {finding.said}")
+        tell(f"{'ok  ' if finding.well else 'BAD '} {finding.name}: {finding.said}")
     if not all(finding.well for finding in findings):
         raise typer.Exit(1)
-    typer.echo(f"canonical digest: {digest(space)}")
+    tell(f"canonical digest: {digest(space)}")
     if dump is not None:
         with dump.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in canonical(space))
@@ -56,7 +57,7 @@ def rebuild(
     """
     from segue.batch.rebuild import rebuild as make_anew
 
-    typer.echo(f"{make_anew(opened(workspace), workers=workers)} learners made anew")
+    tell(f"{make_anew(opened(workspace), workers=workers)} learners made anew")
 
 
 def backup(workspace: Folder, target: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
@@ -68,9 +69,7 @@ def backup(workspace: Folder, target: Annotated[Path, typer.Argument(help="A new
     from segue.workspace.storage.pseudonyms import key_path
 
     counts = copy(opened(workspace), target)
-    typer.echo(
-        f"{sum(counts.values())} rows copied to {target}; to open it, put the key at {key_path(target)}"
-    )
+    tell(f"{sum(counts.values())} rows copied to {target}; to open it, put the key at {key_path(target)}")
 
 
 def purge(
@@ -83,9 +82,9 @@ def purge(
     from segue.workspace.privacy.retention import purge as remove
 
     done = remove(opened(workspace), before=moment(before))
-    typer.echo(f"{done.events} events and {done.decisions} decisions removed")
+    tell(f"{done.events} events and {done.decisions} decisions removed")
     if done.untimed:
-        typer.echo(f"{done.untimed} learners have events without a time, and keep all of theirs")
+        tell(f"{done.untimed} learners have events without a time, and keep all of theirs")
 
 
 def export_data(
@@ -105,7 +104,7 @@ def export_data(
         typer.echo(text)
     else:
         out.write_text(text, encoding="utf-8")
-        typer.echo(f"written to {out}")
+        tell(f"written to {out}")
 
 
 def erase(
@@ -141,7 +140,7 @@ def opt_out(
     from segue.workspace.privacy.learner_rights import opt_out as change
 
     change(opened(workspace), learner, out=not undo)
-    typer.echo("profiled again" if undo else "opted out: lists are the class default from now on")
+    tell("profiled again" if undo else "opted out: lists are the class default from now on")
 
 
 def rotate_key(workspace: Folder) -> None:
@@ -155,4 +154,4 @@ def rotate_key(workspace: Folder) -> None:
     opened(workspace).close()  # an earlier rotation that was cut off is finished first
     rotated = rotate(workspace, find(workspace, os.environ), environment=os.environ)
     opened(workspace).close()
-    typer.echo(f"key {rotated.version} is in use; keep the whole file, earlier keys are part of every digest")
+    tell(f"key {rotated.version} is in use; keep the whole file, earlier keys are part of every digest")

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segue.engine.explanations.why import lost
+import typer
 
 if TYPE_CHECKING:
     from segue.engine.explanations.why import Explanation
@@ -85,6 +85,8 @@ def alternatives_text(
     others: Sequence[tuple[str, Mapping[str, float]]], catalogue: Catalogue, *, title: str
 ) -> str:
     """Return what was not chosen, best first, and where most of its points were lost."""
+    from segue.engine.explanations.why import lost
+
     rows = [("what", "skill", "points lost")]
     for resource_id, reasons in others:
         resource = catalogue.resources[catalogue.resource_index[resource_id]]
@@ -156,10 +158,11 @@ def class_text(view: Sequence[SkillOfClass], *, most: int = 8) -> str:
     return "\n".join(table(rows))
 
 
-def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> list[str]:
+def table(rows: Sequence[Sequence[str]], *, width: int | None = None, keep: int = 0) -> list[str]:
     """Return rows as aligned lines no wider than the terminal; numbers stand right, texts left.
 
-    Where they are too wide, the widest column of text gives way first.
+    Where they are too wide, the widest column of text gives way first; the first `keep` columns (ids, to be
+    used again) only where the others have given all they can.
 
     >>> table([("what", "n"), ("a long title indeed", "12")], width=17)
     ['  what         n', '  a long tit…  12']
@@ -169,7 +172,8 @@ def table(rows: Sequence[Sequence[str]], *, width: int | None = None) -> list[st
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     over = 2 * len(widths) + sum(widths) - (width or columns())
     while over > 0:
-        widest = max(range(len(widths)), key=lambda at: widths[at])
+        soft = [at for at in range(keep, len(widths)) if widths[at] > LEAST_COLUMN] or range(len(widths))
+        widest = max(soft, key=lambda at: widths[at])
         rest = max([w for at, w in enumerate(widths) if at != widest], default=0)
         cut = min(over, max(widths[widest] - max(rest, LEAST_COLUMN), 1))
         if widths[widest] <= LEAST_COLUMN:
@@ -196,6 +200,30 @@ def prose(text: str, *, indent: int = 0) -> str:
     margin = " " * indent
     return textwrap.fill(
         text, columns(), initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+    )
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print a text in lines no wider than the terminal; a path or an address stays whole."""
+    typer.echo("\n".join(wrapped(line) for line in text.split("\n")), err=err)
+
+
+def wrapped(line: str) -> str:
+    """Return a line broken between words where it is too wide, what follows set in by two.
+
+    >>> wrapped("short")
+    'short'
+    """
+    if len(line) <= columns():
+        return line
+    margin = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(
+        line.strip(),
+        columns(),
+        initial_indent=margin,
+        subsequent_indent=margin + "  ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from segue.cli.text_output import tell
+
 Attempts = Annotated[Path, typer.Option(help="CSV: user_id, seq, item_id, correct, optionally t (seconds).")]
 ItemSkills = Annotated[Path | None, typer.Option(help="CSV: item_id, skill_id.")]
 Split = Annotated[str, typer.Option(help="Column that marks the test rows (instead of folds).")]
@@ -87,7 +89,7 @@ def trace_interests(
 def _fail(error: Exception, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"error": str(error)}))
-    typer.echo(f"error: {error}", err=True)
+    tell(f"error: {error}", err=True)
     raise typer.Exit(2)
 
 
@@ -97,9 +99,9 @@ def _show(found: dict[str, object], *, as_json: bool) -> None:
         return
     for name, value in found.items():
         if isinstance(value, dict):
-            typer.echo(f"{name}: " + ", ".join(f"{key} {_short(v)}" for key, v in value.items()))
+            tell(f"{name}: " + ", ".join(f"{key} {_short(v)}" for key, v in value.items()))
         elif not isinstance(value, list):
-            typer.echo(f"{name}: {_short(value)}")
+            tell(f"{name}: {_short(value)}")
 
 
 def _short(value: object) -> str:

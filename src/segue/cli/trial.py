@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import AsJson, Folder, Now, moment, opened
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def declare(
     read = read_trial(trial)
     with opened(workspace) as space:
         write_down(space, read, now=moment(now))
-    typer.echo(f"{read.name} is declared ({read.digest}); it starts {read.start.isoformat()}")
+    tell(f"{read.name} is declared ({read.digest}); it starts {read.start.isoformat()}")
 
 
 def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> None:
@@ -73,7 +74,7 @@ def week(
 
     with opened(workspace) as space:
         drawn = trial_week(space, declared(space, name), _read(roster), now=moment(now), k=k)
-    typer.echo(f"{len(drawn)} lists are drawn")
+    tell(f"{len(drawn)} lists are drawn")
 
 
 def look(
@@ -101,7 +102,7 @@ def look(
         typer.echo(json.dumps(told, allow_nan=False))
     else:
         for one in found:
-            typer.echo(str(one))
+            tell(str(one))
     if gate and not any(passage.decision == "promote" for passage in passages):
         raise typer.Exit(1)
 

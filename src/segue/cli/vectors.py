@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.text_output import tell
 
 Out = Annotated[Path, typer.Option(help="Where to write the table: .parquet or .csv.")]
 
@@ -31,4 +32,4 @@ def vectors(workspace: Folder, *, out: Out) -> None:
         table.to_parquet(out, index=False)
     else:
         table.to_csv(out, index=False)
-    typer.echo(f"{len(table)} rows of {table.shape[1]} columns written to {out}")
+    tell(f"{len(table)} rows of {table.shape[1]} columns written to {out}")

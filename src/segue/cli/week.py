@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.text_output import tell
 from segue.cli.weekly import (
     BatchProgress,
     Courses,
@@ -88,12 +89,12 @@ def week_(
     runner = runner_of(engine, scheduler, workspace, out)
 
     def say(name: str, step: JobStep) -> None:
-        typer.echo(f"{'ALARM ' if step.rings else ''}{name}: {step}")
+        tell(f"{'ALARM ' if step.rings else ''}{name}: {step}")
 
     with BatchProgress() as tick:
         now = datetime.now(UTC)
         done = weekly_job(space, asked, out, clock=now, workers=workers, runner=runner, tick=tick, say=say)
     for name, alarm in done.alarms.items():
-        typer.echo(f"{'ALARM' if alarm.rings else 'ok   '} {name}: {alarm}")
+        tell(f"{'ALARM' if alarm.rings else 'ok   '} {name}: {alarm}")
     if done.rings:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,8 +90,8 @@ def weekly(
         )
     seconds = time.perf_counter() - began
     skipped = f", {report.skipped} blocks were there already" if report.skipped else ""
-    typer.echo(f"{report.learners} learners, {report.blocks} blocks in {seconds:.1f} s{skipped}")
-    typer.echo(f"{out / 'playlists.csv'}" if report.complete else f"{out}: other parts are still to come")
+    tell(f"{report.learners} learners, {report.blocks} blocks in {seconds:.1f} s{skipped}")
+    tell(f"{out / 'playlists.csv'}" if report.complete else f"{out}: other parts are still to come")
 
 
 def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:

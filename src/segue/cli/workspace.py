@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ def init(
     configuration = Configuration(database, durability, time_zone, seed)
     Workspace.init(workspace, environment=os.environ, configuration=configuration).close()
     where = VARIABLE if os.environ.get(VARIABLE) else f"{key_path(workspace)} (mode 0600: keep it, and apart)"
-    typer.echo(f"workspace {workspace} is ready; its key is in {where}")
+    tell(f"workspace {workspace} is ready; its key is in {where}")
 
 
 def import_(
@@ -142,7 +143,7 @@ def _import_documents(
     for path in paths:
         mode: Literal["strict", "lenient"] = "strict" if strict else "lenient"
         for line in import_document(space, path, document, mode, names=names, learner_claim=claim):
-            typer.echo(line)
+            tell(line)
 
 
 def _import_catalogue(
@@ -167,11 +168,11 @@ def _import_catalogue(
             *(f"prerequisite {a} → {b} closed a cycle: left out" for a, b in whole.broken_edges),
         ]
         edges = len(whole.prerequisites)
-        typer.echo(
+        tell(
             f"catalogue: {len(whole.resources)} resources, {len(whole.skills)} skills, {edges} prerequisites"
         )
         for note in notes:
-            typer.echo(f"  note: {note}")
+            tell(f"  note: {note}")
     _report(space, resources, read.rejects, read.dropped, strict=strict)
     return bad
 
@@ -190,9 +191,9 @@ def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool
         more = [f"{done.erased} of erased learners"] if done.erased else []
         more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
-        typer.echo(f"{path.name}: {read.rows} rows read, {', '.join(parts)}")
+        tell(f"{path.name}: {read.rows} rows read, {', '.join(parts)}")
         if twice:
-            typer.echo(
+            tell(
                 f"  note: {len(twice)} new learners are spelled almost like others"
                 f" (first: {twice[0]}):\n  the same people? With a roster stored, such rows are set aside"
             )
@@ -207,7 +208,7 @@ def _report(
 ) -> None:
     """Say which columns were not kept, and where the rejects are."""
     if dropped:
-        typer.echo(f"  not kept: {len(dropped)} columns that Segue does not need ({', '.join(dropped)})")
+        tell(f"  not kept: {len(dropped)} columns that Segue does not need ({', '.join(dropped)})")
     if len(rejects):
         target = space.path / "rejects" / f"{path.name}.rejects.csv"
         target.parent.mkdir(exist_ok=True)
@@ -215,10 +216,10 @@ def _report(
 
         csv_frame(rejects).to_csv(target, index=False)
         first = rejects.iloc[0]
-        typer.echo(f"  {len(rejects)} rows rejected, the first at line {first.line}: {first.reason}")
-        typer.echo(f"  all of them: {target}")
+        tell(f"  {len(rejects)} rows rejected, the first at line {first.line}: {first.reason}")
+        tell(f"  all of them: {target}")
         if strict:
-            typer.echo("  nothing of this file was stored (--strict)", err=True)
+            tell("  nothing of this file was stored (--strict)", err=True)
 
 
 def fit(workspace: Folder, *, now: Now = "") -> None:
@@ -229,9 +230,9 @@ def fit(workspace: Folder, *, now: Now = "") -> None:
     space = opened(workspace)
     recommender = space.fit(now=moment(now))
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
-    typer.echo(f"model {recommender.model_hash} is in charge ({facts})")
+    tell(f"model {recommender.model_hash} is in charge ({facts})")
     if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
-        typer.echo(
+        tell(
             "  no rewards yet: each is an answer on a later day, so it needs the times of attempts\n"
             "  (a column named time, or --map THEIRS=time) and a skill that came up again"
         )
@@ -243,7 +244,7 @@ def learn(workspace: Folder, *, now: Now = "") -> None:
     Example: segue learn school
     """
     done = opened(workspace).learn(now=moment(now))
-    typer.echo(
+    tell(
         f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored, "
         f"{done.pending} pending (of {done.learners} learners with news)"
     )
