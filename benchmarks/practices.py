@@ -39,13 +39,10 @@ class Figure:
 
 def marginals(draws: int, rng: np.random.Generator) -> Iterator[Figure]:
     """Yield the chi-square of empirical against logged marginals, with the covariance that the draws have."""
-    for n in (6, 12):
+    for n in range(6, 13):
         p = inclusion_probabilities(rng.gamma(1.0, size=n), n // 3)
-        counted, pairs = np.zeros(n), np.zeros((n, n))
-        for _ in range(draws):
-            taken = draw_places(p, rng).astype(np.float64)
-            counted += taken
-            pairs += np.outer(taken, taken)
+        taken = np.array([draw_places(p, rng) for _ in range(draws)], dtype=np.float64)
+        counted, pairs = taken.sum(axis=0), taken.T @ taken
         share = counted / draws
         covariance = (pairs / draws - np.outer(share, share)) / draws
         off = share - p

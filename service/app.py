@@ -19,6 +19,7 @@ from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
+from segue.service.pages.rendering import warm
 from segue.service.pages.routers import ROUTERS
 from segue.service.routes import administration, front_door, record_store
 from segue.service.routes import classes as routes_classes
@@ -84,6 +85,7 @@ async def _no_gradebook(_: Tenant, __: Collection[str]) -> None:
 @contextlib.asynccontextmanager
 async def _life(app: FastAPI, *, tenants: tuple[Tenant, ...]) -> AsyncIterator[None]:
     """Notice new models and keys while running; at the end finish what waits and close."""
+    await asyncio.to_thread(warm)
     watch = asyncio.create_task(_watch(tenants))
     try:
         yield

@@ -9,11 +9,12 @@ from datetime import datetime
 
 from segue.engine.policy_version import PolicyVersion, policy_from
 from segue.engine.request import Request
+from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.model_registry import Champion, current_fit, load_sums
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.decision_log import Draw
+from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learners import Learner, every_learner, find_learners
 from segue.workspace.records.taught_effects import counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
@@ -144,12 +145,17 @@ def version_diff(
         known, _ = states.current(
             connection, [p.number for p in people.values() if not p.opted_out], champion.fold
         )
+        questions = with_acts(connection, champion, questions)
         for version in (before, after):
             rival = Champion.of(champion.fitted.deciding_by(version), sums, since=since)
-            entries = answer(rival, with_acts(connection, rival, questions), known)
-            drawn.append([tuple(step.resource for step in entry.playlist.steps) for entry in entries])
+            drawn.append([_resources(e) for e in answer(rival, questions, known, looked_at=False)])
     changed = {who: (one, two) for who, one, two in zip(people, *drawn, strict=True) if one != two}
     return VersionDiff(before.changes(after), len(people), changed)
+
+
+def _resources(entry: Entry) -> tuple[str, ...]:
+    steps = entry.playlist.steps
+    return tuple(steps.columns().resource if isinstance(steps, DrawnSteps) else (s.resource for s in steps))
 
 
 def _people(

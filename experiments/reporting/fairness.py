@@ -57,6 +57,8 @@ def fairness_rows(
     groups : mapping
         By declared column: the label of each learner's number.
     """
+    if not groups:
+        return []
     table = _measured(steps)
     wanted = [
         (group, label, measure, column)

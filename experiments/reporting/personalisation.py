@@ -7,6 +7,7 @@ that are the same for all, or noise, are not personal, however different they lo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ SHUFFLES = 999
 CHANCE = 0.01
 LEAST_SHARE = 0.02
 FEWEST = 10  # learners
+A_TIME = 1_000_000  # numbers of shuffled profiles held at once
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,12 @@ def audit_personalisation(
         return Personalisation(False, 0.0, 1.0, 0.0, principles)
     gram = _gram(lists)
     basis = _directions(profiles)
-    own = _explained(gram, basis)
-    shuffled = np.array([_explained(gram, basis[rng.permutation(len(lists))]) for _ in range(SHUFFLES)])
+    own = float(_explained(gram, basis[None])[0])
+    orders = [rng.permutation(len(lists)) for _ in range(SHUFFLES)]
+    some = max(A_TIME // max(basis.size, 1), 1)
+    shuffled = np.concatenate(
+        [_explained(gram, basis[orders[at : at + some]]) for at in range(0, SHUFFLES, some)]
+    )
     chance = float((1 + (shuffled >= own).sum()) / (1 + SHUFFLES))
     share = float((own - shuffled.mean()) / (1 - shuffled.mean()))
     return Personalisation(chance <= CHANCE and share >= LEAST_SHARE, share, chance, unlike, principles)
@@ -138,23 +144,25 @@ def _directions(profiles: Floats) -> Floats:
     return np.asarray(left[:, : min(rank, max(len(profiles) // 4, 1))])
 
 
-def _explained(gram: Floats, basis: Floats) -> float:
+def _explained(gram: Floats, bases: Floats) -> Floats:
+    """Return the share of the lists' variance along each basis, (P,), of bases (P, L, m)."""
     total = float(np.trace(gram))
-    return float(np.einsum("im,ij,jm->", basis, gram, basis)) / total if total > 0 else 0.0
+    along = (bases * (gram @ bases)).sum(axis=(1, 2))
+    return np.asarray(along / total if total > 0 else np.zeros(len(bases)))
 
 
 def _principles(steps: pd.DataFrame | None) -> dict[str, float]:
     """Return one share for each of the four principles, from logged steps."""
     if steps is None or steps.empty:
         return {}
-    matured = steps["reward"].notna()
+    who, resource = steps["learner"].tolist(), steps["resource"].tolist()
+    learners, kinds = len(set(who)), steps["kind"].tolist()
+    readers = Counter(name for name, _ in set(zip(resource, who, strict=True)))
+    used = len(set(zip(who, kinds, strict=True)))
     return {
-        "flexible: kinds used of those there are": float(
-            steps.groupby("learner")["kind"].nunique().mean() / max(steps["kind"].nunique(), 1)
-        ),
+        "flexible: kinds used of those there are": used / max(learners, 1) / max(len(set(kinds)), 1),
         "empowering: steps that are a choice": float(steps["menu"].mean()),
-        "tailored: resources that not everybody got": float(
-            (steps.groupby("resource")["learner"].nunique() < steps["learner"].nunique()).mean()
-        ),
-        "mastery-based: steps whose effect is known": float(matured.mean()),
+        "tailored: resources that not everybody got": sum(n < learners for n in readers.values())
+        / len(readers),
+        "mastery-based: steps whose effect is known": float(steps["reward"].notna().mean()),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from segue.experiments.evaluation.logs.labels import label_of
 from segue.features.iso_weeks import week_of
-from segue.workspace.records.events import read_events
+from segue.workspace.records.events import events_about_decisions
 from segue.workspace.records.learners import find_learners
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.workspace import Workspace
@@ -37,6 +37,9 @@ COLUMNS = (
 )
 
 
+TEXTS = ("class", "week", "showed", "resource", "skill", "kind", "status")  # as objects: cut quickly
+
+
 @dataclass(frozen=True)
 class LoggedSteps:
     """Steps (columns `COLUMNS`), titles of resources, and labels of learners by declared column."""
@@ -46,8 +49,10 @@ class LoggedSteps:
     groups: Mapping[str, Mapping[int, str]]
 
 
-def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> LoggedSteps:
-    """Return every logged step of a workspace.
+def logged_steps(
+    workspace: Workspace, roster: pd.DataFrame | None = None, *, only: Collection[int] | None = None
+) -> LoggedSteps:
+    """Return the logged steps of a workspace.
 
     `showed` is the ISO week in which the reward matured ("": it has not), `surprise` the score of the next
     attempt less its forecast, `level` 1 for a resource harder than the middle one, `skill` the first skill of
@@ -58,10 +63,12 @@ def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Lo
     roster : DataFrame, optional
         Column learner (the LMS's ids), and any of class and declared groups. They are matched here and kept
         nowhere.
+    only : collection of int, optional
+        Numbers of the learners whose steps count; everybody when left out.
     """
     with workspace.store.read() as connection:
-        frame = decision_frame(connection)
-        events = read_events(connection)
+        frame = decision_frame(connection, only)
+        events = events_about_decisions(connection, only)
         asked = [] if roster is None else [str(who) for who in roster["learner"]]
         names = find_learners(connection, workspace.keyring, asked)
         fitted = workspace.champion(connection).fitted
@@ -72,8 +79,9 @@ def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Lo
     frame["skill"] = [r.skills[0] if r.skills else "" for r in known]
     frame["kind"] = [r.kind for r in known]
     frame["minutes"] = [r.minutes for r in known]
-    logit, places = fitted.kernel.parameters.item_logit, fitted.catalogue.resource_index
-    hard = {name: float(logit[at] < np.median(logit)) for name, at in places.items()}
+    logit = fitted.kernel.parameters.item_logit
+    easier = (logit < np.median(logit)).astype(np.float64).tolist()
+    hard = dict(zip(fitted.catalogue.resource_index, easier, strict=False))
     frame["level"] = frame["resource"].map(hard)
     frame["menu"] = frame["menu"].map(len) > 1
     matured = pd.to_datetime(pd.to_numeric(frame["matured"]), unit="us", utc=True)
@@ -85,7 +93,8 @@ def logged_steps(workspace: Workspace, roster: pd.DataFrame | None = None) -> Lo
     classes = groups.pop("class", {})
     frame["class"] = [classes.get(number, "") for number in frame["learner"]]
     titles = {name: r.title or name for name, r in resources.items()}
-    return LoggedSteps(frame[list(COLUMNS)], titles, groups)
+    kept = {name: frame[name].astype(object) if name in TEXTS else frame[name] for name in COLUMNS}
+    return LoggedSteps(pd.DataFrame(kept), titles, groups)
 
 
 def _surprise(reward: float, parts: str | None) -> float:
@@ -102,9 +111,8 @@ def _surprise(reward: float, parts: str | None) -> float:
 
 def _followed(events: pd.DataFrame) -> pd.DataFrame:
     """Return, by decision, whether something was done about it, and how it was rated."""
-    own = events[events["step"].astype(str) != ""] if "step" in events else events.iloc[:0]
-    done = own[own["kind"].isin(["attempt", "completion", "view"])].groupby("step").size() > 0
-    rated = own[own["kind"] == "rating"].groupby("step")["score"].last()
+    done = events[events["kind"].isin(["attempt", "completion", "view"])].groupby("step").size() > 0
+    rated = events[events["kind"] == "rating"].groupby("step")["score"].last()
     return pd.DataFrame({"done": done, "rating": rated}, dtype=object)
 
 

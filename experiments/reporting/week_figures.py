@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -60,9 +60,8 @@ def week_figures(
     """
     if roster is not None and "learner" not in roster:
         raise ValueError(f"the roster has no column learner; it has {', '.join(map(str, roster.columns))}")
-    logged, numbers = logged_steps(workspace, roster), _numbers(workspace, only)
-    if only is not None:
-        logged = replace(logged, steps=logged.steps[logged.steps["learner"].isin(numbers)])
+    numbers = _numbers(workspace, only)
+    logged = logged_steps(workspace, roster, only=None if only is None else numbers)
     found = effectiveness(logged, week, statements=_statements(workspace, week, numbers))
     personal = _audit(workspace, logged, week, now=now, rng=rng)
     steps = logged.steps[(logged.steps["week"] <= week) & ~logged.steps["overridden"].astype(bool)]

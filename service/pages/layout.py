@@ -32,8 +32,10 @@ def show(visit: Visit, page: str, request: Request, **values: object) -> Respons
         "class_id": visit.ticket.class_id,
         "name": visit.name,
         "said": said(visit, request),
-        "hidden": lambda action: Markup('<input type="hidden" name="{}" value="{}">').format(
-            MARK, visit.mark(action)
+        "hidden": cache(
+            lambda action: Markup('<input type="hidden" name="{}" value="{}">').format(
+                MARK, visit.mark(action)
+            )
         ),
         "cells": cells(visit.locale),
         "reasons": lambda step: reasons(visit.locale, step.reasons),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from starlette.responses import HTMLResponse, Response
 
 from segue.service.http.refusals import RefusedError
@@ -22,12 +24,45 @@ POLICY = (
 )
 
 
+class _Compiled(BytecodeCache):
+    """Templates compiled once, whatever the language."""
+
+    def __init__(self) -> None:
+        self.code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.code:
+            bucket.bytecode_from_string(self.code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.code[bucket.key] = bucket.bytecode_to_string()
+
+
+@cache
+def compiled() -> BytecodeCache:
+    """Return the compiled templates of this process."""
+    return _Compiled()
+
+
+def warm() -> None:
+    """Read templates, texts and calendars of each language, so that no visitor waits for it."""
+    for locale in texts.LOCALES:
+        if locale != texts.PSEUDO:
+            made = environment(locale)
+            for name in made.list_templates():
+                made.get_template(name)
+            texts.day(date(2026, 1, 1), locale)
+    for name in STATIC:
+        stamped(name)
+
+
 @cache
 def environment(locale: str) -> Environment:
     """Return the templates in one language."""
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
+        bytecode_cache=compiled(),
         extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,

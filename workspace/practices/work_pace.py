@@ -97,7 +97,7 @@ def axes_of(
         numbers = {
             one.number for one in members_of(workspace, connection, class_id, names, now=now).people.values()
         }
-        rows = [r for r in steps_with_rewards(connection) if r.value is not None and r.learner in numbers]
+        rows = [row for row in steps_with_rewards(connection, numbers) if row.value is not None]
     rows = [row for row in rows if row.resource in catalogue.resource_index]
     done = [catalogue.resources[catalogue.resource_index[row.resource]] for row in rows]
     reward = pd.Series([float(row.value) for row in rows], dtype="float64")

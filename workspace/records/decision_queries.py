@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, outerjoin, select
 
 from segue.workspace.records.decision_log import decision_id
+from segue.workspace.records.learners import where_in
 from segue.workspace.records.matured_rewards import latest_rewards
 from segue.workspace.storage.database import plain
 from segue.workspace.storage.schema import decisions, playlists
@@ -79,17 +80,27 @@ def heads_since(connection: Connection, week: str) -> Rows:
     return connection.execute(query.order_by(playlists.c.number)).all()
 
 
-def steps_with_rewards(connection: Connection) -> Rows:
-    """Return every decision with its playlist's head and the reward that stands (None: none), in order."""
+def steps_with_rewards(connection: Connection, learners: Collection[int] | None = None) -> Rows:
+    """Return decisions with their playlist's head and the reward that stands (None: none), in order.
+
+    Those of `learners` (numbers); of everybody when left out. What explains a decision is left out.
+    """
     newest = latest_rewards().subquery()
     where = outerjoin(decisions, newest, decisions.c.decision_id == newest.c.decision_id).join(
         playlists, playlists.c.playlist_id == decisions.c.playlist_id
     )
     head = [playlists.c[name] for name in ("week", "time", "surface", "policy", "model_hash")]
     reward = [newest.c[name] for name in ("status", "value", "parts", "matured")]
-    query = select(decisions, *reward, *head).select_from(where)
+    own = [column for column in decisions.c if column.name not in _EXPLAINS]
+    query = select(*own, *reward, *head).select_from(where)
     query = query.where(playlists.c.undelivered.is_(False))
-    return connection.execute(query.order_by(decisions.c.number)).all()
+    if learners is None:
+        return connection.execute(query.order_by(decisions.c.number)).all()
+    found = where_in(connection, query, decisions.c.learner, learners)
+    return sorted(found, key=lambda row: int(row.number))
+
+
+_EXPLAINS = ("score", "relaxed", "context", "reasons", "forecast")  # wide cells that no table asks for
 
 
 def first_decision(connection: Connection) -> datetime | None:

@@ -236,6 +236,24 @@ def read_events(connection: Connection, learner_numbers: Sequence[int] | None = 
     return _frame(list(rows))
 
 
+def events_about_decisions(
+    connection: Connection, learner_numbers: Collection[int] | None = None
+) -> pd.DataFrame:
+    """Return what followed from decisions, in order: columns step (the decision's id), kind, score.
+
+    Of `learner_numbers`, of everybody who has not opted out when left out.
+    """
+    query = select(events.c.step, events.c.kind, events.c.score, events.c.number).where(events.c.step != "")
+    if learner_numbers is None:
+        inside = select(learners.c.number).where(learners.c.opted_out.is_(False))
+        rows: Iterable[Row[Any]] = connection.execute(query.where(events.c.learner.in_(inside)))
+    else:
+        rows = where_in(connection, query, events.c.learner, learner_numbers)
+    names = ["step", "kind", "score", "number"]
+    found = pd.DataFrame([tuple(row) for row in rows], columns=names)
+    return found.sort_values("number", kind="stable")[names[:3]]
+
+
 def last_number(connection: Connection) -> int:
     """Return the number of the last event stored, 0 when there is none."""
     query = select(events.c.number).order_by(events.c.number.desc()).limit(1)
