@@ -59,6 +59,25 @@ class PolicyVersion:
         one, two = _flat(self.to_dict()), _flat(other.to_dict())
         return {name: (one.get(name), two.get(name)) for name in one | two if one.get(name) != two.get(name)}
 
+    def drafted(self, draft: Mapping[str, Any]) -> PolicyVersion:
+        """Return the version that a draft describes: what it leaves out is as here.
+
+        Raises
+        ------
+        ValueError
+            As `policy_from`.
+
+        Examples
+        --------
+        >>> PolicyVersion().drafted({"limits": {"per_skill": 1}}).changes(PolicyVersion())
+        {'limits.per_skill': (1, 3)}
+        """
+        whole = self.to_dict()
+        for name, value in draft.items():
+            inside = name in ("weights", "limits") and isinstance(value, Mapping)
+            whole[name] = {**whole[name], **value} if inside else value
+        return policy_from(whole)
+
 
 def policy_from(said: Mapping[str, Any], *, own: bool = False) -> PolicyVersion:
     """Return the version that `said` describes; what it leaves out is as by default.

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from gettext import NullTranslations
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from segue.engine.explanations.remaining_steps import remaining
 from segue.engine.explanations.taught import taught_sentence
 from segue.engine.explanations.what_if import Edit, edited
-from segue.engine.explanations.why import Explanation, explain
+from segue.engine.explanations.why import ENGLISH, Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
 from segue.engine.pipeline import Kernel, menu_size
 from segue.engine.playlists import Playlist, Step
@@ -41,6 +42,7 @@ BLOCK = 128
 FEW = 8
 STUCK_EVIDENCE = 4 / 9  # four tries
 STUCK_RECENT = -0.2  # score this far below what the items led to expect
+RELAXED = "relaxed at step "  # of a rule in a certificate, before the steps
 _ALL_HELD = MappingProxyType(dict.fromkeys((*(rule.name for rule in RULES), "must-do"), "held"))
 
 
@@ -138,8 +140,10 @@ class Recommender:
         """Return the steps of a playlist still to do, given the state in `request`: stop when mastered."""
         return remaining(self.kernel, playlist, request, done=done)
 
-    def why_not(self, request: Request, resource: str) -> WhyNot:
+    def why_not(self, request: Request, resource: str, *, words: NullTranslations = ENGLISH) -> WhyNot:
         """Return why `resource` is not the first step: the rule that withholds it, or the missing points.
+
+        The sentence is in the language of the catalogue `words`.
 
         Raises
         ------
@@ -147,7 +151,7 @@ class Recommender:
             When the resource is not in the catalogue.
         """
         (code,) = self.catalogue.resource_codes((resource,))
-        return why_not(self.kernel, self.asked((request,)), int(code))
+        return why_not(self.kernel, self.asked((request,)), int(code), words=words)
 
     def what_if(self, request: Request, edit: Edit, *, rng: np.random.Generator) -> Playlist:
         """Return the playlist that would follow from `edit`: the one that does, drawn with the same `rng`."""
@@ -338,7 +342,7 @@ def _certificates(drawn: DrawnBlock) -> list[Mapping[str, str]]:
             at.setdefault(row, {}).setdefault(name, []).append(str(step + 1))
     out: list[Mapping[str, str]] = [_ALL_HELD] * len(drawn.joint)
     for row, rules in at.items():
-        words = {name: "relaxed at step " + ", ".join(steps) for name, steps in rules.items()}
+        words = {name: RELAXED + ", ".join(steps) for name, steps in rules.items()}
         out[row] = MappingProxyType({**_ALL_HELD, **words})
     return out
 

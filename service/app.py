@@ -28,7 +28,7 @@ from segue.service.routes import health as routes_health
 from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
 from segue.service.routes import resources as routes_resources
-from segue.service.routes.dialogue import class_weeks, practices, statements
+from segue.service.routes.dialogue import class_weeks, policy_versions, practices, statements
 from segue.service.tenant.tenant import Tenant
 
 TICK_SECONDS = 0.5
@@ -52,7 +52,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
-    dialogue = (statements, class_weeks, practices)
+    dialogue = (statements, class_weeks, practices, policy_versions)
     for routes in (
         *dialogue,
         routes_decide,

@@ -78,6 +78,11 @@ def version_history(workspace: Workspace) -> list[SavedVersion]:
         return _history(connection)
 
 
+def earlier_version(workspace: Workspace, version_id: str) -> PolicyVersion | None:
+    """Return a version that was put in force before, so that it can be put back; None when none of it was."""
+    return next((one.version for one in version_history(workspace) if one.version.id == version_id), None)
+
+
 def put_in_force(
     workspace: Workspace, version: PolicyVersion, *, by: str, now: datetime, reason: str = ""
 ) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from gettext import NullTranslations
 from itertools import groupby
 from typing import Any, Literal
 
-from segue.engine.explanations.why import explain
+from segue.engine.explanations.why import ENGLISH, explain
 from segue.engine.playlists import Playlist, Step
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
@@ -111,6 +112,7 @@ class Reader:
 
     `why` False leaves out the sentences: for tables of a whole class, which have no room for them.
     `before` gives the state at a time (UTC microseconds): with it, each list is worded as it was drawn.
+    `words` is the catalogue of the language that it is worded in.
     """
 
     catalogue: Catalogue
@@ -118,6 +120,7 @@ class Reader:
     now: datetime
     why: bool = True
     before: Callable[[int], LearnerState] | None = None
+    words: NullTranslations = ENGLISH
 
     @classmethod
     def of(
@@ -275,7 +278,10 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
     swapped = held.act is not None and held.resource != row.resource
     words = ""
     if reader.why:
-        words = explain(shown, catalogue, state=reader.state, now=reader.now.timestamp()).student
+        when, language = reader.now.timestamp(), reader.words
+        words = explain(shown, catalogue, state=reader.state, now=when, words=language).student
+        if swapped:
+            words = language.gettext("Your teacher chose this for you.") + " " + words
     return ShownStep(
         decision_id=row.decision_id,
         resource=held.resource,
@@ -284,7 +290,7 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
         minutes=resource.minutes,
         kind=resource.kind,
         state=held.state,
-        why=f"Your teacher chose this for you. {words}" if swapped and words else words,
+        why=words,
         step=logged,
         instead_of=row.resource if swapped else "",
         override_id="" if held.act is None else held.act.override_id,

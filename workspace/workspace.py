@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
 from segue.engine.explanations.taught import taught_table
-from segue.engine.explanations.why import Explanation
+from segue.engine.explanations.why import ENGLISH, Explanation
 from segue.engine.playlists import Playlist
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender, fit
@@ -341,11 +342,18 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     # ------------------------------------------------------------ what a learner sees
 
     def lists(
-        self, learner: str, *, now: datetime | None, week: str | None = None, surface: str | None = None
+        self,
+        learner: str,
+        *,
+        now: datetime | None,
+        week: str | None = None,
+        surface: str | None = None,
+        words: NullTranslations = ENGLISH,
     ) -> list[ShownList]:
         """Return a learner's lists as they stand, the newest first; `current` says which of them count.
 
         Nothing for a learner never seen, or who opted out. Without `now`: worded as when they were drawn.
+        `words` is the catalogue of the language of the sentences.
         """
         with self.store.read() as connection:
             champion = self.champion(connection)
@@ -354,7 +362,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
                 return []
             rows = rows_for(connection, person.number, week=week, surface=surface)
             reader = Reader.of(connection, person.number, champion.fold, self.catalogue_in(connection), now)
-            return shown_lists(rows, person.number, reader)
+            return shown_lists(rows, person.number, replace(reader, words=words))
 
     def decision(self, decision_id: str, *, now: datetime) -> tuple[ShownList, ShownStep]:
         """Return a logged decision as it stands, with the list it belongs to.

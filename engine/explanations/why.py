@@ -1,9 +1,14 @@
-"""Why this one: a student's and a teacher's wording of a step, made from its logged numbers only."""
+"""Why this one: a student's and a teacher's wording of a step, made from its logged numbers only.
+
+What a student reads, and where points are lost, is worded in any language that has a gettext catalogue; what
+is stored are the numbers. The teacher's line is English.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import NullTranslations
 
 import numpy as np
 
@@ -12,10 +17,11 @@ from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, LAST_TIME, SUCCESSES
 
+ENGLISH = NullTranslations()  # the catalogue of the language that the texts are written in
 DAY = 86400.0
 FEW_TRIES = 2
 SHORT = 40  # letters of a statement that fits into a sentence
-_POINTS = {
+POINTS = {
     "readiness": "what it builds on",
     "frontier": "what comes before it",
     "zone": "difficulty",
@@ -74,6 +80,7 @@ def explain(
     now: float,
     interests: tuple[str, ...] = (),
     taught: str = "",
+    words: NullTranslations = ENGLISH,
 ) -> Explanation:
     """Return the wording of a step of a playlist of `catalogue`.
 
@@ -87,13 +94,15 @@ def explain(
         Tags that the learner stated; one that the resource has is named.
     taught : str
         What is known of what the resource teaches, for the teacher.
+    words : NullTranslations
+        The catalogue of the student's language.
     """
     resource = catalogue.resources[catalogue.resource_index[step.resource]]
     past = record_of(state, catalogue.skill_index[resource.skills[0]], now)
-    return Explanation(
-        student=student_words(catalogue, resource, step.context, state=state, now=now, interests=interests),
-        teacher=_teacher(step, resource, past, taught),
+    student = student_words(
+        catalogue, resource, step.context, state=state, now=now, interests=interests, words=words
     )
+    return Explanation(student, teacher=_teacher(step, resource, past, taught))
 
 
 def student_words(
@@ -104,15 +113,21 @@ def student_words(
     state: LearnerState | None,
     now: float,
     interests: tuple[str, ...] = (),
+    words: NullTranslations = ENGLISH,
 ) -> str:
     """Return a step in the student's words; of the `context` it reads `READ`."""
     index = catalogue.skill_index[resource.skills[0]]
     skill, past = catalogue.skills[index], record_of(state, index, now)
-    said = (_past(past, skill), _now(context, past), _taste(resource, interests), _can(skill))
+    said = (
+        _past(past, skill, words),
+        _now(context, past, words),
+        _taste(resource, interests, words),
+        _can(skill, words),
+    )
     return " ".join(part for part in said if part)
 
 
-def skill_name(skill: Skill) -> str:
+def skill_name(skill: Skill, words: NullTranslations = ENGLISH) -> str:
     """Return how a person calls a skill within a sentence: a short statement, else an id made of words.
 
     >>> skill_name(Skill("unit-rates", statement="Turn a ratio into an amount for one unit and use it."))
@@ -120,50 +135,58 @@ def skill_name(skill: Skill) -> str:
     >>> skill_name(Skill("k7")), skill_name(Skill("k7", statement="Add fractions."))
     ('this skill', 'add fractions')
     """
-    words = skill.skill_id.replace("-", " ").replace("_", " ")
+    name = skill.skill_id.replace("-", " ").replace("_", " ")
     if 0 < len(skill.statement) <= SHORT:
         return (skill.statement[0].lower() + skill.statement[1:]).rstrip(".")
-    return words if words.replace(" ", "").isalpha() else "this skill"
+    return name if name.replace(" ", "").isalpha() else words.gettext("this skill")
 
 
-def _past(past: Record, skill: Skill) -> str:
+def _past(past: Record, skill: Skill, words: NullTranslations) -> str:
+    said = {"skill": skill_name(skill, words), "right": f"{past.right:.3g}", "tries": past.tries}
     if past.tries >= FEW_TRIES:
-        return f"You were right {past.right:.3g} of {past.tries} times on {skill_name(skill)}."
+        return words.gettext("You were right %(right)s of %(tries)s times on %(skill)s.") % said
     if past.tries:
-        return f"You have tried {skill_name(skill)} once."
-    return f"This is new for you: {skill_name(skill)}."
+        return words.gettext("You have tried %(skill)s once.") % said
+    return words.gettext("This is new for you: %(skill)s.") % said
 
 
-def _now(context: Mapping[str, float], past: Record) -> str:
+def _now(context: Mapping[str, float], past: Record, words: NullTranslations) -> str:
     if context["due"] >= 0.5 and past.days is not None and past.days >= 1.0:
-        what = "refresh it" if 2 * past.right >= past.tries else "try it again"
-        return f"That was {_days(past.days)} ago: time to {what}."
+        days = max(round(past.days), 1)
+        if 2 * past.right >= past.tries:
+            said = words.ngettext(
+                "That was a day ago: time to refresh it.",
+                "That was %(num)s days ago: time to refresh it.",
+                days,
+            )
+        else:
+            said = words.ngettext(
+                "That was a day ago: time to try it again.",
+                "That was %(num)s days ago: time to try it again.",
+                days,
+            )
+        return said % {"num": days}
     chance = context["success"]
     if chance >= 0.85:
-        return "This one should go well."
+        return words.gettext("This one should go well.")
     if chance >= 0.6:
-        return "This one is a step up that you can manage."
+        return words.gettext("This one is a step up that you can manage.")
     if context["readiness"] >= 0.6:
-        return "This one is a stretch, and you have what it builds on."
-    return "This one is a stretch: ask for help when you need it."
+        return words.gettext("This one is a stretch, and you have what it builds on.")
+    return words.gettext("This one is a stretch: ask for help when you need it.")
 
 
 def _tries(tries: int) -> str:
     return "1 try" if tries == 1 else f"{tries} tries"
 
 
-def _days(days: float) -> str:
-    whole = max(round(days), 1)
-    return "a day" if whole == 1 else f"{whole} days"
-
-
-def _taste(resource: Resource, interests: tuple[str, ...]) -> str:
+def _taste(resource: Resource, interests: tuple[str, ...], words: NullTranslations) -> str:
     shared = [tag for tag in interests if tag in resource.tags]
-    return f"It is about {shared[0]}, which you like." if shared else ""
+    return words.gettext("It is about %(tag)s, which you like.") % {"tag": shared[0]} if shared else ""
 
 
-def _can(skill: Skill) -> str:
-    return f"Then you can say: “{skill.i_can}”" if skill.i_can else ""
+def _can(skill: Skill, words: NullTranslations) -> str:
+    return words.gettext("Then you can say: “%(i_can)s”") % {"i_can": skill.i_can} if skill.i_can else ""
 
 
 def _teacher(step: Step, resource: Resource, past: Record, taught: str) -> str:
@@ -184,11 +207,12 @@ def _teacher(step: Step, resource: Resource, past: Record, taught: str) -> str:
     return "; ".join(facts) + "."
 
 
-def lost(reasons: Mapping[str, float], most: int = 3) -> str:
+def lost(reasons: Mapping[str, float], most: int = 3, words: NullTranslations = ENGLISH) -> str:
     """Return where most points of a score are lost, e.g. "difficulty 0.41, interests 0.20".
 
     >>> lost({"zone": -0.41, "interest": -0.2, "readiness": 0.0})
     'difficulty 0.41, interests 0.20'
     """
     order = sorted((value, name) for name, value in reasons.items() if value < -0.005)[:most]
-    return ", ".join(f"{_POINTS.get(name, name)} {-value:.2f}" for value, name in order) or "none"
+    said = [f"{words.gettext(POINTS.get(name, name))} {-value:.2f}" for value, name in order]
+    return ", ".join(said) or words.gettext("none")

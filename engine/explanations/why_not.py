@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from gettext import NullTranslations
 
 import numpy as np
 
+from segue.engine.explanations.why import ENGLISH
 from segue.engine.pipeline import Kernel
 from segue.engine.request_batch import Asked
 from segue.engine.rules.rule_book import (
@@ -21,8 +23,8 @@ from segue.engine.rules.rule_book import (
 from segue.engine.scoring.factors import FACTORS, GOAL, INTERVENE, PACE, REVIEW
 from segue.features.catalogue import Bools, Floats
 
-_COSTS = {factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, INTERVENE, PACE)}
-_COSTS["learned"] = "classes learned less from such steps"
+COSTS = {factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, INTERVENE, PACE)}
+COSTS["learned"] = "classes learned less from such steps"
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,17 @@ class WhyNot:
     points: Mapping[str, float] | None = None
 
 
-def why_not(kernel: Kernel, asked: Asked, code: int) -> WhyNot:
-    """Return why the resource at catalogue position `code` is not the first step of a block of one."""
+def why_not(kernel: Kernel, asked: Asked, code: int, *, words: NullTranslations = ENGLISH) -> WhyNot:
+    """Return why the resource at catalogue position `code` is not the first step of a block of one.
+
+    The sentence is in the language of the catalogue `words`.
+    """
     if code not in asked.pool.codes:
-        return WhyNot(("offered",), _capital(SENTENCES["offered"]))
+        return _withheld(("offered",), words)
     closed = _entry(asked, int(np.searchsorted(asked.pool.codes, code)))
     asked, entry = enter(asked)
     if code not in asked.pool.codes:
-        return WhyNot(closed, _capital(SENTENCES[closed[0]]))
+        return _withheld(closed, words)
     at = int(np.searchsorted(asked.pool.codes, code))
     scene = kernel.scene(asked)
     masks = (*entry, *learner_masks(scene))
@@ -62,27 +67,36 @@ def why_not(kernel: Kernel, asked: Asked, code: int) -> WhyNot:
     masks += step_masks(progress)
     broken = sorted((m for m in masks if not m.allowed[0, at]), key=lambda m: -m.rank)
     if broken:
-        return WhyNot(tuple(m.name for m in broken), _capital(SENTENCES[broken[0].name]))
+        return _withheld(tuple(m.name for m in broken), words)
     parts = kernel.score(scene)
     left = all_of(masks, scene.shape)[0]
-    return _short_of_the_best(parts.names, parts.whole()[:, 0], left, at)
+    return _short_of_the_best(parts.names, parts.whole()[:, 0], left, at, words)
+
+
+def _withheld(rules: tuple[str, ...], words: NullTranslations) -> WhyNot:
+    return WhyNot(rules, _capital(words.gettext(SENTENCES[rules[0]])))
 
 
 def _entry(asked: Asked, at: int) -> tuple[str, ...]:
     return tuple(mask.name for mask in entry_masks(asked) if not mask.allowed[0, at])
 
 
-def _short_of_the_best(names: tuple[str, ...], parts: Floats, allowed: Bools, at: int) -> WhyNot:
+def _short_of_the_best(
+    names: tuple[str, ...], parts: Floats, allowed: Bools, at: int, words: NullTranslations
+) -> WhyNot:
     scores = parts.sum(axis=0)
     best = int(np.where(allowed, scores, -np.inf).argmax())
     gaps = (parts[:, best] - parts[:, at]).tolist()
     points = dict(zip(names, gaps, strict=True))
     missing = float(sum(gaps))
     if missing <= 0.0:
-        return WhyNot((), "It is the best first step; the draw may still fall on another.", 0.0, points)
+        best_now = words.gettext("It is the best first step; the draw may still fall on another.")
+        return WhyNot((), best_now, 0.0, points)
     worst = max(points, key=lambda name: points[name])
-    sentence = f"{_capital(_COSTS[worst])} ({missing:.2f} points short, {points[worst]:.2f} of them here)"
-    return WhyNot((), sentence, missing, points)
+    short = words.gettext("%(cost)s (%(missing)s points short, %(here)s of them here)")
+    cost = _capital(words.gettext(COSTS[worst]))
+    said = {"cost": cost, "missing": f"{missing:.2f}", "here": f"{points[worst]:.2f}"}
+    return WhyNot((), short % said, missing, points)
 
 
 def _capital(text: str) -> str:

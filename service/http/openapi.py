@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from segue.service.http import request_schemas as schemas
 from segue.service.http.response_schemas import FaultAnswer
-from segue.service.http.said import practice_bodies, statement_bodies
+from segue.service.http.said import policy_bodies, practice_bodies, statement_bodies
 
 EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.RecommendBody: (
@@ -55,6 +55,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     schemas.InterestsBody: ({"interests": ["sports", "music"]},),
     schemas.WhatIfBody: ({"attempts": [{"resource": "pizza-fairly", "score": 1.0}], "k": 3},),
     **statement_bodies.EXAMPLES,
+    **policy_bodies.EXAMPLES,
     **practice_bodies.EXAMPLES,
 }
 REF = "#/components/schemas/{model}"

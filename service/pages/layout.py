@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanFinding
+from segue.engine.recommender import RELAXED
+from segue.engine.rules.rule_book import SENTENCES
 from segue.features.catalogue import Catalogue
 from segue.service.pages.rendering import render, respond
 from segue.service.pages.sessions.forms import MARK
@@ -163,6 +165,30 @@ def weight_names(locale: str) -> Mapping[str, str]:
         "pace": _("new ground against consolidation"),
         "mode": _("what the list is for"),
     }
+
+
+@cache
+def limit_names(locale: str) -> Mapping[str, str]:
+    """Return what each number of a rule that a teacher may change is called."""
+    _ = translations(locale).gettext
+    return {
+        "ready": _("how ready before something new opens (0 to 1)"),
+        "mastered": _("mastered from (0 to 1)"),
+        "repeat_days": _("days before something comes again"),
+        "per_skill": _("most steps for one skill"),
+        "per_kind": _("largest share of one kind (0 to 1)"),
+    }
+
+
+def rule_words(locale: str, rule: str) -> str:
+    """Return what a rule says of a resource that it withholds."""
+    return translations(locale).gettext(SENTENCES.get(rule, rule))
+
+
+def gave_way(locale: str, rule: str, how: str) -> str:
+    """Return which rule of a list gave way, and at which steps."""
+    said = {"rule": rule_words(locale, rule), "steps": how.removeprefix(RELAXED)}
+    return translations(locale).gettext("%(rule)s (at step %(steps)s)") % said
 
 
 @cache

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from gettext import NullTranslations
 
-from segue.engine.explanations.why import explain
+from segue.engine.explanations.why import ENGLISH, explain
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
@@ -49,32 +50,37 @@ class PageStep:
         return (self.shown.step.override or {}).get("by") == "learner"
 
 
-def standing(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[PageStep]]:
+def standing(
+    workspace: Workspace, learner: str, *, now: datetime, words: NullTranslations = ENGLISH
+) -> tuple[str, list[PageStep]]:
     """Return the week and the learner's list of it; one is drawn when there is none.
 
     Of who opted out the list is that of nobody in particular, and is not stored.
     """
-    week, found = shown(workspace, learner, now=now)
+    week, found = shown(workspace, learner, now=now, words=words)
     if found:
         return week, found
     request = Request(learner, now, k=STEPS, menu=OPTIONS)
     (given,) = workspace.recommend_many([request], ask=Ask(surface="lti", week=week))
-    _, found = shown(workspace, learner, now=now)
-    return week, found or _unstored(given, workspace.catalogue(), now)
+    _, found = shown(workspace, learner, now=now, words=words)
+    return week, found or _unstored(given, workspace.catalogue(), now, words)
 
 
-def shown(workspace: Workspace, learner: str, *, now: datetime) -> tuple[str, list[PageStep]]:
+def shown(
+    workspace: Workspace, learner: str, *, now: datetime, words: NullTranslations = ENGLISH
+) -> tuple[str, list[PageStep]]:
     """Return the same and draw nothing: no steps when there is no list."""
     week = week_of(now, workspace.time_zone)
-    return week, listed(in_force(workspace.lists(learner, now=now, week=week)), workspace.catalogue())
+    lists = workspace.lists(learner, now=now, week=week, words=words)
+    return week, listed(in_force(lists), workspace.catalogue())
 
 
-def _unstored(given: Given, catalogue: Catalogue, now: datetime) -> list[PageStep]:
+def _unstored(given: Given, catalogue: Catalogue, now: datetime, words: NullTranslations) -> list[PageStep]:
     """Return the steps of a list that is not in the store, to be read only."""
     out = []
     for step in given.playlist.steps:
         resource = catalogue.resources[catalogue.resource_index[step.resource]]
-        why = explain(step, catalogue, state=None, now=now.timestamp()).student
+        why = explain(step, catalogue, state=None, now=now.timestamp(), words=words).student
         facts = (resource.resource_id, resource.title, resource.url, resource.minutes, resource.kind)
         one = ShownStep(str(step.position), *facts, "open", why, step)
         out.append(PageStep(one, resource, (), kept=False))

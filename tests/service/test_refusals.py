@@ -51,6 +51,9 @@ SCOPES: dict[str, str] = {  # who may call what, beside admin
         POST /v1/class-weeks/draw
         POST /v1/class-weeks/approve
         POST /v1/class-weeks/must-do
+        GET /v1/policy
+        POST /v1/policy/dry-run
+        PUT /v1/policy
         POST /v1/classes/{class_id}/groups
         POST /v1/classes/{class_id}/reviews
         POST /v1/classes/{class_id}/feedback-due

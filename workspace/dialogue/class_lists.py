@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from gettext import NullTranslations
 
+from segue.engine.explanations.why import ENGLISH
 from segue.engine.explanations.why_not import WhyNot
 from segue.engine.request import Request
 from segue.features.history.learner_state import LearnerState
@@ -27,11 +29,11 @@ SURFACES = ("weekly", "lti")
 
 @dataclass(frozen=True)
 class LearnerWeek:
-    """One learner's list of a week: the steps that stand, those taken out among them, and the rules."""
+    """One learner's list of a week: the steps, those taken out among them, and rules that gave way."""
 
     learner: str
     steps: tuple[ShownStep, ...]
-    relaxed: tuple[str, ...] = ()
+    relaxed: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
         counted = [one for one in lists if one.current]
         mine = [one for one in counted if one.surface == counted[0].surface]
         steps = tuple(step for one in reversed(mine) for step in one.steps)
-        rules = [f"{rule}: {how}" for one in mine for rule, how in one.certificate.items() if how != "held"]
+        rules = [(rule, how) for one in mine for rule, how in one.certificate.items() if how != "held"]
         found.append(LearnerWeek(who, steps, tuple(rules)))
     done = [TeacherAct(names[act.learner], act) for act in reversed(acts) if act.learner in names]
     return ClassWeek(week, tuple(found), tuple(done))
@@ -175,8 +177,18 @@ def others(
     return alternatives(champion.recommender, Request("", now, state=state), taken=taken)
 
 
-def why_not(champion: Champion, state: LearnerState, resource: str, *, now: datetime) -> WhyNot | None:
-    """Return what keeps a resource from a learner now, None for one that the catalogue does not have."""
+def why_not(
+    champion: Champion,
+    state: LearnerState,
+    resource: str,
+    *,
+    now: datetime,
+    words: NullTranslations = ENGLISH,
+) -> WhyNot | None:
+    """Return what keeps a resource from a learner now, None for one that the catalogue does not have.
+
+    The sentence is in the language of the catalogue `words`.
+    """
     if resource not in champion.recommender.catalogue.resource_index:
         return None
-    return champion.recommender.why_not(Request("", now, state=state), resource)
+    return champion.recommender.why_not(Request("", now, state=state), resource, words=words)

@@ -9,6 +9,7 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, PageStep, shown, standing
+from segue.service.pages.texts import translations
 from segue.workspace.dialogue import learner_steps, negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.feedback import FACTS
@@ -30,7 +31,8 @@ class WeekView:
 def week_view(visit: Visit) -> WeekView:
     """Return the learner's list of this week as a page shows it."""
     read = standing if visit.ticket.role == "learner" else shown  # only its learner has a list drawn
-    week, every = read(visit.tenant.workspace, visit.ticket.who, now=visit.now)
+    words = translations(visit.locale)
+    week, every = read(visit.tenant.workspace, visit.ticket.who, now=visit.now, words=words)
     steps = tuple(step for step in every if step.state != "removed")
     left = [step.resource.minutes for step in steps if step.state != "done"]
     return WeekView(

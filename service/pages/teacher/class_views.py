@@ -14,6 +14,7 @@ from segue.engine.request import Request
 from segue.features.outward_text import csv_cell
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
+from segue.service.pages.texts import translations
 from segue.workspace.dialogue import negotiation
 from segue.workspace.reports.class_map import ClassMap, class_map
 
@@ -51,7 +52,7 @@ def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[st
         "trust": said.trust,
         "claims": {claim.skill: claim for claim in said.claims},
         "goal": said.goal,
-        "lists": space.lists(who, now=visit.now),
+        "lists": space.lists(who, now=visit.now, words=translations(visit.locale)),
         "resources": catalogue.resources,
         "did": did,
         "score": 1 if right else 0,

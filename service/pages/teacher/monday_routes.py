@@ -12,7 +12,7 @@ from segue.engine.explanations.why import lost
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, show
+from segue.service.pages.layout import finding_words, gave_way, rule_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import OPTIONS, STEPS
@@ -54,6 +54,7 @@ def _week(visit: Visit, asked: str) -> dict[str, object]:
         "plans": own_plans.plans_of(space, roster, now=visit.now),
         "finding_words": partial(finding_words, visit.locale, catalogue),
         "act_words": partial(_act_words, visit, titles),
+        "gave_way": partial(gave_way, visit.locale),
     }
 
 
@@ -140,16 +141,18 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     taken = {one.resource for one in mine.steps}
     champion, known = space.known([learner])
     near = class_lists.others(champion, known[learner], taken=taken, now=visit.now)
-    why_not = class_lists.why_not(champion, known[learner], wanted, now=visit.now)
+    words = translations(visit.locale)
+    why_not = class_lists.why_not(champion, known[learner], wanted, now=visit.now, words=words)
     resource = partial(_resource, catalogue)
     return {
         "learner": learner,
         "number": number,
         "step": step,
-        "others": [(resource(name), lost(parts)) for name, parts in near],
+        "others": [(resource(name), lost(parts, words=words)) for name, parts in near],
         "resources": catalogue.resources,
         "wanted": wanted,
         "why_not": why_not,
+        "rules": [rule_words(visit.locale, name) for name in (why_not.rules if why_not else ())],
     }
 
 

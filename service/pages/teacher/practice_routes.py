@@ -8,21 +8,26 @@ import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.engine.policy_version import PolicyVersion, policy_from
+from segue.engine.policy_version import PolicyVersion
 from segue.engine.practices.groups import suggest_groups
 from segue.engine.randomness import generator
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import show, weight_names
+from segue.service.pages.layout import limit_names, show, weight_names
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import STEPS
 from segue.service.pages.teacher.monday_routes import weeks
-from segue.workspace.policy_versions import put_in_force, version_diff, version_history, version_in_force
+from segue.workspace.policy_versions import (
+    earlier_version,
+    put_in_force,
+    version_diff,
+    version_history,
+    version_in_force,
+)
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 SIZES = (2, 3, 4, 5, 6)
 MOST_EXAMPLES = 5
-SHOWN_LIMITS = ("ready", "mastered", "repeat_days", "per_skill", "per_kind")
 
 
 @router.get("/groups")
@@ -85,8 +90,7 @@ async def save_draft(request: Request) -> Response:
     form = await posted(request, visit)
     space = visit.tenant.workspace
     if back := form.one("back"):
-        history = await visit.tenant.aside(partial(version_history, space))
-        draft = next((one.version for one in history if one.version.id == back), None)
+        draft = await visit.tenant.aside(partial(earlier_version, space, back))
         if draft is None:
             raise RefusedError(404, "no_version", "there is no such version")
     else:
@@ -97,12 +101,14 @@ async def save_draft(request: Request) -> Response:
 
 
 def _policy(visit: Visit, version: PolicyVersion) -> dict[str, object]:
-    said, words = version.to_dict(), weight_names(visit.locale)
+    said, words, limits = version.to_dict(), weight_names(visit.locale), limit_names(visit.locale)
     catalogue = visit.tenant.workspace.catalogue()
     return {
         "version": version.id,
         "weights": [(name, words.get(name, name), value) for name, value in said["weights"].items()],
-        "limits": [(name, said["limits"][name]) for name in SHOWN_LIMITS if name in said["limits"]],
+        "limits": [(name, limits[name], said["limits"][name]) for name in limits],
+        "settings": {f"weights.{name}": text for name, text in words.items()}
+        | {f"limits.{name}": text for name, text in limits.items()},
         "history": list(reversed(version_history(visit.tenant.workspace))),
         "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
     }
@@ -116,15 +122,16 @@ def _draft(form: Form, before: PolicyVersion) -> PolicyVersion:
     RefusedError
         422 when a number is none, or out of its range.
     """
-    said = before.to_dict()
+    known = before.to_dict()
+    draft: dict[str, dict[str, float]] = {"weights": {}, "limits": {}}
     for key, value in form.fields:
         part, _, name = key.partition(".")
-        if part in ("weights", "limits") and name in said[part]:
+        if part in draft and name in known[part]:
             try:
-                said[part][name] = float(value)
+                draft[part][name] = float(value)
             except ValueError:
                 raise RefusedError(422, "policy", f"{key} must be a number") from None
     try:
-        return policy_from(said)
+        return before.drafted(draft)
     except ValueError as error:
         raise RefusedError(422, "policy", str(error)) from None

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from segue.engine.explanations.why_not import COSTS
+from segue.engine.rules.rule_book import SENTENCES
 from tests.service.pages.texts_found import translated, wanted
 
 Link, Browse = Callable[..., str], Callable[..., Any]
@@ -55,11 +57,29 @@ def test_no_text_of_ours_escapes_the_catalogues(
     first = browse(link(role, "student-2", class_id="7b", locale="en-XA"))
     base = str(first.url).rpartition("/")[0]
     ours = {text for one in wanted() for text in (one if isinstance(one, tuple) else (one,)) if len(text) > 3}
+    sentences = {part for text in ours for part in PLACE.split(text) if len(part.strip()) > 12}
     for page in pages:
         seen = Visible()
         seen.feed(browse(f"{base}/{page}").text)
         assert not ours & set(seen.found), page
+        whole = " ".join(seen.found)
+        assert not [part for part in sentences if part in whole], page
         assert any(text.startswith("[") for text in seen.found), page
+
+
+def test_reasons_and_why_not_are_in_the_reader_s_language(link: Link, browse: Browse) -> None:
+    week = browse(link("learner", "student-2", locale="es")).text
+    assert "Después podrás decir: «" in week
+    assert "Then you can say" not in week
+    base = str(browse(link("teacher", "t1", class_id="7b", locale="es")).url).rpartition("/")[0]
+    assert "Después podrás decir: «" in browse(f"{base}/learner?who=2").text
+    step = re.findall(r'name="swap" value="([^"]+)"', browse(f"{base}/monday").text)[0]
+    offered = re.findall(r'<option value="([^"]+)"', browse(f"{base}/swap?step={step}").text)
+    said = [browse(f"{base}/swap?step={step}&wanted={name}").text.lower() for name in offered[:5]]
+    spanish = [translated("es").get(text).string for text in (*SENTENCES.values(), *COSTS.values())]
+    for page in said:
+        assert any(text.lower() in page for text in [*spanish, "es el mejor primer paso"])
+        assert not [text for text in (*SENTENCES.values(), *COSTS.values()) if text in page]
 
 
 def test_the_language_comes_from_the_link_or_the_browser(link: Link, browse: Browse, client: Any) -> None:

@@ -1,0 +1,87 @@
+"""How Segue decides here: the version in force, a draft's dry run, and what decides from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from segue.engine.policy_version import PolicyVersion
+from segue.service.access_middleware import caller_of
+from segue.service.http.bodies import answer, read
+from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.refusals import RefusedError
+from segue.service.http.said import policy_bodies as said
+from segue.service.reach import ReachedRoute
+from segue.workspace.policy_versions import (
+    earlier_version,
+    put_in_force,
+    version_diff,
+    version_history,
+    version_in_force,
+)
+from segue.workspace.workspace import Workspace
+
+router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=ReachedRoute)
+
+
+@router.get("", responses=gives(said.PolicyAnswer, (401, 403)))
+async def in_force(request: Request) -> Response:
+    """Return the version in force, and those that were before."""
+    caller = caller_of(request, "teacher")
+    return answer(await caller.tenant.aside(partial(_in_force, caller.tenant.workspace)))
+
+
+@router.post("/dry-run", openapi_extra=takes(said.DraftBody), responses=gives(said.DryRunAnswer, OF_A_BODY))
+async def dry_run(request: Request) -> Response:
+    """Return which lists a draft would change, with nothing stored."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, said.DraftBody)
+    return answer(await caller.tenant.aside(partial(_tried, caller.tenant.workspace, body)))
+
+
+@router.put("", openapi_extra=takes(said.InForceBody), responses=gives(said.PolicyAnswer, (*OF_A_BODY, 404)))
+async def put(request: Request) -> Response:
+    """Put a draft in force, or an earlier version back; what is in force already is kept once."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, said.InForceBody)
+    return answer(await caller.tenant.do(partial(_put, caller.tenant.workspace, body)))
+
+
+def _drafted(before: PolicyVersion, draft: Mapping[str, Any]) -> PolicyVersion:
+    try:
+        return before.drafted(draft)
+    except ValueError as error:
+        raise RefusedError(422, "not_valid", str(error)) from None
+
+
+def _in_force(space: Workspace) -> dict[str, object]:
+    version = version_in_force(space)
+    lines = [
+        {"version": s.version.id, "time": s.time.isoformat(), "by": s.by, "reason": s.reason}
+        for s in version_history(space)
+    ]
+    return {"version": version.id, "policy": version.to_dict(), "history": lines}
+
+
+def _tried(space: Workspace, body: said.DraftBody) -> dict[str, object]:
+    before = version_in_force(space)
+    draft = _drafted(before, body.draft)
+    shape = partial(version_diff, week=body.week or "", k=body.k, minutes=body.minutes)
+    found = shape(space, before, draft, now=body.now or datetime.now(UTC), learners=body.learners)
+    return {"version": draft.id, **found.to_dict()}
+
+
+def _put(space: Workspace, body: said.InForceBody) -> dict[str, object]:
+    before = version_in_force(space)
+    new = earlier_version(space, body.version) if body.version else _drafted(before, body.draft or {})
+    if new is None:
+        raise RefusedError(404, "no_version", "no version of this id was in force here")
+    if new.id != before.id:
+        by = space.pseudonym_of_teacher(body.by)
+        put_in_force(space, new, by=by, now=body.now or datetime.now(UTC), reason=body.reason)
+    return _in_force(space)
