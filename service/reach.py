@@ -29,7 +29,7 @@ OF_BOTH = {
     ("POST", "/v1/recommend"),
     ("GET", DECISION),
     *(("GET", f"{LEARNER}/{name}") for name in ("profile", "lists", "why-not", "statements", "plans")),
-    *(("GET", f"{LEARNER}/{name}") for name in ("requests", "check")),
+    *(("GET", f"{LEARNER}/{name}") for name in ("requests", "check", "suggestions")),
     *(("POST", f"{LEARNER}/{name}") for name in ("why-not", "what-if", "statements/preview")),
     ("PUT", f"{LEARNER}/interests"),
 }

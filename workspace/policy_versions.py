@@ -160,7 +160,8 @@ def version_diff(
 
 def _resources(entry: Entry) -> tuple[str, ...]:
     steps = entry.playlist.steps
-    return tuple(steps.columns().resource if isinstance(steps, DrawnSteps) else (s.resource for s in steps))
+    columns = steps.columns() if isinstance(steps, DrawnSteps) else None
+    return tuple(step.resource for step in steps) if columns is None else tuple(columns.resource)
 
 
 def _people(

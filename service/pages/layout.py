@@ -274,6 +274,13 @@ def request_words(locale: str, catalogue: Catalogue, asked: LearnerRequest) -> A
         "suggestion": _("Suggested to the class: %(about)s"),
     }
     came = {"accepted": _("Your teacher agreed."), "declined": _("Your teacher said no."), "": ""}
-    answer = " ".join(part for part in (came[asked.answer], asked.note) if part)
+    seen = ""
+    if asked.passed_on:
+        seen = translations(locale).ngettext(
+            "%(num)s classmate sees it for two weeks, without a name.",
+            "%(num)s classmates see it for two weeks, without a name.",
+            asked.passed_on,
+        ) % {"num": asked.passed_on}
+    answer = " ".join(part for part in (came[asked.answer], seen, asked.note) if part)
     text = says[asked.kind] % {"about": about}
     return AskedLine(asked.statement_id, asked.learner, text, answer, asked.answer_id)

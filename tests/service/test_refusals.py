@@ -69,6 +69,7 @@ SCOPES: dict[str, str] = {  # who may call what, beside admin
         GET /v1/learners/{learner}/check
         GET /v1/learners/{learner}/plans
         GET /v1/learners/{learner}/requests
+        GET /v1/learners/{learner}/suggestions
         POST /v1/recommend
         POST /v1/recommend:batch
         GET /v1/decisions/{decision}

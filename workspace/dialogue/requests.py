@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from segue.workspace.dialogue.negotiation import known_person, statement_name
+from segue.workspace.dialogue.passed_on import pass_on
 from segue.workspace.errors import DeclinedError
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.statements import (
@@ -28,7 +29,10 @@ LONGEST_NOTE = 80
 
 @dataclass(frozen=True)
 class LearnerRequest:
-    """What a learner asked, of which skill or resource, and the answer ("" while there is none)."""
+    """What a learner asked, of which skill or resource, and the answer ("" while there is none).
+
+    `passed_on` says to how many classmates an accepted suggestion went.
+    """
 
     statement_id: str
     learner: str
@@ -38,6 +42,7 @@ class LearnerRequest:
     answer: str = ""
     note: str = ""
     answer_id: str = ""
+    passed_on: int = 0
 
 
 def ask_teacher(workspace: Workspace, learner: str, kind: Asks, about: str, *, now: datetime) -> Statement:
@@ -80,15 +85,26 @@ def requests_of(workspace: Workspace, learners: Sequence[str]) -> list[LearnerRe
                 found = answers.get(statement.statement_id)
                 verdict, note = (found.body["verdict"], found.body["note"]) if found else ("", "")
                 asked = (statement.statement_id, inside[statement.learner], kind)
-                answered = (verdict, note, found.statement_id if found else "")
+                passed_on = int(found.body.get("passed_on", 0)) if found else 0
+                answered = (verdict, note, found.statement_id if found else "", passed_on)
                 out.append(LearnerRequest(*asked, statement.about, statement.time, *answered))
     return out
 
 
 def answer_request(
-    workspace: Workspace, statement_id: str, *, by: str, accept: bool, note: str = "", now: datetime
+    workspace: Workspace,
+    statement_id: str,
+    *,
+    by: str,
+    accept: bool,
+    note: str = "",
+    now: datetime,
+    class_id: str = "",
+    classmates: Sequence[str] = (),
 ) -> Statement:
     """Keep a teacher's answer to what a learner asked.
+
+    A suggestion that is accepted is passed on to `classmates` (the LMS's ids): see ``passed_on``.
 
     Raises
     ------
@@ -106,18 +122,25 @@ def answer_request(
         teacher = workspace.keyring.digest("teacher", by).hex()[:24]
         body = {"verdict": "accepted" if accept else "declined", "note": note[:LONGEST_NOTE]}
         for there in said:
-            if (there.kind, there.about, there.said_by, there.body) == (
-                "answer",
-                statement_id,
-                teacher,
-                body,
-            ):
+            same = (there.kind, there.about, there.said_by) == ("answer", statement_id, teacher)
+            if same and {name: there.body[name] for name in body} == body:
                 return there
         if any(s.kind == "answer" and s.about == statement_id for s in said):
             raise DeclinedError("conflict", "answered", "this was answered: take that back first")
         name = hashlib.blake2b(f"answer:{statement_id}:{len(every)}".encode(), digest_size=16).hexdigest()
+        told: dict[str, str | int] = dict(body)
+        if accept and asked.kind == "suggestion":
+            told["passed_on"] = pass_on(
+                workspace,
+                connection,
+                asked,
+                answer_id=name,
+                class_id=class_id,
+                classmates=classmates,
+                now=now,
+            )
         return append_statement(
-            connection, Statement(name, 0, asked.learner, "answer", statement_id, now, body, teacher)
+            connection, Statement(name, 0, asked.learner, "answer", statement_id, now, told, teacher)
         )
 
 

@@ -77,6 +77,14 @@ class VerdictBody(Body):
     now: Time | None = None
 
 
+class RequestVerdictBody(VerdictBody):
+    """What a teacher says to a request; a suggestion that is accepted is passed on to the class named."""
+
+    class_id: Annotated[str, Field(max_length=200)] = ""
+    learners: Annotated[tuple[Name, ...], Field(max_length=500)] = ()
+    """The class list as the LMS has it: who sees the suggestion, for two weeks and without a name."""
+
+
 class AskedBody(Body):
     """What a learner asks of the teacher; the same thing waits once."""
 
@@ -126,6 +134,9 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
         {"steps": [{"resource": "trail-mix-talk"}, {"activity": "Draw a ratio table", "minutes": 15}]},
     ),
     VerdictBody: ({"by": "teacher-4", "accept": True, "note": "Good plan"},),
+    RequestVerdictBody: (
+        {"by": "teacher-4", "accept": True, "class_id": "maths-7b", "learners": ["lms-user-17"]},
+    ),
     AskedBody: ({"kind": "talk", "about": "unit-rates"}, {"kind": "suggestion", "about": "rate-race"}),
     MomentBody: ({},),
     TakeBackBody: ({"said": "completion"},),
@@ -251,3 +262,17 @@ class CountAnswer(AnswerBody):
 
     done: int
     declined: int
+
+
+class PassedOnLine(AnswerBody):
+    """A resource that a classmate suggested and the teacher passed on."""
+
+    resource: str
+    title: str
+    time: str
+
+
+class PassedOnAnswer(AnswerBody):
+    """What classmates suggest to a learner now, the newest first; nobody is named."""
+
+    suggestions: list[PassedOnLine]

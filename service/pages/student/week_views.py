@@ -12,6 +12,7 @@ from segue.service.pages.standing_list import OPTIONS, STEPS, PageStep, shown, s
 from segue.service.pages.texts import translations
 from segue.workspace.dialogue import learner_steps, negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
+from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.feedback import FACTS
 from segue.workspace.records.statements import Statement
 
@@ -26,6 +27,7 @@ class WeekView:
     done: int
     minutes_left: int
     may_edit: bool
+    suggested: tuple[Resource, ...] = ()
 
 
 def week_view(visit: Visit) -> WeekView:
@@ -35,13 +37,17 @@ def week_view(visit: Visit) -> WeekView:
     week, every = read(visit.tenant.workspace, visit.ticket.who, now=visit.now, words=words)
     steps = tuple(step for step in every if step.state != "removed")
     left = [step.resource.minutes for step in steps if step.state != "done"]
+    catalogue, there = visit.tenant.workspace.catalogue(), {step.resource.resource_id for step in steps}
+    passed = suggested_to(visit.tenant.workspace, visit.ticket.who, now=visit.now)
+    names = [one.resource for one in passed if one.resource not in there]
     return WeekView(
         week=week,
-        aims=aims_of([step.resource for step in steps], visit.tenant.workspace.catalogue()),
+        aims=aims_of([step.resource for step in steps], catalogue),
         steps=steps,
         done=sum(step.state == "done" for step in steps),
         minutes_left=round(sum(left)),
         may_edit=visit.ticket.role == "learner" and all(step.kept for step in steps),
+        suggested=tuple(catalogue.resources[catalogue.resource_index[name]] for name in names),
     )
 
 

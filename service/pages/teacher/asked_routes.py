@@ -50,6 +50,7 @@ async def reply(request: Request) -> Response:
     if name not in {one.statement_id for one in theirs}:
         raise RefusedError(404, "no_request", "no learner of this class asked this")
     work = partial(requests.answer_request, space, name, by=visit.ticket.who, accept=accept)
+    work = partial(work, class_id=visit.ticket.class_id, classmates=roster)
     made = await visit.tenant.do(partial(work, note=form.one("note"), now=visit.now))
     return visit.back("asked", said="replied", undo=f"answer:{made.statement_id}")
 

@@ -21,6 +21,7 @@ from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
+from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.learner_standing import Claim
 from segue.workspace.records.statements import Statement
 from segue.workspace.workspace import Workspace
@@ -269,21 +270,43 @@ async def ask(request: Request, learner: LearnerId) -> Response:
 
 @router.post(
     "/requests/{statement}/answer",
-    openapi_extra=takes(said.VerdictBody),
+    openapi_extra=takes(said.RequestVerdictBody),
     responses=gives(said.SaidAnswer, CHANGED),
 )
 async def answer_to(request: Request, statement: StatementId) -> Response:
-    """Keep a teacher's answer to what a learner asked."""
+    """Keep a teacher's answer to what a learner asked; a suggestion goes on to the class that is named."""
     caller = caller_of(request, "teacher")
-    body = await read(request, said.VerdictBody)
+    body = await read(request, said.RequestVerdictBody)
     now = body.now or datetime.now(UTC)
 
     def told(space: Workspace) -> Statement:
         return requests.answer_request(
-            space, statement, by=body.by, accept=body.accept, note=body.note, now=now
+            space,
+            statement,
+            by=body.by,
+            accept=body.accept,
+            note=body.note,
+            now=now,
+            class_id=body.class_id,
+            classmates=body.learners,
         )
 
     return _said(await _do(caller, told))
+
+
+@router.get("/learners/{learner:path}/suggestions", responses=gives(said.PassedOnAnswer, (404, 422)))
+async def suggestions(request: Request, learner: LearnerId) -> Response:
+    """Return what classmates suggest to a learner and the teacher passed on."""
+    caller = caller_of(request, "backend", "teacher")
+    now = datetime.now(UTC)
+    found = await _aside(caller, lambda space: suggested_to(space, learner, now=now))
+    catalogue = caller.tenant.workspace.catalogue()
+    titles = {one.resource_id: one.title for one in catalogue.resources}
+    lines = [
+        {"resource": one.resource, "title": titles[one.resource], "time": one.time.isoformat()}
+        for one in found
+    ]
+    return answer({"suggestions": lines})
 
 
 @router.post(

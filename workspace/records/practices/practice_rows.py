@@ -19,7 +19,7 @@ from segue.workspace.records.learners import where_in
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.schema import practices
 
-PracticeKind = Literal["group", "place", "review", "score", "talk", "feedback"]
+PracticeKind = Literal["group", "place", "review", "score", "talk", "feedback", "suggestion"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class PracticeRow:
     class_id : str
         The class's id inside the store.
     about : str
-        The project (group), the resource (place), or the work (review, score, feedback); "" for a talk.
+        The project (group), the resource (place, suggestion), or the work (review, score, feedback); "" for a
+        talk.
     act : str
-        Shared by those who were in it together: a group, a pair of a review, the draw of a slot.
+        Shared by those who were in it together: a group, a pair of a review, the draw of a slot, the answer
+        that passed a suggestion on.
     body : mapping
         The role in a group or a review; the slot, `probability` and whether it was `taken` of a place;
         `criterion` and `score` of a score; `minutes` of a talk.

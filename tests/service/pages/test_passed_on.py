@@ -1,0 +1,53 @@
+"""A suggestion that the teacher accepts reaches classmates: few at once, no names, nothing gated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from segue import sample
+
+Headers = Callable[[str], dict[str, str]]
+CLASS = [f"student-{n}" for n in range(1, 5)]
+ME, MATE = "/v1/learners/student-1", "/v1/learners/student-2"
+
+
+def test_an_accepted_suggestion_is_seen_by_classmates_until_it_is_taken_back(
+    client: httpx.Client, headers: Headers, link: Any, browse: Any
+) -> None:
+    def call(path: str, body: dict[str, Any] | None = None, *, scope: str = "teacher") -> Any:
+        method = "GET" if body is None else "POST"
+        found = client.request(method, path, json=body, headers=headers(scope))
+        assert found.status_code == 200, found.text
+        return found.json()
+
+    def seen(who: str) -> list[str]:
+        return [one["resource"] for one in call(f"{who}/suggestions")["suggestions"]]
+
+    def passed_on(resource: str, when: datetime) -> str:
+        asked = call(f"{ME}/requests", {"kind": "suggestion", "about": resource}, scope="backend")
+        body = {"by": "t1", "accept": True, "class_id": "7b", "learners": CLASS, "now": when.isoformat()}
+        kept = call(f"/v1/requests/{asked['statement_id']}/answer", body)
+        assert call(f"/v1/requests/{asked['statement_id']}/answer", body) == kept, "kept once"
+        return str(kept["statement_id"])
+
+    rules = {
+        one.resource_id: call(f"{MATE}/why-not?resource={one.resource_id}")["rules"]
+        for one in sample.load().resources[:40]
+    }
+    listed = {step["resource"] for one in call(f"{MATE}/lists")["lists"] for step in one["steps"]}
+    free = [name for name, said in rules.items() if not said and name not in listed]
+    gated = next(name for name, said in rules.items() if said)
+    now = datetime.now(UTC)
+    passed_on(free[3], now - timedelta(days=15))
+    answers = [passed_on(name, now - timedelta(minutes=9 - n)) for n, name in enumerate([*free[:3], gated])]
+    assert seen(MATE) == [free[2], free[1]], "the two newest; none that is gated or old"
+    assert seen(ME) == [], "not to who suggested it"
+    page = browse(link("learner", "student-2")).text
+    assert "From a classmate" in page
+    assert "student-1" not in page
+    call(f"/v1/answers/{answers[2]}/undo", {"by": "t1"})
+    assert seen(MATE) == [free[1], free[0]]
