@@ -37,6 +37,7 @@ from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
 from segue.features.history.attempts import encode
+from segue.features.vectors.success_model import SuccessModel
 
 BLOCK = 128
 FEW = 8
@@ -254,6 +255,7 @@ def fit(
     time_zone: str = "UTC",
     replay_until: datetime | None = None,
     halves: Halves = halves_of,
+    prior: SuccessModel | None = None,
 ) -> Recommender:
     """Return a recommender fitted on `events` (none at all: a cold start from pedagogy alone).
 
@@ -270,6 +272,8 @@ def fit(
         When decisions began to be logged: later attempts teach as outcomes of those, not by replay.
     halves : callable
         To which half of the learners each id belongs (0 or 1): resource effects are what both halves show.
+    prior : SuccessModel
+        Of another school: how answers follow from histories, before this school's say it better.
 
     Raises
     ------
@@ -277,7 +281,7 @@ def fit(
         When an attempt names a resource that the catalogue does not have.
     """
     with threadpool_limits(limits=1):  # threaded sums round otherwise: cores decide nothing
-        kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy)
+        kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy, prior=prior)
         steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
         half = halves(encode(events, catalogue)[1]) if len(events) else None
         past = None if replay_until is None else steps.tries.time < replay_until.timestamp()

@@ -73,7 +73,7 @@ def pleasing(effects: Effects | None, groups: Groups, *, offered: Floats, liked:
     differ = bool(dear.sum() >= LEAST_LIKED * seen.sum())
     v = effects.apart[seen]
     e = (dear - groups.centre(dear * offered, offered))[seen]
-    weight = 1.0 / (effects.spread**2 + effects.noise / effects.count[seen] + 1e-12)
+    weight = 1.0 / (effects.spread**2 + effects.noise / effects.weight[seen] + 1e-12)
     square = float((weight * e * e).sum())
     if square <= 0.0:
         return unknown

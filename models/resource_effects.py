@@ -3,12 +3,14 @@
 For a step x (its context) on resource a with surprise r (how much better than forecast the learner then did):
 
 1. r is freed of what the context foretells, e = r - βᵀx, by ridge regression;
-2. resource means of e are centred within each skill, as only resources of one skill can stand for each other;
-3. they are shrunk by τ² / (τ² + s² / n), averaged over what τ may be in the light of the *covariance of the
+2. a step shows what its resource teaches as far as there was something to learn, g: Σ g e / Σ g² (in units of
+   the mean of g) tells a resource's effect with less noise than the mean of e;
+3. these are centred within each skill, as only resources of one skill can stand for each other;
+4. they are shrunk by τ² / (τ² + s² / n), averaged over what τ may be in the light of the *covariance of the
    means of two halves of the learners*: noise of one half says nothing of the other, so without a spread
    there is no effect, and it turns itself off; s² comes from the halves' difference, so that it counts
    learners and not rows;
-4. what a step brings, against which effects are held, is how much better a second attempt after it goes than
+5. what a step brings, against which effects are held, is how much better a second attempt after it goes than
    a first one: a forecast that is off is off for both.
 
 Only sums over rows are kept, by resource and half. See Jackson (2012), "Non-cognitive ability, test scores,
@@ -45,9 +47,11 @@ class EffectSums:
     Attributes
     ----------
     count, value : arrays of shape (2, R)
-        Steps, and Σ r, by half of the learners and resource.
+        Steps, and Σ g r, by half of the learners and resource.
+    weight, reach : arrays of shape (2, R)
+        Σ g² and Σ g.
     rows : array of shape (2, R, d)
-        Σ x.
+        Σ g x.
     A, b : arrays of shape (d, d) and (d,)
         Σ xxᵀ and Σ r x.
     rise : array of shape (2,)
@@ -56,6 +60,8 @@ class EffectSums:
 
     count: Floats
     value: Floats
+    weight: Floats
+    reach: Floats
     rows: Floats
     A: Floats
     b: Floats
@@ -64,9 +70,12 @@ class EffectSums:
     @classmethod
     def zero(cls, n_resources: int, n_features: int) -> EffectSums:
         """Return the sums of nothing."""
+        count, value, weight, reach = np.zeros((4, 2, n_resources))
         return cls(
-            np.zeros((2, n_resources)),
-            np.zeros((2, n_resources)),
+            count,
+            value,
+            weight,
+            reach,
             np.zeros((2, n_resources, n_features)),
             np.zeros((n_features, n_features)),
             np.zeros(n_features),
@@ -82,24 +91,35 @@ class EffectSums:
         resource: Ints,
         half: Ints,
         n_resources: int,
+        room: Floats | None = None,
         rises: Floats | None = None,
     ) -> EffectSums:
         """Return the sums of steps with contexts X (n, d), surprises (n,), resources and halves (0 or 1).
 
-        `rises` (m,) says by how much attempts after one more step went better.
+        `room` (n,) says how much there was to learn in each, g (None: alike), and `rises` (m,) by how much
+        attempts after one more step went better.
         """
-        if not (np.isfinite(X).all() and np.isfinite(values).all()):
-            raise ValueError("X and values must be finite, found NaN or infinity: leave those rows out")
+        g = np.ones(len(X)) if room is None else room
+        if not (np.isfinite(X).all() and np.isfinite(values).all() and np.isfinite(g).all()):
+            raise ValueError("X, values and room must be finite, found NaN or infinity: leave those rows out")
         at = half * n_resources + resource
         size = 2 * n_resources
         order = np.argsort(at, kind="stable")
         starts = np.flatnonzero(np.diff(at[order], prepend=-1))
         rows = np.zeros((size, X.shape[1]))
         if len(starts):
-            rows[at[order][starts]] = np.add.reduceat(X[order], starts, axis=0)
+            told = X[order]
+            told *= g[order, None]
+            rows[at[order][starts]] = np.add.reduceat(told, starts, axis=0)
+        count, value, weight, reach = (
+            np.bincount(at, each, minlength=size).astype(np.float64).reshape(2, -1)
+            for each in (np.ones(len(X)), g * values, g * g, g)
+        )
         return cls(
-            np.bincount(at, minlength=size).astype(np.float64).reshape(2, -1),
-            np.bincount(at, values, minlength=size).astype(np.float64).reshape(2, -1),
+            count,
+            value,
+            weight,
+            reach,
             rows.reshape(2, n_resources, -1),
             X.T @ X,
             X.T @ values,
@@ -117,24 +137,29 @@ class EffectSums:
     def widened(self, n_resources: int) -> EffectSums:
         """Return the sums for more resources: of the new ones, at the end, there are none yet."""
         more = n_resources - self.count.shape[1]
-        count, value = (np.pad(sums, ((0, 0), (0, more))) for sums in (self.count, self.value))
-        return EffectSums(
-            count, value, np.pad(self.rows, ((0, 0), (0, more), (0, 0))), self.A, self.b, self.rise
+        count, value, weight, reach = (
+            np.pad(sums, ((0, 0), (0, more))) for sums in (self.count, self.value, self.weight, self.reach)
         )
+        rows = np.pad(self.rows, ((0, 0), (0, more), (0, 0)))
+        return EffectSums(count, value, weight, reach, rows, self.A, self.b, self.rise)
 
     @property
     def _all(self) -> tuple[Floats, ...]:
-        return self.count, self.value, self.rows, self.A, self.b, self.rise
+        return tuple(getattr(self, name) for name in _SUMS)
 
     def to_arrays(self) -> dict[str, Floats]:
         """Return all that `from_arrays` needs, as named arrays."""
-        return {name: getattr(self, name) for name in ("count", "value", "rows", "A", "b", "rise")}
+        return dict(zip(_SUMS, self._all, strict=True))
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> EffectSums:
         """Return the sums that `to_arrays` described."""
-        known = (arrays["count"], arrays["value"], arrays["rows"], arrays["A"], arrays["b"])
-        return cls(*known, arrays.get("rise", np.zeros(2)))  # none in artefacts of before
+        alike = {"weight": arrays["count"], "reach": arrays["count"], "rise": np.zeros(2)}
+        arrays = alike | arrays  # artefacts of before hold none
+        return cls(*(arrays[name] for name in _SUMS))
+
+
+_SUMS = tuple(EffectSums.__dataclass_fields__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +201,8 @@ class Effects:
         Posterior of each resource's effect.
     count : array of shape (R,)
         Steps that each rests on.
+    weight : array of shape (R,)
+        What these tell, in steps that each had the mean to learn.
     typical : float
         What a step brings on average, in the chance of success at the skill.
     spread : float
@@ -183,12 +210,13 @@ class Effects:
     noise : float
         s², the variance of a step's surprise.
     apart : array of shape (R,)
-        Means of the surprise, freed of the context and centred within skills: before any shrinking.
+        What the surprise says of each, freed of the context and centred within skills: before any shrinking.
     """
 
     mean: Floats
     std: Floats
     count: Floats
+    weight: Floats
     typical: float
     spread: float
     noise: float
@@ -232,29 +260,31 @@ class Effects:
 def estimate(sums: EffectSums, groups: Groups) -> Effects:
     """Return the effects of all resources; those without steps get what their kind suggests."""
     count = sums.count.sum(axis=0)
+    unit = float(sums.reach.sum()) / max(float(count.sum()), 1.0) or 1.0  # what there is to learn in a step
     beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)) / 10.0, sums.b)
-    left = sums.value - sums.rows @ beta
-    half = _means(left, sums.count, groups)
-    whole = _means(left.sum(axis=0), count, groups)
-    both = np.logical_and(sums.count[0] > 0, sums.count[1] > 0)
-    weight = np.where(both, sums.count[0] * sums.count[1] / np.maximum(count, 1.0), 0.0)
+    left, weights = (sums.value - sums.rows @ beta) / unit, sums.weight / unit**2
+    weight = weights.sum(axis=0)
+    half = _means(left, weights, groups)
+    whole = _means(left.sum(axis=0), weight, groups)
+    both = np.logical_and(weights[0] > 0, weights[1] > 0)
+    shared = np.where(both, weights[0] * weights[1] / np.maximum(weight, 1e-9), 0.0)
     n_free = int(both.sum()) - groups.n_among(both)  # centring within skills takes one a skill
-    noise = float((weight * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
+    noise = float((shared * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
     typical = (sums.rise[1] + STEP_EVIDENCE * STEP) / (sums.rise[0] + STEP_EVIDENCE)
     typical = max(float(typical), LEAST_TYPICAL)
-    kind, kind_variance = _of_kinds(whole, count, groups.kinds, noise)
+    kind, kind_variance = _of_kinds(whole, weight, groups.kinds, noise)
     prior, prior_variance = kind[groups.kinds], kind_variance[groups.kinds]
     spreads, chance = _spreads(
-        half - prior, sums.count, noise, most=MOST_SPREAD * typical, free=n_free, both=both
+        half - prior, weights, noise, most=MOST_SPREAD * typical, free=n_free, both=both
     )
-    own = noise / np.maximum(count, 1e-9) + 1e-12
+    own = noise / np.maximum(weight, 1e-9) + 1e-12
     shares = spreads[:, None] ** 2 / (spreads[:, None] ** 2 + own) * (count > 0)
     share = chance @ shares
     apart = whole - prior
     inside = chance @ (spreads[:, None] ** 2 * (1.0 - shares) + (1.0 - shares) ** 2 * prior_variance)
     between = (chance @ shares**2 - share**2) * apart**2
-    spread = float(np.sqrt(chance @ spreads**2))
-    return Effects(prior + share * apart, np.sqrt(inside + between), count, typical, spread, noise, whole)
+    mean, std = prior + share * apart, np.sqrt(inside + between)
+    return Effects(mean, std, count, weight, typical, float(np.sqrt(chance @ spreads**2)), noise, whole)
 
 
 def _spreads(

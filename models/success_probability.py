@@ -29,6 +29,7 @@ prior instead."""
 
 PRECISION = 100.0
 LEARNERS_FELT = 45.0
+ANSWER_PRECISION = 0.2  # p (1 - p) of usual answers
 
 
 def learner_precision(n_learners: int) -> float:
@@ -38,6 +39,17 @@ def learner_precision(n_learners: int) -> float:
     histories: at 2 learners the prior weighs 24 times as much as at thousands, at 10 learners 5.5 times.
     """
     return PRECISION * (1.0 + LEARNERS_FELT / max(n_learners, 1))
+
+
+def answers_felt(n_learners: int) -> float:
+    """Return how many answers the prior of a fit on so many learners weighs as much as.
+
+    An answer with an even-to-likely outcome brings about .2 of precision to a standardised coefficient.
+
+    >>> round(answers_felt(10)), round(answers_felt(1000))
+    (2750, 522)
+    """
+    return learner_precision(n_learners) / ANSWER_PRECISION
 
 
 class _Success(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

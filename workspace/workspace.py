@@ -53,6 +53,7 @@ from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_
 from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
 from segue.workspace.reports.table_methods import TableMethods
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
+from segue.workspace.sources.prior_model import keep_prior, prior_in
 from segue.workspace.sources.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.pseudonyms import Keyring, find
@@ -175,6 +176,11 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         self.promote(recommender)
         return recommender
 
+    def start_from(self, other: Recommender | None) -> None:
+        """Let fits start from what another school's model knows of histories; None: from pedagogy again."""
+        with self.store.write() as connection:
+            keep_prior(connection, None if other is None else other.kernel.success)
+
     def challenger(self, *, now: datetime) -> Recommender:
         """Fit a model on all events, and put nothing in charge."""
         catalogue = self.catalogue()
@@ -182,6 +188,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             events = read_events(connection)
             decided = first_decision(connection)
             going = self._models.going_on(connection)
+            prior = prior_in(connection)
         recommender = fit(
             catalogue,
             events,
@@ -192,6 +199,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             halves=by_arrival,
             config=going.settings if going else None,
             policy=going.policy if going else None,
+            prior=prior,
         )
         upto = str(events["number"].max()) if len(events) else "0"
         return replace(recommender, fitted={**recommender.fitted, READ_UPTO: upto})

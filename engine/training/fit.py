@@ -37,10 +37,11 @@ def fit_kernel(
     rng: np.random.Generator,
     config: Settings | None = None,
     policy: Policy | None = None,
+    prior: SuccessModel | None = None,
 ) -> tuple[Kernel, Attempts]:
     """Return what decides before any reward is learned from, and the attempts it was fitted on."""
     attempts = encode(events, catalogue)[0] if len(events) else no_attempts()
-    parameters, success, span = fit_success(attempts, catalogue, rng)
+    parameters, success, span = fit_success(attempts, catalogue, rng, prior=prior)
     crowd = crowd_of(attempts, events, catalogue)
     settings, policy = config or Settings(), policy or Softmax()
     return Kernel(catalogue, parameters, success, crowd, settings, policy, span=span), attempts
@@ -87,17 +88,17 @@ def latest_learners(attempts: Attempts, most: int) -> Attempts:
 
 
 def fit_success(
-    attempts: Attempts, catalogue: Catalogue, rng: np.random.Generator
+    attempts: Attempts, catalogue: Catalogue, rng: np.random.Generator, *, prior: SuccessModel | None = None
 ) -> tuple[HistoryParameters, SuccessModel, tuple[float, float]]:
     """Return the difficulty of every resource, the success model that reads it, and its span.
 
     Each learner's vectors are made with a difficulty fitted without that learner, as they will be for
-    learners yet to come.
+    learners yet to come. `prior` is the success model of another school (``fit_model``).
     """
     n_learners = int(attempts.learner.max(initial=-1)) + 1
     fold = learner_folds(n_learners, max(min(FOLDS, n_learners), 1), rng)
     rows = training_rows(attempts, catalogue, fold=fold)
-    model = fit_model(rows, rng=rng)
+    model = fit_model(rows, rng=rng, prior=prior)
     logit = model.logit(
         rows.X, resource=attempts.resource, combination=rows.combination, carried=rows.carried
     )

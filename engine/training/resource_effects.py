@@ -36,12 +36,21 @@ _CORE = np.array(
 )
 _PAIRS = np.triu_indices(len(_CORE))
 N_FEATURES = len(_READ) + len(_PAIRS[0])
+LEAST_ROOM = 0.02  # of the look-ahead's column
 
 
 def rows_of(contexts: Floats) -> Floats:
     """Return what a surprise is freed of: columns, and products of the main ones, (n, N_FEATURES)."""
     core = contexts[:, _CORE]
     return np.concatenate([contexts[:, _READ], core[:, _PAIRS[0]] * core[:, _PAIRS[1]]], axis=1)
+
+
+def room_of(contexts: Floats) -> Floats:
+    """Return how much there was to learn in each step, (n,): the root of what a practice was to add.
+
+    Half way between taking all steps for alike and taking the look-ahead at its word, which is rough.
+    """
+    return np.sqrt(np.maximum(contexts[:, INDEX["forecast_gain"]], LEAST_ROOM))
 
 
 def attempt_effects(kernel: Kernel, events: pd.DataFrame, *, halves: Halves) -> EffectSums:
@@ -79,5 +88,6 @@ def effect_sums(steps: ReplaySteps, catalogue: Catalogue, *, halves: Ints | None
         resource=steps.resource[known],
         half=learner % 2 if halves is None else halves[learner],
         n_resources=len(catalogue.resources),
+        room=room_of(steps.contexts[known]),
         rises=rises,
     )

@@ -89,8 +89,8 @@ def fit_model(
     """Return the model fitted on the training rows.
 
     Prior precision counts learners (``learner_precision``); under `FEWEST_LEARNERS` learners the layers above
-    the first are left to the prior. `prior` is another school's model: its first layer is the prior mean, and
-    its hidden units stand until there are learners enough for own ones.
+    the first are left to the prior. `prior` is another school's model: its first layer and its forecasts are
+    the prior means, and its hidden units stand until there are learners enough for own ones.
     """
     sizes = {
         "n_combinations": int(rows.parameters.combination_of.max(initial=-1)) + 1,
@@ -108,7 +108,14 @@ def fit_model(
         intercept_precision=LEARNERS_FELT / max(n_learners, 1),
     ).fit(X, y)
     first = SuccessModel.linear(linear.weights_, linear.intercept_, **sizes)
-    forecast = fit_forecast(rows.attempts, rows.parameters, logit=rows.logit, train=rows.train, rng=rng)
+    forecast = fit_forecast(
+        rows.attempts,
+        rows.parameters,
+        logit=rows.logit,
+        train=rows.train,
+        rng=rng,
+        prior=base.forecast,
+    )
     if n_learners < FEWEST_LEARNERS:
         return replace(first, forecast=forecast, hidden=base.hidden)
     return _layered(replace(first, forecast=forecast, carry=rows.carry), rows, train, rng)

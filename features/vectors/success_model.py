@@ -118,6 +118,11 @@ class SuccessModel:
         """Return the model before anybody has answered: the Kalman filter's prediction."""
         return cls.linear(prior_weights(), 0.0, n_combinations=n_combinations, n_items=n_items)
 
+    def of_histories(self) -> SuccessModel:
+        """Return what holds for other resources too: the first layer, the hidden units and the forecasts."""
+        first = SuccessModel.linear(self.weights, self.intercept, n_combinations=0, n_items=0)
+        return replace(first, hidden=self.hidden, forecast=self.forecast)
+
     @cached_property
     def layered(self) -> bool:
         """Whether anything stands on the first layer."""

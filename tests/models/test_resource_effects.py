@@ -60,6 +60,22 @@ def test_true_effects_are_found_within_skills_and_the_intervals_hold_them() -> N
     assert np.exp(found.quality).max() <= CLIP[1]
 
 
+def test_steps_with_more_to_learn_tell_more() -> None:
+    rng = np.random.default_rng(9)
+    truth, kinds = rng.normal(0, 0.02, N), groups(rng)
+    made = steps(np.zeros(N), 300, rng)
+    room = np.where(rng.random(len(made["X"])) < 0.5, 0.2, 1.8)  # half of the steps come when all is known
+    values = made["values"] + room * truth[made["resource"]]
+    given = {"resource": made["resource"], "half": made["learner"] % 2, "n_resources": N}
+    found = estimate(EffectSums.of(made["X"], values, room=room, **given), kinds)
+    alike = estimate(EffectSums.of(made["X"], values, **given), kinds)
+    wanted = centred(truth)
+    assert np.corrcoef(found.mean, wanted)[0, 1] > 0.02 + np.corrcoef(alike.mean, wanted)[0, 1]
+    assert (wanted @ found.apart) / (wanted @ wanted) == pytest.approx(1.0, abs=0.25)  # of a usual step
+    inside = (found.low <= wanted) & (wanted <= found.high)
+    assert 0.88 <= inside.mean() <= 0.99
+
+
 def test_without_a_spread_there_is_no_effect_and_nothing_is_told() -> None:
     rng = np.random.default_rng(1)
     spread, told = [], 0

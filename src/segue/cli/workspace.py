@@ -222,12 +222,25 @@ def _report(
             tell("  nothing of this file was stored (--strict)", err=True)
 
 
-def fit(workspace: Folder, *, now: Now = "") -> None:
+def fit(
+    workspace: Folder,
+    *,
+    prior: Annotated[
+        str,
+        typer.Option(
+            help="Another school's workspace, or the folder of a model: this fit and later ones start from "
+            "what it knows of histories; 'none': from pedagogy again."
+        ),
+    ] = "",
+    now: Now = "",
+) -> None:
     """Fit difficulty, success model and reward model on all events, and put the result in charge.
 
     Example: segue fit school
     """
     space = opened(workspace)
+    if prior:
+        _start_from(space, prior)
     recommender = space.fit(now=moment(now))
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     tell(f"model {recommender.model_hash} is in charge ({facts})")
@@ -236,6 +249,33 @@ def fit(workspace: Folder, *, now: Now = "") -> None:
             "  no rewards yet: each is an answer on a later day, so it needs the times of attempts\n"
             "  (a column named time, or --map THEIRS=time) and a skill that came up again"
         )
+
+
+def _start_from(space: Workspace, prior: str) -> None:
+    """Let the fits of a workspace start from another model, and say what it weighs."""
+    from segue.engine.recommender import Recommender
+    from segue.models.success_probability import answers_felt
+    from segue.workspace.configuration import FILE
+
+    if prior == "none":
+        space.start_from(None)
+        tell("fits start from pedagogy alone")
+        return
+    if (Path(prior) / "recommender.json").exists():
+        other = Recommender.load(Path(prior))
+    elif (Path(prior) / FILE).exists():
+        school = opened(Path(prior))
+        with school.store.read() as connection:
+            other = school.champion(connection).recommender
+        school.close()
+    else:
+        raise ValueError(f"--prior must be a workspace, the folder of a model or 'none', got {prior}")
+    space.start_from(other)
+    few, many = (round(answers_felt(n), -1) for n in (10, 300))
+    tell(
+        f"fits start from model {other.model_hash}, which weighs as much as {few:,.0f} answers of yours "
+        f"with 10 learners, {many:,.0f} with 300"
+    )
 
 
 def learn(workspace: Folder, *, now: Now = "") -> None:
