@@ -20,7 +20,8 @@ from segue.service.http.api_keys import Scope as KeyScope
 from segue.service.http.metrics import Metrics
 from segue.service.http.plain_page import PAGE_HEADERS, refusal_page
 from segue.service.http.rate_limits import Buckets, ServiceLimits, counted, too_fast, too_large
-from segue.service.http.refusals import RefusedError
+from segue.service.http.refusals import BUSY, RefusedError
+from segue.service.seats import Seats
 from segue.service.sent_answers import prepared
 from segue.service.tenant.tenant import Tenant
 
@@ -95,9 +96,12 @@ class Gate:
         *,
         tenants: tuple[Tenant, ...],
         limits: ServiceLimits,
+        seats: Seats,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.app, self.tenants, self.limits, self.clock = app, tenants, limits, clock
+        self.seats = seats
+        self._shed, self._told = 0, 0.0
         self.buckets = Buckets(rate=limits.rate, burst=limits.burst)
         self.addresses = Buckets(rate=limits.address_rate, burst=limits.address_burst)
 
@@ -107,8 +111,10 @@ class Gate:
             await self.app(scope, receive, send)
             return
         passage = RequestPassage(scope, send)
+        leave = _nobody
         try:
-            self._admit(scope)
+            if caller := self._admit(scope):
+                leave = await self.seats.take(caller)
             await self.app(scope, counted(receive, self.limits), passage.send)
         except RefusedError as refused:
             await passage.refuse(refused, receive)
@@ -117,10 +123,11 @@ class Gate:
             broken = RefusedError(500, "failed", f"something failed here; the log has it under {passage.id}")
             await passage.refuse(broken, receive)
         finally:
+            leave()
             self._note(passage)
 
-    def _admit(self, scope: Scope) -> None:
-        """Find the caller, and check rate and announced length.
+    def _admit(self, scope: Scope) -> str:
+        """Return the name of the caller, who has been found to keep to rate and length; "" where all may ask.
 
         Raises
         ------
@@ -128,10 +135,9 @@ class Gate:
             401, 413 or 429.
         """
         if scope["path"] in OPEN:
-            return
+            return ""
         if scope["path"] in FRONT_DOOR or scope["path"].startswith(BROWSER) or _asks_only(scope):
-            self._take_of_address(scope)
-            return
+            return self._take_of_address(scope)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             caller = self._caller(headers.get(b"authorization", b""))
@@ -144,11 +150,13 @@ class Gate:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.limits.body_bytes:
             raise too_large(self.limits)
+        return caller.key.key_id
 
-    def _take_of_address(self, scope: Scope) -> None:
-        address = (scope.get("client") or ("",))[0]
+    def _take_of_address(self, scope: Scope) -> str:
+        address: str = (scope.get("client") or ("",))[0] or "unknown"
         if wait := self.addresses.take(address, now=time.monotonic()):
             raise too_fast(wait, self.limits.address_rate, "address")
+        return address
 
     def _caller(self, authorization: bytes) -> Caller:
         scheme, _, secret = authorization.decode("latin-1").partition(" ")
@@ -167,12 +175,29 @@ class Gate:
         if passage.scope["path"] in OPEN:
             return
         fields = passage.fields()
-        logs.write("request", fields)
+        if passage.shed:
+            self._tell_shed()
+        else:
+            logs.write("request", fields)
         if caller := passage.scope.get("caller"):
             metrics: Metrics = caller.tenant.metrics
             labels = {name: str(fields[name]) for name in ("route", "method", "status")}
+            if passage.shed:
+                metrics.count("segue_refused_total")
             metrics.count("segue_requests_total", labels)
             metrics.observe("segue_request_seconds", passage.seconds, {"route": labels["route"]})
+
+    def _tell_shed(self) -> None:
+        """Log how many were told to come back, once a second: a line for each would make it worse."""
+        self._shed += 1
+        now = time.monotonic()
+        if now - self._told >= 1.0:
+            logs.write("shed", {"requests": self._shed}, level=30)
+            self._shed, self._told = 0, now
+
+
+def _nobody() -> None:
+    """Leave no seat: none was taken."""
 
 
 def trace_of(traceparent: str) -> str:
@@ -191,7 +216,7 @@ class RequestPassage:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope, self._send = scope, prepared(scope, send)
         self.started = time.perf_counter()
-        self.status = 0
+        self.status, self.shed = 0, False
         headers: dict[bytes, bytes] = dict(scope["headers"])
         sent = headers.get(b"x-request-id", b"").decode("latin-1")
         self.id = sent if REQUEST_ID.match(sent) else uuid4().hex
@@ -213,6 +238,7 @@ class RequestPassage:
         """Answer a refusal, unless an answer has begun: in JSON to programs, by a page to people."""
         if self.status:
             return
+        self.shed = refused.code == BUSY
         response: Response = refused.response()
         if self.scope["path"].startswith(BROWSER):
             reason: dict[str, logs.Field] = {

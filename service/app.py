@@ -29,6 +29,7 @@ from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
 from segue.service.routes import resources as routes_resources
 from segue.service.routes.dialogue import class_weeks, policy_versions, practices, statements
+from segue.service.seats import Seats
 from segue.service.tenant.tenant import Tenant
 
 TICK_SECONDS = 0.5
@@ -48,14 +49,15 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     app.state.tenants = tuple(tenants)
     app.state.lti_tools = {}
     app.state.progress = _no_gradebook
-    app.add_middleware(Gate, tenants=tuple(tenants), limits=limits)
+    app.state.seats = Seats(limits)
+    app.add_middleware(Gate, tenants=tuple(tenants), limits=limits, seats=app.state.seats)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
     dialogue = (statements, class_weeks, practices, policy_versions)
-    for routes in (
-        *dialogue,
+    for routes in (  # what is asked most is found first
         routes_decide,
+        *dialogue,
         *sent,
         routes_learners,
         routes_classes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Header, Path, Request
+from fastapi import Path, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -26,15 +26,40 @@ ClassId = Annotated[
     str, Path(min_length=1, max_length=200, pattern=ID, description="The LMS's own id of a class.")
 ]
 
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        max_length=200,
-        pattern=r"^[\x20-\x7e]*$",
-        description="Any text of yours: sent again with the same request, it brings the same answer.",
-    ),
-]
+KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 200, "pattern": r"^[\x20-\x7e]*$", "default": ""},
+    "description": "Any text of yours: sent again with the same request, it brings the same answer.",
+}
+LONGEST_KEY = 200
+
+
+def key_of(request: Request) -> str:
+    """Return the request's Idempotency-Key, "" for none.
+
+    Raises
+    ------
+    RefusedError
+        422 for one that is too long, or holds more than printable ASCII.
+    """
+    key = request.headers.get("idempotency-key", "")
+    if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
+        message = f"header Idempotency-Key: up to {LONGEST_KEY} printable characters of ASCII"
+        raise RefusedError(422, "not_valid", message)
+    return key
+
+
+async def hung_up(request: Request) -> bool:
+    """Whether the caller has gone away by now, without waiting for it."""
+    looking = request.receive().__await__()
+    try:
+        next(looking)
+    except StopIteration as found:
+        return bool(found.value["type"] == "http.disconnect")
+    looking.close()
+    return False
 
 
 async def read(request: Request, model: type[B]) -> B:

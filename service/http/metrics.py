@@ -29,7 +29,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 GAUGES: Mapping[str, tuple[str, Literal["max", "livesum"]]] = {
     "segue_degraded": ("1 while there is no fitted model to decide by.", "max"),
-    "segue_waiting": ("Jobs waiting for the store.", "livesum"),
+    "segue_waiting": ("Requests waiting to be worked on, and jobs waiting for the store.", "livesum"),
 }
 HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...], tuple[float, ...]]] = {
     "segue_request_seconds": ("Time from first byte to answer.", ("route",), BOUNDS),

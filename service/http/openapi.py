@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from segue.service.http import request_schemas as schemas
+from segue.service.http.bodies import KEY_HEADER
 from segue.service.http.response_schemas import FaultAnswer
 from segue.service.http.said import policy_bodies, practice_bodies, statement_bodies
 
@@ -76,13 +77,14 @@ OF_EVERY_CALL = (401, 403, 408, 413, 429, 503)
 OF_A_BODY = (400, 415, 422)
 
 
-def takes(body: type[BaseModel]) -> dict[str, Any]:
-    """Return the description of a JSON body, for `openapi_extra`."""
+def takes(body: type[BaseModel], *, keyed: bool = False) -> dict[str, Any]:
+    """Return the description of a JSON body, and of an `Idempotency-Key`, for `openapi_extra`."""
     content = {
         "schema": {"$ref": REF.format(model=body.__name__)},
         "examples": {str(i + 1): {"value": value} for i, value in enumerate(EXAMPLES[body])},
     }
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+    taken: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/json": content}}}
+    return taken | {"parameters": [KEY_HEADER]} if keyed else taken
 
 
 def gives(answer: type[BaseModel], faults: Sequence[int]) -> dict[int | str, dict[str, Any]]:

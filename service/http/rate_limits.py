@@ -26,10 +26,13 @@ class ServiceLimits:
         Largest body of any request.
     body_seconds : float
         Longest pause between two parts of a body; the whole of it may take three times that.
+    seats : int
+        Requests worked on at a time, by one key or address at most half of them; the others wait.
     waiting : int
-        Requests that may wait for the store; further ones are answered 503 at once rather than late.
+        Requests that may wait, for a seat or for the store; further ones are answered 503 at once rather
+        than late.
     waiting_seconds : float
-        Longest time a request may wait for the store, by what the last ones took; one that would wait longer
+        Longest time a request may wait for either, by what the last ones took; one that would wait longer
         is answered 503 at once.
     connections : int
         Connections open at a time.
@@ -43,6 +46,7 @@ class ServiceLimits:
     address_burst: int = 300
     body_bytes: int = 2_000_000
     body_seconds: float = 20.0
+    seats: int = 16
     waiting: int = 512
     waiting_seconds: float = 2.0
     connections: int = 4_000

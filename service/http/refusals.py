@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
+BUSY = "busy"  # the code of who would wait too long
+
 
 @dataclass
 class RefusedError(Exception):

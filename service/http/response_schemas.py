@@ -422,4 +422,6 @@ class TenantHealth(AnswerBody):
 class Readiness(Health):
     """Whether requests can be answered: the worst of the tenants, and each of them."""
 
+    waiting: int
+    """Requests that wait to be worked on, of all tenants of the process."""
     tenants: list[TenantHealth]

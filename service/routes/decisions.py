@@ -19,10 +19,11 @@ from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import (
     DecisionId,
-    IdempotencyKey,
     OverrideId,
     answer,
     body_of,
+    hung_up,
+    key_of,
     read,
     read_one,
 )
@@ -48,10 +49,10 @@ def progress_of(request: Request, tenant: Tenant, batch: Batch) -> BackgroundTas
 
 @router.post(
     "/recommend",
-    openapi_extra=takes(schemas.RecommendBody),
+    openapi_extra=takes(schemas.RecommendBody, keyed=True),
     responses=gives(answers.RecommendAnswer, (*OF_A_BODY, 409)),
 )
-async def recommend(request: Request, key: IdempotencyKey = "") -> Response:
+async def recommend(request: Request) -> Response:
     """Return what a learner should do next, and why. The decisions are on disk before the answer is sent.
 
     A request that is sent again with the same `Idempotency-Key` within a day gets the same answer.
@@ -60,26 +61,27 @@ async def recommend(request: Request, key: IdempotencyKey = "") -> Response:
     body = await read(request, schemas.RecommendBody)
     await reaching(request, [body.learner])
     tenant = caller.tenant
-    asked = _question(caller, body, key, await request.body())
+    asked = _question(caller, body, key_of(request), await request.body())
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
-    if await request.is_disconnected():
+    if await hung_up(request):
         await tenant.do(partial(tenant.workspace.not_received, from_json(found)["playlist_id"]))
     return answer(found)
 
 
 @router.post(
     "/recommend:batch",
-    openapi_extra=takes(schemas.BatchBody),
+    openapi_extra=takes(schemas.BatchBody, keyed=True),
     responses=gives(answers.BatchAnswer, OF_A_BODY),
 )
-async def recommend_batch(request: Request, key: IdempotencyKey = "") -> Response:
+async def recommend_batch(request: Request) -> Response:
     """Return one answer a request, in order; one that cannot be answered does not hold up the others.
 
     Sent again with the same `Idempotency-Key` within a day, each request gets the answer it got.
     """
     caller = caller_of(request, "backend", "teacher")
     body = await read(request, schemas.BatchBody)
+    key = key_of(request)
     keys = [f"{key} {place}" if key else "" for place in range(len(body.requests))]
     found = await asyncio.gather(*map(partial(_one, request, caller), body.requests, keys))
     return answer(b'{"answers":[' + b",".join(found) + b"]}")

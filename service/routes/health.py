@@ -28,7 +28,7 @@ async def readyz(request: Request) -> Response:
     states = await asyncio.gather(*(tenant.ready() for tenant in tenants))
     worst = next((s for s in ("unavailable", "degraded") if s in states), "ok")
     told = [tenant.described(status) for tenant, status in zip(tenants, states, strict=True)]
-    response = answer({"status": worst, "tenants": told})
+    response = answer({"status": worst, "waiting": request.app.state.seats.waiting, "tenants": told})
     response.status_code = 503 if worst == "unavailable" else 200
     return response
 
@@ -44,5 +44,5 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Return the counters of this tenant, of all workers together, for Prometheus."""
     tenant = caller_of(request, "analyst").tenant
-    tenant.gauge(await tenant.ready())
+    tenant.gauge(await tenant.ready(), outside=request.app.state.seats.waiting)
     return PlainTextResponse(await tenant.aside(tenant.metrics.text), media_type="text/plain; version=0.0.4")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from segue.service.http.refusals import RefusedError
+from segue.service.http.refusals import BUSY, RefusedError
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class SlowCalls:
         """
         if self._under_way >= self._most:
             message = "too many long questions are being worked on: try again in a few seconds"
-            raise RefusedError(503, "busy", message, {"retry-after": "5"})
+            raise RefusedError(503, BUSY, message, {"retry-after": "5"})
         self._under_way += 1
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, work)

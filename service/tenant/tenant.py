@@ -223,10 +223,10 @@ class Tenant:
             "model_days": age,
         }
 
-    def gauge(self, status: Status) -> None:
-        """Set the gauges, before they are read."""
+    def gauge(self, status: Status, *, outside: int) -> None:
+        """Set the gauges, before they are read; `outside` are the requests that wait for a seat."""
         self.metrics.set("segue_degraded", float(status == "degraded"))
-        self.metrics.set("segue_waiting", self.desk.waiting)
+        self.metrics.set("segue_waiting", self.desk.waiting + outside)
 
     def close(self) -> None:
         """Finish what waits, then let go of the database."""

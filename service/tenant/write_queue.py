@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from segue.service.http.metrics import Metrics
-from segue.service.http.refusals import RefusedError
+from segue.service.http.refusals import BUSY, RefusedError
 from segue.workspace.storage.group_commit import GroupedStore
 
 T = TypeVar("T")
@@ -100,9 +100,8 @@ class Desk:
         job = Job(work, question, loop, loop.create_future())
         wait = self.expected_wait()
         if self._queue.qsize() >= self._most or wait > self._longest:
-            self.metrics.count("segue_refused_total")
             message = "too many requests wait for the store: try again in a second"
-            raise RefusedError(503, "busy", message, {"retry-after": str(max(math.ceil(wait), 1))})
+            raise RefusedError(503, BUSY, message, {"retry-after": str(max(math.ceil(wait), 1))})
         self._queue.put(job)
         return await job.answer
 

@@ -195,7 +195,8 @@ def test_many_clients_lose_nothing(fresh: Path, serving: Serving, headers: Heade
                 out += [posted.status_code, asked.status_code, posted.json()["accepted"]]
             return out
 
-    with serving(fresh, limits=ServiceLimits(rate=1e6, burst=10**6)) as client:
+    patient = ServiceLimits(rate=1e6, burst=10**6, waiting_seconds=600)
+    with serving(fresh, limits=patient) as client:
         with ThreadPoolExecutor(n_clients) as pool:
             found = [code for codes in pool.map(work, range(n_clients)) for code in codes]
         assert set(found) == {200, 1}
