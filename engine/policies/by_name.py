@@ -52,6 +52,10 @@ def named(text: Any) -> Policy:
     """
     if not isinstance(text, dict) or not isinstance(text.get("name"), str):
         raise ValueError(f'a policy is {{"name": …, "parameters": {{…}}}}, got {text!r}')
+    if stray := sorted(set(text) - {"name", "parameters"}):
+        raise ValueError(
+            f'{stray[0]!r} stands beside the policy\'s name: parameters go into "parameters": {{…}}'
+        )
     kind: type[Any] = _kind(text["name"])
     given = text.get("parameters", {})
     if not isinstance(given, dict):

@@ -132,7 +132,8 @@ class Result:
     """The outcome of a term.
 
     `gain` (L,): mean over skills of true mastery, averaged over the two examinations, minus that before;
-    `prior` (L,): true mastery before; `stayed` (L,); contract violations; requests and the seconds they took.
+    `prior` (L,): true mastery before; `stayed` (L,); contract violations; requests and the seconds they took;
+    `curve` (weeks + 1, L): the mean over skills of true mastery before the term and as each week ends.
     """
 
     gain: Floats
@@ -141,6 +142,7 @@ class Result:
     violations: int
     requests: int
     seconds: float
+    curve: Floats
 
 
 def run(stage: Stage, policy: TermPolicy) -> Result:
@@ -154,11 +156,14 @@ def run(stage: Stage, policy: TermPolicy) -> Result:
     policy.learn(cohort.test(items, tests.random((stage.plan.n_learners, len(items))), hours=6.0))
     clerk = _Clerk(policy, stage.rng(2))
     draws = stage.rng(3)
+    curve = [before]
     for week in range(stage.plan.weeks):
         _week(stage, cohort, week=week, clerk=clerk, draws=draws)
         policy.end_week(week)
+        curve.append(cohort.mastery(stage.start_of(week) + 24.0 * 7).mean(axis=1))
     after = np.mean([cohort.mastery(hours).mean(axis=1) for hours in stage.exams], axis=0)
-    return Result(after - before, before, cohort.present, clerk.violations, clerk.requests, clerk.seconds)
+    done = (clerk.violations, clerk.requests, clerk.seconds)
+    return Result(after - before, before, cohort.present, *done, np.array(curve))
 
 
 def former_log(stage: Stage) -> list[TermSlot]:

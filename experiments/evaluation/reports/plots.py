@@ -97,6 +97,26 @@ def gain_by_policy(gains: pd.DataFrame) -> Figure:
     return figure
 
 
+def learning_curves(curves: Mapping[str, Floats], *, ylabel: str = "true mastery gained, mean") -> Figure:
+    """Return what a class has gained week by week under each policy, with the 95 % interval of its mean.
+
+    Parameters
+    ----------
+    curves : mapping of str to (weeks + 1, learners)
+        What each learner knows before the first week and after each.
+    """
+    figure, axes = canvas(7.0, 3.6)
+    for at, (name, of) in enumerate(curves.items()):
+        gained = of - of[0]
+        weeks, mean = np.arange(len(of)), gained.mean(axis=1)
+        reach = 1.96 * gained.std(axis=1, ddof=1) / np.sqrt(of.shape[1])
+        axes.plot(weeks, mean, label=name, color=f"C{at}")
+        axes.fill_between(weeks, mean - reach, mean + reach, color=f"C{at}", alpha=0.15, linewidth=0)
+    axes.set(xlabel="week", ylabel=ylabel)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
 def trade_off(x: Sequence[float], lines: Mapping[str, Sequence[float]], *, xlabel: str) -> Figure:
     """Return several figures of merit against one dial."""
     figure, axes = canvas(6.5, 3.2)

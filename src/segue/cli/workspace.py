@@ -246,8 +246,8 @@ def fit(
     tell(f"model {recommender.model_hash} is in charge ({facts})")
     if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
         tell(
-            "  no rewards yet: each is an answer on a later day, so it needs the times of attempts\n"
-            "  (a column named time, or --map THEIRS=time) and a skill that came up again"
+            "  no rewards yet: each is an answer on a later day, so it needs the times of attempts "
+            "(a column named time, or --map THEIRS=time) and a skill that came up again"
         )
 
 

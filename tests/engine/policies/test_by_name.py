@@ -57,6 +57,7 @@ def test_an_own_policy_is_found_where_it_can_be_imported_from(
         ({"name": "Softmax", "parameters": {"temperature": -1}}, "temperature must be positive"),
         ({"name": "Softmax", "parameters": {"temperature": "hot"}}, "does not take"),
         ({"name": "Softmax", "parameters": 3}, "must be an object"),
+        ({"name": "Softmax", "temperature": 1}, "'temperature' stands beside the policy's name"),
     ],
 )
 def test_what_is_no_policy_is_said(text: object, says: str) -> None:
