@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -83,11 +83,17 @@ def requests_of(workspace: Workspace, learners: Sequence[str]) -> list[LearnerRe
         for kind in KINDS:
             if statement.kind == kind:
                 found = answers.get(statement.statement_id)
-                verdict, note = (found.body["verdict"], found.body["note"]) if found else ("", "")
                 asked = (statement.statement_id, inside[statement.learner], kind)
-                passed_on = int(found.body.get("passed_on", 0)) if found else 0
-                answered = (verdict, note, found.statement_id if found else "", passed_on)
-                out.append(LearnerRequest(*asked, statement.about, statement.time, *answered))
+                line = LearnerRequest(*asked, statement.about, statement.time)
+                if found:
+                    line = replace(
+                        line,
+                        answer=found.body["verdict"],
+                        note=found.body["note"],
+                        answer_id=found.statement_id,
+                        passed_on=int(found.body.get("passed_on", 0)),
+                    )
+                out.append(line)
     return out
 
 
