@@ -24,12 +24,17 @@ from segue.batch.output import RECORD
 from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
 from segue.batch.weekly_job import Week, weekly_job
+from segue.engine.practices.slots import Slot
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.iso_weeks import start_of
 from segue.workspace import learning, workspace
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.operations.backup import backup
+from segue.workspace.practices.feedback_given import note_given
+from segue.workspace.practices.group_work import form_groups, pair_reviews
+from segue.workspace.practices.placements import listed_steps, place_week
+from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy import retention as purging
 from segue.workspace.workspace import Workspace
@@ -154,6 +159,27 @@ def test_week(school: School, copy: Callable[[str], Path], skip: tuple[str, ...]
     def work(space: Workspace) -> None:
         weekly_job(space, asked, space.path / "out", workers=1)
 
+    hold(copy, work)
+
+
+def test_practices(school: School, copy: Callable[[str], Path]) -> None:
+    """Groups, reviews, feedback, places, scores: kept once, whatever the moment, and none by half."""
+    now, roster = MONDAY + timedelta(days=1), school.roster
+    slots = [Slot("desk", "teacher", now + timedelta(days=1), 3), Slot("home", "home", now, 30)]
+    works = [RubricScore(who, "essay", "reasoning", by, 0.5) for who in roster for by in ("t1", "t2")]
+    shows = {"reasoning": school.space.catalogue().resources[0].resource_id}
+
+    def work(space: Workspace) -> None:
+        for project in ("bridges", "maps"):
+            form_groups(space, "class-1", project, names=roster, size=4, now=now, keep=True)
+        pair_reviews(space, "class-1", "essay", roster, each=2, now=now, keep=True)
+        note_given(space, "class-1", "feedback", roster, by="t1", now=now)
+        keep_scores(space, "class-1", works, now=now, rubric=shows)
+        accept_scores(space, "class-1", "essay", shows, names=roster, now=now)
+        steps = listed_steps(space, roster, week="2026-W48", now=now)
+        place_week(space, "class-1", steps, slots, week="2026-W48", now=now, keep=True)
+
+    school.decide(MONDAY)
     hold(copy, work)
 
 

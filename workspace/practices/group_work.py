@@ -133,6 +133,8 @@ def pair_reviews(
 ) -> list[tuple[str, str]]:
     """Return (reviewer, author) pairs among those who submitted, other ones than in earlier reviews.
 
+    Pairs that were kept for this work are returned as they are.
+
     Raises
     ------
     WorkspaceError, ValueError
@@ -140,7 +142,10 @@ def pair_reviews(
     """
     with workspace.store.write() if keep else workspace.store.read() as connection:
         members = members_of(workspace, connection, class_id, submitted, now=now, create=keep)
-        before = _reviewed(connection, members)
+        pairs_of = _reviewed(connection, members)
+        if there := pairs_of.get((members.class_id, work)):
+            return there
+        before = [pair for pairs in pairs_of.values() for pair in pairs]
         rng = generator(workspace.configuration.seed, "reviews", work, class_id, len(before))
         pairs = review_pairs(members.names, each, rng=rng, before=before)
         if keep:
@@ -156,10 +161,15 @@ def pair_reviews(
         return pairs
 
 
-def _reviewed(connection: Connection, members: Members) -> list[tuple[str, str]]:
+def _reviewed(connection: Connection, members: Members) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """Return the (reviewer, author) pairs of each class and work so far."""
     sides: dict[tuple[str, str, str], dict[str, str]] = {}
     called = members.called
     for row in practices_of(connection, list(called), ("review",)):
         pair = sides.setdefault((row.class_id, row.about, row.act), {})
         pair[row.body["side"]] = called[row.learner]
-    return [(pair["reviewer"], pair["author"]) for pair in sides.values() if len(pair) == 2]
+    out: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for (class_id, work, _), pair in sides.items():
+        if len(pair) == 2:
+            out.setdefault((class_id, work), []).append((pair["reviewer"], pair["author"]))
+    return out
