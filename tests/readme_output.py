@@ -8,12 +8,12 @@ from pathlib import Path
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SHOWN = re.compile(r"(?<=What `make demo` prints, in part:\n\n```text\n).*?(?=\n```)", re.DOTALL)
-PARTS = (("The week of", 4), ("5. The teacher's view", 4))
+PARTS = (("The week of", 4), ("5. The teacher's view", 4), ("6. The class together", 4))
 CUT = "…"
 
 
 def excerpt(printed: str) -> str:
-    """Return what README shows of the demo: four steps of a week, four skills of a class."""
+    """Return what README shows of the demo: four steps of a week, four skills of a class, its groups."""
     lines = printed.splitlines()
     found: list[str] = []
     for heading, items in PARTS:

@@ -224,6 +224,7 @@ def test_demo_tells_the_whole_story(run: Run, tmp_path: Path, monkeypatch: pytes
         "3. The class works",
         "4. pupil",
         "5. The teacher's view",
+        "6. The class together",
     ):
         assert heading in said
     assert "rewards matured" in said

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.demo_class import show_practices
+
 if TYPE_CHECKING:
     from segue.engine.playlists import Playlist
     from segue.experiments.simulation.simulated_class import SimulatedClass
@@ -60,6 +62,9 @@ def demo(
     _show_two(space, first[learner], second[learner])
     _heading(5, "The teacher's view: who is stuck where")
     _class_view(space, room, folder)
+    _heading(6, "The class together: an example of each practice")
+    roster = room.learners["learner"].tolist()
+    show_practices(space, roster, week=NEXT_WEEK, now=MONDAY + timedelta(days=7))
     typer.echo(f"\nAll of it lies in {folder}. ({time.perf_counter() - began:.0f} s)")
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from segue.cli.demo_class import leave_open
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -67,7 +69,9 @@ def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...],
         requests = [Request(name, monday, k=STEPS, menu=OPTIONS) for name in roster]
         space.recommend_many(requests, ask=Ask(surface="weekly", week=week))
         needs = {name: len(space.profile(name, now=monday).needs) for name in roster}
-    return roster, max(roster, key=lambda name: (needs[name], name))
+        learner = max(roster, key=lambda name: (needs[name], name))
+        leave_open(space, roster, learner, now=now)
+    return roster, learner
 
 
 def _links(school: Path, roster: tuple[str, ...], learner: str, address: str) -> dict[str, str]:
