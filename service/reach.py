@@ -7,7 +7,7 @@ the decision named in its path is looked up; a call that names learners in its b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,9 +22,11 @@ from segue.workspace.records.decision_queries import learners_of_decisions
 from segue.workspace.records.learners import find_learners, learners_known_as
 from segue.workspace.records.overrides import override_of
 from segue.workspace.records.rosters.enrolments import members_of
+from segue.workspace.records.statements import find_statement
 from segue.workspace.workspace import Workspace
 
 LEARNER, DECISION = "/v1/learners/{learner:path}", "/v1/decisions/{decision}"
+CLASS = "/v1/classes/{class_id:path}"
 OF_BOTH = {
     ("POST", "/v1/recommend"),
     ("GET", DECISION),
@@ -37,7 +39,12 @@ OF_TEACHERS = OF_BOTH | {
     ("POST", "/v1/recommend:batch"),
     ("POST", f"{DECISION}/override"),
     ("POST", "/v1/overrides/{override_id}/undo"),
-    ("GET", "/v1/classes/{class_id:path}"),
+    ("GET", CLASS),
+    *(("POST", f"{CLASS}/{name}") for name in ("groups", "reviews", "feedback-due", "feedback", "talks")),
+    *(("POST", f"{CLASS}/{name}") for name in ("places", "project", "rubric")),
+    *(("POST", f"/v1/{name}/{{statement}}/undo") for name in ("reviews", "answers")),
+    ("POST", "/v1/plans/{statement}/review"),
+    ("POST", "/v1/requests/{statement}/answer"),
     *(("POST", f"/v1/class-weeks/{name}") for name in ("draw", "approve", "must-do")),
 }
 OF_LEARNERS = OF_BOTH | {
@@ -71,10 +78,10 @@ async def _admit(request: Request, caller: Caller, call: Collection[tuple[str, s
         raise beyond_key()
     named = request.path_params
     workspace = caller.tenant.workspace
-    if "class_id" in named and not _has_class(workspace, caller.key, named["class_id"]):
-        raise beyond_key()
-    if "decision" in named or "override_id" in named:
-        await caller.tenant.aside(partial(_check_decision, workspace, caller.key, named))
+    if "class_id" in named:
+        reaching_class(request, named["class_id"])
+    if not {"decision", "override_id", "statement"}.isdisjoint(named):
+        await caller.tenant.aside(partial(_check_about, workspace, caller.key, named))
     learners = [named["learner"]] if "learner" in named else []
     await reaching(request, [*learners, *request.query_params.getlist("learner")])
     request.scope["reach"] = True
@@ -93,6 +100,20 @@ async def reaching(request: Request, learners: Collection[str]) -> None:
         await caller.tenant.aside(partial(_check_learners, caller.tenant.workspace, caller.key, learners))
 
 
+def reaching_class(request: Request, class_id: str) -> None:
+    """Check that the caller's key reaches a class, by the LMS's id.
+
+    Raises
+    ------
+    RefusedError
+        403 when it does not.
+    """
+    caller: Caller = request.scope["caller"]
+    digest = caller.tenant.workspace.keyring.digest("class", class_id).hex()
+    if caller.key.bounded and digest not in caller.key.classes:
+        raise beyond_key()
+
+
 def _check_learners(workspace: Workspace, key: ApiKey, learners: Collection[str]) -> None:
     own = [one for one in learners if workspace.keyring.digest("learner", one).hex() != key.learner]
     if not own:
@@ -104,13 +125,17 @@ def _check_learners(workspace: Workspace, key: ApiKey, learners: Collection[str]
         raise beyond_key()
 
 
-def _check_decision(workspace: Workspace, key: ApiKey, named: dict[str, str]) -> None:
+def _check_about(workspace: Workspace, key: ApiKey, named: Mapping[str, str]) -> None:
+    """Check that whom a decision, a teacher's act on one, or a statement is about is within reach."""
     decision = named.get("decision", "")
     with workspace.store.read() as connection:
         if "override_id" in named:
             act = override_of(connection, named["override_id"])
             decision = act.decision_id if act else ""
-        about = learners_of_decisions(connection, [decision])
+        about = learners_of_decisions(connection, [decision] if decision else [])
+        if "statement" in named:
+            said = find_statement(connection, named["statement"])
+            about = {said.learner} if said else set()
     if not about or not about <= _numbers(workspace, key):
         raise beyond_key()
 
@@ -121,7 +146,3 @@ def _numbers(workspace: Workspace, key: ApiKey) -> set[int]:
         if key.learner:
             return {person.number for person in learners_known_as(connection, [bytes.fromhex(key.learner)])}
         return members_of(connection, [bytes.fromhex(one) for one in key.classes], at=datetime.now(UTC))
-
-
-def _has_class(workspace: Workspace, key: ApiKey, class_id: str) -> bool:
-    return workspace.keyring.digest("class", class_id).hex() in key.classes

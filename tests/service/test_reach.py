@@ -15,6 +15,7 @@ from segue.service import reach
 from segue.service.app import create_app
 from segue.service.http.api_keys import KeyRing
 from segue.service.http.rate_limits import ServiceLimits
+from segue.service.http.said.practice_bodies import EXAMPLES, PlacesBody, ProjectBody
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -98,6 +99,74 @@ def test_a_teacher_acts_for_the_class_only(bounded: Ask) -> None:
     assert answers[1]["error"]["code"] == "beyond_key"
     week = {"learners": ["student-4", "student-6"], "week": "2026-W48", "by": "t1"}
     assert bounded("teacher", "POST", "/v1/class-weeks/draw", week).status_code == 403
+
+
+TWO = ["student-3", "student-4"]
+PLAN = {"steps": [{"resource": "pizza-fairly", "minutes": 10}]}
+SCORES = [{"learner": who, "criterion": "c", "rater": "t1", "score": 0.5} for who in TWO]
+PRACTICES: dict[str, dict[str, Any]] = {
+    "groups": {"project": "bridge", "size": 2, "learners": TWO},
+    "reviews": {"work": "essay", "learners": TWO, "each": 1},
+    "feedback-due": {"learners": TWO},
+    "feedback": {"learners": TWO, "kind": "feedback", "by": "t1"},
+    "talks": {"learners": TWO, "minutes": 10},
+    "project": {**EXAMPLES[ProjectBody][0], "learners": TWO},
+    "rubric": {"work": "essay", "rubric": {"c": "pizza-fairly"}, "scores": SCORES},
+}
+
+
+def with_stranger(call: str, body: dict[str, Any]) -> dict[str, Any]:
+    if call == "rubric":
+        return body | {"scores": [*SCORES, SCORES[0] | {"learner": "student-6"}]}
+    return body | {"learners": [*TWO, "student-6"]}
+
+
+@pytest.mark.parametrize("call", PRACTICES)
+def test_a_teacher_practises_with_the_class_only(bounded: Ask, call: str) -> None:
+    body = PRACTICES[call]
+    path = f"/v1/classes/7b/{call}"
+    assert bounded("teacher", "POST", f"/v1/classes/tiny/{call}", body).status_code == 403
+    assert bounded("teacher", "POST", path, with_stranger(call, body)).status_code == 403
+    found = bounded("teacher", "POST", path, body)
+    assert found.status_code == 200, found.text
+    assert bounded("learner", "POST", path, body).status_code == 403
+
+
+def test_a_teacher_practises_by_names_within_the_class(bounded: Ask) -> None:
+    talks = {"minutes": 10, "asked": ["student-6"]}
+    assert bounded("teacher", "POST", "/v1/classes/7b/talks", talks).status_code == 403
+    places = {**EXAMPLES[PlacesBody][0], "learners": ["student-4", "student-6"]}
+    assert bounded("teacher", "POST", "/v1/classes/7b/places", places).status_code == 403
+
+
+def test_a_teacher_answers_the_class_only(bounded: Ask) -> None:
+    verdict = {"by": "t1", "accept": True}
+    for kind, answer, undo in (("plans", "review", "reviews"), ("requests", "answer", "answers")):
+        sent = PLAN if kind == "plans" else {"kind": "talk", "about": "unit-rates"}
+        asked = {
+            who: bounded("admin", "POST", f"/v1/learners/{who}/{kind}", sent).json()["statement_id"]
+            for who in ("student-4", "student-6")
+        }
+        paths = {who: f"/v1/{kind}/{statement}/{answer}" for who, statement in asked.items()}
+        assert bounded("teacher", "POST", paths["student-6"], verdict).status_code == 403
+        assert bounded("learner", "POST", paths["student-4"], verdict).status_code == 403
+        mine = bounded("teacher", "POST", paths["student-4"], verdict)
+        assert mine.status_code == 200, mine.text
+        theirs = bounded("admin", "POST", paths["student-6"], verdict).json()["statement_id"]
+        assert bounded("teacher", "POST", f"/v1/{undo}/{theirs}/undo", {"by": "t1"}).status_code == 403
+        own = mine.json()["statement_id"]
+        assert bounded("teacher", "POST", f"/v1/{undo}/{own}/undo", {"by": "t1"}).status_code == 200
+    assert bounded("teacher", "POST", "/v1/requests/nothing/answer", verdict).status_code == 403
+
+
+def test_a_suggestion_goes_on_to_the_own_class_only(bounded: Ask) -> None:
+    ask = {"kind": "suggestion", "about": "rate-race"}
+    said = bounded("learner", "POST", "/v1/learners/student-3/requests", ask).json()["statement_id"]
+    path, verdict = f"/v1/requests/{said}/answer", {"by": "t1", "accept": True}
+    assert bounded("teacher", "POST", path, verdict | {"class_id": "tiny"}).status_code == 403
+    stranger = verdict | {"class_id": "7b", "learners": ["student-6"]}
+    assert bounded("teacher", "POST", path, stranger).status_code == 403
+    assert bounded("teacher", "POST", path, verdict | {"class_id": "7b", "learners": TWO}).status_code == 200
 
 
 def test_a_teacher_cannot_take_learners_into_the_class(bounded: Ask) -> None:

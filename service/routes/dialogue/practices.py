@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from segue.engine.practices.projects import Milestone
@@ -18,12 +19,25 @@ from segue.service.http.bodies import ClassId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import practice_bodies as practice
+from segue.service.reach import ReachedRoute, reaching
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.practices import feedback_given, group_work, placements, project_work, rubric_scores
 
 T = TypeVar("T")
-router = APIRouter(prefix="/v1/classes", tags=["practices"])
+B = TypeVar("B", bound=BaseModel)
+router = APIRouter(prefix="/v1/classes", tags=["practices"], route_class=ReachedRoute)
 OF_A_CLASS = (*OF_A_BODY, 404, 409)
+
+
+async def _asked(request: Request, model: type[B]) -> tuple[Caller, B]:
+    """Return who asks what, once it is known that the key reaches everyone whom the body names."""
+    caller = caller_of(request, "teacher")
+    body = await read(request, model)
+    named = {*getattr(body, "learners", ()), *getattr(body, "asked", ())}
+    if isinstance(body, practice.RubricBody):
+        named |= {one.learner for one in body.scores}
+    await reaching(request, named)
+    return caller, body
 
 
 async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = False) -> T:
@@ -53,8 +67,7 @@ async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = Fals
 )
 async def groups(request: Request, class_id: ClassId) -> Response:
     """Suggest groups for a project: skills mixed, every role filled, not the same groups again."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.GroupsBody)
+    caller, body = await _asked(request, practice.GroupsBody)
     work = partial(
         group_work.form_groups,
         caller.tenant.workspace,
@@ -78,8 +91,7 @@ async def groups(request: Request, class_id: ClassId) -> Response:
 )
 async def reviews(request: Request, class_id: ClassId) -> Response:
     """Say who reviews whom: nobody their own, equal loads, no pair again."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.ReviewsBody)
+    caller, body = await _asked(request, practice.ReviewsBody)
     work = partial(
         group_work.pair_reviews,
         caller.tenant.workspace,
@@ -101,8 +113,7 @@ async def reviews(request: Request, class_id: ClassId) -> Response:
 )
 async def feedback_due(request: Request, class_id: ClassId) -> Response:
     """Return whose feedback is due, the longest wait first."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.FeedbackDueBody)
+    caller, body = await _asked(request, practice.FeedbackDueBody)
     work = partial(
         feedback_given.feedback_waiting,
         caller.tenant.workspace,
@@ -122,8 +133,7 @@ async def feedback_due(request: Request, class_id: ClassId) -> Response:
 )
 async def feedback(request: Request, class_id: ClassId) -> Response:
     """Remember feedback or a talk that learners had."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.GivenBody)
+    caller, body = await _asked(request, practice.GivenBody)
     work = partial(
         feedback_given.note_given,
         caller.tenant.workspace,
@@ -145,8 +155,7 @@ async def feedback(request: Request, class_id: ClassId) -> Response:
 )
 async def talks(request: Request, class_id: ClassId) -> Response:
     """Return whom to talk to within the minutes there are, and why."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.TalksBody)
+    caller, body = await _asked(request, practice.TalksBody)
     work = partial(
         feedback_given.talks_due,
         caller.tenant.workspace,
@@ -167,8 +176,7 @@ async def talks(request: Request, class_id: ClassId) -> Response:
 )
 async def places(request: Request, class_id: ClassId) -> Response:
     """Draw who has which place of a week: by need, at random, never above capacity; with probabilities."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.PlacesBody)
+    caller, body = await _asked(request, practice.PlacesBody)
     now, space = body.now or datetime.now(UTC), caller.tenant.workspace
     slots = [Slot(one.slot, one.role, one.begins, one.capacity) for one in body.slots]
 
@@ -190,8 +198,7 @@ async def places(request: Request, class_id: ClassId) -> Response:
 )
 async def project(request: Request, class_id: ClassId) -> Response:
     """Return where learners stand in a project: parts done, minutes to reserve, who stands still and why."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.ProjectBody)
+    caller, body = await _asked(request, practice.ProjectBody)
     parts = [
         project_work.ProjectPart(Milestone(one.name, one.due, one.minutes), one.resource)
         for one in body.parts
@@ -222,8 +229,7 @@ async def project(request: Request, class_id: ClassId) -> Response:
 )
 async def rubric(request: Request, class_id: ClassId) -> Response:
     """Keep scores by criterion, free them of raters' severity, and make them evidence of its skills."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, practice.RubricBody)
+    caller, body = await _asked(request, practice.RubricBody)
     now, space = body.now or datetime.now(UTC), caller.tenant.workspace
     scores = [
         rubric_scores.RubricScore(one.learner, body.work, one.criterion, one.rater, one.score)

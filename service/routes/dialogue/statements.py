@@ -18,7 +18,7 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.request_schemas import UndoBody
 from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
-from segue.service.reach import ReachedRoute
+from segue.service.reach import ReachedRoute, reaching, reaching_class
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
@@ -277,6 +277,9 @@ async def answer_to(request: Request, statement: StatementId) -> Response:
     """Keep a teacher's answer to what a learner asked; a suggestion goes on to the class that is named."""
     caller = caller_of(request, "teacher")
     body = await read(request, said.RequestVerdictBody)
+    await reaching(request, body.learners)
+    if body.class_id:
+        reaching_class(request, body.class_id)
     now = body.now or datetime.now(UTC)
 
     def told(space: Workspace) -> Statement:
