@@ -209,6 +209,12 @@ def fit_forecast(
     return _unpacked(model.weights_, model.intercept_)
 
 
+def foreseen(rows: ForecastRows, weights: ForecastWeights) -> Floats:
+    """Return the chance of success on a standard item that `weights` foresee for each row, (n,)."""
+    logit = columns(rows) @ _packed(weights) + weights.scalars[0]
+    return np.asarray(1.0 / (1.0 + np.exp(-logit)))
+
+
 def _packed(weights: ForecastWeights) -> Floats:
     (skill, own), (skill_fading, own_fading) = weights.level, weights.fading
     return np.concatenate(
@@ -230,4 +236,4 @@ def _unpacked(weights: Floats, intercept: float) -> ForecastWeights:
     return ForecastWeights(level, fading, np.append(intercept, scalars))
 
 
-__all__ = ["HORIZONS", "PRIOR_FADING", "ForecastRows", "columns", "fit_forecast", "forecast_rows"]
+__all__ = ["HORIZONS", "PRIOR_FADING", "ForecastRows", "columns", "fit_forecast", "forecast_rows", "foreseen"]
