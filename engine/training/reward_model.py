@@ -14,6 +14,7 @@ from segue.models.bayesian_linear import BayesianLinear
 
 NOISE_VARIANCE = 0.06
 PRIOR_PRECISION = 40.0
+ALIKE = 1e-9  # range below which a column is constant
 UNREAD = 1e9  # prior precision of a column that the reward model does not read
 PRIOR_MEAN = {"readiness": 0.02, "mastery": -0.03, "due": 0.02, "uses": -0.02}
 """Pedagogy before any reward: learn what is within reach and not yet mastered, and what is due."""
@@ -44,17 +45,24 @@ def reward_model(
     matured = rewards.status == 1
     if not matured.any():
         return None
-    model = fresh_model()
+    model = fresh_model(contexts)
     model.update_many(contexts[matured], rewards.value[matured])
     return learned_of(model, contexts, settings, trust)
 
 
-def fresh_model() -> BayesianLinear:
-    """Return the reward model before any reward: its mean is pedagogy."""
+def fresh_model(contexts: Floats | None = None) -> BayesianLinear:
+    """Return the reward model before any reward: its mean is pedagogy.
+
+    A column in which all of `contexts` (n, C) are alike drops out until the next fit: nothing can be learned
+    of it, and it would only say what `bias` says.
+    """
     mean = np.zeros(len(COLUMNS))
     for name, weight in PRIOR_MEAN.items():
         mean[INDEX[name]] = weight
-    precision = np.array([PRIOR_PRECISION if column.learned else UNREAD for column in TABLE])
+    read = np.array([column.learned for column in TABLE])
+    if contexts is not None and len(contexts):
+        read &= (np.ptp(contexts, axis=0) > ALIKE) | (np.array(COLUMNS) == "bias")
+    precision = np.where(read, PRIOR_PRECISION, UNREAD)
     return BayesianLinear(len(COLUMNS), mean, prior_precision=precision, noise_variance=NOISE_VARIANCE)
 
 

@@ -96,6 +96,20 @@ def test_the_reward_model_finds_what_pays() -> None:
     assert learned.value_range == pytest.approx(tuple(np.quantile(predicted, [0.02, 0.98])))
 
 
+def test_a_column_that_is_constant_in_a_catalogue_drops_out() -> None:
+    rng = np.random.default_rng(0)
+    contexts = rng.random((4000, len(COLUMNS)))
+    contexts[:, INDEX["bias"]], contexts[:, INDEX["breadth"]] = 1.0, 0.25  # one skill each
+    paid = Rewards(0.2 + rng.normal(0, 0.1, 4000), np.ones(4000, np.int64), np.zeros(4000))
+    learned = reward_model(contexts, paid, settings=Settings())
+    assert learned is not None
+    mean, column = learned.model.mean, np.zeros(len(COLUMNS))
+    assert mean[INDEX["breadth"]] == pytest.approx(0.0, abs=1e-6)
+    assert mean[INDEX["bias"]] == pytest.approx(0.2, abs=0.03)
+    column[INDEX["breadth"]] = 1.0
+    assert learned.model.predict(column[None])[1][0] < 1e-4  # and makes no candidate uncertain
+
+
 def test_the_learned_part_weighs_more_with_evidence_and_nothing_without() -> None:
     settings = Settings()
     none = Rewards(np.full(3, np.nan), np.zeros(3, dtype=np.int64), np.full(3, np.nan))
