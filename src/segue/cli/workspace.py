@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,6 +17,7 @@ from segue.cli.text_output import tell
 if TYPE_CHECKING:
     import pandas as pd
 
+    from segue.engine.recommender import Recommender
     from segue.features.events.file_readers import Source
     from segue.workspace.workspace import Workspace
 
@@ -238,9 +240,10 @@ def fit(
 
     Example: segue fit school
     """
+    other = _other_school(prior) if prior not in ("", "none") else None
     space = opened(workspace)
     if prior:
-        _start_from(space, prior)
+        _start_from(space, other)
     recommender = space.fit(now=moment(now))
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     tell(f"model {recommender.model_hash} is in charge ({facts})")
@@ -251,26 +254,28 @@ def fit(
         )
 
 
-def _start_from(space: Workspace, prior: str) -> None:
-    """Let the fits of a workspace start from another model, and say what it weighs."""
+def _other_school(prior: str) -> Recommender:
+    """Return the model of another school's workspace, or of a folder."""
     from segue.engine.recommender import Recommender
-    from segue.models.success_probability import answers_felt
     from segue.workspace.configuration import FILE
 
-    if prior == "none":
-        space.start_from(None)
+    if (Path(prior) / "recommender.json").exists():
+        return Recommender.load(Path(prior))
+    if not (Path(prior) / FILE).exists():
+        raise ValueError(f"--prior must be a workspace, the folder of a model or 'none', got {prior}")
+    school = opened(Path(prior))
+    with closing(school), school.store.read() as connection:
+        return school.champion(connection).recommender
+
+
+def _start_from(space: Workspace, other: Recommender | None) -> None:
+    """Let the fits of a workspace start from another model, and say what it weighs."""
+    from segue.models.success_probability import answers_felt
+
+    space.start_from(other)
+    if other is None:
         tell("fits start from pedagogy alone")
         return
-    if (Path(prior) / "recommender.json").exists():
-        other = Recommender.load(Path(prior))
-    elif (Path(prior) / FILE).exists():
-        school = opened(Path(prior))
-        with school.store.read() as connection:
-            other = school.champion(connection).recommender
-        school.close()
-    else:
-        raise ValueError(f"--prior must be a workspace, the folder of a model or 'none', got {prior}")
-    space.start_from(other)
     few, many = (round(answers_felt(n), -1) for n in (10, 300))
     tell(
         f"fits start from model {other.model_hash}, which weighs as much as {few:,.0f} answers of yours "
