@@ -42,6 +42,7 @@ class Purse:
     drawn: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     said: LearnerStanding | None = None
+    pace: float = 1.0
 
 
 def shares(minutes: Floats, needs: Floats, total: float) -> Floats:
@@ -120,15 +121,16 @@ def lists(
 
 
 def _purse(person: Learner, need: Floats, taken: tuple[int, ...], *, plan: WeeklyPlan) -> Purse:
-    minutes = np.array([plan.courses[place].minutes for place in taken])
-    total = float(minutes.sum()) if plan.minutes is None else plan.minutes
+    pace = plan.pace_of(person.surrogate)
+    minutes = np.array([plan.courses[place].minutes for place in taken]) / pace
+    total = float(minutes.sum()) if plan.minutes is None else plan.minutes / pace
     given = shares(minutes, need[list(taken)], total)
-    return Purse(person, dict(zip(taken, given.tolist(), strict=True)), plan.k)
+    return Purse(person, dict(zip(taken, given.tolist(), strict=True)), plan.k, pace=pace)
 
 
 def _question(purse: Purse, place: int, plan: WeeklyPlan, candidates: tuple[str, ...] | None) -> Question:
     mine, later = purse.due[place], sum(m for other, m in purse.due.items() if other > place)
-    minutes = min(mine + purse.spare, plan.courses[place].minutes)
+    minutes = min(mine + purse.spare, plan.courses[place].minutes / purse.pace)
     steps = purse.steps if not later else round(purse.steps * mine / (mine + later))
     request = Request(
         purse.learner.surrogate,

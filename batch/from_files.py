@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def batch(
 
 def _manifest(recommender: Recommender, attempts: Path, plan: WeeklyPlan, n_buckets: int) -> dict[str, Any]:
     inputs = output.described(attempts)
-    said = {**asdict(plan), "now": plan.now.isoformat(), "model": recommender.model_hash, "inputs": inputs}
+    said = {**plan.named(), "model": recommender.model_hash, "inputs": inputs}
     plain: dict[str, Any] = json.loads(json.dumps(said | {"buckets": n_buckets}))
     return plain
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
 from segue.workspace.learner_standing import standings_in
 from segue.workspace.model_registry import Champion, Library
+from segue.workspace.practices.work_pace import factors_of
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.workspace.records.learners import Learner, add_learners, every_learner
@@ -116,6 +117,8 @@ def weekly(
     """
     share = share or Share()
     people = _people(workspace, roster, plan)
+    if plan.paced:
+        plan = replace(plan, paces=_paces(workspace, people, plan))
     blocks = _blocks(people, out / output.PARTS, plan, classes or {})
     output.claim(out, plan.week, _manifest(workspace, plan, blocks))
     (out / output.PARTS).mkdir(exist_ok=True)
@@ -242,6 +245,13 @@ def _people(
     return sorted(((learner, source) for source, learner in found.items()), key=lambda pair: pair[0].number)
 
 
+def _paces(workspace: Workspace, people: Sequence[tuple[Learner, str]], plan: WeeklyPlan) -> dict[str, float]:
+    """Return how many times the catalogue's minutes each learner takes, from the attempts before the week."""
+    inside = [person for person, _ in people if not person.opted_out]
+    factors, _ = factors_of(workspace, inside, now=plan.now)
+    return {person.surrogate: round(float(f), 3) for person, f in zip(inside, factors, strict=True)}
+
+
 def _blocks(
     people: Sequence[tuple[Learner, str]],
     folder: Path,
@@ -268,7 +278,7 @@ def _manifest(workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block]) -
         model = workspace.champion(connection).recommender.model_hash
     who = repr([(block.names, block.taken) for block in blocks])
     names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
-    said = {**asdict(plan), "now": plan.now.isoformat(), "model": model, "learners": names, "block": BLOCK}
+    said = {**plan.named(), "model": model, "learners": names, "block": BLOCK}
     said |= {"parts": len(blocks)}
     plain: dict[str, Any] = json.loads(json.dumps(said))
     return plain

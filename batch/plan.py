@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
+from segue.engine.practices.pace import paced_minutes
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
 
@@ -30,7 +34,11 @@ class Course:
 
 @dataclass(frozen=True)
 class WeeklyPlan:
-    """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it."""
+    """What the batch decides: the week, its first moment, the shape of a playlist, courses that share it.
+
+    With `paced`, minutes are each learner's own: who takes longer gets fewer steps, towards the same goals.
+    `paces` then says how many times the catalogue's minutes each takes, by surrogate (1 where none is known).
+    """
 
     week: str
     now: datetime
@@ -38,10 +46,26 @@ class WeeklyPlan:
     k: int = 10
     minutes: float | None = None
     courses: tuple[Course, ...] = ()
+    paced: bool = False
+    paces: Mapping[str, float] = field(default_factory=dict)
 
     def request(self, learner: str) -> Request:
         """Return the question asked for one learner."""
-        return Request(learner, self.now, k=self.k, minutes=self.minutes)
+        minutes = None if self.minutes is None else paced_minutes(self.minutes, self.pace_of(learner))
+        return Request(learner, self.now, k=self.k, minutes=minutes)
+
+    def pace_of(self, learner: str) -> float:
+        """Return how many times the catalogue's minutes a learner (by surrogate) takes."""
+        return self.paces.get(learner, 1.0)
+
+    def named(self) -> dict[str, Any]:
+        """Return what tells this plan from another, as plain values."""
+        said = asdict(replace(self, paces={})) | {"now": self.now.isoformat()}
+        del said["paces"], said["paced"]
+        if not self.paced:
+            return said
+        paces = repr(sorted(self.paces.items())).encode()
+        return said | {"paces": hashlib.blake2b(paces, digest_size=8).hexdigest()}
 
 
 @dataclass(frozen=True)

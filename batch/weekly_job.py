@@ -49,6 +49,8 @@ class Week:
         Classes among which a learner's week is shared.
     k, minutes : int, float
         Steps and minutes of a whole school week.
+    paced : bool
+        Whether minutes are each learner's own: who takes longer for the same work gets fewer steps.
     holidays : sequence of str
         Days without school, ISO 8601: lists are shortened by their share of the week.
     skip : sequence of str
@@ -65,6 +67,7 @@ class Week:
     courses: Sequence[Course] = ()
     k: int = 10
     minutes: float | None = None
+    paced: bool = False
     holidays: Sequence[str] = ()
     skip: Sequence[str] = ()
     new_learners: bool = False
@@ -81,6 +84,7 @@ class Week:
             "courses": [asdict(course) for course in self.courses],
             "k": self.k,
             "minutes": self.minutes,
+            **({"paced": True} if self.paced else {}),
             "holidays": sorted(self.holidays),
             "skip": sorted(self.skip),
             "new_learners": self.new_learners,
@@ -94,7 +98,9 @@ class Week:
         courses = tuple(replace(course, minutes=course.minutes * part) for course in self.courses)
         minutes = None if self.minutes is None else self.minutes * part
         steps = max(round(self.k * part), 1)
-        return WeeklyPlan(self.week, now, workspace.configuration.seed, steps, minutes, courses)
+        return WeeklyPlan(
+            self.week, now, workspace.configuration.seed, steps, minutes, courses, paced=self.paced
+        )
 
 
 @dataclass(frozen=True)

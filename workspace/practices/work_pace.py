@@ -13,9 +13,11 @@ import pandas as pd
 from segue.engine.practices.pace import fit_pace, paced_minutes
 from segue.engine.practices.teaching_axes import Axis, AxisLevel, axis_levels
 from segue.engine.request import Request
+from segue.features.catalogue import Floats, Ints
 from segue.workspace.practices.members import members_of
 from segue.workspace.records.decision_queries import steps_with_rewards
 from segue.workspace.records.events import read_events
+from segue.workspace.records.learners import Learner
 from segue.workspace.workspace import Workspace
 
 
@@ -35,30 +37,35 @@ def paces_of(
 
     Who has nothing measured goes at the class's pace.
     """
-    catalogue = workspace.catalogue()
     with workspace.store.read() as connection:
         members = members_of(workspace, connection, class_id, names, now=now)
-        people = [one for one in members.people.values() if one.number >= 0]
-        events = read_events(connection, [one.number for one in people])
+    people = list(members.people.values())
+    factors, works = factors_of(workspace, people, now=now)
+    out = [LearnerPace(name, float(factors[i]), int(works[i])) for i, name in enumerate(members.people)]
+    return sorted(out, key=lambda one: (-one.factor, one.learner))
+
+
+def factors_of(workspace: Workspace, people: Sequence[Learner], *, now: datetime) -> tuple[Floats, Ints]:
+    """Return how many times the catalogue's minutes each learner takes, and the works that it rests on."""
+    catalogue = workspace.catalogue()
+    with workspace.store.read() as connection:
+        events = read_events(connection, [one.number for one in people if one.number >= 0])
     known = events["resource"].isin(list(catalogue.resource_index))
     timed = events[(events["kind"] == "attempt") & (events["seconds"] > 0.0) & known]
     timed = timed[timed["time"] <= pd.Timestamp(now)]
-    at = {one.surrogate: i for i, one in enumerate(members.people.values()) if one.surrogate}
-    learner = timed["learner"].map(at).to_numpy(dtype=np.int64)
-    resource = timed["resource"].map(dict(catalogue.resource_index)).to_numpy(dtype=np.int64)
+    at = {one.surrogate: i for i, one in enumerate(people) if one.surrogate}
+    learner = np.asarray(timed["learner"].map(at), dtype=np.int64)
+    resource = np.asarray(timed["resource"].map(dict(catalogue.resource_index)), dtype=np.int64)
     minutes = np.array([one.minutes for one in catalogue.resources], dtype=np.float64)
     pace = fit_pace(
         timed["seconds"].to_numpy(dtype=np.float64) / 60.0,
         minutes[resource],
-        np.asarray(learner, dtype=np.int64),
-        np.asarray(resource, dtype=np.int64),
-        n_learners=len(members.people),
+        learner,
+        resource,
+        n_learners=len(people),
         n_resources=len(minutes),
     )
-    works = np.bincount(learner, minlength=len(members.people))
-    factors = np.exp(pace.mean + pace.learner)
-    out = [LearnerPace(name, float(factors[i]), int(works[i])) for i, name in enumerate(members.people)]
-    return sorted(out, key=lambda one: (-one.factor, one.learner))
+    return np.exp(pace.mean + pace.learner), np.bincount(learner, minlength=len(people))
 
 
 def with_paces(requests: Sequence[Request], paces: Sequence[LearnerPace]) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,6 +15,7 @@ from segue.cli.weekly import (
     BatchProgress,
     Courses,
     Engine,
+    Paced,
     Roster,
     Scheduler,
     WeekName,
@@ -52,6 +54,7 @@ def week_(
     courses: Courses = None,
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of a whole school week.", min=1)] = None,
+    paced: Paced = False,
     holiday: Annotated[list[str] | None, typer.Option(help="Day without school; may be repeated.")] = None,
     skip: Annotated[list[str] | None, typer.Option(help="import, learn, fit or weekly.")] = None,
     workers: Workers = None,
@@ -86,7 +89,7 @@ def week_(
         skip=tuple(skip or ()),
         new_learners=new_learners,
     )
-    runner = runner_of(engine, scheduler, workspace, out)
+    asked, runner = replace(asked, paced=paced), runner_of(engine, scheduler, workspace, out)
 
     def say(name: str, step: JobStep) -> None:
         tell(f"{'ALARM ' if step.rings else ''}{name}: {step}")

@@ -35,6 +35,9 @@ Roster = Annotated[
     Path | None,
     typer.Option(help="CSV: learner (the LMS's id), class."),
 ]
+Paced = Annotated[
+    bool, typer.Option("--paced", help="Minutes are each learner's own: slower ones get fewer steps.")
+]
 Courses = Annotated[
     Path | None,
     typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share."),
@@ -54,6 +57,7 @@ def weekly(
     out: Annotated[Path, typer.Option(help="Folder of the output; may serve every week.")],
     k: Annotated[int, typer.Option("-k", help="Steps for each learner.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of each learner's week.", min=1)] = None,
+    paced: Paced = False,
     roster: Roster = None,
     courses: Courses = None,
     workers: Workers = None,
@@ -71,7 +75,8 @@ def weekly(
 
     space = opened(workspace)
     shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
-    plan = WeeklyPlan(week, start_of(week, space.time_zone), space.configuration.seed, k, minutes, shared)
+    seed, monday = space.configuration.seed, start_of(week, space.time_zone)
+    plan = WeeklyPlan(week, monday, seed, k, minutes, shared, paced=paced)
     share = Share.parse(part)
     names, classes = read_roster(roster, plan.courses, at=plan.now) if roster or shared else (None, None)
     runner = runner_of(engine, scheduler, workspace, out)

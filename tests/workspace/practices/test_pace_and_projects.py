@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from segue import sample
+from segue.batch.from_workspace import weekly
+from segue.batch.plan import WeeklyPlan
 from segue.cli.main import app
 from segue.engine.practices.projects import Milestone
 from segue.engine.request import Goal, Request
 from segue.features.events.event_records import check, identify
+from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.practices.project_work import ProjectPart, project_states
 from segue.workspace.practices.work_pace import axes_of, paces_of, with_paces
@@ -80,6 +84,26 @@ def test_slower_learners_get_fewer_steps_towards_the_same_goal(space: Workspace)
     assert 0 < len(drawn[1].steps) < len(drawn[0].steps)
     assert with_paces([Request(SLOW, NOW)], paces)[0].minutes is None
     assert with_paces([Request("new", NOW, minutes=30.0)], paces)[0].minutes == 30.0
+
+
+def test_the_weekly_batch_keeps_each_learner_s_own_minutes_as_the_single_call_does(
+    space: Workspace, tmp_path: Path
+) -> None:
+    plan = WeeklyPlan("2026-W48", NOW, space.configuration.seed, k=8, minutes=90.0)
+    weekly(space, plan, tmp_path / "plain", roster=NAMES)
+    weekly(space, replace(plan, paced=True), tmp_path / "paced", roster=NAMES)
+    plain, paced = (pd.read_csv(tmp_path / name / "playlists.csv") for name in ("plain", "paced"))
+    steps = [table.groupby("learner").size() for table in (plain, paced)]
+    assert 0 < steps[1][SLOW] < steps[0][SLOW], "fewer steps"
+    quick = [name for name in NAMES if name != SLOW]
+    assert steps[1][quick].mean() > steps[1][SLOW]
+    factor = {one.learner: round(one.factor, 3) for one in paces_of(space, "", NAMES, now=NOW)}
+    asked = [Request(name, NOW, k=8, minutes=90.0 / factor[name]) for name in NAMES]
+    single = space.recommend_many(asked, ask=Ask(surface="weekly", week="2026-W48"))
+    for name, one in zip(NAMES, single, strict=True):
+        mine = [table[table["learner"] == name]["resource"].tolist() for table in (plain, paced)]
+        assert [step.resource for step in one.playlist.steps] == mine[1]
+        assert mine[0][0] == mine[1][0], "the same objective comes first"
 
 
 def test_a_project_stands_still_where_nothing_happens(space: Workspace) -> None:
