@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select
 from segue.workspace.storage.schema import replies
 
 KEPT_SECONDS = 86_400.0
+NOBODY = -1  # no learner has this number: what is kept is about none
 
 
 class Reply(NamedTuple):
@@ -35,3 +36,16 @@ def keep_replies(connection: Connection, new: Mapping[bytes, Reply], *, now: flo
     rows = [{"digest": digest, "time": micros, **reply._asdict()} for digest, reply in new.items()]
     if rows:
         connection.execute(replies.insert(), rows)
+
+
+def first_moment(connection: Connection, digest: bytes, asked: bytes, *, now: float) -> float | None:
+    """Return when a key was first used within a day for this (epoch seconds), within a write that notes it.
+
+    None when it was used for something else. What is named by content and moment is the same thing again
+    when it is sent again, so no answer needs to be kept.
+    """
+    known = replies_for(connection, [digest], now=now).get(digest)
+    if known is None:
+        keep_replies(connection, {digest: Reply(asked, NOBODY, repr(now).encode())}, now=now)
+        return now
+    return float(known.body) if (known.asked, known.learner) == (asked, NOBODY) else None

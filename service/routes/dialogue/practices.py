@@ -20,6 +20,7 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import practice_bodies as practice
 from segue.service.reach import ReachedRoute, reaching
+from segue.service.routes.dialogue.first_moment import moment_of
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.practices import feedback_given, group_work, placements, project_work, rubric_scores
 
@@ -62,7 +63,7 @@ async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = Fals
 
 @router.post(
     "/{class_id:path}/groups",
-    openapi_extra=takes(practice.GroupsBody),
+    openapi_extra=takes(practice.GroupsBody, keyed=True),
     responses=gives(practice.GroupsAnswer, OF_A_CLASS),
 )
 async def groups(request: Request, class_id: ClassId) -> Response:
@@ -74,7 +75,7 @@ async def groups(request: Request, class_id: ClassId) -> Response:
         class_id,
         body.project,
         size=body.size,
-        now=body.now or datetime.now(UTC),
+        now=await moment_of(request, caller, body.now),
         names=body.learners,
         roles=body.roles,
         skills=body.skills,
@@ -86,7 +87,7 @@ async def groups(request: Request, class_id: ClassId) -> Response:
 
 @router.post(
     "/{class_id:path}/reviews",
-    openapi_extra=takes(practice.ReviewsBody),
+    openapi_extra=takes(practice.ReviewsBody, keyed=True),
     responses=gives(practice.PairsAnswer, OF_A_CLASS),
 )
 async def reviews(request: Request, class_id: ClassId) -> Response:
@@ -99,7 +100,7 @@ async def reviews(request: Request, class_id: ClassId) -> Response:
         body.work,
         body.learners,
         each=body.each,
-        now=body.now or datetime.now(UTC),
+        now=await moment_of(request, caller, body.now),
         keep=body.keep,
     )
     pairs = await _practised(caller, work, keep=body.keep)
@@ -128,7 +129,7 @@ async def feedback_due(request: Request, class_id: ClassId) -> Response:
 
 @router.post(
     "/{class_id:path}/feedback",
-    openapi_extra=takes(practice.GivenBody),
+    openapi_extra=takes(practice.GivenBody, keyed=True),
     responses=gives(practice.KeptAnswer, OF_A_CLASS),
 )
 async def feedback(request: Request, class_id: ClassId) -> Response:
@@ -141,7 +142,7 @@ async def feedback(request: Request, class_id: ClassId) -> Response:
         body.kind,
         body.learners,
         by=body.by,
-        now=body.now or datetime.now(UTC),
+        now=await moment_of(request, caller, body.now),
         about=body.about,
         minutes=body.minutes,
     )
@@ -171,13 +172,13 @@ async def talks(request: Request, class_id: ClassId) -> Response:
 
 @router.post(
     "/{class_id:path}/places",
-    openapi_extra=takes(practice.PlacesBody),
+    openapi_extra=takes(practice.PlacesBody, keyed=True),
     responses=gives(practice.PlacesAnswer, OF_A_CLASS),
 )
 async def places(request: Request, class_id: ClassId) -> Response:
     """Draw who has which place of a week: by need, at random, never above capacity; with probabilities."""
     caller, body = await _asked(request, practice.PlacesBody)
-    now, space = body.now or datetime.now(UTC), caller.tenant.workspace
+    now, space = await moment_of(request, caller, body.now), caller.tenant.workspace
     slots = [Slot(one.slot, one.role, one.begins, one.capacity) for one in body.slots]
 
     def drawn() -> list[Placed]:
@@ -224,13 +225,13 @@ async def project(request: Request, class_id: ClassId) -> Response:
 
 @router.post(
     "/{class_id:path}/rubric",
-    openapi_extra=takes(practice.RubricBody),
+    openapi_extra=takes(practice.RubricBody, keyed=True),
     responses=gives(practice.RubricAnswer, OF_A_CLASS),
 )
 async def rubric(request: Request, class_id: ClassId) -> Response:
     """Keep scores by criterion, free them of raters' severity, and make them evidence of its skills."""
     caller, body = await _asked(request, practice.RubricBody)
-    now, space = body.now or datetime.now(UTC), caller.tenant.workspace
+    now, space = await moment_of(request, caller, body.now), caller.tenant.workspace
     scores = [
         rubric_scores.RubricScore(one.learner, body.work, one.criterion, one.rater, one.score)
         for one in body.scores

@@ -19,6 +19,7 @@ from segue.service.http.request_schemas import UndoBody
 from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching, reaching_class
+from segue.service.routes.dialogue.first_moment import moment_of
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
@@ -86,14 +87,14 @@ async def preview(request: Request, learner: LearnerId) -> Response:
 
 @router.post(
     "/learners/{learner:path}/statements",
-    openapi_extra=takes(said.StatementBody),
+    openapi_extra=takes(said.StatementBody, keyed=True),
     responses=gives(said.SaidAnswer, CHANGED),
 )
 async def say(request: Request, learner: LearnerId) -> Response:
     """Keep a claim, a goal or interests, and put the list that follows in force."""
     caller = caller_of(request, "backend")
     body = await read(request, said.StatementBody)
-    change, now, k, menu = _change(body), body.now or datetime.now(UTC), body.k, body.menu
+    change, now, k, menu = _change(body), await moment_of(request, caller, body.now), body.k, body.menu
     return _said(
         await _do(
             caller, lambda space: negotiation.save_change(space, learner, change, now=now, k=k, menu=menu)
@@ -185,7 +186,7 @@ async def plans(request: Request, learner: LearnerId) -> Response:
 
 @router.post(
     "/learners/{learner:path}/plans",
-    openapi_extra=takes(said.OwnPlanBody),
+    openapi_extra=takes(said.OwnPlanBody, keyed=True),
     responses=gives(said.SaidAnswer, CHANGED),
 )
 async def propose(request: Request, learner: LearnerId) -> Response:
@@ -193,20 +194,20 @@ async def propose(request: Request, learner: LearnerId) -> Response:
     caller = caller_of(request, "backend")
     body = await read(request, said.OwnPlanBody)
     steps = [PlanStep(step.resource, step.activity, step.minutes) for step in body.steps]
-    now = body.now or datetime.now(UTC)
+    now = await moment_of(request, caller, body.now)
     return _said(await _do(caller, lambda space: own_plans.propose_plan(space, learner, steps, now=now)))
 
 
 @router.post(
     "/plans/{statement}/review",
-    openapi_extra=takes(said.VerdictBody),
+    openapi_extra=takes(said.VerdictBody, keyed=True),
     responses=gives(said.SaidAnswer, CHANGED),
 )
 async def review(request: Request, statement: StatementId) -> Response:
     """Approve a plan, which puts it in force as the learner's own, or return it with a word."""
     caller = caller_of(request, "teacher")
     body = await read(request, said.VerdictBody)
-    now = body.now or datetime.now(UTC)
+    now = await moment_of(request, caller, body.now)
 
     def told(space: Workspace) -> Statement:
         return own_plans.review_plan(
@@ -255,14 +256,14 @@ async def asked(request: Request, learner: LearnerId) -> Response:
 
 @router.post(
     "/learners/{learner:path}/requests",
-    openapi_extra=takes(said.AskedBody),
+    openapi_extra=takes(said.AskedBody, keyed=True),
     responses=gives(said.SaidAnswer, CHANGED),
 )
 async def ask(request: Request, learner: LearnerId) -> Response:
     """Keep what a learner asks: a talk, another look at a record, a resource for the class."""
     caller = caller_of(request, "backend")
     body = await read(request, said.AskedBody)
-    now = body.now or datetime.now(UTC)
+    now = await moment_of(request, caller, body.now)
     return _said(
         await _do(caller, lambda space: requests.ask_teacher(space, learner, body.kind, body.about, now=now))
     )
@@ -270,7 +271,7 @@ async def ask(request: Request, learner: LearnerId) -> Response:
 
 @router.post(
     "/requests/{statement}/answer",
-    openapi_extra=takes(said.RequestVerdictBody),
+    openapi_extra=takes(said.RequestVerdictBody, keyed=True),
     responses=gives(said.SaidAnswer, CHANGED),
 )
 async def answer_to(request: Request, statement: StatementId) -> Response:
@@ -280,7 +281,7 @@ async def answer_to(request: Request, statement: StatementId) -> Response:
     await reaching(request, body.learners)
     if body.class_id:
         reaching_class(request, body.class_id)
-    now = body.now or datetime.now(UTC)
+    now = await moment_of(request, caller, body.now)
 
     def told(space: Workspace) -> Statement:
         return requests.answer_request(
