@@ -166,6 +166,15 @@ class Odds:
     def close(self, position: Ints) -> None:
         """Take note that each list has been given the candidate at `position` (B,), which is open no more."""
 
+    def draw_one(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
+        """Return what `draw` does for a lone list: position, propensity, and the best score allowed."""
+        position, propensity, best = self.draw(shares, allowed, np.array([uniform]))
+        return position.item(), propensity.item(), best.item()
+
+    def close_one(self, position: int) -> None:
+        """Do what `close` does for a lone list."""
+        self.close(np.array([position]))
+
 
 def _complaint(top: Floats, count: Ints) -> str:
     row = int(np.flatnonzero(~np.isfinite(top.ravel()))[0])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
@@ -78,8 +81,10 @@ class Softmax(Policy):
 
     def odds(self, field: Field) -> Odds:
         """Return odds that take the exponential of every score once, not once a step."""
-        own = type(self)
-        return SoftmaxOdds(self, field) if own.weigh is Softmax.weigh else super().odds(field)
+        if type(self).weigh is not Softmax.weigh:
+            return super().odds(field)
+        alone = len(field.open) == 1 and field.groups.members[0].shape[1] <= _FEW_MEMBERS
+        return LoneSoftmaxOdds(self, field) if alone else SoftmaxOdds(self, field)
 
 
 class SoftmaxOdds(Odds):
@@ -106,12 +111,9 @@ class SoftmaxOdds(Odds):
         self.counts = groups.sums(open_)
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
-        self.alone = len(open_) == 1 and groups.members[0].shape[1] <= _FEW_MEMBERS
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row."""
-        if self.alone and allowed is self.field.open and (drawn := self._draw_one(shares[0], uniform)):
-            return drawn
         fallen = self.softmax.weights(shares * self.field.pull, 0.0)
         sums, counts, best = self._left(shares, allowed)
         running = np.add.accumulate(sums * fallen, axis=1)
@@ -139,9 +141,6 @@ class SoftmaxOdds(Odds):
 
     def close(self, position: Ints) -> None:
         """Take what each list has been given out of the sums of its group."""
-        if self.alone:
-            self._close_one(self.field.group.item(position.item()))
-            return
         group = self.field.group.take(position)
         places, own, free = self._members(group, self.field.open)
         at = self.rows * self.sums.shape[1] + group
@@ -149,49 +148,6 @@ class SoftmaxOdds(Odds):
         self.counts.put(at, np.add.reduce(free, axis=1))
         scores = self.field.scores.take(places + self.begin[:, None])
         self.best.put(at, np.where(free > 0, scores, -np.inf).max(axis=1))
-
-    def _draw_one(self, shares: Floats, uniform: Floats) -> DrawnCandidate | None:
-        """Return the draw of a lone list, by the same sums in the same order; None: too small ones."""
-        keep, pull = 1.0 - self.softmax.floor, self.field.pull
-        fallen = self.softmax.weights(shares * pull, 0.0)
-        running = np.add.accumulate(self.sums[0] * fallen)
-        if not (weight := running.item(-1)) > _FAINT:
-            return None
-        counted = np.add.accumulate(self.counts[0])
-        alike = self.softmax.floor * weight / counted.item(-1)
-        running *= keep
-        counted *= alike
-        running += counted
-        total = running.item(-1)
-        target = total * uniform.item()
-        group = int(running.searchsorted(target, side="right"))
-        inside = target - (running.item(group - 1) if group else 0.0)
-        ratio, summed, inner = fallen.item(group) * keep, 0.0, []
-        members = self._open_members(group, self.weights)
-        for count, (_, own) in enumerate(members, 1):
-            summed += own
-            inner.append(summed * ratio + count * alike)
-        inside = min(inside, inner[-1] * _BELOW_ONE)
-        place, own = next(pair for pair, reach in zip(members, inner, strict=True) if reach > inside)
-        best = np.maximum.reduce(self.best[0] + shares * pull, keepdims=True)
-        propensity = min((own * ratio + alike) / total, 1.0)
-        return DrawnCandidate(np.array([place]), np.array([propensity]), best)
-
-    def _close_one(self, group: int) -> None:
-        total = 0.0
-        left = self._open_members(group, self.weights)
-        for _, own in left:
-            total += own
-        self.sums[0, group], self.counts[0, group] = total, len(left)
-        scores = [score for _, score in self._open_members(group, self.field.scores)]
-        self.best[0, group] = max(scores, default=-np.inf)
-
-    def _open_members(self, group: int, numbers: Floats) -> list[tuple[int, float]]:
-        """Return the open candidates of a lone list's group, each with its number."""
-        places = self.field.groups.own_members[group]
-        pairs = zip(places.tolist(), numbers[0].take(places).tolist(), strict=True)
-        open_ = self.field.open[0].take(places).tolist()
-        return [pair for pair, free in zip(pairs, open_, strict=True) if free]
 
     def _members(self, group: Ints, allowed: Bools) -> tuple[Ints, Floats, Floats]:
         """Return the candidates of a group a row, (B, M), their weights, and 1 for those allowed, else 0."""
@@ -228,6 +184,94 @@ class SoftmaxOdds(Odds):
         units = Odds(self.policy, part).units(shares[rows], allowed[rows])
         drawn.position[rows], drawn.propensity[rows] = drawn_from(units, uniform[rows])
         return drawn
+
+
+class LoneSoftmaxOdds(SoftmaxOdds):
+    """The same for a lone list: the same sums in the same order, but searched by halves, not written out."""
+
+    def __init__(self, policy: Softmax, field: Field) -> None:
+        super().__init__(policy, field)
+        self._of_group: dict[int, _Left] = {}
+
+    def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
+        """Return the candidate that `uniform` (1,) draws."""
+        position, propensity, best = self.draw_one(shares, allowed, uniform.item())
+        return DrawnCandidate(np.array([position]), np.array([propensity]), np.array([best]))
+
+    def close(self, position: Ints) -> None:
+        """Take what the list has been given out of the sums of its group."""
+        self.close_one(position.item())
+
+    def draw_one(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
+        """Return the candidate that `uniform` draws, its probability, and the best score allowed."""
+        field, keep = self.field, 1.0 - self.softmax.floor
+        fallen = shares[0] * field.pull
+        if allowed is field.open:
+            sums, counts = self.sums[0], self.counts[0]
+            best = np.maximum.reduce(self.best[0] + fallen)
+        elif (allowed > field.open).any():  # what was not open has no weight here
+            return self._at_length(shares, allowed, uniform)
+        else:
+            sums, counts = field.groups.sums(self.weights * allowed)[0], field.groups.sums(allowed)[0]
+            best = np.maximum.reduce(np.where(allowed[0], field.fallen(shares)[0], -np.inf))
+        self.softmax.weights(fallen, 0.0)
+        running, counted = np.add.accumulate(sums * fallen), np.add.accumulate(counts)
+        weight = running.item(-1)
+        if not weight > _FAINT:
+            return self._at_length(shares, allowed, uniform)
+        alike = self.softmax.floor * weight / counted.item(-1)
+        running *= keep
+        counted *= alike
+        running += counted
+        total = running.item(-1)
+        target = total * uniform
+        group = int(running.searchsorted(target, side="right"))
+        before = running.item(group - 1) if group else 0.0
+        left, ratio = self._left_of(group, allowed), fallen.item(group) * keep
+        at = left.reached(target - before, ratio, alike)
+        return left.places[at], min((left.weights[at] * ratio + alike) / total, 1.0), float(best)
+
+    def close_one(self, position: int) -> None:
+        """Take the candidate at `position`, which the list has been given, out of the sums of its group."""
+        group = self.field.group.item(position)
+        left = self._of_group[group] = self._open_of(group, self.field.open)
+        self.sums[0, group] = left.running[-1] if left.running else 0.0
+        self.counts[0, group] = len(left.places)
+        self.best[0, group] = max(self.field.scores[0].take(left.places).tolist(), default=-np.inf)
+
+    def _left_of(self, group: int, allowed: Bools) -> _Left:
+        if allowed is not self.field.open:
+            return self._open_of(group, allowed)
+        if group not in self._of_group:
+            self._of_group[group] = self._open_of(group, allowed)
+        return self._of_group[group]
+
+    def _open_of(self, group: int, allowed: Bools) -> _Left:
+        places = self.field.groups.own_members[group]
+        places = places[allowed[0].take(places)]
+        return _Left.of(places.tolist(), self.weights[0].take(places).tolist())
+
+    def _at_length(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
+        position, propensity, best = super().draw(shares, allowed, np.array([uniform]))
+        return position.item(), propensity.item(), best.item()
+
+
+class _Left(NamedTuple):
+    """What is left of a group: candidates, their weights, and the sums of these so far, one by one."""
+
+    places: list[int]
+    weights: list[float]
+    running: list[float]
+
+    @classmethod
+    def of(cls, places: list[int], weights: list[float]) -> _Left:
+        return cls(places, weights, list(accumulate(weights)))
+
+    def reached(self, target: float, ratio: float, alike: float) -> int:
+        """Return the first candidate at which `ratio` × weights + `alike` each add up to more than `target`."""
+        running, end = self.running, len(self.running)
+        target = min(target, (running[-1] * ratio + end * alike) * _BELOW_ONE)
+        return bisect_right(range(end), target, key=lambda at: running[at] * ratio + (at + 1) * alike)
 
 
 def _sums(whole: Floats) -> Floats | float:

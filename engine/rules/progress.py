@@ -53,9 +53,11 @@ class Progress:
         self.never = never
         self._first: list[Ints] = []
         self._per_skill, self._counted = np.zeros((n_rows, pool.combinations.n_skills + 1)), 0
+        self._per_kind, self._kinds_counted = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids))), 0
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.rules: list[StepRule] = list(rules)
         self.quiet: dict[str, int] = {}
+        self._asleep_until = 0
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
@@ -73,6 +75,9 @@ class Progress:
 
     def awake(self) -> list[StepRule]:
         """Return the rules that may withhold something from this step."""
+        if self.step < self._asleep_until:
+            return []
+        self._asleep_until = min([self.quiet.get(rule.name, 0) for rule in self.rules], default=self.step + 1)
         return [rule for rule in self.rules if self.quiet.get(rule.name, 0) <= self.step]
 
     def drop(self, rule: StepRule) -> None:
@@ -99,12 +104,15 @@ class Progress:
         return counts
 
     @property
-    def per_kind(self) -> Ints:
+    def per_kind(self) -> Floats:
         """Steps given to each kind, (B, n_kinds)."""
-        n_rows, n_kinds = len(self.rows), len(self.scene.asked.catalogue.kind_ids)
-        at = self.pool.kind.take(np.concatenate(self._first)).reshape(-1, n_rows)
-        at += self.rows * n_kinds
-        return np.bincount(at.ravel(), minlength=n_rows * n_kinds).reshape(n_rows, n_kinds)
+        counts = self._per_kind
+        for first in self._first[self._kinds_counted :]:
+            at = self.pool.kind.take(first)
+            at += self.rows * counts.shape[1]
+            counts.put(at, counts.take(at) + 1.0)
+        self._kinds_counted = len(self._first)
+        return counts
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
@@ -128,6 +136,16 @@ class Progress:
         group = self.pool.combination.take(first)
         self.shares.append(self.shares[-1] + self.pool.combinations.overlap(group))
         self.step += 1
+
+    def close_one(self, first: int) -> None:
+        """Do what `close` does for a lone list that goes on."""
+        given, minutes = np.array([first]), None
+        if self.minutes_left is not None:
+            minutes = self.pool.minutes.take(given)
+        self.close(given, minutes, given=_GIVEN)
+
+
+_GIVEN = np.ones(1, dtype=np.bool_)
 
 
 def minutes_at_hand(scene: Scene) -> Floats | None:

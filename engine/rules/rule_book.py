@@ -28,7 +28,8 @@ def learner_masks(scene: Scene) -> tuple[Mask, ...]:
 
 def step_masks(progress: Progress) -> tuple[Mask, ...]:
     """Return what the rules on the steps so far leave of the next step."""
-    return ask(progress.awake(), progress)
+    awake = progress.awake()
+    return ask(awake, progress) if awake else ()
 
 
 def growing(scene: Scene, open_: Bools, masks: tuple[Mask, ...] = ()) -> Progress:

@@ -66,9 +66,9 @@ class KindVariety:
         if progress.waits(self, limit, most=progress.step) or pool.one_kind:
             return None
         given = progress.per_kind
-        if progress.waits(self, limit, most=given.item(given.argmax())):
+        if progress.waits(self, limit, most=round(given.item(given.argmax()))):
             return None
-        return ~((given >= limit) & progress.several_kinds)[:, pool.kind]
+        return ((given < limit) | ~progress.several_kinds).take(pool.kind, axis=1)
 
 
 @dataclass(frozen=True)

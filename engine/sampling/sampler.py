@@ -93,8 +93,12 @@ def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
     groups = plan.scene.pool.groups
     odds = plan.policy.odds(Field(plan.scores, plan.std, static, groups, progress.pull))
     alive = np.ones(n_rows, dtype=np.bool_)
+    lone = n_rows == menu == 1 and not plan.pins
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
+        if lone and open_.item():
+            _one(progress, odds, allowed, uniforms.item(step), drawn=drawn)
+            continue
         alive = _step(
             plan, progress, odds, allowed=allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn
         )
@@ -133,6 +137,16 @@ def _allowed(plan: DrawPlan, progress: Progress, alive: Bools, drawn: Drawn) -> 
             allowed[row], some[row] = left, True
             drawn.relaxed[row, progress.step] = names
     return allowed, some
+
+
+def _one(progress: Progress, odds: Odds, allowed: Bools, uniform: float, *, drawn: Drawn) -> None:
+    """Draw one step of a lone list without menu and pins: what `_step` does, number by number."""
+    position, propensity, best = odds.draw_one(progress.shares[-1], allowed, uniform)
+    at = (0, progress.step, 0)
+    drawn.position[at], drawn.propensity[at], drawn.best[at] = position, propensity, best
+    progress.open[0, position] = False
+    odds.close_one(position)
+    progress.close_one(position)
 
 
 def _step(

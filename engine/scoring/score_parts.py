@@ -76,7 +76,12 @@ class Parts:
         total: Floats | None = None
         for level in sorted(by_level):
             summed = spread(by_level[level], self.contexts.group(level))
-            total = summed if total is None else np.add(total, summed, out=total)
+            if total is not None:
+                total += summed
+            elif summed.shape == self.contexts.shape:
+                total = summed
+            else:
+                total = np.repeat(summed, self.contexts.shape[1], axis=1)
         assert total is not None, "there is always a part"
         return total
 

@@ -102,8 +102,8 @@ def due(attempts: Floats, days: Floats) -> Floats:
 
 
 def spread(values: Floats, group: Ints | None) -> Floats:
-    """Return numbers (B, G) of groups for each candidate, (B, n)."""
-    return values if group is None else values.take(group, axis=1)
+    """Return numbers (B, G) of groups for each candidate, (B, n); (B, 1) where there is one group."""
+    return values if group is None or values.shape[1] == 1 else values.take(group, axis=1)
 
 
 def pick(values: Floats, group: Ints | None, position: Ints) -> Floats:

@@ -370,10 +370,11 @@ class Reading:
     def _units(self, said: Floats, items: Floats, new: Floats, combination: Ints) -> Floats:
         """Return what the relu units add, (B, n)."""
         met, outward = said[FIRST_UNIT:FIRST_SLOPED] + self._own[1:], self.reader.model.hidden.outward
+        some = self._awake(met, items, new)
         if len(self.block) * len(combination) > SMALL:  # unit by unit: what is worked on stays in the cache
             total = np.zeros((len(self.block), len(combination)))
             fade, unit = np.empty_like(total), np.empty_like(total)
-            for u in range(UNITS):
+            for u in some:
                 np.take(met[u], combination, axis=1, out=unit, mode="clip")
                 unit += items[u]
                 unit += np.multiply(self.little, new[u], out=fade)
@@ -381,6 +382,10 @@ class Reading:
                 unit *= outward[u]
                 total += unit
             return total
+        if not some:
+            return np.zeros((len(self.block), len(combination)))
+        if len(some) < UNITS:
+            met, items, new, outward = met[some], items[some], new[some], outward[some]
         met = met.take(combination, axis=2)
         met += items[:, None]
         met += self.little * new[:, None]
@@ -389,6 +394,16 @@ class Reading:
         if met[0].size == 1:  # one by one, as in a longer list: a single one would be added up pairwise
             return np.asarray(np.add.accumulate(met, axis=0)[-1])
         return np.asarray(np.add.reduce(met, axis=0))
+
+    def _awake(self, met: Floats, items: Floats, new: Floats) -> list[int]:
+        """Return the units that may be above 0 for any learner and candidate: others add exactly nothing.
+
+        Rounding keeps order, so that the sum of the largest terms is no less than any sum.
+        """
+        most = np.maximum.reduce(met, axis=(1, 2), initial=-np.inf)
+        most += np.maximum.reduce(items, axis=1, initial=-np.inf)
+        most += np.maximum.reduce(new, axis=1, initial=0.0) * self.little.max(initial=0.0)
+        return [u for u, reach in enumerate(most.tolist()) if reach > 0.0]
 
     def _carried(self, combinations: Combinations, combination: Ints, where: Ints) -> Floats:
         """Return what the last surprise adds at each candidate, (B, n)."""
