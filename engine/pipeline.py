@@ -184,9 +184,8 @@ class Kernel:
         """Return what is known of the learners who ask."""
         block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now)
-        skills = skill_facts(block, reading, span=self.span)
-        gain = look_ahead(reading, skills.chance, skills.chance_later, skills=asked.pool.skills)
-        skills = replace(skills, gain=gain)
+        gain = look_ahead(reading, *reading.forecasts, skills=asked.pool.skills)
+        skills = skill_facts(block, reading, span=self.span, gain=gain)
         items, idle = item_facts(
             block,
             reading,

@@ -96,28 +96,28 @@ class Combinations:
         Skills are added in their order in the catalogue, elementwise, so that a block of learners gives the
         bits that each learner alone would give.
         """
-        total = by_skill.take(self.skill_slots[0], axis=-1)
+        total = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
         if self.skills.shape[1] == 1:
             return total
         total *= self.weight_slots[0]
         for slot in range(1, self.skills.shape[1]):
-            part = by_skill.take(self.skill_slots[slot], axis=-1)
+            part = by_skill.take(self.skill_slots[slot], axis=-1, mode="clip")
             part *= self.weight_slots[slot]
             total += part
         return total
 
     def least(self, by_skill: Floats) -> Floats:
         """Return the smallest value over each combination's skills: (..., S) -> (..., D)."""
-        low = by_skill.take(self.skill_slots[0], axis=-1)
+        low = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
         for slot in range(1, self.skills.shape[1]):
-            np.minimum(low, by_skill.take(self.skill_slots[slot], axis=-1), out=low)
+            np.minimum(low, by_skill.take(self.skill_slots[slot], axis=-1, mode="clip"), out=low)
         return low
 
     def any(self, by_skill: Bools) -> Bools:
         """Return whether any of each combination's skills is marked: (..., S) -> (..., D)."""
-        hit = by_skill.take(self.skill_slots[0], axis=-1)
+        hit = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
         for slot in range(1, self.skills.shape[1]):
-            hit |= by_skill.take(self.skill_slots[slot], axis=-1)
+            hit |= by_skill.take(self.skill_slots[slot], axis=-1, mode="clip")
         return hit
 
 
@@ -187,8 +187,8 @@ class AlikeGroups:
             place, slots = self._slots
             out = np.zeros((n_rows, self.n_groups))
             for slot in slots:
-                out[:, : len(slot)] += numbers.take(slot, axis=1)
-            return out.take(place, axis=1)
+                out[:, : len(slot)] += numbers.take(slot, axis=1, mode="clip")
+            return out.take(place, axis=1, mode="clip")
         at = self.of if n_rows == 1 else self.of + (np.arange(n_rows) * self.n_groups)[:, None]
         flat = np.bincount(at.ravel(), weights=numbers.ravel(), minlength=n_rows * self.n_groups)
         return np.asarray(flat.reshape(n_rows, self.n_groups), dtype=np.float64)
@@ -200,8 +200,8 @@ class AlikeGroups:
             place, slots = self._slots
             for slot in slots:
                 part = out[:, : len(slot)]
-                np.maximum(part, scores.take(slot, axis=1), out=part)
-            return out.take(place, axis=1)
+                np.maximum(part, scores.take(slot, axis=1, mode="clip"), out=part)
+            return out.take(place, axis=1, mode="clip")
         out[:, self.filled] = np.maximum.reduceat(scores.take(self.order, axis=1), self.starts, axis=1)
         return out
 

@@ -19,6 +19,8 @@ STEP = 0.01
 DECAY = 1e-4
 LEAST_SCALE = 0.25  # as in ``segue.models.success_probability``
 SLOPE_STEPS = 3
+_SMALL = 2048  # candidates times learners that all units read at once
+_CACHED = 32_768  # as many at once where there are more
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,61 @@ class HiddenUnits:
     def logit(self, X: Floats) -> Floats:
         """Return what the units add to the logit of each row, (n,)."""
         return np.asarray(np.maximum(X @ self.inward + self.bias, 0.0) @ self.outward + self.shift)
+
+    @property
+    def scale(self) -> Floats:
+        """How much each unit weighs, (U,)."""
+        return np.abs(self.outward)
+
+    def sorted(self) -> HiddenUnits:
+        """Return the same units, those that add first, then those that take away."""
+        order = np.argsort(self.outward < 0, kind="stable")
+        return HiddenUnits(self.inward[:, order], self.bias[order], self.outward[order], self.shift)
+
+    def on_candidates(self, met: Floats, group: Ints, *, ease: Floats, pull: Floats) -> Floats:
+        """Return what sorted units add for B learners and n candidates, (B, n), but for `shift`.
+
+        Parameters
+        ----------
+        met : array of shape (U, B, D)
+            What each unit is told of a learner and a group of candidates, times its `scale`; `group` (n,)
+            says which group.
+        ease : array of shape (n,)
+            What else a unit is told of a candidate; `pull` (U, B, 1) times that.
+        """
+        some, shape = _awake(met, ease, pull), (met.shape[1], len(group))
+        more = int(np.count_nonzero(self.outward[some] >= 0))
+        if shape[0] * shape[1] > _SMALL:  # unit by unit: what is worked on stays in the cache
+            total, n_rows = np.zeros(shape), max(_CACHED // shape[1], 1)
+            for first in range(0, shape[0], n_rows):
+                part = total[first : first + n_rows]
+                unit, told = np.empty_like(part), np.empty_like(part)
+                for i, u in enumerate(some):
+                    np.take(met[u, first : first + n_rows], group, axis=1, out=unit, mode="clip")
+                    unit += np.multiply(pull[u, first : first + n_rows], ease, out=told)
+                    np.maximum(unit, 0.0, out=unit)
+                    (np.add if i < more else np.subtract)(part, unit, out=part)
+            return total
+        if not some:
+            return np.zeros(shape)
+        each = met[some].take(group, axis=2, mode="clip")
+        each += pull[some] * ease
+        np.maximum(each, 0.0, out=each)
+        np.negative(each[more:], out=each[more:])
+        if shape == (1, 1):  # one by one, as in a longer list: a single one would be added up pairwise
+            return np.asarray(np.add.accumulate(each, axis=0)[-1])
+        return np.asarray(np.add.reduce(each, axis=0))
+
+
+def _awake(met: Floats, ease: Floats, pull: Floats) -> list[int]:
+    """Return the units that may be above 0 for any learner and candidate: others add exactly nothing.
+
+    Rounding keeps order: the sum of the largest terms is no less than any sum.
+    """
+    high, low = ease.max(initial=0.0), ease.min(initial=0.0)
+    most = np.maximum(pull.max(axis=(1, 2), initial=0.0) * high, pull.min(axis=(1, 2), initial=0.0) * low)
+    most += met.max(axis=(1, 2), initial=-np.inf)
+    return [u for u, reach in enumerate(most.tolist()) if reach > 0.0]
 
 
 def _descend(

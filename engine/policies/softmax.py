@@ -111,11 +111,12 @@ class SoftmaxOdds(Odds):
         self.counts = groups.sums(open_)
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
+        self._known: tuple[Floats, Floats, Floats] | None = None
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row."""
-        fallen = self.softmax.weights(shares * self.field.pull, 0.0)
-        sums, counts, best = self._left(shares, allowed)
+        pulled, fallen = self._fallen(shares)
+        sums, counts, best = self._left(shares, pulled, allowed)
         running = np.add.accumulate(sums * fallen, axis=1)
         weight, counted = running[:, -1], np.add.accumulate(counts, axis=1)
         sound = weight > _FAINT
@@ -157,10 +158,28 @@ class SoftmaxOdds(Odds):
         free = (allowed.take(at) & real.take(group, axis=0)).astype(np.float64)
         return places, self.weights.take(at) * free, free
 
-    def _left(self, shares: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
+    def _fallen(self, shares: Floats) -> tuple[Floats, Floats]:
+        """Return what such shares take from the scores of each group, and the ratio of the weights, (B, D).
+
+        From one step to the next few shares change: only they are looked at.
+        """
+        if self._known is None:
+            pulled = shares * self.field.pull
+            self._known = shares.copy(), pulled, self.softmax.weights(pulled.copy(), 0.0)
+            return self._known[1:]
+        known, pulled, ratio = self._known
+        if len(at := np.flatnonzero(known != shares)):
+            new = shares.take(at)
+            known.put(at, new)
+            new *= self.field.pull
+            pulled.put(at, new)
+            ratio.put(at, self.softmax.weights(new, 0.0))
+        return pulled, ratio
+
+    def _left(self, shares: Floats, pulled: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
         """Return sums and counts by group, (B, D), and the best score, (B,), of what is allowed."""
         field = self.field
-        best = (self.best + shares * field.pull).max(axis=1)
+        best = (self.best + pulled).max(axis=1)
         if allowed is field.open:
             return self.sums, self.counts, best
         some = (allowed != field.open).any(axis=1)
@@ -268,7 +287,7 @@ class _Left(NamedTuple):
         return cls(places, weights, list(accumulate(weights)))
 
     def reached(self, target: float, ratio: float, alike: float) -> int:
-        """Return the first candidate at which `ratio` × weights + `alike` each add up to more than `target`."""
+        """Return the first at which `ratio` × weights + `alike` each add up to more than `target`."""
         running, end = self.running, len(self.running)
         target = min(target, (running[-1] * ratio + end * alike) * _BELOW_ONE)
         return bisect_right(range(end), target, key=lambda at: running[at] * ratio + (at + 1) * alike)

@@ -103,16 +103,7 @@ def due(attempts: Floats, days: Floats) -> Floats:
 
 def spread(values: Floats, group: Ints | None) -> Floats:
     """Return numbers (B, G) of groups for each candidate, (B, n); (B, 1) where there is one group."""
-    return values if group is None or values.shape[1] == 1 else values.take(group, axis=1)
-
-
-def pick(values: Floats, group: Ints | None, position: Ints) -> Floats:
-    """Return numbers (B or 1, G) of groups for the candidates at `position` (B, ...)."""
-    at = position if group is None else group.take(position)
-    if len(values) == 1:
-        return np.asarray(values[0].take(at))
-    first = np.arange(0, values.size, values.shape[1]).reshape(-1, *[1] * (at.ndim - 1))
-    return np.asarray(values.take(first + at))
+    return values if group is None or values.shape[1] == 1 else values.take(group, axis=1, mode="clip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,6 +299,15 @@ INDEX = {name: i for i, name in enumerate(COLUMNS)}
 LEVEL = {column.name: column.level for column in TABLE}
 _OF_SKILLS = tuple(column for column in TABLE if column.level is Level.SKILLS)
 _OTHERS = tuple(column for column in TABLE if column.level is not Level.SKILLS)
+_OVER = [column.over for column in _OF_SKILLS]  # means first, then the least, then the others
+_MEANS = 0, _OVER.index(Over.LEAST)
+_LEASTS = _MEANS[1], _OVER.index(Over.ITSELF)
+_BY_LEVEL = [
+    (level, [(INDEX[c.name], c.name) for c in _OTHERS if c.level is level])
+    for level in (Level.TAGS, Level.KIND, Level.ITEM)
+]
+_ALIKE = [(INDEX[c.name], c.name) for c in _OTHERS if c.alike]
+_OWN = [(INDEX[c.name], c.name, c.level) for c in _OTHERS if not c.alike]
 _SKILLS_AT = np.array([INDEX[column.name] for column in _OF_SKILLS])
 _ONE_OF = {level: next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level}
 
@@ -360,22 +360,22 @@ class Contexts:
         of_skills = self.of_skills.reshape(len(_OF_SKILLS), -1)
         combination = self.pool.combination.take(position)
         out[_SKILLS_AT] = of_skills.take(combination + rows * self.of_skills.shape[2], axis=1)
-        for column in _OTHERS:
-            out[INDEX[column.name]] = pick(self.columns[column.name], self.group(column.level), position)
+        for level, columns in _BY_LEVEL:
+            group = self.group(level)
+            at = position if group is None else group.take(position)
+            own = at + rows * self.size(level) if len(position) > 1 else at
+            for i, name in columns:
+                values = self.columns[name]
+                values.take(at if len(values) == 1 else own, out=out[i], mode="clip")
         return out
 
     def dot(self, weights: Floats) -> Floats:
         """Return the sum of all columns by their weights (C,), (B, n), added up in one and the same order."""
-        total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1)
-        of = dict(zip(COLUMNS, weights.tolist(), strict=True))
-        alike: Floats | float = 0.0
-        for column in _OTHERS:
-            if column.alike:
-                alike = alike + self.columns[column.name] * of[column.name]
-        total += alike
-        for column in _OTHERS:
-            if not column.alike:
-                total += spread(self.columns[column.name] * of[column.name], self.group(column.level))
+        total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1, mode="clip")
+        of = weights.tolist()
+        total += sum(self.columns[name] * of[i] for i, name in _ALIKE)
+        for i, name, level in _OWN:
+            total += spread(self.columns[name] * of[i], self.group(level))
         return total
 
     def _of_skills(self, weights: Floats) -> Floats:
@@ -390,14 +390,12 @@ def build(facts: Facts) -> Contexts:
     """Return the context columns of B learners and the candidates of a pool."""
     combinations, n_learners = facts.pool.combinations, len(facts.skills.chance)
     of_skills = np.empty((len(_OF_SKILLS), n_learners, len(combinations)))
-    for over, gather in ((Over.MEAN, combinations.mean), (Over.LEAST, combinations.least)):
-        at = [i for i, column in enumerate(_OF_SKILLS) if column.over is over]
-        by_skill = np.empty((len(at), *facts.skills.chance.shape))
-        for row, i in enumerate(at):
-            by_skill[row] = _OF_SKILLS[i].formula(facts)
-        of_skills[at[0] : at[-1] + 1] = gather(by_skill)
-    for i, column in enumerate(_OF_SKILLS):
-        if column.over is Over.ITSELF:
-            of_skills[i] = column.formula(facts)
+    for (first, last), gather in ((_MEANS, combinations.mean), (_LEASTS, combinations.least)):
+        by_skill = np.empty((last - first, *facts.skills.chance.shape))
+        for i in range(first, last):
+            by_skill[i - first] = _OF_SKILLS[i].formula(facts)
+        of_skills[first:last] = gather(by_skill)
+    for i in range(_LEASTS[1], len(_OF_SKILLS)):
+        of_skills[i] = _OF_SKILLS[i].formula(facts)
     columns = dict(zip((column.name for column in _OF_SKILLS), of_skills, strict=True))
     return Contexts(facts.pool, of_skills, columns | {c.name: c.formula(facts) for c in _OTHERS})

@@ -22,25 +22,32 @@ from segue.features.vectors.success_forecast import Reading
 from segue.features.vectors.used_candidates import Used
 
 
-def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0)) -> SkillFacts:
+def skill_facts(
+    block: StateBlock,
+    reading: Reading,
+    *,
+    span: tuple[float, float] = (0.0, 1.0),
+    gain: Floats | None = None,
+) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``.
 
-    Without the gain of a practice: that is ``segue.features.contexts.look_ahead``.
+    `gain` (B, S) is what a practice adds (``segue.features.contexts.look_ahead``); 0 when it is not asked.
     """
     chance, later = reading.forecasts
-    rows = block.touched.T
-    known = np.empty((4, len(block.owner)))
-    known[0], known[1] = rows[VARIANCE], rows[COUNT]
-    np.divide(rows[RECENT], rows[RECENT_WEIGHT] + 2.0, out=known[2])
-    np.multiply(reading.elapsed[: len(block.owner)], 1.0 / DAY, out=known[3])
-    variance, attempts, recent, days = block.of_skills(known, _UNTOUCHED)
-    variance += block.general[:, VARIANCE, None]
+    rows, n_touched = block.touched.T, len(block.owner)
+    known = np.empty((4, n_touched + 1))
+    known[:2, :-1] = rows[_VARIANCE_COUNT]
+    np.divide(rows[RECENT], rows[RECENT_WEIGHT] + 2.0, out=known[2, :-1])
+    np.multiply(reading.elapsed[:n_touched], 1.0 / DAY, out=known[3, :-1])
+    known[:, -1] = _UNTOUCHED
+    variance, attempts, recent, days = block.of_rows(known)
+    spread = variance + block.general[:, VARIANCE, None]
     return SkillFacts(
         mastery=mastered(chance, span),
         chance=chance,
         chance_later=later,
-        gain=np.zeros(chance.shape),
-        spread=np.sqrt(variance, out=variance),
+        gain=np.zeros(chance.shape) if gain is None else gain,
+        spread=np.sqrt(spread, out=spread),
         attempts=attempts,
         recent=recent,
         days=days,
@@ -49,6 +56,7 @@ def skill_facts(block: StateBlock, reading: Reading, *, span: tuple[float, float
 
 # Of a skill never tried: variance, attempts, recent residual, days since.
 _UNTOUCHED = np.array([1.0, 0.0, 0.0, np.inf])
+_VARIANCE_COUNT = [VARIANCE, COUNT]
 
 
 def item_facts(

@@ -29,12 +29,13 @@ from segue.features.history.state_columns import (
     WEIGHT,
 )
 from segue.features.history.state_rows import N_ROW, elapsed_since
-from segue.features.vectors.success_forecast import Reading, SuccessReader, sigmoid
+from segue.features.vectors.success_forecast import Reading, sigmoid
 
 _RATES = np.array([[-1.0 / span] for span in SPANS])
 _DECAYS = np.array(DECAYS)[:, None]
 _Y = np.array([[1.0], [0.0]])  # a right answer, a wrong one
-_LN2 = float(np.log(2.0))
+_EACH = np.array([[[1.0], [0.0]], [[0.0], [1.0]]])  # what counts right answers, and wrong ones
+_LAST = np.array([[[1.0], [-1.0]], [[0.0], [0.0]], [[1.0], [1.0]]])  # last score, none since, seen
 
 
 def look_ahead(reading: Reading, chance: Floats, later: Floats, *, skills: Ints) -> Floats:
@@ -50,11 +51,17 @@ def look_ahead(reading: Reading, chance: Floats, later: Floats, *, skills: Ints)
         The forecasts now and at that moment, without practice.
     """
     block, out = reading.block, np.zeros(chance.shape)
-    asked = np.zeros(block.n_skills, dtype=np.bool_)
-    asked[skills] = True
-    tried = np.flatnonzero(asked.take(block.skill))
+    whole = len(skills) == block.n_skills
+    if whole:
+        tried, now, then = np.arange(len(block.skill)), chance, later
+    else:
+        asked = np.zeros(block.n_skills, dtype=np.bool_)
+        asked[skills] = True
+        tried = np.flatnonzero(asked.take(block.skill))
+        now, then = chance.take(skills, axis=1), later.take(skills, axis=1)
     if len(tried) < len(block) * len(skills):
-        out[:, skills] = _expected(_first(reading, skills), chance[:, skills]) - later[:, skills]
+        first = _expected(_first(reading, skills), now)
+        out[:, slice(None) if whole else skills] = np.subtract(first, then, out=first)
     if len(tried):
         place = block.place.take(tried)
         right_wrong = _again(reading)[:, : len(block.owner)].take(tried, axis=1)
@@ -73,41 +80,28 @@ def _first(reading: Reading, skills: Ints) -> Floats:
     mean, variance = general[:, MEAN, None], general[:, VARIANCE, None]
     p = sigmoid(mean + reader.parameters.skill_logit.take(skills))
     w = p * (1.0 - p)
-    narrow = w / (1.0 + w * (1.0 + variance))
+    den = 1.0 + w * (1.0 + variance)
     kalman = np.empty((2, 2, *p.shape))  # mean after a right and a wrong answer, and the variance of both
-    np.divide(1.0 - p, 1.0 + w * (1.0 + variance), out=kalman[0, 0])
-    np.divide(-p, 1.0 + w * (1.0 + variance), out=kalman[0, 1])
-    kalman[1] = np.minimum(1.0 - narrow + DRIFT_SKILL, MOST_VARIANCE)
-    constant, clock = _fresh(reader, skills), _clock(reading)
-    level, fading = (
-        w0 * kalman[0] + w1 * kalman[1] + constant[i, :, None] + clock[i, :, :, None]
-        for i, (w0, w1) in enumerate(reader.both_forecasts[:, :2].tolist())
-    )
-    return reading.ahead(level, fading, skills)
-
-
-def _fresh(reader: SuccessReader, skills: Ints) -> Floats:
-    """Return what a fresh row says after a first answer, but for the filter and the clock, (2, 2, D)."""
-    weights = reader.both_forecasts  # (level or fading, N_ROW)
-    facts = np.zeros((N_ROW, 2))
-    facts[13:15] = _LN2 * np.array([[1.0, 0.0], [0.0, 1.0]])
-    facts[15:17] = facts[13:15]
-    facts[17] = (_Y[:, 0] + 1.0) / 3.0 - 0.5
-    facts[18] = 2.0 * _Y[:, 0] - 1.0
-    facts[20] = 1.0
-    residual = _Y - reader.standard_chance.take(skills)
-    said = (weights[:, :, None] * facts).sum(axis=1)
-    return np.asarray(said[:, :, None] + weights[:, 2:5].sum(axis=1)[:, None, None] * (residual / 3.0))
+    np.divide(1.0 - p, den, out=kalman[0, 0])
+    np.divide(-p, den, out=kalman[0, 1])
+    kalman[1] = np.minimum(1.0 - w / den + DRIFT_SKILL, MOST_VARIANCE)
+    weights = reader.both_forecasts[:, :2, None, None, None]
+    said = weights[:, 0] * kalman[0]  # level and fading, after a right and a wrong answer
+    said += weights[:, 1] * kalman[1]
+    said += reader.first_tries.take(skills, axis=2)[:, :, None]
+    said += _clock(reading)[..., None]
+    return reading.ahead(said[0], said[1], skills)
 
 
 def _clock(reading: Reading) -> Floats:
-    """Return what the decayed counters of a first answer say, (2, 2, B)."""
-    weights, now = reading.reader.both_forecasts, reading.moments
+    """Return what the decayed counters of a first answer say, right or wrong, (2, 2, B)."""
+    now = reading.moments
     gone = elapsed_since(np.where(np.isnan(now), -np.inf, now), reading.known)
     counted = np.log1p(np.exp(gone * _RATES))  # 4 spans, (4, B)
-    both = weights[:, 5:9, None] * counted, weights[:, 9:13, None] * counted
-    tried, right = (np.add.accumulate(part, axis=1)[:, -1] for part in both)
-    return np.stack([tried + right, tried], axis=1)
+    said = reading.reader.both_forecasts[:, 5:13].reshape(2, 2, 4, 1) * counted
+    out = np.add.accumulate(said, axis=2)[:, ::-1, -1]  # right, tried
+    out[:, 0] += out[:, 1]
+    return out
 
 
 def _again(reading: Reading) -> Floats:
@@ -122,14 +116,11 @@ def _again(reading: Reading) -> Floats:
     residual = _Y - reader.standard_chance.take(skill)
     facts[2:5] = ((columns[RESIDUAL] * _DECAYS)[:, None] + residual) / weight[:, None]
     facts[5:13] = _counters(reading, columns, owner)
-    facts[13] = columns[SUCCESSES] + _Y
-    facts[14] = columns[FAILURES] + (1.0 - _Y)
-    facts[15] = (columns[RUN_RIGHT] + 1.0) * _Y
-    facts[16] = (columns[RUN_WRONG] + 1.0) * (1.0 - _Y)
+    facts[13:15] = columns[SUCCESSES : FAILURES + 1, None] + _EACH
+    facts[15:17] = (columns[RUN_RIGHT : RUN_WRONG + 1, None] + 1.0) * _EACH
     np.log1p(facts[5:17], out=facts[5:17])
     facts[17] = (columns[RECENT_RIGHT] * DECAYS[0] + 1.0 + _Y) / weight[0] - 0.5
-    facts[18] = 2.0 * _Y - 1.0
-    facts[19], facts[20] = 0.0, 1.0
+    facts[18:21] = _LAST
     said = np.einsum("on,nq->oq", reader.both_forecasts, facts.reshape(N_ROW, -1))
     level, fading = said.reshape(2, 2, -1)
     return reading.ahead(level, fading, skill, owner)
@@ -154,6 +145,8 @@ def _counters(reading: Reading, columns: Floats, owner: Ints) -> Floats:
     out = np.empty((8, 2, len(owner)))
     out[:4] = (columns[TRIED] * fade + 1.0)[:, None]
     out[4:] = (columns[RIGHT] * fade)[:, None] + _Y
+    if (reading.moments >= reading.known).all():  # so that nobody's last answer is later than this one
+        return out
     if not known.all():
         out[:, :, ~known] = columns[TRIED.start : RIGHT.stop, None, ~known]
     after = np.where(known, np.maximum(time, last), last)

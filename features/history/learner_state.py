@@ -286,6 +286,20 @@ class StateBlock:
         out[..., self.place] = values
         return out.reshape(*values.shape[:-1], len(self), self.n_skills)
 
+    def of_rows(self, said: Floats) -> Floats:
+        """Return the same of numbers (..., P + 1 or more) whose column P is that of a fresh row."""
+        n_touched = len(self.skill)
+        if len(self) > 1:
+            return self.of_skills(said[..., :n_touched], said[..., n_touched])
+        return said.take(self._gathered, axis=-1)[..., None, :]
+
+    @cached_property
+    def _gathered(self) -> Ints:
+        """Of a lone learner: the row of each skill among those touched, P for a fresh one."""
+        out = np.full(self.n_skills, len(self.skill))
+        out[self.skill] = np.arange(len(self.skill))
+        return out
+
     @cached_property
     def place(self) -> Ints:
         """Where each row touched lies among B x S."""

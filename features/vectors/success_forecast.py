@@ -40,14 +40,14 @@ from segue.features.vectors.learner_vector import (
 )
 from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
 from segue.features.vectors.used_candidates import Used
-from segue.models.success_layers import UNITS
+from segue.models.success_layers import UNITS, HiddenUnits
 
 WEEK_HOURS = 168.0
 AHEAD = (0.0, WEEK_HOURS)  # hours from now at which a decision reads the model
 DAY = 86400.0
-SMALL = 2048  # candidates times learners that all units read at once
-SLOPED = [i for i, name in enumerate(GROUP_COLUMNS) if name.startswith("skill_")]
-SLOPED_ROW = [NAMES.index(GROUP_COLUMNS[i]) - OF_SKILL.start for i in SLOPED]
+_LN2 = float(np.log(2.0))
+SLOPED = GROUP_COLUMNS[1:-1]  # of skills: the first is of the learner, and so is the last
+SLOPED_ROW = [NAMES.index(name) - OF_SKILL.start for name in SLOPED]
 LINEAR, AS_SET, FIRST_UNIT = 0, 1, 2  # what a row says: as a skill, as a set of one, and to each unit
 FIRST_SLOPED = FIRST_UNIT + UNITS
 
@@ -133,7 +133,7 @@ class SuccessReader:
         model, out = self.model, np.zeros((FIRST_SLOPED + len(SLOPED), N_ROW))
         out[LINEAR] = model.weights[OF_SKILL]
         out[AS_SET, SET_ROW] = model.weights[OF_SET]
-        out[FIRST_UNIT:FIRST_SLOPED] = model.hidden.inward[OF_SKILL].T
+        out[FIRST_UNIT:FIRST_SLOPED] = self.hidden.inward[OF_SKILL].T
         out[np.arange(len(SLOPED)) + FIRST_SLOPED, SLOPED_ROW] = 1.0
         return out
 
@@ -142,28 +142,50 @@ class SuccessReader:
         """What the learner's own row says: to the first layer, and to each unit, (1 + U, N_ROW)."""
         out = np.zeros((1 + UNITS, N_ROW))
         out[0, OWN_ROW] = self.model.weights[OF_LEARNER][:-3]
-        out[1:, OWN_ROW] = self.model.hidden.inward[OF_LEARNER][:-3].T
+        out[1:, OWN_ROW] = self.hidden.inward[OF_LEARNER][:-3].T
         return out
 
     @cached_property
     def gap_weights(self) -> Floats:
         """What the gap since the last answer and its square add to each of these, (2, 1 + U)."""
         linear = self.model.weights[OF_LEARNER][-3:-1, None]
-        return np.hstack([linear, self.model.hidden.inward[OF_LEARNER][-3:-1]])
+        return np.hstack([linear, self.hidden.inward[OF_LEARNER][-3:-1]])
+
+    @cached_property
+    def hidden(self) -> HiddenUnits:
+        """The units in the order in which they are added up."""
+        return self.model.hidden.sorted()
+
+    @cached_property
+    def of_newness(self) -> tuple[Floats, Floats]:
+        """What being new says to the first layer and to each unit, and what it says times the easiness of the
+        resource, both (1 + U,)."""
+        weights, units = self.model.weights, self.hidden.inward
+        own = np.append(weights[OF_LEARNER][-1], units[OF_LEARNER][-1])
+        return own, np.append(weights[OF_ITEM][3], units[OF_ITEM][3])
+
+    @cached_property
+    def unit_ease(self) -> Floats:
+        """What the easiness of a resource says to each unit, (U,)."""
+        return np.ascontiguousarray(self.hidden.inward[OF_ITEM][0])
+
+    @cached_property
+    def skill_set_parts(self) -> Floats:
+        """What is the same for all resources of the same skills, to the first layer and to each unit, and
+        their slopes, (1 + U + 8, n)."""
+        parameters, units = self.parameters, self.hidden
+        facts = np.stack([parameters.standard_logit, parameters.log_skills])
+        out = np.column_stack([self.model.weights[OF_ITEM], units.inward[OF_ITEM]])[1:3].T @ facts
+        out[0] += self.model.intercept + units.shift
+        out[1:] += units.bias[:, None]
+        slopes = self.model.combination_slopes.T.take(parameters.combination_of, axis=1)
+        return np.concatenate([out, slopes])
 
     @cached_property
     def item_parts(self) -> Floats:
-        """What each resource adds to the first layer and to each unit, what being new adds to these, and the
-        slopes of the resource, (2 (1 + U) + 2, n)."""
-        parameters, model = self.parameters, self.model
-        facts = np.stack([parameters.item_logit, parameters.standard_logit, parameters.log_skills])
-        weights = np.column_stack([model.weights[OF_ITEM], model.hidden.inward[OF_ITEM]])
-        out = weights[:3].T @ facts
-        out[0] += model.intercept + model.hidden.shift + model.item_slopes[:, 0]
-        out[1:] += model.hidden.bias[:, None]
-        own = np.append(model.weights[OF_LEARNER][-1], model.hidden.inward[OF_LEARNER][-1])
-        new = own[:, None] + weights[3][:, None] * parameters.item_logit
-        return np.concatenate([out, new, model.item_slopes[:, 1:].T])
+        """What each resource adds to the first layer, its easiness, and its own slopes, (4, n)."""
+        ease, slopes = self.parameters.item_logit, self.model.item_slopes.T
+        return np.stack([self.model.weights[OF_ITEM][0] * ease + slopes[0], ease, slopes[1], slopes[2]])
 
     @cached_property
     def easier(self) -> Floats:
@@ -172,9 +194,18 @@ class SuccessReader:
         return np.asarray(self.model.weights[OF_ITEM][0] * gap + self.model.item_slopes[:, 0])
 
     @cached_property
-    def combination_slopes(self) -> Floats:
-        """The slopes of each combination of skills, (8, C)."""
-        return np.ascontiguousarray(self.model.combination_slopes.T)
+    def first_tries(self) -> Floats:
+        """What a skill's row says to level and fading after a first answer, right or wrong, on a standard
+        item, but for the filter and the clock, (2, 2, S)."""
+        facts, right = np.zeros((N_ROW, 2)), np.array([1.0, 0.0])
+        facts[13], facts[14] = _LN2 * right, _LN2 * (1.0 - right)
+        facts[15:17] = facts[13:15]
+        facts[17] = (right + 1.0) / 3.0 - 0.5
+        facts[18] = 2.0 * right - 1.0
+        facts[20] = 1.0
+        weights, residual = self.both_forecasts, right[:, None] - self.standard_chance
+        said = (weights[:, :, None] * facts).sum(axis=1)
+        return np.asarray(said[:, :, None] + weights[:, 2:5].sum(axis=1)[:, None, None] * (residual / 3.0))
 
     @cached_property
     def both_forecasts(self) -> Floats:
@@ -234,8 +265,7 @@ class Reading:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, block = self.reader, self.block
         said = _said(reader.both_forecasts, self._last_reads[:, self.rows.skills])
-        n_touched = len(block.owner)
-        level, fading = block.of_skills(said[:, :n_touched], said[:, n_touched]) + self._own_ahead[:, :, None]
+        level, fading = block.of_rows(said) + self._own_ahead[:, :, None]
         level += reader.standard_part
         fading += reader.model.forecast.scalars[2]
         np.maximum(fading, 0.0, out=fading)
@@ -277,7 +307,7 @@ class Reading:
     def _gone(self) -> Floats:
         """log(1 + days) from each learner's last answer to the moments asked, (H, B)."""
         days = (self.now + 3600.0 * np.array(self.hours)[:, None] - self.known) * (1.0 / DAY)
-        return np.log1p(np.where(np.isnan(days), 0.0, np.maximum(days, 0.0)))
+        return np.log1p(np.fmax(days, 0.0))  # 0 where not known
 
     def success(
         self,
@@ -292,13 +322,15 @@ class Reading:
         `combination` (n,) says whose skills among `combinations` are each candidate's, `cut` what numbers of
         the catalogue's resources are those of the candidates.
         """
-        model = self.reader.model
-        said = combinations.mean(self._by_skill)
-        logit = self._of_combinations(combinations, said)
-        logit = logit.take(combination, axis=1)
-        parts = cut(self.reader.item_parts)
-        items, new = parts[: 1 + UNITS], parts[1 + UNITS : -2]
-        logit += items[0] + self.little * new[0]
+        model, said = self.reader.model, combinations.mean(self._by_skill)
+        alike = self.reader.skill_set_parts.take(combinations.head, axis=1)
+        (own, *_), (eased, *_) = self.reader.of_newness
+        logit = self._of_combinations(combinations, said, slopes=alike[1 + UNITS :])
+        logit += alike[0] + self.little * own
+        logit = logit.take(combination, axis=1, mode="clip")
+        base, ease, on_learner, on_skill = cut(self.reader.item_parts)
+        logit += base
+        logit += (self.little * eased) * ease
         if len(used.memory):
             position = self.block.general[:, COUNT].take(used.owner)
             reads = read_items(
@@ -306,11 +338,24 @@ class Reading:
             )
             logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
         if model.layered:
-            logit += self._units(said, items[1:], new[1:], combination)
-            mean = said[FIRST_SLOPED + SLOPED_ROW.index(0)].take(combination, axis=1)
-            logit += parts[-2] * self.block.general[:, MEAN, None] + parts[-1] * mean
+            logit += self._units(said, alike[1 : 1 + UNITS], combination, ease)
+            mean = said[FIRST_SLOPED + SLOPED_ROW.index(0)].take(combination, axis=1, mode="clip")
+            mean *= on_skill
+            mean += on_learner * self.block.general[:, MEAN, None]
+            logit += mean
             logit += self._carried(combinations, combination, used.where)
         return sigmoid(logit)
+
+    def _units(self, said: Floats, alike: Floats, combination: Ints, ease: Floats) -> Floats:
+        """Return what the relu units add, (B, n)."""
+        hidden, little = self.reader.hidden, self.little
+        own, eased = (part[1:, None, None] for part in self.reader.of_newness)
+        met = said[FIRST_UNIT:FIRST_SLOPED] + (self._own[1:] + little * own)
+        met += alike[:, None]
+        scale = hidden.scale[:, None, None]
+        met *= scale
+        pull = (self.reader.unit_ease[:, None, None] + little * eased) * scale
+        return hidden.on_candidates(met, combination, ease=ease, pull=pull)
 
     @cached_property
     def _reads(self) -> Floats:
@@ -321,8 +366,7 @@ class Reading:
     def _by_skill(self) -> Floats:
         """What each skill says, see ``SuccessReader.skill_weights``, shape (O, B, S)."""
         said = _said(self.reader.skill_weights, self._reads[:, self.block.rows.skills])
-        n_touched = len(self.block.owner)
-        return self.block.of_skills(said[:, :n_touched], said[:, n_touched])
+        return self.block.of_rows(said)
 
     @cached_property
     def _gap(self) -> Floats:
@@ -338,7 +382,7 @@ class Reading:
         once, squared = self.reader.gap_weights[:, :, None, None]
         return np.asarray(said + self._gap * (once + squared * self._gap))
 
-    def _of_combinations(self, combinations: Combinations, said: Floats) -> Floats:
+    def _of_combinations(self, combinations: Combinations, said: Floats, *, slopes: Floats) -> Floats:
         """Return what learner, skills and sets of skills say of each combination, (B, D)."""
         parameters, model = self.reader.parameters, self.reader.model
         out: Floats = said[LINEAR] + self._own[0]
@@ -356,54 +400,12 @@ class Reading:
             several = np.minimum(combinations.sizes - 1.0, 1.0) * model.weights[OF_WEAKEST]
             out += several * (combinations.least(self._by_skill[mean]) - said[mean])
         if model.layered:
-            slopes = self.reader.combination_slopes.take(
-                parameters.combination_of.take(combinations.head), axis=1
-            )
             out += slopes[0]
-            learner = {"learner_mean": self.block.general[:, MEAN, None], "learner_log_gap": self._gap}
-            for i, name in enumerate(GROUP_COLUMNS):
-                out += slopes[i + 1] * (
-                    said[FIRST_SLOPED + SLOPED.index(i)] if i in SLOPED else learner[name]
-                )
+            out += slopes[1] * self.block.general[:, MEAN, None]
+            for part in slopes[2:-1, None] * said[FIRST_SLOPED:]:
+                out += part
+            out += slopes[-1] * self._gap
         return out
-
-    def _units(self, said: Floats, items: Floats, new: Floats, combination: Ints) -> Floats:
-        """Return what the relu units add, (B, n)."""
-        met, outward = said[FIRST_UNIT:FIRST_SLOPED] + self._own[1:], self.reader.model.hidden.outward
-        some = self._awake(met, items, new)
-        if len(self.block) * len(combination) > SMALL:  # unit by unit: what is worked on stays in the cache
-            total = np.zeros((len(self.block), len(combination)))
-            fade, unit = np.empty_like(total), np.empty_like(total)
-            for u in some:
-                np.take(met[u], combination, axis=1, out=unit, mode="clip")
-                unit += items[u]
-                unit += np.multiply(self.little, new[u], out=fade)
-                np.maximum(unit, 0.0, out=unit)
-                unit *= outward[u]
-                total += unit
-            return total
-        if not some:
-            return np.zeros((len(self.block), len(combination)))
-        if len(some) < UNITS:
-            met, items, new, outward = met[some], items[some], new[some], outward[some]
-        met = met.take(combination, axis=2)
-        met += items[:, None]
-        met += self.little * new[:, None]
-        np.maximum(met, 0.0, out=met)
-        met *= outward[:, None, None]
-        if met[0].size == 1:  # one by one, as in a longer list: a single one would be added up pairwise
-            return np.asarray(np.add.accumulate(met, axis=0)[-1])
-        return np.asarray(np.add.reduce(met, axis=0))
-
-    def _awake(self, met: Floats, items: Floats, new: Floats) -> list[int]:
-        """Return the units that may be above 0 for any learner and candidate: others add exactly nothing.
-
-        Rounding keeps order, so that the sum of the largest terms is no less than any sum.
-        """
-        most = np.maximum.reduce(met, axis=(1, 2), initial=-np.inf)
-        most += np.maximum.reduce(items, axis=1, initial=-np.inf)
-        most += np.maximum.reduce(new, axis=1, initial=0.0) * self.little.max(initial=0.0)
-        return [u for u, reach in enumerate(most.tolist()) if reach > 0.0]
 
     def _carried(self, combinations: Combinations, combination: Ints, where: Ints) -> Floats:
         """Return what the last surprise adds at each candidate, (B, n)."""
@@ -417,7 +419,7 @@ class Reading:
         by_set.fill(carry.overall)
         row, then, value = carry.sets.onward(set_of.take(last))
         by_set[learner.take(row), then] = value
-        out = by_set.take(set_of.take(combinations.head).take(combination), axis=1)
+        out = by_set.take(set_of.take(combinations.head).take(combination), axis=1, mode="clip")
         row, then, value = carry.items.onward(last)
         place = where.take(then)
         here = (place >= 0).nonzero()[0]
