@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,16 @@ class Rounds:
             unseen=unseen,
         )
 
+    @cached_property
+    def weighted(self) -> Floats:
+        """Weight times reward, (n,)."""
+        return np.asarray(self.weight * self.reward)
+
+    @cached_property
+    def residual(self) -> Floats:
+        """Reward less its prediction, (n,)."""
+        return np.asarray(self.reward - _predictions(self)[0])
+
     def without_predictions(self) -> Rounds:
         """Return the same rounds for estimators that read no prediction."""
         return replace(self, q_logged=None, q_target=None)
@@ -122,13 +132,15 @@ def rounds_of(
     for name, column in columns.items():
         if len(column) != len(reward):
             raise ValueError(f"{name} must have {len(reward)} entries like reward, got {len(column)}")
-        if not np.isfinite(column).all():
+        if not np.isfinite(column.sum()) and not np.isfinite(column).all():  # a sum is a pass, and no array
             row = int(np.flatnonzero(~np.isfinite(column))[0])
             raise ValueError(
                 f"{name} must be finite, got {column[row]} in round {row}; leave such rounds out"
             )
-    _within(propensity, "propensity", "(0, 1]", (propensity > 0) & (propensity <= 1 + SINGLE))
-    _within(target, "target", "[0, 1]", (target >= 0) & (target <= 1 + SINGLE))
+    if propensity.min(initial=1.0) <= 0 or propensity.max(initial=1.0) > 1 + SINGLE:
+        _outside(propensity, "propensity", "(0, 1]", (propensity <= 0) | (propensity > 1 + SINGLE))
+    if target.min(initial=0.0) < 0 or target.max(initial=0.0) > 1 + SINGLE:
+        _outside(target, "target", "[0, 1]", (target < 0) | (target > 1 + SINGLE))
     with np.errstate(over="ignore"):
         weight = np.asarray(_at_most_one(target) / _at_most_one(propensity))
     largest = float(weight.max(initial=0.0)), max(reward.max(initial=0.0), -reward.min(initial=0.0))
@@ -233,11 +245,10 @@ def _last_digit(probability: Floats, *, looked_at: int = 1000) -> float:
     return 0.0
 
 
-def _within(values: Floats, name: str, allowed: str, fine: NDArray[np.bool_]) -> None:
-    """Raise if any value is outside the allowed range."""
-    if not fine.all():
-        row = int(np.flatnonzero(~fine)[0])
-        raise ValueError(f"{name} must be in {allowed}, got {values[row]} in round {row}")
+def _outside(values: Floats, name: str, allowed: str, wrong: NDArray[np.bool_]) -> NoReturn:
+    """Say which is the first value outside the allowed range."""
+    row = int(np.flatnonzero(wrong)[0])
+    raise ValueError(f"{name} must be in {allowed}, got {values[row]} in round {row}")
 
 
 class Linearised(Protocol):
@@ -343,7 +354,7 @@ Estimator = Callable[[Rounds], EstimateParts]
 
 def ips(rounds: Rounds) -> EstimateParts:
     """Return inverse propensity scoring."""
-    return EstimateParts(rounds.weight * rounds.reward)
+    return EstimateParts(rounds.weighted)
 
 
 def clipped_ips(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts:
@@ -353,7 +364,7 @@ def clipped_ips(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts:
 
 def snips(rounds: Rounds) -> EstimateParts:
     """Return self-normalised IPS."""
-    return EstimateParts(rounds.weight * rounds.reward, denominator=rounds.weight)
+    return EstimateParts(rounds.weighted, denominator=rounds.weight)
 
 
 def shrunk_ips(rounds: Rounds, *, rate: float = 0.01) -> EstimateParts:
@@ -378,9 +389,8 @@ def clipped_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts
 
 def self_normalised_doubly_robust(rounds: Rounds) -> EstimateParts:
     """Return DR whose correction is divided by the sum of weights."""
-    q_logged, q_target = _predictions(rounds)
-    correction = rounds.weight * (rounds.reward - q_logged)
-    return EstimateParts(correction, denominator=rounds.weight, base=q_target)
+    q_target = _predictions(rounds)[1]
+    return EstimateParts(rounds.weight * rounds.residual, denominator=rounds.weight, base=q_target)
 
 
 def switch_doubly_robust(rounds: Rounds, *, cap: float = 10.0) -> EstimateParts:
@@ -396,8 +406,8 @@ def optimistic_doubly_robust(rounds: Rounds, *, strength: float = 100.0) -> Esti
 
 def _corrected(rounds: Rounds, weight: Floats, *, biased: bool = False) -> EstimateParts:
     """Return predictions corrected by weighted residuals."""
-    q_logged, q_target = _predictions(rounds)
-    return EstimateParts(weight * (rounds.reward - q_logged), base=q_target, biased=biased)
+    q_target = _predictions(rounds)[1]
+    return EstimateParts(weight * rounds.residual, base=q_target, biased=biased)
 
 
 def _predictions(rounds: Rounds) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""CSV files as logs: every cell as it stands; only an empty one is missing."""
+"""CSV and Parquet files as logs: every cell as it stands; only an empty one is missing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import warnings
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame
+
+PARQUET = (".parquet", ".pq")
 
 
 def read_csv_log(
     path: str | Path, columns: Columns, *, reward_range: tuple[float, float] | None = None
 ) -> Log:
-    """Return a CSV file's usable rows (``.gz`` is read too); see `log_of_frame` for what is rejected.
+    """Return the usable rows of a CSV (``.gz`` is read too) or Parquet file; see `log_of_frame` for the rest.
 
     Labels are text: "None", "NA" and "null" are names like any other, and only an empty cell is missing.
 
@@ -25,8 +29,26 @@ def read_csv_log(
     FileNotFoundError
         If there is no such file.
     """
+    if Path(path).suffix in PARQUET:
+        return log_of_frame(_parquet(Path(path), columns), columns, reward_range=reward_range)
     frame, unreadable = read_frame(Path(path), columns.labels)
     return log_of_frame(frame, columns, reward_range=reward_range, unreadable=unreadable)
+
+
+def _parquet(path: Path, columns: Columns) -> pd.DataFrame:
+    """Return the columns that are asked for, and no other; labels as text, as in a CSV file."""
+    try:
+        held = pq.read_schema(path).names
+        prefixes = tuple(p for p in (columns.target_prefix, columns.qhat_prefix, columns.context_prefix) if p)
+        wanted = [name for name in held if name in columns.single or name.startswith(prefixes or ("\0",))]
+        frame: pd.DataFrame = pq.read_table(path, columns=wanted).to_pandas(
+            split_blocks=True, self_destruct=True
+        )
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
+    for name in set(columns.labels) & set(frame):
+        frame[name] = frame[name].astype("string").replace("", pd.NA)
+    return frame
 
 
 def read_frame(path: Path, labels: tuple[str, ...]) -> tuple[pd.DataFrame, int]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from segue.experiments.evaluation.reports.slate_report import SlateEvaluation
     from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 
-LogFile = Annotated[Path, typer.Argument(help="CSV log, one row a logged choice (.gz is read too).")]
+LogFile = Annotated[Path, typer.Argument(help="CSV (.gz too) or Parquet, one row a logged choice.")]
 Reward = Annotated[str, typer.Option(help="Column of the reward.")]
 Propensity = Annotated[str, typer.Option(help="Column of the logged action's propensity, in (0, 1].")]
 Target = Annotated[str, typer.Option(help="Column of the target's probability of the logged action.")]

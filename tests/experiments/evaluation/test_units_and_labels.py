@@ -198,3 +198,18 @@ def test_constant_scores_without_a_range_are_no_evidence() -> None:
     assert answer.versus_logging is not None
     assert answer.versus_logging.verdict == "not enough evidence"
     assert evaluate(log, reward_range=(0.0, 100.0)).headline.high == pytest.approx(73.0, abs=1.0)
+
+
+def test_a_parquet_file_says_what_the_same_csv_says(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"r": rng.integers(0, 101, 200), "p": 0.5, "a": rng.integers(2, size=200)})
+    frame = frame.assign(pi_0=0.2, pi_1=0.8, g=rng.choice(["None", "NA", ""], 200), other="not read")
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    frame.to_parquet(tmp_path / "log.parquet")
+    columns = Columns(reward="r", propensity="p", action="a", target_prefix="pi_", group="g")
+    one, two = (read_csv_log(tmp_path / name, columns) for name in ("log.csv", "log.parquet"))
+    assert evaluate(one).to_dict() == evaluate(two).to_dict()
+    assert set(evaluate(two).groups) == {"None", "NA"}
+    (tmp_path / "no.parquet").write_text("r,p\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="is no Parquet file"):
+        read_csv_log(tmp_path / "no.parquet", columns)
