@@ -47,7 +47,8 @@ def _parquet(path: Path, columns: Columns) -> pd.DataFrame:
     except pa.ArrowInvalid as error:
         raise ValueError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
     for name in set(columns.labels) & set(frame):
-        frame[name] = frame[name].astype("string").replace("", pd.NA)
+        texts = frame[name].astype("string")
+        frame[name] = texts.mask(texts == "")
     return frame
 
 
