@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from segue.engine.policies import Softmax, Uniform
+from segue.engine.policy_version import PolicyVersion
 from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import follow, shadow_lists
@@ -88,7 +89,7 @@ def test_a_model_led_along_its_own_list_has_its_own_propensities(
 def test_the_weights_of_another_model_average_one(recommender: Recommender, rival: Recommender) -> None:
     n = 600
     found = shadow_lists(
-        recommender,
+        recommender.deciding_by(PolicyVersion(policy=Uniform())),  # weights are bounded: what is rare is seen
         [asked()] * n,
         rngs=[np.random.default_rng([8, i]) for i in range(n)],
         challenger=rival,
