@@ -83,6 +83,9 @@ def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: 
         if someone:  # a made-up id is hardly ever one that the store knows
             case.path_parameters = {name: known.get(name, "nobody") for name in case.path_parameters or {}}
         response = case.call()
+        if "authorization" not in response.request.headers:  # the case is one that drops it
+            assert response.status_code == 401
+            return
         if response.status_code == 400 and len(response.request.url) > LONGEST_URL:
             return  # refused by the parser of HTTP, before there is an operation
         if response.status_code == 404 and b'"no_route"' in (response.content or b""):
