@@ -93,7 +93,7 @@ def audit_personalisation(
     gram = _gram(lists)
     basis = _directions(profiles)
     own = float(_explained(gram, basis[None])[0])
-    orders = [rng.permutation(len(lists)) for _ in range(SHUFFLES)]
+    orders = rng.permuted(np.tile(np.arange(len(lists)), (SHUFFLES, 1)), axis=1)
     some = max(A_TIME // max(basis.size, 1), 1)
     shuffled = np.concatenate(
         [_explained(gram, basis[orders[at : at + some]]) for at in range(0, SHUFFLES, some)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from segue.experiments.evaluation.logs.labels import label_of
 from segue.features.iso_weeks import week_of
 from segue.workspace.records.events import events_about_decisions
 from segue.workspace.records.learners import find_learners
-from segue.workspace.reports.decision_frame import decision_frame
+from segue.workspace.reports.decision_frame import decision_cells
 from segue.workspace.workspace import Workspace
 
 COLUMNS = (
@@ -37,6 +38,7 @@ COLUMNS = (
 )
 
 
+DONE = frozenset({"attempt", "completion", "view"})
 TEXTS = ("class", "week", "showed", "resource", "skill", "kind", "status")  # as objects: cut quickly
 
 
@@ -67,34 +69,44 @@ def logged_steps(
         Numbers of the learners whose steps count; everybody when left out.
     """
     with workspace.store.read() as connection:
-        frame = decision_frame(connection, only)
-        events = events_about_decisions(connection, only)
+        cells = decision_cells(connection, only)
+        done, rated = _followed(events_about_decisions(connection, only))
         asked = [] if roster is None else [str(who) for who in roster["learner"]]
         names = find_learners(connection, workspace.keyring, asked)
         fitted = workspace.champion(connection).fitted
     catalogue = workspace.catalogue()
-    resources = {r.resource_id: r for r in catalogue.resources}
-    frame = frame[frame["resource"].isin(resources.keys())].reset_index(drop=True)
-    known = frame["resource"].map(resources)
-    frame["skill"] = [r.skills[0] if r.skills else "" for r in known]
-    frame["kind"] = [r.kind for r in known]
-    frame["minutes"] = [r.minutes for r in known]
+    resources = catalogue.resource_index
+    kept = [row for row, name in enumerate(cells["resource"]) if name in resources]
+    cells = {name: [values[row] for row in kept] for name, values in cells.items()}
+    known = [catalogue.resources[resources[name]] for name in cells["resource"]]
     logit = fitted.kernel.parameters.item_logit
     easier = (logit < np.median(logit)).astype(np.float64).tolist()
     hard = dict(zip(fitted.catalogue.resource_index, easier, strict=False))
-    frame["level"] = frame["resource"].map(hard)
-    frame["menu"] = frame["menu"].map(len) > 1
-    matured = pd.to_datetime(pd.to_numeric(frame["matured"]), unit="us", utc=True)
-    frame["showed"] = ["" if pd.isna(t) else week_of(t.to_pydatetime(), workspace.time_zone) for t in matured]
-    frame["surprise"] = [_surprise(v, p) for v, p in zip(frame["reward"], frame["parts"], strict=True)]
-    frame = frame.join(_followed(events), on="decision_id")
-    frame["done"] = frame["done"].eq(other=True)
     groups = _groups(roster, {source: person.number for source, person in names.items()})
     classes = groups.pop("class", {})
-    frame["class"] = [classes.get(number, "") for number in frame["learner"]]
-    titles = {name: r.title or name for name, r in resources.items()}
-    kept = {name: frame[name].astype(object) if name in TEXTS else frame[name] for name in COLUMNS}
-    return LoggedSteps(pd.DataFrame(kept), titles, groups)
+    cells |= {
+        "class": [classes.get(number, "") for number in cells["learner"]],
+        "showed": [_week(moment, workspace.time_zone) for moment in cells["matured"]],
+        "skill": [r.skills[0] if r.skills else "" for r in known],
+        "kind": [r.kind for r in known],
+        "minutes": [r.minutes for r in known],
+        "level": [hard.get(name, np.nan) for name in cells["resource"]],
+        "menu": [len(offered) > 1 for offered in cells["menu"]],
+        "surprise": list(map(_surprise, cells["reward"], cells["parts"])),
+        "done": [decision in done for decision in cells["decision_id"]],
+        "rating": [rated.get(decision, np.nan) for decision in cells["decision_id"]],
+    }
+    objects = {name: pd.Series(cells[name], dtype=object) for name in TEXTS}
+    steps = pd.DataFrame({name: objects.get(name, cells[name]) for name in COLUMNS})
+    titles = {r.resource_id: r.title or r.resource_id for r in catalogue.resources}
+    return LoggedSteps(steps, titles, groups)
+
+
+def _week(microseconds: int | None, time_zone: str) -> str:
+    """Return the ISO week of a moment ("": there is none)."""
+    if microseconds is None:
+        return ""
+    return week_of(datetime.fromtimestamp(microseconds / 1e6, UTC), time_zone)
 
 
 def _surprise(reward: float, parts: str | None) -> float:
@@ -109,11 +121,16 @@ def _surprise(reward: float, parts: str | None) -> float:
     return float(2 * reward - rise.mean()) if len(rise) else float("nan")
 
 
-def _followed(events: pd.DataFrame) -> pd.DataFrame:
-    """Return, by decision, whether something was done about it, and how it was rated."""
-    done = events[events["kind"].isin(["attempt", "completion", "view"])].groupby("step").size() > 0
-    rated = events[events["kind"] == "rating"].groupby("step")["score"].last()
-    return pd.DataFrame({"done": done, "rating": rated}, dtype=object)
+def _followed(events: Iterable[tuple[str, str, float | None]]) -> tuple[set[str], dict[str, float]]:
+    """Return the decisions about which something was done, and the last rating of those rated."""
+    done: set[str] = set()
+    rated: dict[str, float] = {}
+    for step, kind, score in events:
+        if kind in DONE:
+            done.add(step)
+        elif kind == "rating" and score is not None:
+            rated[step] = score
+    return done, rated
 
 
 def _groups(roster: pd.DataFrame | None, numbers: Mapping[str, int]) -> dict[str, dict[int, str]]:

@@ -238,20 +238,19 @@ def read_events(connection: Connection, learner_numbers: Sequence[int] | None = 
 
 def events_about_decisions(
     connection: Connection, learner_numbers: Collection[int] | None = None
-) -> pd.DataFrame:
-    """Return what followed from decisions, in order: columns step (the decision's id), kind, score.
+) -> list[tuple[str, str, float | None]]:
+    """Return what followed from decisions, in order: the decision's id, kind and score.
 
     Of `learner_numbers`, of everybody who has not opted out when left out.
     """
-    query = select(events.c.step, events.c.kind, events.c.score, events.c.number).where(events.c.step != "")
+    query = select(events.c.number, events.c.step, events.c.kind, events.c.score).where(events.c.step != "")
     if learner_numbers is None:
         inside = select(learners.c.number).where(learners.c.opted_out.is_(False))
         rows: Iterable[Row[Any]] = connection.execute(query.where(events.c.learner.in_(inside)))
     else:
         rows = where_in(connection, query, events.c.learner, learner_numbers)
-    names = ["step", "kind", "score", "number"]
-    found = pd.DataFrame([tuple(row) for row in rows], columns=names)
-    return found.sort_values("number", kind="stable")[names[:3]]
+    found = sorted((tuple(row) for row in rows), key=lambda row: int(row[0]))
+    return [(step, kind, score) for _, step, kind, score in found]
 
 
 def last_number(connection: Connection) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,17 +44,26 @@ def decision_frame(connection: Connection, learners: Collection[int] | None = No
     without one), `propensity` that of the whole menu; `status` is matured, pending or censored, and `reward`
     NaN unless matured; `parts` are its forecasts as JSON, `matured` when it did (microseconds, UTC).
     """
-    rows = steps_with_rewards(connection, learners)
-    cells = {name: [getattr(row, name) for row in rows] for name in COLUMNS if name in _PLAIN}
-    cells["overridden"] = [row.override != "{}" and json.loads(row.override) != {} for row in rows]
-    cells["menu"] = [
-        () if row.menu == "{}" else tuple(json.loads(row.menu).get("offered", ())) for row in rows
-    ]
-    cells["status"] = [row.status or "pending" for row in rows]
-    cells["reward"] = [np.nan if row.value is None else row.value for row in rows]
-    frame = pd.DataFrame(cells, columns=list(COLUMNS))
+    frame = pd.DataFrame(decision_cells(connection, learners), columns=list(COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="us", utc=True)
     return frame
+
+
+def decision_cells(connection: Connection, learners: Collection[int] | None = None) -> dict[str, list[Any]]:
+    """Return the columns of `decision_frame` as plain lists, `time` in microseconds."""
+    rows = steps_with_rewards(connection, learners)
+    if not rows:
+        return {name: [] for name in COLUMNS}
+    names = rows[0]._fields
+    stored = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    cells = {name: stored[name] for name in COLUMNS if name in _PLAIN}
+    cells["overridden"] = [text != "{}" and json.loads(text) != {} for text in stored["override"]]
+    cells["menu"] = [
+        () if text == "{}" else tuple(json.loads(text).get("offered", ())) for text in stored["menu"]
+    ]
+    cells["status"] = [status or "pending" for status in stored["status"]]
+    cells["reward"] = [np.nan if value is None else value for value in stored["value"]]
+    return cells
 
 
 _PLAIN = frozenset(COLUMNS) - {"overridden", "menu", "status", "reward"}
