@@ -69,7 +69,7 @@ class PageCost:
 
 
 def large_class(folder: Path, now: datetime) -> None:
-    """Make a workspace with the class: fitted, two weeks drawn, plans and requests waiting."""
+    """Make a workspace with the class: fitted, three weeks drawn (one worked through), plans and requests."""
     rng = np.random.default_rng(5)
     skills = tuple(
         Skill(f"s{n}", statement=f"Solve problems of kind {n}", i_can=f"I can solve problems of kind {n}.")
@@ -108,14 +108,32 @@ def large_class(folder: Path, now: datetime) -> None:
         found = check(rows, range(1, len(rows) + 1), resources=space.catalogue().resource_index)
         space.add_events(identify(found.events))
         space.fit(now=now)
-        for days in (0, 7):
+        for days in (-7, 0, 7):
             week = week_of(now + timedelta(days=days), "UTC")
             monday = start_of(week, "UTC")
             asked = [Request(who, monday, k=6, menu=3) for who in ROSTER]
             space.recommend_many(asked, ask=Ask(surface="weekly", week=week))
+            if days < 0:
+                space.add_events(answers(space, monday, rng))
+                space.learn(now=now)
         for who in ROSTER[:8]:
             own_plans.propose_plan(space, who, [PlanStep("r1"), PlanStep("r9")], now=now)
             requests.ask_teacher(space, who, "talk", "s3", now=now)
+
+
+def answers(space: Workspace, monday: datetime, rng: np.random.Generator) -> pd.DataFrame:
+    """Return three attempts of each learner at each step of the list of a week, on three days of it."""
+    rows = pd.DataFrame(
+        [
+            {"learner": who, "resource": step.resource, "time": monday + timedelta(days=day, minutes=minute)}
+            for who in ROSTER
+            for minute, step in enumerate(space.lists(who, now=monday)[0].todo)
+            for day in (1, 3, 5)
+        ]
+    ).assign(kind="attempt", class_id="7b")
+    rows["score"] = (rng.random(len(rows)) < 0.7).astype(float)
+    found = check(rows, range(1, len(rows) + 1), resources=space.catalogue().resource_index)
+    return identify(found.events)
 
 
 @contextmanager

@@ -116,17 +116,18 @@ def effectiveness(
     shown = steps[steps["showed"] == week]
     given = steps[steps["week"] == week]
     explored = steps["explored"].astype(bool)
+    by_skill = means_by(shown, "reward", "skill")
     trend = {str(w): _mean(rows) for w, rows in steps[steps["showed"] != ""].groupby("showed", sort=True)}
     before = [w for w in trend if w < week]
     return Effectiveness(
         week=week,
         learning=_mean(shown),
-        by_skill=means_by(shown, "reward", "skill"),
+        by_skill=by_skill,
         by_class=means_by(shown, "reward", "class"),
         waiting=int((steps["reward"].isna() & (steps["status"] != "censored")).sum()),
         censored=int((steps["status"] == "censored").sum()),
         resources=tuple(resource_verdicts(steps)),
-        engagement=_engagement(given, shown),
+        engagement=_engagement(given, by_skill),
         voice=_voice(given, statements or {}),
         explored_share=float(explored[steps["week"] == week].mean()) if len(given) else float("nan"),
         exploring=difference(_mean(steps[explored]), _mean(steps[~explored])),
@@ -139,13 +140,13 @@ def _mean(rows: pd.DataFrame) -> MeanInterval:
     return mean_interval(rows["reward"].to_numpy(np.float64), rows["learner"].to_numpy(np.int64))
 
 
-def _engagement(given: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+def _engagement(given: pd.DataFrame, learning: Mapping[str, MeanInterval]) -> pd.DataFrame:
     """Return steps, share done and learning by skill: what is much done need not teach."""
     if given.empty:
         return pd.DataFrame(columns=["skill", "steps", "done", "learning"])
     by = given.groupby("skill")
     table = pd.DataFrame({"steps": by.size(), "done": by["done"].mean()})
-    table["learning"] = pd.Series({name: m.mean for name, m in means_by(shown, "reward", "skill").items()})
+    table["learning"] = pd.Series({name: mean.mean for name, mean in learning.items()}, dtype=float)
     return table.reset_index()
 
 

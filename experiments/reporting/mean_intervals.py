@@ -8,7 +8,7 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error
@@ -61,7 +61,7 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
         return MeanInterval(nan, nan, nan, nan, len(values), learners)
     parts = EstimateParts(values, denominator=np.ones(len(values)))
     se, freedom = few_clusters_error(parts, learner)
-    half = float(stats.t.isf((1 - level) / 2, freedom)) * se
+    half = float(special.stdtrit(freedom, (1 + level) / 2)) * se
     return MeanInterval(parts.value, se, parts.value - half, parts.value + half, len(values), learners)
 
 
@@ -74,12 +74,9 @@ def means_by(
     """
     labels = [str(label) for label in sorted(frame[by].dropna().unique()) if str(label)]
     each = 1 - (1 - level) / max(len(labels) + others, 1)
-    out = {}
-    for label in labels:
-        rows = frame[frame[by] == label]
-        values = rows[value].to_numpy(np.float64)
-        out[label] = mean_interval(values, rows["learner"].to_numpy(np.int64), level=each)
-    return out
+    values, learner = frame[value].to_numpy(np.float64), frame["learner"].to_numpy(np.int64)
+    at = frame[by].to_numpy(object)
+    return {label: mean_interval(values[at == label], learner[at == label], level=each) for label in labels}
 
 
 def difference(one: MeanInterval, other: MeanInterval, *, level: float = 0.95) -> MeanInterval:

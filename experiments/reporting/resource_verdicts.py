@@ -48,11 +48,15 @@ def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[Resour
     rate : float
         False discovery rate among resources that are said to teach more or less.
     """
-    known = steps[steps["reward"].notna()]
+    reward, learner = steps["reward"].to_numpy(np.float64), steps["learner"].to_numpy(np.int64)
+    at: dict[tuple[str, str], list[int]] = {}
+    for row, pair in enumerate(zip(steps["skill"].tolist(), steps["resource"].tolist(), strict=True)):
+        if np.isfinite(reward[row]):
+            at.setdefault(pair, []).append(row)
     rows = []
-    for (skill, resource), mine in known.groupby(["skill", "resource"], sort=True):
-        found = mean_interval(mine["reward"].to_numpy(np.float64), mine["learner"].to_numpy(np.int64))
-        rows.append((str(resource), str(skill), len(mine), found.learners, found.mean, found.se))
+    for (skill, resource), mine in sorted(at.items()):
+        found = mean_interval(reward[mine], learner[mine])
+        rows.append((resource, skill, len(mine), found.learners, found.mean, found.se))
     columns = ["resource", "skill", "steps", "learners", "mean", "se"]
     table = pd.DataFrame(rows, columns=columns)
     told = table[table["se"] > 0]
@@ -61,8 +65,8 @@ def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[Resour
     sure = discoveries(np.asarray(chance, dtype=np.float64), rate=rate)
     found_at = dict(zip(told.index, zip(beyond, error, chance, sure, strict=True), strict=True))
     out = []
-    for at, (resource, skill, n_steps, n_learners, _, _) in enumerate(rows):
-        gap, se, p, is_sure = found_at.get(at, (nan, nan, 1.0, False))
+    for place, (resource, skill, n_steps, n_learners, _, _) in enumerate(rows):
+        gap, se, p, is_sure = found_at.get(place, (nan, nan, 1.0, False))
         verdict: Teaches = "cannot be told yet"
         if is_sure:
             verdict = "teaches more" if gap > 0 else "teaches less"
