@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from segue.engine.request import Request
 from segue.workspace.records.learners import class_surrogates, find_learners
+from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
 from segue.workspace.records.statements import Statement, find_statement, standing_of, statements_of
 from segue.workspace.storage.database import Connection
@@ -48,7 +49,8 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
     """Return what classmates suggest to a learner now, the newest first, at most `MOST_SHOWN`.
 
     Only what may be drawn for this learner as it is: nothing gated opens by it, nor comes again what is
-    mastered or was just done. It goes when the teacher takes the answer back, and after a fortnight.
+    mastered or was just done, nor what a teacher took out. It goes when the teacher takes the answer back,
+    and after a fortnight.
     """
     with workspace.store.read() as connection:
         person = find_learners(connection, workspace.keyring, [learner]).get(learner)
@@ -56,7 +58,9 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
             return []
         rows = practices_of(connection, [person.number], ("suggestion",))
         recent = {row.about: row for row in rows if now - timedelta(days=SHOWN_DAYS) <= row.time <= now}
-        standing = [row for row in recent.values() if _stands(connection, row.act)]
+        acts = standing_for(connection, [person.number], round(now.timestamp() * 1e6)).get(person.number)
+        out = acts.out if acts else ()
+        standing = [r for r in recent.values() if r.about not in out and _stands(connection, r.act)]
     if not standing:
         return []
     champion, known = workspace.known([learner])

@@ -31,10 +31,15 @@ def moment(now: str) -> datetime:
     """Return the time given, or the clock's to the full hour: a question asked twice then has one answer."""
     if not now:
         return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    return zoned(now, "--now")
+
+
+def zoned(said: str, name: str) -> datetime:
+    """Return a time that somebody wrote, with its zone; `name` says where."""
     try:
-        given = datetime.fromisoformat(now)
+        given = datetime.fromisoformat(said)
     except ValueError:
-        raise ValueError(f"--now must be ISO 8601, as 2026-11-23T08:00:00Z, got {now}") from None
+        raise ValueError(f"{name} must be ISO 8601, as 2026-11-23T08:00:00Z, got {said!r}") from None
     if given.tzinfo is None:
-        raise ValueError(f"--now must carry a zone, as 2026-11-23T08:00:00Z, got {now}")
+        raise ValueError(f"{name} must carry a zone, as 2026-11-23T08:00:00Z, got {said!r}")
     return given

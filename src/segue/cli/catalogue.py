@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, opened
+from segue.cli.arguments import AsJson, Folder, opened, zoned
 from segue.cli.lms import confirm, suggest
 from segue.cli.text_output import table, tell
 
@@ -128,14 +127,7 @@ def _moment(name: str, said: str) -> object:
 
     if not said:
         return None
-    try:
-        given = datetime.fromisoformat(said)
-    except ValueError:
-        given = None
-    if given is None or given.tzinfo is None:
-        option = name.replace("_", "-")
-        raise ValueError(f"--{option} must be ISO 8601 with a zone, as 2026-11-23T08:00:00Z, got {said}")
-    return pd.Timestamp(given)
+    return pd.Timestamp(zoned(said, f"--{name.replace('_', '-')}"))
 
 
 def _line(resource: Resource) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from segue.cli.arguments import zoned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ def slots_in(path: Path) -> list[Any]:
         if row["role"] not in get_args(Role):
             raise ValueError(f"{path}: a role is one of {', '.join(get_args(Role))}, got {row['role']!r}")
         capacity = int(number_in(path, row["capacity"]))
-        out.append(Slot(row["slot"], row["role"], time_in(path, row["begins"]), capacity))
+        out.append(Slot(row["slot"], row["role"], zoned(row["begins"], f"{path}: begins"), capacity))
     return out
 
 
@@ -67,17 +68,6 @@ def rows_in(path: Path, *needed: str) -> pd.DataFrame:
     for name in frame.columns:
         frame[name] = frame[name].fillna("").astype("str").str.strip()
     return frame
-
-
-def time_in(path: Path, cell: str) -> datetime:
-    """Return the time in a cell; it must carry a zone."""
-    try:
-        given = datetime.fromisoformat(cell)
-    except ValueError:
-        raise ValueError(f"{path}: times are ISO 8601, as 2026-11-23T08:00:00Z, got {cell!r}") from None
-    if given.tzinfo is None:
-        raise ValueError(f"{path}: times must carry a zone, as 2026-11-23T08:00:00Z, got {cell!r}")
-    return given
 
 
 def number_in(path: Path | None, cell: str) -> float:

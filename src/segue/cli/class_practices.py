@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, Now, moment, opened
-from segue.cli.class_files import members_in, number_in, rows_in, slots_in, steps_in, time_in
+from segue.cli.arguments import AsJson, Folder, Now, moment, opened, zoned
+from segue.cli.class_files import members_in, number_in, rows_in, slots_in, steps_in
 from segue.cli.text_output import prose, table
-
-if TYPE_CHECKING:
-    pass
 
 ClassId = Annotated[str, typer.Option("--class", help="The LMS's id of the class.")]
 Roster = Annotated[
@@ -254,7 +251,7 @@ def projects(
 
     parts = [
         ProjectPart(
-            Milestone(row["name"], time_in(plan, row["due"]), number_in(plan, row["minutes"])),
+            Milestone(row["name"], zoned(row["due"], f"{plan}: due"), number_in(plan, row["minutes"])),
             row["resource"],
         )
         for row in rows_in(plan, "name", "due", "minutes", "resource").to_dict("records")

@@ -51,3 +51,9 @@ def test_an_accepted_suggestion_is_seen_by_classmates_until_it_is_taken_back(
     assert "student-1" not in page
     call(f"/v1/answers/{answers[2]}/undo", {"by": "t1"})
     assert seen(MATE) == [free[1], free[0]]
+    asked = {"learner": "student-2", "k": 1, "candidates": [free[3]]}
+    (step,) = call("/v1/recommend", asked, scope="backend")["steps"]
+    passed_on(step["resource"], now)
+    assert step["resource"] in seen(MATE)
+    call(f"/v1/decisions/{step['decision_id']}/override", {"action": "remove", "by": "t1"})
+    assert step["resource"] not in seen(MATE), "what a teacher took out for a learner comes back by no door"
