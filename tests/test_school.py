@@ -1,4 +1,7 @@
-"""The whole path of a school: roster, standards, course and a term of statements become lessons."""
+"""The whole path of a school: roster, standards, course and a term of statements become lessons.
+
+The same for a class and for the learning of a school's own staff: only the sample's name differs.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,32 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from uuid import NAMESPACE_URL, uuid5
+from xml.sax.saxutils import escape, quoteattr
 
 import pandas as pd
 import pytest
 
+from segue import sample
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.cli.lms import import_document
+from segue.features.catalogue import Catalogue
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.tables import TABLES
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
 from segue.lms.records.source_records import ReadReport
 from segue.workspace.configuration import Configuration
+from segue.workspace.practices.feedback_given import feedback_waiting, talks_due
+from segue.workspace.practices.group_work import form_groups, pair_reviews
+from segue.workspace.privacy import learner_rights
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 
-SKILLS = [f"{i:08d}-0000-4000-8000-000000000000" for i in range(4)]
-STUDENTS = [f"s{i}" for i in range(12)]
-ITEMS = [f"r{i}" for i in range(16)]
+LEARNERS = [f"s{i}" for i in range(12)]
 SITE = "https://school.example"
 TERM = datetime(2026, 9, 1, 8, tzinfo=UTC)
 
@@ -67,34 +74,43 @@ def roster(folder: Path, students: Sequence[str]) -> Path:
     return folder
 
 
-def standards(path: Path) -> Path:
-    """A CASE package: four skills in a row."""
+def guid(skill: str) -> str:
+    return str(uuid5(NAMESPACE_URL, skill))
 
-    def node(identifier: str) -> dict[str, str]:
-        return {"title": "t", "identifier": identifier, "uri": f"{SITE}/{identifier}"}
+
+def standards(path: Path, catalogue: Catalogue) -> Path:
+    """A CASE package: the skills of a catalogue, and what comes before what."""
+
+    def node(skill: str) -> dict[str, str]:
+        return {"title": "t", "identifier": guid(skill), "uri": f"{SITE}/{guid(skill)}"}
 
     now = {"lastChangeDateTime": "2026-08-01T00:00:00Z"}
-    items = [node(skill) | now | {"fullStatement": "Add within 20"} for skill in SKILLS]
+    names = [skill.skill_id for skill in catalogue.skills]
+    items = [node(one.skill_id) | now | {"fullStatement": one.statement} for one in catalogue.skills]
     edges = [
-        node(before) | now
-        | {"associationType": "precedes", "originNodeURI": node(before), "destinationNodeURI": node(after)}
-        for before, after in pairwise(SKILLS)
+        node(f"{names[before]} {names[after]}") | now
+        | {"associationType": "precedes"}
+        | {"originNodeURI": node(names[before]), "destinationNodeURI": node(names[after])}
+        for before, after in catalogue.prerequisites
     ]  # fmt: skip
-    document = node(SKILLS[0]) | now | {"creator": "c", "title": "Maths"}
+    document = node("all of it") | now | {"creator": "c", "title": "What there is to learn"}
     path.write_text(json.dumps({"CFDocument": document, "CFItems": items, "CFAssociations": edges}))
     return path
 
 
-def course(folder: Path, items: Sequence[str]) -> Path:
-    """A cartridge: web links, each with its standard."""
+def course(folder: Path, catalogue: Catalogue) -> Path:
+    """A cartridge: web links, each with its standards."""
     folder.mkdir()
     places, resources = [], []
-    for i, name in enumerate(items):
-        (folder / f"{i}.xml").write_text(f'<webLink><url href="{SITE}/item/{i}"/></webLink>')
-        places.append(f'<item identifierref="{name}"><title>Item {i}</title></item>')
+    for i, one in enumerate(catalogue.resources):
+        (folder / f"{i}.xml").write_text(f"<webLink><url href={quoteattr(one.url)}/></webLink>")
+        places.append(
+            f"<item identifierref={quoteattr(one.resource_id)}><title>{escape(one.title)}</title></item>"
+        )
+        guids = "".join(f"<labelledGUID><GUID>{guid(skill)}</GUID></labelledGUID>" for skill in one.skills)
         resources.append(
-            f'<resource identifier="{name}" type="imswl_xmlv1p3"><file href="{i}.xml"/><metadata>'
-            f"<labelledGUID><GUID>{SKILLS[i % 4]}</GUID></labelledGUID></metadata></resource>"
+            f'<resource identifier={quoteattr(one.resource_id)} type="imswl_xmlv1p3"><file href="{i}.xml"/>'
+            f"<metadata>{guids}</metadata></resource>"
         )
     outline = f"<organization><item>{''.join(places)}</item></organization>"
     (folder / "imsmanifest.xml").write_text(
@@ -104,18 +120,18 @@ def course(folder: Path, items: Sequence[str]) -> Path:
     return folder
 
 
-def term(path: Path, students: Sequence[str], n_items: int) -> Path:
+def term(path: Path, students: Sequence[str], catalogue: Catalogue) -> Path:
     """Six weeks of xAPI statements of the class, and one that is voided."""
 
     def lines() -> Iterator[dict[str, Any]]:
         rng = random.Random(1)
         for n in range(480):
-            student, item = n % len(students), rng.randrange(n_items)
+            student, item = n % len(students), rng.choice(catalogue.resources)
             yield {
                 "id": f"00000000-0000-4000-8000-{n:012d}",
                 "actor": {"name": "CANARY", "account": {"homePage": SITE, "name": students[student]}},
                 "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
-                "object": {"id": f"{SITE}/item/{item}"},
+                "object": {"id": item.url},
                 "result": {"success": rng.random() < 0.3 + 0.05 * student, "response": "CANARY"},
                 "timestamp": (TERM + timedelta(hours=2 * n)).isoformat(),
             }
@@ -129,20 +145,53 @@ def school(tmp_path: Path) -> Workspace:
     return Workspace.init(tmp_path / "ws", environment={VARIABLE: "11" * 32}, configuration=Configuration())
 
 
-def files_of(folder: Path, students: Sequence[str], items: Sequence[str]) -> dict[str, Path]:
+def files_of(folder: Path, learners: Sequence[str], catalogue: Catalogue) -> dict[str, Path]:
     """What a school has, by format, in the order it is read."""
     return {
-        "case": standards(folder / "standards.json"),
-        "cartridge": course(folder / "course", items),
-        "oneroster": roster(folder / "roster", students),
-        "xapi": term(folder / "term.ndjson", students, len(items)),
+        "case": standards(folder / "standards.json", catalogue),
+        "cartridge": course(folder / "course", catalogue),
+        "oneroster": roster(folder / "roster", learners),
+        "xapi": term(folder / "term.ndjson", learners, catalogue),
     }
 
 
-def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspace, tmp_path: Path) -> None:
-    files = files_of(tmp_path, STUDENTS, ITEMS)
+def lessons_of(playlists: pd.DataFrame, catalogue: Catalogue) -> list[Lesson]:
+    known = {one.resource_id: one for one in catalogue.resources}
+    return [
+        Lesson(
+            str(learner),
+            "2026-W48",
+            tuple(LessonItem(name, known[name].title, known[name].url) for name in steps["resource"]),
+        )
+        for learner, steps in playlists.sort_values("position").groupby("learner")
+    ]
+
+
+def worked_together(school: Workspace, now: datetime) -> list[str]:
+    """Form groups, pair reviews, queue talks; return what is said of them and of each learner."""
+    groups = form_groups(school, "k1", "project", names=LEARNERS, size=3, now=now, keep=True)
+    assert sorted(who for group in groups for who in group.members) == sorted(LEARNERS)
+    pairs = pair_reviews(school, "k1", "work", LEARNERS, each=1, now=now, keep=True)
+    assert sorted(reviewer for reviewer, _ in pairs) == sorted(LEARNERS)
+    talks = talks_due(school, "k1", names=LEARNERS, minutes=30, now=now)
+    assert len(talks) == 6
+    shown = [step.why for who in LEARNERS for one in school.lists(who, now=now) for step in one.todo]
+    return [
+        *shown,
+        *(talk.reason for talk in talks),
+        json.dumps(learner_rights.export(school, "s1")["practices"]),
+    ]
+
+
+@pytest.mark.parametrize("name", get_args(sample.Sample))
+def test_from_the_schools_own_files_to_a_lesson_for_each_learner(
+    school: Workspace, tmp_path: Path, name: sample.Sample
+) -> None:
+    catalogue = sample.load(name)
+    files = files_of(tmp_path, LEARNERS, catalogue)
     said = {name: import_document(school, path, name, "strict") for name, path in files.items()}
-    assert f"catalogue has {len(ITEMS)} resources, 4 skills" in said["cartridge"][0]
+    n_resources, n_skills = len(catalogue.resources), len(catalogue.skills)
+    assert f"catalogue has {n_resources} resources, {n_skills} skills" in said["cartridge"][0]
     assert "12 events stored" in said["oneroster"][0]
     assert "480 events stored, 0 repeats, 0 rejected" in said["xapi"][0]
 
@@ -155,19 +204,17 @@ def test_from_the_schools_own_files_to_a_lesson_for_each_learner(school: Workspa
     assert report.complete
 
     playlists = pd.read_csv(tmp_path / "out" / "playlists.csv", dtype={"learner": str})
-    titles = {resource.resource_id: resource for resource in school.catalogue().resources}
-    lessons = [
-        Lesson(
-            str(learner),
-            "2026-W48",
-            tuple(LessonItem(name, titles[name].title, titles[name].url) for name in steps["resource"]),
-        )
-        for learner, steps in playlists.sort_values("position").groupby("learner")
-    ]
-    assert [lesson.learner for lesson in lessons] == sorted(STUDENTS)
+    lessons = lessons_of(playlists, school.catalogue())
+    assert [lesson.learner for lesson in lessons] == sorted(LEARNERS)
     assert all(1 <= len(lesson.items) <= 4 for lesson in lessons)
     told = [s for lesson in lessons for s in statements(lesson, home_page=SITE)]
-    assert {s["object"]["id"] for s in told} <= {f"{SITE}/item/{i}" for i in range(len(ITEMS))}
+    assert {s["object"]["id"] for s in told} <= {one.url for one in catalogue.resources}
+
+    texts = [*playlists["why"], *worked_together(school, now)]
+    assert len(texts) > len(LEARNERS)
+    assert not [text for text in texts if "student" in text.lower()], "whoever learns is a learner"
+    assert learner_rights.erase(school, LEARNERS[0], now=now).rows["practices"] == 3
+    assert len(feedback_waiting(school, "k1", now=now)) == len(LEARNERS) - 1
 
     school.close()
     folders = [school.path, tmp_path / "out"]
