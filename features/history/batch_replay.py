@@ -16,34 +16,28 @@ import pandas as pd
 
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.state_columns import (
-    DECAYS,
     DRIFT_LEARNER,
     DRIFT_SKILL,
-    FAILURES,
     LAST_POSITION,
-    LAST_SCORE,
     LAST_TIME,
     MEAN,
     MOST_VARIANCE,
     N_COLUMNS,
-    RECENT_RIGHT,
     RESIDUAL,
     RIGHT,
-    RUN_RIGHT,
-    RUN_WRONG,
+    RULE,
     SPANS,
-    SUCCESSES,
     SURPRISE,
-    TIMED,
     TRIED,
     VARIANCE,
-    WEIGHT,
 )
 from segue.features.history.state_rows import fresh_rows
 from segue.features.history.steps import Steps
 
 CHUNK_ROWS = 24_000  # attempts folded at once: bounds the memory of a batch
-_RATES = np.array([[-1.0 / span] for span in SPANS])
+FILTERED_ROWS = 131_072  # attempts filtered at once: the longest history decides how many steps that takes
+BLOCK_ROWS = 8_192  # rows of state whose changes are made ready at once: they stay in the cache
+_RATES = np.array([-1.0 / span for span in SPANS])
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +72,13 @@ def chunks(
     attempts: Attempts, parameters: HistoryParameters, *, logit: Floats, rows: int = CHUNK_ROWS
 ) -> Iterator[Chunk]:
     """Fold whole learners in chunks of about `rows` attempts; `logit` (n,) is the easiness met at each."""
-    for part in whole_learners(attempts, rows):
-        yield _chunk(attempts.take(part), parameters, logit[part])
+    for many in whole_learners(attempts, max(rows, FILTERED_ROWS)):
+        some, met = attempts.take(many), logit[many]
+        local = np.cumsum(np.diff(some.learner, prepend=some.learner[:1]) != 0)
+        kalman, _, surprise = filtered(some, parameters, met, local)
+        for part in whole_learners(some, rows):
+            expected = kalman[0][:, part], kalman[1][:, part], surprise[part]
+            yield _chunk(some.take(part), parameters, met[part], expected)
 
 
 def whole_learners(attempts: Attempts, rows: int) -> Iterator[slice]:
@@ -92,7 +91,10 @@ def whole_learners(attempts: Attempts, rows: int) -> Iterator[slice]:
         lo = hi
 
 
-def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> Chunk:
+def _chunk(
+    attempts: Attempts, parameters: HistoryParameters, logit: Floats, kalman: tuple[Floats, Floats, Floats]
+) -> Chunk:
+    """Return some learners' chunk; `kalman` holds means and variances (K + 1, n) and surprises (n,)."""
     n, n_skills = len(attempts), parameters.n_skills
     own = n_skills + parameters.n_sets
     skills, sets = parameters.skill_matrix[attempts.resource], parameters.set_of[attempts.resource]
@@ -103,9 +105,8 @@ def _chunk(attempts: Attempts, parameters: HistoryParameters, logit: Floats) -> 
     slot = np.concatenate([np.full(n, own), skills[owner, column], sets[several] + n_skills])
     segments = Steps.of(local[row] * (own + 1) + slot)
     before = _remembered(attempts, logit, row, segments)
-    kalman, _, surprise = filtered(attempts, parameters, logit, local)
-    place, until = segments.place, n + len(owner)
-    for column_of, values in zip((MEAN, VARIANCE), kalman, strict=True):
+    place, until, surprise = segments.place, n + len(owner), kalman[2]
+    for column_of, values in zip((MEAN, VARIANCE), kalman[:2], strict=True):
         before[place[:until], column_of] = np.concatenate([values[0], values[column + 1, owner]])
     before[place[:n], SURPRISE] = np.where(attempts.position > 0, np.roll(surprise, 1), 0.0)
     return Chunk(
@@ -143,40 +144,43 @@ def stepped(
     """
     inverse = segments.inverse
     score, time = attempts.score[row][inverse], attempts.time[row]
-    miss, residual = 1.0 - score, score - (1.0 / (1.0 + np.exp(-logit)))[row][inverse]
+    residual = score - (1.0 / (1.0 + np.exp(-logit)))[row][inverse]
     last, ending = _last_times(time, segments, now[:, LAST_TIME])
     known = ~np.isnan(time)
     elapsed = np.maximum(np.where(known, time, 0.0) - np.where(known, last, 0.0), 0.0)[inverse]
-    fade = np.exp(elapsed * _RATES)
-    timed = known.astype(np.float64)[inverse]
-    timed_score, place = timed * score, position[row][inverse]
-    rows = np.ascontiguousarray(now.T)
-    both = rows[TIMED].reshape(2, len(_RATES), -1)
-    for size, at in segments.slices():
-        if before is not None:
-            before[at] = rows[:, :size].T
-        x, y, wrong = rows[:, :size], score[at], miss[at]
-        x[DECAYED] *= _KEEP
-        x[RESIDUAL] += residual[at]
-        x[WEIGHT] += 1.0
-        both[:, :, :size] *= fade[:, at]
-        x[TRIED] += timed[at]
-        x[RIGHT] += timed_score[at]
-        x[SUCCESSES] += y
-        x[FAILURES] += wrong
-        x[RUN_RIGHT] = y * x[RUN_RIGHT] + y
-        x[RUN_WRONG] = wrong * x[RUN_WRONG] + wrong
-        x[RECENT_RIGHT] = DECAYS[0] * x[RECENT_RIGHT] + y
-        x[LAST_SCORE] = 2.0 * y - 1.0
-        x[LAST_POSITION] = place[at]
-    now[...] = rows.T
+    timed, place = known.astype(np.float64)[inverse], position[row][inverse]
+    for block in segments.blocks(BLOCK_ROWS):
+        some = slice(block[0][1].start, block[-1][1].stop)
+        gain, push = _changes(score[some], residual[some], elapsed[some], timed[some], place[some])
+        for size, at in block:
+            x, here = now[:size], slice(at.start - some.start, at.stop - some.start)
+            if before is not None:
+                before[at] = x
+            np.multiply(x, gain[here], out=x)
+            np.add(x, push[here], out=x)
     if before is not None:
         before[:, LAST_TIME] = last[inverse]
     now[:, LAST_TIME] = ending
 
 
-DECAYED = slice(RESIDUAL.start, WEIGHT.stop)
-_KEEP = np.array([*DECAYS, *DECAYS])[:, None]
+def _changes(
+    score: Floats, residual: Floats, elapsed: Floats, timed: Floats, place: Floats
+) -> tuple[Floats, Floats]:
+    """Return gain and push of attempts, x ← gain x + push, both (P, N_COLUMNS); the clocks stay as they are.
+
+    Rows of state lie side by side, so a step of many rows is one product and one sum.
+    """
+    y, fade = score[:, None], np.exp(elapsed[:, None] * _RATES)
+    gain = RULE.keep_score * y
+    gain += RULE.keep
+    gain[:, TRIED] = gain[:, RIGHT] = fade
+    push = RULE.add_score * y
+    push += RULE.add
+    push[:, RESIDUAL] = residual[:, None]
+    push[:, TRIED] = timed[:, None]
+    push[:, RIGHT] = (timed * score)[:, None]
+    push[:, LAST_POSITION] = place
+    return gain, push
 
 
 def _last_times(time: Floats, segments: Steps, start: Floats) -> tuple[Floats, Floats]:
@@ -216,14 +220,13 @@ def filtered(
     """
     n, width = len(attempts), parameters.n_skills + 2
     steps = Steps.of(local)
-    row = np.empty(n, dtype=np.int64)
-    row[steps.place] = np.arange(n)
+    row = steps.inverse
     resource = attempts.resource[row]
     skills = parameters.skill_matrix[resource].T
     slot = np.concatenate([np.full((1, n), width - 2), np.where(skills < 0, width - 1, skills)])
     slot += local[row] * width
     h = np.concatenate([np.ones((1, n)), parameters.skill_weights[resource].T])
-    y, b = attempts.score[row], logit[row]
+    y, harder = attempts.score[row], -logit[row]
     drift = np.full((len(slot), 1), DRIFT_SKILL)
     drift[0] = DRIFT_LEARNER
     if start is None:
@@ -233,16 +236,27 @@ def filtered(
     surprise = np.empty(n)
     for _, at in steps.slices():
         i, share = slot[:, at], h[:, at]
-        mean, variance = m[i], v[i]
+        mean, variance = m.take(i), v.take(i)
         if before:
             means[:, at], variances[:, at] = mean, variance
-        p = 1.0 / (1.0 + np.exp(-(_total(share * mean) + b[at])))
-        surprise[at] = y[at] - p
+        p = harder[at] - _total(share * mean)
+        np.exp(p, out=p)
+        p += 1.0
+        np.divide(1.0, p, out=p)
+        missed = np.subtract(y[at], p, out=surprise[at])
         hv = share * variance
-        w = p * (1.0 - p)
-        den = 1.0 + w * _total(share * hv)
-        m[i] = mean + hv * ((y[at] - p) / den)
-        v[i] = np.minimum(variance - hv * hv * (w / den) + drift, MOST_VARIANCE)
+        w = 1.0 - p
+        w *= p
+        share = share * hv
+        den = w * _total(share)
+        den += 1.0
+        mean += hv * np.divide(missed, den, out=p)
+        w /= den
+        hv *= hv
+        hv *= w
+        variance -= hv
+        variance += drift
+        m[i], v[i] = mean, np.minimum(variance, MOST_VARIANCE, out=variance)
     place = steps.place
     seen = (means[:, place], variances[:, place]) if before else (means, variances)
     return seen, start, np.asarray(surprise[place])
@@ -250,10 +264,9 @@ def filtered(
 
 def _total(terms: Floats) -> Floats:
     """Return the sum of rows, added one after the other: numpy adds a single column in another order."""
-    total = terms[0]
-    for more in terms[1:]:
-        total = total + more
-    return np.asarray(total)
+    if terms.shape[1] == 1:
+        return np.asarray(np.add.accumulate(terms)[-1])
+    return np.asarray(np.add.reduce(terms))
 
 
 def item_past(attempts: Attempts) -> tuple[Ints, Floats]:

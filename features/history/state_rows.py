@@ -51,7 +51,7 @@ ROW_NAMES = (
 )
 N_ROW = len(ROW_NAMES)
 TIMED_PART = slice(5, 13)
-RATES = np.array([[-1.0 / span] for span in SPANS] * 2)
+RATES = np.array([[-1.0 / span] for span in SPANS])
 LANES = 8  # rows are read in full groups of so many, so that no sum depends on how many there are
 
 
@@ -95,10 +95,10 @@ def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
 
 def read_timed(columns: Floats, elapsed: Floats) -> Floats:
     """Return the numbers of rows (N_COLUMNS, n) that change with the clock, `TIMED_PART` of them, (8, n)."""
-    timed = elapsed * RATES
-    np.exp(timed, out=timed)
-    timed *= columns[TIMED]
-    return np.asarray(np.log1p(timed, out=timed))
+    fade = elapsed * RATES
+    np.exp(fade, out=fade)
+    timed = columns[TIMED].reshape(2, len(SPANS), -1) * fade  # attempts and scores fade alike
+    return np.asarray(np.log1p(timed, out=timed).reshape(2 * len(SPANS), -1))
 
 
 def _steady(columns: Floats, position: Floats) -> Floats:

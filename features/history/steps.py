@@ -77,3 +77,14 @@ class Steps:
         for size in self.sizes:
             yield size, slice(at, at + size)
             at += size
+
+    def blocks(self, rows: int) -> Iterator[list[tuple[int, slice]]]:
+        """Yield the same, in groups of steps with at least `rows` elements together, but for the last."""
+        group: list[tuple[int, slice]] = []
+        for size, at in self.slices():
+            group.append((size, at))
+            if at.stop - group[0][1].start >= rows:
+                yield group
+                group = []
+        if group:
+            yield group
