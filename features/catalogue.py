@@ -134,8 +134,9 @@ class Catalogue:
             notes.append(f"{len(bare)} of {len(resources)} resources name no skill: each is its own skill")
             resources = [r if r.skills else _with_skills(r, (f"{OWN}{r.resource_id}",)) for r in resources]
         known = {s.skill_id: s for s in skills}
-        for r in bare:  # called as the resource is
-            known.setdefault(f"{OWN}{r.resource_id}", Skill(f"{OWN}{r.resource_id}", statement=r.title))
+        for r in resources:
+            if (own := f"{OWN}{r.resource_id}") in r.skills:  # called as the resource is
+                known.setdefault(own, Skill(own, statement=r.title))
         for skill_id in [k for r in resources for k in r.skills] + [k for e in prerequisites for k in e]:
             known.setdefault(skill_id, Skill(skill_id))
         index = {skill_id: i for i, skill_id in enumerate(known)}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from segue.lms.documents.read_document import READERS
 from segue.lms.oneroster import reader as oneroster
-from segue.lms.oneroster.dialects import table_by
+from segue.lms.oneroster.dialects import one_place_a_row, table_by, table_of
 from segue.lms.records.delimited import plain_name, rows_of
 from segue.lms.records.source_records import Event, ReadReport, RecordRefusedError
 from segue.lms.records.untrusted_values import learner_id
@@ -57,9 +57,9 @@ def is_roster(path: Path) -> bool:
     if path.is_dir() or path.suffix.lower() not in TABLES:
         return path.exists()
     try:
-        header = next(rows_of(path), [])
+        header, _ = one_place_a_row(next(rows_of(path), []), ())
         own = {"learner", "learnerid"} & {plain_name(name) for name in header}
-        return not own and bool(table_by(header))
+        return not own and "enrollments" in (table_by(header), table_of(path.stem))
     except (RecordRefusedError, OSError):
         return False
 

@@ -87,6 +87,8 @@ async def registered(invitation: Invitation, query: Mapping[str, str], *, here: 
     asked = query.get("openid_configuration", "")
     _inside(invitation, asked, "configuration")
     token = query.get("registration_token", "")
+    if not token.isascii() or len(token) > LONGEST:
+        raise LtiError("the registration token is none", status=403)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     limits = {"timeout": SECONDS, "follow_redirects": False}
     async with httpx.AsyncClient(**limits, headers=headers) as client:  # type: ignore[arg-type]
@@ -106,7 +108,10 @@ async def registered(invitation: Invitation, query: Mapping[str, str], *, here: 
 
 
 def _inside(invitation: Invitation, url: str, what: str) -> None:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     local = parts.hostname in ("127.0.0.1", "localhost")
     if parts.netloc not in invitation.hosts or parts.scheme not in (
         ("https", "http") if local else ("https",)
@@ -125,7 +130,7 @@ async def _json(client: httpx.AsyncClient, method: str, url: str, *, body: Any =
             if not answer.is_success:
                 raise LtiError(f"the platform answered {answer.status_code}", status=502)
         return obj(json.loads(bytes(content)))
-    except (httpx.HTTPError, ValueError, RecursionError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
         if isinstance(error, LtiError):
             raise
         raise LtiError("the platform did not answer as it should", status=502) from None

@@ -1,11 +1,14 @@
 """Names that other systems give the tables and columns of a roster, to OneRoster's.
 
-Seen in School Data Sync 1 and 2, Clever, Apple School Manager, Canvas SIS files, and hand-made lists.
+Taken from the documentation of School Data Sync 1 and 2, Clever, Apple School Manager, Canvas SIS files,
+Blackboard's snapshots, Brightspace, Schoology, PowerSchool, Google Classroom (as GAM writes it), Moodle's
+upload and Kolibri's export of users; and from hand-made lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from segue.lms.oneroster.tables import TABLES
 from segue.lms.records.delimited import plain_name
@@ -41,21 +44,26 @@ _OF_ALL = {
 }
 _USER = (
     "usersourcedid studentsourcedid userid studentid personid studentsisid usersisid studentnumber pupilid "
-    "learner learnerid student pupil user username memberid"
+    "learner learnerid student pupil user username memberid externalpersonkey childcode uniqueuserid "
+    "useruniqueid studentsstudentnumber sisnumber profileid databaseiduuid upn admissionnumber "
+    "schuelerid schueler alumno idalumno eleve identifiant"
 )
 _CLASS = (
     "classsourcedid sectionsisid classid sectionid classsisid class section group groupid courseid "
-    "coursesourcedid course classcode"
+    "coursesourcedid course classcode externalcoursekey parentcode sectioncode sectionschoolcode "
+    "sectionnumber ccsectionid teachinggroup registrationgroup reggroup klasse kurs clase grupo classe"
 )
+_BEGINS = "begindate startdate startat from start dateenrolled ccdateenrolled entrydate"
+_ENDS = "enddate endat until end exitdate leavedate dateleft ccdateleft"
 _OF = {
     "enrollments": {
         **dict.fromkeys(_USER.split(), "userSourcedId"),
         **dict.fromkeys(_CLASS.split(), "classSourcedId"),
         **dict.fromkeys(("enrollmentid", "rosterid"), "sourcedId"),
-        **dict.fromkeys(("role", "type", "membertype"), "role"),
-        **dict.fromkeys(("status", "enrollmentstatus", "state"), "status"),
-        **dict.fromkeys(("begindate", "startdate", "startat", "from", "start"), "beginDate"),
-        **dict.fromkeys(("enddate", "endat", "until", "end", "exitdate", "leavedate"), "endDate"),
+        **dict.fromkeys(("role", "rolename", "userrole", "membertype", "enrollmenttype", "type"), "role"),
+        **dict.fromkeys(("status", "enrollmentstatus", "rowstatus", "state", "action"), "status"),
+        **dict.fromkeys(_BEGINS.split(), "beginDate"),
+        **dict.fromkeys(_ENDS.split(), "endDate"),
         **dict.fromkeys(("datelastmodified", "lastmodified", "updatedat", "updated"), "dateLastModified"),
     },
     "classes": {
@@ -104,6 +112,56 @@ def table_by(header: Sequence[str]) -> str:
     return "enrollments" if {"userSourcedId", "classSourcedId"} <= names else ""
 
 
+_PLACE = re.compile(r"(course|role|type|enrolstatus)(\d+)")
+_LISTED = "learnerenrollmentenrolledin"
+_MOODLE = {"type": {"1": "student", "2": "teacher", "3": "teacher"}, "enrolstatus": {"1": "inactive"}}
+
+
+def one_place_a_row(
+    header: Sequence[str], rows: Iterable[list[str]]
+) -> tuple[list[str], Iterator[list[str]]]:
+    """Return a table that has several classes in one row as one with a row for each class; others as it is.
+
+    Moodle's upload of users has columns course1, role1, course2 and so on; Kolibri's export of users lists
+    the names of the classes in one cell, and says by an empty one that somebody is no learner of any.
+
+    >>> header, rows = one_place_a_row(["username", "course1", "course2"], [["ada", "m", "d"]])
+    >>> header, list(rows)
+    (['username', 'class', 'role', 'status'], [['ada', 'm', '', ''], ['ada', 'd', '', '']])
+    """
+    plain = [plain_name(name) for name in header]
+    if _LISTED in plain:
+        at = plain.index(_LISTED)
+        kept = [i for i, name in enumerate(plain) if name == "databaseiduuid"]
+        return [*(header[i] for i in kept), "class"], (
+            [*(_cell(row, i) for i in kept), place.strip()]
+            for row in rows
+            for place in _cell(row, at).split(",")
+            if place.strip()
+        )
+    numbered = {found.groups(): i for i, name in enumerate(plain) if (found := _PLACE.fullmatch(name))}
+    numbers = sorted({number for kind, number in numbered if kind == "course"}, key=int)
+    if not numbers:
+        return list(header), iter(rows)
+    kept = [i for i in range(len(header)) if i not in numbered.values()]
+
+    def said(row: list[str], kind: str, number: str) -> str:
+        value = _cell(row, numbered.get((kind, number), len(row)))
+        return _MOODLE.get(kind, {}).get(value, "" if kind == "enrolstatus" else value)
+
+    return [*(header[i] for i in kept), "class", "role", "status"], (
+        [*(_cell(row, i) for i in kept), place, said(row, "role", n) or said(row, "type", n), gone]
+        for row in rows
+        for n in numbers
+        if (place := said(row, "course", n))
+        for gone in (said(row, "enrolstatus", n),)
+    )
+
+
+def _cell(row: Sequence[str], at: int) -> str:
+    return row[at].strip() if at < len(row) else ""
+
+
 def columns_of(table: str, stem: str, header: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Return our name of each column ('' for others), and what the rows of such a file have in common."""
     known = _OF_ALL | {plain_name(column.name): column.name for column in TABLES[table]} | _OF.get(table, {})
@@ -116,6 +174,8 @@ def columns_of(table: str, stem: str, header: Sequence[str]) -> tuple[list[str],
         if "role" not in names:
             given = {"role": "teacher" if "teacher" in plain_name(stem) else "student"}
         section = [i for i, name in enumerate(plain) if "section" in name or "class" in name]
+        if "rolename" in plain:  # beside it, a type says what kind of record the row is
+            names = ["" if plain[i] == "type" else name for i, name in enumerate(names)]
         if section:  # a course beside a section is not the class
             names = [
                 "" if name == "classSourcedId" and "course" in plain[i] else name

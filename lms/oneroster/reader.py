@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from segue.features.catalogue import Resource
-from segue.lms.oneroster.dialects import NEEDED, READ_AS, columns_of, table_by, table_of
+from segue.lms.oneroster.dialects import NEEDED, READ_AS, columns_of, one_place_a_row, table_by, table_of
 from segue.lms.oneroster.rows import refuse
 from segue.lms.oneroster.rules import check
 from segue.lms.records.delimited import columns_said, plain_name, rows_of
@@ -94,7 +94,10 @@ class Bundle:
 
 
 GONE = frozenset(
-    ["tobedeleted", "inactive", "deleted", "completed", "concluded", "withdrawn", "dropped", "exited"]
+    [
+        *("tobedeleted", "inactive", "deleted", "delete", "disabled", "suspended", "unenrolled"),
+        *("completed", "concluded", "withdrawn", "dropped", "exited"),
+    ]
 )
 """Words for a row that does not hold any more."""
 
@@ -118,7 +121,7 @@ def role_of(word: str) -> str:
     bare = word.strip().lower().removesuffix("enrollment")
     if bare in ("studentview", "test student", "teststudent"):
         return "test student"
-    return "student" if bare in ("student", "learner", "pupil", "members", "member") else bare
+    return "student" if bare in ("student", "learner", "pupil", "members", "member", "s") else bare
 
 
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
@@ -209,7 +212,9 @@ def _add_rows(bundle: Bundle, stem: str, content: bytes, report: ReadReport) -> 
     try:
         rows = rows_of(content)
         header = next(rows, [])
-        table = table_of(stem) or table_by(header)
+        long, rows = one_place_a_row(header, rows)
+        table = (table_of(stem) if long == header else "") or table_by(long)
+        header = long
         if not table:
             report.warnings["file that OneRoster does not name"] += 1
             return

@@ -15,6 +15,11 @@ def obj(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
+def listed(value: Json) -> list[Json]:
+    """Return the value when it is a JSON array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def text(value: Json) -> str:
     """Return a non-empty string, or an integer id as one; anything else gives ''."""
     if isinstance(value, str):

@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from segue.lms.outgoing.lesson import Change, Lesson
@@ -160,9 +161,13 @@ class Kolibri:
                     taken.add(title.casefold())
                     old = old or torn.pop(title, None)
                     done[self._push(classroom, lesson, title, known, old)] += 1
-            for (learner, week), lesson in present.items():
-                is_over = (learner, week) not in wanted and (week not in weeks or learner not in names)
-                if weeks and is_over and lesson.get("active", True):
+            over = [
+                lesson
+                for (learner, week), lesson in present.items()
+                if (learner, week) not in wanted and (week not in weeks or learner not in names)
+            ]
+            for lesson in [*over, *torn.values()] if weeks else ():
+                if lesson.get("active", True):
                     self._call("PATCH", f"/api/lessons/lesson/{lesson['id']}/", {"active": False})
                     done["closed"] += 1
         except KolibriError as error:
@@ -179,11 +184,11 @@ class Kolibri:
         known: Mapping[str, Mapping[str, str]],
         present: Json,
     ) -> Change:
-        resources = [dict(known[i.resource]) for i in lesson.items if i.resource in known]
+        shown = tuple(item for item in lesson.items if item.resource in known)
         wanted: dict[str, Json] = {
             "title": title,
-            "description": lesson.note_within(LONGEST),
-            "resources": resources,
+            "description": replace(lesson, items=shown).note_within(LONGEST),  # numbers as the child counts
+            "resources": [dict(known[item.resource]) for item in shown],
         }
         wanted |= {"learner_ids": [lesson.learner], "active": True}
         if present is None:
@@ -201,7 +206,10 @@ class Kolibri:
         return made and len(lesson.get("learner_ids") or ()) == 1 and bool(_week_of(lesson))
 
     def _is_torn(self, lesson: Json) -> bool:
-        """Whether a push was cut off when it had made the lesson and not yet given it to its learner."""
+        """Whether a lesson of ours is nobody's: its learner left, or a push was cut off before.
+
+        Kolibri takes a learner who leaves a class out of the lessons of his own there.
+        """
         made = str(lesson.get("created_by")) == self._user
         return made and not lesson.get("learner_ids") and bool(_week_of(lesson))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from segue.lms.moodle.companions import STAFF
 from segue.lms.records.source_records import Event, Json, ReadReport
-from segue.lms.records.untrusted_values import digest, instant, number, obj, score_of, text
+from segue.lms.records.untrusted_values import digest, instant, listed, number, obj, score_of, text
 from segue.lms.servers.json_calls import JsonServer, ServerError
 
 PATH = "webservice/rest/server.php"
@@ -36,8 +36,8 @@ class MoodleServer:
         """Yield every graded item of a course's students; a grade given anew supersedes the one before."""
         for student in self.students(course):
             answer = obj(self._call("gradereport_user_get_grade_items", courseid=course, userid=student))
-            for grades in answer.get("usergrades") or ():
-                for item in obj(grades).get("gradeitems") or ():
+            for grades in listed(answer.get("usergrades")):
+                for item in listed(obj(grades).get("gradeitems")):
                     yield from _graded(obj(item), student, course, report)
 
     def _call(self, function: str, **parameters: str) -> Json:
@@ -49,7 +49,7 @@ class MoodleServer:
 
 
 def _learns(user: dict[str, Json]) -> bool:
-    roles = {text(obj(role).get("shortname")) for role in user.get("roles") or ()}
+    roles = {text(obj(role).get("shortname")) for role in listed(user.get("roles"))}
     return "student" in roles or not roles & STAFF
 
 

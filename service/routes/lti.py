@@ -24,6 +24,7 @@ from segue.service.pages.sessions.visits import tenant_named, tenant_of
 from segue.service.pages.standing_list import standing
 from segue.service.tenant import gradebook
 from segue.service.tenant.tenant import Tenant
+from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.records.rosters.identities import link_ids
 from segue.workspace.storage.one_use import take_once
 from segue.workspace.workspace import Workspace
@@ -105,6 +106,8 @@ async def _opened(request: Request, launched: Launched, ticket: Callable[..., Ti
         return entry.opened(request, served, ticket("learner", found.learner), now=now, names=names)
     if found.role == "teacher":
         roster, told = await _roster(launched)
+        if roster and found.class_id:
+            await served.do(partial(_enrol, served.workspace, found.class_id, tuple(roster), now))
         names |= {who: name for who, name in roster.items() if name}
         hers = ticket("teacher", found.learner, class_id=found.class_id, roster=tuple(roster)[:MOST_ROSTER])
         return entry.opened(request, served, hers, now=now, names=names, said="" if told else "not_told")
@@ -120,6 +123,13 @@ def _learner(workspace: Workspace, found: Launch, now: datetime) -> None:
         link_ids(workspace.store, workspace.keyring, [(found.known_as, found.learner)])
     standing(workspace, found.learner, now=now)
     gradebook.remember(workspace, found)
+
+
+def _enrol(workspace: Workspace, class_id: str, members: tuple[str, ...], now: datetime) -> None:
+    """Keep who is in the class, by the platform's word: who is not told of has left it."""
+    rows = [Enrolment(who, class_id) for who in members]
+    with workspace.store.write() as connection:
+        put_roster(connection, workspace.keyring, class_id, rows, now=now)
 
 
 async def _roster(launched: Launched) -> tuple[dict[str, str], bool]:

@@ -24,6 +24,8 @@ def test_a_resource_without_skills_gets_one_of_its_own_and_this_is_said() -> Non
     catalogue = Catalogue.build([Resource("r1"), FRACTIONS.__class__("r2", skills=("ratios",))])
     assert "resource:r1" in catalogue.skill_index
     assert "1 of 2 resources name no skill" in catalogue.notes[0]
+    again = Catalogue.build([Resource("r1", "Add fractions", skills=("resource:r1",))])
+    assert again.skills[0].statement == "Add fractions", "called as the resource is, whoever builds it anew"
 
 
 def test_a_duplicate_resource_is_refused_by_name() -> None:

@@ -187,10 +187,12 @@ def test_what_the_child_and_the_coach_read(school: School) -> None:
         coach.get_by_text("General information").wait_for()
         opened = coach.inner_text("body")
         browser.close()
-    assert "Wilhelmina Anastasia of the V: week 49 (2026-W49)" in seen
+    assert "Wilhelmina Anastasia of the Ve: week 49 (2026-W49)" in seen
     note = seen[seen.index("Coach note") :]
     assert re.search(r"1(, \d)*: (This is new for you: fractions \d+\.|You)", note), note
-    assert len(re.findall(r"^Fractions \d+$", note, re.MULTILINE)) == 4
+    steps = re.findall(r"^Fractions \d+$", note, re.MULTILINE)
+    said = [int(n) for group in re.findall(r"(?:^|\s)((?:\d, )*\d): ", note) for n in group.split(", ")]
+    assert 1 <= max(said) <= len(steps), note
     assert "missing" not in note
     for text in (seen, listed, opened):
         assert not re.search(r"\b[0-9a-f]{16,}\b|segue:", text)

@@ -30,6 +30,7 @@ from segue.cli.main import app
 from segue.features.iso_weeks import week_of
 from segue.workspace.privacy import learner_rights
 from segue.workspace.records.learners import find_learners
+from segue.workspace.records.rosters.enrolments import left_by, roster_of
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
 
@@ -257,12 +258,36 @@ def stored(space: Workspace) -> dict[str, int]:
         }
 
 
-def test_a_teacher_sees_the_class_by_the_courses_own_roster(tool: httpx.Client, platform: Platform) -> None:
+def test_a_teacher_sees_the_class_by_the_courses_own_roster(
+    tool: httpx.Client, platform: Platform, school: Path
+) -> None:
     login = logged_in(tool, platform)
     page = launched(tool, login, platform.token(login[0]["nonce"], role="Instructor")).text
     assert "8 learners" in page
     assert set(re.findall(r"student-\d+", page)) <= {f"student-{n}" for n in range(1, 9)}
     assert "Learner One" in page, "the names of the roster, for as long as the session lasts"
+    assert placed(school) == {f"student-{n}" for n in range(1, 9)}
+    members = platform.roster["members"]  # type: ignore[index]
+    members[1]["status"] = "Inactive"
+    del members[0]
+    assert "6 learners" in launch(tool, platform, role="Instructor").text
+    assert placed(school) == {f"student-{n}" for n in range(3, 9)}, "who left gets no list of the week"
+    platform.roster = None
+    launch(tool, platform, role="Instructor")
+    assert placed(school) == {f"student-{n}" for n in range(3, 9)}, (
+        "a platform that is silent sends nobody away"
+    )
+
+
+def placed(school: Path) -> set[str]:
+    """Return who the store says is in 7b now."""
+    now, everybody = datetime.now(UTC), [f"student-{n}" for n in range(1, 9)]
+    with Workspace.open(school, environment={}) as space, space.store.read() as connection:
+        numbers = {one.number for one in roster_of(connection, space.keyring, "7b", at=now)}
+        gone = left_by(connection, now)
+        found = find_learners(connection, space.keyring, everybody)
+    assert not numbers & gone
+    return {who for who, one in found.items() if one.number in numbers}
 
 
 def test_a_launch_is_good_once(tool: httpx.Client, platform: Platform) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.lms.documents.rosters import RosterError, claims_of, read_roster
+from segue.lms.documents.rosters import RosterError, claims_of, is_roster, read_roster
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 FILES = {
@@ -18,6 +18,27 @@ FILES = {
     "StudentEnrollment.csv": "Section SIS ID,SIS ID\n7b,ada\n",  # School Data Sync 1
     "enrolments.csv": "course_id;section_id;user_id;role;status\nm;7b;ada;student;active\n;7b;bob;;deleted\n",
     "class list.csv": "Class;Student ID\n7b;ada\n",
+    "membership.txt": (
+        "EXTERNAL_COURSE_KEY|EXTERNAL_PERSON_KEY|ROLE|ROW_STATUS\n7b|ada|S|enabled\n7b|bob|S|disabled\n"
+    ),  # Blackboard
+    "8-Enrollments.csv": (
+        "type,action,child_code,role_name,parent_code\nenrollment,UPDATE,ada,Learner,7b\n"
+        "enrollment,DELETE,bob,Learner,7b\n"
+    ),  # Brightspace
+    "schoology.csv": "Section Code,Unique User ID,Enrollment Type\n7b,ada,Member\n7b,t,Admin\n",
+    "cc.txt": "CC.SectionID\tSTUDENTS.Student_Number\tCC.DateEnrolled\tCC.DateLeft\n7b\tada\t2026-09-01\t\n",
+    "participants.csv": (
+        "courseId,courseName,userRole,userId,profile.name.fullName\n7b,M,STUDENT,ada,A\n7b,M,TEACHER,t,T\n"
+    ),  # Google Classroom
+    "users.csv": (
+        "username,firstname,course1,role1,course2,type2,enrolstatus2\n"
+        "ada,A,7b,student,7c,1,1\nt,T,7b,editingteacher,,,\n"
+    ),  # Moodle's upload of users
+    "school_users.csv": (
+        "Database ID (UUID),Username (USERNAME),User type (USER_TYPE),Learner enrollment (ENROLLED_IN),"
+        "Coach assignment (ASSIGNED_TO)\nada,a1,LEARNER,7b,\nt,t1,CLASS_COACH,,7b\n"
+    ),  # Kolibri's export of users
+    "Klassenliste.csv": "Klasse;Schueler-ID\n7b;ada\n",
 }
 
 
@@ -28,6 +49,14 @@ def test_every_vendors_file_says_the_same(tmp_path: Path, name: str, encoding: s
     path.write_text(FILES[name], encoding=encoding)
     found = read_roster(path, at=AT)
     assert found[["learner", "class_id", "role"]].values.tolist() == [["ada", "7b", "student"]]
+    assert is_roster(path)
+
+
+def test_classes_in_one_row_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text('Database ID (UUID),Learner enrollment (ENROLLED_IN)\nada,"7a, 7b"\nbob,\n')
+    assert is_roster(path)
+    assert read_roster(path)[["learner", "class_id"]].values.tolist() == [["ada", "7a"], ["ada", "7b"]]
 
 
 def test_leavers_leave_and_newcomers_wait(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from segue.features.events.event_records import UnknownLearners
 from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import enrolments
+from segue.workspace.storage.schema import enrolments, learners
 
 MOST_LOOKED_UP = 1_000  # a file with more new learners is a new school, not a slip of the pen
 SEPARATORS = re.compile(r"[\s._-]+")
@@ -23,13 +23,13 @@ MISTYPED = "learner is on no roster, but one is that is spelled almost the same"
 def unknown_to(store: Store, keyring: Keyring) -> UnknownLearners:
     """Return what says which learners a store does not know, and why their events are set aside.
 
-    With a roster, those whom neither it nor an event has named; without any roster nobody. A reason never
-    quotes the learner.
+    With rosters, those whom neither they nor an event have named; where rosters name less than half of those
+    who are known (one class's came by a launch, say), nobody. A reason never quotes the learner.
     """
 
     def unknown(learners: Sequence[str]) -> Mapping[str, str]:
         with store.read() as connection:
-            if connection.execute(select(enrolments.c.learner).limit(1)).first() is None:
+            if not _has_rosters(connection):
                 return {}
             known = find_learners(connection, keyring, learners)
             new = [learner for learner in learners if learner and learner not in known]
@@ -37,6 +37,13 @@ def unknown_to(store: Store, keyring: Keyring) -> UnknownLearners:
         return {learner: MISTYPED if learner in mistyped else ON_NO_ROSTER for learner in new}
 
     return unknown
+
+
+def _has_rosters(connection: Connection) -> bool:
+    """Return whether rosters name at least half of the learners who are known."""
+    placed = connection.execute(select(func.count(enrolments.c.learner.distinct()))).scalar_one()
+    known = connection.execute(select(func.count()).select_from(learners)).scalar_one()
+    return 0 < placed >= known / 2
 
 
 def mistyped_learners(connection: Connection, keyring: Keyring, learners: Sequence[str]) -> list[str]:
