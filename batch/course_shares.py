@@ -139,6 +139,7 @@ def _question(purse: Purse, place: int, plan: WeeklyPlan, candidates: tuple[str,
         excluded=purse.drawn,
         k=max(steps, 1),
         minutes=minutes,
+        courses=(plan.courses[place].class_id,),
     )
     draw = Draw(plan.seed, "playlist", plan.week, purse.learner.number, place + 1)
     purse.spare += mine

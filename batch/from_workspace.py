@@ -36,7 +36,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
-from segue.workspace.records.rosters.enrolments import left_by
+from segue.workspace.records.rosters.enrolments import courses_of, left_by
 from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.workspace import Workspace
@@ -58,13 +58,18 @@ class BatchReport:
 
 @dataclass(frozen=True)
 class Block:
-    """Some learners, by their names in the output; where their file goes; which courses they take."""
+    """Some learners, by their names in the output; where their file goes; which courses they take.
+
+    `taken` are places in the plan's courses, each with a list of its own; `courses` the ids of those that
+    resources name (None: not known).
+    """
 
     number: int
     people: tuple[Learner, ...]
     names: tuple[str, ...]
     folder: Path
     taken: tuple[tuple[int, ...], ...] = ()
+    courses: tuple[tuple[str, ...] | None, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -100,7 +105,8 @@ def weekly(
         their surrogates, but those whose enrolments have all ended or not begun.
     classes : mapping, optional
         The classes of each learner of the roster: of `plan.courses`, these are what the learner takes. Who
-        takes none gets one list from the whole catalogue.
+        takes none gets one list, from what is for all and what belongs to one of the classes (those of the
+        store where none are given, see ``courses_of``).
     share : Share, optional
         The part of the blocks that this machine does; the CSV appears when all of them are there.
     workers : int, optional
@@ -119,7 +125,9 @@ def weekly(
     people = _people(workspace, roster, plan)
     if plan.paced:
         plan = replace(plan, paces=_paces(workspace, people, plan))
-    blocks = _blocks(people, out / output.PARTS, plan, classes or {})
+    blocks = _blocks(
+        people, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
+    )
     output.claim(out, plan.week, _manifest(workspace, plan, blocks))
     (out / output.PARTS).mkdir(exist_ok=True)
     workers = pool.sensible(len(people), workers)
@@ -257,6 +265,7 @@ def _blocks(
     folder: Path,
     plan: WeeklyPlan,
     classes: Mapping[str, Sequence[str]],
+    courses: Mapping[int, tuple[str, ...]],
 ) -> list[Block]:
     place = {course.class_id: i for i, course in enumerate(plan.courses)}
     taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
@@ -268,15 +277,35 @@ def _blocks(
             tuple(name for _, name in part),
             folder,
             tuple(taken.get(name, ()) for _, name in part),
+            tuple(courses.get(p.number) for p, _ in part),
         )
         for number, part in enumerate(parts)
     ]
+
+
+def _courses(
+    workspace: Workspace,
+    people: Sequence[tuple[Learner, str]],
+    classes: Mapping[str, Sequence[str]] | None,
+    plan: WeeklyPlan,
+) -> dict[int, tuple[str, ...]]:
+    """Return the courses of each learner of whom they are known: by the roster given, else by the store."""
+    with workspace.store.read() as connection:
+        courses = set(workspace.catalogue_in(connection).courses)
+        if not courses:
+            return {}
+        said = {p.number: {c for c in (classes or {}).get(name, ()) if c} for p, name in people}
+        others = [number for number, mine in said.items() if not mine]
+        found = dict(courses_of(connection, workspace.keyring, courses, others, at=plan.now))
+    return found | {number: tuple(sorted(mine & courses)) for number, mine in said.items() if mine}
 
 
 def _manifest(workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block]) -> dict[str, Any]:
     with workspace.store.read() as connection:
         model = workspace.champion(connection).recommender.model_hash
     who = repr([(block.names, block.taken) for block in blocks])
+    if any(courses is not None for block in blocks for courses in block.courses):
+        who += repr([block.courses for block in blocks])
     names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
     said = {**plan.named(), "model": model, "learners": names, "block": BLOCK}
     said |= {"parts": len(blocks)}
@@ -344,16 +373,18 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Wee
     takes = list(zip(block.people, block.taken, strict=True))
     questions = [
         Question(
-            plan.request(person.surrogate),
+            replace(plan.request(person.surrogate), courses=courses),
             person,
             Draw(plan.seed, "playlist", plan.week, person.number),
             "weekly",
         )
-        for person, courses in takes
-        if not courses
+        for (person, taken), courses in zip(takes, block.courses, strict=True)
+        if not taken
     ]
-    yield from answer(champion, with_acts(connection, champion, questions), known, looked_at=False)
-    if some := [(person, courses) for person, courses in takes if courses]:
+    yield from answer(
+        champion, with_acts(connection, champion, questions, keyring=None), known, looked_at=False
+    )
+    if some := [(person, mine) for person, mine in takes if mine]:
         people, taken = zip(*some, strict=True)
         at, numbers = round(plan.now.timestamp() * 1e6), {p.number for p in people}
         held = standing_for(connection, numbers, at)

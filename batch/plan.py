@@ -17,7 +17,7 @@ from segue.features.catalogue import Catalogue
 class Course:
     """A class as the week sees it: minutes a week that it gives to the list, and the skills it teaches.
 
-    Without `skills`, everything in the catalogue belongs to it.
+    Without `skills`, everything in the catalogue belongs to it but what is for other courses only.
     """
 
     class_id: str

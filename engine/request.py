@@ -54,9 +54,10 @@ class Request:
 
     `learner` is a pseudonymous id. `state` is a ``LearnerState`` of
     ``segue.features.history.streaming_update`` (None: a cold start).
-    `candidates` are resource ids (None: the whole catalogue). `k` is the number of steps; `menu` how many
-    options each step offers. `fill` asks for exactly `k` distinct steps even when rules must be relaxed.
-    `now` is UTC-aware.
+    `candidates` are resource ids (None: the whole catalogue). `courses` are those that the learner takes:
+    what is for others only is withheld (None: nothing is; a workspace then asks its rosters). `k` is the
+    number of steps; `menu` how many options each step offers. `fill` asks for exactly `k` distinct steps even
+    when rules must be relaxed. `now` is UTC-aware.
     """
 
     learner: str
@@ -74,3 +75,4 @@ class Request:
     pins: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     fill: bool = False
+    courses: tuple[str, ...] | None = None

@@ -48,8 +48,9 @@ class Resource:
     """One thing a student can do; an *action* of the bandit.
 
     `difficulty` is the catalogue's own label on any scale (NaN when unknown); `minutes` is the expected
-    working time; an empty `language`, `grade_band` or attribute means "fits everyone". What is `retired` is
-    never open; it stays for the sake of what was done with it.
+    working time; an empty `language`, `grade_band` or attribute means "fits everyone". `courses` are ids of
+    classes, as rosters and events name them: without any it is for all of them. What is `retired` is never
+    open; it stays for the sake of what was done with it.
     """
 
     resource_id: str
@@ -69,6 +70,7 @@ class Resource:
     process: str = ""
     product: str = ""
     retired: bool = field(default=False, repr=False)
+    courses: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Drop an address that would run something where it is shown, whatever door it came by."""
@@ -239,11 +241,18 @@ class Catalogue:
         return np.array([low for low, _ in ranges]), np.array([high for _, high in ranges])
 
     @cached_property
+    def courses(self) -> tuple[str, ...]:
+        """All courses that resources name, sorted."""
+        return tuple(sorted({course for r in self.resources for course in r.courses}))
+
+    @cached_property
     def hash(self) -> str:
         """Digest of everything above: two catalogues with one hash rank alike."""
         text = repr((self.resources, self.skills, self.prerequisites.tolist()))
         if retired := [r.resource_id for r in self.resources if r.retired]:
             text += repr(retired)
+        if self.courses:
+            text += repr([r.courses for r in self.resources])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def is_open(self, resource_id: str, time: float) -> bool:

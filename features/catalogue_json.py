@@ -33,7 +33,8 @@ def resource_out(resource: Resource) -> dict[str, Any]:
 def _resource_in(text: dict[str, Any]) -> Resource:
     for name in ("available_from", "available_until"):
         text[name] = None if text[name] is None else pd.Timestamp(text[name])
-    return Resource(**{**text, "skills": tuple(text["skills"]), "tags": tuple(text["tags"])})
+    lists = {name: tuple(text.get(name, ())) for name in ("skills", "tags", "courses")}
+    return Resource(**{**text, **lists})
 
 
 def change_out(before: Catalogue, after: Catalogue) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps
+from segue.features.catalogue import Catalogue
 from segue.workspace.learner_standing import (
     LearnerStanding,
     as_said,
@@ -25,7 +27,9 @@ from segue.workspace.records.decision_log import Draw, Entry, standing_name
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs, standing_for
+from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.pseudonyms import Keyring
 
 NOBODY = -1  # no learner has this number
 
@@ -98,16 +102,21 @@ def with_acts(
     champion: Champion,
     questions: Sequence[Question],
     *,
+    keyring: Keyring | None,
     spoken: Collection[int] | None = None,
 ) -> list[Question]:
-    """Return questions as what teachers did and learners said before makes them.
+    """Return questions as what rosters, teachers and learners said before makes them.
 
-    Of teachers' acts: resources out, and pins in. Of learners' statements: goal and claims (``as_said``).
-    Pins go into lists only, after those of the request, as far as the list has room. `spoken` are the
-    learners of whom anything of either kind may be stored (None: perhaps all).
+    Of rosters: the courses that a learner takes, where the request says none (without `keyring` they are not
+    looked up). Of teachers' acts: resources out, and pins in. Of learners' statements: goal and claims
+    (``as_said``). Pins go into lists only, after those of the request, as far as the list has room. `spoken`
+    are the learners of whom anything said or done may be stored (None: perhaps all).
     """
     if not questions:
         return []
+    catalogue = champion.recommender.catalogue
+    if catalogue.courses and keyring is not None:
+        questions = _in_courses(connection, keyring, catalogue, questions)
     numbers = {q.learner.number for q in questions}
     if spoken is not None:
         numbers &= set(spoken)
@@ -115,7 +124,6 @@ def with_acts(
     if not numbers:
         return list(questions)
     now = min(round(q.request.now.timestamp() * 1e6) for q in questions)
-    catalogue = champion.recommender.catalogue
     said = standings_in(connection, numbers, catalogue)
     questions = [replace(q, said=said.get(q.learner.number)) for q in questions] if said else questions
     held = standing_for(connection, numbers, now)
@@ -124,6 +132,24 @@ def with_acts(
     index = catalogue.resource_index
     return [
         replace(q, under=_under(q.request, held[q.learner.number], index)) if q.learner.number in held else q
+        for q in questions
+    ]
+
+
+def _in_courses(
+    connection: Connection, keyring: Keyring, catalogue: Catalogue, questions: Sequence[Question]
+) -> list[Question]:
+    moments: dict[datetime, set[int]] = {}
+    for q in questions:
+        moments.setdefault(q.request.now, set()).add(q.learner.number)
+    taken = {
+        now: courses_of(connection, keyring, catalogue.courses, numbers, at=now)
+        for now, numbers in moments.items()
+    }
+    return [
+        q
+        if q.request.courses is not None
+        else replace(q, request=replace(q.request, courses=taken[q.request.now].get(q.learner.number)))
         for q in questions
     ]
 

@@ -150,7 +150,7 @@ def version_diff(
         known, _ = states.current(
             connection, [p.number for p in people.values() if not p.opted_out], champion.fold
         )
-        questions = with_acts(connection, champion, questions)
+        questions = with_acts(connection, champion, questions, keyring=workspace.keyring)
         for version in (before, after):
             rival = Champion.of(champion.fitted.deciding_by(version), sums, since=since)
             drawn.append([_resources(e) for e in answer(rival, questions, known, looked_at=False)])

@@ -49,6 +49,7 @@ from segue.workspace.records.events import Appended, append_events, read_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
+from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
 from segue.workspace.reports.table_methods import TableMethods
@@ -257,7 +258,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         numbers = [q.learner.number for q in questions if not q.learner.opted_out]
         known = self._states.states(connection, numbers, charge.champion)
         spoken = self._states.spoken(connection, {q.learner.number for q in questions})
-        questions = with_acts(connection, charge.champion, questions, spoken=spoken)
+        questions = with_acts(connection, charge.champion, questions, keyring=self.keyring, spoken=spoken)
         if ask.request_no is None:
             questions = named(questions, known, charge.champion, ask=ask)
         return charge, questions, known
@@ -309,6 +310,19 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         nobody = champion.fold.fresh().state
         return champion, {who: kept[numbers[who]].state if who in numbers else nobody for who in learners}
 
+    def asking(self, learners: Sequence[str], *, now: datetime) -> tuple[Champion, dict[str, Request]]:
+        """Return the model in charge, and a question about each learner with the state and the courses."""
+        champion, known = self.known(learners)
+        taken = {}
+        if courses := champion.recommender.catalogue.courses:
+            with self.store.read() as connection:
+                people = find_learners(connection, self.keyring, learners)
+                numbers = {person.number for person in people.values()}
+                found = courses_of(connection, self.keyring, courses, numbers, at=now)
+            taken = {who: found.get(person.number) for who, person in people.items()}
+        asked = {who: Request(who, now, state=known[who], courses=taken.get(who)) for who in learners}
+        return champion, asked
+
     def profile(self, learner: str, *, now: datetime) -> LearnerProfile:
         """Return strengths, needs and interests; of a learner never seen, what is ready to be started."""
         champion, known = self.known([learner])
@@ -325,10 +339,9 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         self, learner: str, playlist: Playlist, *, now: datetime
     ) -> list[tuple[str, Mapping[str, float]]]:
         """Return what nearly came instead of a playlist's steps, with the parts of the scores."""
-        champion, known = self.known([learner])
-        request = Request(learner, now, state=known[learner])
+        champion, asked = self.asking([learner], now=now)
         taken = {step.resource for step in playlist.steps}
-        return alternatives(champion.recommender, request, taken=taken)
+        return alternatives(champion.recommender, asked[learner], taken=taken)
 
     def resources_taught(self) -> pd.DataFrame:
         """Return what each resource teaches beside others of its skills; see ``taught_table``."""

@@ -80,6 +80,31 @@ class Available:
 
 
 @dataclass(frozen=True)
+class InCourse:
+    """Only what is for all, or belongs to a course that the learner takes."""
+
+    name: str = "course"
+    sentence: str = "it belongs to a course that this learner does not take"
+    relaxed: int = NEVER
+
+    def mask(self, asked: Asked) -> Bools | None:
+        """Return what each learner's courses have."""
+        if not asked.catalogue.courses:
+            return None
+        masks = {taken: self._of(asked.catalogue, taken) for taken in {r.courses for r in asked.requests}}
+        return _rows(asked, [masks[r.courses] for r in asked.requests])
+
+    @staticmethod
+    def _of(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | None:
+        if taken is None:
+            return None
+        mine = set(taken)
+        return _where(
+            catalogue, [not r.courses or not mine.isdisjoint(r.courses) for r in catalogue.resources]
+        )
+
+
+@dataclass(frozen=True)
 class Language:
     """Only resources in the language asked for, or in none."""
 
@@ -183,6 +208,7 @@ ENTRY_RULES: tuple[RuleOn[Asked], ...] = (
     Offered(),
     Excluded(),
     Available(),
+    InCourse(),
     Language(),
     Device(),
     GradeBand(),

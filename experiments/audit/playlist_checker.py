@@ -23,7 +23,7 @@ from segue.features.contexts.context_columns import mastered
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import COUNT, ITEM_TIME, LAST_TIME
 
-FIRM = ("offered", "excluded", "available", "language", "device", "grade band")
+FIRM = ("offered", "excluded", "available", "course", "language", "device", "grade band")
 FOR_A_FULL_LIST = ("manner", "prerequisites", "mode", "grade floor", "minutes")
 GIVES_WAY = ("role of the slot", "variety of kinds", "variety of skills", "repeat spacing", "mastered")
 ORDER = (*GIVES_WAY, *FOR_A_FULL_LIST)  # the first to give way first
@@ -210,6 +210,10 @@ class _Reading:
         closes = inf if r.available_until is None else r.available_until.timestamp()
         return opens <= self.now < closes
 
+    def _is_of_their_courses(self, r: Resource) -> bool:
+        taken = self.request.courses
+        return taken is None or not r.courses or any(course in taken for course in r.courses)
+
     def _suits_grades(self, r: Resource) -> bool:
         """Bands that name no grade ("beginners") must be alike; without a grade it suits every grade."""
         asked, own = self.band, self.grades[r.resource_id]
@@ -270,6 +274,7 @@ _HOLDS: Mapping[str, Callable[[_Reading, Resource], bool]] = {
     "offered": lambda c, r: r.resource_id in c.offered,
     "excluded": lambda c, r: r.resource_id not in c.request.excluded,
     "available": _Reading._is_available,
+    "course": _Reading._is_of_their_courses,
     "language": lambda c, r: not c.request.place.language or r.language in ("", c.request.place.language),
     "device": lambda c, r: r.offline or not c.request.place.offline,
     "grade band": _Reading._suits_grades,

@@ -25,6 +25,7 @@ from segue.features.history.learner_state import LearnerState
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 BANDS = ("", "K-5", "6", "6-8", "7-8", "9-12")
 KINDS = ("lesson", "video", "exercise", "exercise", "quiz", "game")
+COURSES = (None, None, ("c0",), ("c1", "c2"), ())
 MODES: tuple[Mode, ...] = ("playlist", "playlist", "playlist", "next", "review", "intervene")
 Ints = NDArray[np.int64]
 
@@ -66,6 +67,7 @@ def _resource(rng: np.random.Generator, i: int, n_skills: int) -> Resource:
         content=str(rng.choice(["", "words", "pictures"])),
         process=str(rng.choice(["", "alone", "together"])),
         product=str(rng.choice(["", "text", "talk"])),
+        courses=() if i % 4 else (f"c{i % 3}",),
     )
 
 
@@ -134,6 +136,7 @@ def _request(rng: np.random.Generator, of: StressWorld, i: int) -> Request:
         pins=tuple(some[-pinned:]) if pinned else (),
         excluded=tuple(some[:4]) if maybe[6] < 0.2 else (),
         fill=bool(maybe[7] < 0.3),
+        courses=COURSES[i % len(COURSES)],
     )
 
 

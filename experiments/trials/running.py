@@ -124,7 +124,8 @@ def trial_week(
                 if version is not None:
                     live = Champion.of(champion.fitted.deciding_by(policy_from(version)), sums).recommender
                     rival = Champion(champion.fitted, live)
-                made = answer(rival, with_acts(connection, rival, questions), kept)
+                asked = with_acts(connection, rival, questions, keyring=workspace.keyring)
+                made = answer(rival, asked, kept)
             entries += made
             names += mine
         log(connection, rows_of(entries))

@@ -36,7 +36,13 @@ EVENT_ALIASES = {
     "class": "class_id",
     "id": "event_id",
 }
-RESOURCE_ALIASES = {"resource": "resource_id", "skill": "skills", "skill_id": "skills", "name": "title"}
+RESOURCE_ALIASES = {
+    "resource": "resource_id",
+    "skill": "skills",
+    "skill_id": "skills",
+    "name": "title",
+    "course": "courses",
+}
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 NOTHING = ("", "nan", "n/a", "none", "null", "[]")
 RESOURCE_TEXTS = ("title", "url", "kind", "language", "grade_band", "content", "process", "product")
@@ -45,6 +51,7 @@ RESOURCE_COLUMNS = (
     *RESOURCE_TEXTS,
     "skills",
     "tags",
+    "courses",
     "difficulty",
     "minutes",
     "available_from",
@@ -150,7 +157,7 @@ def read_catalogue(
 ) -> CatalogueRead:
     """Return the catalogue of a resources file, with statements and prerequisites from two others.
 
-    A resource may stand on several lines, one a skill: its skills and tags are joined. Lists within a cell
+    A resource may stand on several lines, one a skill: skills, tags and courses are joined. Lists in a cell
     are separated by ";" or "|", or written as JSON. Titles are cleaned (Unicode form, control characters,
     spaces) and the number changed is noted. The prerequisites file has columns prerequisite and skill.
 
@@ -236,8 +243,8 @@ def _resources(table: Table) -> tuple[list[Resource], pd.DataFrame, tuple[str, .
 
 
 def _merged(first: Resource, more: Resource) -> Resource:
-    skills = tuple(dict.fromkeys(first.skills + more.skills))
-    return replace(first, skills=skills, tags=tuple(dict.fromkeys(first.tags + more.tags)))
+    joined = {n: getattr(first, n) + getattr(more, n) for n in ("skills", "tags", "courses")}
+    return replace(first, **{name: tuple(dict.fromkeys(items)) for name, items in joined.items()})
 
 
 def _resource(row: Mapping[str, object]) -> Resource:
@@ -255,6 +262,7 @@ def _resource(row: Mapping[str, object]) -> Resource:
         url=texts["url"],
         skills=listed(row.get("skills")),
         tags=listed(row.get("tags")),
+        courses=listed(row.get("courses")),
         difficulty=_amount(row, "difficulty", float("nan")),
         kind=texts["kind"].lower() or "exercise",
         minutes=minutes,

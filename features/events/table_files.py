@@ -31,6 +31,7 @@ OURS = frozenset(
             "language",
             "grade_band",
             "skills",
+            "courses",
             "difficulty",
             "minutes",
             "prerequisite",

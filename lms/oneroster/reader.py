@@ -76,21 +76,40 @@ class Bundle:
         return frame
 
     def resources(self) -> list[Resource]:
-        """Return line items and resources as things to do; a line item's CASE objectives are its skills."""
+        """Return line items and resources as things to do, each for the classes that have it.
+
+        A line item's CASE objectives are its skills.
+        """
         skills: dict[str, list[str]] = {}
         for row in self.rows("lineItemLearningObjectiveIds"):
             objective = row.get("learningObjectiveId", "").removeprefix("urn:uuid:")
             skills.setdefault(row.get("lineItemSourcedId", ""), []).append(objective)
         items = [
-            Resource(row["sourcedId"], row.get("title", ""), skills=tuple(skills.get(row["sourcedId"], ())))
+            Resource(
+                row["sourcedId"],
+                row.get("title", ""),
+                skills=tuple(skills.get(row["sourcedId"], ())),
+                courses=tuple(filter(None, [row.get("classSourcedId", "")])),
+            )
             for row in self.rows("lineItems")
             if row.get("sourcedId")
         ]
+        classes: dict[str, list[str]] = {}
+        for row in self.rows("classResources"):
+            classes.setdefault(row.get("resourceSourcedId", ""), []).append(row.get("classSourcedId", ""))
         taken = {item.resource_id for item in items}
         others = [
             row for row in self.rows("resources") if row.get("sourcedId") and row["sourcedId"] not in taken
         ]
-        return items + [Resource(row["sourcedId"], row.get("title", ""), kind="lesson") for row in others]
+        return items + [
+            Resource(
+                row["sourcedId"],
+                row.get("title", ""),
+                kind="lesson",
+                courses=tuple(dict.fromkeys(filter(None, classes.get(row["sourcedId"], ())))),
+            )
+            for row in others
+        ]
 
 
 GONE = frozenset(

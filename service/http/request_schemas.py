@@ -105,6 +105,8 @@ class AskBody(Body):
     """Stated interest tags."""
     candidates: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_CANDIDATES)] | None = None
     """Resource ids to choose among; the whole catalogue when left out."""
+    courses: Annotated[tuple[Name, ...], Field(max_length=MAX_NAMES)] | None = None
+    """The learner's courses; when left out, the classes of the rosters, or else of the events."""
     minutes: Annotated[float, Field(gt=0, le=100_000)] | None = None
     """Time that the list may take in all."""
     place: PlaceBody = PlaceBody()
@@ -225,6 +227,8 @@ class ResourceBody(Body):
     """Ids; new ones are added to the catalogue. Without any, the resource is a skill of its own."""
     tags: Names = ()
     """Interest tags."""
+    courses: Names = ()
+    """Ids of the classes it is for, as rosters name them; without any it is for all."""
     difficulty: float | None = None
     """The catalogue's own label, on any scale; higher is harder."""
     kind: Annotated[Name, Field(max_length=60)] = "exercise"

@@ -130,6 +130,7 @@ class ResourceLine(AnswerBody):
     url: str
     skills: list[str]
     tags: list[str]
+    courses: list[str]
     difficulty: float | None
     kind: str
     minutes: float

@@ -48,6 +48,7 @@ def request_of(body: schemas.AskBody, now: datetime, learner: str) -> Request:
         pins=body.pins,
         excluded=body.excluded,
         fill=body.fill,
+        courses=body.courses,
     )
 
 

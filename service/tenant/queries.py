@@ -101,8 +101,8 @@ def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Reques
         question = Question(
             request, known.learner, Draw("", request.mode, "", known.learner.number), "service"
         )
-        (question,) = with_acts(connection, known.charge.champion, [question])
-    asked = question.under or request
+        (question,) = with_acts(connection, known.charge.champion, [question], keyring=workspace.keyring)
+    asked = question.under or question.request
     asked = replace(asked, learner=known.learner.surrogate, state=known.state)
     if question.said is None:
         return asked, asked, known

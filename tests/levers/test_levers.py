@@ -81,6 +81,14 @@ def _candidates(ask: Ask) -> None:
     assert set(got(ask(candidates=few, fill=True, k=3))) == set(few)
 
 
+def _courses(ask: Ask) -> None:
+    few = {"candidates": ["team-colours", "balance-scale"], "k": 2, "fill": True}
+    assert set(got(ask(courses=["arts"], **few))) == {"balance-scale"}
+    assert set(got(ask(courses=["maths"], **few))) == set(few["candidates"])  # type: ignore[call-overload]
+    alone = ask(courses=[], candidates=["team-colours"], fill=True)
+    assert alone["notes"] == ["no step is possible: course left no candidate"]
+
+
 def _minutes(ask: Ask) -> None:
     assert sum(step["minutes"] for step in ask(minutes=25)["steps"]) <= 25
 
@@ -189,6 +197,7 @@ TABLE = (
     Lever("menu", "the options of a step", SAME, _menu),
     Lever("interests", "the part of interests", "the number of steps", _interests),
     Lever("candidates", "what is chosen among", SAME, _candidates),
+    Lever("courses", "nothing of another course", "what is for all", _courses),
     Lever("minutes", "the minutes in all", SAME, _minutes),
     Lever("goal", "the part of the goal", SAME, _goal),
     Lever("goal.skills", "which steps serve it", SAME, _goal),
@@ -226,6 +235,8 @@ def ask(
     shutil.copytree(template, folder)
     shutil.copy(template.with_suffix(".key"), folder.with_suffix(".key"))
     key = {"authorization": f"Bearer {secrets['admin']}"}
+    with Workspace.open(folder, environment={}) as space:
+        space.change_resource("team-colours", {"courses": ("maths",)})
     with serving(folder) as client:
 
         def post(status: int = 200, **body: Any) -> dict[str, Any]:

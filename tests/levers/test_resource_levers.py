@@ -31,6 +31,7 @@ TABLE: tuple[Row, ...] = (  # field, what must change, what is sent of the resou
     ("minutes", OPEN, {"minutes": 40}, {"minutes": 20}),
     ("skills", WORTH, {"skills": ["negative-numbers"]}, {"goal": {"skills": ["negative-numbers"]}}),
     ("tags", WORTH, {"tags": ["sports"]}, {"interests": ["sports"]}),
+    ("courses", OPEN, {"courses": ["maths"]}, {"courses": ["arts"]}),
     ("difficulty", WORTH, {"difficulty": 5.0}, {}),
     ("kind", OPEN, {"kind": "game"}, {"place": {"kinds": ["exercise"]}}),
     ("language", OPEN, {"language": "fi"}, {"place": {"language": "en"}}),

@@ -10,7 +10,6 @@ from gettext import NullTranslations
 from segue.engine.explanations.why import ENGLISH
 from segue.engine.explanations.why_not import WhyNot
 from segue.engine.request import Request
-from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import start_of
 from segue.workspace import feedback
 from segue.workspace.answering import Ask, alternatives
@@ -171,18 +170,17 @@ def owner_of(workspace: Workspace, roster: Sequence[str], decision_id: str) -> s
 
 
 def others(
-    champion: Champion, state: LearnerState, *, taken: Collection[str], now: datetime
+    champion: Champion, asking: Request, *, taken: Collection[str]
 ) -> list[tuple[str, Mapping[str, float]]]:
     """Return what nearly came for a learner besides what is `taken`, with the parts of the scores."""
-    return alternatives(champion.recommender, Request("", now, state=state), taken=taken)
+    return alternatives(champion.recommender, asking, taken=taken)
 
 
 def why_not(
     champion: Champion,
-    state: LearnerState,
+    asking: Request,
     resource: str,
     *,
-    now: datetime,
     words: NullTranslations = ENGLISH,
 ) -> WhyNot | None:
     """Return what keeps a resource from a learner now, None for one that the catalogue does not have.
@@ -191,4 +189,4 @@ def why_not(
     """
     if resource not in champion.recommender.catalogue.resource_index:
         return None
-    return champion.recommender.why_not(Request("", now, state=state), resource, words=words)
+    return champion.recommender.why_not(asking, resource, words=words)

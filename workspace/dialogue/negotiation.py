@@ -182,7 +182,8 @@ def _drawn(
     number = count_statements(connection, person.number) + 1
     seed = f"{workspace.configuration.seed}/said/{number}"
     draw = Draw(seed, request.mode, week_of(now, workspace.time_zone), person.number)
-    (question,) = with_acts(connection, champion, [Question(request, person, draw, SURFACE)])
+    asking = [Question(request, person, draw, SURFACE)]
+    (question,) = with_acts(connection, champion, asking, keyring=workspace.keyring)
     question = replace(question, said=_with(question.said or NOTHING_SAID, change, now))
     state = request.state
     assert isinstance(state, LearnerState)

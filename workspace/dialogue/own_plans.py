@@ -82,7 +82,7 @@ def plans_of(
         stands = standings_in(connection, inside, workspace.catalogue_in(connection))
     last = {s.learner: s for s in said if s.kind == "plan"}
     reviews = {s.about: s for s in said if s.kind == "review"}
-    champion, known = workspace.known([inside[number] for number in last])
+    champion, asking = workspace.asking([inside[number] for number in last], now=now)
     out = []
     for number, statement in last.items():
         who = inside[number]
@@ -90,7 +90,7 @@ def plans_of(
         steps = steps_in(statement.body)
         recommender = champion.recommender
         named = [s.resource for s in steps if s.resource in recommender.catalogue.resource_index]
-        request = Request(who, now, state=known[who], candidates=tuple(dict.fromkeys(named)) or None)
+        request = replace(asking[who], candidates=tuple(dict.fromkeys(named)) or None)
         wanted = goal.skills if goal else ()
         asked = recommender.asked((request,))
         found = check_plan(recommender.kernel, asked, steps, minutes=minutes, wanted=wanted)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from segue.engine.request import Request
 from segue.workspace.records.learners import class_surrogates, find_learners
 from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
@@ -63,8 +62,8 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
         standing = [r for r in recent.values() if r.about not in out and _stands(connection, r.act)]
     if not standing:
         return []
-    champion, known = workspace.known([learner])
-    recommender, request = champion.recommender, Request("", now, state=known[learner])
+    champion, asking = workspace.asking([learner], now=now)
+    recommender, request = champion.recommender, asking[learner]
     places = recommender.catalogue.resource_index
     found = [
         PassedOn(row.about, row.time)

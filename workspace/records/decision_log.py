@@ -102,6 +102,8 @@ def decision_id(playlist_id: str, position: int) -> str:
 def _question(request: Request) -> str:
     """Return the request as text, without the learner's state (`upto` stands for it) and surrogate."""
     fields = {k: v for k, v in vars(request).items() if k not in ("state", "learner")}
+    if request.courses is None:
+        del fields["courses"]
     return repr(sorted(fields.items()))
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 
 from segue.engine.explanations.what_if import Edit
-from segue.engine.request import Request
 from segue.features.outward_text import csv_cell
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
@@ -62,9 +61,9 @@ def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[st
 
 
 def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str], list[str]]:
-    champion, known = visit.tenant.workspace.known([who])
+    champion, asking = visit.tenant.workspace.asking([who], now=visit.now)
     recommender = champion.recommender
-    request = Request(who, visit.now, state=known[who], k=STEPS)
+    request = replace(asking[who], k=STEPS)
     edit = Edit(answers=((did, 1.0 if right else 0.0),))
     now = recommender.recommend(request, rng=np.random.default_rng(0))
     then = recommender.what_if(request, edit, rng=np.random.default_rng(0))

@@ -139,10 +139,10 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     mine, step = space.decision(decision, now=visit.now)
     catalogue = space.catalogue()
     taken = {one.resource for one in mine.steps}
-    champion, known = space.known([learner])
-    near = class_lists.others(champion, known[learner], taken=taken, now=visit.now)
+    champion, asking = space.asking([learner], now=visit.now)
+    near = class_lists.others(champion, asking[learner], taken=taken)
     words = translations(visit.locale)
-    why_not = class_lists.why_not(champion, known[learner], wanted, now=visit.now, words=words)
+    why_not = class_lists.why_not(champion, asking[learner], wanted, words=words)
     resource = partial(_resource, catalogue)
     return {
         "learner": learner,

@@ -115,7 +115,7 @@ def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
 def read_roster(
     path: Path | None, courses: Sequence[Course] = (), *, at: datetime | None = None
 ) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the learners of a roster, in its order, and each one's classes where there are courses.
+    """Return the learners of a roster, in its order, and each one's classes as far as it names them.
 
     Any source that says who is in which class will do (``segue.lms.documents.rosters``); with `at`, those
     who are there then.
@@ -131,7 +131,7 @@ def read_roster(
         frame = _table(path, "learner", *(["class_id"] if courses else []))
         rows = frame[frame["learner"] != ""]
     names = rows["learner"].drop_duplicates().tolist()
-    return names, dict(rows.groupby("learner")["class_id"].agg(list)) if courses else {}
+    return names, dict(rows.groupby("learner")["class_id"].agg(list)) if "class_id" in rows else {}
 
 
 def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:

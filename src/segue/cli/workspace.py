@@ -90,8 +90,8 @@ def import_(
     \b
     Columns in any order, * needed; "," or ";" or tab between cells:
       --catalogue      resource_id*, title, url, skills (a;b), tags (a;b),
-                       difficulty, kind, minutes, language, grade_band, offline,
-                       available_from, available_until
+                       courses (a;b), difficulty, kind, minutes, language,
+                       grade_band, offline, available_from, available_until
       --skills         skill_id*, code, statement, i_can
       --prerequisites  prerequisite*, skill*
       --events         learner*, resource*, score* (0 to 1), time, event_id,
@@ -157,6 +157,7 @@ def _import_catalogue(
     strict: bool,
 ) -> int:
     from segue.features.events.file_readers import read_catalogue
+    from segue.workspace.records.rosters.enrolments import unknown_courses
 
     resources, skills, prerequisites = files
     read = read_catalogue(
@@ -173,6 +174,11 @@ def _import_catalogue(
         tell(
             f"catalogue: {len(whole.resources)} resources, {len(whole.skills)} skills, {edges} prerequisites"
         )
+        with space.store.read() as connection:
+            strange = unknown_courses(connection, space.keyring, whole.courses)
+        if strange:
+            first = f"{strange[0]!r}" + (f" and {len(strange) - 1} more" if len(strange) > 1 else "")
+            notes.append(f"courses are classes of rosters and events: {first} is none so far")
         for note in notes:
             tell(f"  note: {note}")
     _report(space, resources, read.rejects, read.dropped, strict=strict)

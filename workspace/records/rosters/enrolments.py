@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from segue.workspace.records.learners import Learner, add_learners, class_surrogates
+from segue.workspace.records.learners import Learner, add_learners, class_surrogates, where_in
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import aliases, enrolments, learners
+from segue.workspace.storage.schema import aliases, enrolments, events, learners
 
 LONGEST_ROLE = 20
 
@@ -86,6 +86,44 @@ def left_by(connection: Connection, at: datetime) -> set[int]:
     here = select(enrolments.c.learner).where(students, *_holds(at))
     ever = select(enrolments.c.learner).where(students)
     return set(connection.execute(ever).scalars()) - set(connection.execute(here).scalars())
+
+
+def courses_of(
+    connection: Connection,
+    keyring: Keyring,
+    courses: Collection[str],
+    numbers: Collection[int],
+    *,
+    at: datetime,
+) -> Mapping[int, tuple[str, ...]]:
+    """Return which of some courses (the source's ids of classes) learners take at a moment, by number.
+
+    Whoever was ever enrolled takes what the enrolments say; others take the classes of their events. Of whom
+    neither names a class is left out: what such a learner takes is not known.
+    """
+    if not courses or not numbers:
+        return {}
+    inside = class_surrogates(connection, keyring, courses, create=False)
+    called = {surrogate: source for source, surrogate in inside.items()}
+    student = enrolments.c.role == "student"
+    placed = select(enrolments.c.learner, enrolments.c.class_id).where(student)
+    ever = {row.learner for row in where_in(connection, placed, enrolments.c.learner, numbers)}
+    rows = list(where_in(connection, placed.where(*_holds(at)), enrolments.c.learner, ever))
+    worked = select(events.c.learner, events.c.class_id).where(events.c.class_id != "").distinct()
+    rows += where_in(connection, worked, events.c.learner, [n for n in numbers if n not in ever])
+    found: dict[int, set[str]] = {number: set() for number in (*ever, *(row.learner for row in rows))}
+    for row in rows:
+        if row.class_id in called:
+            found[row.learner].add(called[row.class_id])
+    return {number: tuple(sorted(taken)) for number, taken in found.items()}
+
+
+def unknown_courses(connection: Connection, keyring: Keyring, courses: Collection[str]) -> list[str]:
+    """Return which of some courses are no class of any roster or event, where there are classes at all."""
+    some = select(aliases.c.surrogate).where(aliases.c.domain == "class").limit(1)
+    if not courses or connection.execute(some).first() is None:
+        return []
+    return sorted(set(courses) - set(class_surrogates(connection, keyring, courses, create=False)))
 
 
 def _holds(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
