@@ -117,12 +117,16 @@ SWEEPS: Mapping[str, Sweep] = {
 
 @dataclass(frozen=True)
 class SweepOutcome:
-    """One term of one setting: normalised gain (0 random, 1 clairvoyant), of all and the weakest quarter."""
+    """One term of one setting: normalised gain (0 random, 1 clairvoyant), of all and the weakest quarter.
+
+    `gain_se` is the standard error of the gain of all, over the learners of the class.
+    """
 
     setting: SweepSetting
     model: str
     seed: int
     gain: float
+    gain_se: float
     gain_bottom: float
     stayed: float
     violations: int
@@ -130,7 +134,7 @@ class SweepOutcome:
 
     def metrics(self) -> dict[str, float]:
         """Return the figures by name."""
-        names = ("gain", "gain_bottom", "stayed", "violations", "milliseconds")
+        names = ("gain", "gain_se", "gain_bottom", "stayed", "violations", "milliseconds")
         return {name: float(getattr(self, name)) for name in names}
 
 
@@ -156,11 +160,14 @@ def _outcome(
         low, high = float(floor.gain[who].mean()), float(ceiling.gain[who].mean())
         return (float(result.gain[who].mean()) - low) / (high - low)
 
+    gain, room = share(everyone), ceiling.gain - floor.gain
+    off = (result.gain - floor.gain - gain * room) / room.mean()  # the same learners in all three terms
     return SweepOutcome(
         setting,
         model,
         seed,
-        gain=share(everyone),
+        gain=gain,
+        gain_se=float(off.std(ddof=1) / np.sqrt(len(off))),
         gain_bottom=share(bottom),
         stayed=float(result.stayed.mean()),
         violations=result.violations,
@@ -169,18 +176,21 @@ def _outcome(
 
 
 def compared(found: Sequence[SweepOutcome]) -> pd.DataFrame:
-    """Return one row a setting: gain by student model (mean over seeds), their mean and the worst.
+    """Return one row a setting: gain by student model (mean over seeds), their mean, its error, the worst.
 
-    Rows keep the order of the sweep.
+    The standard error `se` is over learners. Rows keep the order of the sweep.
     """
     rows = pd.DataFrame(
         {
             "setting": [o.setting.name for o in found],
             GROUP: [o.model for o in found],
             "gain": [o.gain for o in found],
+            "se": [o.gain_se for o in found],
         }
     )
     table = rows.pivot_table(index="setting", columns=GROUP, values="gain", aggfunc="mean", sort=False)
     models = list(table.columns)
+    squares = (rows["se"] ** 2).groupby(rows["setting"])
     table["mean"], table["worst"] = table[models].mean(axis=1), table[models].min(axis=1)
+    table.insert(len(models) + 1, "se", np.sqrt(squares.sum()) / squares.count())
     return table

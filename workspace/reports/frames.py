@@ -18,7 +18,7 @@ from segue.workspace.reports.class_report import facts_of
 
 
 def resource_frame(catalogue: Catalogue, *, logit: Sequence[float] | None = None) -> pd.DataFrame:
-    """Return one row a resource, in catalogue order; lists of skills and tags are joined by ";".
+    """Return one row a resource, in catalogue order; lists are joined by ";".
 
     `logit` adds the fitted easiness of each, in logits.
     """
@@ -29,6 +29,7 @@ def resource_frame(catalogue: Catalogue, *, logit: Sequence[float] | None = None
             "kind": [r.kind for r in catalogue.resources],
             "skills": [";".join(r.skills) for r in catalogue.resources],
             "tags": [";".join(r.tags) for r in catalogue.resources],
+            "courses": [";".join(r.courses) for r in catalogue.resources],
             "minutes": [r.minutes for r in catalogue.resources],
             "difficulty": [r.difficulty for r in catalogue.resources],
             "language": [r.language for r in catalogue.resources],

@@ -52,7 +52,7 @@ class TableMethods(ABC):
         return learner_frame(champion, numbers, [kept[number].state for number in numbers], now=now)
 
     def resources(self) -> pd.DataFrame:
-        """Return one row a resource, in catalogue order; skills and tags are joined by ";"."""
+        """Return one row a resource, in catalogue order; skills, tags and courses are joined by ";"."""
         return resource_frame(self.catalogue())
 
     def skills(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ workspace: a service that runs takes it up by itself, without mlflow.
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Alias = Annotated[str, typer.Option(help="Which model of the registry.")]
 Store = Annotated[Path, typer.Option(help="Folder of the tracking store (SQLite and artefacts).")]
 RUNS = Path("demo-experiment")
-FIGURES = ("mean", "worst")
+FIGURES = ("mean", "se", "worst")
 
 
 def register(app: typer.Typer) -> None:
@@ -66,12 +67,14 @@ def sweep(
     from tqdm import tqdm
 
     from segue.experiments.evaluation.reports.plots import gain_by_policy
+    from segue.experiments.simulation.segue_tutor import __name__ as tutors
     from segue.experiments.simulation.sweeps import GROUP, SWEEPS, compared, outcomes
     from segue.experiments.tracking.mlflow_store import Run, Tracker
 
     if name not in SWEEPS:
         raise ValueError(f"name must be one of {', '.join(SWEEPS)}, got {name}")
     study = SWEEPS[name].quick() if quick else SWEEPS[name]
+    logging.getLogger(tutors).setLevel(logging.ERROR)  # simulated catalogues have cycles on purpose
     tracker, found = Tracker(store), []
     for outcome in tqdm(outcomes(study), total=study.n_runs, unit=" terms", disable=None):
         parameters = outcome.setting.parameters() | {GROUP: outcome.model, "seed": str(outcome.seed)}
@@ -91,8 +94,11 @@ def sweep(
     tell(study.question)
     typer.echo(_gains(table))
     if quick:
-        tell("--quick: two weeks of a small class, one seed. These figures are noise: they show that it")
-        tell("runs, not which is better. Leave --quick out for figures that can be compared.")
+        tell(
+            "--quick: two weeks of a small class, one seed. se is the standard error of the mean, over "
+            "learners: these figures are noise. They show that it runs, not which is better. Leave "
+            "--quick out for figures that can be compared."
+        )
     tell(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
 
 
@@ -122,16 +128,27 @@ def _gains(gains: pd.DataFrame) -> str:
     return whole if max(map(len, whole.split("\n"))) <= columns() else gains.T.round(3).to_string()
 
 
-def challenger(workspace: Folder, *, store: Store = RUNS, now: Now = "") -> None:
+def challenger(
+    workspace: Folder,
+    *,
+    policy: Annotated[
+        Path | None, typer.Option(help="JSON of a version that it decides by (default: the one in force).")
+    ] = None,
+    store: Store = RUNS,
+    now: Now = "",
+) -> None:
     """Fit a model on a workspace's events and register it as the challenger; nothing is put in charge.
 
-    Example: segue experiment challenger school
+    Example: segue experiment challenger school --policy version.json
     """
     import tempfile
 
+    from segue.engine.policy_version import read_policy
     from segue.experiments.tracking.mlflow_store import CHALLENGER, Run, Tracker
 
+    deciding = None if policy is None else read_policy(policy)
     fitted = opened(workspace).challenger(now=moment(now))
+    fitted = fitted if deciding is None else fitted.deciding_by(deciding)
     with tempfile.TemporaryDirectory() as scratch:
         fitted.save(Path(scratch) / "recommender")
         parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}

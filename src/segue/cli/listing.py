@@ -45,6 +45,8 @@ def list_(
         typer.echo(written(frame, as_json=as_json), nl=as_json)
         return
     short = frame[[name for name in frame if name not in LONG and ":" not in str(name)]]
+    empty = [name for name in short if (short[name] == "").all()]
+    short = short.drop(columns=empty)
     if what == "models":
         short = short.assign(made=short["made"].str[:10])
     rows = [
