@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import urllib.parse
@@ -12,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,12 +21,20 @@ import pytest
 from canvasapi import Canvas
 from defusedxml import ElementTree
 from icalendar import Calendar
+from typer.testing import CliRunner
 
+from segue.batch.from_workspace import weekly
+from segue.batch.plan import WeeklyPlan
+from segue.cli.main import app
+from segue.features.catalogue import Catalogue, Resource
 from segue.lms.outgoing.calendar import calendar
 from segue.lms.outgoing.cartridge import cartridge
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
 from segue.lms.servers.canvas_modules import push
+from segue.workspace.configuration import Configuration
+from segue.workspace.storage.pseudonyms import VARIABLE
+from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -134,6 +144,7 @@ class CanvasServer(ThreadingHTTPServer):
         self.items: dict[int, dict[int, dict[str, Any]]] = {}
         self.overrides: dict[int, str] = {}
         self.writes = 0
+        self.breaks = False
         self.count = 0
 
 
@@ -147,6 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0].removeprefix("/api/v1/")
         if path == "courses/1":
             return self._answer({"id": 1})
+        if path == "courses/1/search_users":
+            assert "enrollment_type[]=student" in urllib.parse.unquote(self.path)
+            return self._answer([{"id": 7, "name": "CANARY"}, {"id": 8, "name": "CANARY"}])
         if path == "courses/1/modules":
             return self._answer(list(self.server.modules.values()))
         module = int(path.split("/")[3])
@@ -154,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form, path = self._form(), self.path.removeprefix("/api/v1/")
+        if self.server.breaks:
+            return self.send_error(503)
         self.server.count += 1
         number = self.server.count
         if path == "courses/1/modules":
@@ -230,3 +246,44 @@ def test_canvas_gets_one_module_a_learner_and_a_second_push_writes_nothing(canva
     shown = {canvas.overrides[m]: [i["title"] for i in items.values()] for m, items in canvas.items.items()}
     assert shown == {"7": ["Title of b", "Title of a"], "8": ["Title of c"]}
     assert all(module["published"] for module in canvas.modules.values())
+
+
+@pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly")
+def test_a_class_is_pushed_to_canvas_by_command(
+    canvas: CanvasServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "00" * 32)
+    with Workspace.init(tmp_path / "s", environment=os.environ, configuration=Configuration()) as space:
+        space.set_catalogue(
+            Catalogue.build([Resource(f"r{i}", f"Item {i}", f"https://lms.example/{i}") for i in range(8)])
+        )
+        space.fit(now=NOW)
+        weekly(space, WeeklyPlan("2026-W48", NOW, "seed", k=3), tmp_path / "out", roster=["7"], workers=1)
+
+    def pushed() -> Any:
+        address = f"http://127.0.0.1:{canvas.server_port}"
+        words = [
+            "push",
+            "canvas",
+            str(tmp_path / "s"),
+            "--url",
+            address,
+            "--course",
+            "1",
+            "--week",
+            "2026-W48",
+        ]
+        return CliRunner().invoke(app, words)
+
+    assert "set SEGUE_CANVAS_TOKEN" in str(pushed().exception)
+    monkeypatch.setenv("SEGUE_CANVAS_TOKEN", "t")
+    canvas.breaks = True
+    assert "0 of 1 modules were done" in str(pushed().exception)
+    canvas.breaks = False
+    assert "2 learners: 1 modules added, 0 updated, 0 unchanged, 1 without a playlist" in pushed().output
+    assert "1 unchanged" in pushed().output
+    assert list(canvas.overrides.values()) == ["7"]
+    (items,) = canvas.items.values()
+    shown = [item["title"] for item in items.values()]
+    assert [title for title in shown if title.startswith("Item")] == shown[::2], "each with its reason below"
+    assert len(shown) == 6

@@ -1,0 +1,42 @@
+"""`segue push canvas`: a module of links for each student of a course, through Canvas's REST interface."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from segue.cli.arguments import Folder, opened
+from segue.cli.text_output import tell
+
+TOKEN = "SEGUE_CANVAS_TOKEN"
+Url = Annotated[str, typer.Option(help="Address of Canvas, as https://school.instructure.com.")]
+Course = Annotated[str, typer.Option(help="Id of the course, as the events have it.")]
+Week = Annotated[str, typer.Option(help="ISO week whose playlists are pushed, as 2026-W48.")]
+
+
+def push_canvas(workspace: Folder, *, url: Url, course: Course, week: Week) -> None:
+    """Give each active student of a course a module with the week's playlist; a second run changes nothing.
+
+    Objectives and reasons stand in it as headings. SEGUE_CANVAS_TOKEN holds a teacher's access token.
+
+    \b
+    Example:
+      segue push canvas school --url https://school.instructure.com \\
+        --course 21070000000000005 --week 2026-W48
+    """
+    from segue.lms.servers.canvas_modules import course_at, push, students
+    from segue.service.lessons import lessons_of
+
+    token = os.environ.get(TOKEN)
+    if token is None:
+        raise ValueError(f"the token is read from the environment only: set {TOKEN}")
+    space, there = opened(workspace), course_at(url, token, course)
+    roster = students(there, course)
+    lessons = lessons_of(space, roster, week)
+    done = push(there, lessons)
+    tell(
+        f"{len(roster)} learners: {done['added']} modules added, {done['updated']} updated, "
+        f"{done['unchanged']} unchanged, {len(roster) - len(lessons)} without a playlist of {week}"
+    )
