@@ -62,7 +62,7 @@ def register_platform(
     kept = [p for p in read_platforms(folder) if (p.issuer, p.client_id) != (issuer, client_id)]
     path = write_platforms(folder, [*kept, new])
     name = workspace.resolve().name
-    typer.echo(f"{path}: {len(kept) + 1} platforms. Addresses under the service's own:")
+    tell(f"{path}: {len(kept) + 1} platforms. Addresses under the service's own:")
     for what, end in (("login", "login"), ("launch and redirect", "launch"), ("keys", "jwks")):
         tell(f"  {what}: /lti/{name}/{end}")
 

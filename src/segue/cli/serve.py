@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import opened
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.service.http.api_keys import ApiKey
@@ -48,7 +49,7 @@ def serve(
     try:
         run(plan, host=host, port=port, workers=workers)
     except (OSError, RuntimeError, ValueError) as error:
-        typer.echo(str(error), err=True)
+        tell(str(error), err=True)
         raise typer.Exit(2) from None
 
 
@@ -75,7 +76,7 @@ def create_key(
     now = datetime.now(UTC)
     scopes = tuple(known for known in SCOPES if known in scope)
     if set(scope) - set(scopes):
-        typer.echo(
+        tell(
             f"scope must be among {', '.join(SCOPES)}, got {sorted(set(scope) - set(scopes))[0]!r}", err=True
         )
         raise typer.Exit(2)
@@ -86,9 +87,9 @@ def create_key(
             name, scopes, now=now, expires=expires, classes=classes, learner=person
         )
     except ValueError as error:
-        typer.echo(str(error), err=True)
+        tell(str(error), err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"key {key.key_id} ({', '.join(scopes)}); it cannot be shown again:", err=True)
+    tell(f"key {key.key_id} ({', '.join(scopes)}); it cannot be shown again:", err=True)
     typer.echo(secret)
 
 
@@ -136,6 +137,6 @@ def revoke_key(workspace: Folder, key_id: str) -> None:
     from segue.service.http.api_keys import KeyRing
 
     if not KeyRing(workspace).revoke(key_id):
-        typer.echo(f"there is no key {key_id!r}: segue keys list {workspace} shows them", err=True)
+        tell(f"there is no key {key_id!r}: segue keys list {workspace} shows them", err=True)
         raise typer.Exit(2)
-    typer.echo(f"revoked {key_id}")
+    tell(f"revoked {key_id}")
