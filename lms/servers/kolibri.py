@@ -85,7 +85,7 @@ class Kolibri:
                 name: str(resource[name]) for name in ("content_id", "channel_id", "contentnode_id")
             }
             for lesson in self._lessons(classroom)
-            if not self._is_ours(lesson)
+            if not (self._is_ours(lesson) or self._is_torn(lesson))
             for resource in lesson["resources"]
         }
 

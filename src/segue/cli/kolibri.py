@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -17,8 +17,7 @@ from segue.cli.pull import add_pulls
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
-    from segue.features.catalogue import Resource
-    from segue.lms.servers.kolibri import Kolibri
+    from segue.lms.servers.kolibri import DeviceResources, Kolibri
     from segue.workspace.workspace import Workspace
 
 PASSWORD = "SEGUE_KOLIBRI_PASSWORD"
@@ -55,10 +54,10 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     from segue.cli.lms import enrolled, store_events
 
     space, server = opened(workspace), _server(url, user)
-    named, found, titles = server.shelf(classroom)
-    before = _brought(space, f"{url.rstrip('/')} {classroom}", found)
-    gone = sorted((before | set(named)) - set(found))
-    _show(space, found, titles, gone)
+    shelf = server.shelf(classroom)
+    mine, others = _brought(space, f"{url.rstrip('/')} {classroom}", shelf.found)
+    gone = sorted((mine - others | set(shelf.named)) - set(shelf.found))
+    _show(space, classroom, shelf, gone, (mine, others))
     more = f", {len(gone)} closed that the class has no more" if gone else ""
     tell(f"catalogue has {len(space.catalogue().resources)} resources{more}")
     enrolled(space, classroom, server.roster(classroom))
@@ -66,19 +65,29 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
         tell(line)
 
 
-def _brought(space: Workspace, name: str, found: Collection[str]) -> set[str]:
-    """Keep which resources a class has; return those of its last time that no other class has."""
+def _brought(space: Workspace, name: str, found: Collection[str]) -> tuple[set[str], set[str]]:
+    """Keep which resources a class has; return those of its last time, and those of all other classes."""
     from segue.workspace.storage.database import get_document, put_document
 
     with space.store.write() as connection:
         kept: dict[str, list[str]] = json.loads(get_document(connection, CLASSES) or b"{}")
         put_document(connection, CLASSES, json.dumps(kept | {name: sorted(found)}).encode())
     others = (theirs for other, theirs in kept.items() if other != name)
-    return set(kept.get(name, ())).difference(*others)
+    return set(kept.get(name, ())), set().union(*others)
 
 
-def _show(space: Workspace, found: Collection[str], titles: Mapping[str, str], gone: Collection[str]) -> None:
-    """Put resources into the catalogue as far as they are new, and close those that are gone."""
+def _show(
+    space: Workspace,
+    classroom: str,
+    shelf: DeviceResources,
+    gone: Collection[str],
+    before: tuple[set[str], set[str]],
+) -> None:
+    """Put resources into the catalogue as far as they are new, and close those that are gone.
+
+    A resource that came from this server only is for the classes that have it; `before` are those that this
+    class had the last time, and those of other classes.
+    """
     import pandas as pd
 
     from segue.features.catalogue import Catalogue, Resource
@@ -87,11 +96,23 @@ def _show(space: Workspace, found: Collection[str], titles: Mapping[str, str], g
     known: dict[str, Resource] = {}
     with suppress(WorkspaceError):
         known = {one.resource_id: one for one in space.catalogue().resources}
-    shown = [replace(known.get(i, Resource(i)), available_until=None) for i in found]
-    shown = [replace(one, title=titles.get(one.resource_id, one.title)) for one in shown]
+    mine, others = before
+
+    def there(name: str) -> Resource:
+        one = known.get(name, Resource(name))
+        ours = bool(one.courses) or name not in known or name in mine | others
+        courses = tuple(sorted({*one.courses, classroom})) if ours else ()
+        title = shelf.titles.get(name, one.title)
+        return replace(one, title=title, available_until=None, courses=courses)
+
+    def taken_away(name: str) -> Resource:
+        one = known.get(name, Resource(name))
+        return replace(one, courses=tuple(c for c in one.courses if c != classroom))
+
     never = pd.Timestamp(0, tz="UTC")
-    closed = [replace(known.get(i, Resource(i)), available_until=never) for i in gone]
-    space.set_catalogue(Catalogue.build([*shown, *closed]))
+    moved = [taken_away(name) for name in sorted(mine - set(shelf.found) - set(gone))]
+    closed = [replace(known.get(name, Resource(name)), available_until=never) for name in gone]
+    space.set_catalogue(Catalogue.build([*map(there, shelf.found), *moved, *closed]))
 
 
 def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:
