@@ -65,6 +65,18 @@ class Combinations:
         return list(np.ascontiguousarray(self.skills.T))
 
     @cached_property
+    def more_slots(self) -> list[tuple[Ints | slice, Ints, Floats]]:
+        """Of each further column: which combinations have so many skills, the skills, and the weights."""
+        out: list[tuple[Ints | slice, Ints, Floats]] = []
+        for skill, weight in zip(self.skill_slots[1:], self.weight_slots[1:], strict=True):
+            at = weight.nonzero()[0]
+            if 2 * len(at) > len(weight):
+                out.append((slice(None), skill, weight))
+            elif len(at):
+                out.append((at, skill[at], weight[at]))
+        return out
+
+    @cached_property
     def weight_slots(self) -> list[Floats]:
         """The columns of `weights`, each contiguous."""
         return list(np.ascontiguousarray(self.weights.T))
@@ -100,17 +112,17 @@ class Combinations:
         if self.skills.shape[1] == 1:
             return total
         total *= self.weight_slots[0]
-        for slot in range(1, self.skills.shape[1]):
-            part = by_skill.take(self.skill_slots[slot], axis=-1, mode="clip")
-            part *= self.weight_slots[slot]
-            total += part
+        for at, skill, weight in self.more_slots:
+            part = by_skill.take(skill, axis=-1, mode="clip")
+            part *= weight
+            total[..., at] += part
         return total
 
     def least(self, by_skill: Floats) -> Floats:
         """Return the smallest value over each combination's skills: (..., S) -> (..., D)."""
         low = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
-        for slot in range(1, self.skills.shape[1]):
-            np.minimum(low, by_skill.take(self.skill_slots[slot], axis=-1, mode="clip"), out=low)
+        for at, skill, _ in self.more_slots:
+            low[..., at] = np.minimum(low[..., at], by_skill.take(skill, axis=-1, mode="clip"))
         return low
 
     def any(self, by_skill: Bools) -> Bools:

@@ -19,6 +19,7 @@ STEP = 0.01
 DECAY = 1e-4
 LEAST_SCALE = 0.25  # as in ``segue.models.success_probability``
 SLOPE_STEPS = 3
+_FEW = 512  # candidates times learners for which all units are read: to find out who sleeps costs more
 _SMALL = 2048  # candidates times learners that all units read at once
 _CACHED = 32_768  # as many at once where there are more
 
@@ -88,7 +89,8 @@ class HiddenUnits:
         ease : array of shape (n,)
             What else a unit is told of a candidate; `pull` (U, B, 1) times that.
         """
-        some, shape = _awake(met, ease, pull), (met.shape[1], len(group))
+        shape = (met.shape[1], len(group))
+        some = _awake(met, ease, pull) if shape[0] * shape[1] > _FEW else list(range(UNITS))
         more = int(np.count_nonzero(self.outward[some] >= 0))
         if shape[0] * shape[1] > _SMALL:  # unit by unit: what is worked on stays in the cache
             total, n_rows = np.zeros(shape), max(_CACHED // shape[1], 1)

@@ -106,7 +106,8 @@ def _clock(reading: Reading) -> Floats:
 
 def _again(reading: Reading) -> Floats:
     """Return the logits after one more try at each skill tried before, (2, Q), padded as the rows are."""
-    rows, reader, block = reading.rows, reading.reader, reading.block
+    reader, block = reading.reader, reading.block
+    rows = block.rows
     columns, owner = rows.columns[:, rows.skills], rows.owner[rows.skills]
     skill = np.zeros(len(owner), dtype=np.int64)
     skill[: len(block.skill)] = block.skill

@@ -23,7 +23,7 @@ from segue.features.history.state_columns import (
     MEAN,
     SURPRISE,
 )
-from segue.features.history.state_rows import N_ROW, StateRows, elapsed_since, elapsed_until
+from segue.features.history.state_rows import N_ROW, elapsed_since, elapsed_until
 from segue.features.vectors.learner_vector import (
     NAMES,
     OF_ITEM,
@@ -39,7 +39,7 @@ from segue.features.vectors.learner_vector import (
     read_items,
 )
 from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
-from segue.features.vectors.used_candidates import Used
+from segue.features.vectors.used_candidates import KnownCombinations, Used
 from segue.models.success_layers import UNITS, HiddenUnits
 
 WEEK_HOURS = 168.0
@@ -50,6 +50,8 @@ SLOPED = GROUP_COLUMNS[1:-1]  # of skills: the first is of the learner, and so i
 SLOPED_ROW = [NAMES.index(name) - OF_SKILL.start for name in SLOPED]
 LINEAR, AS_SET, FIRST_UNIT = 0, 1, 2  # what a row says: as a skill, as a set of one, and to each unit
 FIRST_SLOPED = FIRST_UNIT + UNITS
+MEAN_SAID = FIRST_SLOPED + SLOPED_ROW.index(0)
+MANY = 4  # combinations a candidate, above which only those of the candidates are read
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +93,11 @@ class SuccessReader:
         -------
         array of shape (B, n), in (0, 1)
         """
-        n_items = len(self.parameters.item_logit)
-        each, combination = self._combinations
-        if len(each) > len(candidates):
-            each, combination = each.keep(combination.take(candidates)), np.arange(len(candidates))
-        else:
-            combination = combination.take(candidates)
-        where = np.full(n_items, -1)
+        each, code = self._combinations
+        combination = code.take(candidates)
+        if len(each) > MANY * len(candidates):
+            each, combination = each.keep(combination), np.arange(len(candidates))
+        where = np.full(len(self.parameters.item_logit), -1)
         where[candidates] = np.arange(len(candidates))
         return self.reading(block, now).success(
             each,
@@ -181,6 +181,14 @@ class SuccessReader:
         slopes = self.model.combination_slopes.T.take(parameters.combination_of, axis=1)
         return np.concatenate([out, slopes])
 
+    def known(self, combinations: Combinations) -> KnownCombinations:
+        """Return what is known of combinations, whoever the learner; that of the last ones is kept."""
+        kept: KnownCombinations | None = self.__dict__.get("_kept")
+        if kept is None or kept.combinations is not combinations:
+            kept = KnownCombinations.of(combinations, self.parameters, self.skill_set_parts)
+            self.__dict__["_kept"] = kept
+        return kept
+
     @cached_property
     def item_parts(self) -> Floats:
         """What each resource adds to the first layer, its easiness, and its own slopes, (4, n)."""
@@ -255,16 +263,11 @@ class Reading:
         """How new each learner is, (B, 1)."""
         return newness(self.block.general[:, COUNT, None])
 
-    @property
-    def rows(self) -> StateRows:
-        """The rows of the block."""
-        return self.block.rows
-
     @cached_property
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, block = self.reader, self.block
-        said = _said(reader.both_forecasts, self._last_reads[:, self.rows.skills])
+        said = _said(reader.both_forecasts, self._last_reads[:, self.block.rows.skills])
         level, fading = block.of_rows(said) + self._own_ahead[:, :, None]
         level += reader.standard_part
         fading += reader.model.forecast.scalars[2]
@@ -296,12 +299,16 @@ class Reading:
     @cached_property
     def _last_reads(self) -> Floats:
         """What the rows said at the learner's last answer, (N_ROW, Q)."""
-        return self.rows.read(elapsed_since(self.rows.columns[LAST_TIME], self.known.take(self.rows.owner)))
+        return self.block.rows.read(
+            elapsed_since(self.block.rows.columns[LAST_TIME], self.known.take(self.block.rows.owner))
+        )
 
     @cached_property
     def _own_ahead(self) -> Floats:
         """What the learners' own rows say of level and fading, (2, B)."""
-        return _said(self.reader.own_forecasts, self._last_reads[:, self.rows.own])[:, : len(self.block)]
+        return _said(self.reader.own_forecasts, self._last_reads[:, self.block.rows.own])[
+            :, : len(self.block)
+        ]
 
     @cached_property
     def _gone(self) -> Floats:
@@ -323,10 +330,9 @@ class Reading:
         the catalogue's resources are those of the candidates.
         """
         model, said = self.reader.model, combinations.mean(self._by_skill)
-        alike = self.reader.skill_set_parts.take(combinations.head, axis=1)
-        (own, *_), (eased, *_) = self.reader.of_newness
-        logit = self._of_combinations(combinations, said, slopes=alike[1 + UNITS :])
-        logit += alike[0] + self.little * own
+        known, ((own, *_), (eased, *_)) = self.reader.known(combinations), self.reader.of_newness
+        logit = self._of_combinations(known, said)
+        logit += known.parts[0] + self.little * own
         logit = logit.take(combination, axis=1, mode="clip")
         base, ease, on_learner, on_skill = cut(self.reader.item_parts)
         logit += base
@@ -338,12 +344,12 @@ class Reading:
             )
             logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
         if model.layered:
-            logit += self._units(said, alike[1 : 1 + UNITS], combination, ease)
-            mean = said[FIRST_SLOPED + SLOPED_ROW.index(0)].take(combination, axis=1, mode="clip")
+            logit += self._units(said, known.parts[1 : 1 + UNITS], combination, ease)
+            mean = said[MEAN_SAID].take(combination, axis=1, mode="clip")
             mean *= on_skill
             mean += on_learner * self.block.general[:, MEAN, None]
             logit += mean
-            logit += self._carried(combinations, combination, used.where)
+            logit += self._carried(known.code.take(combination), used.where)
         return sigmoid(logit)
 
     def _units(self, said: Floats, alike: Floats, combination: Ints, ease: Floats) -> Floats:
@@ -382,7 +388,7 @@ class Reading:
         once, squared = self.reader.gap_weights[:, :, None, None]
         return np.asarray(said + self._gap * (once + squared * self._gap))
 
-    def _of_combinations(self, combinations: Combinations, said: Floats, *, slopes: Floats) -> Floats:
+    def _of_combinations(self, known: KnownCombinations, said: Floats) -> Floats:
         """Return what learner, skills and sets of skills say of each combination, (B, D)."""
         parameters, model = self.reader.parameters, self.reader.model
         out: Floats = said[LINEAR] + self._own[0]
@@ -395,11 +401,11 @@ class Reading:
             of_sets = _said(weights, self._reads[:, self.block.rows.sets])
             met = parameters.n_skills + self.block.set_id
             sets[self.block.set_owner, met] = of_sets[0, : len(self.block.set_owner)]
-            out += sets.take(self._set_column(combinations), axis=1)
-            mean = FIRST_SLOPED + SLOPED_ROW.index(0)
-            several = np.minimum(combinations.sizes - 1.0, 1.0) * model.weights[OF_WEAKEST]
-            out += several * (combinations.least(self._by_skill[mean]) - said[mean])
+            out += sets.take(known.column, axis=1)
+            below = known.combinations.least(self._by_skill[MEAN_SAID]) - said[MEAN_SAID]
+            out += (known.several * model.weights[OF_WEAKEST]) * below
         if model.layered:
+            slopes = known.parts[1 + UNITS :]
             out += slopes[0]
             out += slopes[1] * self.block.general[:, MEAN, None]
             for part in slopes[2:-1, None] * said[FIRST_SLOPED:]:
@@ -407,11 +413,10 @@ class Reading:
             out += slopes[-1] * self._gap
         return out
 
-    def _carried(self, combinations: Combinations, combination: Ints, where: Ints) -> Floats:
-        """Return what the last surprise adds at each candidate, (B, n)."""
+    def _carried(self, code: Ints, where: Ints) -> Floats:
+        """Return what the last surprise adds at each candidate, (B, n), whose combination is `code` (n,)."""
         block, carry = self.block, self.reader.model.carry
-        set_of = self.reader.parameters.combination_of
-        n_sets = len(carry.sets.start) - 1
+        set_of, n_sets = self.reader.parameters.combination_of, len(carry.sets.start) - 1
         before = block.general[:, LAST_POSITION].take(block.item_owner)
         latest = (block.item_values[:, ITEM_POSITION] == before).nonzero()[0]
         learner, last = block.item_owner.take(latest), block.item_id.take(latest)
@@ -419,18 +424,13 @@ class Reading:
         by_set.fill(carry.overall)
         row, then, value = carry.sets.onward(set_of.take(last))
         by_set[learner.take(row), then] = value
-        out = by_set.take(set_of.take(combinations.head).take(combination), axis=1, mode="clip")
+        out = by_set.take(code, axis=1, mode="clip")
         row, then, value = carry.items.onward(last)
         place = where.take(then)
         here = (place >= 0).nonzero()[0]
         out[learner.take(row.take(here)), place.take(here)] = value.take(here)
         out *= block.general[:, SURPRISE, None] * self.reader.model.carry_weight
         return np.asarray(out)
-
-    def _set_column(self, combinations: Combinations) -> Ints:
-        """Return where the set of each combination lies among skills and combinations of several."""
-        several = self.reader.parameters.set_of.take(combinations.head)
-        return np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0])
 
 
 def _said(weights: Floats, reads: Floats) -> Floats:

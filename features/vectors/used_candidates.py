@@ -1,10 +1,14 @@
-"""Which candidates of a decision its learners have used before."""
+"""What a decision knows of its candidates before it reads a learner: their skills, and who used which."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from segue.features.history.attempts import Ints
+import numpy as np
+
+from segue.features.candidates import Combinations
+from segue.features.history.attempts import Floats, HistoryParameters, Ints
 from segue.features.history.learner_state import StateBlock
 
 
@@ -25,3 +29,41 @@ class Used(NamedTuple):
         position = where.take(block.item_id)
         memory = (position >= 0).nonzero()[0]
         return cls(memory, block.item_owner.take(memory), position.take(memory), where)
+
+
+@dataclass(frozen=True, eq=False)
+class KnownCombinations:
+    """What a success model knows of combinations of skills, whoever the learner.
+
+    Attributes
+    ----------
+    combinations : Combinations, D of them
+    parts : array of shape (1 + U + 8, D)
+        Those of ``SuccessReader.skill_set_parts``.
+    code : int array of shape (D,)
+        Their numbers in ``HistoryParameters.combination_of``.
+    column : int array of shape (D,)
+        Where the set of each lies among skills and sets of several.
+    several : array of shape (D,)
+        1 for several skills, 0 for one.
+    """
+
+    combinations: Combinations
+    parts: Floats
+    code: Ints
+    column: Ints
+    several: Floats
+
+    @classmethod
+    def of(
+        cls, combinations: Combinations, parameters: HistoryParameters, parts: Floats
+    ) -> KnownCombinations:
+        """Return it for a catalogue; `parts` (1 + U + 8, n) are of its resources."""
+        head, several = combinations.head, parameters.set_of.take(combinations.head)
+        return cls(
+            combinations,
+            parts.take(head, axis=1),
+            parameters.combination_of.take(head),
+            np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0]),
+            np.minimum(combinations.sizes - 1.0, 1.0),
+        )
