@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -39,10 +39,30 @@ from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.rosters.enrolments import courses_of, left_by
 from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.storage.database import Connection, Store
+from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together
 FOLD_BLOCK = 256  # learners folded by one task
+
+
+class Deciding(Protocol):
+    """Who decides for whom, where it is not the model in charge for everybody; goes to the workers."""
+
+    @property
+    def named(self) -> str:
+        """What tells this from another."""
+
+    def entries(
+        self,
+        connection: Connection,
+        champion: Champion,
+        questions: Sequence[Question],
+        known: Mapping[int, states.Kept],
+        *,
+        keyring: Keyring | None,
+    ) -> list[Entry]:
+        """Return the lists of some learners, in any order; somebody may get none (`keyring`: ``with_acts``)."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ def weekly(
     roster: Sequence[str] | None = None,
     classes: Mapping[str, Sequence[str]] | None = None,
     share: Share | None = None,
+    deciding: Deciding | None = None,
     workers: int | None = None,
     runner: pool.Runner = pool.run,
     tick: Callable[[int, int], object] = lambda _, __: None,
@@ -109,6 +130,8 @@ def weekly(
         store where none are given, see ``courses_of``).
     share : Share, optional
         The part of the blocks that this machine does; the CSV appears when all of them are there.
+    deciding : Deciding, optional
+        Who decides for whom, as in an experiment; it does not go with courses.
     workers : int, optional
         Processes; by default one for few learners, and one a core for many.
     runner : callable
@@ -120,15 +143,19 @@ def weekly(
     ------
     OutputError
         When `out` is a file, or holds playlists of unknown origin.
+    ValueError
+        When there are courses and somebody else who decides.
     """
     share = share or Share()
+    if deciding is not None and plan.courses:
+        raise ValueError("lists by course cannot be drawn as an experiment's arms decide: leave out one of both")
     people = _people(workspace, roster, plan)
     if plan.paced:
         plan = replace(plan, paces=_paces(workspace, people, plan))
     blocks = _blocks(
         people, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
     )
-    output.claim(out, plan.week, _manifest(workspace, plan, blocks))
+    output.claim(out, plan.week, _manifest(workspace, plan, blocks, deciding))
     (out / output.PARTS).mkdir(exist_ok=True)
     workers = pool.sensible(len(people), workers)
     todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
@@ -137,7 +164,7 @@ def weekly(
     mine = sum(share.has(b.number) for b in blocks)
     numbers = [p.number for b in todo.values() for p in b.people]
     folded = bring_up(workspace, numbers, workers=workers, runner=runner)
-    here = (workspace.path.resolve(), plan)
+    here = (workspace.path.resolve(), plan, deciding)
     for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
         with workspace.store.write() as connection:
             log(connection, without_erased(connection, rows))
@@ -300,7 +327,9 @@ def _courses(
     return found | {number: tuple(sorted(mine & courses)) for number, mine in said.items() if mine}
 
 
-def _manifest(workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block]) -> dict[str, Any]:
+def _manifest(
+    workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block], deciding: Deciding | None
+) -> dict[str, Any]:
     with workspace.store.read() as connection:
         model = workspace.champion(connection).recommender.model_hash
     who = repr([(block.names, block.taken) for block in blocks])
@@ -309,6 +338,8 @@ def _manifest(workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block]) -
     names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
     said = {**plan.named(), "model": model, "learners": names, "block": BLOCK}
     said |= {"parts": len(blocks)}
+    if deciding is not None:
+        said |= {"deciding": deciding.named}
     plain: dict[str, Any] = json.loads(json.dumps(said))
     return plain
 
@@ -337,16 +368,18 @@ class _Worker:
     library: Library
     catalogue: CatalogueSource
     plan: WeeklyPlan | None
+    deciding: Deciding | None
 
 
 _here = _Worker()  # one a process, set by `_prepare`
 
 
-def _prepare(path: Path, plan: WeeklyPlan | None) -> Callable[[], None]:
+def _prepare(path: Path, plan: WeeklyPlan | None, deciding: Deciding | None = None) -> Callable[[], None]:
     _here.store = open_store(path, read_configuration(path), Store)
     _here.library = Library(path / "models")
     _here.catalogue = CatalogueSource(path)
     _here.plan = plan
+    _here.deciding = deciding
     return _here.store.close
 
 
@@ -361,13 +394,15 @@ def _decide_block(block: Block) -> Rows:
     assert _here.plan is not None
     with _here.store.read() as connection:
         champion = _here.library.champion(connection, _here.catalogue)
-        entries = list(_entries(connection, champion, block, _here.plan))
+        entries = list(_entries(connection, champion, block, _here.plan, _here.deciding))
     table = table_of(entries, block, champion.recommender, _here.plan)
     pq.write_table(table, output.draft_of(block.path))
     return rows_of(entries)
 
 
-def _entries(connection: Connection, champion: Champion, block: Block, plan: WeeklyPlan) -> Iterator[Entry]:
+def _entries(
+    connection: Connection, champion: Champion, block: Block, plan: WeeklyPlan, deciding: Deciding | None
+) -> Iterator[Entry]:
     """Yield the lists of a block: one a learner, or one a course for those who take some."""
     known, _ = states.current(connection, [p.number for p in block.people if not p.opted_out], champion.fold)
     takes = list(zip(block.people, block.taken, strict=True))
@@ -381,6 +416,9 @@ def _entries(connection: Connection, champion: Champion, block: Block, plan: Wee
         for (person, taken), courses in zip(takes, block.courses, strict=True)
         if not taken
     ]
+    if deciding is not None:
+        yield from deciding.entries(connection, champion, questions, known, keyring=None)
+        return
     yield from answer(
         champion, with_acts(connection, champion, questions, keyring=None), known, looked_at=False
     )

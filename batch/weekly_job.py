@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.batch import output, worker_pool
-from segue.batch.from_workspace import is_whole, weekly
+from segue.batch.from_workspace import Deciding, is_whole, weekly
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
@@ -57,6 +57,8 @@ class Week:
         Steps of `STEPS` to leave out.
     new_learners : bool
         Take events of learners that no stored roster names (without a roster, all are taken).
+    deciding : Deciding, optional
+        Who decides for whom, as in an experiment.
     """
 
     week: str
@@ -71,6 +73,7 @@ class Week:
     holidays: Sequence[str] = ()
     skip: Sequence[str] = ()
     new_learners: bool = False
+    deciding: Deciding | None = None
 
     def named(self) -> dict[str, Any]:
         """Return what tells this run from another, as plain values."""
@@ -85,6 +88,7 @@ class Week:
             "k": self.k,
             "minutes": self.minutes,
             **({"paced": True} if self.paced else {}),
+            **({"deciding": self.deciding.named} if self.deciding else {}),
             "holidays": sorted(self.holidays),
             "skip": sorted(self.skip),
             "new_learners": self.new_learners,
@@ -175,6 +179,7 @@ def weekly_job(
                     out,
                     roster=asked.roster,
                     classes=asked.classes,
+                    deciding=asked.deciding,
                     workers=workers,
                     runner=runner,
                     tick=tick,

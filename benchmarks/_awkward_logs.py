@@ -107,8 +107,29 @@ def scores(n: int, *, unit: float = 100.0) -> Draw:
     return draw
 
 
-def _lognormal(sigma: float) -> Draw:
-    return heavy_tails(1000, law=lambda rng, n: rng.lognormal(0, sigma, n), mean=float(np.exp(sigma**2 / 2)))
+def uneven_tails(n: int, *, sigma: float = 1.5, share: float = 0.1) -> Draw:
+    """Return logs of lognormal rewards whose arms were drawn unevenly; the other arm's are normal."""
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        arm = rng.random(n) < share
+        propensity, mean = np.where(arm, share, 1 - share), float(np.exp(sigma**2 / 2))
+        reward = np.where(arm, rng.lognormal(0, sigma, n), rng.normal(mean, 1.0, n))
+        return Drawn(Log(reward, propensity, np.where(arm, 0.6, 0.4)), mean, mean)
+
+    return draw
+
+
+def _lognormal(sigma: float, n: int = 1_000) -> Draw:
+    return heavy_tails(n, law=lambda rng, n: rng.lognormal(0, sigma, n), mean=float(np.exp(sigma**2 / 2)))
+
+
+def _pareto(index: float) -> Draw:
+    return heavy_tails(1_000, law=lambda rng, n: rng.pareto(index, n), mean=1 / (index - 1))
+
+
+def _mostly_nothing(rng: np.random.Generator, n: int) -> Floats:
+    """Return minutes of which four in five are 0."""
+    return (rng.random(n) < 0.2) * rng.lognormal(0, 1.0, n)
 
 
 AWKWARD: Mapping[str, Draw] = {
@@ -127,6 +148,13 @@ AWKWARD: Mapping[str, Draw] = {
     "30 whole classes, uneven": classes(30, whole=True, uneven=True),
     "lognormal 1, no range": _lognormal(1.0),
     "lognormal 1.5, no range": _lognormal(1.5),
-    "Pareto 2.5, no range": heavy_tails(1_000, law=lambda rng, n: rng.pareto(2.5, n), mean=1 / 1.5),
+    "lognormal 2, no range": _lognormal(2.0),
+    "lognormal 2, 5,000 rounds": _lognormal(2.0, 5_000),
+    "lognormal 2.5, no range": _lognormal(2.5),
+    "Pareto 2.5, no range": _pareto(2.5),
+    "Pareto 1.5, no range": _pareto(1.5),
+    "t 3, no range": heavy_tails(1_000, law=lambda rng, n: rng.standard_t(3, n), mean=0.0),
+    "four in five 0, lognormal 1": heavy_tails(2_000, law=_mostly_nothing, mean=0.2 * float(np.exp(0.5))),
+    "lognormal 1.5 in a rare arm": uneven_tails(2_000),
     "scores 0 to 100": scores(1_000),
 }

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from math import sqrt
+from math import isfinite, sqrt
 from statistics import median
 
 import numpy as np
@@ -135,7 +135,7 @@ def awkward(*, logs: int, seed: int) -> None:
             head, gain = answer.headline, answer.versus_logging
             hits.append(head.low <= drawn.truth <= head.high)
             ratios.append((head.high - head.low) / max(head.others["normal"].width, 1e-300))
-            if gain is not None:
+            if gain is not None and isfinite(gain.low):
                 gains.append(gain.low <= drawn.truth - drawn.logged_truth <= gain.high)
         wider = f"{median(ratios):.2f}" if ratios else "  - "
         refused = 1 - len(hits) / many

@@ -25,6 +25,7 @@ from segue.experiments.evaluation.intervals.closed_form import (
     normal,
 )
 from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
+from segue.experiments.evaluation.intervals.heavy_tail import without_mean
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
@@ -104,6 +105,8 @@ def judge(
     """
     bounds.largest(rounds.weight)
     refusal = refused or rule.refusal(found) or _nothing_varies(rounds, bounds)
+    if not refusal and not rule.trusts_normal(found):
+        refusal = without_mean(rounds, bounds=bounds)
     verdict: Verdict = "not enough evidence" if refusal else "enough evidence"
     reason = refusal or (
         f"{found.effective_rewards:,.0f} effective rewarded events, effective sample size {found.ess:,.0f}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +22,14 @@ from segue.experiments.reporting.step_frame import logged_steps
 from segue.experiments.trials.assignment import arms_of, units_of
 from segue.experiments.trials.declaration import TrialDeclaration, trial_from
 from segue.experiments.trials.sequential import TrialLook, look
-from segue.features.iso_weeks import week_of
+from segue.features.iso_weeks import start_of, week_of
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.model_registry import Champion, load_sums
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
-from segue.workspace.storage.database import get_document, put_document
+from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
 
 DECLARED = "trials"
@@ -65,11 +68,49 @@ def declared(workspace: Workspace, name: str) -> TrialDeclaration:
     ValueError
         When none was declared under it.
     """
+    return trial_from(_row(workspace, name)["trial"])
+
+
+def end(workspace: Workspace, name: str, *, now: datetime) -> None:
+    """End an experiment: from the next week on the model in charge decides for everybody again.
+
+    Raises
+    ------
+    ValueError
+        When none was declared under the name, or it has ended already.
+    """
+    there = _row(workspace, name)
+    if "ended" in there:
+        raise ValueError(f"experiment {name!r} ended on {there['ended']}")
+    with workspace.store.write() as connection:
+        known = json.loads(get_document(connection, DECLARED) or b"{}")
+        known[name]["ended"] = now.isoformat()
+        put_document(connection, DECLARED, json.dumps(known).encode())
+
+
+def running(workspace: Workspace, *, now: datetime) -> list[TrialDeclaration]:
+    """Return the experiments whose first week is that of `now` or before, and that have not ended."""
     with workspace.store.read() as connection:
         known = json.loads(get_document(connection, DECLARED) or b"{}")
+    trials = [trial_from(row["trial"]) for row in known.values() if not _over(row, now)]
+    return [trial for trial in trials if _begun(trial, now, workspace.time_zone)]
+
+
+def _begun(trial: TrialDeclaration, now: datetime, zone: str) -> bool:
+    """Return whether the week of `now` is that of the start or a later one: a week is one arm's."""
+    return week_of(now, zone) >= week_of(trial.start, zone)
+
+
+def _row(workspace: Workspace, name: str) -> dict[str, Any]:
+    with workspace.store.read() as connection:
+        known: dict[str, dict[str, Any]] = json.loads(get_document(connection, DECLARED) or b"{}")
     if name not in known:
         raise ValueError(f"no experiment {name!r} was declared; there are {', '.join(known) or 'none'}")
-    return trial_from(known[name]["trial"])
+    return known[name]
+
+
+def _over(row: Mapping[str, Any], now: datetime) -> bool:
+    return "ended" in row and datetime.fromisoformat(row["ended"]) <= now
 
 
 def trial_arms(
@@ -77,13 +118,78 @@ def trial_arms(
 ) -> dict[str, str]:
     """Return the arm of each learner of a roster (LMS ids) in the week of `now`."""
     unit_of, strata = units_of(trial, list(roster), roster)
-    arms = arms_of(trial, strata, seed=workspace.configuration.seed, week=weeks_since(trial, now))
+    arms = arms_of(trial, strata, seed=workspace.configuration.seed, week=weeks_since(trial, now, workspace.time_zone))
     return {learner: arms[unit] for learner, unit in unit_of.items()}
 
 
-def weeks_since(trial: TrialDeclaration, now: datetime) -> int:
-    """Return whole weeks from the start, 0 before it."""
-    return max((now - trial.start) // timedelta(days=7), 0)
+def weeks_since(trial: TrialDeclaration, now: datetime, zone: str) -> int:
+    """Return how many Mondays there were since the start, 0 before it: a week is one arm's."""
+    first, this = (start_of(week_of(moment, zone), zone) for moment in (trial.start, now))
+    return max(round((this - first) / timedelta(days=7)), 0)
+
+
+@dataclass(frozen=True)
+class ArmsDeciding:
+    """Who decides for whom in a week of an experiment: for each learner (by number) their arm.
+
+    `week` counts from the start: a fixed path goes on by as many steps a week as a list has. Whoever is in no
+    arm is answered by the model in charge.
+    """
+
+    trial: TrialDeclaration
+    arms: Mapping[int, str]
+    week: int
+
+    @property
+    def named(self) -> str:
+        """Digest of the experiment, the assignment and the week."""
+        said = repr((self.trial.digest, sorted(self.arms.items()), self.week))
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+    def entries(
+        self,
+        connection: Connection,
+        champion: Champion,
+        questions: Sequence[Question],
+        known: Mapping[int, states.Kept],
+        *,
+        keyring: Keyring | None,
+    ) -> list[Entry]:
+        """Return lists as each learner's arm decides; where a fixed path has ended there is none."""
+        sums = load_sums(connection)
+        out: list[Entry] = []
+        for arm, configuration in (("", {}), *self.trial.arms.items()):
+            mine = [q for q in questions if self.arms.get(q.learner.number, "") == arm]
+            if "path" in configuration:
+                out += _along(champion, mine, known, configuration["path"], week=self.week)
+                continue
+            rival, version = champion, configuration.get("policy")
+            if version is not None:
+                live = Champion.of(champion.fitted.deciding_by(policy_from(version)), sums).recommender
+                rival = Champion(champion.fitted, live)
+            out += answer(
+                rival, with_acts(connection, rival, mine, keyring=keyring), known, looked_at=False
+            )
+        return out
+
+
+def deciding_in(workspace: Workspace, trial: TrialDeclaration, roster: Roster, *, now: datetime) -> ArmsDeciding:
+    """Return who decides for whom in the week of `now`.
+
+    Raises
+    ------
+    ValueError
+        Before the start, or after the end.
+    """
+    if not _begun(trial, now, workspace.time_zone):
+        raise ValueError(f"experiment {trial.name!r} starts {trial.start.isoformat()}: nothing is drawn yet")
+    if _over(there := _row(workspace, trial.name), now):
+        raise ValueError(f"experiment {trial.name!r} ended on {there['ended']}: nothing is drawn any more")
+    arms = trial_arms(workspace, trial, roster, now=now)
+    with workspace.store.write() as connection:
+        people = add_learners(connection, workspace.keyring, list(roster))
+    numbers = {person.number: arms[who] for who, person in people.items()}
+    return ArmsDeciding(trial, numbers, weeks_since(trial, now, workspace.time_zone))
 
 
 def trial_week(
@@ -91,48 +197,29 @@ def trial_week(
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Draw and log the week's lists, each learner's as their arm decides; return (arm, resources) by learner.
 
-    A fixed path goes on by `k` resources a week. The same week once more gives the same lists.
+    A fixed path goes on by `k` resources a week. The same week once more gives the same lists, whenever it is
+    asked for, and so does the weekly batch (`deciding_in`).
 
     Raises
     ------
     ValueError
-        Before the start.
+        Before the start, or after the end.
     """
-    if now < trial.start:
-        raise ValueError(f"experiment {trial.name!r} starts {trial.start.isoformat()}: nothing is drawn yet")
-    arms = trial_arms(workspace, trial, roster, now=now)
+    deciding = deciding_in(workspace, trial, roster, now=now)
     week = week_of(now, workspace.time_zone)
+    first = start_of(week, workspace.time_zone)
     with workspace.store.write() as connection:
         champion = workspace.champion(connection)
-        sums = load_sums(connection)
         people = add_learners(connection, workspace.keyring, list(roster))
         kept, newer = states.current(
             connection, [p.number for p in people.values() if not p.opted_out], champion.fold
         )
         states.save(connection, newer, champion.fold)
-        entries: list[Entry] = []
-        names: list[str] = []
-        for arm, configuration in trial.arms.items():
-            mine = [who for who in people if arms[who] == arm]
-            questions = [_question(workspace, people[who], week, now=now, k=k) for who in mine]
-            if "path" in configuration:
-                part = _part(configuration["path"], weeks_since(trial, now), k)
-                made = _along(champion, questions, kept, part)
-            else:
-                version = configuration.get("policy")
-                rival = champion
-                if version is not None:
-                    live = Champion.of(champion.fitted.deciding_by(policy_from(version)), sums).recommender
-                    rival = Champion(champion.fitted, live)
-                asked = with_acts(connection, rival, questions, keyring=workspace.keyring)
-                made = answer(rival, asked, kept)
-            entries += made
-            names += mine
+        questions = [_question(workspace, person, week, now=first, k=k) for person in people.values()]
+        entries = deciding.entries(connection, champion, questions, kept, keyring=workspace.keyring)
         log(connection, rows_of(entries))
-    return {
-        who: (arms[who], tuple(step.resource for step in entry.playlist.steps))
-        for who, entry in zip(names, entries, strict=True)
-    }
+    drawn = {entry.draw.learner: tuple(entry.steps.resource) for entry in entries}
+    return {who: (deciding.arms[p.number], drawn.get(p.number, ())) for who, p in people.items()}
 
 
 def trial_looks(
@@ -147,6 +234,9 @@ def trial_looks(
 
     Of the first arm's alternatives each gets its share of alpha, so that all hold together.
     """
+    there = _row(workspace, trial.name)
+    if _over(there, now):
+        now = datetime.fromisoformat(there["ended"])
     steps = logged_steps(workspace).steps
     first_week = week_of(trial.start, workspace.time_zone)
     steps = steps[(steps["week"] >= first_week) & (steps["week"] <= week_of(now, workspace.time_zone))]
@@ -204,7 +294,7 @@ def as_comparison(found: TrialLook, *, margin: float = 0.0) -> Comparison:
 
 
 def _weeks(trial: TrialDeclaration, now: datetime, zone: str) -> list[tuple[int, str]]:
-    last = weeks_since(trial, now) + 1
+    last = weeks_since(trial, now, zone)
     return [(at, week_of(trial.start + timedelta(days=7 * at), zone)) for at in range(last + 1)]
 
 
@@ -213,22 +303,23 @@ def _question(workspace: Workspace, person: Learner, week: str, *, now: datetime
     return Question(Request(person.surrogate, now, k=k), person, draw, "weekly")
 
 
-def _part(path: Sequence[str], week: int, k: int) -> tuple[str, ...]:
-    return tuple(path[week * k : (week + 1) * k])
-
-
 def _along(
-    champion: Champion, questions: Sequence[Question], kept: Mapping[int, states.Kept], part: Sequence[str]
+    champion: Champion,
+    questions: Sequence[Question],
+    known: Mapping[int, states.Kept],
+    path: Sequence[str],
+    *,
+    week: int,
 ) -> list[Entry]:
     """Return lists that are the next part of a fixed path, as far as it can be offered."""
     out: list[Entry] = []
     for question in questions:
-        known = {r for r in part if r in champion.recommender.catalogue.resource_index}
-        steps = [r for r in part if r in known]
+        k = question.request.k
+        part = path[week * k : (week + 1) * k]
+        steps = [r for r in part if r in champion.recommender.catalogue.resource_index]
         if not steps:
             continue
         request = replace(question.request, k=len(steps))
         fixed: Recommender = led_along(champion.recommender, request, steps, policy=Greedy())
-        one = replace(question, request=request)
-        out += answer(Champion(champion.fitted, fixed), [one], kept)
+        out += answer(Champion(champion.fitted, fixed), [replace(question, request=request)], known)
     return out

@@ -9,6 +9,7 @@ from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Ints, Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
+from segue.experiments.evaluation.intervals.heavy_tail import with_tails
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.lost_rows import Lost
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics
@@ -176,8 +177,9 @@ def default_interval(
         return normal(parts, cluster=cluster, level=level)
     seen = rounds if parts.base is not None else rounds.without_predictions()
     low, high = ends_of(seen, bounds)
-    interval = between(low, high, cluster=cluster, level=level).within(bounds.low, bounds.high)
-    return around(interval, parts.value)
+    interval = between(low, high, cluster=cluster, level=level)
+    interval = with_tails(interval, seen, bounds=bounds, cluster=cluster, level=level)
+    return around(interval.within(bounds.low, bounds.high), parts.value)
 
 
 def around(interval: Interval, value: float) -> Interval:

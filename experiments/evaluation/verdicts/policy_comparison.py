@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from segue.experiments.evaluation.estimators.difference import Difference
 from segue.experiments.evaluation.estimators.single_step import (
-    EVERY,
     NIL,
     EstimateParts,
-    Floats,
     Ints,
-    Linearised,
     Rounds,
     doubly_robust,
     snips,
@@ -30,6 +28,7 @@ from segue.experiments.evaluation.intervals.closed_form import (
     joint_level,
     normal,
 )
+from segue.experiments.evaluation.intervals.heavy_tail import with_tails, without_mean
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
@@ -37,48 +36,6 @@ from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NO
 from segue.experiments.evaluation.verdicts.json_values import finite
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """First estimate minus second, round by round: what both policies share cancels out of the error."""
-
-    first: Linearised
-    second: Linearised
-
-    @property
-    def n(self) -> int:
-        """Number of rounds."""
-        return self.first.n
-
-    @property
-    def value(self) -> float:
-        """The difference of the estimates."""
-        first, second = self.first.value, self.second.value
-        gap = first - second
-        return 0.0 if isfinite(gap) and abs(gap) <= NIL * max(abs(first), abs(second)) else gap
-
-    @property
-    def spare(self) -> int:
-        """Degrees of freedom taken off the variance."""
-        return self.first.spare
-
-    @property
-    def imagined(self) -> float:
-        """Squared influence of the rounds imagined for either."""
-        return self.first.imagined + self.second.imagined
-
-    @property
-    def masses(self) -> tuple[Floats, ...]:
-        """What each round counts for in either."""
-        return (*self.first.masses, *self.second.masses)
-
-    def influence(self, rows: slice = EVERY) -> Floats:
-        """Return the influence of some rounds on the difference; what is rounding alone is 0."""
-        first, second = self.first.influence(rows), self.second.influence(rows)
-        difference = np.asarray(first - second)
-        difference[np.abs(difference) <= NIL * np.maximum(np.abs(first), np.abs(second))] = 0.0
-        return difference
 
 
 @dataclass(frozen=True)
@@ -195,7 +152,10 @@ def compare(
         raise ValueError(f"margin must be >= 0 (how much worse is accepted), got {margin}")
     pair = Difference(_parts(challenger), _parts(champion))
     found = [diagnose(rounds, cluster=cluster) for rounds in (challenger, champion)]
+    bounds = bounds or bounds_of(challenger)
     refusal = refused or next(filter(None, map(rule.refusal, found)), "")
+    if not refusal and not all(map(rule.trusts_normal, found)):
+        refusal = without_mean(challenger, champion, bounds=bounds)
     if refusal:
         interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
     else:
@@ -204,7 +164,7 @@ def compare(
             challenger,
             champion,
             found=found,
-            bounds=bounds or bounds_of(challenger),
+            bounds=bounds,
             cluster=cluster,
             level=level,
             rule=rule,
@@ -283,7 +243,9 @@ def _interval(
     champion_low, champion_high = ends_of(champion, bounds)
     ends = Difference(low, champion_high), Difference(high, champion_low)
     reach = bounds.high - bounds.low
-    return around(between(*ends, cluster=cluster, level=level).within(-reach, reach), pair.value)
+    interval = between(*ends, cluster=cluster, level=level)
+    interval = with_tails(interval, challenger, champion, bounds=bounds, cluster=cluster, level=level)
+    return around(interval.within(-reach, reach), pair.value)
 
 
 def _verdict(interval: Interval, margin: float, *, scale: float) -> tuple[Shipping, str]:

@@ -13,6 +13,10 @@ from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
+
+    from segue.batch.from_workspace import Deciding
+    from segue.workspace.workspace import Workspace
 
 Name = Annotated[str, typer.Argument(help="Name of a declared experiment.")]
 Roster = Annotated[Path, typer.Option(help="CSV with column learner, and class and strata where they count.")]
@@ -25,6 +29,7 @@ def register(app: typer.Typer) -> None:
     trial.command("arms")(arms)
     trial.command("week")(week)
     trial.command("look")(look)
+    trial.command("end")(end)
     app.add_typer(trial, name="trial")
 
 
@@ -107,10 +112,50 @@ def look(
         raise typer.Exit(1)
 
 
+def end(workspace: Folder, name: Name, *, now: Now = "") -> None:
+    """End an experiment: from the next week on the model in charge decides for everybody again.
+
+    Example: segue trial end school reading
+    """
+    from segue.experiments.trials.running import end as end_it
+
+    with opened(workspace) as space:
+        end_it(space, name, now=moment(now))
+    tell(f"{name} has ended")
+
+
+def deciding_for(space: Workspace, roster: Path | None, *, now: datetime) -> Deciding | None:
+    """Return who decides for whom in the week of `now` if an experiment runs, else None.
+
+    Raises
+    ------
+    ValueError
+        When several run, or there is no roster to say who is in which arm.
+    """
+    from segue.experiments.trials.running import deciding_in, running
+
+    found = running(space, now=now)
+    if not found:
+        return None
+    names = " and ".join(trial.name for trial in found)
+    if len(found) > 1:
+        raise ValueError(f"experiments {names} run at once: end one (segue trial end)")
+    if roster is None:
+        raise ValueError(
+            f"experiment {names} is running: --roster FILE says who is in which arm (or segue trial end)"
+        )
+    return deciding_in(space, found[0], _read(roster), now=now)
+
+
 def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     """Return the columns of each learner of a roster file."""
     import pandas as pd
 
+    from segue.lms.documents.rosters import is_roster, read_roster
+
+    if is_roster(path):
+        rows = read_roster(path)
+        return {row["learner"]: {"class": row["class_id"]} for row in rows.to_dict("records")}
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     if "learner" not in table:
         raise ValueError(f"{path} has no column learner; it has {', '.join(table.columns)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,6 +10,7 @@ import typer
 
 from segue.cli.arguments import Folder, opened
 from segue.cli.text_output import tell
+from segue.cli.trial import deciding_for
 from segue.cli.weekly import (
     BatchProgress,
     Courses,
@@ -88,16 +88,19 @@ def week_(
         holidays=tuple(holiday or ()),
         skip=tuple(skip or ()),
         new_learners=new_learners,
+        paced=paced,
+        deciding=None if "weekly" in (skip or ()) else deciding_for(space, roster, now=at),
     )
-    asked, runner = replace(asked, paced=paced), runner_of(engine, scheduler, workspace, out)
-
-    def say(name: str, step: JobStep) -> None:
-        tell(f"{'ALARM ' if step.rings else ''}{name}: {step}")
+    runner = runner_of(engine, scheduler, workspace, out)
 
     with BatchProgress() as tick:
         now = datetime.now(UTC)
-        done = weekly_job(space, asked, out, clock=now, workers=workers, runner=runner, tick=tick, say=say)
+        done = weekly_job(space, asked, out, clock=now, workers=workers, runner=runner, tick=tick, say=_say)
     for name, alarm in done.alarms.items():
         tell(f"{'ALARM' if alarm.rings else 'ok   '} {name}: {alarm}")
     if done.rings:
         raise typer.Exit(1)
+
+
+def _say(name: str, step: JobStep) -> None:
+    tell(f"{'ALARM ' if step.rings else ''}{name}: {step}")

@@ -12,6 +12,7 @@ import typer
 
 from segue.cli.arguments import Folder, opened
 from segue.cli.text_output import tell
+from segue.cli.trial import deciding_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,7 @@ def weekly(
             roster=names,
             classes=classes,
             share=share,
+            deciding=deciding_for(space, roster, now=monday),
             workers=workers,
             runner=runner,
             tick=tick,

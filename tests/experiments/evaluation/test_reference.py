@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segue.experiments.evaluation.estimators.difference import Difference
 from segue.experiments.evaluation.estimators.single_step import ESTIMATORS, rounds_of
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.evaluate import evaluate
@@ -21,7 +22,6 @@ from segue.experiments.evaluation.logs.datasets import STAR_ARMS, item_shares, o
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
-from segue.experiments.evaluation.verdicts.policy_comparison import Difference
 
 Find = Callable[[str], Path]
 CAMPAIGNS = ["men", "women"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -23,6 +24,7 @@ from segue.experiments.trials.running import (
     trial_arms,
     trial_looks,
     trial_week,
+    weeks_since,
 )
 from segue.experiments.trials.sequential import TrialLook, look
 
@@ -144,6 +146,84 @@ def test_few_units_and_the_gate() -> None:
     assert gate_comparison(as_comparison(worse)).decision == "reject"
 
 
+def test_a_week_that_begins_within_a_period_belongs_to_it() -> None:
+    wednesday = trial(start=MONDAY + timedelta(days=2), period_weeks=1)
+    weeks = [
+        weeks_since(wednesday, MONDAY + timedelta(days=d), "Europe/Paris") for d in (-9, 2, 6, 7, 13, 14)
+    ]
+    assert weeks == [0, 0, 0, 1, 1, 2]  # as lists are: a week is one arm's
+
+
+def listed(school: School, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a roster file, with the key that reads the school set."""
+    monkeypatch.setenv("SEGUE_KEY", "11" * 32)
+    table = folder / "roster.csv"
+    table.write_text("learner,class\n" + "".join(f"{who},7b\n" for who in school.roster))
+    return table
+
+
+def command(*words: str | Path) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(map(str, words)))
+    return done.exit_code, done.output + str(done.exception or "")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_week_of_the_school_draws_as_the_arms_decide(
+    school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, table, out = school.space, listed(school, tmp_path, monkeypatch), tmp_path / "out"
+    path = [r.resource_id for r in space.catalogue().resources][:6]
+    said = trial(arms={"as now": {}, "path": {"path": path}}, start=MONDAY, metric="done")
+    week = (
+        "week",
+        space.path,
+        "--week",
+        "2026-W48",
+        "--out",
+        out,
+        "-k",
+        "3",
+        "--skip",
+        "learn",
+        "--skip",
+        "fit",
+    )
+
+    def lists() -> dict[str, tuple[str, ...]]:
+        rows = pd.read_csv(out / "playlists.csv", dtype=str)
+        return {str(who): tuple(own["resource"]) for who, own in rows.groupby("learner", sort=False)}
+
+    assert command(*week, "--roster", table)[0] in (0, 1)
+    before = lists()
+    declare(space, said, now=MONDAY - timedelta(days=3))
+    printed = command(*week)[1]
+    assert "experiment t is running: --roster FILE says who is in which arm" in printed
+    code, printed = command(*week, "--roster", table)
+    assert code in (0, 1), printed
+    roster = {who: {"class": "7b"} for who in school.roster}
+    drawn = trial_week(space, said, roster, now=MONDAY + timedelta(days=1), k=3)
+    assert lists() == {who: resources for who, (_, resources) in drawn.items()}
+    assert {arm for arm, _ in drawn.values()} == {"as now", "path"}
+    for who, (arm, resources) in drawn.items():
+        assert resources == (tuple(path[:3]) if arm == "path" else before[who])
+    courses = tmp_path / "courses.csv"
+    courses.write_text("class,minutes\n7b,60\n")
+    assert (
+        "cannot be drawn as an experiment's arms decide"
+        in command(*week, "--roster", table, "--courses", courses)[1]
+    )
+
+    assert command("trial", "end", space.path, "t", "--now", "2026-11-25T00:00:00+00:00")[0] == 0
+    assert "ended on 2026-11-25" in command("trial", "end", space.path, "t")[1]
+    with pytest.raises(ValueError, match="nothing is drawn any more"):
+        trial_week(space, said, roster, now=MONDAY + timedelta(days=7))
+    later = ("weekly", space.path, "--week", "2026-W49", "--out", out, "-k", "3", "--roster", table)
+    assert command(*later)[0] == 0
+    assert tuple(path[3:6]) not in lists().values()
+    assert sum(trial_looks(space, said, roster, now=MONDAY + timedelta(days=70))[0].units) == len(roster)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_term_in_a_workspace(school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     space = school.space
     path = [r.resource_id for r in space.catalogue().resources][:8]
@@ -164,8 +244,12 @@ def test_a_term_in_a_workspace(school: School, tmp_path: Path, monkeypatch: pyte
     assert {who: arm for who, (arm, _) in drawn.items()} == assigned
     for arm, resources in drawn.values():
         assert resources == tuple(path[:4]) if arm == "path" else len(resources) == 4
+    assert drawn == trial_week(space, said, roster, now=MONDAY + timedelta(days=2), k=4)  # the same week
     later = trial_week(space, said, roster, now=MONDAY + timedelta(days=7), k=4)
     assert all(resources == tuple(path[4:8]) for arm, resources in later.values() if arm == "path")
+    last = trial_week(space, said, roster, now=MONDAY + timedelta(days=14), k=4)
+    assert {len(resources) for arm, resources in last.values() if arm == "path"} == {0}  # it has ended
+    assert {len(resources) for arm, resources in last.values() if arm != "path"} == {4}
     with pytest.raises(ValueError, match="nothing is drawn yet"):
         trial_week(space, said, roster, now=MONDAY - timedelta(days=1))
     looks = trial_looks(space, said, roster, now=MONDAY + timedelta(days=8))
@@ -173,9 +257,7 @@ def test_a_term_in_a_workspace(school: School, tmp_path: Path, monkeypatch: pyte
     assert {one.verdict for one in looks} == {"not enough evidence"}
     assert sum(looks[0].units) + looks[1].units[0] == len(school.roster)
 
-    monkeypatch.setenv("SEGUE_KEY", "11" * 32)
-    table = tmp_path / "roster.csv"
-    table.write_text("learner,class\n" + "".join(f"{who},7b\n" for who in school.roster))
+    table = listed(school, tmp_path, monkeypatch)
     words = ["trial", "look", str(space.path), "t", "--roster", str(table), "--gate", "--now", str(MONDAY)]
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 1

@@ -6,10 +6,10 @@ from math import inf
 import numpy as np
 import pytest
 
+from segue.experiments.evaluation.estimators.difference import Difference
 from segue.experiments.evaluation.estimators.single_step import Rounds, ips, snips
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.verdicts.policy_comparison import (
-    Difference,
     compare,
     compare_groups,
     logging_policy,
