@@ -62,7 +62,7 @@ class Deciding(Protocol):
         *,
         keyring: Keyring | None,
     ) -> list[Entry]:
-        """Return the lists of some learners, in any order; somebody may get none (`keyring`: ``with_acts``)."""
+        """Return the lists of some learners, in any order; somebody may get none."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def weekly(
     """
     share = share or Share()
     if deciding is not None and plan.courses:
-        raise ValueError("lists by course cannot be drawn as an experiment's arms decide: leave out one of both")
+        raise ValueError("lists by course cannot be drawn as an experiment's arms decide: use one of both")
     people = _people(workspace, roster, plan)
     if plan.paced:
         plan = replace(plan, paces=_paces(workspace, people, plan))

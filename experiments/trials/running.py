@@ -118,7 +118,9 @@ def trial_arms(
 ) -> dict[str, str]:
     """Return the arm of each learner of a roster (LMS ids) in the week of `now`."""
     unit_of, strata = units_of(trial, list(roster), roster)
-    arms = arms_of(trial, strata, seed=workspace.configuration.seed, week=weeks_since(trial, now, workspace.time_zone))
+    arms = arms_of(
+        trial, strata, seed=workspace.configuration.seed, week=weeks_since(trial, now, workspace.time_zone)
+    )
     return {learner: arms[unit] for learner, unit in unit_of.items()}
 
 
@@ -167,13 +169,13 @@ class ArmsDeciding:
             if version is not None:
                 live = Champion.of(champion.fitted.deciding_by(policy_from(version)), sums).recommender
                 rival = Champion(champion.fitted, live)
-            out += answer(
-                rival, with_acts(connection, rival, mine, keyring=keyring), known, looked_at=False
-            )
+            out += answer(rival, with_acts(connection, rival, mine, keyring=keyring), known, looked_at=False)
         return out
 
 
-def deciding_in(workspace: Workspace, trial: TrialDeclaration, roster: Roster, *, now: datetime) -> ArmsDeciding:
+def deciding_in(
+    workspace: Workspace, trial: TrialDeclaration, roster: Roster, *, now: datetime
+) -> ArmsDeciding:
     """Return who decides for whom in the week of `now`.
 
     Raises

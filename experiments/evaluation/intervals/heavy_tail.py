@@ -132,7 +132,9 @@ def upper_tail(weight: Floats, value: Floats, *, alpha: float) -> Tail | None:
         return None
     change = np.zeros(len(weight))
     change[beyond] = threshold + found.mean - value[beyond]
-    return Tail(change, float(own.sum()) / len(weight) * (found.largest - found.mean), found.surely_without_mean)
+    return Tail(
+        change, float(own.sum()) / len(weight) * (found.largest - found.mean), found.surely_without_mean
+    )
 
 
 def tail_towards(sign: float, rounds: Rounds, against: Rounds | None, *, alpha: float) -> Tail | None:
@@ -150,7 +152,9 @@ def tail_towards(sign: float, rounds: Rounds, against: Rounds | None, *, alpha: 
     if up is None or down is None:
         one = up or down
         return one and replace(one, change=one.change * (sign if up else -sign))
-    return Tail(sign * (up.change - down.change), hypot(up.room, down.room), up.without_mean or down.without_mean)
+    return Tail(
+        sign * (up.change - down.change), hypot(up.room, down.room), up.without_mean or down.without_mean
+    )
 
 
 def with_tails(
