@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -168,3 +169,5 @@ def test_a_search_reaches_into_the_pipeline(frame: pd.DataFrame) -> None:
     search.fit(frame, frame["score"].astype(int), groups=frame["learner"])
     assert search.best_params_["success__precision"] in (100.0, 1e7)
     assert np.isfinite(search.best_score_)
+    calibrated = CalibratedClassifierCV(model, cv=2).fit(frame, frame["score"].astype(int))
+    assert calibrated.predict_proba(frame).shape == (len(frame), 2)
