@@ -15,7 +15,7 @@ import numpy as np
 
 from segue.batch.plan import WeeklyPlan
 from segue.engine.request import Request
-from segue.features.catalogue import Catalogue, Floats
+from segue.features.catalogue import Catalogue, Floats, WeighedManner
 from segue.features.contexts.context_columns import due
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import StateBlock
@@ -43,6 +43,7 @@ class Purse:
     pinned: tuple[str, ...] = ()
     said: LearnerStanding | None = None
     pace: float = 1.0
+    manners: tuple[WeighedManner, ...] = ()
 
 
 def shares(minutes: Floats, needs: Floats, total: float) -> Floats:
@@ -93,11 +94,13 @@ def lists(
     taken: Sequence[tuple[int, ...]],
     held: Mapping[int, StandingActs] | None = None,
     said: Mapping[int, LearnerStanding] | None = None,
+    manners: Mapping[int, tuple[WeighedManner, ...]] | None = None,
 ) -> Iterator[Entry]:
     """Yield the lists of learners, one for each course that they take (`taken`: places in `plan.courses`).
 
     `held` is what teachers took out of and pinned into the lists of some learners, `said` what these said of
-    themselves, both by their number. A pin goes into the first course that has the resource.
+    themselves, `manners` what is fixed for their classes, all by their number. A pin goes into the first
+    course that has the resource.
 
     ``draw.request_no`` of an entry is the place of its course, from 1.
     """
@@ -107,6 +110,7 @@ def lists(
     index = champion.fitted.catalogue.resource_index
     for purse in purses:
         purse.said = (said or {}).get(purse.learner.number)
+        purse.manners = () if purse.learner.opted_out else (manners or {}).get(purse.learner.number, ())
         if acts := (held or {}).get(purse.learner.number):
             purse.drawn = tuple(r for r in acts.out if r in index)
             purse.pinned = tuple(r for r in acts.pinned if r in index and r not in purse.drawn)
@@ -140,6 +144,7 @@ def _question(purse: Purse, place: int, plan: WeeklyPlan, candidates: tuple[str,
         k=max(steps, 1),
         minutes=minutes,
         courses=(plan.courses[place].class_id,),
+        manners=purse.manners,
     )
     draw = Draw(plan.seed, "playlist", plan.week, purse.learner.number, place + 1)
     purse.spare += mine

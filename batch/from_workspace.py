@@ -36,6 +36,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
+from segue.workspace.records.practices.manners import fixed_for, fixed_manners
 from segue.workspace.records.rosters.enrolments import courses_of, left_by
 from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.storage.database import Connection, Store
@@ -332,6 +333,7 @@ def _manifest(
 ) -> dict[str, Any]:
     with workspace.store.read() as connection:
         model = workspace.champion(connection).recommender.model_hash
+        fixed = fixed_manners(connection)
     who = repr([(block.names, block.taken) for block in blocks])
     if any(courses is not None for block in blocks for courses in block.courses):
         who += repr([block.courses for block in blocks])
@@ -340,6 +342,8 @@ def _manifest(
     said |= {"parts": len(blocks)}
     if deciding is not None:
         said |= {"deciding": deciding.named}
+    if fixed:
+        said["manners"] = hashlib.blake2b(repr(sorted(fixed.items())).encode(), digest_size=8).hexdigest()
     plain: dict[str, Any] = json.loads(json.dumps(said))
     return plain
 
@@ -427,4 +431,7 @@ def _entries(
         at, numbers = round(plan.now.timestamp() * 1e6), {p.number for p in people}
         held = standing_for(connection, numbers, at)
         said = standings_in(connection, numbers, champion.recommender.catalogue)
-        yield from lists(champion, people, known, plan=plan, taken=taken, held=held, said=said)
+        manners = fixed_for(connection, champion.fixed, numbers, now=plan.now)
+        yield from lists(
+            champion, people, known, plan=plan, taken=taken, held=held, said=said, manners=manners
+        )

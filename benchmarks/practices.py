@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import get_args
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import numpy as np
-import pandas as pd
+from _practices_of_schools import (
+    MONDAY,
+    Figure,
+    axes,
+    batch_and_single,
+    disputed,
+    manners,
+    own_plans,
+    staff,
+    versions,
+)
 from scipy import stats
 
-from segue import sample
-from segue.engine.explanations.own_plan import FindingKind, PlanStep, check_plan
 from segue.engine.practices.capacity import draw_places, enumerated, inclusion_probabilities
 from segue.engine.practices.groups import imbalance, suggest_groups
 from segue.engine.practices.pace import fit_pace
@@ -28,29 +32,6 @@ from segue.engine.practices.projects import WEEK, Milestone, reserved_minutes, s
 from segue.engine.practices.reviews import feedback_due, review_pairs
 from segue.engine.practices.rubrics import fit_raters, skill_evidence
 from segue.engine.practices.slots import ListedStep, Slot, broken_slots, place_steps
-from segue.engine.practices.teaching_axes import axis_levels
-from segue.engine.recommender import Recommender
-from segue.engine.request import Request
-from segue.experiments.simulation.simulated_class import SimulatedClass
-from segue.features.catalogue import Catalogue, Floats
-from segue.features.events.event_records import check, identify
-from segue.workspace.answering import Ask
-from segue.workspace.configuration import Configuration
-from segue.workspace.policy_versions import put_in_force, version_diff, version_in_force
-from segue.workspace.workspace import Workspace
-
-MONDAY = datetime(2026, 9, 7, 8, tzinfo=UTC)
-CLOSED = "trail-mix-talk"  # what is no longer open in plans
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What was measured, its value, the bar, and whether it holds."""
-
-    name: str
-    value: str
-    bar: str
-    holds: bool
 
 
 def marginals(draws: int, rng: np.random.Generator) -> Iterator[Figure]:
@@ -277,137 +258,6 @@ def performance(rounds: int, rng: np.random.Generator) -> Iterator[Figure]:
     yield Figure("uncertainty told and error made", f"rank correlation {told:.2f}", "> .2", told > 0.2)
 
 
-def small_school(folder: Path, *, seed: int, learners: int = 30) -> tuple[Workspace, list[str]]:
-    """Return a fitted workspace on the bundled catalogue with a simulated class, and its roster."""
-    space = Workspace.init(folder, environment={}, configuration=Configuration())
-    space.set_catalogue(sample.load())
-    rng = np.random.default_rng(seed)
-    room = SimulatedClass.before(MONDAY, space.catalogue(), n_learners=learners, weeks=3, rng=rng)
-    known = space.catalogue().resource_index
-    space.add_events(identify(check(room.events, range(len(room.events)), resources=known).events))
-    space.fit(now=MONDAY)
-    return space, room.learners["learner"].tolist()
-
-
-def valid_plan(recommender: Recommender, request: Request, rng: np.random.Generator) -> list[PlanStep]:
-    """Return a plan of 3 to 6 steps with nothing to say against it, by a plain reading of the rules."""
-    catalogue, limit = recommender.catalogue, recommender.kernel.settings.limits.ready
-    mastery = recommender.kernel.scene(recommender.asked((request,))).skills.mastery[0].copy()
-    out: list[PlanStep] = []
-    for at in rng.permutation(len(catalogue.resources)).tolist():
-        one = catalogue.resources[at]
-        if one.available_from or one.available_until or unready(catalogue, mastery, one.skills, limit):
-            continue
-        out.append(PlanStep(one.resource_id) if rng.random() < 0.8 else PlanStep(one.resource_id, "", 12.0))
-        mastery[[catalogue.skill_index[name] for name in one.skills]] = 1.0
-        if len(out) == 6 or (len(out) > 2 and rng.random() < 0.3):
-            break
-    if rng.random() < 0.5:
-        out.append(PlanStep("", "draw a poster", 20.0))
-    return out
-
-
-def unready(catalogue: Catalogue, mastery: Floats, skills: Sequence[str], limit: float) -> bool:
-    """Return whether one of the skills is below the limit itself, and something that it builds on is too."""
-    low = [at for at in (catalogue.skill_index[name] for name in skills) if mastery[at] < limit]
-    return any(mastery[before] < limit for before, after in catalogue.prerequisites if after in low)
-
-
-def violated(
-    plan: Sequence[PlanStep], kind: str, recommender: Recommender, request: Request, rng: np.random.Generator
-) -> tuple[list[PlanStep], dict[str, object]] | None:
-    """Return a valid plan with one violation planted, and what else to say; None where none can be."""
-    catalogue, limit = recommender.catalogue, recommender.kernel.settings.limits.ready
-    steps = list(plan)
-    if kind == "early":
-        mastery = recommender.kernel.scene(recommender.asked((request,))).skills.mastery[0]
-        early = [r for r in catalogue.resources if unready(catalogue, mastery, r.skills, limit)]
-        if not early:
-            return None
-        return [PlanStep(early[int(rng.integers(len(early)))].resource_id), *steps], {}
-    if kind == "gap":
-        codes = catalogue.resource_codes([step.resource for step in plan if step.resource])
-        practised = {name for code in codes for name in catalogue.resources[code].skills}
-        left = [skill.skill_id for skill in catalogue.skills if skill.skill_id not in practised]
-        return steps, {"wanted": (left[int(rng.integers(len(left)))],)}
-    if kind == "too long":
-        return steps, {"minutes": 1.0}
-    if kind == "empty":
-        return [], {}
-    put = {"unknown": PlanStep("no-such"), "closed": PlanStep(CLOSED), "no time": PlanStep("", "think")}
-    steps.insert(max(int(rng.integers(len(steps) + 1)), 1), put.get(kind, steps[0]))
-    return steps, {}
-
-
-def own_plans(rounds: int, rng: np.random.Generator) -> Iterator[Figure]:
-    """Yield planted violations that were found, and alarms on valid plans."""
-    found, planted, false = 0, 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        space, roster = small_school(Path(folder) / "school", seed=11, learners=10)
-        space.change_resource(CLOSED, {"available_until": pd.Timestamp(MONDAY - timedelta(days=1))})
-        champion, known = space.known(roster)
-        strict = champion.recommender.version.drafted({"limits": {"ready": 0.6}})  # so that much is early
-        recommender = champion.recommender.deciding_by(strict)
-        for n in range(rounds):
-            who = roster[n % len(roster)]
-            request = Request(who, MONDAY, state=known[who])
-            asked = recommender.asked((request,))
-            plan = valid_plan(recommender, request, rng)
-            false += bool(check_plan(recommender.kernel, asked, plan, minutes=600.0).findings)
-            for kind in get_args(FindingKind):
-                made = violated(plan, kind, recommender, request, rng)
-                if made is not None:
-                    planted += 1
-                    said = check_plan(recommender.kernel, asked, made[0], **made[1])
-                    found += kind in {one.kind for one in said.findings}
-        space.close()
-    yield Figure("violations found in own plans", f"{found} of {planted}", "all", found == planted)
-    yield Figure("alarms on valid plans", f"{false} of {rounds}", "0", false == 0)
-
-
-def versions(rng: np.random.Generator) -> Iterator[Figure]:
-    """Yield the predicted share of changed lists of some drafts, and the real one."""
-    gaps, shares = [], []
-    for draft in ({"limits": {"per_skill": 1}}, {"weights": {"zone": 4.0}}, {"weights": {"interest": 0.5}}):
-        with tempfile.TemporaryDirectory() as folder:
-            space, roster = small_school(Path(folder) / "school", seed=int(rng.integers(99)))
-            before = version_in_force(space)
-            after = before.drafted(draft)
-            told = version_diff(space, before, after, now=MONDAY, week="2026-W37", k=6, learners=roster)
-            one = _drawn(space, roster)
-            put_in_force(space, after, by="head", now=MONDAY)
-            other = _drawn(space, roster)
-            real = sum(a != b for a, b in zip(one, other, strict=True)) / len(roster)
-            gaps.append(abs(told.share - real))
-            shares.append(f"{told.share:.0%}")
-            space.close()
-    text = f"{', '.join(shares)} predicted, largest gap {max(gaps):.0%}"
-    yield Figure("share of lists that a draft changes", text, "gap 0", max(gaps) == 0.0)
-
-
-def _drawn(space: Workspace, roster: Sequence[str]) -> list[tuple[str, ...]]:
-    asked = [Request(who, MONDAY, k=6) for who in roster]
-    given = space.recommend_many(asked, ask=Ask(surface="weekly", week="2026-W37"))
-    return [tuple(step.resource for step in one.playlist.steps) for one in given]
-
-
-def axes(rounds: int, rng: np.random.Generator) -> Iterator[Figure]:
-    """Yield how often a manner without effect earns weight, and one with an effect of .15 does."""
-
-    def earns(effect: float) -> bool:
-        learner = np.repeat([f"u{i}" for i in range(60)], 12)
-        level = np.where(rng.random(720) < 0.5, "visual", "spoken")
-        surprise = (
-            rng.normal(0, 0.3, 720) + np.repeat(rng.normal(0, 0.2, 60), 12) + effect * (level == "visual")
-        )
-        return any(a.weight for a in axis_levels("process", level.tolist(), surprise, learner.tolist()))
-
-    false = sum(earns(0.0) for _ in range(rounds)) / rounds
-    found = sum(earns(0.15) for _ in range(rounds)) / rounds
-    yield Figure("axes: weight without an effect", f"{false:.1%}", "<= 7 %", false <= 0.07)
-    yield Figure("axes: effect of .15 found", f"{found:.1%}", ">= 90 %", found >= 0.9)
-
-
 def main() -> int:
     """Print every figure; return 1 when one misses its bar."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -428,8 +278,12 @@ def main() -> int:
         teacher_time(given.rooms, rng),
         axes(300, rng),
         performance(200, rng),
+        disputed(200, rng),
         own_plans(200, rng),
         versions(rng),
+        manners(rng),
+        batch_and_single(rng),
+        staff(rng),
     )
     missed = 0
     for part in parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,10 +19,11 @@ from segue.engine.rules.rule_book import enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnBlock
 from segue.engine.sampling.sampler import Drawn, DrawPlan, draw
 from segue.engine.scoring.factors import learned_part, learned_std
+from segue.engine.scoring.manners import manner_points
 from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
-from segue.features.catalogue import Catalogue, CatalogueError, Floats
+from segue.features.catalogue import Catalogue, CatalogueError, Floats, WeighedManner
 from segue.features.contexts.context_columns import Facts, build
 from segue.features.contexts.context_facts import item_facts, skill_facts
 from segue.features.contexts.look_ahead import look_ahead
@@ -36,6 +37,7 @@ from segue.models.bayesian_linear import BayesianLinear
 from segue.models.resource_effects import Effects, EffectSums, Groups, estimate
 
 UNTESTED = 0.13  # trust in a learned part before held-out rewards speak for it
+MOST_FIXED = 100  # what teachers have fixed, worked out and remembered
 UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
 
 
@@ -63,7 +65,8 @@ class Kernel:
     """Everything a decision reads, immutable.
 
     `span`: the chances of success that stand for no mastery and for full mastery (``contexts.mastered``);
-    `effects`: what tells which resource teaches, None before any step was followed.
+    `effects`: what tells which resource teaches, None before any step was followed; `manners`: which manner
+    of teaching has earned a weight, none before outcomes told.
     """
 
     catalogue: Catalogue
@@ -75,6 +78,7 @@ class Kernel:
     learned: Learned | None = None
     span: tuple[float, float] = UNTRIED
     effects: EffectSums | None = None
+    manners: tuple[WeighedManner, ...] = ()
 
     @cached_property
     def reader(self) -> SuccessReader:
@@ -137,6 +141,8 @@ class Kernel:
             digest.update(learned.model.A.tobytes() + learned.model.b.tobytes())
         if self.effects:
             digest.update(b"".join(array.tobytes() for array in self.effects.to_arrays().values()))
+        if self.manners:
+            digest.update(repr(self.manners).encode())
         return digest.hexdigest()
 
     def with_learned(self, learned: Learned | None) -> Kernel:
@@ -146,6 +152,10 @@ class Kernel:
     def with_effects(self, effects: EffectSums | None) -> Kernel:
         """Return the same kernel with another knowledge of which resource teaches."""
         return replace(self, effects=effects)
+
+    def with_manners(self, manners: Sequence[WeighedManner]) -> Kernel:
+        """Return the same kernel with other weights of manners of teaching."""
+        return replace(self, manners=tuple(manners))
 
     def over(self, catalogue: Catalogue) -> Kernel:
         """Return the same knowledge over a catalogue that has grown or changed since the fit.
@@ -202,14 +212,31 @@ class Kernel:
 
     def score(self, scene: Scene) -> Parts:
         """Return the parts of the scores, the weights included."""
-        contexts, requests = scene.contexts, scene.requests
+        contexts, requests, manner = scene.contexts, scene.requests, self._manner(scene.asked)
         if self.learned is None:
-            return Parts.of(contexts, requests, self.settings, eta=0.0)
+            return Parts.of(contexts, requests, self.settings, eta=0.0, manner=manner)
         value = learned_part(
             expected_reward(self.learned.model, scene, self.settings.optimism),
             value_range=self.learned.value_range,
         )
-        return Parts.of(contexts, requests, self.settings, eta=self.learned.eta, learned=value)
+        eta = self.learned.eta
+        return Parts.of(contexts, requests, self.settings, eta=eta, learned=value, manner=manner)
+
+    def _manner(self, asked: Asked) -> Floats | None:
+        """Return what the manner of teaching gives the scores, (B, n); None where no manner weighs."""
+        if not self.manners and not any(request.manners for request in asked.requests):
+            return None
+        exponent, known = self.settings.weights.teaches_well, self._manner_points
+        if len(known) > MOST_FIXED:
+            known.clear()
+        for fixed in {request.manners for request in asked.requests} - known.keys():
+            known[fixed] = manner_points(self.catalogue, self.manners, fixed, exponent=exponent)
+        return np.stack([asked.pool.cut(known[request.manners]) for request in asked.requests])
+
+    @cached_property
+    def _manner_points(self) -> dict[tuple[WeighedManner, ...], Floats]:
+        """What was worked out already, by what a teacher has set: a school sets a few."""
+        return {}
 
     def std(self, scene: Scene) -> Floats:
         """Return the standard deviation of the scores, (B, n), from what the reward model does not know.

@@ -34,7 +34,7 @@ from segue.engine.training.fit import REPLAY_ATTEMPTS, fit_kernel, latest_learne
 from segue.engine.training.replay import replay
 from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import AXES, Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
 from segue.features.history.attempts import encode
 from segue.features.vectors.success_model import SuccessModel
@@ -298,7 +298,7 @@ def _blocks(requests: Sequence[Request], block: int) -> list[list[int]]:
     """Return rows that can be decided together: alike in shape, and where possible in candidates."""
     shapes: dict[tuple[object, ...], dict[tuple[str, ...] | None, list[int]]] = {}
     for i, r in enumerate(requests):
-        shape = (r.mode, r.k, menu_size(r), r.goal is None, r.dials.pace == 0, bool(r.pins))
+        shape = (r.mode, r.k, menu_size(r), r.goal is None, r.dials.pace == 0, bool(r.pins), bool(r.manners))
         shapes.setdefault(shape, {}).setdefault(r.candidates, []).append(i)
     out: list[list[int]] = []
     for by_candidates in shapes.values():
@@ -320,6 +320,9 @@ def _check(request: Request) -> None:
         )
     if request.goal is not None and request.goal.due is not None and request.goal.due < request.now:
         raise ValueError(f"the goal's due date must not lie in the past, got {request.goal.due.isoformat()}")
+    for manner in request.manners:
+        if manner.axis not in AXES or not -1.0 <= manner.weight <= 1.0:
+            raise ValueError(f"a manner is of one of {', '.join(AXES)} and weighs -1 to 1, got {manner}")
     dials = request.dials
     for name, value in (("pace", dials.pace), ("match", dials.match), ("autonomy", dials.autonomy)):
         if not -1.0 <= value <= 1.0:

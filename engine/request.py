@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from segue.features.catalogue import WeighedManner
+
 Mode = Literal["next", "playlist", "intervene", "review"]
 
 
@@ -57,7 +59,8 @@ class Request:
     `candidates` are resource ids (None: the whole catalogue). `courses` are those that the learner takes:
     what is for others only is withheld (None: nothing is; a workspace then asks its rosters). `k` is the
     number of steps; `menu` how many options each step offers. `fill` asks for exactly `k` distinct steps even
-    when rules must be relaxed. `now` is UTC-aware.
+    when rules must be relaxed. `now` is UTC-aware. `manners` are the weights that a teacher has set, in place
+    of what outcomes have earned.
     """
 
     learner: str
@@ -76,3 +79,4 @@ class Request:
     excluded: tuple[str, ...] = ()
     fill: bool = False
     courses: tuple[str, ...] | None = None
+    manners: tuple[WeighedManner, ...] = ()

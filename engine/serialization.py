@@ -13,6 +13,7 @@ import numpy as np
 from segue.engine.pipeline import Kernel, Learned
 from segue.engine.policies.by_name import described, named
 from segue.engine.settings import Limits, Settings, Weights
+from segue.features.catalogue import WeighedManner
 from segue.features.catalogue_json import catalogue_in, catalogue_out, change_in, change_out
 from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
@@ -49,6 +50,8 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
         "fitted": dict(fitted),
         "hash": kernel.hash,
     }
+    if kernel.manners:
+        text["manners"] = [asdict(manner) for manner in kernel.manners]
     (folder / "recommender.json").write_text(json.dumps(text, ensure_ascii=False), encoding="utf-8")
 
 
@@ -108,6 +111,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         _learned_in(arrays),
         (low, high),
         EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
+        tuple(WeighedManner(**one) for one in text.get("manners", ())),
     )
     return _checked(kernel, text, folder)
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,22 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 OWN = "resource:"
 """Begins the id of the skill of a resource that names none."""
+
+
+Axis = Literal["content", "process", "product"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+
+
+@dataclass(frozen=True)
+class WeighedManner:
+    """A manner of teaching and its weight: how much better learners do after it, in units of a reward.
+
+    `level` is what resources say of this axis ("visual", "guided"); `weight` lies in [-1, 1].
+    """
+
+    axis: Axis
+    level: str
+    weight: float
 
 
 @dataclass(frozen=True)

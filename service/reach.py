@@ -41,7 +41,7 @@ OF_TEACHERS = OF_BOTH | {
     ("POST", "/v1/overrides/{override_id}/undo"),
     ("GET", CLASS),
     *(("POST", f"{CLASS}/{name}") for name in ("groups", "reviews", "feedback-due", "feedback", "talks")),
-    *(("POST", f"{CLASS}/{name}") for name in ("places", "project", "rubric")),
+    *(("POST", f"{CLASS}/{name}") for name in ("places", "project", "rubric", "axes")),
     *(("POST", f"/v1/{name}/{{statement}}/undo") for name in ("reviews", "answers")),
     ("POST", "/v1/plans/{statement}/review"),
     ("POST", "/v1/requests/{statement}/answer"),

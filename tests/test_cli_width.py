@@ -41,7 +41,7 @@ class groups school --class 7b --project bridge --roster roster.csv {NOW}
 class feedback school --class 7b --roster roster.csv {NOW}
 class talks school --class 7b --minutes 40 --roster roster.csv {NOW}
 class pace school --class 7b --roster roster.csv {NOW}
-class axes school --class 7b --roster roster.csv {NOW}
+class axes school --class 7b
 policy show school
 experiment list
 evaluate log.csv --reward reward --propensity p --target target --group group

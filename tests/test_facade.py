@@ -16,7 +16,7 @@ ORDINARY = {
     "ThompsonSampling", "Uniform", "WeeklyPlan", "WhyNot", "Workspace", "fit", "learner_vectors",
     "open", "recommend", "week",
     "feedback_waiting", "form_groups", "pair_reviews", "paces_of", "place_week", "project_states",
-    "talks_due",
+    "talks_due", "axes_of", "fix_manners",
 }  # fmt: skip
 
 

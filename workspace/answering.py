@@ -27,6 +27,7 @@ from segue.workspace.records.decision_log import Draw, Entry, standing_name
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs, standing_for
+from segue.workspace.records.practices.manners import fixed_for
 from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.pseudonyms import Keyring
@@ -108,15 +109,17 @@ def with_acts(
     """Return questions as what rosters, teachers and learners said before makes them.
 
     Of rosters: the courses that a learner takes, where the request says none (without `keyring` they are not
-    looked up). Of teachers' acts: resources out, and pins in. Of learners' statements: goal and claims
-    (``as_said``). Pins go into lists only, after those of the request, as far as the list has room. `spoken`
-    are the learners of whom anything said or done may be stored (None: perhaps all).
+    looked up). Of teachers' acts: resources out, pins in, and what is fixed of the manner of teaching. Of
+    learners' statements: goal and claims (``as_said``). Pins go into lists only, after those of the request,
+    as far as the list has room. `spoken` are the learners of whom anything said or done may be stored (None:
+    perhaps all).
     """
     if not questions:
         return []
     catalogue = champion.recommender.catalogue
     if catalogue.courses and keyring is not None:
         questions = _in_courses(connection, keyring, catalogue, questions)
+    questions = _in_manner(connection, champion, questions)
     numbers = {q.learner.number for q in questions}
     if spoken is not None:
         numbers &= set(spoken)
@@ -150,6 +153,23 @@ def _in_courses(
         q
         if q.request.courses is not None
         else replace(q, request=replace(q.request, courses=taken[q.request.now].get(q.learner.number)))
+        for q in questions
+    ]
+
+
+def _in_manner(
+    connection: Connection, champion: Champion, questions: Sequence[Question]
+) -> Sequence[Question]:
+    """Return questions with what is fixed for the learners' classes, where they do not say it themselves."""
+    if not champion.fixed:
+        return questions
+    asking = {q.learner.number for q in questions if not q.learner.opted_out}
+    now = min(q.request.now for q in questions)
+    own = fixed_for(connection, champion.fixed, asking, now=now)
+    return [
+        replace(q, request=replace(q.request, manners=q.request.manners or own[q.learner.number]))
+        if q.learner.number in own
+        else q
         for q in questions
     ]
 

@@ -11,7 +11,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -32,6 +32,7 @@ from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
+from segue.workspace.records.practices.manners import FIXED, FixedManners, fixed_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
 
@@ -40,10 +41,14 @@ POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
 
 @dataclass(frozen=True, eq=False)
 class Champion:
-    """What decides: `fitted` is the artefact, `recommender` the same with the rewards since."""
+    """What decides: `fitted` is the artefact, `recommender` the same with the rewards since.
+
+    `fixed` is what teachers have fixed of the manner of teaching, by class.
+    """
 
     fitted: Recommender
     recommender: Recommender
+    fixed: FixedManners = field(default_factory=dict)
 
     @classmethod
     def of(cls, fitted: Recommender, sums: BayesianLinear, *, since: Since | None = None) -> Champion:
@@ -104,7 +109,7 @@ class Library:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.artefact: Callable[[str], Recommender] = lru_cache(maxsize=8)(self._load)
-        self._known: tuple[tuple[str, str, bytes | None, bytes | None], Champion] | None = None
+        self._known: tuple[tuple[str, str, tuple[bytes | None, ...]], Champion] | None = None
         self._grown: tuple[tuple[str, str], Recommender] | None = None
 
     def champion(self, connection: Connection, catalogue: CatalogueIn) -> Champion:
@@ -119,11 +124,13 @@ class Library:
         if fit_hash is None:
             raise WorkspaceError(f"{self.folder.parent} has no model yet: segue fit {self.folder.parent}")
         now = catalogue(connection)
-        key = (fit_hash, now.hash, get_document(connection, SUMS), get_document(connection, EFFECTS))
+        changing = tuple(get_document(connection, name) for name in (SUMS, EFFECTS, FIXED))
+        key = (fit_hash, now.hash, changing)
         if self._known is None or self._known[0] != key:
             fitted = self._over(fit_hash, now)
             since = counted_since(connection, fit_hash, fitted)
-            self._known = (key, Champion.of(fitted, load_sums(connection), since=since))
+            champion = Champion.of(fitted, load_sums(connection), since=since)
+            self._known = (key, replace(champion, fixed=fixed_in(changing[-1])))
         return self._known[1]
 
     def _over(self, fit_hash: str, catalogue: Catalogue) -> Recommender:

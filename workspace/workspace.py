@@ -49,6 +49,7 @@ from segue.workspace.records.events import Appended, append_events, read_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
+from segue.workspace.records.practices.manners import earned_manners
 from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
@@ -202,6 +203,9 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             policy=going.policy if going else None,
             prior=prior,
         )
+        with self.store.read() as connection:
+            earned = earned_manners(connection, catalogue)
+        recommender = replace(recommender, kernel=recommender.kernel.with_manners(earned))
         upto = str(events["number"].max()) if len(events) else "0"
         return replace(recommender, fitted={**recommender.fitted, READ_UPTO: upto})
 

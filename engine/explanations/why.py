@@ -33,6 +33,7 @@ POINTS = {
     "interest": "interests",
     "repeat": "used before",
     "teaches_well": "what it taught others",
+    "manner": "the manner of teaching",
     "diversity": "variety",
     "learned": "what classes learned from it",
     "goal": "the goal",

@@ -21,9 +21,11 @@ from segue.engine.rules.rule_book import (
     step_masks,
 )
 from segue.engine.scoring.factors import FACTORS, GOAL, INTERVENE, PACE, REVIEW
+from segue.engine.scoring.manners import NAME, SENTENCE
 from segue.features.catalogue import Bools, Floats
 
 COSTS = {factor.name: factor.sentence for factor in (*FACTORS, GOAL, REVIEW, INTERVENE, PACE)}
+COSTS[NAME] = SENTENCE
 COSTS["learned"] = "classes learned less from such steps"
 
 

@@ -12,6 +12,7 @@ from segue.features.catalogue import Floats, Ints
 PRIOR_SEVERITY = 0.1  # standard deviation of raters' severity before anything is seen
 PRIOR_NOISE = 0.12
 PRIOR_RATINGS = 4.0
+SURE = 0.1  # as near to 0 or 1 as the score of one work is believed to be
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,19 @@ def _quality_std(score: Floats, work: Ints, rater: Ints, severity: Floats, weigh
     spread = np.bincount(work, (free - mean[work]) ** 2, len(weight)) / np.maximum(count - 1, 1)
     known = np.divide(1.0, weight, out=np.full(len(weight), np.nan), where=weight > 0)
     return np.asarray(np.sqrt(known + np.where(count > 1, spread / np.maximum(count, 1), 0.0)))
+
+
+def attempt_weight(score: float, std: float) -> float:
+    """Return what a score of a standard error counts beside a certain one, in (0, 1].
+
+    A learner's vector takes a score for a try with the variance of one, y (1 - y); what raters leave open
+    adds to it, and the weight is the share of the information that is left.
+
+    >>> attempt_weight(0.5, 0.0), attempt_weight(0.5, 0.25), attempt_weight(0.5, 0.5)
+    (1.0, 0.8, 0.5)
+    """
+    own = min(max(score, SURE), 1.0 - SURE)
+    return own * (1.0 - own) / (own * (1.0 - own) + std**2)
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from segue.features.catalogue import Floats
+from segue.features.catalogue import Axis, Floats, Ints
 
-Axis = Literal["content", "process", "product"]
 LEAST_LEARNERS = 10
+ROUNDS = 50  # of taking off means
+TELLING = 1e-6  # of a learner's squares: less is rounding
 
 
 @dataclass(frozen=True)
 class AxisLevel:
     """What one manner on one axis has brought, against the other manners on this axis.
 
-    `weight` is what it counts in a score: the effect where the interval lies on one side of 0, else 0.
+    `weight` is what counts in a score (``segue.engine.scoring.manners``): the effect where the interval lies
+    on one side of 0, else 0.
     """
 
     axis: Axis
@@ -37,10 +38,14 @@ def axis_levels(
     surprise: Floats,
     learner: Sequence[str],
     *,
+    alike: Sequence[Sequence[str]] = (),
     alpha: float = 0.05,
     fixed: Mapping[str, float] | None = None,
 ) -> list[AxisLevel]:
     """Return the effect of each level with a simultaneous interval; weights are 0 until earned.
+
+    The effect is the slope of the surprise on the level, both freed of the means of learners and of what is
+    `alike`; its interval takes a learner for a cluster.
 
     Parameters
     ----------
@@ -49,37 +54,57 @@ def axis_levels(
     surprise : array of shape (n,)
         Reward beyond what was forecast from the context.
     learner : sequence of str
-        Steps of one learner hang together: differences are taken within learners, and the interval counts
-        learners.
+        Steps of one learner hang together: differences are taken within learners.
+    alike : sequence of sequences of str
+        What else the steps compared must have in common: the skill, their manner on the other axes.
     fixed : mapping, optional
         Weights that a teacher has set, by level: they stand whatever the outcomes say.
+
+    References
+    ----------
+    Cameron and Miller (2015), "A practitioner's guide to cluster-robust inference", Journal of Human
+    Resources 50: the interval, with t of one less than the number of clusters.
     """
     names = sorted({name for name in level if name})
     confidence = 1.0 - alpha / max(len(names), 1)
+    groups = [np.unique(np.asarray(one, dtype=str), return_inverse=True)[1] for one in (learner, *alike)]
+    who, lost = groups[0], sum(int(group.max(initial=-1)) + 1 for group in groups[1:])
+    spare = len(surprise) / max(len(surprise) - lost - 1, 1)
+    freed = _freed(surprise, groups) if names else surprise
     out: list[AxisLevel] = []
     for name in names:
-        within = _differences(np.array([own == name for own in level]), surprise, learner)
-        effect = float(within.mean()) if len(within) else 0.0
+        mine = _freed(np.array([own == name for own in level], dtype=np.float64), groups)
+        effect, error, learners = _slope(mine, freed, who, spare=spare)
         low, high = -np.inf, np.inf
-        if len(within) >= LEAST_LEARNERS:
-            half = (
-                stats.t.ppf(0.5 + confidence / 2, len(within) - 1) * within.std(ddof=1) / np.sqrt(len(within))
-            )
+        if learners >= LEAST_LEARNERS:
+            half = float(stats.t.ppf(0.5 + confidence / 2, learners - 1)) * error
             low, high = effect - half, effect + half
         earned = effect if low > 0.0 or high < 0.0 else 0.0
         weight = (fixed or {}).get(name, earned)
-        out.append(AxisLevel(axis, name, effect, float(low), float(high), len(within), weight))
+        out.append(AxisLevel(axis, name, effect, low, high, learners, weight))
     return out
 
 
-def _differences(mine: np.ndarray, surprise: Floats, learner: Sequence[str]) -> Floats:
-    """Return, for each learner with both, the mean surprise with this level minus that without."""
-    rows: dict[str, list[int]] = {}
-    for at, name in enumerate(learner):
-        rows.setdefault(name, []).append(at)
-    out = []
-    for own in rows.values():
-        here, values = mine[own], surprise[own]
-        if here.any() and not here.all():
-            out.append(values[here].mean() - values[~here].mean())
-    return np.array(out)
+def _freed(values: Floats, groups: Sequence[Ints]) -> Floats:
+    """Return values freed of the means of each grouping, taken off in turn until they stay."""
+    out = np.asarray(values, dtype=np.float64).copy()
+    for _ in range(ROUNDS if len(groups) > 1 else 1):
+        for group in groups:
+            count = np.maximum(np.bincount(group), 1)
+            out -= (np.bincount(group, out) / count)[group]
+    return out
+
+
+def _slope(level: Floats, surprise: Floats, learner: Ints, *, spare: float) -> tuple[float, float, int]:
+    """Return the slope, its standard error and how many learners tell of it.
+
+    `spare` (at least 1) widens the error for the means that were taken off.
+    """
+    own = np.bincount(learner, level**2)
+    total, telling = float(own.sum()), int((own > TELLING).sum())
+    if not telling:
+        return 0.0, np.inf, 0
+    slope = float(level @ surprise) / total
+    pull = np.bincount(learner, level * (surprise - slope * level))
+    grown = spare * telling / max(telling - 1, 1)
+    return slope, float(np.sqrt(grown * float(pull @ pull))) / total, telling

@@ -10,6 +10,7 @@ import numpy as np
 
 from segue.engine.request import Request
 from segue.engine.scoring.factors import factors_of, log_factors, weights_of
+from segue.engine.scoring.manners import NAME
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats, Ints
 from segue.features.contexts.context_columns import Contexts, Level, spread
@@ -46,22 +47,27 @@ class Parts:
         *,
         eta: float,
         learned: Floats | None = None,
+        manner: Floats | None = None,
     ) -> Parts:
-        """Return the parts from pedagogy, and the `learned` one (B, n) when it weighs `eta`."""
+        """Return the parts from pedagogy, the `learned` one (B, n) that weighs `eta`, and `manner` (B, n)."""
         factors = factors_of(requests[0])
         names, levels = tuple([f.name for f in factors]), tuple([f.level for f in factors])
         of_level = [contexts.size(level) for level in Level]
         sizes = tuple([of_level[level] for level in levels])
         ends = tuple(accumulate(sizes, initial=0))
-        if learned is not None:
-            names, levels = (*names, "learned"), (*levels, Level.ITEM)
-            ends = (*ends, ends[-1] + learned.shape[1])
+        for name, more in (("learned", learned), (NAME, manner)):
+            if more is not None:
+                names, levels = (*names, name), (*levels, Level.ITEM)
+                ends = (*ends, ends[-1] + more.shape[1])
         values = np.empty((len(requests), ends[-1]))
         pedagogy = values[:, : ends[len(factors)]]
         log_factors(factors, contexts.columns, pedagogy, ends=ends)
         pedagogy *= weights_of(factors, requests, settings, eta=eta, sizes=sizes)
         if learned is not None:
-            np.multiply(learned, eta, out=values[:, ends[-2] :])
+            at = len(factors)
+            np.multiply(learned, eta, out=values[:, ends[at] : ends[at + 1]])
+        if manner is not None:
+            values[:, ends[-2] :] = manner
         return cls(names, levels, ends, values, contexts)
 
     def total(self) -> Floats:

@@ -12,6 +12,7 @@ from math import exp, log
 from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
+from segue.features.catalogue import Resource
 from segue.features.contexts.context_columns import COLUMNS
 
 TOLERANCE = 1e-9
@@ -26,8 +27,10 @@ def faults(playlist: Playlist, request: Request, recommender: Recommender) -> li
     out, before = [], list[Sequence[str]]()
     catalogue = recommender.catalogue
     for number, step in enumerate(playlist.steps, start=1):
-        skills = catalogue.resources[catalogue.resource_index[step.resource]].skills
+        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        skills = resource.skills
         expected = reasons_again(step.context, request, recommender, skills=skills, before=before)
+        expected |= _manner(resource, request, recommender)
         if expected.keys() != step.reasons.keys():
             out.append(f"step {number} names {sorted(step.reasons)}, expected {sorted(expected)}")
         for name, value in expected.items():
@@ -100,6 +103,25 @@ def _asked_for(c: Mapping[str, float], request: Request, recommender: Recommende
     if request.dials.pace:
         parts["pace"] = weights.pace * request.dials.pace * _log(exp(c["novelty"] - 1.0))
     return parts
+
+
+def _manner(resource: Resource, request: Request, recommender: Recommender) -> dict[str, float]:
+    """Return the part of the manner of teaching, where any manner weighs something."""
+    kernel, total = recommender.kernel, 0.0
+    if not kernel.manners and not request.manners:
+        return {}
+    for axis, level in (
+        ("content", resource.content),
+        ("process", resource.process),
+        ("product", resource.product),
+    ):
+        set_ = [one.weight for one in request.manners if (one.axis, one.level) == (axis, level)]
+        earned = [one.weight for one in kernel.manners if (one.axis, one.level) == (axis, level)]
+        if level and set_:
+            total += log(min(max(1.0 + set_[-1] / 0.25, 0.4), 2.5))
+        elif level and earned:
+            total += kernel.settings.weights.teaches_well * log(min(max(1.0 + earned[-1] / 0.25, 0.4), 2.5))
+    return {"manner": total}
 
 
 def _log(f: float) -> float:

@@ -168,7 +168,7 @@ class ArmsDeciding:
             rival, version = champion, configuration.get("policy")
             if version is not None:
                 live = Champion.of(champion.fitted.deciding_by(policy_from(version)), sums).recommender
-                rival = Champion(champion.fitted, live)
+                rival = replace(champion, recommender=live)
             out += answer(rival, with_acts(connection, rival, mine, keyring=keyring), known, looked_at=False)
         return out
 
@@ -323,5 +323,5 @@ def _along(
             continue
         request = replace(question.request, k=len(steps))
         fixed: Recommender = led_along(champion.recommender, request, steps, policy=Greedy())
-        out += answer(Champion(champion.fitted, fixed), [replace(question, request=request)], known)
+        out += answer(replace(champion, recommender=fixed), [replace(question, request=request)], known)
     return out

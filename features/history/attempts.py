@@ -18,19 +18,23 @@ Bools = NDArray[np.bool_]
 
 
 class Attempt(NamedTuple):
-    """One scored try, encoded: resource index, score in [0, 1], UTC epoch seconds or NaN, source order."""
+    """One scored try, encoded: resource index, score in [0, 1], UTC epoch seconds or NaN, source order.
+
+    `weight` in (0, 1] is what the score counts beside one that is certain.
+    """
 
     resource: int
     score: float
     time: float
     seq: int
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class Attempts:
     """Encoded attempts in canonical order (learner, time, seq); all arrays of shape (n,).
 
-    A learner with any unknown time is ordered by `seq` alone.
+    A learner with any unknown time is ordered by `seq` alone. `weight` is None where every score is certain.
     """
 
     learner: Ints
@@ -38,11 +42,21 @@ class Attempts:
     score: Floats
     time: Floats
     seq: Ints
+    weight: Floats | None = None
 
     @classmethod
-    def sorted(cls, learner: Ints, resource: Ints, score: Floats, time: Floats, seq: Ints) -> Attempts:
+    def sorted(
+        cls,
+        learner: Ints,
+        resource: Ints,
+        score: Floats,
+        time: Floats,
+        seq: Ints,
+        *,
+        weight: Floats | None = None,
+    ) -> Attempts:
         """Return the attempts in canonical order, whatever the order they came in."""
-        return cls(learner, resource, score, time, seq).take(cls.order(learner, resource, time, seq))
+        return cls(learner, resource, score, time, seq, weight).take(cls.order(learner, resource, time, seq))
 
     @staticmethod
     def order(learner: Ints, resource: Ints, time: Floats, seq: Ints) -> Ints:
@@ -67,12 +81,20 @@ class Attempts:
     def take(self, rows: Ints | slice | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Attempts:
         """Return some of the rows, in order."""
         return Attempts(
-            self.learner[rows], self.resource[rows], self.score[rows], self.time[rows], self.seq[rows]
+            self.learner[rows],
+            self.resource[rows],
+            self.score[rows],
+            self.time[rows],
+            self.seq[rows],
+            None if self.weight is None else self.weight[rows],
         )
 
     def one(self, i: int) -> Attempt:
         """Return row `i` as `update` wants it."""
-        return Attempt(int(self.resource[i]), float(self.score[i]), float(self.time[i]), int(self.seq[i]))
+        weight = 1.0 if self.weight is None else float(self.weight[i])
+        return Attempt(
+            int(self.resource[i]), float(self.score[i]), float(self.time[i]), int(self.seq[i]), weight
+        )
 
     @cached_property
     def starts(self) -> Ints:
@@ -111,9 +133,17 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
             frame["score"].to_numpy(np.float64),
             _seconds(time),
             frame["seq"].to_numpy(np.int64),
+            weight=_weights(frame),
         ),
         learner_ids,
     )
+
+
+def _weights(frame: pd.DataFrame) -> Floats | None:
+    """Return what each score counts, None where all are certain."""
+    if "weight" not in frame or frame["weight"].isna().all():
+        return None
+    return frame["weight"].fillna(1.0).to_numpy(np.float64)
 
 
 def _seconds(time: pd.Series[pd.Timestamp]) -> Floats:

@@ -145,6 +145,8 @@ def stepped(
     inverse = segments.inverse
     score, time = attempts.score[row][inverse], attempts.time[row]
     residual = score - (1.0 / (1.0 + np.exp(-logit)))[row][inverse]
+    if attempts.weight is not None:
+        residual *= attempts.weight[row][inverse]
     last, ending = _last_times(time, segments, now[:, LAST_TIME])
     known = ~np.isnan(time)
     elapsed = np.maximum(np.where(known, time, 0.0) - np.where(known, last, 0.0), 0.0)[inverse]
@@ -234,6 +236,7 @@ def filtered(
     m, v = start.reshape(2, -1)
     means, variances = np.empty((2, *slot.shape)) if before else np.empty((2, len(slot), 0))
     surprise = np.empty(n)
+    weight = None if attempts.weight is None else attempts.weight[row]
     for _, at in steps.slices():
         i, share = slot[:, at], h[:, at]
         mean, variance = m.take(i), v.take(i)
@@ -247,6 +250,9 @@ def filtered(
         hv = share * variance
         w = 1.0 - p
         w *= p
+        if weight is not None:
+            missed *= weight[at]
+            w *= weight[at]
         share = share * hv
         den = w * _total(share)
         den += 1.0

@@ -6,8 +6,9 @@ and the Kalman filter on
 
     logit P(y) = Σ h m + b,   h = 1 for the learner's row, 1/K for each of K skills
 
-(one-step extended Kalman filter; Elo with a step that shrinks as the variance does). Cost: the skills
-touched.
+(one-step extended Kalman filter; Elo with a step that shrinks as the variance does). A score of weight ω < 1
+(raters who differ) says so much less: ω times the surprise, the residual and the information; where tries are
+counted it is one like any other. Cost: the skills touched.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _Row = tuple[float, ...]
 
 def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters) -> None:
     """Fold one attempt into `state`, in place; about ten microseconds, whatever the history."""
-    resource, score, time, _ = attempt
+    resource, score, time, _, weight = attempt
     if not 0.0 <= score <= 1.0:
         raise ValueError(f"score must be in [0, 1], got {score} (percent? divide by 100)")
     skills, table = parameters.skills_of[resource], state.rows.data
@@ -59,8 +60,8 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     places = [(len(state.rows) - 1) * _ROW.size, *[k * _ROW.size for k in skills]]
     rows = [_ROW.unpack_from(table, place) for place in places]
     position = rows[0][COUNT]
-    surprise, moved = _kalman(rows, b, score)
-    seen = (score, score - 1.0 / (1.0 + math.exp(-b)), time, position)
+    surprise, moved = _kalman(rows, b, score, weight)
+    seen = (score, weight * (score - 1.0 / (1.0 + math.exp(-b))), time, position)
     for place, row, (mean, variance) in zip(places, rows, moved, strict=True):
         _ROW.pack_into(table, place, mean, variance, *_remembered(row, seen), surprise)
         surprise = 0.0  # the learner's own row comes first, and it alone keeps it
@@ -73,7 +74,7 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     _ITEM.pack_into(table, place, uses, 2.0 * score - 1.0, position, -math.inf if math.isnan(time) else time)
 
 
-def _kalman(rows: list[_Row], b: float, y: float) -> tuple[float, list[tuple[float, float]]]:
+def _kalman(rows: list[_Row], b: float, y: float, weight: float) -> tuple[float, list[tuple[float, float]]]:
     """Return the surprise, and the new mean and variance of each row, first the learner's own."""
     share = 1.0 / max(len(rows) - 1, 1)
     level, spread = rows[0][MEAN], rows[0][VARIANCE]
@@ -81,9 +82,10 @@ def _kalman(rows: list[_Row], b: float, y: float) -> tuple[float, list[tuple[flo
         level += share * row[MEAN]
         spread += share * (share * row[VARIANCE])
     p = 1.0 / (1.0 + math.exp(-(level + b)))
-    w = p * (1.0 - p)
+    w = weight * (p * (1.0 - p))
     den = 1.0 + w * spread
-    step, narrow = (y - p) / den, w / den
+    surprise = weight * (y - p)
+    step, narrow = surprise / den, w / den
     out = []
     h, drift = 1.0, DRIFT_LEARNER
     for row in rows:
@@ -92,7 +94,7 @@ def _kalman(rows: list[_Row], b: float, y: float) -> tuple[float, list[tuple[flo
         wider = variance - hv * hv * narrow + drift
         out.append((row[MEAN] + hv * step, wider if wider < MOST_VARIANCE else MOST_VARIANCE))
         h, drift = share, DRIFT_SKILL
-    return y - p, out
+    return surprise, out
 
 
 def _remembered(row: _Row, seen: tuple[float, float, float, float]) -> _Row:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from segue.workspace.practices.group_work import form_groups, pair_reviews
     from segue.workspace.practices.placements import place_week
     from segue.workspace.practices.project_work import project_states
+    from segue.workspace.practices.teaching_manners import axes_of, fix_manners
     from segue.workspace.practices.work_pace import paces_of
     from segue.workspace.workspace import Workspace
 
@@ -63,8 +64,10 @@ __all__ = [
     "WeeklyPlan",
     "WhyNot",
     "Workspace",
+    "axes_of",
     "feedback_waiting",
     "fit",
+    "fix_manners",
     "form_groups",
     "learner_vectors",
     "open",
@@ -101,7 +104,9 @@ _HOMES = {
     "WeeklyPlan": "segue.batch.plan",
     "WhyNot": "segue.engine.explanations.why_not",
     "Workspace": "segue.workspace.workspace",
+    "axes_of": "segue.workspace.practices.teaching_manners",
     "feedback_waiting": "segue.workspace.practices.feedback_given",
+    "fix_manners": "segue.workspace.practices.teaching_manners",
     "form_groups": "segue.workspace.practices.group_work",
     "learner_vectors": "segue.features.vectors.transformers",
     "paces_of": "segue.workspace.practices.work_pace",

@@ -68,6 +68,7 @@ CALLS: tuple[Call, ...] = (  # in an order that makes sense: who answers, what, 
     ("teacher", "classes/7b/feedback", {**PAIR, **TEACHER, "kind": "talk", "minutes": 5}),
     ("teacher", "classes/7b/places", {**WEEK, "slots": [SLOT], "keep": True}),
     ("teacher", "classes/7b/rubric", {"work": "x", "rubric": {"reasoning": "rate-race"}, "scores": [SCORE]}),
+    ("teacher", "classes/7b/axes", {"fixed": {"content:visual": 0.2}}),
     ("admin", "resources/rate-race/restore", None),
     ("admin", "models/{model}/activate", None),
 )
@@ -91,6 +92,8 @@ def test_what_is_sent_twice_is_stored_once(client: httpx.Client, school: Path, h
     menu = {"learner": "student-4", "mode": "menu", "menu": 2}
     step = client.post("/v1/recommend", json=menu, headers=headers("backend")).json()["steps"][0]
     models = client.get("/v1/models", headers=headers("admin")).json()["models"]
+    roster = {"learners": [{"id": who} for who in PAIR["learners"]]}
+    assert client.put("/v1/classes/7b/roster", json=roster, headers=headers("backend")).status_code == 200
     known = {"menu": step["decision_id"], "picked": step["menu"][1], "model": models[0]["version"]}
     doubled = []
     for scope, path, body in CALLS:

@@ -132,6 +132,13 @@ def test_a_teacher_practises_with_the_class_only(bounded: Ask, call: str) -> Non
     assert bounded("learner", "POST", path, body).status_code == 403
 
 
+def test_a_teacher_fixes_manners_of_the_class_only(bounded: Ask) -> None:
+    body = {"fixed": {"content:visual": 0.1}}
+    assert bounded("teacher", "POST", "/v1/classes/tiny/axes", body).status_code == 403
+    assert bounded("teacher", "POST", "/v1/classes/7b/axes", body).status_code == 200
+    assert bounded("learner", "POST", "/v1/classes/7b/axes", body).status_code == 403
+
+
 def test_a_teacher_practises_by_names_within_the_class(bounded: Ask) -> None:
     talks = {"minutes": 10, "asked": ["student-6"]}
     assert bounded("teacher", "POST", "/v1/classes/7b/talks", talks).status_code == 403

@@ -62,6 +62,7 @@ SCOPES: dict[str, str] = {  # who may call what, beside admin
         POST /v1/classes/{class_id}/places
         POST /v1/classes/{class_id}/project
         POST /v1/classes/{class_id}/rubric
+        POST /v1/classes/{class_id}/axes
     """,
     "backend teacher": """
         GET /v1/learners/{learner}/statements

@@ -46,7 +46,8 @@ def test_blocks_give_the_bytes_of_one_after_the_other(
 ) -> None:
     frame = told(school, seed)
     for piece in (frame.iloc[:250], frame.iloc[250:]):
-        school.space.add_events(school.checked(piece))
+        weight = np.where(piece.index % 3 == 0, 0.4, np.nan)  # no score of others is uncertain
+        school.space.add_events(school.checked(piece).assign(weight=weight))
         with school.space.store.read() as connection:
             fold = school.space.champion(connection).fold
             numbers = [person.number for person in every_learner(connection)]

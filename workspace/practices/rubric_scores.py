@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from segue.engine.practices.rubrics import fit_raters
+from segue.engine.practices.rubrics import attempt_weight, fit_raters
 from segue.features.events.event_records import check, identify
 from segue.workspace.feedback import teacher_pseudonym
 from segue.workspace.practices.members import Members, members_of
@@ -95,8 +95,8 @@ def accept_scores(
 
     Counts of tries grow on its skills alone; forecasts of others follow by the learner's general level.
     Severities are estimated from every score that the learners of the class were given. The score counts as
-    an attempt of any other kind does: what product it was does not matter, and neither does, so far, how
-    uncertain it is. Accepting twice stores nothing new.
+    an attempt of any other kind does, whatever product it was, but less where raters disagree or are careless
+    (``attempt_weight``). Accepting twice stores nothing new.
 
     Parameters
     ----------
@@ -126,7 +126,8 @@ def accept_scores(
             ]
         )
         found = check(frame, range(len(frame)), resources=known)
-        workspace.add_events(identify(found.events))
+        weights = [attempt_weight(one.score, one.std) for one in accepted]
+        workspace.add_events(identify(found.events).assign(weight=[weights[at] for at in found.lines]))
     return accepted
 
 

@@ -1,21 +1,18 @@
-"""How long work takes each learner of a class, and the budgets of it; what manners of teaching brought."""
+"""How long work takes each learner of a class, and the budgets of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast, get_args
 
 import numpy as np
 import pandas as pd
 
 from segue.engine.practices.pace import fit_pace, paced_minutes
-from segue.engine.practices.teaching_axes import Axis, AxisLevel, axis_levels
 from segue.engine.request import Request
 from segue.features.catalogue import Floats, Ints
 from segue.workspace.practices.members import members_of
-from segue.workspace.records.decision_queries import steps_with_rewards
 from segue.workspace.records.events import read_events
 from segue.workspace.records.learners import Learner
 from segue.workspace.workspace import Workspace
@@ -80,39 +77,3 @@ def with_paces(requests: Sequence[Request], paces: Sequence[LearnerPace]) -> lis
         else replace(one, minutes=paced_minutes(one.minutes, factor[one.learner]))
         for one in requests
     ]
-
-
-def axes_of(
-    workspace: Workspace,
-    class_id: str,
-    names: Sequence[str] = (),
-    *,
-    now: datetime,
-    fixed: Mapping[str, float] | None = None,
-) -> list[AxisLevel]:
-    """Return what each manner of content, process and product has brought this class, with its interval.
-
-    What is compared is the reward of a step less the mean reward of its skill, within each learner.
-
-    Parameters
-    ----------
-    fixed : mapping, optional
-        Weights that the teacher sets, by manner.
-    """
-    catalogue = workspace.catalogue()
-    with workspace.store.read() as connection:
-        numbers = {
-            one.number for one in members_of(workspace, connection, class_id, names, now=now).people.values()
-        }
-        rows = [row for row in steps_with_rewards(connection, numbers) if row.value is not None]
-    rows = [row for row in rows if row.resource in catalogue.resource_index]
-    done = [catalogue.resources[catalogue.resource_index[row.resource]] for row in rows]
-    reward = pd.Series([float(row.value) for row in rows], dtype="float64")
-    skill = pd.Series([one.skills[0] if one.skills else "" for one in done], dtype="str")
-    surprise = (reward - reward.groupby(skill).transform("mean")).to_numpy(dtype=np.float64)
-    learner = [str(row.learner) for row in rows]
-    out: list[AxisLevel] = []
-    for axis in get_args(Axis):
-        level = [str(getattr(one, axis)) for one in done]
-        out += axis_levels(cast(Axis, axis), level, surprise, learner, fixed=fixed)
-    return out

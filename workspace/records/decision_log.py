@@ -100,8 +100,12 @@ def decision_id(playlist_id: str, position: int) -> str:
 
 
 def _question(request: Request) -> str:
-    """Return the request as text, without the learner's state (`upto` stands for it) and surrogate."""
-    fields = {k: v for k, v in vars(request).items() if k not in ("state", "learner")}
+    """Return the request as text, without the learner's state (`upto` stands for it) and surrogate.
+
+    Manners that nobody has set are left out: such questions are named as before there were any.
+    """
+    unsaid = ("state", "learner") if request.manners else ("state", "learner", "manners")
+    fields = {k: v for k, v in vars(request).items() if k not in unsaid}
     if request.courses is None:
         del fields["courses"]
     return repr(sorted(fields.items()))

@@ -49,6 +49,7 @@ def append_events(
 ) -> Appended:
     """Append the events of a checked frame that are not there yet, within a write.
 
+    A column `weight` in (0, 1] says what a score counts beside a certain one (NaN, or no such column: 1).
     Source ids of learners, classes and events become digests or surrogates; stated interests are kept when
     the catalogue has the tag, a step when it is one of our decisions. Learners erased or opted out get
     nothing.
@@ -221,7 +222,8 @@ _NEWS = select(events.c.learner).where(events.c.number >= bindparam("since")).di
 def read_events(connection: Connection, learner_numbers: Sequence[int] | None = None) -> pd.DataFrame:
     """Return events as a frame of `COLUMNS` in the order of their store numbers, with that `number` last.
 
-    Without `learner_numbers`, those of all learners who have not opted out. `learner` is the surrogate. Ids
+    Where any score is uncertain, a column `weight` follows (NaN: 1). Without `learner_numbers`, those of all
+    learners who have not opted out. `learner` is the surrogate. Ids
     of events carry the learner, so that a correction reaches no one else's.
     """
     query = select(events, learners.c.surrogate).join_from(
@@ -275,6 +277,8 @@ def _columns(
         columns[name] = frame[name].tolist()
     for name in ("score", "seconds", "attempt_no", "completed"):
         columns[name] = frame[name].astype(object).where(frame[name].notna(), None).tolist()
+    if "weight" in frame:
+        columns["weight"] = frame["weight"].astype(object).where(frame["weight"].notna(), None).tolist()
     for name in ("supersedes", "voids"):
         columns[name] = [keyring.event_digests([x])[0] if x else None for x in frame[name].tolist()]
     return columns
@@ -296,7 +300,9 @@ def _frame(rows: Sequence[Row[Any]]) -> pd.DataFrame:
     for name in ("event_id", "supersedes", "voids"):
         texts = [f"{n}:{d.hex()}" if d else "" for n, d in zip(cells["learner"], cells[name], strict=True)]
         out[name] = pd.Series(texts, dtype="str")
-    return out[[*COLUMNS, "number"]]
+    weight = pd.Series(cells["weight"], dtype="float64")
+    names = [*COLUMNS, "number"] if weight.isna().all() else [*COLUMNS, "number", "weight"]
+    return out.assign(weight=weight)[names]
 
 
 def stored_digests(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:

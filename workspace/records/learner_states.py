@@ -48,6 +48,7 @@ class EventRow(NamedTuple):
     step: str
     supersedes: bytes | None
     voids: bytes | None
+    weight: float | None
 
 
 _FOLDED = [events.c[name] for name in EventRow._fields]
@@ -130,7 +131,8 @@ class Fold:
             state.kinds[self.catalogue.kind_code[code]] += (1.0, row.completed)
         if row.kind == "attempt" and row.score is not None:
             seconds = float("nan") if row.time is None else row.time / 1e6
-            update(state, Attempt(code, row.score, seconds, row.seq), self.parameters)
+            weight = 1.0 if row.weight is None else row.weight
+            update(state, Attempt(code, row.score, seconds, row.seq, weight), self.parameters)
         elif row.kind in SEEN:
             reveal(state.revealed, self.catalogue.tag_matrix[code])
         elif row.kind == "rating" and row.score is not None:
@@ -184,7 +186,11 @@ class _Columns:
         """The attempts that stand."""
         at = self.chosen([kind == "attempt" for kind in _column(self.cells.kind)])
         score = np.array(self.cells.score, dtype=np.float64)[at]
-        return Attempts(self.learner[at], self.code[at], score, self.time[at] / 1e6, self.seq[at])
+        weight = None
+        if any(cell is not None for cell in _column(self.cells.weight)):
+            said = np.array(self.cells.weight, dtype=np.float64)[at]
+            weight = np.where(np.isnan(said), 1.0, said)
+        return Attempts(self.learner[at], self.code[at], score, self.time[at] / 1e6, self.seq[at], weight)
 
     def fold_others(self, block: StateBlock, catalogue: Catalogue) -> None:
         """Fold in what is no attempt: stated interests, completions, what was viewed and rated."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0006"
+HEAD = "0007"
 metadata = MetaData()
 
 documents = Table(
@@ -105,6 +105,7 @@ events = Table(
     Column("tags", Text, nullable=False),
     Column("supersedes", LargeBinary(16)),
     Column("voids", LargeBinary(16)),
+    Column("weight", Double),
     Index("events_of_learner", "learner", "number"),
 )
 

@@ -123,6 +123,13 @@ class ScoreBody(Body):
     score: Share
 
 
+class AxesBody(Body):
+    """What is to be fixed of the manner of teaching in a class; nothing: it is only shown."""
+
+    fixed: Annotated[Mapping[Name, Annotated[float, Field(ge=-1, le=1)] | None], Field(max_length=60)] = {}
+    """Weights by axis and manner ("process:guided"), in units of a reward; null: left to outcomes again."""
+
+
 class RubricBody(Body):
     """Scores of a work by criterion; they become evidence of the criterion's skills alone."""
 
@@ -161,6 +168,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
             ],
         },
     ),
+    AxesBody: ({"fixed": {}},),
     RubricBody: (
         {
             "work": "poster",
@@ -197,6 +205,27 @@ class PairsAnswer(AnswerBody):
     """Nobody their own, equal loads, no pair again."""
 
     pairs: list[PairAnswer]
+
+
+class AxisLine(AnswerBody):
+    """One manner of teaching beside the others of its axis."""
+
+    axis: str
+    level: str
+    effect: float
+    """How much better learners did after it, in scores from 0 to 1."""
+    low: float | None
+    high: float | None
+    """The interval, null where too few learners tell."""
+    learners: int
+    weight: float
+    """What counts in the lists of the class: fixed, or earned at the last fit; 0 before."""
+
+
+class AxesAnswer(AnswerBody):
+    """Content, process and product."""
+
+    axes: list[AxisLine]
 
 
 class DueLine(AnswerBody):

@@ -1,4 +1,4 @@
-"""What a class does together: groups, peer reviews, feedback, talks, places, projects, rubrics."""
+"""What a class does together: groups, peer reviews, feedback, talks, places, projects, rubrics, manners."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import isinf
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,7 @@ from starlette.responses import Response
 
 from segue.engine.practices.projects import Milestone
 from segue.engine.practices.slots import Placed, Slot
+from segue.engine.practices.teaching_axes import AxisLevel
 from segue.service.access_middleware import Caller, caller_of
 from segue.service.http.bodies import ClassId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
@@ -22,7 +24,14 @@ from segue.service.http.said import practice_bodies as practice
 from segue.service.reach import ReachedRoute, reaching
 from segue.service.routes.dialogue.first_moment import moment_of
 from segue.workspace.errors import WorkspaceError
-from segue.workspace.practices import feedback_given, group_work, placements, project_work, rubric_scores
+from segue.workspace.practices import (
+    feedback_given,
+    group_work,
+    placements,
+    project_work,
+    rubric_scores,
+    teaching_manners,
+)
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
@@ -246,3 +255,23 @@ async def rubric(request: Request, class_id: ClassId) -> Response:
         return rubric_scores.accept_scores(space, class_id, body.work, body.rubric, names=names, now=now)
 
     return answer({"accepted": [asdict(one) for one in await _practised(caller, kept, keep=True)]})
+
+
+@router.post(
+    "/{class_id:path}/axes",
+    openapi_extra=takes(practice.AxesBody, keyed=True),
+    responses=gives(practice.AxesAnswer, OF_A_CLASS),
+)
+async def axes(request: Request, class_id: ClassId) -> Response:
+    """Return what each manner of teaching has brought and weighs in a class, after fixing some."""
+    caller, body = await _asked(request, practice.AxesBody)
+    space = caller.tenant.workspace
+
+    def told() -> list[AxisLevel]:
+        if body.fixed:
+            teaching_manners.fix_manners(space, class_id, body.fixed)
+        return teaching_manners.axes_of(space, class_id)
+
+    found = await _practised(caller, told, keep=bool(body.fixed))
+    open_ = {"low": None, "high": None}
+    return answer({"axes": [asdict(one) | (open_ if isinf(one.low) else {}) for one in found]})

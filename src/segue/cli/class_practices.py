@@ -352,20 +352,32 @@ def axes(
     workspace: Folder,
     *,
     class_id: ClassId,
-    fix: Annotated[list[str] | None, typer.Option(help="MANNER=WEIGHT that the teacher sets.")] = None,
-    roster: Roster = None,
-    now: Now = "",
+    fix: Annotated[
+        list[str] | None, typer.Option(help="AXIS:MANNER=WEIGHT to set for the class; may be repeated.")
+    ] = None,
+    free: Annotated[
+        list[str] | None, typer.Option(help="AXIS:MANNER to leave to outcomes again; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what each manner of content, process and product has brought; weights are 0 until earned.
+    """Show what each manner of content, process and product has brought, and what it weighs in lists.
 
-    Example: segue class axes school --class 7b
+    A weight is 0 until outcomes have earned it, at a fit. One that is fixed stands from the next list on.
+
+    \b
+    Example:
+      segue class axes school --class 7b --fix process:guided=0.1
     """
-    from segue.workspace.practices.work_pace import axes_of
+    from segue.workspace.practices.teaching_manners import axes_of, fix_manners
 
-    fixed = {name: number_in(None, value) for name, _, value in (cell.partition("=") for cell in fix or ())}
+    weights: dict[str, float | None] = {
+        name: number_in(None, value) for name, _, value in (cell.partition("=") for cell in fix or ())
+    }
+    weights |= dict.fromkeys(free or ())
     with opened(workspace) as space:
-        found = axes_of(space, class_id, members_in(roster, class_id), now=moment(now), fixed=fixed)
+        if weights:
+            fix_manners(space, class_id, weights)
+        found = axes_of(space, class_id)
     told = [asdict(one) | ({"low": None, "high": None} if one.low == -float("inf") else {}) for one in found]
     rows = [
         (

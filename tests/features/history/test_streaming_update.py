@@ -18,7 +18,7 @@ from segue.features.history.attempts import Attempt, Attempts, HistoryParameters
 from segue.features.history.batch_replay import chunks
 from segue.features.history.difficulty import fit_difficulty
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.history.state_columns import COUNT, LAST_TIME, MEAN, RUN_RIGHT, TRIED, VARIANCE
+from segue.features.history.state_columns import COUNT, LAST_TIME, MEAN, RESIDUAL, RUN_RIGHT, TRIED, VARIANCE
 from segue.features.history.streaming_update import fold, update
 from segue.features.vectors.learner_vector import design
 
@@ -37,12 +37,19 @@ def assert_same(one: LearnerState, other: LearnerState) -> None:
     assert one.to_bytes() == other.to_bytes()
 
 
+def doubted(attempts: Attempts, seed: int, *, doubt: bool) -> Attempts:
+    """Return attempts some of whose scores count less than others, or all whole."""
+    rng = np.random.default_rng(seed)
+    weight = np.where(rng.random(len(attempts)) < 0.5, 1.0, rng.uniform(0.1, 1.0, len(attempts)))
+    return replace(attempts, weight=weight) if doubt else attempts
+
+
 @settings(max_examples=25, deadline=None)
-@given(seed=SEEDS)
+@given(seed=SEEDS, doubt=st.booleans())
 def test_the_stream_is_the_batch(
-    seed: int, catalogue: Catalogue, parameters: HistoryParameters, make_attempts: MakeAttempts
+    seed: int, doubt: bool, catalogue: Catalogue, parameters: HistoryParameters, make_attempts: MakeAttempts
 ) -> None:
-    attempts = make_attempts(seed)
+    attempts = doubted(make_attempts(seed), seed, doubt=doubt)
     batch = fold(attempts, 6, parameters).states()
     for one, other in zip(streamed(attempts, catalogue, parameters), batch, strict=True):
         assert_same(one, other)
@@ -65,7 +72,7 @@ def test_the_stream_is_the_batch_on_real_histories(name: str, shared_data: Calla
 def test_a_fold_that_goes_on_from_states_gives_the_same_bytes(
     seed: int, pieces: int, rows: int, parameters: HistoryParameters, make_attempts: MakeAttempts
 ) -> None:
-    attempts = make_attempts(seed)
+    attempts = doubted(make_attempts(seed), seed, doubt=bool(seed % 2))
     whole = fold(attempts, 6, parameters)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_fold, "FOLD_ROWS", rows)
@@ -75,6 +82,20 @@ def test_a_fold_that_goes_on_from_states_gives_the_same_bytes(
             going = fold(attempts.take(mine), 6, parameters, base=StateBlock.of(going.states()))
     for one, other in zip(going.states(), whole.states(), strict=True):
         assert_same(one, other)
+
+
+def test_a_doubtful_score_moves_less_and_makes_less_sure(
+    catalogue: Catalogue, parameters: HistoryParameters
+) -> None:
+    states = {}
+    for weight in (1.0, 0.5, 1e-9):
+        states[weight] = LearnerState.fresh(catalogue)
+        update(states[weight], Attempt(0, 1.0, 0.0, 1, weight), parameters)
+    whole, half, none = (states[weight].general for weight in (1.0, 0.5, 1e-9))
+    assert whole[MEAN] > half[MEAN] > none[MEAN] == pytest.approx(0.0, abs=1e-6)
+    assert whole[VARIANCE] < half[VARIANCE] < none[VARIANCE] <= 1.0
+    assert half[RESIDUAL] == pytest.approx(0.5 * whole[RESIDUAL])
+    assert whole[COUNT] == half[COUNT] == 1.0
 
 
 def test_chunks_do_not_change_what_is_read(

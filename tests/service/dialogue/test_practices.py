@@ -108,3 +108,24 @@ def test_every_example_of_the_documentation_is_taken(
         for example in examples.values():
             status = 404 if path.endswith("/places") else 200  # nobody has a list in that week
             call(path.rpartition("/")[2], example["value"], status=status)
+
+
+def test_a_manner_is_fixed_for_a_class_and_left_to_outcomes_again(
+    client: httpx.Client, headers: Headers, call: Call
+) -> None:
+    assert call("axes", {"fixed": {"content:visual": 0.2}}, status=404)["error"]["code"] == "no_class"
+    rows = {"learners": [{"id": who} for who in SIX]}
+    assert client.put("/v1/classes/7b/roster", json=rows, headers=headers("backend")).status_code == 200
+    assert call("axes", {"fixed": {"content:nothing": 0.2}}, status=422)["error"]["code"] == "not_valid"
+    assert call("axes", {"fixed": {"content:visual": 2}}, status=422)
+    (line,) = practice.AxesAnswer.model_validate(call("axes", {"fixed": {"content:visual": -1.0}})).axes
+    assert (line.axis, line.level, line.weight, line.low) == ("content", "visual", -1.0, None)
+
+    def parts(who: str) -> set[bool]:
+        body = {"learner": who, "k": 8}
+        found = client.post("/v1/recommend", json=body, headers=headers("backend")).json()["steps"]
+        return {"manner" in step["reasons"] for step in found}
+
+    assert (parts(SIX[0]), parts("student-of-another-class")) == ({True}, {False})
+    assert call("axes", {"fixed": {"content:visual": None}}) == {"axes": []}
+    assert parts(SIX[0]) == {False}

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from segue import sample
+from segue.engine.practices.rubrics import attempt_weight
 from segue.engine.practices.slots import Slot, broken_slots
 from segue.engine.request import Request
 from segue.features.events.event_records import check, identify
+from segue.features.history.state_columns import MEAN, VARIANCE
 from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
@@ -23,6 +25,8 @@ from segue.workspace.practices.placements import listed_steps, place_week
 from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 from segue.workspace.privacy import learner_rights
 from segue.workspace.privacy.retention import purge
+from segue.workspace.records.events import read_events
+from segue.workspace.records.learner_states import clear_states
 from segue.workspace.records.practices.practice_rows import practices_of
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.records.whole_store import facts, orphans
@@ -141,6 +145,39 @@ def test_accepted_scores_move_the_skills_of_their_criterion_alone(fitted: Worksp
     assert moved.idxmax() == resource.skills[0], "other skills follow the general level alone, and less"
     with pytest.raises(ValueError, match="in \\[0, 1\\]"):
         keep_scores(fitted, "g", [RubricScore("l00", "video", "reasoning", "kind", 4.0)], now=NOW)
+
+
+def test_where_raters_disagree_a_score_moves_the_vector_less_and_leaves_it_less_sure(
+    fitted: Workspace,
+) -> None:
+    one, other = "agreed-on", "disputed"
+    resource = next(r for r in fitted.catalogue().resources if len(r.skills) == 1)
+    given = {one: (0.9, 0.9, 0.9, 0.9), other: (1.0, 1.0, 1.0, 0.6)}
+    scores = [
+        RubricScore(who, "model", "reasoning", f"rater-{at}", value)
+        for who, values in given.items()
+        for at, value in enumerate(values)
+    ]
+    keep_scores(fitted, "d", scores, now=NOW)
+    shows = {"reasoning": resource.resource_id}
+    sure, unsure = accept_scores(fitted, "d", "model", shows, names=[one, other], now=NOW)
+    assert unsure.std > 1.5 * sure.std
+    champion, known = fitted.known([one, other])
+    rows = [
+        known[who].skills[champion.fitted.catalogue.skill_index[resource.skills[0]]] for who in (one, other)
+    ]
+    weights = [attempt_weight(said.score, said.std) for said in (sure, unsure)]
+    assert weights[1] < 0.95 * weights[0]
+    assert rows[1][VARIANCE] > rows[0][VARIANCE]
+    moved = [row[MEAN] / said.score for row, said in zip(rows, (sure, unsure), strict=True)]
+    assert moved[1] < moved[0]
+    before = fitted.known([other])[1][other].to_bytes()
+    with fitted.store.write() as connection:
+        clear_states(connection)
+    assert fitted.known([other])[1][other].to_bytes() == before, "folded anew, it is the same"
+    with fitted.store.read() as connection:
+        frame = read_events(connection)
+    assert sorted(frame["weight"].dropna().tolist())[:1] == [pytest.approx(weights[1])]
 
 
 def test_rows_are_exported_counted_among_facts_purged_and_erased(fitted: Workspace) -> None:

@@ -73,6 +73,17 @@ def roster_of(connection: Connection, keyring: Keyring, class_id: str, *, at: da
     return [Learner(row.number, row.surrogate, row.opted_out) for row in connection.execute(query)]
 
 
+def classes_of(
+    connection: Connection, classes: Collection[str], numbers: Collection[int], *, at: datetime
+) -> list[tuple[int, str]]:
+    """Return (learner, class) of some learners in some classes (as called inside) at a moment, in order."""
+    here = select(enrolments.c.learner, enrolments.c.class_id).where(
+        enrolments.c.class_id.in_(classes), enrolments.c.role == "student", *_holds(at)
+    )
+    wanted = set(numbers)
+    return sorted((row.learner, row.class_id) for row in connection.execute(here) if row.learner in wanted)
+
+
 def has_roster(connection: Connection, keyring: Keyring, class_id: str) -> bool:
     """Return whether anybody was ever enrolled in a class: then its roster says who is in it."""
     inside = class_surrogates(connection, keyring, [class_id], create=False).get(class_id)
