@@ -14,12 +14,13 @@ LOG_DIVERSITY = float(np.log(DIVERSITY))
 class Weights:
     """How much each log-factor of the score counts; 0 leaves it out."""
 
-    readiness: float = 4.0
-    frontier: float = 1.0
+    readiness: float = 6.0
+    frontier: float = 1.5
     zone: float = 0.8
     room: float = 1.3
     forecast_gain: float = 0.5
     unlock: float = 1.0
+    prospect: float = 1.0
     breadth: float = 0.5
     completion: float = 0.5
     interest: float = 0.6

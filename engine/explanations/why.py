@@ -28,6 +28,7 @@ POINTS = {
     "room": "room to learn",
     "forecast_gain": "what practice now keeps",
     "unlock": "what it opens",
+    "prospect": "what practice here is worth now",
     "breadth": "skills at once",
     "completion": "work that gets finished",
     "interest": "interests",

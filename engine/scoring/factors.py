@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from segue.engine.request import Dials, Request
+from segue.engine.scoring.prospect import prospect_network
 from segue.engine.settings import Settings, Weights
 from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import ZONE_CENTRE, Level
@@ -88,6 +89,11 @@ def _unlock(c: Columns) -> Floats:
     return 0.5 + 0.5 * c["unlock"]
 
 
+def _prospect(c: Columns) -> Floats:
+    """What a step on these skills, in this state, was worth in simulated classes (`ProspectNetwork`)."""
+    return prospect_network()(c)
+
+
 def _breadth(c: Columns) -> Floats:
     """Practice of several skills at once; its exponent of one half lets the returns fall."""
     return c["breadth"]
@@ -119,6 +125,7 @@ FACTORS: tuple[Factor, ...] = (
     Factor("room", "there is little left to learn in it", _room, gives_way=True),
     Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
     Factor("unlock", "little builds on it", _unlock),
+    Factor("prospect", "practice of other skills is worth more now", _prospect, logarithm=True),
     Factor("breadth", "it practises fewer skills at once", _breadth),
     Factor("completion", "work of this kind is often left unfinished", _completion, level=Level.KIND),
     Factor("interest", "it is further from the learner's interests", _interest, level=Level.TAGS),

@@ -1,7 +1,7 @@
 """A step's reasons once more, in plain Python, from what a decision row keeps: an audit of the engine's own.
 
-Nothing of the scoring code is used: formulas and numbers stand here a second time, so that a change of one
-side alone is seen.
+Nothing of the scoring code is used but the network's numbers: formulas and constants stand here a second
+time, so that a change of one side alone is seen.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from math import exp, log
 from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
+from segue.engine.scoring.prospect import prospect_network
 from segue.features.catalogue import Resource
 from segue.features.contexts.context_columns import COLUMNS
 
@@ -75,6 +76,7 @@ def reasons_again(
         "room": (1.0 - eta) * weights.room * _log(0.15 + 0.85 * left),
         "forecast_gain": (1.0 - eta) * weights.forecast_gain * _log(max(c["forecast_gain"], 0.04)),
         "unlock": weights.unlock * _log(0.5 + 0.5 * c["unlock"]),
+        "prospect": weights.prospect * _prospect(c),
         "breadth": weights.breadth * _log(c["breadth"]),
         "completion": weights.completion * _log(c["kind"]),
         "interest": weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"]),
@@ -89,6 +91,18 @@ def reasons_again(
         low, high = learned.value_range
         parts["learned"] = eta * _log((mean - low) / (high - low))
     return parts
+
+
+def _prospect(c: Mapping[str, float]) -> float:
+    """Return the log-factor of the network, unit by unit."""
+    network = prospect_network()
+    x = [c[name] for name in network.columns]
+    units = [
+        max(sum(w * v for w, v in zip(row, x, strict=True)) + bias, 0.0)
+        for row, bias in zip(network.hidden.tolist(), network.bias.tolist(), strict=True)
+    ]
+    value = sum(v * u for v, u in zip(network.outer.tolist(), units, strict=True)) - network.highest
+    return float(max(min(value, 0.0), log(0.02)))
 
 
 def _asked_for(c: Mapping[str, float], request: Request, recommender: Recommender) -> dict[str, float]:

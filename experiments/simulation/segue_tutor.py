@@ -17,6 +17,7 @@ from segue.engine.policies.softmax import Softmax
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
+from segue.engine.request_batch import Asked
 from segue.engine.settings import Settings
 from segue.engine.training.fit import fit_kernel, learned_from
 from segue.engine.training.replay import ReplaySteps, joined, replay
@@ -110,17 +111,24 @@ class ClassTutor:
         """Return the lists of many requests; each is drawn with its own generator."""
         if not requests:
             return []
-        recommender = self._ready()
-        for given in requests:
-            self._meet(given)
-        shared = _Shared()
-        asked = [self._request(given, shared) for given in requests]
+        recommender, asked = self._ready(), self._requests(requests)
         rngs = []
         for request in asked:
             self._asked += 1
             rngs.append(generator(self.settings.seed, "class", str(self._week), request.learner, self._asked))
         playlists = recommender.recommend_batch(asked, rngs=rngs)
         return [[(self._original[s.resource], s.propensity) for s in p.steps] for p in playlists]
+
+    def asked(self, requests: list[dict[str, Any]]) -> tuple[Kernel, Asked]:
+        """Return what would answer the requests, and the block that it would read."""
+        recommender, own = self._ready(), self._requests(requests)
+        return recommender.kernel, recommender.asked(tuple(own))
+
+    def _requests(self, requests: list[dict[str, Any]]) -> list[Request]:
+        for given in requests:
+            self._meet(given)
+        shared = _Shared()
+        return [self._request(given, shared) for given in requests]
 
     def end_week(self, week: int) -> None:
         """Refit on everything so far, and fold the histories anew with the fitted difficulties."""

@@ -228,4 +228,4 @@ def test_golden_playlist() -> None:
     assert [step.resource for step in playlist.steps] == GOLDEN
 
 
-GOLDEN = ["r16", "r56", "r46", "r12", "r31"]
+GOLDEN = ["r16", "r56", "r36", "r31", "r46"]

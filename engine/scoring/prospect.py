@@ -1,0 +1,61 @@
+"""What practising here and now was worth in simulated classes: a small network over columns of skills.
+
+    h(x) = Σ_j v_j max(0, b_j + Σ_i W_ij x_i),    log f = h(x) - the highest h of the training lists
+
+In a simulation the worth of a step is known (expected rise of mastery at the examinations, and what it
+opens); ``segue.experiments.simulation.prospect_training`` chooses W, b and v such that a draw by the whole
+score collects as much of it as it can, over student models that disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+
+from segue.features.catalogue import Floats
+
+FILE = "prospect.json"
+
+
+class ProspectNetwork(NamedTuple):
+    """The network: names of the D columns it reads, W (H, D), b (H,), v (H,) and the highest h."""
+
+    columns: tuple[str, ...]
+    hidden: Floats
+    bias: Floats
+    outer: Floats
+    highest: float
+
+    def __call__(self, columns: Mapping[str, Floats]) -> Floats:
+        """Return log f of columns of shape (B or 1, G), as (B, G): the same bits in any block."""
+        read = np.stack(np.broadcast_arrays(*[columns[name] for name in self.columns]))
+        shape, flat = read.shape[1:], read.reshape(len(read), -1)
+        if flat.shape[1] == 1:  # a lone column would be added up in another order
+            flat = np.repeat(flat, 2, axis=1)
+        value = np.full(flat.shape[1], -self.highest)
+        for row, bias, outer in zip(self.hidden, self.bias.tolist(), self.outer.tolist(), strict=True):
+            unit = np.einsum("c,cx->x", row, flat)
+            unit += bias
+            np.maximum(unit, 0.0, out=unit)
+            unit *= outer
+            value += unit
+        np.minimum(value, 0.0, out=value)
+        return np.asarray(value[: shape[0] * shape[1]].reshape(shape))
+
+
+@cache
+def prospect_network() -> ProspectNetwork:
+    """Return the network that comes with the package."""
+    told = json.loads((files("segue.engine.scoring") / FILE).read_text("utf-8"))
+    return ProspectNetwork(
+        tuple(told["columns"]),
+        np.array(told["hidden"]),
+        np.array(told["bias"]),
+        np.array(told["outer"]),
+        float(told["highest"]),
+    )
