@@ -51,6 +51,7 @@ def open_university(data: Path, folder: Path) -> None:
             "resource_id": assessments["id_assessment"],
             "title": names,
             "skills": assessments["code_module"],
+            "course": assessments["code_module"],
             "kind": "quiz",
         }
     )
@@ -60,6 +61,7 @@ def open_university(data: Path, folder: Path) -> None:
             "resource_id": pages["id_site"],
             "title": pages["code_module"] + " " + pages["activity_type"],
             "skills": pages["code_module"],
+            "course": pages["code_module"],
             "kind": "lesson",
         }
     )
@@ -89,6 +91,29 @@ def mapped(names: dict[str, str]) -> list[str]:
     return [part for theirs, ours in names.items() for part in ("--map", f"{theirs}={ours}")]
 
 
+def week_of_work(segue: Command, folder: Path) -> None:
+    """Let a class do its week twice over, and judge another policy by what came of it."""
+    rng = np.random.default_rng(1)
+    lists = pd.read_csv(folder / "out" / "playlists.csv", dtype=str)
+    first = lists.assign(time="2014-03-04T10:00Z", step=lists["decision_id"])
+    done = pd.concat([first, lists.assign(time="2014-03-07T10:00Z", step="")])
+    done["score"] = (rng.random(len(done)) < 0.6).astype(int)
+    done[["learner", "resource", "score", "time", "step"]].to_csv(folder / "answers.csv", index=False)
+    version = json.loads(segue("policy", "show", "school"))
+    version["policy"]["parameters"]["temperature"] = 0.12
+    (folder / "bolder.json").write_text(json.dumps(version), encoding="utf-8")
+    before = "2014-03-02T20:00:00Z"
+    segue("experiment", "challenger", "school", "--policy", "bolder.json", "--now", before)
+    assert f"{len(done)} stored" in segue("import", "school", "--events", "answers.csv")
+    assert "rewards matured" in segue("learn", "school", "--now", "2014-03-17T08:00:00Z")
+    segue("experiment", "shadow", "school", "--since", WEEK, "--out", "evidence.csv")
+    columns = ("--reward", "reward", "--propensity", "propensity", "--target", "target")
+    said = segue("evaluate", "evidence.csv", *columns, "--cluster", "learner", "--report", "verdict.html")
+    assert "SNIPS: " in said
+    assert "effective sample size" in said
+    assert (folder / "verdict.html").stat().st_size > 0
+
+
 @pytest.mark.slow
 def test_a_university_of_two_modules(
     segue: Command, tmp_path: Path, shared_data: Callable[[str], Path]
@@ -108,17 +133,23 @@ def test_a_university_of_two_modules(
     assert "stored" in said
     assert "is in charge" in segue("fit", "school", "--now", NOW)
     roster = pd.read_csv(tmp_path / "roster.csv", dtype=str)
-    assert "Profile of" in segue("profile", "school", "--learner", roster["learner"][0], "--now", NOW)
-    where = ("--roster", "roster.csv", "--courses", "courses.csv")
-    segue("weekly", "school", "--week", WEEK, *where, "--out", "out")
-    lists = pd.read_csv(tmp_path / "out" / "playlists.csv", dtype=str)
-    assert set(lists["learner"]) == set(roster["learner"])
-    module = pd.read_csv(tmp_path / "resources.csv", dtype=str).set_index("resource_id")["skills"]
+    one = roster["learner"][0]
+    assert "Profile of" in segue("profile", "school", "--learner", one, "--now", NOW)
+    module = pd.read_csv(tmp_path / "resources.csv", dtype=str).set_index("resource_id")["course"]
     mine = roster.groupby("learner")["class"].agg(set)
-    strange = [
-        r for who, r in zip(lists["learner"], lists["resource"], strict=True) if module[r] not in mine[who]
-    ]
-    assert strange == [], "a learner of one module was given another's work"
+    given = json.loads(segue("recommend", "school", "-l", one, "-k", "8", "--now", NOW, "--json"))
+    assert {module[step["resource"]] for step in given["steps"]} == mine[one]  # by the events alone
+    for out, more in (("shared", ("--courses", "courses.csv")), ("out", ())):
+        segue("weekly", "school", "--week", WEEK, "--roster", "roster.csv", *more, "--out", out)
+        lists = pd.read_csv(tmp_path / out / "playlists.csv", dtype=str)
+        assert set(lists["learner"]) == set(roster["learner"])
+        strange = [
+            r
+            for who, r in zip(lists["learner"], lists["resource"], strict=True)
+            if module[r] not in mine[who]
+        ]
+        assert strange == [], "a learner of one module was given another's work"
+    week_of_work(segue, tmp_path)
 
 
 def school_log(rng: np.random.Generator, n_learners: int) -> pd.DataFrame:
@@ -157,6 +188,8 @@ def test_a_log_as_others_write_it(segue: Command, tmp_path: Path, dialect: str) 
     assert ("no rewards yet" in said) == (dialect == "ids only")
     facts = json.loads(segue("profile", "school", "--learner", "u3", "--now", NOW, "--json"))
     assert facts["strengths"] or facts["needs"]
-    segue("weekly", "school", "--week", WEEK, "--out", "out")
+    pd.DataFrame({"learner": sorted(set(learner))}).to_csv(tmp_path / "roster.csv", index=False)
+    segue("weekly", "school", "--week", WEEK, "--roster", "roster.csv", "--out", "out")
     lists = pd.read_csv(tmp_path / "out" / "playlists.csv", dtype=str)
     assert lists["learner"].nunique() == 20
+    week_of_work(segue, tmp_path)
