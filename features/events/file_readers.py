@@ -243,8 +243,12 @@ def _resources(table: Table) -> tuple[list[Resource], pd.DataFrame, tuple[str, .
 
 
 def _merged(first: Resource, more: Resource) -> Resource:
-    joined = {n: getattr(first, n) + getattr(more, n) for n in ("skills", "tags", "courses")}
-    return replace(first, **{name: tuple(dict.fromkeys(items)) for name, items in joined.items()})
+    return replace(
+        first,
+        skills=tuple(dict.fromkeys(first.skills + more.skills)),
+        tags=tuple(dict.fromkeys(first.tags + more.tags)),
+        courses=tuple(dict.fromkeys(first.courses + more.courses)),
+    )
 
 
 def _resource(row: Mapping[str, object]) -> Resource:
