@@ -5,8 +5,8 @@
 
 Predictions are of learners held out (5 folds, seed 0), each from the learner's past only. The anchors were
 published by Gervet, Koedinger, Schneider and Mitchell (2020, "When is Deep Learning the Best Approach to
-Knowledge Tracing?", JEDM 12(3), tables 3 and 4), to two digits: AUC of a held-out fifth of the students, with
-folds of their own; for Algebra on the whole set of 574 students, of which the one here is a fifth.
+Knowledge Tracing?", JEDM 12(3)), to two digits: AUC of students held out, with folds of their own; for
+Algebra on the whole set of 574 students, of which the one here is a fifth.
 
 A set's name may bear a change: ``algebra2005-sample:untimed`` hides the times, ``:joined`` gives each item
 the skills of the next two items besides its own, ``:20`` keeps the first 20 learners.
