@@ -19,6 +19,7 @@ from typing import Any
 Json = Any
 ADMIN, PASSWORD = "admin", "admin123"
 CHANNEL = "c" * 32
+LASTS = 300  # seconds; Kolibri ends a session after 1,200
 PATIENCE = 600  # tries of a second to come up, on a machine that is busy
 CONTENT = """
 from kolibri.core.content.models import ChannelMetadata, ContentNode
@@ -37,13 +38,19 @@ class Session:
     """Someone signed in; learners have no password in a school of this preset."""
 
     def __init__(self, address: str, user: str) -> None:
-        self.address = address
+        self.address, self._user = address, user
+        self._sign_in()
+
+    def _sign_in(self) -> None:
+        self._since = time.monotonic()
         self._cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
         self.facility = self("GET", "/api/public/v1/facility/")[0]["id"]
-        self.id = self("POST", "/api/auth/session/", login(user, self.facility))["user_id"]
+        self.id = self("POST", "/api/auth/session/", login(self._user, self.facility))["user_id"]
 
     def __call__(self, method: str, path: str, body: Json = None) -> Json:
+        if time.monotonic() - self._since > LASTS:  # nobody is refused then, but lists come back empty
+            self._sign_in()
         headers = {"Content-Type": "application/json", "Referer": self.address}
         token = next((cookie.value for cookie in self._cookies if "csrf" in cookie.name), None)
         if token:
