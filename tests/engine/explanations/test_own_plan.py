@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks import practices
+from benchmarks import _practices_of_schools as practices
 
 
 def test_every_planted_violation_is_found_and_no_valid_plan_alarms() -> None:
