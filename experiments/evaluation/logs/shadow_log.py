@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,9 +25,13 @@ from segue.features.history.learner_state import LearnerState
 from segue.workspace.records.decision_log import Draw, playlist_id
 from segue.workspace.records.decision_queries import heads_since, steps_of
 from segue.workspace.records.learner_states import Fold, events_of, openings_of
+from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.storage.database import Connection, Row
+from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
+
+MOST_COURSES = 2  # of a learner by a roster that was given and is not stored: so many are tried
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ def shadow_frame(
         frame = decision_frame(connection)
         frame = frame[frame["week"] >= since].reset_index(drop=True)
         chances: dict[str, float] = {}
-        back = _LookingBack(connection, challenger, tuple(questions), workspace.time_zone)
+        courses, keyring = workspace.catalogue_in(connection).courses, workspace.keyring
+        back = _LookingBack(connection, challenger, tuple(questions), workspace.time_zone, courses, keyring)
         for head in heads_since(connection, since):
             chances |= back.chances(head)
     return frame.assign(target=frame["decision_id"].map(chances).astype(np.float64))
@@ -70,6 +76,8 @@ class _LookingBack:
     challenger: Recommender
     questions: tuple[Request, ...]
     time_zone: str
+    courses: tuple[str, ...]
+    keyring: Keyring
 
     def chances(self, head: Row) -> dict[str, float]:
         """Return the challenger's probability of each decision of a playlist; nothing if asked otherwise."""
@@ -86,7 +94,17 @@ class _LookingBack:
         moment = datetime.fromtimestamp(head.time / 1e6, UTC)
         for question in self.questions:
             for zone in (UTC, ZoneInfo(self.time_zone)):
-                yield replace(question, learner=str(head.learner), now=moment.astimezone(zone), state=None)
+                asked = replace(question, learner=str(head.learner), now=moment.astimezone(zone), state=None)
+                for taken in self._taken(head.learner, moment):
+                    yield replace(asked, courses=taken)
+
+    def _taken(self, learner: int, moment: datetime) -> Iterator[tuple[str, ...] | None]:
+        """Yield the courses that a list may be for: the store's, few that a roster gave, none known."""
+        if self.courses:
+            found = courses_of(self.connection, self.keyring, self.courses, [learner], at=moment)
+            yield found.get(learner)
+            yield from (some for n in range(MOST_COURSES + 1) for some in combinations(self.courses, n))
+        yield None
 
     def _state(self, learner: int, upto: int) -> LearnerState:
         """Return what the challenger would have known of a learner after the event numbered `upto`."""

@@ -11,6 +11,7 @@ import pandas as pd
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import Course, WeeklyPlan
 from segue.engine.request import Request
+from segue.experiments.evaluation.logs.shadow_log import shadow_frame
 from segue.features.events.event_records import check, identify
 from segue.features.events.file_readers import read_catalogue
 from segue.workspace.answering import Ask
@@ -88,6 +89,9 @@ def test_the_week_obeys(school: School, tmp_path: Path) -> None:
     assert given(plan, "out") == {one: {"maths"}, two: {"maths"}, three: both}
     classes = {two: ["arts"], three: ["arts", "maths"]}  # a roster given counts, where it names classes
     assert given(plan, "out", classes=classes) == {one: {"maths"}, two: {"arts"}, three: both}
+    champion = school.space.known([])[0].recommender
+    shadow = shadow_frame(school.space, champion, questions=[Request("", MONDAY, k=12)])
+    assert len(shadow) == len(shadow.dropna(subset="target")) > 12  # each list is known again by its question
     shared = replace(plan, courses=(Course("arts", 60.0), Course("maths", 60.0)))
     weekly(school.space, shared, tmp_path / "shared", roster=[three], classes=classes, workers=1)
     rows = pd.read_csv(tmp_path / "shared" / "playlists.csv")
