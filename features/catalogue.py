@@ -262,6 +262,12 @@ class Catalogue:
         return tuple(sorted({course for r in self.resources for course in r.courses}))
 
     @cached_property
+    def in_course(self) -> dict[str, Bools]:
+        """Whether each resource is for a course, shape (n,), by course; under "": for all of them."""
+        named = {c: np.array([c in r.courses for r in self.resources], dtype=np.bool_) for c in self.courses}
+        return named | {"": np.array([not r.courses for r in self.resources], dtype=np.bool_)}
+
+    @cached_property
     def hash(self) -> str:
         """Digest of everything above: two catalogues with one hash rank alike."""
         text = repr((self.resources, self.skills, self.prerequisites.tolist()))

@@ -98,10 +98,9 @@ class InCourse:
     def _of(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | None:
         if taken is None:
             return None
-        mine = set(taken)
-        return _where(
-            catalogue, [not r.courses or not mine.isdisjoint(r.courses) for r in catalogue.resources]
-        )
+        there = catalogue.in_course
+        mine = [there[course] for course in taken if course in there]
+        return np.asarray(np.any([there[""], *mine], axis=0))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ TERMS = 28  # in each round
 WATCHED, KEPT = 24, 40  # learners of every other slot, and candidates of each
 UNITS, STEPS, BATCH, SETS = 8, 2500, 24, 8
 RATE, DECAY, TEMPERATURE, EVEN = 0.01, 0.01, 0.06, 0.08
+NOTHING = 1e-9  # a unit whose largest weight adds no more than this is left out
 PART = 0.4  # of h, in the score: the reference chooses one next step, the engine a list
 
 
@@ -191,6 +192,8 @@ def train(
         )
         adam.step(gradients, t=t, rate=RATE * min(1.0, 1.5 * (1.0 - t / (steps + 1))))
     own, shift, out = hidden / scale[:, None], bias - (centre / scale) @ hidden, PART * outer
+    kept = np.abs(out) * np.abs(own).max(axis=0) > NOTHING
+    own, shift, out = own[:, kept], shift[kept], out[kept]
     reached = np.concatenate(
         [(np.maximum(lists.columns[::5] @ own + shift, 0.0) @ out).ravel() for lists in terms]
     )

@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 import uuid
 import zlib
@@ -33,6 +32,7 @@ from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import left_by, roster_of
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
+from tests.local_server import serving
 
 pytest.importorskip("jwt")
 
@@ -59,13 +59,8 @@ PEER = Path(__file__).resolve().parents[3] / "shared" / "tools" / "lti_peer.py"
 
 @pytest.fixture
 def platform() -> Iterator[Platform]:
-    server = Platform()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Platform()) as server:
+        yield server
 
 
 @pytest.fixture

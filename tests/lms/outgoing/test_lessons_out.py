@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 import urllib.parse
 import zipfile
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from segue.lms.servers.canvas_modules import push
 from segue.workspace.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
+from tests.local_server import serving
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -216,13 +216,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def canvas() -> Iterator[CanvasServer]:
-    server = CanvasServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(CanvasServer()) as server:
+        yield server
 
 
 @pytest.mark.filterwarnings("ignore:Canvas may respond unexpectedly")  # plain http, on loopback only

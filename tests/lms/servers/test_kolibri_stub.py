@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +19,7 @@ from segue.cli.main import app
 from segue.workspace.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
+from tests.local_server import serving
 
 KEY = "00" * 32
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -110,13 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def kolibri() -> Iterator[Kolibri]:
-    server = Kolibri()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Kolibri()) as server:
+        yield server
 
 
 def test_each_class_gets_its_own_and_a_leavers_lesson_is_closed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +18,7 @@ from segue.workspace.configuration import Configuration
 from segue.workspace.records.events import read_events
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
+from tests.local_server import serving
 
 KEY = "00" * 32
 
@@ -118,13 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stub() -> Iterator[Stub]:
-    server = Stub()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Stub()) as server:
+        yield server
 
 
 @pytest.fixture

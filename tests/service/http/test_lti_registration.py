@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +15,7 @@ from typer.testing import CliRunner
 from segue.cli.main import app
 from segue.lms.lti.dynamic_registration import TOOL
 from segue.lms.lti.platforms import read_platforms
+from tests.local_server import serving
 
 
 class Lms(ThreadingHTTPServer):
@@ -59,13 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def lms() -> Iterator[Lms]:
-    server = Lms()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Lms()) as server:
+        yield server
 
 
 def invited(school: Path, host: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.local_server import serving
 from tests.service.lti_platform import SECRET_NAME, Platform, registered
 from tests.service.pages.conftest import CHROMIUM, FLAGS
 
@@ -37,12 +37,8 @@ def course() -> Iterator[Platform]:
     """An LMS on another site than ours: by the browser's law localhost is another one than 127.0.0.1."""
     server = Platform()
     server.base = server.base.replace("127.0.0.1", "localhost")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 def framed(address: str) -> str:
