@@ -8,6 +8,10 @@ connections that send half a head, and 900 requests at once by another key (ever
 at the lowest priority, since they share the machine's cores with the service that they are to trouble. A calm
 client goes on asking for recommendations and storing events; its times are compared with those of the same
 client in quiet. Afterwards everything that was acknowledged is looked for in the store.
+
+The flood's times end when the kernel has the answer, not when the one process that plays nine hundred clients
+comes to read it. What the machine itself leaves under such a storm is told by the last two figures: the same
+storm against an application that answers everything by 204 and does nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import re
 import selectors
 import socket
 import sqlite3
+import struct
 import sys
 import tempfile
 import threading
@@ -33,14 +38,18 @@ from typing import Any
 
 import httpx
 import numpy as np
+import uvicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.service import N_LEARNERS, NOW, make_workspace, service
 from segue.service.http.api_keys import KeyRing
 from segue.service.http.connections import raise_file_limit
+from segue.service.http.rate_limits import ServiceLimits
+from segue.service.server import configuration
 from tests.service.lti_platform import Platform, launch, register_platform
 
+STAMP = getattr(socket, "SO_TIMESTAMPNS", 35)  # Linux's name for: tell when a part came
 FLOOD, HALF_OPEN, LOGINS, ROSTERS, ROSTER_SECONDS = 900, 1_000, 8, 8, 25
 Found = dict[str, Any]
 
@@ -124,14 +133,15 @@ class FloodCall:
         body = json.dumps({"learner": f"student-{learner % N_LEARNERS}", "k": 10})
         head = f"POST /v1/recommend HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n"
         self.request = f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
-        self.port, self.answer, self.sent = port, b"", 0.0
+        self.port, self.answer, self.sent, self.took = port, b"", 0.0, 0.0
         self.socket: socket.socket | None = None
 
     def send(self) -> socket.socket:
         """Ask, by a new connection where the last one was closed."""
         if self.socket is None:
             self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        self.answer, self.sent = b"", time.perf_counter()
+            self.socket.setsockopt(socket.SOL_SOCKET, STAMP, 1)
+        self.answer, self.sent = b"", time.time()
         self.socket.sendall(self.request)
         return self.socket
 
@@ -139,17 +149,19 @@ class FloodCall:
         """Read on; whether the answer is whole, or there will be none."""
         assert self.socket is not None
         try:
-            part = self.socket.recv(65_536)
+            part, told, _, _ = self.socket.recvmsg(65_536, socket.CMSG_SPACE(16))
         except OSError:
-            part = b""
+            part, told = b"", []
         self.answer += part
+        stamps = [struct.unpack("qq", data[:16]) for _, kind, data in told if kind == STAMP]
+        self.took = (stamps[-1][0] + stamps[-1][1] / 1e9 if stamps else time.time()) - self.sent
         if not part:
             self.socket.close()
             self.socket = None
             return True
         head, _, body = self.answer.partition(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
-        return length is not None and len(body) >= int(length[1])
+        return head.startswith(b"HTTP/1.1 204") or (length is not None and len(body) >= int(length[1]))
 
 
 def flooding(port: int, secret: str, stop: Any, out: Any) -> None:
@@ -173,7 +185,7 @@ def flooding(port: int, secret: str, stop: Any, out: Any) -> None:
                     if status == "200":
                         lists.append(re.search(rb'"playlist_id":"(\w+)"', key.data.answer)[1].decode())  # type: ignore[index]
                     else:
-                        refusals.append(time.perf_counter() - key.data.sent)
+                        refusals.append(key.data.took)
                         lacking += b"retry-after: " not in key.data.answer
             statuses["none"] += len(waiting.get_map())
         stop.wait(2)
@@ -226,6 +238,50 @@ def trouble(port: int, tenant: str, secret: str, issuer: str) -> Iterator[Callab
             job.kill()
 
 
+async def empty(scope: Any, _: Any, send: Any) -> None:
+    """Answer 204, whatever is asked: an application that does nothing."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+
+def serving_nothing(told: Any) -> None:
+    """Serve `empty` until killed, and tell the port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+        told.put(listening.getsockname()[1])
+        uvicorn.Server(configuration(empty, limits=ServiceLimits())).run([listening])  # type: ignore[arg-type]
+
+
+def looking(port: int, seconds: float, out: Any) -> None:
+    """Look at `/readyz` again and again; tell the times."""
+    times, until = [], time.monotonic() + seconds
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        while time.monotonic() < until:
+            began = time.perf_counter()
+            client.get("/readyz")
+            times.append(time.perf_counter() - began)
+            time.sleep(0.05)
+    out.put(times)
+
+
+def of_nothing(tenant: str, issuer: str, seconds: float) -> tuple[float, float]:
+    """Return the worst time of `/readyz` and the p99 of the flood where nothing is done, in seconds."""
+    processes = _processes()
+    told, out = processes.Queue(), processes.Queue()
+    server = processes.Process(target=serving_nothing, args=(told,))
+    server.start()
+    port = told.get(timeout=60)
+    with trouble(port, tenant, "none", issuer) as end:
+        time.sleep(3)
+        client = processes.Process(target=looking, args=(port, seconds, out))
+        client.start()
+        times: list[float] = out.get(timeout=seconds * 10 + 60)
+        client.join()
+        flood = end()
+    server.kill()
+    return max(times), float(np.quantile(flood["refusals"], 0.99))
+
+
 def calm_times(port: int, secret: str, seconds: float, part: str) -> Found:
     """Return what a calm client of its own process met."""
     processes = _processes()
@@ -257,6 +313,7 @@ def measure(folder: Path, seconds: float) -> Found:
     away.set()
     lms.join(timeout=30)
     lms.kill()
+    nothing_readyz, nothing_flood = of_nothing(folder.name, issuer, seconds)
     there, stored = _stored(folder)
     acknowledged = {*quiet["lists"], *storm["lists"], *flood["lists"]}
 
@@ -271,11 +328,14 @@ def measure(folder: Path, seconds: float) -> Found:
         "calm_answers": len(storm["times"]["recommend"]),
         "calm_refused": sum(storm["refused"].values()),
         "flood_statuses": flood["statuses"],
+        "refusal_p50_ms": float(np.quantile(flood["refusals"] or [0.0], 0.5)) * 1e3,
         "refusal_p99_ms": float(np.quantile(flood["refusals"] or [0.0], 0.99)) * 1e3,
         "refusals_without_retry_after": flood["lacking"],
         "lists_acknowledged": len(acknowledged),
         "lists_lost": len(acknowledged - there),
         "events_lost": quiet["events"] + storm["events"] - stored,
+        "nothing_readyz_worst_ms": nothing_readyz * 1e3,
+        "nothing_flood_p99_ms": nothing_flood * 1e3,
     }
 
 

@@ -19,7 +19,62 @@ from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import BUSY, RefusedError
 
 LONGEST_SEAT = 0.5  # seconds: who works for longer waits for something else, which has limits of its own
+FIRST_PACE = 0.01  # seconds between two who leave, as long as nobody has been seen to
+MOST_WAITS = 5  # times the longest wait foreseen: after that it was foreseen wrongly, and is ended
 Row = deque[asyncio.Future[None]]
+
+
+class Seat:
+    """A seat, or a place in the row before it, where it is not left to wait for ever."""
+
+    __slots__ = ("_called", "_caller", "_left", "_seats", "_timer")
+
+    def __init__(
+        self, seats: Seats, caller: str, called: asyncio.Future[None] | None = None, longest: float = 0.0
+    ) -> None:
+        self._seats, self._caller, self._called, self._left = seats, caller, called, False
+        self._timer: asyncio.TimerHandle | None = None
+        if called is not None:
+            self._timer = called.get_loop().call_later(longest, _give_up, called)
+
+    async def seated(self) -> None:
+        """Wait for the seat, which from here on is held for some time at most.
+
+        Raises
+        ------
+        RefusedError
+            503 when it took far longer than was foreseen.
+        """
+        if self._called is not None:
+            await self._called
+        if not self._left:
+            self._stop()
+            self._timer = asyncio.get_running_loop().call_later(LONGEST_SEAT, self.leave)
+
+    def leave(self) -> None:
+        """Give up seat or row; it may be said again and again."""
+        if self._left:
+            return
+        self._left = True
+        self._stop()
+        called = self._called
+        if called is None or (called.done() and not called.cancelled() and not called.exception()):
+            self._seats.leave(self._caller)
+        else:
+            called.cancel()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _give_up(called: asyncio.Future[None]) -> None:
+    if not called.done():
+        again = {"retry-after": "5"}
+        called.set_exception(
+            RefusedError(503, BUSY, "this waited too long: try again in a few seconds", again)
+        )
 
 
 class Seats:
@@ -38,15 +93,15 @@ class Seats:
         self._held: Counter[str] = Counter()
         self._rows: OrderedDict[str, Row] = OrderedDict()
         self._waiting = 0
-        self._pace, self._left_at = 0.0, 0.0  # seconds between two who leave, while somebody waits
+        self._pace, self._left_at = FIRST_PACE, 0.0  # seconds between two who leave, while somebody waits
 
     @property
     def waiting(self) -> int:
         """Requests that wait for a seat."""
         return self._waiting
 
-    async def take(self, caller: str) -> Callable[[], None]:
-        """Return how to leave the seat that `caller` now has; it may be left again and again.
+    def join(self, caller: str) -> Seat:
+        """Return the place that `caller` now has: a seat, or the end of a row.
 
         Raises
         ------
@@ -55,21 +110,7 @@ class Seats:
         """
         if self._free and self._held[caller] < self._most:
             self._seat(caller)
-        else:
-            await self._wait(caller)
-        timer: asyncio.TimerHandle | None = None
-
-        def leave() -> None:
-            nonlocal timer
-            if timer is not None:
-                timer.cancel()
-                timer = None
-                self._leave(caller)
-
-        timer = asyncio.get_running_loop().call_later(LONGEST_SEAT, leave)
-        return leave
-
-    async def _wait(self, caller: str) -> None:
+            return Seat(self, caller)
         wait = self.expected_wait(caller)
         if self._waiting >= self._limits.waiting or wait > self._limits.waiting_seconds:
             again = {"retry-after": str(max(math.ceil(wait), 1))}
@@ -79,12 +120,17 @@ class Seats:
             self._left_at = self._clock()
         self._rows.setdefault(caller, deque()).append(called)
         self._waiting += 1
+        return Seat(self, caller, called, MOST_WAITS * self._limits.waiting_seconds)
+
+    async def take(self, caller: str) -> Seat:
+        """Return the seat that `caller` has, once there is one; see :meth:`join`."""
+        place = self.join(caller)
         try:
-            await called
-        except asyncio.CancelledError:
-            if called.done() and not called.cancelled():  # called in, and gone at the same moment
-                self._leave(caller)
+            await place.seated()
+        except BaseException:
+            place.leave()
             raise
+        return place
 
     def expected_wait(self, caller: str) -> float:
         """Return how many seconds a request of `caller` would wait, by the pace of those that left lately.
@@ -98,7 +144,8 @@ class Seats:
         self._free -= 1
         self._held[caller] += 1
 
-    def _leave(self, caller: str) -> None:
+    def leave(self, caller: str) -> None:
+        """Free a seat of `caller`, and call in who is next."""
         self._free += 1
         self._held[caller] -= 1
         if not self._held[caller]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import socket
@@ -58,7 +59,10 @@ def application(plan: ServerPlan) -> FastAPI:
     if len(set(names)) < len(names):
         raise ValueError(f"workspaces must differ in their folder's name, got {', '.join(names)}")
     tenants = [Tenant.open(Path(folder), limits=plan.limits) for folder in plan.workspaces]
-    return create_app(tenants, limits=plan.limits)
+    app = create_app(tenants, limits=plan.limits)
+    gc.collect()
+    gc.freeze()  # modules and models stay for good: they need not be looked at again and again
+    return app
 
 
 def from_environment() -> FastAPI:

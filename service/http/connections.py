@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, Protocol
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -44,12 +45,20 @@ class Bounded(uvicorn.Config):
         self.limits = limits
 
 
+class Admitting(Protocol):
+    """Who says, before anything is spent on a request, that it is to come back later."""
+
+    def turned_away(self, scope: MutableMapping[str, Any], *, keep: bool) -> bytes | None:
+        """Return the whole answer to a request that is told so; None for every other one."""
+
+
 class Guarded(HttpToolsProtocol):
     """One connection under the limits of its :class:`Bounded` configuration."""
 
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
     _in_head = True
+    _in_body = False
 
     def __init__(self, config: uvicorn.Config, *others: Any, **named: Any) -> None:
         super().__init__(config, *others, **named)
@@ -86,9 +95,34 @@ class Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End a head: from here on the application's own limits hold."""
-        self._in_head, self._head = False, 0
+        self._in_head, self._head, self._in_body = False, 0, True
         self._unset_deadline()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a body."""
+        self._in_body = False
+        self._unset_deadline()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """End an answer; what is left of a body that nobody reads has a deadline like a head."""
+        super().on_response_complete()
+        if self._in_body and not self.transport.is_closing():
+            self._expect_head()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Begin to work on a request, unless it is turned away: then it has cost nothing but its head."""
+        admitting: Admitting | None = self.app_state.get("turnstile")
+        words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive) if admitting else None
+        if words is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(words)
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _expect_head(self) -> None:
         if self._deadline is None:

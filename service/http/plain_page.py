@@ -39,8 +39,13 @@ def page(title: str, body: str) -> str:
     )
 
 
+def brief_page(status: int, more: str = "") -> str:
+    """Return what a person reads who cannot be let in: what to do; `more` is HTML already."""
+    title, text = WORDS.get(status) or WORDS[500 if status >= 500 else 400]
+    return page(title, f"<p>{escape(text)}</p>{more}")
+
+
 def refusal_page(status: int, number: str) -> str:
     """Return what a person reads who cannot be let in: what to do, and a number that finds the reason."""
-    title, text = WORDS.get(status) or WORDS[500 if status >= 500 else 400]
     found = f'<p class="quiet">If it keeps happening, tell your teacher this number: {escape(number[:8])}</p>'
-    return page(title, f"<p>{escape(text)}</p>{found}")
+    return brief_page(status, found)

@@ -55,6 +55,7 @@ class ServiceLimits:
 
 
 MOST_REMEMBERED = 10_000
+TOO_FAST = "too_fast"  # the code of who asks more often than agreed
 
 
 class Buckets:
@@ -88,7 +89,7 @@ class Buckets:
 def too_fast(wait: float, rate: float, who: str = "key") -> RefusedError:
     """Return the refusal of a key or an address that has used up its bucket."""
     message = f"this {who} may send {rate:g} requests per second: try again in {max(wait, 0.01):.2f} s"
-    return RefusedError(429, "too_fast", message, {"retry-after": str(math.ceil(wait))})
+    return RefusedError(429, TOO_FAST, message, {"retry-after": str(math.ceil(wait))})
 
 
 def too_large(limits: ServiceLimits) -> RefusedError:

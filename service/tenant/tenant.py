@@ -34,7 +34,7 @@ T = TypeVar("T")
 Q = TypeVar("Q")
 Status = Literal["ok", "degraded", "unavailable"]
 READ_SECONDS, CHANGE_SECONDS = 20.0, 300.0  # longest question, longest erasure
-READY_SECONDS, FRESH_SECONDS = 0.5, 10.0
+READY_SECONDS, FRESH_SECONDS = 0.2, 10.0
 FAILURES = (DatabaseError, CatalogueError, DeclinedError)
 STATUS: Mapping[str, int] = {"absent": 404, "conflict": 409, "invalid": 422}
 

@@ -29,11 +29,11 @@ def served(asked: str, *, seats: int) -> str:
         free, order = Seats(ServiceLimits(seats=seats)), []
 
         async def one(caller: str) -> None:
-            leave = await free.take(caller)
+            place = await free.take(caller)
             order.append(caller)
             await asyncio.sleep(0)
-            leave()
-            leave()  # left once, however often it is said
+            place.leave()
+            place.leave()  # left once, however often it is said
 
         await asyncio.gather(*map(one, asked))
         assert free.waiting == 0
@@ -69,15 +69,15 @@ def test_a_seat_is_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_who_goes_away_while_waiting_leaves_no_seat_taken() -> None:
     async def run() -> None:
         free = Seats(ServiceLimits(seats=2))
-        leave = await free.take("a")
+        place = await free.take("a")
         waiting = [asyncio.create_task(free.take("a")) for _ in range(3)]
         await asyncio.sleep(0)
         waiting[0].cancel()
-        leave()
+        place.leave()
         waiting[1].cancel()  # called in at this moment
         await asyncio.wait(waiting)
         assert not waiting[2].cancelled()
-        waiting[2].result()()
+        waiting[2].result().leave()
         assert (free.waiting, free._free) == (0, 2)
 
     asyncio.run(run())
@@ -90,7 +90,7 @@ def test_a_row_has_an_end_by_count_and_by_time() -> None:
         calls = [asyncio.create_task(free.take("a")) for _ in range(20)]
         while len(leaves) < 12:
             await asyncio.sleep(0)
-            leaves[-1]()
+            leaves[-1].leave()
             found = [call for call in calls if call.done()]
             leaves += [call.result() for call in found]
             calls = [call for call in calls if call not in found]
@@ -117,7 +117,7 @@ def test_a_flood_is_told_at_once_and_another_key_is_answered(
     monkeypatch.setattr(module, "LONGEST_SEAT", 60.0)
     asked = {"learner": "student-1", "k": 3}
     with (
-        serving(school, limits=ServiceLimits(seats=4, waiting=6)) as client,
+        serving(school, limits=ServiceLimits(seats=4, waiting=6, waiting_seconds=60)) as client,
         ThreadPoolExecutor(31) as people,
     ):
 
@@ -136,3 +136,33 @@ def test_a_flood_is_told_at_once_and_another_key_is_answered(
         assert Counter(call.result().status_code for call in flood) == {503: 22, 200: 8}
         said = client.get("/metrics", headers=headers("analyst")).text
         assert 'segue_refused_total{tenant="school"} 22.0' in said
+
+
+def test_what_was_foreseen_wrongly_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_WAITS", 0.01)
+
+    async def run() -> None:
+        free = Seats(ServiceLimits(seats=2))
+        first = await free.take("a")
+        with pytest.raises(RefusedError) as ended:
+            await free.take("a")
+        assert ended.value.headers["retry-after"] == "5"
+        first.leave()
+        (await free.take("a")).leave()
+        assert (free.waiting, free._free) == (0, 2)
+
+    asyncio.run(run())
+
+
+def test_a_flood_without_a_key_is_told_in_a_few_words(school: Path, serving: Any) -> None:
+    """From one connection after the other, by a whole answer each; pages keep saying what to do."""
+    with serving(school, limits=ServiceLimits(address_rate=0.01, address_burst=5)) as client:
+        answers = [client.get("/lti/school/login") for _ in range(60)]
+    assert Counter(a.status_code for a in answers[5:]) == {429: 55}
+    for answer in answers[5:]:
+        assert int(answer.headers["retry-after"]) >= 1
+        assert len(answer.headers["x-request-id"]) == 32
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "open it again" in answer.text
+    assert "this number" in answers[5].text
+    assert "this number" not in answers[-1].text  # no line of the log has it
