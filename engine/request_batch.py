@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from segue.engine.request import Request
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
-from segue.features.catalogue import Bools, Catalogue, Floats, Ints
+from segue.features.catalogue import Bools, Catalogue, Floats, Ints, Once
 from segue.features.contexts.context_columns import Contexts, ItemFacts, SkillFacts
 from segue.features.history.learner_state import StateBlock
 from segue.features.prerequisite_map import Map
@@ -36,7 +35,7 @@ class Asked:
     def __len__(self) -> int:
         return len(self.requests)
 
-    @cached_property
+    @Once
     def rows(self) -> Ints:
         """0 … B - 1."""
         return np.arange(len(self.requests))
@@ -99,7 +98,7 @@ class Scene:
         """(B, n)."""
         return len(self.asked.requests), len(self.asked.pool)
 
-    @cached_property
+    @Once
     def columns(self) -> Floats:
         """The context columns, (C, B, n)."""
         return self.contexts.whole()

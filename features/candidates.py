@@ -70,7 +70,10 @@ class Combinations:
         out: list[tuple[Ints | slice, Ints, Floats]] = []
         for skill, weight in zip(self.skill_slots[1:], self.weight_slots[1:], strict=True):
             at = weight.nonzero()[0]
-            if 2 * len(at) > len(weight):
+            first = slice(len(at))
+            if len(at) and at[-1] + 1 == len(at):  # side by side
+                out.append((first, skill[first], weight[first]))
+            elif 2 * len(at) > len(weight):
                 out.append((slice(None), skill, weight))
             elif len(at):
                 out.append((at, skill[at], weight[at]))
@@ -207,14 +210,18 @@ class AlikeGroups:
 
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
-        out = np.full((len(scores), self.n_groups), -np.inf)
         if self._slotted(scores):
+            out = np.full((len(scores), self.n_groups), -np.inf)
             place, slots = self._slots
             for slot in slots:
                 part = out[:, : len(slot)]
                 np.maximum(part, scores.take(slot, axis=1, mode="clip"), out=part)
             return out.take(place, axis=1, mode="clip")
-        out[:, self.filled] = np.maximum.reduceat(scores.take(self.order, axis=1), self.starts, axis=1)
+        best = np.maximum.reduceat(scores.take(self.order, axis=1), self.starts, axis=1)
+        if len(self.filled) == self.n_groups:
+            return best
+        out = np.full((len(scores), self.n_groups), -np.inf)
+        out[:, self.filled] = best
         return out
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -29,8 +29,43 @@ NEVER = -1e18  # seconds: what closed then is open at no time
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+T = TypeVar("T")
 OWN = "resource:"
 """Begins the id of the skill of a resource that names none."""
+
+
+class Once(Generic[T]):
+    """``functools.cached_property`` without the lock, which Python 3.11 takes each time: 2 of its 3 µs.
+
+    Examples
+    --------
+    >>> class Square:
+    ...     @Once
+    ...     def area(self) -> float:
+    ...         print("computed")
+    ...         return 4.0
+    >>> square = Square()
+    >>> square.area, square.area
+    computed
+    (4.0, 4.0)
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Once[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Once[T] | T:
+        if instance is None:
+            return self
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
 
 
 Axis = Literal["content", "process", "product"]

@@ -6,7 +6,9 @@ where the data say nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,6 +21,7 @@ STEP = 0.01
 DECAY = 1e-4
 LEAST_SCALE = 0.25  # as in ``segue.models.success_probability``
 SLOPE_STEPS = 3
+_ALL = list(range(UNITS))
 _FEW = 512  # candidates times learners for which all units are read: to find out who sleeps costs more
 _SMALL = 2048  # candidates times learners that all units read at once
 _CACHED = 32_768  # as many at once where there are more
@@ -73,6 +76,11 @@ class HiddenUnits:
         """How much each unit weighs, (U,)."""
         return np.abs(self.outward)
 
+    @cached_property
+    def n_adding(self) -> int:
+        """How many units add rather than take away."""
+        return int(np.count_nonzero(self.outward >= 0))
+
     def sorted(self) -> HiddenUnits:
         """Return the same units, those that add first, then those that take away."""
         order = np.argsort(self.outward < 0, kind="stable")
@@ -90,8 +98,8 @@ class HiddenUnits:
             What else a unit is told of a candidate; `pull` (U, B, 1) times that.
         """
         shape = (met.shape[1], len(group))
-        some = _awake(met, ease, pull) if shape[0] * shape[1] > _FEW else list(range(UNITS))
-        more = int(np.count_nonzero(self.outward[some] >= 0))
+        some = _awake(met, ease, pull) if shape[0] * shape[1] > _FEW else _ALL
+        more = bisect_left(some, self.n_adding)
         if shape[0] * shape[1] > _SMALL:  # unit by unit: what is worked on stays in the cache
             total, n_rows = np.zeros(shape), max(_CACHED // shape[1], 1)
             for first in range(0, shape[0], n_rows):
@@ -105,8 +113,10 @@ class HiddenUnits:
             return total
         if not some:
             return np.zeros(shape)
-        each = met[some].take(group, axis=2, mode="clip")
-        each += pull[some] * ease
+        if len(some) < UNITS:
+            met, pull = met[some], pull[some]
+        each = met.take(group, axis=2, mode="clip")
+        each += pull * ease
         np.maximum(each, 0.0, out=each)
         np.negative(each[more:], out=each[more:])
         if shape == (1, 1):  # one by one, as in a longer list: a single one would be added up pairwise
@@ -119,9 +129,10 @@ def _awake(met: Floats, ease: Floats, pull: Floats) -> list[int]:
 
     Rounding keeps order: the sum of the largest terms is no less than any sum.
     """
-    high, low = ease.max(initial=0.0), ease.min(initial=0.0)
-    most = np.maximum(pull.max(axis=(1, 2), initial=0.0) * high, pull.min(axis=(1, 2), initial=0.0) * low)
-    most += met.max(axis=(1, 2), initial=-np.inf)
+    high, low = max(np.maximum.reduce(ease), 0.0), min(np.minimum.reduce(ease), 0.0)
+    pull, met = pull.reshape(UNITS, -1), met.reshape(UNITS, -1)
+    most = np.maximum(np.maximum.reduce(pull, axis=1) * high, np.minimum.reduce(pull, axis=1) * low)
+    most += np.maximum.reduce(met, axis=1)
     return [u for u, reach in enumerate(most.tolist()) if reach > 0.0]
 
 

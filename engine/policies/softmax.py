@@ -253,10 +253,12 @@ class LoneSoftmaxOdds(SoftmaxOdds):
     def close_one(self, position: int) -> None:
         """Take the candidate at `position`, which the list has been given, out of the sums of its group."""
         group = self.field.group.item(position)
-        left = self._of_group[group] = self._open_of(group, self.field.open)
+        known = self._of_group.get(group)
+        left = known.without(position) if known else self._open_of(group, self.field.open)
+        self._of_group[group] = left
         self.sums[0, group] = left.running[-1] if left.running else 0.0
         self.counts[0, group] = len(left.places)
-        self.best[0, group] = max(self.field.scores[0].take(left.places).tolist(), default=-np.inf)
+        self.best[0, group] = max(left.scores, default=-np.inf)
 
     def _left_of(self, group: int, allowed: Bools) -> _Left:
         if allowed is not self.field.open:
@@ -268,7 +270,8 @@ class LoneSoftmaxOdds(SoftmaxOdds):
     def _open_of(self, group: int, allowed: Bools) -> _Left:
         places = self.field.groups.own_members[group]
         places = places[allowed[0].take(places)]
-        return _Left.of(places.tolist(), self.weights[0].take(places).tolist())
+        weights, scores = self.weights[0].take(places).tolist(), self.field.scores[0].take(places).tolist()
+        return _Left(places.tolist(), weights, scores, list(accumulate(weights)))
 
     def _at_length(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
         position, propensity, best = super().draw(shares, allowed, np.array([uniform]))
@@ -276,15 +279,23 @@ class LoneSoftmaxOdds(SoftmaxOdds):
 
 
 class _Left(NamedTuple):
-    """What is left of a group: candidates, their weights, and the sums of these so far, one by one."""
+    """What is left of a group: candidates, their weights and scores, and the sums of the weights so far."""
 
     places: list[int]
     weights: list[float]
+    scores: list[float]
     running: list[float]
 
-    @classmethod
-    def of(cls, places: list[int], weights: list[float]) -> _Left:
-        return cls(places, weights, list(accumulate(weights)))
+    def without(self, place: int) -> _Left:
+        """Return the same without one of them; a rule that gave way may have let in another candidate."""
+        if place not in self.places:
+            return self
+        at = self.places.index(place)
+        before, after = slice(at), slice(at + 1, None)
+        weights = self.weights[before] + self.weights[after]
+        scores = self.scores[before] + self.scores[after]
+        places = self.places[before] + self.places[after]
+        return _Left(places, weights, scores, list(accumulate(weights)))
 
     def reached(self, target: float, ratio: float, alike: float) -> int:
         """Return the first at which `ratio` × weights + `alike` each add up to more than `target`."""

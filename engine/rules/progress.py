@@ -52,8 +52,6 @@ class Progress:
         self.spare = min(np.count_nonzero(row) for row in allowed)
         self.never = never
         self._first: list[Ints] = []
-        self._per_skill, self._counted = np.zeros((n_rows, pool.combinations.n_skills + 1)), 0
-        self._per_kind, self._kinds_counted = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids))), 0
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.rules: list[StepRule] = list(rules)
         self.quiet: dict[str, int] = {}
@@ -92,27 +90,20 @@ class Progress:
         self.quiet[rule.name] = self.step + limit - most
         return most < limit
 
-    @property
-    def per_skill(self) -> Floats:
-        """Steps given to each skill, (B, S + 1); the last column belongs to no skill."""
-        pool, counts = self.pool, self._per_skill
-        for first in self._first[self._counted :]:
-            at = pool.combinations.own_skills.take(pool.combination.take(first), axis=0)
-            at += self.rows[:, None] * counts.shape[1]
-            counts.put(at, counts.take(at) + 1.0)
-        self._counted = len(self._first)
-        return counts
+    def per_skill(self) -> Ints:
+        """Return the steps given to each skill, (B, S)."""
+        combinations, first = self.pool.combinations, self.pool.combination.take(self._first)
+        return self._counts(combinations.own_skills.take(first, axis=0), combinations.n_skills + 1)[:, :-1]
 
-    @property
-    def per_kind(self) -> Floats:
-        """Steps given to each kind, (B, n_kinds)."""
-        counts = self._per_kind
-        for first in self._first[self._kinds_counted :]:
-            at = self.pool.kind.take(first)
-            at += self.rows * counts.shape[1]
-            counts.put(at, counts.take(at) + 1.0)
-        self._kinds_counted = len(self._first)
-        return counts
+    def per_kind(self) -> Ints:
+        """Return the steps given to each kind, (B, n_kinds)."""
+        return self._counts(self.pool.kind.take(self._first), len(self.scene.asked.catalogue.kind_ids))
+
+    def _counts(self, met: Ints, width: int) -> Ints:
+        """Return how often each list met each of `width` things; `met` is (steps, B, ...)."""
+        shape = (len(self.rows), width)
+        met = met.reshape(len(met), len(self.rows), -1) + (self.rows * width)[:, None]
+        return np.bincount(met.ravel(), minlength=shape[0] * width).reshape(shape)
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""

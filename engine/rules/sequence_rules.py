@@ -39,16 +39,12 @@ class SkillVariety:
     def mask(self, progress: Progress) -> Bools | None:
         """Return what has a skill short of the limit on every one of its skills."""
         limit = progress.scene.settings.limits.per_skill
-        combinations = progress.pool.combinations
         if progress.waits(self, limit, most=progress.step):
             return None
-        steps = progress.shares[-1] * combinations.sizes  # those of all its skills together
-        if progress.waits(self, limit, most=round(steps.item(steps.argmax()))):
+        given = progress.per_skill()
+        if progress.waits(self, limit, most=given.item(given.argmax())):
             return None
-        full = progress.per_skill >= limit
-        if not np.count_nonzero(full):
-            return None
-        return progress.scene.spread(~combinations.any(full))
+        return progress.scene.spread(~progress.pool.combinations.any(given >= limit))
 
 
 @dataclass(frozen=True)
@@ -65,8 +61,8 @@ class KindVariety:
         limit = max(math.ceil(scene.settings.limits.per_kind * scene.requests[0].k), 2)
         if progress.waits(self, limit, most=progress.step) or pool.one_kind:
             return None
-        given = progress.per_kind
-        if progress.waits(self, limit, most=round(given.item(given.argmax()))):
+        given = progress.per_kind()
+        if progress.waits(self, limit, most=given.item(given.argmax())):
             return None
         return ((given < limit) | ~progress.several_kinds).take(pool.kind, axis=1)
 

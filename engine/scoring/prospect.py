@@ -33,17 +33,21 @@ class ProspectNetwork(NamedTuple):
 
     def __call__(self, columns: Mapping[str, Floats]) -> Floats:
         """Return log f of columns of shape (B or 1, G), as (B, G): the same bits in any block."""
-        read = np.stack(np.broadcast_arrays(*[columns[name] for name in self.columns]))
-        shape, flat = read.shape[1:], read.reshape(len(read), -1)
+        asked = [columns[name] for name in self.columns]
+        shape = max(column.shape for column in asked)
+        read = np.empty((len(asked), *shape))
+        for i, column in enumerate(asked):
+            read[i] = column
+        flat = read.reshape(len(read), -1)
         if flat.shape[1] == 1:  # a lone column would be added up in another order
             flat = np.repeat(flat, 2, axis=1)
-        value = np.full(flat.shape[1], -self.highest)
-        for row, bias, outer in zip(self.hidden, self.bias.tolist(), self.outer.tolist(), strict=True):
-            unit = np.einsum("c,cx->x", row, flat)
-            unit += bias
-            np.maximum(unit, 0.0, out=unit)
-            unit *= outer
-            value += unit
+        said = np.empty((1 + len(self.bias), flat.shape[1]))
+        said[0], units = -self.highest, said[1:]
+        np.einsum("hc,cx->hx", self.hidden, flat, out=units)
+        units += self.bias[:, None]
+        np.maximum(units, 0.0, out=units)
+        units *= self.outer[:, None]
+        value = np.add.reduce(said, axis=0)
         np.minimum(value, 0.0, out=value)
         return np.asarray(value[: shape[0] * shape[1]].reshape(shape))
 

@@ -52,8 +52,7 @@ class Parts:
         """Return the parts from pedagogy, the `learned` one (B, n) that weighs `eta`, and `manner` (B, n)."""
         factors = factors_of(requests[0])
         names, levels = tuple([f.name for f in factors]), tuple([f.level for f in factors])
-        of_level = [contexts.size(level) for level in Level]
-        sizes = tuple([of_level[level] for level in levels])
+        sizes = tuple([contexts.sizes[level] for level in levels])
         ends = tuple(accumulate(sizes, initial=0))
         for name, more in (("learned", learned), (NAME, manner)):
             if more is not None:
@@ -72,16 +71,18 @@ class Parts:
 
     def total(self) -> Floats:
         """Return the scores, (B, n): parts of a level are added up first, in order."""
-        by_level: dict[Level, Floats] = {}
+        of_levels: list[Floats | None] = [None] * len(self.contexts.groups)
         for level, (start, end) in zip(self.levels, pairwise(self.ends), strict=True):
-            part = self.values[:, start:end]
-            if level not in by_level:
-                by_level[level] = part.copy()
+            part, so_far = self.values[:, start:end], of_levels[level]
+            if so_far is None:
+                of_levels[level] = part.copy()
             else:
-                by_level[level] += part
+                so_far += part
         total: Floats | None = None
-        for level in sorted(by_level):
-            summed = spread(by_level[level], self.contexts.group(level))
+        for of_level, group in zip(of_levels, self.contexts.groups, strict=True):
+            if of_level is None:
+                continue
+            summed = spread(of_level, group)
             if total is not None:
                 total += summed
             elif summed.shape == self.contexts.shape:
@@ -95,12 +96,12 @@ class Parts:
         """Return every part, (F, B, n)."""
         out = np.empty((len(self.names), *self.contexts.shape))
         for i, (level, (start, end)) in enumerate(zip(self.levels, pairwise(self.ends), strict=True)):
-            out[i] = spread(self.values[:, start:end], self.contexts.group(level))
+            out[i] = spread(self.values[:, start:end], self.contexts.groups[level])
         return out
 
     def at(self, position: Ints) -> Floats:
         """Return every part of the candidates at `position` (B, ...), shape (F, B, ...)."""
-        groups = [self.contexts.group(level) for level in Level]
+        groups = self.contexts.groups
         each = np.array([position if group is None else group.take(position) for group in groups])
         each += (np.arange(len(position)) * self.ends[-1]).reshape(-1, *[1] * (position.ndim - 1))
         place = each[list(self.levels)]

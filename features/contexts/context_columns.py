@@ -13,7 +13,7 @@ from enum import Enum, IntEnum
 import numpy as np
 
 from segue.features.candidates import Pool
-from segue.features.catalogue import Floats, Ints
+from segue.features.catalogue import Floats, Ints, Once
 from segue.features.prerequisite_map import Map, frontier, readiness, unlocking
 
 DAY = 86400.0
@@ -309,7 +309,7 @@ _BY_LEVEL = [
 _ALIKE = [(INDEX[c.name], c.name) for c in _OTHERS if c.alike]
 _OWN = [(INDEX[c.name], c.name, c.level) for c in _OTHERS if not c.alike]
 _SKILLS_AT = np.array([INDEX[column.name] for column in _OF_SKILLS])
-_ONE_OF = {level: next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level}
+_ONE_OF = [next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level]
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,17 +334,19 @@ class Contexts:
         """(B, n)."""
         return self.of_skills.shape[1], len(self.pool)
 
-    def group(self, level: Level) -> Ints | None:
-        """Return where the numbers of a level lie for each candidate, (n,); None: one each."""
-        return (self.pool.combination, self.pool.tagging, self.pool.kind, None)[level]
+    @Once
+    def groups(self) -> tuple[Ints | None, ...]:
+        """For each level, where its numbers lie for each candidate, (n,); None: one each."""
+        return self.pool.combination, self.pool.tagging, self.pool.kind, None
 
-    def size(self, level: Level) -> int:
-        """Return how many numbers a level has for each learner."""
-        return int(self.columns[_ONE_OF[level]].shape[1])
+    @Once
+    def sizes(self) -> tuple[int, ...]:
+        """How many numbers each level has for each learner."""
+        return tuple([self.columns[name].shape[1] for name in _ONE_OF])
 
     def column(self, name: str) -> Floats:
         """Return one column, (B, n)."""
-        return np.broadcast_to(spread(self.columns[name], self.group(LEVEL[name])), self.shape)
+        return np.broadcast_to(spread(self.columns[name], self.groups[LEVEL[name]]), self.shape)
 
     def whole(self) -> Floats:
         """Return all columns, shape (C, B, n), in the order of `COLUMNS`."""
@@ -361,9 +363,9 @@ class Contexts:
         combination = self.pool.combination.take(position)
         out[_SKILLS_AT] = of_skills.take(combination + rows * self.of_skills.shape[2], axis=1)
         for level, columns in _BY_LEVEL:
-            group = self.group(level)
+            group = self.groups[level]
             at = position if group is None else group.take(position)
-            own = at + rows * self.size(level) if len(position) > 1 else at
+            own = at + rows * self.sizes[level] if len(position) > 1 else at
             for i, name in columns:
                 values = self.columns[name]
                 values.take(at if len(values) == 1 else own, out=out[i], mode="clip")
@@ -375,7 +377,7 @@ class Contexts:
         of = weights.tolist()
         total += sum(self.columns[name] * of[i] for i, name in _ALIKE)
         for i, name, level in _OWN:
-            total += spread(self.columns[name] * of[i], self.group(level))
+            total += spread(self.columns[name] * of[i], self.groups[level])
         return total
 
     def _of_skills(self, weights: Floats) -> Floats:

@@ -122,7 +122,7 @@ def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, 
         return out
     owner = block.item_owner
     last = block.general[:, COUNT].take(owner) - 1.0
-    latest = np.flatnonzero(block.item_values[:, ITEM_POSITION] == last)
+    latest = (block.item_values[:, ITEM_POSITION] == last).nonzero()[0]
     for row, item in zip(owner.take(latest).tolist(), block.item_id.take(latest).tolist(), strict=True):
         edges = slice(crowd.next_start[item], crowd.next_start[item + 1])
         at = where.take(crowd.next_item[edges])

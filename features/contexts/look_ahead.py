@@ -28,7 +28,7 @@ from segue.features.history.state_columns import (
     VARIANCE,
     WEIGHT,
 )
-from segue.features.history.state_rows import N_ROW, elapsed_since
+from segue.features.history.state_rows import N_ROW, elapsed_until
 from segue.features.vectors.success_forecast import Reading, sigmoid
 
 _RATES = np.array([[-1.0 / span] for span in SPANS])
@@ -96,7 +96,7 @@ def _first(reading: Reading, skills: Ints) -> Floats:
 def _clock(reading: Reading) -> Floats:
     """Return what the decayed counters of a first answer say, right or wrong, (2, 2, B)."""
     now = reading.moments
-    gone = elapsed_since(np.where(np.isnan(now), -np.inf, now), reading.known)
+    gone = elapsed_until(np.where(np.isnan(now), -np.inf, now), reading.known)
     counted = np.log1p(np.exp(gone * _RATES))  # 4 spans, (4, B)
     said = reading.reader.both_forecasts[:, 5:13].reshape(2, 2, 4, 1) * counted
     out = np.add.accumulate(said, axis=2)[:, ::-1, -1]  # right, tried
@@ -151,7 +151,7 @@ def _counters(reading: Reading, columns: Floats, owner: Ints) -> Floats:
     if not known.all():
         out[:, :, ~known] = columns[TRIED.start : RIGHT.stop, None, ~known]
     after = np.where(known, np.maximum(time, last), last)
-    gone = elapsed_since(after, reading.known.take(owner))
+    gone = elapsed_until(after, reading.known.take(owner))
     if gone.any():  # asked about a time before the last answer, or the time of some answer is not known
         out.reshape(2, 4, 2, -1)[...] *= np.exp(gone * _RATES)[None, :, None]
     return out

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, Once
 from segue.features.history.attempts import Floats, Ints
 from segue.features.history.state_columns import COUNT
 from segue.features.history.state_rows import StateRows, fresh_rows
@@ -200,9 +199,11 @@ def _cut(values: NDArray[T], *lengths: int) -> list[NDArray[T]]:
     return [values[start:end] for start, end in pairwise(ends)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class StateBlock:
-    """B learners as arrays; of skills, only the rows that were touched.
+    """B learners as arrays; of skills, only the rows that were touched. Not to be changed.
+
+    (It is not frozen, and what is read of it is not either: every request makes one, and that is dear.)
 
     Attributes
     ----------
@@ -240,7 +241,7 @@ class StateBlock:
     @classmethod
     def of(cls, states: Sequence[LearnerState]) -> StateBlock:
         """Return `states` (at least one) side by side."""
-        found = [np.flatnonzero(s.rows[:-1, COUNT]) for s in states]
+        found = [s.rows[:-1, COUNT].nonzero()[0] for s in states]
         n_skills = len(states[0].rows) - 1
         if len(states) == 1:
             (s,), (skill,) = states, found
@@ -264,14 +265,14 @@ class StateBlock:
     def __len__(self) -> int:
         return len(self.general)
 
-    @cached_property
+    @Once
     def skills(self) -> Floats:
         """Every row of every skill, shape (B, S, N_COLUMNS)."""
         rows = fresh_rows(len(self), self.n_skills)
         rows[self.owner, self.skill] = self.touched
         return rows
 
-    @cached_property
+    @Once
     def rows(self) -> StateRows:
         """Every row there is, side by side."""
         learners = np.arange(len(self))
@@ -293,14 +294,14 @@ class StateBlock:
             return self.of_skills(said[..., :n_touched], said[..., n_touched])
         return said.take(self._gathered, axis=-1)[..., None, :]
 
-    @cached_property
+    @Once
     def _gathered(self) -> Ints:
         """Of a lone learner: the row of each skill among those touched, P for a fresh one."""
         out = np.full(self.n_skills, len(self.skill))
         out[self.skill] = np.arange(len(self.skill))
         return out
 
-    @cached_property
+    @Once
     def place(self) -> Ints:
         """Where each row touched lies among B x S."""
         return self.owner * self.n_skills + self.skill

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate, pairwise
 
 import numpy as np
 
+from segue.features.catalogue import Once
 from segue.features.history.attempts import Floats, Ints
 from segue.features.history.state_columns import (
     COUNT,
@@ -89,16 +88,17 @@ def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
         How many attempts the learner has made.
     """
     out = _steady(rows.T, position)
-    out[TIMED_PART] = read_timed(rows.T, elapsed)
+    _read_timed(rows.T, elapsed, out=out[TIMED_PART])
     return out.T
 
 
-def read_timed(columns: Floats, elapsed: Floats) -> Floats:
-    """Return the numbers of rows (N_COLUMNS, n) that change with the clock, `TIMED_PART` of them, (8, n)."""
+def _read_timed(columns: Floats, elapsed: Floats, *, out: Floats) -> None:
+    """Write the numbers of rows (N_COLUMNS, n) that change with the clock, `TIMED_PART` of them, (8, n)."""
     fade = elapsed * RATES
     np.exp(fade, out=fade)
-    timed = columns[TIMED].reshape(2, len(SPANS), -1) * fade  # attempts and scores fade alike
-    return np.asarray(np.log1p(timed, out=timed).reshape(2 * len(SPANS), -1))
+    timed = out.reshape(2, len(SPANS), -1)  # attempts and scores fade alike
+    np.multiply(columns[TIMED].reshape(timed.shape), fade, out=timed)
+    np.log1p(timed, out=timed)
 
 
 def _steady(columns: Floats, position: Floats) -> Floats:
@@ -114,7 +114,7 @@ def _steady(columns: Floats, position: Floats) -> Floats:
     return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class StateRows:
     """The rows of a block side by side, feature by feature, each kind padded to full `LANES`.
 
@@ -138,17 +138,19 @@ class StateRows:
     @classmethod
     def of(cls, *parts: tuple[Floats, Ints]) -> StateRows:
         """Return the rows of three kinds, each (n, N_COLUMNS) with the learner of each row, (n,)."""
-        sizes = [len(owner) + (kind == 0) for kind, (_, owner) in enumerate(parts)]  # a fresh skill at least
-        ends = [0, *accumulate(-(-size // LANES) * LANES for size in sizes)]
+        ends = [0]
+        for kind, (rows, _) in enumerate(parts):
+            size = len(rows) + (kind == 0)  # a fresh skill at least
+            ends.append(ends[-1] + -(-size // LANES) * LANES)
         columns = np.empty((N_COLUMNS, ends[-1]))
         columns[:] = _FRESH
         owner = np.zeros(ends[-1], dtype=np.int64)
         for start, (rows, of) in zip(ends, parts, strict=False):
             columns[:, start : start + len(rows)] = rows.T
             owner[start : start + len(rows)] = of
-        return cls(columns, owner, *(slice(a, b) for a, b in pairwise(ends)))
+        return cls(columns, owner, *map(slice, ends[:-1], ends[1:]))
 
-    @cached_property
+    @Once
     def _steady(self) -> Floats:
         own = self.columns[COUNT, self.own]
         return _steady(self.columns, own.take(self.owner))
@@ -156,5 +158,5 @@ class StateRows:
     def read(self, elapsed: Floats) -> Floats:
         """Return the numbers of `ROW_NAMES`, (N_ROW, Q), `elapsed` (Q,) seconds after each last time."""
         out = self._steady.copy()
-        out[TIMED_PART] = read_timed(self.columns, elapsed)
+        _read_timed(self.columns, elapsed, out=out[TIMED_PART])
         return out

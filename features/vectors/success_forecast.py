@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from segue.features.candidates import Combinations
+from segue.features.catalogue import Once
 from segue.features.history.attempts import Floats, HistoryParameters, Ints
 from segue.features.history.learner_state import StateBlock
 from segue.features.history.state_columns import (
@@ -23,7 +24,7 @@ from segue.features.history.state_columns import (
     MEAN,
     SURPRISE,
 )
-from segue.features.history.state_rows import N_ROW, elapsed_since, elapsed_until
+from segue.features.history.state_rows import N_ROW, elapsed_until
 from segue.features.vectors.learner_vector import (
     NAMES,
     OF_ITEM,
@@ -111,9 +112,10 @@ class SuccessReader:
         """The combinations of skills there are, and which of them each resource has, (n,)."""
         skills, parameters = self.parameters.skill_matrix, self.parameters
         _, head, combination = np.unique(skills, axis=0, return_index=True, return_inverse=True)
-        padded = np.where(skills < 0, skills[:, :1], skills)[head]
-        each = Combinations(head, padded, parameters.skill_weights[head], parameters.n_skills)
-        return each, combination.reshape(-1)
+        most_first = np.argsort((skills[head] < 0).sum(axis=1), kind="stable")
+        padded, head = np.where(skills < 0, skills[:, :1], skills), head[most_first]
+        each = Combinations(head, padded[head], parameters.skill_weights[head], parameters.n_skills)
+        return each, np.argsort(most_first)[combination.reshape(-1)]
 
     def forecast(self, block: StateBlock, hours: float, now: Floats | float) -> Floats:
         """Return P(success on a standard item of each skill, `hours` after `now`), shape (B, S).
@@ -124,8 +126,7 @@ class SuccessReader:
 
     def reading(self, block: StateBlock, now: Floats | float, *, hours: tuple[float, ...] = AHEAD) -> Reading:
         """Return the block read at `now` and, for forecasts, `hours` from then."""
-        moments = np.asarray(now, dtype=np.float64).reshape(-1)
-        return Reading(self, block, moments, hours)
+        return Reading(self, block, np.asarray(now, dtype=np.float64).reshape(-1), hours)
 
     @cached_property
     def skill_weights(self) -> Floats:
@@ -157,17 +158,15 @@ class SuccessReader:
         return self.model.hidden.sorted()
 
     @cached_property
-    def of_newness(self) -> tuple[Floats, Floats]:
-        """What being new says to the first layer and to each unit, and what it says times the easiness of the
-        resource, both (1 + U,)."""
-        weights, units = self.model.weights, self.hidden.inward
-        own = np.append(weights[OF_LEARNER][-1], units[OF_LEARNER][-1])
-        return own, np.append(weights[OF_ITEM][3], units[OF_ITEM][3])
+    def of_newness(self) -> tuple[float, float]:
+        """What being new says to the first layer, and what it says times the easiness of the resource."""
+        return self.model.weights[OF_LEARNER].item(-1), self.model.weights[OF_ITEM].item(3)
 
     @cached_property
-    def unit_ease(self) -> Floats:
-        """What the easiness of a resource says to each unit, (U,)."""
-        return np.ascontiguousarray(self.hidden.inward[OF_ITEM][0])
+    def unit_parts(self) -> Floats:
+        """What newness, newness times easiness and easiness say to each unit, and its scale, (4, U, 1, 1)."""
+        inward, item = self.hidden.inward, self.hidden.inward[OF_ITEM]
+        return np.stack([inward[OF_LEARNER][-1], item[3], item[0], self.hidden.scale])[:, :, None, None]
 
     @cached_property
     def skill_set_parts(self) -> Floats:
@@ -221,9 +220,10 @@ class SuccessReader:
         return np.stack([self.model.forecast.level[0], self.model.forecast.fading[0]])
 
     @cached_property
-    def own_forecasts(self) -> Floats:
-        """What the learner's own row says to the same, (2, N_ROW)."""
-        return np.stack([self.model.forecast.level[1], self.model.forecast.fading[1]])
+    def row_forecasts(self) -> Floats:
+        """The same, and what the learner's own row says, (4, N_ROW)."""
+        forecast = self.model.forecast
+        return np.stack([forecast.level[0], forecast.fading[0], forecast.level[1], forecast.fading[1]])
 
     @cached_property
     def standard_chance(self) -> Floats:
@@ -237,7 +237,7 @@ class SuccessReader:
         return np.asarray(intercept + easiness * self.parameters.skill_logit)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Reading:
     """A block of states read at `now` (B,) or (1,), and for forecasts `hours` from then."""
 
@@ -246,29 +246,28 @@ class Reading:
     now: Floats
     hours: tuple[float, ...]
 
-    @cached_property
+    @Once
     def moment(self) -> Floats:
         """The time of reading, inf when not known."""
         return np.where(np.isnan(self.now), np.inf, self.now)
 
-    @cached_property
+    @Once
     def elapsed(self) -> Floats:
         """Seconds from each row's last time to `now`, first those of the skills touched, (Q,); inf: never, or
         not known."""
         rows = self.block.rows
         return elapsed_until(rows.columns[LAST_TIME], _of(self.moment, rows.owner))
 
-    @cached_property
+    @Once
     def little(self) -> Floats:
         """How new each learner is, (B, 1)."""
         return newness(self.block.general[:, COUNT, None])
 
-    @cached_property
+    @Once
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, block = self.reader, self.block
-        said = _said(reader.both_forecasts, self._last_reads[:, self.block.rows.skills])
-        level, fading = block.of_rows(said) + self._own_ahead[:, :, None]
+        level, fading = block.of_rows(self._ahead[:2, block.rows.skills]) + self._own_ahead[:, :, None]
         level += reader.standard_part
         fading += reader.model.forecast.scalars[2]
         np.maximum(fading, 0.0, out=fading)
@@ -285,32 +284,35 @@ class Reading:
         fading = np.maximum(fading + own[1] + self.reader.model.forecast.scalars[2], 0.0)
         return np.asarray(level - fading * gone)
 
-    @cached_property
+    @Once
     def moments(self) -> Floats:
         """The moment at which each learner is read, (B,)."""
-        return np.broadcast_to(self.now, (len(self.block),))
+        return self.now if len(self.now) == len(self.block) else np.broadcast_to(self.now, len(self.block))
 
-    @cached_property
+    @Once
     def known(self) -> Floats:
-        """When each learner answered last, NaN: never, or not known, (B,)."""
+        """When each learner answered last, inf: never, or not known, (B,)."""
         last = self.block.general[:, LAST_TIME]
-        return np.where(last == -np.inf, np.nan, last)
+        return np.where(last == -np.inf, np.inf, last)
 
-    @cached_property
+    @Once
     def _last_reads(self) -> Floats:
         """What the rows said at the learner's last answer, (N_ROW, Q)."""
-        return self.block.rows.read(
-            elapsed_since(self.block.rows.columns[LAST_TIME], self.known.take(self.block.rows.owner))
-        )
+        rows = self.block.rows
+        return rows.read(elapsed_until(rows.columns[LAST_TIME], _of(self.known, rows.owner)))
 
-    @cached_property
+    @Once
+    def _ahead(self) -> Floats:
+        """What every row says of level and fading, as a skill's and as a learner's own, (4, Q)."""
+        return _said(self.reader.row_forecasts, self._last_reads)
+
+    @Once
     def _own_ahead(self) -> Floats:
         """What the learners' own rows say of level and fading, (2, B)."""
-        return _said(self.reader.own_forecasts, self._last_reads[:, self.block.rows.own])[
-            :, : len(self.block)
-        ]
+        own = self.block.rows.own.start
+        return self._ahead[2:, own : own + len(self.block)]
 
-    @cached_property
+    @Once
     def _gone(self) -> Floats:
         """log(1 + days) from each learner's last answer to the moments asked, (H, B)."""
         days = (self.now + 3600.0 * np.array(self.hours)[:, None] - self.known) * (1.0 / DAY)
@@ -330,7 +332,7 @@ class Reading:
         the catalogue's resources are those of the candidates.
         """
         model, said = self.reader.model, combinations.mean(self._by_skill)
-        known, ((own, *_), (eased, *_)) = self.reader.known(combinations), self.reader.of_newness
+        known, (own, eased) = self.reader.known(combinations), self.reader.of_newness
         logit = self._of_combinations(known, said)
         logit += known.parts[0] + self.little * own
         logit = logit.take(combination, axis=1, mode="clip")
@@ -338,10 +340,8 @@ class Reading:
         logit += base
         logit += (self.little * eased) * ease
         if len(used.memory):
-            position = self.block.general[:, COUNT].take(used.owner)
-            reads = read_items(
-                self.block.item_values.take(used.memory, axis=0), position, _of(self.moment, used.owner)
-            )
+            values, position = self.block.item_values, self.block.general[:, COUNT].take(used.owner)
+            reads = read_items(values.take(used.memory, axis=0), position, _of(self.moment, used.owner))
             logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
         if model.layered:
             logit += self._units(said, known.parts[1 : 1 + UNITS], combination, ease)
@@ -354,33 +354,31 @@ class Reading:
 
     def _units(self, said: Floats, alike: Floats, combination: Ints, ease: Floats) -> Floats:
         """Return what the relu units add, (B, n)."""
-        hidden, little = self.reader.hidden, self.little
-        own, eased = (part[1:, None, None] for part in self.reader.of_newness)
+        little, (own, eased, ease_alone, scale) = self.little, self.reader.unit_parts
         met = said[FIRST_UNIT:FIRST_SLOPED] + (self._own[1:] + little * own)
         met += alike[:, None]
-        scale = hidden.scale[:, None, None]
         met *= scale
-        pull = (self.reader.unit_ease[:, None, None] + little * eased) * scale
-        return hidden.on_candidates(met, combination, ease=ease, pull=pull)
+        pull = (ease_alone + little * eased) * scale
+        return self.reader.hidden.on_candidates(met, combination, ease=ease, pull=pull)
 
-    @cached_property
+    @Once
     def _reads(self) -> Floats:
         """What every row of the block says now, (N_ROW, Q)."""
         return self.block.rows.read(self.elapsed)
 
-    @cached_property
+    @Once
     def _by_skill(self) -> Floats:
         """What each skill says, see ``SuccessReader.skill_weights``, shape (O, B, S)."""
         said = _said(self.reader.skill_weights, self._reads[:, self.block.rows.skills])
         return self.block.of_rows(said)
 
-    @cached_property
+    @Once
     def _gap(self) -> Floats:
         """The gap since each learner's last answer, (B, 1)."""
         own = self.block.rows.own.start
         return read_gap(self.elapsed[own : own + len(self.block)])[:, None]
 
-    @cached_property
+    @Once
     def _own(self) -> Floats:
         """What the learners' own rows add to the first layer and to each unit, (1 + U, B, 1)."""
         reads = self._reads[:, self.block.rows.own]
