@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,12 +22,13 @@ from segue.workspace.learner_standing import (
     standings_in,
     unclaimed_forecasts,
 )
-from segue.workspace.model_registry import Champion
-from segue.workspace.records.decision_log import Draw, Entry, standing_name
+from segue.workspace.model_registry import Champion, Charge
+from segue.workspace.records.decision_log import Draw, Entry, log, rows_of, standing_name
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs, standing_for
 from segue.workspace.records.practices.manners import fixed_for
+from segue.workspace.records.rosters.arms import WeekArms
 from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.pseudonyms import Keyring
@@ -96,6 +97,13 @@ class Given:
     def of(cls, entry: Entry) -> Given:
         """Return what is given of an entry."""
         return cls(entry.playlist_id, tuple(entry.decision_ids), entry.playlist, entry.request)
+
+
+StoredBeside = Callable[[Connection, Sequence[Given], Charge], None]
+
+
+def nothing_beside(connection: Connection, given: Sequence[Given], charge: Charge) -> None:
+    """Store nothing but lists and decisions."""
 
 
 def with_acts(
@@ -197,6 +205,8 @@ def named(
         kept = nobody if question.learner.opted_out else known[question.learner.number]
         model = champion.recommender.model_hash
         about = f"{ask.surface} {question.said.last if question.said else ''}"
+        if champion.arms is not None and (arm := _arm_of(champion.arms, question)):
+            about = f"{about} {champion.arms.named} {arm}"
         name = standing_name(question.draw, about, question.request, upto=kept.upto, model_hash=model)
         out.append(under_name(question, name, fresh=ask.fresh))
     return out
@@ -208,6 +218,38 @@ def under_name(question: Question, name: str, *, fresh: bool) -> Question:
         said = f"{name}{question.request.now.timestamp()}".encode()
         name = hashlib.blake2b(said, digest_size=16).hexdigest()
     return replace(question, draw=replace(question.draw, request_no=int(name[:8], 16) >> 1), name=name)
+
+
+def _arm_of(arms: WeekArms, question: Question) -> str:
+    return "" if question.learner.opted_out else arms.arm(question.learner.number, question.draw.week)
+
+
+def answer_by_arms(
+    champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept]
+) -> list[Entry]:
+    """Return the answers to questions, each learner's as their arm of an experiment decides; see `answer`."""
+    arms = champion.arms
+    if arms is None:
+        return answer(champion, questions, known)
+    places: dict[str, list[int]] = {}
+    for place, question in enumerate(questions):
+        places.setdefault(_arm_of(arms, question), []).append(place)
+    out: dict[int, Entry] = {}
+    for arm, mine in places.items():
+        asked = [_on_path(champion, arms, arm, questions[place]) for place in mine]
+        out |= zip(mine, answer(champion.of_arm(arm), asked, known), strict=True)
+    return [out[place] for place in range(len(questions))]
+
+
+def _on_path(champion: Champion, arms: WeekArms, arm: str, question: Question) -> Question:
+    """Return a question with the week's part of the arm's path for steps; as it is where there is none."""
+    request = question.under or question.request
+    part = arms.part(arm, question.draw.week, k=request.k)
+    known = champion.recommender.catalogue.resource_index
+    steps = tuple(r for r in part or () if r in known and r not in request.excluded)
+    if not steps or request.mode != "playlist":
+        return question
+    return replace(question, under=replace(request, pins=steps, k=len(steps)))
 
 
 def answer(
@@ -267,3 +309,26 @@ def alternatives(
     ids = [recommender.catalogue.resources[code].resource_id for code in asked.pool.codes]
     best = [i for i in np.argsort(-score, kind="stable") if np.isfinite(score[i]) and ids[i] not in taken]
     return [(ids[i], dict(zip(names, parts[:, 0, i].tolist(), strict=True))) for i in best[:most]]
+
+
+def _logged(questions: Sequence[Question], entries: Sequence[Entry]) -> list[Entry]:
+    """Return what is to be stored: nothing of a learner who opted out."""
+    return [e for q, e in zip(questions, entries, strict=True) if not q.learner.opted_out]
+
+
+def store_answers(
+    connection: Connection,
+    charge: Charge,
+    questions: Sequence[Question],
+    again: Mapping[str, Given],
+    entries: Sequence[Entry],
+    *,
+    also: StoredBeside,
+) -> list[Given]:
+    """Store the answers to the questions that have none `again`, within a write; return all of them."""
+    new = [q for q in questions if q.name not in again]
+    log(connection, rows_of(_logged(new, entries)))
+    made = iter(entries)
+    given = [again[q.name] if q.name in again else Given.of(next(made)) for q in questions]
+    also(connection, given, charge)
+    return given

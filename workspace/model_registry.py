@@ -10,7 +10,7 @@ import io
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.pipeline import UNTESTED, Learned
-from segue.engine.policy_version import PolicyVersion
+from segue.engine.policy_version import PolicyVersion, policy_from
 from segue.engine.recommender import Recommender
 from segue.engine.serialization import base_of
 from segue.engine.training.reward_model import fresh_model
@@ -33,6 +33,7 @@ from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
 from segue.workspace.records.practices.manners import FIXED, FixedManners, fixed_in
+from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
 
@@ -43,12 +44,15 @@ POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
 class Champion:
     """What decides: `fitted` is the artefact, `recommender` the same with the rewards since.
 
-    `fixed` is what teachers have fixed of the manner of teaching, by class.
+    `fixed` is what teachers have fixed of the manner of teaching, by class; `arms` says who is in which arm
+    of an experiment, and `rivals` decides for the arms with a policy of their own.
     """
 
     fitted: Recommender
     recommender: Recommender
     fixed: FixedManners = field(default_factory=dict)
+    arms: WeekArms | None = None
+    rivals: Mapping[str, Recommender] = field(default_factory=dict)
 
     @classmethod
     def of(cls, fitted: Recommender, sums: BayesianLinear, *, since: Since | None = None) -> Champion:
@@ -67,6 +71,20 @@ class Champion:
         value_range = learned.value_range if learned else _range_before_rewards(model)
         live = Recommender(kernel.with_learned(Learned(model, value_range, eta, trust)), fitted.fitted)
         return cls(fitted, live)
+
+    def beside(self, fixed: FixedManners, arms: WeekArms | None) -> Champion:
+        """Return the same with what teachers have fixed, and with the arms of an experiment."""
+        said = arms.configurations if arms else {}
+        rivals = {
+            name: self.recommender.deciding_by(policy_from(one["policy"]))
+            for name, one in said.items()
+            if "policy" in one
+        }
+        return replace(self, fixed=fixed, arms=arms, rivals=rivals)
+
+    def of_arm(self, arm: str) -> Champion:
+        """Return what decides for an arm."""
+        return replace(self, recommender=self.rivals[arm]) if arm in self.rivals else self
 
     @cached_property
     def fold(self) -> Fold:
@@ -124,13 +142,13 @@ class Library:
         if fit_hash is None:
             raise WorkspaceError(f"{self.folder.parent} has no model yet: segue fit {self.folder.parent}")
         now = catalogue(connection)
-        changing = tuple(get_document(connection, name) for name in (SUMS, EFFECTS, FIXED))
+        changing = tuple(get_document(connection, name) for name in (SUMS, EFFECTS, FIXED, DECIDING))
         key = (fit_hash, now.hash, changing)
         if self._known is None or self._known[0] != key:
             fitted = self._over(fit_hash, now)
             since = counted_since(connection, fit_hash, fitted)
             champion = Champion.of(fitted, load_sums(connection), since=since)
-            self._known = (key, replace(champion, fixed=fixed_in(changing[-1])))
+            self._known = (key, champion.beside(fixed_in(changing[-2]), arms_in(changing[-1])))
         return self._known[1]
 
     def _over(self, fit_hash: str, catalogue: Catalogue) -> Recommender:

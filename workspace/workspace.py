@@ -26,7 +26,19 @@ from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
 from segue.workspace import feedback
 from segue.workspace import model_registry as champions
-from segue.workspace.answering import Ask, Given, Question, alternatives, answer, named, under_name, with_acts
+from segue.workspace.answering import (
+    Ask,
+    Given,
+    Question,
+    StoredBeside,
+    alternatives,
+    answer_by_arms,
+    named,
+    nothing_beside,
+    store_answers,
+    under_name,
+    with_acts,
+)
 from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
 from segue.workspace.errors import WorkspaceError, erased_learner
 from segue.workspace.feedback_methods import FeedbackMethods
@@ -43,7 +55,7 @@ from segue.workspace.published_playlists import (
     shown_lists,
 )
 from segue.workspace.records import learner_states
-from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
+from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.decision_queries import first_decision, heads_of, set_received
 from segue.workspace.records.events import Appended, append_events, read_events
 from segue.workspace.records.learner_states import Kept
@@ -231,27 +243,27 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Return the playlists of many requests, in order, all stored in one transaction."""
         return self.answers(requests, ask=ask or Ask())[0]
 
-    def answers(self, requests: Sequence[Request], *, ask: Ask) -> tuple[list[Given], Charge]:
+    def answers(
+        self, requests: Sequence[Request], *, ask: Ask, also: StoredBeside = nothing_beside
+    ) -> tuple[list[Given], Charge]:
         """Return the answers to many requests, stored, and what decided.
 
         On SQLite all of it is one transaction. On PostgreSQL, where other processes wait for its lock, the
-        decisions are computed between two short ones.
+        decisions are computed between two short ones. What `also` stores is in the one that stores them.
         """
         with self.store.write() as connection:
             charge, questions, known = self._looked_up(connection, requests, ask)
             questions, again = self._standing(connection, questions, known)
             new = [q for q in questions if q.name not in again]
             if self.store.is_sqlite:
-                entries = answer(charge.champion, new, known)
-                log(connection, rows_of(_logged(new, entries)))
-                return _given(questions, again, entries), charge
-        entries = answer(charge.champion, new, known)
+                entries = answer_by_arms(charge.champion, new, known)
+                return store_answers(connection, charge, questions, again, entries, also=also), charge
+        entries = answer_by_arms(charge.champion, new, known)
         with self.store.write() as connection:
             numbers = {question.learner.number for question in new}
             if present(connection, numbers) != numbers:  # erased while their list was drawn
                 raise erased_learner()
-            log(connection, rows_of(_logged(new, entries)))
-        return _given(questions, again, entries), charge
+            return store_answers(connection, charge, questions, again, entries, also=also), charge
 
     def _looked_up(
         self, connection: Connection, requests: Sequence[Request], ask: Ask
@@ -432,15 +444,3 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Return the rewards of one learner's decisions as the facts stored give them at `now`."""
         deciding = self._models.artefact
         return outcomes(connection, learner, deciding=deciding, now=now, time_zone=self.time_zone)
-
-
-def _logged(questions: Sequence[Question], entries: Sequence[Entry]) -> list[Entry]:
-    """Return what is to be stored: nothing of a learner who opted out."""
-    return [e for q, e in zip(questions, entries, strict=True) if not q.learner.opted_out]
-
-
-def _given(
-    questions: Sequence[Question], again: Mapping[str, Given], entries: Sequence[Entry]
-) -> list[Given]:
-    made = iter(entries)
-    return [again[q.name] if q.name in again else Given.of(next(made)) for q in questions]

@@ -28,6 +28,7 @@ from segue.workspace.model_registry import Champion, load_sums
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
+from segue.workspace.records.rosters.arms import WeekArms, keep_arms
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
@@ -86,6 +87,7 @@ def end(workspace: Workspace, name: str, *, now: datetime) -> None:
         known = json.loads(get_document(connection, DECLARED) or b"{}")
         known[name]["ended"] = now.isoformat()
         put_document(connection, DECLARED, json.dumps(known).encode())
+        keep_arms(connection, None)
 
 
 def running(workspace: Workspace, *, now: datetime) -> list[TrialDeclaration]:
@@ -188,10 +190,23 @@ def deciding_in(
     if _over(there := _row(workspace, trial.name), now):
         raise ValueError(f"experiment {trial.name!r} ended on {there['ended']}: nothing is drawn any more")
     arms = trial_arms(workspace, trial, roster, now=now)
+    week = weeks_since(trial, now, workspace.time_zone)
     with workspace.store.write() as connection:
         people = add_learners(connection, workspace.keyring, list(roster))
-    numbers = {person.number: arms[who] for who, person in people.items()}
-    return ArmsDeciding(trial, numbers, weeks_since(trial, now, workspace.time_zone))
+        numbers = {person.number: arms[who] for who, person in people.items()}
+        keep_arms(connection, _written_down(trial, numbers, week, workspace.time_zone))
+    return ArmsDeciding(trial, numbers, week)
+
+
+def _written_down(trial: TrialDeclaration, arm_of: Mapping[int, str], week: int, zone: str) -> WeekArms:
+    """Return what lists asked for in between go by: in a crossover until the end of this period."""
+    start = start_of(week_of(trial.start, zone), zone)
+    last = ""
+    if trial.period_weeks:
+        ends = (week // trial.period_weeks + 1) * trial.period_weeks - 1
+        last = week_of(start + timedelta(days=7 * ends + 3), zone)
+    first = week_of(start + timedelta(days=7 * week + 3), zone)
+    return WeekArms(trial.digest, week_of(trial.start, zone), first, last, arm_of, trial.arms)
 
 
 def trial_week(

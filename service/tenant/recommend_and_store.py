@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,8 +18,9 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
-from segue.workspace.answering import Ask
+from segue.workspace.answering import Ask, Given
 from segue.workspace.errors import DeclinedError
+from segue.workspace.model_registry import Charge
 from segue.workspace.records.decision_queries import set_received
 from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners
@@ -76,6 +78,10 @@ class KeyedQuestion(NamedTuple):
     digest: bytes = b""
 
 
+class KeyTakenError(Exception):
+    """Another process has answered a question under its key in the meantime."""
+
+
 @dataclass(frozen=True)
 class Decider:
     """Answers recommendations and stores events of one tenant, as many at a time as wait."""
@@ -94,7 +100,7 @@ class Decider:
     def _once(self, asked: Sequence[KeyedQuestion], ask: Ask) -> list[bytes]:
         """Return the answers; a question that was asked under its key before gets the answer it got then.
 
-        Answer, decisions and key are one commit on SQLite; on PostgreSQL the key follows at once.
+        Answer, decisions and key are one commit.
 
         Raises
         ------
@@ -102,12 +108,20 @@ class Decider:
             When a key comes with another question than before.
         """
         if not any(question.key for question in asked):
-            return self._recommend(asked, ask)
-        workspace, now = self.workspace, time.time()
-        keys = [workspace.keyring.digest("reply", q.key) if q.key else b"" for q in asked]
-        with workspace.store.group():
-            with workspace.store.write() as connection:
+            return self._recommend(asked, ask, {})
+        digest = self.workspace.keyring.digest
+        keys = [digest("reply", question.key) if question.key else b"" for question in asked]
+        while True:
+            with contextlib.suppress(KeyTakenError):  # by another process, while this one decided
+                return self._under_keys(keys, asked, ask)
+
+    def _under_keys(self, keys: Sequence[bytes], asked: Sequence[KeyedQuestion], ask: Ask) -> list[bytes]:
+        now, store = time.time(), self.workspace.store
+        with store.group():
+            with store.write() as connection:
                 known = replies_for(connection, {key for key in keys if key}, now=now)
+                for reply in known.values():  # the caller who hung up is here again
+                    set_received(connection, from_json(reply.body)["playlist_id"], received=True)
             first: dict[bytes, KeyedQuestion] = {}
             for key, question in zip(keys, asked, strict=True):
                 same = known[key].asked if key in known else first.setdefault(key, question).digest
@@ -115,31 +129,45 @@ class Decider:
                     raise DeclinedError("conflict", "key_used", KEY_USED)
             mine = {key: question for key, question in first.items() if key}
             new = [*mine.values(), *(q for q in asked if not q.key)]
-            answers = self._recommend(new, ask) if new else []
-            made = dict(zip(mine, answers, strict=False))
-            with workspace.store.write() as connection:
-                people = find_learners(connection, workspace.keyring, {q.request.learner for q in new})
-                stays = {source: one.number for source, one in people.items() if not one.opted_out}
-                kept = {
-                    key: Reply(question.digest, stays[question.request.learner], made[key])
-                    for key, question in mine.items()
-                    if question.request.learner in stays
-                }
-                keep_replies(connection, kept, now=now)
-                for reply in known.values():  # the caller who hung up is here again
-                    set_received(connection, from_json(reply.body)["playlist_id"], received=True)
-        made |= {key: reply.body for key, reply in known.items()}
+            answers = self._recommend(new, ask, mine) if new else []
+        made = dict(zip(mine, answers, strict=False)) | {key: reply.body for key, reply in known.items()}
         others = iter(answers[len(mine) :])
         return [made[key] if key else next(others) for key in keys]
 
-    def _recommend(self, asked: Sequence[KeyedQuestion], ask: Ask) -> list[bytes]:
-        entries, (champion, trouble) = self.workspace.answers([q.request for q in asked], ask=ask)
+    def _recommend(
+        self, asked: Sequence[KeyedQuestion], ask: Ask, mine: Mapping[bytes, KeyedQuestion]
+    ) -> list[bytes]:
+        """Return the answers, once stored; those to `mine`, which are asked first, under their keys."""
+        answers: list[bytes] = []
+
+        def keep(connection: Connection, given: Sequence[Given], charge: Charge) -> None:
+            answers[:] = [
+                written(one, charge.champion.recommender, trouble=charge.trouble, explain=question.explain)
+                for one, question in zip(given, asked, strict=True)
+            ]
+            if mine:
+                self._keep(connection, dict(zip(mine, answers, strict=False)), mine)
+
+        _, (_, trouble) = self.workspace.answers([q.request for q in asked], ask=ask, also=keep)
         if trouble:
             self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(asked))
-        return [
-            written(entry, champion.recommender, trouble=trouble, explain=question.explain)
-            for entry, question in zip(entries, asked, strict=True)
-        ]
+        return answers
+
+    def _keep(
+        self, connection: Connection, made: Mapping[bytes, bytes], mine: Mapping[bytes, KeyedQuestion]
+    ) -> None:
+        now = time.time()
+        if not self.workspace.store.is_sqlite and replies_for(connection, set(mine), now=now):
+            raise KeyTakenError
+        asking = {question.request.learner for question in mine.values()}
+        people = find_learners(connection, self.workspace.keyring, asking)
+        stays = {source: one.number for source, one in people.items() if not one.opted_out}
+        kept = {
+            key: Reply(question.digest, stays[question.request.learner], made[key])
+            for key, question in mine.items()
+            if question.request.learner in stays
+        }
+        keep_replies(connection, kept, now=now)
 
     def store(self, batches: Sequence[Batch]) -> list[bytes]:
         """Return the answers to batches of events; what is new is stored with the desk's next commit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -12,6 +13,9 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from segue import sample
+from segue.service.http.api_keys import KeyRing
+from segue.workspace.configuration import Configuration
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 from tests.service.conftest import fresh, headers, school, secrets, serving, template  # noqa: F401
@@ -127,3 +131,45 @@ def test_a_service_of_two_days_ago_forgets(
         monkeypatch.setattr("segue.workspace.storage.replies.KEPT_SECONDS", -1.0)
         again = client.post("/v1/recommend", json=body, headers=sent).json()
     assert first["playlist_id"] != again["playlist_id"]
+
+
+@pytest.fixture
+def shared(
+    new_postgresql: Callable[..., str],
+    template: Path,  # noqa: F811
+    secrets: dict[str, str],  # noqa: F811
+    tmp_path: Path,
+) -> Path:
+    """A workspace that several processes may serve, with the template's keys."""
+    folder = tmp_path / "shared"
+    space = Workspace.init(folder, environment={}, configuration=Configuration(database=new_postgresql()))
+    space.set_catalogue(sample.load())
+    space.close()
+    shutil.copy(KeyRing(template).path, KeyRing(folder).path)
+    assert secrets
+    return folder
+
+
+def test_workers_decide_on_a_key_once_and_store_it_with_the_decision(
+    serving: Callable[..., AbstractContextManager[httpx.Client]],  # noqa: F811
+    headers: Headers,  # noqa: F811
+    shared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two processes that share PostgreSQL, at once; a key that cannot be kept leaves no decision."""
+    body = {"learner": "student-3", "k": 2, "fresh": True}
+    with serving(shared) as one, serving(shared) as two, ThreadPoolExecutor(8) as people:
+
+        def ask(place: int) -> httpx.Response:
+            sent = headers("backend") | {"idempotency-key": f"key {place // 4}"}
+            return (one, two)[place % 2].post("/v1/recommend", json=body, headers=sent)
+
+        found = [answer.content for answer in people.map(ask, range(24))]
+        assert [len({*found[at : at + 4]}) for at in range(0, 24, 4)] == [1] * 6
+        assert len({*found}) == 6
+        assert n_decided(shared) == 2 * 6
+        with monkeypatch.context() as broken:
+            broken.setattr("segue.service.tenant.recommend_and_store.keep_replies", None)
+            assert ask(24).status_code == 500
+        assert n_decided(shared) == 2 * 6
+        assert ask(24).status_code == 200

@@ -25,6 +25,7 @@ from segue.workspace.records.maintenance.learner_rows import (
     stored_rows,
 )
 from segue.workspace.records.matured_rewards import rewarded
+from segue.workspace.records.rosters.arms import forget_arm
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
@@ -100,6 +101,8 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
         if person and had_model:
             _take_out_of_sums(connection, person, workspace.champion(connection).fitted.schema_hash)
             put_document(connection, REFIT_DUE, b"1")
+        if person:
+            forget_arm(connection, person.number)
         rows = remove_rows(connection, person) if person else {}
         difference = _difference(connection, workspace) if had_model else 0.0
     finish_erasures(workspace, now=now)
