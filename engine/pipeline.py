@@ -18,8 +18,9 @@ from segue.engine.rules.relaxation import firm_from
 from segue.engine.rules.rule_book import enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnBlock
 from segue.engine.sampling.sampler import Drawn, DrawPlan, draw
-from segue.engine.scoring.factors import learned_part, learned_std
+from segue.engine.scoring.factors import Factor, factors_with, learned_part, learned_std
 from segue.engine.scoring.manners import manner_points
+from segue.engine.scoring.prospect import ProspectNetwork, prospect_network
 from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
@@ -34,6 +35,7 @@ from segue.features.prerequisite_map import Map
 from segue.features.vectors.success_forecast import SuccessReader
 from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
+from segue.models.next_answers import USUAL, NextAnswers
 from segue.models.resource_effects import Effects, EffectSums, Groups, estimate
 
 UNTESTED = 0.13  # trust in a learned part before held-out rewards speak for it
@@ -66,7 +68,7 @@ class Kernel:
 
     `span`: the chances of success that stand for no mastery and for full mastery (``contexts.mastered``);
     `effects`: what tells which resource teaches, None before any step was followed; `manners`: which manner
-    of teaching has earned a weight, none before outcomes told.
+    of teaching has earned a weight, none before outcomes told; `answers`: how the class learns.
     """
 
     catalogue: Catalogue
@@ -79,6 +81,7 @@ class Kernel:
     span: tuple[float, float] = UNTRIED
     effects: EffectSums | None = None
     manners: tuple[WeighedManner, ...] = ()
+    answers: NextAnswers = USUAL
 
     @cached_property
     def reader(self) -> SuccessReader:
@@ -103,6 +106,16 @@ class Kernel:
         return estimate(self.effects, self.groups)
 
     @cached_property
+    def network(self) -> ProspectNetwork:
+        """What practice is worth in a class that learns like this one."""
+        return prospect_network().of_class(self.answers)
+
+    @cached_property
+    def factors(self) -> tuple[Factor, ...]:
+        """The factors of every request."""
+        return factors_with(self.network)
+
+    @cached_property
     def groups(self) -> Groups:
         """Which resources can stand for each other."""
         catalogue = self.catalogue
@@ -124,6 +137,7 @@ class Kernel:
             repr(self.settings),
             repr(self.policy),
             repr(self.span),
+            repr(tuple(self.answers)),
         )
         digest.update("\n".join(texts).encode())
         for array in (
@@ -214,13 +228,20 @@ class Kernel:
         """Return the parts of the scores, the weights included."""
         contexts, requests, manner = scene.contexts, scene.requests, self._manner(scene.asked)
         if self.learned is None:
-            return Parts.of(contexts, requests, self.settings, eta=0.0, manner=manner)
+            return Parts.of(contexts, requests, self.settings, eta=0.0, usual=self.factors, manner=manner)
         value = learned_part(
             expected_reward(self.learned.model, scene, self.settings.optimism),
             value_range=self.learned.value_range,
         )
-        eta = self.learned.eta
-        return Parts.of(contexts, requests, self.settings, eta=eta, learned=value, manner=manner)
+        return Parts.of(
+            contexts,
+            requests,
+            self.settings,
+            eta=self.learned.eta,
+            usual=self.factors,
+            learned=value,
+            manner=manner,
+        )
 
     def _manner(self, asked: Asked) -> Floats | None:
         """Return what the manner of teaching gives the scores, (B, n); None where no manner weighs."""

@@ -19,6 +19,7 @@ from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
 from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
+from segue.models.next_answers import USUAL, NextAnswers
 from segue.models.resource_effects import EffectSums
 
 FORMAT = 2
@@ -48,6 +49,7 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
         "settings": asdict(kernel.settings),
         "policy": described(kernel.policy),
         "fitted": dict(fitted),
+        "answers": list(kernel.answers),
         "hash": kernel.hash,
     }
     if kernel.manners:
@@ -112,6 +114,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         (low, high),
         EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
         tuple(WeighedManner(**one) for one in text.get("manners", ())),
+        NextAnswers(*text.get("answers", USUAL)),
     )
     return _checked(kernel, text, folder)
 

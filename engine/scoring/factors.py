@@ -10,13 +10,13 @@ rewards that have matured, and zone, room and forecast gain then weigh 1 - η.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from segue.engine.request import Dials, Request
-from segue.engine.scoring.prospect import prospect_network
+from segue.engine.scoring.prospect import ProspectNetwork, prospect_network
 from segue.engine.settings import Settings, Weights
 from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import ZONE_CENTRE, Level
@@ -89,11 +89,6 @@ def _unlock(c: Columns) -> Floats:
     return 0.5 + 0.5 * c["unlock"]
 
 
-def _prospect(c: Columns) -> Floats:
-    """What a step on these skills, in this state, was worth in simulated classes (`ProspectNetwork`)."""
-    return prospect_network()(c)
-
-
 def _breadth(c: Columns) -> Floats:
     """Practice of several skills at once; its exponent of one half lets the returns fall."""
     return c["breadth"]
@@ -125,7 +120,12 @@ FACTORS: tuple[Factor, ...] = (
     Factor("room", "there is little left to learn in it", _room, gives_way=True),
     Factor("forecast_gain", "practising it now would change little", _gain, gives_way=True),
     Factor("unlock", "little builds on it", _unlock),
-    Factor("prospect", "practice of other skills is worth more now", _prospect, logarithm=True),
+    Factor(
+        "prospect",
+        "practice of other skills is worth more now",
+        prospect_network().log_factor,
+        logarithm=True,
+    ),
     Factor("breadth", "it practises fewer skills at once", _breadth),
     Factor("completion", "work of this kind is often left unfinished", _completion, level=Level.KIND),
     Factor("interest", "it is further from the learner's interests", _interest, level=Level.TAGS),
@@ -164,8 +164,16 @@ INTERVENE = Factor("mode", "it asks rather than explains", _explains, level=Leve
 PACE = Factor("pace", "the teacher's pace asks for another mix of new and known", _new_ground)
 
 
-def factors_of(request: Request) -> tuple[Factor, ...]:
-    """Return the factors that count for requests of this kind (alike in goal, mode and dials or not)."""
+def factors_with(network: ProspectNetwork) -> tuple[Factor, ...]:
+    """Return the factors of every request where a class has its own network."""
+    return tuple(replace(f, value=network.log_factor) if f.name == "prospect" else f for f in FACTORS)
+
+
+def factors_of(request: Request, usual: tuple[Factor, ...] = FACTORS) -> tuple[Factor, ...]:
+    """Return the factors that count for requests of this kind (alike in goal, mode and dials or not).
+
+    `usual` are those of every request (:func:`factors_with`).
+    """
     extra: tuple[Factor, ...] = ()
     if request.goal is not None:
         extra += (GOAL,)
@@ -175,7 +183,7 @@ def factors_of(request: Request) -> tuple[Factor, ...]:
         extra += (INTERVENE,)
     if request.dials.pace:
         extra += (PACE,)
-    return FACTORS + extra
+    return usual + extra
 
 
 @lru_cache(maxsize=64)

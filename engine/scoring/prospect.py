@@ -1,10 +1,13 @@
 """What practising here and now was worth in simulated classes: a small network over columns of skills.
 
-    h(x) = Σ_j v_j max(0, b_j + Σ_i W_ij x_i),    log f = h(x) - the highest h of the training lists
+    h(x) = Σ_j v_j max(0, b_j + Σ_i W_ij x_i + Σ_k U_kj a_k),    log f = h(x) - the highest h in training
 
-In a simulation the worth of a step is known (expected rise of mastery at the examinations, and what it
-opens); ``segue.experiments.simulation.prospect_training`` chooses W, b and v such that a draw by the whole
-score collects as much of it as it can, over student models that disagree.
+x are columns of skills. a says how the class learns, as far as its answers tell (``NextAnswers``, in standard
+deviations from the usual class, 0 without answers): what is worth practising differs between classes that
+forget and classes that learn all or nothing. In a simulation the worth of a step is known (expected rise of
+mastery at the examinations, and what it opens); ``segue.experiments.simulation.prospect_training`` chooses
+W, U, b and v such that a draw by the whole score collects as much of it as it can, over student models that
+disagree.
 """
 
 from __future__ import annotations
@@ -18,20 +21,28 @@ from typing import NamedTuple
 import numpy as np
 
 from segue.features.catalogue import Floats
+from segue.models.next_answers import USUAL, NextAnswers
 
 FILE = "prospect.json"
+SPREAD = NextAnswers(0.086, 0.081, 0.054, 0.027)  # standard deviations over simulated classes
+FARTHEST = 2.0  # of them: beyond, no simulated class says what to do
 
 
 class ProspectNetwork(NamedTuple):
-    """The network: names of the D columns it reads, W (H, D), b (H,), v (H,) and the highest h."""
+    """The network: names of the D columns it reads, W (H, D), U (H, 4), b (H,), v (H,) and the highest h."""
 
     columns: tuple[str, ...]
     hidden: Floats
+    answers: Floats
     bias: Floats
     outer: Floats
     highest: float
 
-    def __call__(self, columns: Mapping[str, Floats]) -> Floats:
+    def of_class(self, answers: NextAnswers) -> ProspectNetwork:
+        """Return the network of a class that answers like this: only the biases differ."""
+        return self._replace(bias=self.bias + self.answers @ from_usual(answers))
+
+    def log_factor(self, columns: Mapping[str, Floats]) -> Floats:
         """Return log f of columns of shape (B or 1, G), as (B, G): the same bits in any block."""
         asked = [columns[name] for name in self.columns]
         shape = max(column.shape for column in asked)
@@ -52,13 +63,19 @@ class ProspectNetwork(NamedTuple):
         return np.asarray(value[: shape[0] * shape[1]].reshape(shape))
 
 
+def from_usual(answers: NextAnswers) -> Floats:
+    """Return how far a class is from the usual one, (4,), in standard deviations, at most `FARTHEST`."""
+    return np.asarray(np.clip(np.subtract(answers, USUAL) / np.array(SPREAD), -FARTHEST, FARTHEST))
+
+
 @cache
 def prospect_network() -> ProspectNetwork:
-    """Return the network that comes with the package."""
+    """Return the network that comes with the package, that of the usual class."""
     told = json.loads((files("segue.engine.scoring") / FILE).read_text("utf-8"))
     return ProspectNetwork(
         tuple(told["columns"]),
         np.array(told["hidden"]),
+        np.array(told["answers"]),
         np.array(told["bias"]),
         np.array(told["outer"]),
         float(told["highest"]),

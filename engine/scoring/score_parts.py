@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from segue.engine.request import Request
-from segue.engine.scoring.factors import factors_of, log_factors, weights_of
+from segue.engine.scoring.factors import FACTORS, Factor, factors_of, log_factors, weights_of
 from segue.engine.scoring.manners import NAME
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats, Ints
@@ -46,11 +46,15 @@ class Parts:
         settings: Settings,
         *,
         eta: float,
+        usual: tuple[Factor, ...] = FACTORS,
         learned: Floats | None = None,
         manner: Floats | None = None,
     ) -> Parts:
-        """Return the parts from pedagogy, the `learned` one (B, n) that weighs `eta`, and `manner` (B, n)."""
-        factors = factors_of(requests[0])
+        """Return the parts from pedagogy, the `learned` one (B, n) that weighs `eta`, and `manner` (B, n).
+
+        `usual` are the factors of every request.
+        """
+        factors = factors_of(requests[0], usual)
         names, levels = tuple([f.name for f in factors]), tuple([f.level for f in factors])
         sizes = tuple([contexts.sizes[level] for level in levels])
         ends = tuple(accumulate(sizes, initial=0))

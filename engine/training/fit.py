@@ -24,6 +24,7 @@ from segue.features.reward import learning
 from segue.features.vectors.range_width import extra_precision
 from segue.features.vectors.success_fit import fit_model, training_rows
 from segue.features.vectors.success_model import SuccessModel
+from segue.models.next_answers import next_answers
 
 FOLDS = 4
 REPLAY_ATTEMPTS = 250_000
@@ -44,7 +45,10 @@ def fit_kernel(
     parameters, success, span = fit_success(attempts, catalogue, rng, prior=prior)
     crowd = crowd_of(attempts, events, catalogue)
     settings, policy = config or Settings(), policy or Softmax()
-    return Kernel(catalogue, parameters, success, crowd, settings, policy, span=span), attempts
+    skill = catalogue.skill_matrix[attempts.resource, 0]
+    answers = next_answers(attempts.learner, skill, attempts.score, attempts.time)
+    kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span, answers=answers)
+    return kernel, attempts
 
 
 def learned_from(

@@ -12,7 +12,7 @@ from math import exp, log
 from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
-from segue.engine.scoring.prospect import prospect_network
+from segue.engine.scoring.prospect import ProspectNetwork
 from segue.features.catalogue import Resource
 from segue.features.contexts.context_columns import COLUMNS
 
@@ -76,7 +76,7 @@ def reasons_again(
         "room": (1.0 - eta) * weights.room * _log(0.15 + 0.85 * left),
         "forecast_gain": (1.0 - eta) * weights.forecast_gain * _log(max(c["forecast_gain"], 0.04)),
         "unlock": weights.unlock * _log(0.5 + 0.5 * c["unlock"]),
-        "prospect": weights.prospect * _prospect(c),
+        "prospect": weights.prospect * _prospect(c, kernel.network),
         "breadth": weights.breadth * _log(c["breadth"]),
         "completion": weights.completion * _log(c["kind"]),
         "interest": weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"]),
@@ -93,9 +93,8 @@ def reasons_again(
     return parts
 
 
-def _prospect(c: Mapping[str, float]) -> float:
+def _prospect(c: Mapping[str, float], network: ProspectNetwork) -> float:
     """Return the log-factor of the network, unit by unit."""
-    network = prospect_network()
     x = [c[name] for name in network.columns]
     units = [
         max(sum(w * v for w, v in zip(row, x, strict=True)) + bias, 0.0)

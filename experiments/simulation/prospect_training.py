@@ -1,6 +1,6 @@
 """How the network of ``engine.scoring.prospect`` is made: simulated classes, and a reference that sees all.
 
-Run: ``python -m segue.experiments.simulation.prospect_training`` (about 15 minutes of CPU; writes the
+Run: ``python -m segue.experiments.simulation.prospect_training`` (about 20 minutes of CPU; writes the
 network that comes with the package). Classes of varied student models are taught by the engine. Of some of
 those who ask, the columns, the score without the network and the true worth of every candidate
 (`Clairvoyant.prospects`) are kept. The network is then chosen such that a softmax draw by score + h collects
@@ -53,7 +53,7 @@ COLUMNS = (
 MODELS = ("gated", "forgetting", "spacing", "zone", "motivation", "transfer", "interest")
 WORLDS = (None, None, "spread .6", "bad catalogue")
 FIRST_SEED = 3000
-TERMS = 28  # in each round
+TERMS = 42  # in each round
 WATCHED, KEPT = 24, 40  # learners of every other slot, and candidates of each
 UNITS, STEPS, BATCH, SETS = 8, 2500, 24, 8
 RATE, DECAY, TEMPERATURE, EVEN = 0.01, 0.01, 0.06, 0.08
@@ -62,9 +62,11 @@ PART = 0.4  # of h, in the score: the reference chooses one next step, the engin
 
 
 class Lists(NamedTuple):
-    """What was seen in one term: columns (R, n, D), scores without the network and true worth (R, n)."""
+    """What was seen in one term: columns (R, n, D), how far the class was from the usual one (R, 4), scores
+    without the network and true worth (R, n)."""
 
     columns: Floats
+    answers: Floats
     score: Floats
     worth: Floats
 
@@ -119,8 +121,12 @@ class Onlooker(Contract):
         rows = np.arange(len(kept))[:, None]
         columns = scene.contexts.whole()[[INDEX[name] for name in COLUMNS]]
         worth = self._reference.prospects(ask)
+        answers = np.tile(prospect.from_usual(kernel.answers), (len(kept), 1))
         return Lists(
-            np.moveaxis(columns[:, rows, own[kept]], 0, 2), score[rows, own[kept]], worth[rows, kept]
+            np.moveaxis(columns[:, rows, own[kept]], 0, 2),
+            answers,
+            score[rows, own[kept]],
+            worth[rows, kept],
         )
 
 
@@ -162,9 +168,10 @@ def train(
     whole = np.concatenate([t.columns.reshape(-1, len(COLUMNS))[::7] for t in terms])
     centre, scale = whole.mean(axis=0), whole.std(axis=0) + 0.02
     hidden = rng.normal(0.0, len(COLUMNS) ** -0.5, (len(COLUMNS), UNITS))
+    ways = rng.normal(0.0, 0.3, (terms[0].answers.shape[1], UNITS))
     bias, outer = np.zeros(UNITS), rng.normal(0.0, 0.05 * UNITS**-0.5, UNITS)
     best = np.array([np.sort(t.worth, axis=1)[:, -2:].mean() - t.worth.mean() for t in terms])
-    share, adam = np.zeros(len(terms)), _Adam([hidden, bias, outer])
+    share, adam = np.zeros(len(terms)), _Adam([hidden, ways, bias, outer])
     for t in range(1, steps + 1):
         some = rng.permutation(len(terms))[:SETS]
         rows = [rng.integers(len(terms[j].worth), size=BATCH) for j in some]
@@ -172,9 +179,9 @@ def train(
             Lists(*(part[r] for part in lists))
             for lists, r in zip([terms[j] for j in some], rows, strict=True)
         ]
-        x, score, worth = (np.concatenate(part) for part in zip(*drawn, strict=True))
+        x, answers, score, worth = (np.concatenate(part) for part in zip(*drawn, strict=True))
         x = (x - centre) / scale
-        units = np.maximum(x @ hidden + bias, 0.0)
+        units = np.maximum(x @ hidden + bias + (answers @ ways)[:, None], 0.0)
         z = (score + units @ outer) / TEMPERATURE
         chance = np.exp(z - z.max(axis=1, keepdims=True))
         chance /= chance.sum(axis=1, keepdims=True)
@@ -187,17 +194,22 @@ def train(
         back = slope[..., None] * outer * (units > 0)
         gradients = (
             x.reshape(-1, len(COLUMNS)).T @ back.reshape(-1, UNITS) + DECAY * hidden,
+            answers.T @ back.sum(axis=1) + DECAY * ways,
             back.sum(axis=(0, 1)),
             np.einsum("bnh,bn->h", units, slope) + DECAY * outer,
         )
         adam.step(gradients, t=t, rate=RATE * min(1.0, 1.5 * (1.0 - t / (steps + 1))))
     own, shift, out = hidden / scale[:, None], bias - (centre / scale) @ hidden, PART * outer
     kept = np.abs(out) * np.abs(own).max(axis=0) > NOTHING
-    own, shift, out = own[:, kept], shift[kept], out[kept]
-    reached = np.concatenate(
-        [(np.maximum(lists.columns[::5] @ own + shift, 0.0) @ out).ravel() for lists in terms]
-    )
-    return prospect.ProspectNetwork(COLUMNS, own.T, shift, out, float(np.quantile(reached, 0.999)))
+    own, ways, shift, out = own[:, kept], ways[:, kept], shift[kept], out[kept]
+    highest = max(float(np.quantile(_heights(lists, own, ways, shift) @ out, 0.999)) for lists in terms)
+    return prospect.ProspectNetwork(COLUMNS, own.T, ways.T, shift, out, highest)
+
+
+def _heights(lists: Lists, hidden: Floats, ways: Floats, bias: Floats) -> Floats:
+    """Return what each unit gives in every fifth list, (R / 5, n, H)."""
+    own = (lists.answers[::5] @ ways)[:, None]
+    return np.maximum(lists.columns[::5] @ hidden + bias + own, 0.0)
 
 
 def written(network: prospect.ProspectNetwork) -> str:
@@ -207,8 +219,10 @@ def written(network: prospect.ProspectNetwork) -> str:
         return json.dumps([float(f"{x:.4g}") for x in np.ravel(numbers)])
 
     units = ",\n    ".join(digits(row) for row in network.hidden)
+    ways = ",\n    ".join(digits(row) for row in network.answers)
     return (
         f'{{\n  "columns": {json.dumps(network.columns)},\n  "hidden": [\n    {units}\n  ],\n'
+        f'  "answers": [\n    {ways}\n  ],\n'
         f'  "bias": {digits(network.bias)},\n  "outer": {digits(network.outer)},\n'
         f'  "highest": {network.highest:.4g}\n}}\n'
     )
