@@ -40,10 +40,11 @@ docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/docs
 	! grep -rlE '<(script|link|img|iframe|source)[^>]* (src|href)="(https?:)?//' build/docs --include='*.html'
 
-# The bundled class in a browser: a link for a student and one for the teacher.
+# The bundled class in a browser: a link for a student and one for the teacher. PORT=0 picks a free one.
+PORT ?= 8800
 pages: $(VENV)/.base
 	test -e $(VENV)/.dev || $(INSTALL) --constraint requirements-dev.lock "jinja2" "babel" "fastapi" "uvicorn[standard]" "icalendar"
-	$(BIN)/segue demo --pages
+	$(BIN)/segue demo --pages --port $(PORT)
 
 # The pages in a real browser: Debian's Chromium (installed when missing and we are root), axe for accessibility.
 # Without a browser the tests over HTTP still run, and those in the browser say why they do not.

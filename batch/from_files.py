@@ -27,6 +27,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnBlock
 from segue.engine.scoring.factors import factors_of
+from segue.features.catalogue import Frame, as_pandas
 from segue.features.events.event_records import RecordsError
 from segue.features.history.attempts import Attempts, encode
 from segue.features.history.batch_fold import fold
@@ -145,9 +146,9 @@ def _table(recommender: Recommender, blocks: Iterable[dict[str, Any]]) -> pa.Tab
     return pa.concat_tables([schema.empty_table(), *(pa.table(c, schema=schema) for c in blocks)])
 
 
-def playlists_of(recommender: Recommender, attempts: pd.DataFrame, plan: WeeklyPlan) -> pd.DataFrame:
+def playlists_of(recommender: Recommender, attempts: Frame, plan: WeeklyPlan) -> pd.DataFrame:
     """Return the playlists of the learners of a frame of events, one row a learner and position."""
-    encoded, names = encode(attempts, recommender.catalogue)
+    encoded, names = encode(as_pandas(attempts), recommender.catalogue)
     frame: pd.DataFrame = _table(recommender, decide_blocks(recommender, encoded, names, plan)).to_pandas()
     return frame
 

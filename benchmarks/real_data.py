@@ -79,7 +79,7 @@ def run(name: str, folder: Path, workers: int) -> None:
     data = shared_data(name)
     space = Workspace.init(folder / name, environment={}, configuration=Configuration())
     with stage("catalogue", seconds):
-        read = read_catalogue(data / job.catalogue, names=job.columns)
+        read = read_catalogue(data / job.catalogue, names={data / job.catalogue: job.columns})
         catalogue = space.set_catalogue(read.catalogue)
     with stage("read", seconds):
         checked = read_events(data / job.events, job.source, resources=catalogue.resource_index)

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar, get_args, overload
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, overload
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from segue.features.outward_text import web_address
@@ -30,6 +31,25 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 T = TypeVar("T")
+
+
+class ArrowFrame(Protocol):
+    """A table of polars, Arrow or another library: it hands out its columns as Arrow's C stream."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
+Frame = pd.DataFrame | ArrowFrame
+
+
+def as_pandas(frame: Frame) -> pd.DataFrame:
+    """Return a frame of any of these libraries as pandas; a TypeError names what is none."""
+    if not hasattr(frame, "__arrow_c_stream__"):
+        raise TypeError(f"a frame of pandas, polars or Arrow is needed, got {type(frame).__name__}")
+    whole: pd.DataFrame = frame if isinstance(frame, pd.DataFrame) else pa.table(frame).to_pandas()
+    return whole
+
+
 OWN = "resource:"
 """Begins the id of the skill of a resource that names none."""
 
@@ -290,6 +310,12 @@ class Catalogue:
         """Lowest and highest grade of each resource, shapes (n,), NaN where the band names none."""
         ranges = [grade_range(r.grade_band) for r in self.resources]
         return np.array([low for low, _ in ranges]), np.array([high for _, high in ranges])
+
+    @cached_property
+    def in_language(self) -> dict[str, Bools]:
+        """Whether each resource is in a language, shape (n,), by its tag; "" names none."""
+        every = self.resources
+        return {tag: np.array([r.language == tag for r in every]) for tag in {r.language for r in every}}
 
     @cached_property
     def courses(self) -> tuple[str, ...]:

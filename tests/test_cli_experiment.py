@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,37 +19,52 @@ from segue.features.events.event_records import check
 from segue.workspace.answering import Given
 from segue.workspace.configuration import Configuration
 from segue.workspace.workspace import Workspace
+from tests.test_cli_width import OF_EXPERIMENTS
 
 pytest.importorskip("mlflow")
 
 NOW = datetime(2026, 9, 7, tzinfo=UTC)
 
 
-def run(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["experiment", *arguments])
-    return done.exit_code, done.output + (str(done.exception) if done.exception else "")
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("COLUMNS", "TERMINAL_WIDTH"):
+        monkeypatch.delenv(name, raising=False)
 
 
-def test_a_study_is_recorded_term_by_term_and_compared(tmp_path: Path) -> None:
-    from segue.experiments.simulation.sweeps import SWEEPS
+def run(command: str, *arguments: str) -> tuple[int, str]:
+    """Run a command; return its exit code and what it said, in one line; no line of it is too wide."""
+    assert command in OF_EXPERIMENTS | {"gate"}
+    done = CliRunner().invoke(app, ["experiment", command, *arguments])
+    assert [line for line in done.output.splitlines() if len(line) > 80] == []
+    return done.exit_code, " ".join((done.output + (str(done.exception) if done.exception else "")).split())
+
+
+def test_a_study_is_recorded_term_by_term_and_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    from segue.experiments.simulation import sweeps
     from segue.experiments.tracking.mlflow_store import Tracker
 
-    study = SWEEPS["learning"].quick()
-    code, printed = run("sweep", "learning", "--quick", "--store", str(tmp_path))
+    two = replace(sweeps.SWEEPS["learning"], settings=sweeps.SWEEPS["learning"].settings[:2])
+    monkeypatch.setattr(sweeps, "SWEEPS", {**sweeps.SWEEPS, "learning": two})
+    study = two.quick()
+    code, printed = run("sweep", "learning", "--quick", "--store", "runs")
     assert code == 0, printed
-    runs = Tracker(tmp_path).runs("learning")
+    runs = Tracker(Path("runs")).runs("learning")
     assert len(runs) == study.n_runs
     assert set(runs["setting"]) == {setting.name for setting in study.settings}
     assert (runs["violations"] == 0).all()
-    code, printed = run("compare", "learning", "--store", str(tmp_path))
+    code, printed = run("compare", "learning", "--store", "runs")
     assert code == 0
     best = runs.groupby(["setting", "model"])["gain"].mean().groupby("setting").mean()
     assert all(f"{gain:.3f}" in printed for gain in best)
+    assert " se " in printed
+    assert "some of them are of --quick: noise" in printed
 
 
-def test_a_study_that_is_none_or_was_not_run_is_named(tmp_path: Path) -> None:
+def test_a_study_that_is_none_or_was_not_run_is_named() -> None:
     assert "name must be one of exploration, factors, learning" in run("sweep", "nothing")[1]
-    assert "segue experiment sweep factors" in run("compare", "factors", "--store", str(tmp_path))[1]
+    assert "segue experiment sweep factors" in run("compare", "factors", "--store", "runs")[1]
 
 
 def log(path: Path, *, better: float) -> str:
@@ -63,11 +79,9 @@ def log(path: Path, *, better: float) -> str:
 
 
 @pytest.mark.parametrize(("better", "decision", "code"), [(0.5, "Promote", 0), (-0.5, "Reject", 1)])
-def test_the_gate_says_why_and_its_exit_code_is_the_decision(
-    tmp_path: Path, better: float, decision: str, code: int
-) -> None:
+def test_the_gate_says_why_and_its_exit_code_is_the_decision(better: float, decision: str, code: int) -> None:
     columns = ["--reward", "r", "--propensity", "p", "--target", "t", "--group", "g"]
-    found, printed = run("gate", log(tmp_path / "log.csv", better=better), *columns)
+    found, printed = run("gate", log(Path("log.csv"), better=better), *columns)
     assert found == code, printed
     assert printed.startswith(f"{decision}. Overall: ")
 
@@ -89,17 +103,17 @@ def model_in_charge(folder: Path) -> str:
         return Workspace.open(folder, environment={}).champion(connection).fitted.model_hash
 
 
-def test_a_challenger_goes_through_the_gate_into_a_workspace(tmp_path: Path) -> None:
-    folder, store = school(tmp_path / "school", seed=1), ("--store", str(tmp_path / "registry"))
+def test_a_challenger_goes_through_the_gate_into_a_workspace() -> None:
+    folder, store = school(Path("school"), seed=1), ("--store", "registry")
     code, printed = run("challenger", str(folder), *store, "--now", NOW.isoformat())
     assert code == 0, printed
     model = printed.split()[-1]
     assert "no model is registered as 'champion'" in run("deploy", str(folder), *store)[1]
     columns = ["--reward", "r", "--propensity", "p", "--target", "t"]
-    worse = run("gate", log(tmp_path / "log.csv", better=-0.5), *columns, "--promote", *store)
+    worse = run("gate", log(Path("log.csv"), better=-0.5), *columns, "--promote", *store)
     assert worse[0] == 1
     assert "no model is registered as 'champion'" in run("deploy", str(folder), *store)[1]
-    better = run("gate", log(tmp_path / "log.csv", better=0.5), *columns, "--promote", *store)
+    better = run("gate", log(Path("log.csv"), better=0.5), *columns, "--promote", *store)
     assert "champion is now version 1" in better[1]
     code, printed = run("deploy", str(folder), *store)
     assert code == 0, printed
@@ -107,10 +121,10 @@ def test_a_challenger_goes_through_the_gate_into_a_workspace(tmp_path: Path) -> 
     assert model_in_charge(folder) == model
 
 
-def test_a_model_of_another_school_is_not_deployed(tmp_path: Path) -> None:
-    other, store = school(tmp_path / "other", seed=2, resources=24), ("--store", str(tmp_path / "registry"))
+def test_a_model_of_another_school_is_not_deployed() -> None:
+    other, store = school(Path("other"), seed=2, resources=24), ("--store", "registry")
     assert run("challenger", str(other), *store, "--now", NOW.isoformat())[0] == 0
-    mine = school(tmp_path / "mine", seed=1)
+    mine = school(Path("mine"), seed=1)
     code, printed = run("deploy", str(mine), *store, "--alias", "challenger")
     assert code == 1
     assert "8 resources that the workspace lacks" in printed
@@ -133,8 +147,8 @@ def outcomes(given: list[Given], learners: list[str]) -> pd.DataFrame:
     return check(pd.DataFrame(rows), range(len(rows))).events
 
 
-def test_what_the_challenger_would_have_done_is_evidence_for_the_gate(tmp_path: Path) -> None:
-    folder, store = school(tmp_path / "school", seed=1), ("--store", str(tmp_path / "registry"))
+def test_what_the_challenger_would_have_done_is_evidence_for_the_gate() -> None:
+    folder, store = school(Path("school"), seed=1), ("--store", "registry")
     space = Workspace.open(folder, environment={})
     space.fit(now=NOW - timedelta(days=7))
     before = NOW - timedelta(days=3)
@@ -149,7 +163,7 @@ def test_what_the_challenger_would_have_done_is_evidence_for_the_gate(tmp_path: 
     space.add_events(outcomes(given, learners))
     space.learn(now=NOW + timedelta(days=10))
     space.close()
-    evidence = tmp_path / "evidence.csv"
+    evidence = Path("evidence.csv")
     code, printed = run("shadow", str(folder), *store, "-k", "3", "--out", str(evidence))
     assert code == 0, printed
     frame = pd.read_csv(evidence)

@@ -178,7 +178,7 @@ class Library:
         try:
             return Recommender.load(self.folder / fit_hash)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            message = f"model {fit_hash} cannot be read ({error}): run segue fit again"
+            message = f"model {fit_hash} cannot be read ({error}); segue fit --policy FILE makes another"
             raise WorkspaceError(message) from None
 
 

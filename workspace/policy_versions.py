@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from segue.engine.policy_version import PolicyVersion, policy_from
+from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.features.iso_weeks import week_of
@@ -84,25 +85,37 @@ def earlier_version(workspace: Workspace, version_id: str) -> PolicyVersion | No
 
 
 def put_in_force(
-    workspace: Workspace, version: PolicyVersion, *, by: str, now: datetime, reason: str = ""
+    workspace: Workspace,
+    version: PolicyVersion,
+    *,
+    by: str,
+    now: datetime,
+    reason: str = "",
+    fitted: Recommender | None = None,
 ) -> None:
     """Let a version decide from now on, also after the next fit; the one before stays in the history.
 
-    `by` is kept as given: a role or a pseudonym, not a name.
+    `by` is kept as given: a role or a pseudonym, not a name. `fitted` is a model to put in charge with it; by
+    default the one in charge stays.
     """
     with workspace.store.read() as connection:
-        fitted = workspace.champion(connection).fitted
-        before = _history(connection)
-    if not before:
-        before = [SavedVersion(fitted.version, now, "", "as it was")]
-    saved = [*before, SavedVersion(version, now, by, reason)]
+        saved = json.loads(get_document(connection, HISTORY) or b"[]")
+        try:
+            was = workspace.champion(connection).fitted
+        except RuntimeError:  # there is none yet, or it cannot be read
+            if fitted is None:
+                raise
+        else:
+            saved = saved or [_line(was.version, now, "", "as it was")]
+            fitted = fitted or was
+    saved.append(_line(version, now, by, reason))
     workspace.promote(fitted.deciding_by(version))
     with workspace.store.write() as connection:
-        body = [
-            {"version": s.version.to_dict(), "time": s.time.isoformat(), "by": s.by, "reason": s.reason}
-            for s in saved
-        ]
-        put_document(connection, HISTORY, json.dumps(body).encode())
+        put_document(connection, HISTORY, json.dumps(saved).encode())
+
+
+def _line(version: PolicyVersion, time: datetime, by: str, reason: str) -> dict[str, object]:
+    return {"version": version.to_dict(), "time": time.isoformat(), "by": by, "reason": reason}
 
 
 def version_diff(

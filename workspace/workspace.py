@@ -15,12 +15,14 @@ from typing import Self
 
 import pandas as pd
 
-from segue.engine.explanations.taught import taught_table
 from segue.engine.explanations.why import ENGLISH, Explanation
 from segue.engine.playlists import Playlist
+from segue.engine.policies.base import Policy
+from segue.engine.policy_version import PolicyVersion
 from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender, fit
 from segue.engine.request import Request
+from segue.engine.settings import Settings
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
@@ -64,7 +66,7 @@ from segue.workspace.records.matured_rewards import Outcome, outcomes
 from segue.workspace.records.practices.manners import earned_manners
 from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
-from segue.workspace.reports.class_report import SkillOfClass, class_view, mastery_table
+from segue.workspace.reports.class_report import SkillOfClass, class_view
 from segue.workspace.reports.table_methods import TableMethods
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
 from segue.workspace.sources.prior_model import keep_prior, prior_in
@@ -184,9 +186,14 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Return the hash of the artefact in charge, and what was fitted, over the catalogue as it stands."""
         return champions.current_fit(connection) or "", self.champion(connection).fitted
 
-    def fit(self, *, now: datetime) -> Recommender:
-        """Fit difficulty, success model and reward model on all events, put the result in charge."""
-        recommender = self.challenger(now=now)
+    def fit(
+        self, *, now: datetime, policy: Policy | None = None, settings: Settings | None = None
+    ) -> Recommender:
+        """Fit difficulty, success model and reward model on all events, put the result in charge.
+
+        It decides by `policy` and `settings`, as do later fits; without them by the version in force.
+        """
+        recommender = self.challenger(now=now, policy=policy, settings=settings)
         self.promote(recommender)
         return recommender
 
@@ -195,13 +202,17 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         with self.store.write() as connection:
             keep_prior(connection, None if other is None else other.kernel.success)
 
-    def challenger(self, *, now: datetime) -> Recommender:
-        """Fit a model on all events, and put nothing in charge."""
+    def challenger(
+        self, *, now: datetime, policy: Policy | None = None, settings: Settings | None = None
+    ) -> Recommender:
+        """Fit a model on all events, and put nothing in charge; arguments as of `fit`."""
         catalogue = self.catalogue()
         with self.store.read() as connection:
             events = read_events(connection)
             decided = first_decision(connection)
-            going = self._models.going_on(connection)
+            if policy is None or settings is None:
+                going = self._models.going_on(connection) or PolicyVersion()
+                policy, settings = policy or going.policy, settings or going.settings
             prior = prior_in(connection)
         recommender = fit(
             catalogue,
@@ -211,8 +222,8 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             time_zone=self.time_zone,
             replay_until=decided,
             halves=by_arrival,
-            config=going.settings if going else None,
-            policy=going.policy if going else None,
+            config=settings,
+            policy=policy,
             prior=prior,
         )
         with self.store.read() as connection:
@@ -358,18 +369,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         champion, asked = self.asking([learner], now=now)
         taken = {step.resource for step in playlist.steps}
         return alternatives(champion.recommender, asked[learner], taken=taken)
-
-    def resources_taught(self) -> pd.DataFrame:
-        """Return what each resource teaches beside others of its skills; see ``taught_table``."""
-        with self.store.read() as connection:
-            return taught_table(self.champion(connection).recommender.kernel)
-
-    def mastery(self, roster: Sequence[str], *, now: datetime) -> pd.DataFrame:
-        """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
-        champion, known = self.known(roster)
-        table = mastery_table(champion, list(known.values()), now.timestamp())
-        skills = [skill.skill_id for skill in champion.fitted.catalogue.skills]
-        return pd.DataFrame(table, index=list(known), columns=skills)
 
     def class_view(self, roster: Sequence[str], *, now: datetime) -> list[SkillOfClass]:
         """Return where a class stands and who is stuck, by the roster that the LMS gives."""

@@ -149,6 +149,8 @@ def _past(past: Record, skill: Skill, words: NullTranslations) -> str:
         return words.gettext("You were right %(right)s of %(tries)s times on %(skill)s.") % said
     if past.tries:
         return words.gettext("You have tried %(skill)s once.") % said
+    if said["skill"] == words.gettext("this skill"):  # it has no name to say
+        return words.gettext("This skill is new for you.")
     return words.gettext("This is new for you: %(skill)s.") % said
 
 

@@ -74,14 +74,18 @@ class Policy(ABC):
         Raises
         ------
         ValueError
-            When a row allows nothing, or the best allowed score of a row is not finite.
+            When a row allows nothing, the best allowed score of a row is not finite, or `weigh` gave weight
+            to what is not allowed.
         """
         values = np.where(allowed, scores, -np.inf)
         top = np.maximum.reduce(values, axis=-1, keepdims=True)
         count = np.add.reduce(allowed, axis=-1, dtype=np.int64, keepdims=True)
         if not isfinite(np.add.reduce(top, axis=None)):
             raise ValueError(_complaint(top, count))
-        return self.weigh(Choice(values, std, allowed, top, count, rng))
+        weights = self.weigh(Choice(values, std, allowed, top, count, rng))
+        if np.count_nonzero(weights) > np.count_nonzero(weights[allowed]):
+            raise ValueError(f"{type(self).__name__}.weigh gave weight to candidates that are not allowed")
+        return weights
 
     @abstractmethod
     def weigh(self, choice: Choice) -> Floats:

@@ -78,7 +78,10 @@ def _kind(name: str) -> type[Policy]:
         try:
             found = getattr(importlib.import_module(module), attribute, None)
         except ImportError as error:
-            raise ValueError(f"policy {name!r} cannot be imported: {error}") from error
+            raise ValueError(
+                f"policy {name!r} cannot be imported: {error} (install its package wherever Segue runs, "
+                "or put its folder on PYTHONPATH)"
+            ) from error
     else:
         found = getattr(policies, name, None) if name in policies.__all__ else None
     if not (isclass(found) and issubclass(found, Policy) and found is not Policy):

@@ -47,7 +47,7 @@ UNIT = 2.0**50
 _BLOCK = 64
 _SHORT = 256  # entries of one row up to which a running sum costs less than two levels
 _FEW = 8
-_NO_SUM = "probabilities must have a positive, finite sum in every row: nothing can be drawn"
+_NO_SUM = "probabilities must have a positive, finite sum, of 1, in every row: nothing can be drawn"
 
 
 def drawn_from(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:

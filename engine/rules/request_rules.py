@@ -119,7 +119,11 @@ class Language:
     def _of(catalogue: Catalogue, wanted: str) -> Bools | None:
         if wanted in ("", "*"):
             return None
-        return _where(catalogue, [speaks(r.language, wanted) for r in catalogue.resources])
+        out = np.zeros(len(catalogue.resources), dtype=np.bool_)
+        for tag, there in catalogue.in_language.items():
+            if speaks(tag, wanted):
+                out |= there
+        return out
 
 
 @dataclass(frozen=True)

@@ -176,21 +176,27 @@ def _outcome(
 
 
 def compared(found: Sequence[SweepOutcome]) -> pd.DataFrame:
-    """Return one row a setting: gain by student model (mean over seeds), their mean, its error, the worst.
-
-    The standard error `se` is over learners. Rows keep the order of the sweep.
-    """
+    """Return the gains of some terms, see ``gain_table``."""
     rows = pd.DataFrame(
         {
             "setting": [o.setting.name for o in found],
             GROUP: [o.model for o in found],
             "gain": [o.gain for o in found],
-            "se": [o.gain_se for o in found],
+            "gain_se": [o.gain_se for o in found],
         }
     )
+    return gain_table(rows)
+
+
+def gain_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a setting: gain by student model (mean over seeds), their mean, its error, the worst.
+
+    `rows` has a row a term: setting, model, gain, gain_se. The standard error `se` is over learners. Rows
+    keep the order of the sweep.
+    """
     table = rows.pivot_table(index="setting", columns=GROUP, values="gain", aggfunc="mean", sort=False)
     models = list(table.columns)
-    squares = (rows["se"] ** 2).groupby(rows["setting"])
+    squares = (rows["gain_se"] ** 2).groupby(rows["setting"])
     table["mean"], table["worst"] = table[models].mean(axis=1), table[models].min(axis=1)
     table.insert(len(models) + 1, "se", np.sqrt(squares.sum()) / squares.count())
     return table

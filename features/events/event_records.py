@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segue.features.catalogue import Frame, as_pandas
+
 KINDS = (
     "attempt",
     "view",
@@ -115,7 +117,7 @@ class Checked:
 
 
 def check(
-    raw: pd.DataFrame,
+    raw: Frame,
     lines: Sequence[int] | NDArray[np.int64],
     *,
     resources: Collection[str] | None = None,
@@ -130,7 +132,8 @@ def check(
     Parameters
     ----------
     raw : DataFrame
-        Columns named as in `COLUMNS`, texts or typed values; `learner` is required, and `time` or `seq`.
+        Of pandas, polars or Arrow. Columns named as in `COLUMNS`, texts or typed values; `learner` is
+        required, and `time` or `seq`.
         Other columns are dropped and listed: what Segue does not need, it does not keep.
     lines : sequence of int
         Where each row stands in its source.
@@ -157,6 +160,7 @@ def check(
     >>> len(done.events), done.rejects.reason[0]
     (1, 'score must be in [0, 1], got 87 (percent? give the highest score: --max-score 100)')
     """
+    raw = as_pandas(raw)
     _require(raw.columns)
     n = len(raw)
     faults = _Faults(n)
@@ -242,7 +246,8 @@ def _require(columns: pd.Index[str]) -> None:
     if "time" not in columns and "seq" not in columns:
         raise RecordsError(
             f"column time is missing (found: {have}): name it, as in --map created_at=time, "
-            "or say what orders the rows: --order-by seq, or --order-by line for the order of the file"
+            "or say what orders the rows: --order-by seq, or --order-by line for the order of the file "
+            "(totals of use: --kind view --order-by clicks)"
         )
 
 

@@ -43,7 +43,7 @@ RESOURCE_ALIASES = {
     "name": "title",
     "course": "courses",
 }
-NO_NAMES: Mapping[str, str] = MappingProxyType({})
+NO_NAMES: Mapping[Path, Mapping[str, str]] = MappingProxyType({})
 NOTHING = ("", "nan", "n/a", "none", "null", "[]")
 RESOURCE_TEXTS = ("title", "url", "kind", "language", "grade_band", "content", "process", "product")
 RESOURCE_COLUMNS = (
@@ -152,7 +152,7 @@ def read_catalogue(
     *,
     skills: Path | None = None,
     prerequisites: Path | None = None,
-    names: Mapping[str, str] = NO_NAMES,
+    names: Mapping[Path, Mapping[str, str]] = NO_NAMES,
     on_cycle: Literal["refuse", "break"] = "refuse",
 ) -> CatalogueRead:
     """Return the catalogue of a resources file, with statements and prerequisites from two others.
@@ -160,6 +160,7 @@ def read_catalogue(
     A resource may stand on several lines, one a skill: skills, tags and courses are joined. Lists in a cell
     are separated by ";" or "|", or written as JSON. Titles are cleaned (Unicode form, control characters,
     spaces) and the number changed is noted. The prerequisites file has columns prerequisite and skill.
+    `names` gives the columns of each file our names.
 
     Raises
     ------
@@ -168,12 +169,13 @@ def read_catalogue(
     CatalogueError
         For a cycle of prerequisites, unless ``on_cycle="break"``.
     """
-    table = read_table(resources, names, aliases=RESOURCE_ALIASES)
+    table = read_table(resources, names.get(resources, {}), aliases=RESOURCE_ALIASES)
     _need(table, ("resource_id",), resources)
     kept, rejects, notes = _resources(table)
     if not kept:
         raise RecordsError(f"{resources} holds no usable resource: {len(rejects)} rows rejected")
-    catalogue = Catalogue.build(kept, _skills(skills), _prerequisites(prerequisites), on_cycle=on_cycle)
+    edges = _prerequisites(prerequisites, names)
+    catalogue = Catalogue.build(kept, _skills(skills, names), edges, on_cycle=on_cycle)
     dropped = tuple(c for c in table.frame.columns if c not in RESOURCE_COLUMNS)
     return CatalogueRead(replace(catalogue, notes=(*notes, *catalogue.notes)), rejects, dropped)
 
@@ -306,19 +308,19 @@ def _moment(row: Mapping[str, object], name: str) -> pd.Timestamp | None:
     return stamp
 
 
-def _skills(path: Path | None) -> list[Skill]:
+def _skills(path: Path | None, names: Mapping[Path, Mapping[str, str]]) -> list[Skill]:
     if path is None:
         return []
-    table = read_table(path, {}, aliases={"id": "skill_id", "i_can_statement": "i_can"})
+    table = read_table(path, names.get(path, {}), aliases={"id": "skill_id", "i_can_statement": "i_can"})
     _need(table, ("skill_id",), path)
     rows = [{str(k): v for k, v in row.items()} for row in table.frame.to_dict("records")]
     return [Skill(*(cleaned(_cell(row, name)) for name in SKILL_COLUMNS)) for row in rows]
 
 
-def _prerequisites(path: Path | None) -> list[tuple[str, str]]:
+def _prerequisites(path: Path | None, names: Mapping[Path, Mapping[str, str]]) -> list[tuple[str, str]]:
     if path is None:
         return []
-    table = read_table(path, {}, aliases={"before": "prerequisite", "after": "skill"})
+    table = read_table(path, names.get(path, {}), aliases={"before": "prerequisite", "after": "skill"})
     _need(table, ("prerequisite", "skill"), path)
     pairs = zip(table.frame["prerequisite"].astype("str"), table.frame["skill"].astype("str"), strict=True)
     return [(before.strip(), after.strip()) for before, after in pairs if before.strip() and after.strip()]

@@ -73,12 +73,27 @@ def table_parts(
     RecordsError
         When the file is missing or empty, its header cannot be read, or `names` speaks of a column it lacks.
     """
+    for table in _tables(path, rows):
+        yield replace(table, frame=_renamed(table.frame, names, aliases, path))
+
+
+def columns_of(path: Path) -> list[str]:
+    """Return the names of a file's columns, as they stand there.
+
+    Raises
+    ------
+    RecordsError
+        When the file is missing or empty, or its header cannot be read.
+    """
+    return [str(name) for name in next(_tables(path, 1)).frame.columns]
+
+
+def _tables(path: Path, rows: int | None) -> Iterator[Table]:
     if not path.is_file():
         raise RecordsError(f"file {path} does not exist")
     if path.stat().st_size == 0:
         raise RecordsError(f"file {path} is empty: it needs a header line and rows")
-    for table in _parquet(path, rows) if path.suffix == ".parquet" else _csv(path, rows):
-        yield replace(table, frame=_renamed(table.frame, names, aliases, path))
+    return _parquet(path, rows) if path.suffix == ".parquet" else _csv(path, rows)
 
 
 def _renamed(

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from segue.features.catalogue import Catalogue, Resource
+from segue.features.catalogue import Catalogue, Frame, Resource, as_pandas
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.difficulty import fit_difficulty, learner_folds, out_of_fold_logit
 from segue.features.vectors.interests import reveal
@@ -35,10 +35,13 @@ class _FrameTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         tags.no_validation = True
         return tags
 
-    def _require(self, X: pd.DataFrame, columns: Sequence[str]) -> None:
-        found = list(X.columns) if isinstance(X, pd.DataFrame) else type(X).__name__
-        if not isinstance(X, pd.DataFrame) or any(c not in X for c in columns):
+    def _read(self, X: Frame, columns: Sequence[str]) -> pd.DataFrame:
+        """Return a frame, of pandas or of another library, as pandas."""
+        frame = as_pandas(X) if hasattr(X, "__arrow_c_stream__") else X
+        found = list(frame.columns) if isinstance(frame, pd.DataFrame) else type(frame).__name__
+        if not isinstance(frame, pd.DataFrame) or any(c not in frame for c in columns):
             raise ValueError(f"X must be a frame with columns {', '.join(columns)}, got {found}")
+        return frame
 
 
 class LearnerVectors(_FrameTransformer):
@@ -76,7 +79,7 @@ class LearnerVectors(_FrameTransformer):
         self.folds = folds
         self.seed = seed
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:
+    def fit(self, X: Frame, y: object = None) -> Self:
         """Learn the difficulty of resources.
 
         Parameters
@@ -87,7 +90,7 @@ class LearnerVectors(_FrameTransformer):
         y : array, optional
             The scores, where `X` has none.
         """
-        self._require(X, ("learner", "resource"))
+        X = self._read(X, ("learner", "resource"))
         if "score" not in X and y is None:
             raise ValueError("X must have a column 'score', or y be given: difficulty is learned from scores")
         scored = X if "score" in X else X.assign(score=np.asarray(y, dtype=np.float64))
@@ -97,22 +100,23 @@ class LearnerVectors(_FrameTransformer):
         self.resources_ = tuple(sorted(self.tries_["resource"].unique()))
         return self
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, X: Frame) -> pd.DataFrame:
         """Return the vector of each row, columns `learner_vector.NAMES`.
 
         A row without a score (NaN, or no such column) is read and changes nothing that comes after it. A new
         resource is of average difficulty.
         """
         check_is_fitted(self, "tries_")
-        self._require(X, ("learner", "resource"))
+        X = self._read(X, ("learner", "resource"))
         catalogue = self._catalogue(X)
         seen = _encoded(self.tries_, catalogue)[0]
         attempts, order = _encoded(X, catalogue)
         parameters = fit_difficulty(seen, catalogue).parameters(catalogue)
         return _as_frame(_read(attempts, parameters), order, X.index)
 
-    def fit_transform(self, X: pd.DataFrame, y: object = None) -> pd.DataFrame:
+    def fit_transform(self, X: Frame, y: object = None) -> pd.DataFrame:
         """Fit, and return vectors whose difficulties do not know the learner's own answers."""
+        X = self._read(X, ("learner", "resource"))
         self.fit(X, y)
         scored = X if "score" in X else X.assign(score=np.asarray(y, dtype=np.float64))
         catalogue = self._catalogue(X)
@@ -157,19 +161,19 @@ class InterestVectors(_FrameTransformer):
     def __init__(self, *, tags: Mapping[str, Sequence[str]] | None = None) -> None:
         self.tags = tags
 
-    def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
+    def fit(self, X: Frame, y: object = None) -> Self:  # noqa: ARG002
         """Learn which tags there are; `X` has columns `learner`, `item`, and optionally `time` and `seq`."""
-        self._require(X, ("learner", "item"))
+        X = self._read(X, ("learner", "item"))
         validate_data(self, X, skip_check_array=True)
         tags = self.tags or {}
         items = X["item"].astype(str).unique()
         self.tag_ids_ = tuple(sorted({tag for item in items for tag in tags.get(item, ())}))
         return self
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+    def transform(self, X: Frame) -> pd.DataFrame:
         """Return the revealed interests before each row, one column a tag."""
         check_is_fitted(self, "tag_ids_")
-        self._require(X, ("learner", "item"))
+        X = self._read(X, ("learner", "item"))
         tags, index = self.tags or {}, {tag: i for i, tag in enumerate(self.tag_ids_)}
         learner, order = _ordered(X, np.zeros(len(X), dtype=np.int64))
         out, revealed = np.zeros((len(X), len(index))), np.zeros(len(index))
@@ -229,15 +233,14 @@ def _read(attempts: Attempts, parameters: HistoryParameters, logit: Floats | Non
     return out
 
 
-def learner_vectors(
-    history: pd.DataFrame, *, skills: Mapping[str, Sequence[str]] | None = None
-) -> pd.DataFrame:
+def learner_vectors(history: Frame, *, skills: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
     """Return the named vector of every row of a history, made of the rows before it.
 
     Parameters
     ----------
     history : DataFrame
-        Columns `learner`, `resource`, `score` in [0, 1] (NaN: not answered yet), optionally `time`, `seq`.
+        Of pandas, polars or Arrow. Columns `learner`, `resource`, `score` in [0, 1] (NaN: not answered yet),
+        optionally `time`, `seq`.
     skills : mapping of resource id to skill ids, optional
         A resource that is not in it is its own skill.
 

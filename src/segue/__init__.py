@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
     from segue.batch.plan import WeeklyPlan
     from segue.batch.weekly_job import weekly_job as week
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from segue.engine.recommender import Recommender
     from segue.engine.request import Dials, Goal, Place, Request
     from segue.engine.settings import Settings
-    from segue.features.catalogue import Catalogue, Resource, Skill
+    from segue.features.catalogue import Catalogue, Frame, Resource, Skill
     from segue.features.vectors.transformers import LearnerVectors, learner_vectors
     from segue.workspace.practices.feedback_given import feedback_waiting, talks_due
     from segue.workspace.practices.group_work import form_groups, pair_reviews
@@ -147,7 +146,7 @@ def recommend(recommender: Recommender, request: Request, *, rng: np.random.Gene
 
 def fit(
     catalogue: Catalogue,
-    events: pd.DataFrame | None,
+    events: Frame | None,
     *,
     now: datetime,
     rng: np.random.Generator,
@@ -171,8 +170,9 @@ def fit(
     import pandas as pd  # noqa: PLC0415 - `import segue` is to stay instant
 
     from segue.engine.recommender import fit as fit_events  # noqa: PLC0415
+    from segue.features.catalogue import as_pandas  # noqa: PLC0415
 
-    rows = pd.DataFrame() if events is None else events
+    rows = pd.DataFrame() if events is None else as_pandas(events)
     return fit_events(catalogue, rows, rng=rng, now=now, config=settings, policy=policy, time_zone=time_zone)
 
 

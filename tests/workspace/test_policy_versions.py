@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -48,6 +50,62 @@ def test_the_predicted_share_of_changed_lists_is_the_real_one(school: School) ->
     }
     assert told.changed == changed
     assert 0 < told.share == len(changed) / len(school.roster)
+
+
+OWN_POLICY = """
+from dataclasses import dataclass
+from segue.engine.policies import Policy
+
+@dataclass(frozen=True)
+class Best(Policy):
+    wrong: bool = False
+
+    def weigh(self, choice):
+        best = choice.values == choice.top
+        choice.values[...] = 1.0 / best.size if self.wrong else best / best.sum(axis=-1, keepdims=True)
+        return choice.values
+"""
+
+
+def test_a_first_fit_takes_a_policy_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "own_of_school.py").write_text(OWN_POLICY)
+    for name, said in (("own", {"name": "own_of_school:Best"}), ("plain", {"name": "Greedy"})):
+        version = {"policy": said, "limits": {"per_skill": 1}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(version))
+    school, own, plain = (str(tmp_path / name) for name in ("school", "own.json", "plain.json"))
+    now = ("--now", NOW.isoformat())
+
+    def run(*words: str) -> tuple[str, str]:
+        done = CliRunner().invoke(app, [*words])
+        return done.output, str(done.exception or "")
+
+    run("init", school)
+    (tmp_path / "items.csv").write_text("resource_id,difficulty\nr1,1\nr2,2\nr3,3\nr4,4\n")
+    run("import", school, "--catalogue", str(tmp_path / "items.csv"))
+    assert "put its folder on PYTHONPATH" in run("fit", school, "--policy", own, *now)[1]
+    monkeypatch.syspath_prepend(str(tmp_path / "package"))
+    assert "is in charge" in run("fit", school, "--policy", own, *now)[0]
+    with Workspace.open(Path(school), environment={}) as space:
+        (version,) = version_history(space)
+        assert (type(version.version.policy).__name__, version.reason) == ("Best", "segue fit")
+        given = space.recommend(Request("ada", NOW, k=3))
+        assert given.playlist.policy == "Best(wrong=False)"
+        assert len({step.resource for step in given.playlist.steps}) == 3
+        assert version_in_force(space).settings.limits.per_skill == 1
+        broken = policy_from(
+            {"policy": {"name": "own_of_school:Best", "parameters": {"wrong": True}}}, own=True
+        )
+        with pytest.raises(ValueError, match=r"Best.weigh gave weight to candidates that are not allowed"):
+            space.challenger(now=NOW, policy=broken.policy).recommend(
+                Request("ada", NOW, k=3), rng=np.random.default_rng(0)
+            )
+    monkeypatch.undo()  # as on a machine that lacks the package
+    sys.modules.pop("own_of_school")
+    assert "segue fit --policy FILE makes another" in run("fit", school, *now)[1]
+    assert "is in charge" in run("fit", school, "--policy", plain, *now)[0]
+    with Workspace.open(Path(school), environment={}) as space:
+        assert type(version_in_force(space).policy).__name__ == "Greedy"
 
 
 def test_a_version_outlives_a_fit_and_has_a_history(school: School) -> None:

@@ -136,24 +136,6 @@ def review_plan(
         return append_statement(connection, review)
 
 
-def undo_review(workspace: Workspace, review_id: str, *, by: str, now: datetime) -> Statement:
-    """Take an answer to a plan back: the list before it is in force again.
-
-    Raises
-    ------
-    DeclinedError
-        When there is no such answer.
-    """
-    with workspace.store.write() as connection:
-        review = find_statement(connection, review_id)
-        if review is None or review.kind != "review":
-            raise DeclinedError("absent", "no_review", "there is no such answer to a plan")
-        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
-        name = hashlib.blake2b(f"undo:{review_id}".encode(), digest_size=16).hexdigest()
-        undo = Statement(name, 0, review.learner, "undo", review_id, now, {}, teacher)
-        return append_statement(connection, undo)
-
-
 def steps_in(body: Mapping[str, Any]) -> tuple[PlanStep, ...]:
     """Return the steps of a plan's statement."""
     return tuple(PlanStep(row["resource"], row["activity"], row["minutes"]) for row in body["steps"])

@@ -148,22 +148,3 @@ def answer_request(
         return append_statement(
             connection, Statement(name, 0, asked.learner, "answer", statement_id, now, told, teacher)
         )
-
-
-def undo_answer(workspace: Workspace, answer_id: str, *, by: str, now: datetime) -> Statement:
-    """Take an answer to a request back: it waits again.
-
-    Raises
-    ------
-    DeclinedError
-        When there is no such answer.
-    """
-    with workspace.store.write() as connection:
-        found = find_statement(connection, answer_id)
-        if found is None or found.kind != "answer":
-            raise DeclinedError("absent", "no_answer", "there is no such answer")
-        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
-        name = hashlib.blake2b(f"undo:{answer_id}".encode(), digest_size=16).hexdigest()
-        return append_statement(
-            connection, Statement(name, 0, found.learner, "undo", answer_id, now, {}, teacher)
-        )

@@ -59,9 +59,10 @@ def skill_frame(catalogue: Catalogue) -> pd.DataFrame:
 def learner_frame(
     champion: Champion, learners: Sequence[str | int], states: Sequence[LearnerState], *, now: datetime
 ) -> pd.DataFrame:
-    """Return one row a learner: attempts, share right, and mastery of each skill at `now` in [0, 1].
+    """Return one row a learner: attempts, share right, mastery of skills (0 to 1), interests, at `now`.
 
-    Columns `mastery:<skill>` hold the mastery, `attempts:<skill>` what it rests on.
+    Columns `mastery:<skill>` hold the mastery, `attempts:<skill>` what it rests on, `interest:<tag>` what was
+    named or seen in use, as the engine weighs it (0: nothing).
     """
     catalogue = champion.recommender.catalogue
     names = [skill.skill_id for skill in catalogue.skills]
@@ -79,7 +80,9 @@ def learner_frame(
     )
     mastery = pd.DataFrame(facts.mastery, columns=[f"mastery:{name}" for name in names])
     tried = pd.DataFrame(facts.attempts.astype(int), columns=[f"attempts:{name}" for name in names])
-    return pd.concat([frame, mastery, tried], axis=1)
+    liked = np.array([state.stated + state.revealed for state in states])
+    interests = pd.DataFrame(liked, columns=[f"interest:{tag}" for tag in catalogue.tag_ids])
+    return pd.concat([frame, mastery, tried, interests], axis=1)
 
 
 def written(frame: pd.DataFrame, *, as_json: bool) -> str:

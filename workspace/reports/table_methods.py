@@ -8,11 +8,13 @@ from datetime import datetime
 
 import pandas as pd
 
+from segue.engine.explanations.taught import taught_table
 from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.model_registry import Champion
 from segue.workspace.records import learner_states
 from segue.workspace.records.learners import every_learner, profiled
+from segue.workspace.reports.class_report import mastery_table
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
 from segue.workspace.storage.database import Connection, Store
@@ -36,9 +38,10 @@ class TableMethods(ABC):
         """Return the model in charge and each learner's state, by the LMS's id."""
 
     def vectors(self, learners: Sequence[str] | None = None, *, now: datetime) -> pd.DataFrame:
-        """Return one row a learner: attempts, share right, and mastery of each skill at `now` in [0, 1].
+        """Return one row a learner: attempts, share right, mastery of skills (0 to 1), interests, at `now`.
 
-        Columns ``mastery:<skill>`` hold the mastery and ``attempts:<skill>`` what it rests on. `learners` are
+        Columns ``mastery:<skill>`` hold the mastery, ``attempts:<skill>`` what it rests on, and
+        ``interest:<tag>`` what was named or seen in use (0: nothing). `learners` are
         the LMS's ids, in the order of the rows; without them, every learner who has not opted out, named by
         the store's own numbers (which are those of `decisions`).
         """
@@ -63,3 +66,15 @@ class TableMethods(ABC):
         """Return one row a logged step with its propensity and its reward; see ``decision_frame``."""
         with self.store.read() as connection:
             return decision_frame(connection)
+
+    def resources_taught(self) -> pd.DataFrame:
+        """Return what each resource teaches beside others of its skills; see ``taught_table``."""
+        with self.store.read() as connection:
+            return taught_table(self.champion(connection).recommender.kernel)
+
+    def mastery(self, roster: Sequence[str], *, now: datetime) -> pd.DataFrame:
+        """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
+        champion, known = self.known(roster)
+        table = mastery_table(champion, list(known.values()), now.timestamp())
+        skills = [skill.skill_id for skill in champion.fitted.catalogue.skills]
+        return pd.DataFrame(table, index=list(known), columns=skills)

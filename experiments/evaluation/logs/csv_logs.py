@@ -66,12 +66,21 @@ def read_frame(path: Path, labels: tuple[str, ...]) -> tuple[pd.DataFrame, int]:
     except pd.errors.EmptyDataError:
         raise ValueError(f"{path} is empty: a header and at least one row are needed") from None
     except pd.errors.ParserWarning:
+        _refuse_other_marks(path, pd.read_csv(path, nrows=0))
         raise ValueError(f"the first row of {path} has more fields than its header") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
-    if len(frame.columns) == 1 and (mark := next((m for m in ";\t|" if m in str(frame.columns[0])), "")):
-        raise ValueError(f"{path} separates its fields by {mark!r}, not by commas: save it with commas")
+    _refuse_other_marks(path, frame)
     return frame, len(bad)
+
+
+def _refuse_other_marks(path: Path, frame: pd.DataFrame) -> None:
+    """Raise where a header was written with another mark between its fields."""
+    if len(frame.columns) == 1 and (mark := next((m for m in ";\t|" if m in str(frame.columns[0])), "")):
+        raise ValueError(
+            f"{path} separates its fields by {mark!r}, not by commas: save it with commas, and numbers with "
+            "points"
+        )
 
 
 def _read_slowly(path: Path, types: dict[str, str], bad: list[list[str]]) -> pd.DataFrame:

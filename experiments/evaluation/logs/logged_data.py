@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from segue.experiments.evaluation.estimators.single_step import (
     SINGLE,
@@ -24,6 +25,7 @@ from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected, RowFaults
+from segue.features.catalogue import Frame, as_pandas
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Log:
 
 
 def log_of_frame(
-    frame: pd.DataFrame,
+    frame: Frame,
     columns: Columns,
     *,
     reward_range: tuple[float, float] | None = None,
@@ -108,6 +110,7 @@ def log_of_frame(
     ValueError
         If a column is missing, a reward contradicts `reward_range`, or no row is left.
     """
+    frame = as_pandas(frame)
     missing = [name for name in columns.single if name not in frame.columns]
     if missing:
         raise ValueError(
@@ -115,10 +118,10 @@ def log_of_frame(
         )
     faults = RowFaults(len(frame))
     reward, propensity = _number(frame, columns.reward), _number(frame, columns.propensity)
-    faults.add(~np.isfinite(reward), f"{columns.reward} is not a number")
+    faults.add(~np.isfinite(reward), _no_number(frame, columns.reward))
     if reward_range is not None:
         check_range(reward_range, reward, columns.reward)
-    faults.add(~np.isfinite(propensity), f"{columns.propensity} is not a number")
+    faults.add(~np.isfinite(propensity), _no_number(frame, columns.propensity))
     faults.add((propensity <= 0) | (propensity > 1 + SINGLE), f"{columns.propensity} outside (0, 1]")
     names, action, policy, prediction = tables(frame, columns, faults)
     target = _target(frame, columns, action=action, policy=policy)
@@ -213,6 +216,12 @@ def _read_as(names: tuple[str, ...]) -> str:
 def _number(frame: pd.DataFrame, name: str) -> Floats:
     """Return a column as floats, NaN where it is not a number."""
     return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
+
+
+def _no_number(frame: pd.DataFrame, name: str) -> str:
+    """Return the sentence for cells of a column that are no numbers."""
+    comma = not is_numeric_dtype(frame[name]) and frame[name].astype(str).str.fullmatch(r"-?\d+,\d+").any()
+    return f"{name} is not a number" + (" (a decimal comma? write a point)" if comma else "")
 
 
 def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, policy: Floats | None) -> Floats:

@@ -17,7 +17,7 @@ from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
-from segue.workspace.dialogue import class_lists, own_plans, requests
+from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
 from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.feedback import StepChange
 
@@ -187,12 +187,12 @@ def undo_of_teacher(visit: Visit, what: str) -> None:
         return
     space = visit.tenant.workspace
     if kind == "answer" and name in {r.answer_id for r in requests.requests_of(space, visit.ticket.roster)}:
-        requests.undo_answer(space, name, by=visit.ticket.who, now=visit.now)
+        negotiation.undo_reply(space, name, kind="answer", by=visit.ticket.who, now=visit.now)
         return
     theirs = own_plans.plans_of(space, visit.ticket.roster, now=visit.now)
     if kind != "review" or name not in {one.review_id for one in theirs}:
         raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
-    own_plans.undo_review(space, name, by=visit.ticket.who, now=visit.now)
+    negotiation.undo_reply(space, name, kind="review", by=visit.ticket.who, now=visit.now)
 
 
 def _undo(visit: Visit, override_id: str) -> None:

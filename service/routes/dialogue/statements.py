@@ -225,9 +225,8 @@ async def undo_review(request: Request, statement: StatementId) -> Response:
     caller = caller_of(request, "teacher")
     body = await read(request, UndoBody)
     now = body.time or datetime.now(UTC)
-    return _said(
-        await _do(caller, lambda space: own_plans.undo_review(space, statement, by=body.by, now=now))
-    )
+    undo = partial(negotiation.undo_reply, statement_id=statement, kind="review", by=body.by, now=now)
+    return _said(await _do(caller, undo))
 
 
 # ------------------------------------------------------------ requests
@@ -321,7 +320,8 @@ async def undo_answer(request: Request, statement: StatementId) -> Response:
     caller = caller_of(request, "teacher")
     body = await read(request, UndoBody)
     now = body.time or datetime.now(UTC)
-    return _said(await _do(caller, lambda space: requests.undo_answer(space, statement, by=body.by, now=now)))
+    undo = partial(negotiation.undo_reply, statement_id=statement, kind="answer", by=body.by, now=now)
+    return _said(await _do(caller, undo))
 
 
 def _said(statement: Statement) -> Response:

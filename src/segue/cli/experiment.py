@@ -77,7 +77,11 @@ def sweep(
     logging.getLogger(tutors).setLevel(logging.ERROR)  # simulated catalogues have cycles on purpose
     tracker, found = Tracker(store), []
     for outcome in tqdm(outcomes(study), total=study.n_runs, unit=" terms", disable=None):
-        parameters = outcome.setting.parameters() | {GROUP: outcome.model, "seed": str(outcome.seed)}
+        parameters = outcome.setting.parameters() | {
+            GROUP: outcome.model,
+            "seed": str(outcome.seed),
+            "quick": str(quick),
+        }
         run_name = f"{outcome.setting.name} / {outcome.model} / {outcome.seed}"
         tracker.record(study.name, Run(run_name, parameters, outcome.metrics()))
         found.append(outcome)
@@ -99,7 +103,8 @@ def sweep(
             "learners: these figures are noise. They show that it runs, not which is better. Leave "
             "--quick out for figures that can be compared."
         )
-    tell(f"look at the runs: mlflow ui --backend-store-uri {tracker.uri}")
+    tell("look at the runs:")
+    tell(f"  mlflow ui --backend-store-uri sqlite:///{store / 'mlflow.db'}")
 
 
 def compare(
@@ -109,15 +114,18 @@ def compare(
 
     Example: segue experiment compare exploration
     """
+    import pandas as pd
+
+    from segue.experiments.simulation.sweeps import gain_table
     from segue.experiments.tracking.mlflow_store import Tracker
 
     runs = Tracker(store).runs(name)
     if runs.empty:
         raise ValueError(f"{store} has no finished run of {name!r}: segue experiment sweep {name}")
-    table = runs.pivot_table(index="setting", columns="model", values="gain", aggfunc="mean", sort=False)
-    table["mean"], table["worst"] = table.mean(axis=1), table.min(axis=1)
-    typer.echo(_gains(table))
-    tell(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant")
+    typer.echo(_gains(gain_table(runs)))
+    tell(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant, se the standard error over learners")
+    if (runs.get("quick", pd.Series()) == "True").any():
+        tell("some of them are of --quick: noise")
 
 
 def _gains(gains: pd.DataFrame) -> str:
@@ -147,8 +155,11 @@ def challenger(
     from segue.experiments.tracking.mlflow_store import CHALLENGER, Run, Tracker
 
     deciding = None if policy is None else read_policy(policy)
-    fitted = opened(workspace).challenger(now=moment(now))
-    fitted = fitted if deciding is None else fitted.deciding_by(deciding)
+    space = opened(workspace)
+    if deciding is None:
+        fitted = space.challenger(now=moment(now))
+    else:
+        fitted = space.challenger(now=moment(now), policy=deciding.policy, settings=deciding.settings)
     with tempfile.TemporaryDirectory() as scratch:
         fitted.save(Path(scratch) / "recommender")
         parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}

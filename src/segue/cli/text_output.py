@@ -123,7 +123,8 @@ def profile_text(profile: LearnerProfile, *, title: str, most: int = 8) -> str:
         for n in profile.next_steps
     ]
     interests = [
-        f"{i.tag} {i.weight:.2f} ({'named' if i.stated else 'seen'}, {i.uses} tries{_last(i.last)})"
+        f"{i.tag} {i.weight:.2f} ({'named' if i.stated else 'seen'}"
+        f"{f', {i.uses} tries' if i.uses else ''}{_last(i.last)})"
         for i in profile.interests[:most]
     ]
     parts += ["", "Next", *(table(following) or ["  none"])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from segue.cli.text_output import tell
 if TYPE_CHECKING:
     import pandas as pd
 
+    from segue.engine.policy_version import PolicyVersion
     from segue.engine.recommender import Recommender
     from segue.features.events.file_readers import Source
     from segue.workspace.workspace import Workspace
@@ -67,7 +69,8 @@ def import_(
     break_cycles: Annotated[bool, typer.Option(help="Leave out what closes a cycle of them.")] = False,
     events: Annotated[list[Path] | None, typer.Option(help="Events; may be repeated.")] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="THEIRS=OURS, as item=resource_id; repeatable.")
+        list[str] | None,
+        typer.Option("--map", help="THEIRS=OURS, or events:THEIRS=OURS; repeatable."),
     ] = None,
     time_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "",
     epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
@@ -113,16 +116,18 @@ def import_(
             space, paths, document, names=names_of(mapping or []), strict=strict, claim=learner_claim
         )
         return
-    source = Source(
-        names_of(mapping or []), Clock(time_zone or None, epoch or None), order_by, kind, max_score
-    )
+    about = (("catalogue", catalogue), ("skills", skills), ("prerequisites", prerequisites))
+    files = [(kind, path) for kind, path in about if path is not None]
+    names = names_by_file(mapping or [], [*files, *(("events", path) for path in events or [])])
     bad = 0
     if catalogue is not None:
         cycles: Literal["break", "refuse"] = "break" if break_cycles else "refuse"
         bad += _import_catalogue(
-            space, (catalogue, skills, prerequisites), source, on_cycle=cycles, strict=strict
+            space, (catalogue, skills, prerequisites), names, on_cycle=cycles, strict=strict
         )
+    clock = Clock(time_zone or None, epoch or None)
     for path in events or []:
+        source = Source(names[path], clock, order_by, kind, max_score)
         bad += _import_events(space, path, source, strict=strict, new_learners=new_learners)
     if strict and bad:
         raise typer.Exit(2)
@@ -134,6 +139,30 @@ def names_of(mapping: list[str]) -> dict[str, str]:
     if wrong:
         raise ValueError(f"--map must be THEIRS=OURS, as item_id=resource_id, got {wrong[0]}")
     return dict(pair.split("=") for pair in mapping)
+
+
+def names_by_file(mapping: list[str], files: list[tuple[str, Path]]) -> dict[Path, dict[str, str]]:
+    """Return the names that `--map` gives the columns of each file.
+
+    THEIRS=OURS is meant for every file that has the column; KIND:THEIRS=OURS for the files of a kind
+    (catalogue, skills, prerequisites, events) or, with its name for KIND, for one.
+    """
+    from segue.features.events.event_records import RecordsError
+    from segue.features.events.table_files import columns_of
+
+    names: dict[Path, dict[str, str]] = {path: {} for _, path in files}
+    found = {path: columns_of(path) for path in names} if mapping else {}
+    for theirs, ours in names_of(mapping).items():
+        place, _, column = theirs.partition(":")
+        meant = [path for kind, path in files if column and place in (kind, path.name)]
+        name = column if meant else theirs
+        having = [path for path in meant or names if name in found[path]]
+        if not having:
+            lacking = "; ".join(f"{path.name} has {', '.join(found[path])}" for path in meant or names)
+            raise RecordsError(f"no column {name!r} to map ({lacking})")
+        for path in having:
+            names[path][name] = ours
+    return names
 
 
 def _import_documents(
@@ -151,7 +180,7 @@ def _import_documents(
 def _import_catalogue(
     space: Workspace,
     files: tuple[Path, Path | None, Path | None],
-    source: Source,
+    names: Mapping[Path, Mapping[str, str]],
     *,
     on_cycle: Literal["break", "refuse"],
     strict: bool,
@@ -161,7 +190,7 @@ def _import_catalogue(
 
     resources, skills, prerequisites = files
     read = read_catalogue(
-        resources, skills=skills, prerequisites=prerequisites, names=source.names, on_cycle=on_cycle
+        resources, skills=skills, prerequisites=prerequisites, names=names, on_cycle=on_cycle
     )
     bad = len(read.rejects)
     if not (strict and bad):
@@ -240,17 +269,24 @@ def fit(
             "what it knows of histories; 'none': from pedagogy again."
         ),
     ] = "",
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="JSON of a version to decide by from now on (default: the one in force)."),
+    ] = None,
     now: Now = "",
 ) -> None:
     """Fit difficulty, success model and reward model on all events, and put the result in charge.
 
     Example: segue fit school
     """
+    from segue.engine.policy_version import read_policy
+
+    version = None if policy is None else read_policy(policy)
     other = _other_school(prior) if prior not in ("", "none") else None
     space = opened(workspace)
     if prior:
         _start_from(space, other)
-    recommender = space.fit(now=moment(now))
+    recommender = _fitted(space, version, now=moment(now))
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     tell(f"model {recommender.model_hash} is in charge ({facts})")
     if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
@@ -258,6 +294,17 @@ def fit(
             "  no rewards yet: each is an answer on a later day, so it needs the times of attempts "
             "(a column named time, or --map THEIRS=time) and a skill that came up again"
         )
+
+
+def _fitted(space: Workspace, version: PolicyVersion | None, *, now: datetime) -> Recommender:
+    """Fit, put in charge, and return the model; a version that is given is in force then."""
+    from segue.workspace.policy_versions import put_in_force
+
+    if version is None:
+        return space.fit(now=now)
+    fitted = space.challenger(now=now, policy=version.policy, settings=version.settings)
+    put_in_force(space, version, by="", now=now, reason="segue fit", fitted=fitted)
+    return fitted
 
 
 def _other_school(prior: str) -> Recommender:

@@ -220,6 +220,8 @@ def test_a_refusal_does_not_hang_on_which_rounds_were_rewarded() -> None:
     [
         ("r;p;t\n1;0.5;0.5\n", "separates its fields by ';'"),
         ("r\tp\tt\n1\t0.5\t0.5\n", "not by commas"),
+        ("r;p;t\n0,5;0,5;0,5\n1;0,5;0,5\n", "separates its fields by ';', not by commas.* points"),
+        ('r,p,t\n"0,5",0.5,0.5\n', r"r is not a number \(a decimal comma\? write a point"),
         ("r,p,t\n1e300,1e-300,1\n0,0.5,0.5\n", "too large to calculate with"),
         ("r,p,t\n1e200,0.5,1\n0,0.5,0.5\n", "too large to calculate with"),
     ],

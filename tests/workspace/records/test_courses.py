@@ -110,7 +110,7 @@ def test_a_course_that_is_no_class_is_said(school: School) -> None:
 def test_a_file_names_courses(tmp_path: Path) -> None:
     path = tmp_path / "resources.csv"
     path.write_text("id,Course\na,arts\nb,\nb,maths\nb,arts;maths\n", "utf-8")
-    read = read_catalogue(path, names={"id": "resource_id"})
+    read = read_catalogue(path, names={path: {"id": "resource_id"}})
     assert {r.resource_id: r.courses for r in read.catalogue.resources} == {
         "a": ("arts",),
         "b": ("maths", "arts"),
