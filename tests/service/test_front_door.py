@@ -61,6 +61,27 @@ def test_the_examples_of_the_front_door_work(client: httpx.Client, headers: Head
     assert '"steps":' in said[1]
 
 
+def test_no_example_of_a_body_is_refused_as_it_stands(client: httpx.Client, headers: Headers) -> None:
+    ids = {
+        "learner": "lms-user-17",
+        "class_id": "7b",
+        "resource": "pizza-fairly",
+        "resource_id": "pizza-fairly",
+    }
+    sent, refused = 0, []
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        address = re.sub(r"{(\w+)[^}]*}", lambda name: ids.get(name[1], "0" * 32), path)
+        for method in {"post", "put", "patch"} & set(methods):
+            content = methods[method].get("requestBody", {}).get("content", {})
+            for example in content.get("application/json", {}).get("examples", {}).values():
+                answer = client.request(method, address, json=example["value"], headers=headers("admin"))
+                sent += 1
+                if answer.status_code in (400, 405, 415, 422) or answer.status_code >= 500:
+                    refused.append((method, path, answer.text[:300]))
+    assert refused == []
+    assert sent > 20
+
+
 def test_every_call_is_listed(client: httpx.Client) -> None:
     text = client.get("/docs").text
     paths = client.get("/openapi.json").json()["paths"]

@@ -1,0 +1,23 @@
+"""The documentation's pages lead where they say; that their blocks run is the matter of test_as_written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import segue
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    leads = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text("utf-8"))
+    assert [lead for lead in leads if not (page.parent / lead).exists()] == []
+
+
+def test_the_reference_names_everything_public() -> None:
+    named = re.findall(r"^::: segue\.(\w+)$", (DOCS / "reference.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(segue.__all__)
