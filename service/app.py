@@ -51,7 +51,7 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     app.state.lti_tools = {}
     app.state.progress = _no_gradebook
     app.state.seats = turnstile.seats
-    app.add_middleware(Gate, turnstile=turnstile, limits=limits)
+    app.add_middleware(Gate, turnstile=turnstile, limits=limits, direct=routes_decide.ASKED_ALL_DAY)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)

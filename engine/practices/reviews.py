@@ -87,7 +87,7 @@ def conference_queue(
     waited = waited_weeks or {}
     rank = {name: value + 0.1 * waited.get(name, 0.0) for name, value in need.items()}
     order = sorted(need, key=lambda name: (name not in asked, -rank[name], name))
-    fits = int(minutes // minutes_each)
+    fits = int(min(minutes // minutes_each, len(order)))  # a quotient of floats may be infinite
     out: list[Talk] = []
     for name in order[:fits]:
         weeks = waited.get(name, 0.0)

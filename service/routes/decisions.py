@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 from starlette.background import BackgroundTask
@@ -181,3 +182,8 @@ async def rating(request: Request, decision: DecisionId) -> Response:
     body = await read(request, schemas.RatingBody)
     workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
     return answer({"stored": await caller.tenant.do(lambda: workspace.rate(decision, body.rating, now=now))})
+
+
+ASKED_ALL_DAY = [
+    route for route in router.routes if isinstance(route, APIRoute) and route.endpoint in (recommend, events)
+]

@@ -34,7 +34,11 @@ def test_a_list_asked_for_is_the_arms(
     with Workspace.open(school, environment={}) as space:
         catalogue = space.catalogue()
         path = [r.resource_id for r in catalogue.resources if not r.courses][3:60:7]
-        arms = {"as now": {}, "one each": {"policy": {"limits": {"per_skill": 1}}}, "own": {"path": path}}
+        arms: dict[str, dict[str, Any]] = {
+            "as now": {},
+            "one each": {"policy": {"limits": {"per_skill": 1}}},
+            "own": {"path": path},
+        }
         trial = TrialDeclaration("t", "done", arms, now - timedelta(seconds=1), period_weeks=period)
         declare(space, trial, now=now - timedelta(days=9))
         arm_of = trial_arms(space, trial, roster, now=now)

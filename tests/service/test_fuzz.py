@@ -47,7 +47,7 @@ def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callab
             "decision": decision,
             "override_id": acted.json()["override_id"],
         }
-        schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
+        schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json", timeout=120)
 
         def attempt(n: int, part: slice = slice(None)) -> Answers:
             results: list[Any] = list(schema.get_all_operations())[part]
@@ -83,7 +83,7 @@ def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: 
         case.headers = {**made_up, **sent}
         if someone:  # a made-up id is hardly ever one that the store knows
             case.path_parameters = {name: known.get(name, "nobody") for name in case.path_parameters or {}}
-        response = case.call()
+        response = case.call(timeout=120)
         if "authorization" not in response.request.headers:  # the case is one that drops it
             assert response.status_code == 401
             return

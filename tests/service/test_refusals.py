@@ -235,10 +235,10 @@ def test_a_body_that_stops_coming(school: Path, serving: Serving, headers: Heade
 
 
 def test_rates_are_kept_a_key(school: Path, serving: Serving, headers: Headers) -> None:
-    with serving(school, limits=ServiceLimits(rate=0.5, burst=3)) as client:
+    with serving(school, limits=ServiceLimits(rate=0.01, burst=3)) as client:
         asked = [client.get("/metrics", headers=headers("analyst")) for _ in range(4)]
         assert [r.status_code for r in asked] == [200, 200, 200, 429]
-        assert 1 <= int(asked[-1].headers["retry-after"]) <= 2
+        assert 1 <= int(asked[-1].headers["retry-after"]) <= 100
         assert client.get("/metrics", headers=headers("admin")).status_code == 200
 
 

@@ -170,3 +170,9 @@ def test_what_a_placement_breaks_is_named() -> None:
         "ada meets ada-1 in class before home",
         "bo meets bo-1 in class before home",
     ]
+
+
+def test_talks_of_next_to_no_time_are_one_with_each() -> None:
+    """Found by made-up requests: the quotient of two floats is infinite here."""
+    talks = conference_queue({"a": 0.5, "b": 0.7}, minutes=6455.25, minutes_each=5e-324)
+    assert [talk.learner for talk in talks] == ["b", "a"]
