@@ -13,9 +13,9 @@ from segue.experiments.evaluation.estimators.single_step import (
     Ints,
     Rounds,
     estimators_for,
-    with_support,
 )
 from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
+from segue.experiments.evaluation.estimators.support import with_support
 from segue.experiments.evaluation.intervals.closed_form import (
     Bounds,
     Interval,
@@ -193,7 +193,7 @@ def _by_group(
         keep = np.asarray(group == name)
         part = rounds.take(keep)
         if log.policy is not None and log.action is not None:
-            part = with_support(part, log.policy[keep], log.action[keep])
+            part = with_support(part, log.policy[keep], log.action[keep], log.propensity[keep])
         cluster = None if log.cluster is None else recoded(log.cluster[keep])
         found = diagnose(part, log.propensity[keep], cluster=cluster)
         out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, rule=rule, refused=refused)

@@ -36,8 +36,8 @@ class Difference:
 
     @property
     def imagined(self) -> float:
-        """Squared influence of the rounds imagined for either."""
-        return self.first.imagined + self.second.imagined
+        """Squared influence of the round imagined for either: it is one round, not two."""
+        return max(self.first.imagined, self.second.imagined)
 
     @property
     def masses(self) -> tuple[Floats, ...]:

@@ -57,8 +57,8 @@ class Rounds:
         Predicted reward of the target policy, sum_a pi_e(a|x) q(x, a).
     unseen : (n,) or None
         Probability the target gives to actions that the log never shows; None when that is not known.
-    singles : int
-        Actions that the log shows exactly once: as long as there are any, others may be unseen by chance.
+    by_chance : float
+        How much of that chance explains: actions that could have been drawn and were not.
     rounding : float
         By how much the mean weight may be off because probabilities were written with few digits.
     """
@@ -68,7 +68,7 @@ class Rounds:
     q_logged: Floats | None = None
     q_target: Floats | None = None
     unseen: Floats | None = None
-    singles: int = 0
+    by_chance: float = 0.0
     rounding: float = 0.0
 
     @property
@@ -187,24 +187,6 @@ def rounds_of_tables(
 def blocks(n: int) -> Iterator[slice]:
     """Yield slices that cover n rounds, a cache's worth each."""
     return (slice(start, start + BLOCK) for start in range(0, n, BLOCK))
-
-
-def with_support(rounds: Rounds, policy: Floats, action: Ints) -> Rounds:
-    """Return rounds that know which actions of a policy (n, K) the log's `action` (n,) shows."""
-    singles = int((np.bincount(action[action >= 0]) == 1).sum())
-    return replace(rounds, unseen=unseen_mass(policy, action), singles=singles)
-
-
-def unseen_mass(policy: Floats, action: Ints) -> Floats:
-    """Return the probability each row of a policy (n, K) gives to actions that `action` (n,) never shows.
-
-    Examples
-    --------
-    >>> unseen_mass(np.full((3, 4), 0.25), np.array([0, 1, 1])).tolist()
-    [0.5, 0.5, 0.5]
-    """
-    seen = np.bincount(action[action >= 0], minlength=policy.shape[1]) > 0
-    return np.zeros(len(policy)) if seen.all() else np.asarray(policy[:, ~seen].sum(axis=1))
 
 
 def _at_most_one(probability: Floats) -> Floats:

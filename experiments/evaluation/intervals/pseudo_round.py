@@ -3,16 +3,15 @@
 More often than not a log shows too few of the heavy rounds that carry the variance, and the delta method
 misses on the side where they are missing. Each end of this interval therefore starts from the self-normalised
 value as it would be with `PART` of one such round more. Its weight is that of the rounds that carry the
-variance, sum w³ / sum w²; its residual the root mean square of those above, or below, what was predicted
-(without predictions: the estimate), and more where that side has a heavy tail (`_typical`). Residuals and not
-rewards: a good prediction leaves less to imagine. It is in the spirit of adding successes and failures to a
-proportion (Agresti & Coull 1998) and, to first order, a correction for skewness (Hall 1992): it fades like
-1 / n where the error fades like 1 / √n.
+variance: sum w³ / sum w², or more where those of that side are heavier; its residual the root mean square of
+those above, or below, what was predicted (without predictions: the estimate), and more where that side has a
+heavy tail (`_typical`). Residuals and not rewards: a good prediction leaves less to imagine.
+It is in the spirit of adding successes and failures to a proportion (Agresti & Coull 1998) and, to first
+order, a correction for skewness (Hall 1992): it fades like 1 / n where the error fades like 1 / √n.
 
 By chance the heavy rounds may also have been rewarded less often than the light ones, or never; then the
-variance seen is too small as well. It counts one imagined round too, up to what it would be if residuals were
-as large under heavy weights as they are on the target's average: no more than that can be missing. As with a
-score interval for a proportion (Wilson 1927), what is not seen then does not pass for what cannot be.
+variance seen is too small as well. So it counts the imagined round too, whole: what a score interval adds for
+a proportion (Wilson 1927; z² / 4 events). What was not seen then does not pass for what cannot be.
 """
 
 from __future__ import annotations
@@ -80,55 +79,38 @@ class End:
 
 @dataclass
 class Side:
-    """ResidualSums over the rounds whose residual lies on one side: of w, w e² and w e³."""
+    """Sums over the rounds whose residual lies on one side: of w, w e², w e³, w² e² and w³ e²."""
 
     mass: float = 0.0
     second: float = 0.0
     third: float = 0.0
+    square: float = 0.0
+    cube: float = 0.0
 
     def add(self, weight: Floats, residual: Floats) -> None:
         """Count the rounds above 0."""
         above = np.maximum(residual, 0.0)
         product = weight * above
-        product *= above
         self.mass += float(weight @ (residual > 0))
+        self.square += float(product @ product)
+        product *= above
         self.second += float(product.sum())
         self.third += float(product @ above)
+        product *= weight
+        self.cube += float(product @ weight)
+
+    def heavy(self, usual: float) -> float:
+        """Return the weight of the rounds that carry this side's variance, `usual` at least."""
+        return max(usual, self.cube / self.square) if self.square > 0 else usual
 
 
-@dataclass(frozen=True)
-class ResidualSums:
-    """ResidualSums over all rounds, with residuals e about what was predicted and bases about their mean."""
-
-    weight: float = 0.0
-    size: float = 0.0
-    square: float = 0.0
-    we: float = 0.0
-    wee: float = 0.0
-    wwe: float = 0.0
-    wwee: float = 0.0
-    base_we: float = 0.0
-    base_w: float = 0.0
-    base_square: float = 0.0
-
-    def squares(self, at: float, scale: float) -> float:
-        """Return the sum of squared influences of an `End`."""
-        spread = self.wwee - 2 * at * self.wwe + at * at * self.square
-        return scale * scale * spread + 2 * scale * (self.base_we - at * self.base_w) + self.base_square
-
-    def squares_if_alike(self, at: float, scale: float) -> float:
-        """Return it as if residuals were as large under any weight as they are on average."""
-        typical = (self.wee - 2 * at * self.we + at * at * self.size) / self.size
-        return scale * scale * self.square * typical + self.base_square
-
-
-def ends_of(rounds: Rounds, bounds: Bounds) -> tuple[End, End]:
+def ends_of(rounds: Rounds, bounds: Bounds, *, heavy: float = 0.0) -> tuple[End, End]:
     """Return the lower and the upper end's estimate of the target policy's value.
 
     With predictions it is the doubly robust one. The range of rewards matters only where no round lies on
     that side of the estimate: then three are imagined with the lowest, or highest, reward there can be, or,
     without a range, as far off as the farthest on the other side; where there is none either, the end is
-    infinite.
+    infinite. `heavy` is a weight that imagined rounds have at least.
 
     Examples
     --------
@@ -140,16 +122,21 @@ def ends_of(rounds: Rounds, bounds: Bounds) -> tuple[End, End]:
     typical = float(rounds.weight @ rounds.reward) / float(rounds.weight.sum())
     reach = bounds.low - typical, bounds.high - typical
     if rounds.q_logged is None or rounds.q_target is None:
-        return ends(rounds.weight, rounds.reward, reach=reach)
+        return ends(rounds.weight, rounds.reward, reach=reach, heavy=heavy)
     residual = rounds.reward - rounds.q_logged
     for rows in blocks(rounds.n):
         part = residual[rows]
         part[np.abs(part) <= NIL * np.abs(rounds.reward[rows])] = 0.0
-    return ends(rounds.weight, residual, base=rounds.q_target, reach=reach)
+    return ends(rounds.weight, residual, base=rounds.q_target, reach=reach, heavy=heavy)
 
 
 def ends(
-    weight: Floats, residual: Floats, *, reach: tuple[float, float], base: Floats | None = None
+    weight: Floats,
+    residual: Floats,
+    *,
+    reach: tuple[float, float],
+    base: Floats | None = None,
+    heavy: float = 0.0,
 ) -> tuple[End, End]:
     """Return the ends of mean(base) + sum(weight × residual) / sum(weight).
 
@@ -160,97 +147,96 @@ def ends(
     reach : (lowest, highest)
         How far below and above the estimate a reward can lie; infinite where that is not known.
     base : (n,), optional
+    heavy : float
+        Weight that imagined rounds have at least.
     """
-    total, heavy = float(weight.sum()), typical_weight(weight)
+    total = float(weight.sum())
     centre = float(weight @ residual) / total
     predicted = centre if base is None else 0.0
     base_mean = 0.0 if base is None else float(base.mean())
-    sums, below, above, farthest = _sums(
-        weight, residual, predicted=predicted, centre=centre, base=base, base_mean=base_mean
-    )
+    below, above, farthest = _sides(weight, residual, predicted=predicted, centre=centre)
+    usual = max(heavy, typical_weight(weight))
 
-    def end(imagined: float, added: float = PART * heavy) -> End:
+    def end(imagined: float, *, parts: float, heavy: float, spread: float = 0.0) -> End:
         if not isfinite(imagined):
             return End(imagined, weight, residual, 0.0, 0.0)
+        added = parts * heavy
         shift = added * (imagined - centre) / (total + added)
         scale = len(weight) / (total + added)
-        at = centre + shift - predicted
-        missing = max(sums.squares_if_alike(at, scale) - sums.squares(at, scale), 0.0)
-        own = (heavy * (imagined - centre - shift) * scale) ** 2
+        at = centre + shift
         return End(
-            base_mean + centre + shift,
-            weight,
-            residual,
-            centre + shift,
-            scale,
-            base,
-            base_mean,
-            min(own, missing) if added == PART * heavy else 0.0,
+            base_mean + at, weight, residual, at, scale, base, base_mean, (heavy * spread * scale) ** 2
         )
 
-    farthest = farthest or inf
-    lowest = reach[0] if isfinite(reach[0]) else -farthest
-    highest = reach[1] if isfinite(reach[1]) else farthest
-    down, up = _typical(below), _typical(above)
-    return (
-        end(centre + lowest, NONE_SEEN * heavy) if down is None else end(predicted - down),
-        end(centre + highest, NONE_SEEN * heavy) if up is None else end(predicted + up),
-    )
+    def of(side: Side, sign: float, reach: float) -> End:
+        one = _typical(side)
+        if one is not None:
+            spread = side.third / side.second
+            return end(predicted + sign * one, parts=PART, heavy=side.heavy(usual), spread=spread)
+        farther = reach if isfinite(reach) else sign * (farthest or inf)
+        return end(centre + farther, parts=NONE_SEEN, heavy=max(heavy, typical_weight(weight, heavier=True)))
+
+    return of(below, -1.0, reach[0]), of(above, 1.0, reach[1])
 
 
-def _sums(
-    weight: Floats,
-    residual: Floats,
-    *,
-    predicted: float,
-    centre: float,
-    base: Floats | None,
-    base_mean: float,
-) -> tuple[ResidualSums, Side, Side, float]:
-    """Return the sums over all rounds, over those below and above what was predicted, and how far one is."""
+def _sides(weight: Floats, residual: Floats, *, predicted: float, centre: float) -> tuple[Side, Side, float]:
+    """Return the sums over the rounds below and above what was predicted, and how far the farthest is."""
     reaches = [np.abs(residual[r][weight[r] != 0] - predicted).max(initial=0.0) for r in blocks(len(weight))]
     farthest = float(max(reaches, default=0.0))
     nil = NIL * max(abs(centre), farthest)
     below, above = Side(), Side()
-    found = np.zeros(10)
     for rows in blocks(len(weight)):
         w, e = weight[rows], residual[rows] - predicted
         size = np.abs(w)
         e[np.abs(e) <= nil] = 0.0
         e[w == 0] = 0.0
-        we = w * e
         below.add(size, -e)
         above.add(size, e)
-        found[:7] += w.sum(), size.sum(), w @ w, size @ e, (size * e) @ e, w @ we, we @ we
-        if base is not None:
-            b = base[rows] - base_mean
-            found[7:] += b @ we, b @ w, b @ b
-    return ResidualSums(*found.tolist()), below, above, farthest if farthest > nil else 0.0
+    return below, above, farthest if farthest > nil else 0.0
 
 
-def typical_weight(weight: Floats) -> float:
+def typical_weight(weight: Floats, *, heavier: bool = False) -> float:
     """Return the mean weight of the rounds, each counted by its part in the variance: sum w³ / sum w².
+
+    `heavier`: counted by that times its weight, sum w⁴ / sum w³: where no round told which of them matter.
 
     Examples
     --------
     >>> typical_weight(np.array([1.0, 1.0, 1.0, 9.0]))
     8.714285714285714
     """
-    third = square = 0.0
+    above = below = 0.0
     for rows in blocks(len(weight)):
-        w = weight[rows]
+        w = np.abs(weight[rows])
         own = w * w
-        third += float(own @ np.abs(w))
-        square += float(own.sum())
-    return third / square
+        if heavier:
+            own *= w
+        above += float(own @ w)
+        below += float(own.sum())
+    return above / below if below else 0.0
 
 
 def between(
     low: Linearised, high: Linearised, *, cluster: Ints | None = None, level: float = 0.95
 ) -> Interval:
-    """Return the interval from the lower end's normal bound to the upper end's (clusters: Student's t)."""
+    """Return the interval from the lower end's normal bound to the upper end's (clusters: Student's t).
+
+    Whole clusters may be skewed as well: part of one more is imagined on the side of the longer tail.
+    """
     lower, upper = (normal(end, cluster=cluster, level=level) for end in (low, high))
-    return Interval(lower.low, upper.high, METHOD)
+    if cluster is None:
+        return Interval(lower.low, upper.high, METHOD)
+    down, up = _skew(low, cluster), _skew(high, cluster)
+    return Interval(lower.low + PART * min(down, 0.0), upper.high + PART * max(up, 0.0), METHOD)
+
+
+def _skew(parts: Linearised, cluster: Ints) -> float:
+    """Return by how much a cluster to imagine above would move an estimate farther than one below."""
+    totals = np.asarray(np.bincount(cluster, weights=parts.influence()), dtype=np.float64)
+    above, below = Side(), Side()
+    above.add(np.ones(len(totals)), totals)
+    below.add(np.ones(len(totals)), -totals)
+    return ((_typical(above) or 0.0) - (_typical(below) or 0.0)) / parts.n
 
 
 def _typical(side: Side) -> float | None:

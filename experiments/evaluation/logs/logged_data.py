@@ -16,9 +16,9 @@ from segue.experiments.evaluation.estimators.single_step import (
     Rounds,
     rounds_of,
     rounds_of_tables,
-    with_support,
 )
 from segue.experiments.evaluation.estimators.standard_errors import recoded
+from segue.experiments.evaluation.estimators.support import with_support
 from segue.experiments.evaluation.intervals.closed_form import check_range
 from segue.experiments.evaluation.logs.action_tables import tables
 from segue.experiments.evaluation.logs.columns import Columns
@@ -86,7 +86,7 @@ class Log:
             policy=self.policy,
             prediction=self.prediction,
         )
-        return with_support(rounds, self.policy, self.action)
+        return with_support(rounds, self.policy, self.action, self.propensity)
 
 
 def log_of_frame(

@@ -29,8 +29,8 @@ class Diagnostics:
     unseen_support : float or None
         Probability the target policy gives, on average, to actions the log does not show; None without its
         table.
-    singles : int
-        Actions that the log shows exactly once (0 without their table).
+    unseen_by_chance : float
+        How much of it may be actions that could have been drawn and were not.
     effective_rewards : float
         Effective number of rewarded events, (sum w|r|)² / sum (w r)².
     expected_rewards : float
@@ -62,7 +62,7 @@ class Diagnostics:
     heavy_rewards: float
     weight_deviation: float
     rounding: float = 0.0
-    singles: int = 0
+    unseen_by_chance: float = 0.0
     effective_clusters: float | None = None
     weighted_clusters: float | None = None
 
@@ -97,7 +97,7 @@ def diagnose(rounds: Rounds, propensity: Floats | None = None, *, cluster: Ints 
         heavy_rewards=_heavy_rewards(weight, weighted, rounds.reward),
         weight_deviation=_deviation(weight, cluster, rounds.rounding),
         rounding=rounds.rounding,
-        singles=rounds.singles,
+        unseen_by_chance=rounds.by_chance,
         effective_clusters=None if cluster is None else effective_clusters(cluster),
         weighted_clusters=None if cluster is None else effective_clusters(cluster, weight),
     )

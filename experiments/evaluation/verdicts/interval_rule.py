@@ -36,8 +36,7 @@ class IntervalRule:
         clusters: as improbable under Student's t).
     unseen : float
         No answer when the target gives more than this share of its choices to actions the log does not
-        show, unless it shows others just once and the weights say that these could have been drawn too:
-        weights of a log that could not draw them average 1 less that share.
+        show, beyond those that by their like could have been drawn and were not (`unseen_by_chance`).
     clusters, weighted_clusters : float
         No answer below this many effective clusters, counted by size and by weight.
     lost, lost_caution : float
@@ -80,7 +79,7 @@ class IntervalRule:
         if self._unsupported(found):
             yield (
                 f"the target policy gives {found.unseen_support:.1%} of its choices to actions that the log "
-                "does not show, and its weights do not say that they could have been drawn"
+                "does not show, more than chance explains"
             )
         if abs(found.weight_deviation) > self._limit(found.effective_clusters):
             yield (
@@ -123,10 +122,7 @@ class IntervalRule:
     def _unsupported(self, found: Diagnostics) -> bool:
         """Return whether the target wants what the logging policy may never have offered."""
         unseen = found.unseen_support
-        if unseen is None or unseen <= self.unseen:
-            return False
-        spare = found.mean_weight - (1 - unseen)
-        return not found.singles or not spare > max(2 * found.mean_weight_se, unseen / 2)
+        return unseen is not None and unseen - found.unseen_by_chance > self.unseen
 
     def _limit(self, clusters: float | None) -> float:
         """Return how many standard errors the mean weight may be off."""

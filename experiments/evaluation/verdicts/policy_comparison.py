@@ -29,7 +29,7 @@ from segue.experiments.evaluation.intervals.closed_form import (
     normal,
 )
 from segue.experiments.evaluation.intervals.heavy_tail import with_tails, without_mean
-from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
+from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of, typical_weight
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
@@ -239,7 +239,8 @@ def _interval(
     """Return the interval both policies' diagnostics allow."""
     if all(map(rule.trusts_normal, found)):
         return normal(pair, cluster=cluster, level=level)
-    low, high = ends_of(challenger, bounds)
+    apart = typical_weight(challenger.weight - champion.weight)  # what both share carries no variance
+    low, high = ends_of(challenger, bounds, heavy=apart)
     champion_low, champion_high = ends_of(champion, bounds)
     ends = Difference(low, champion_high), Difference(high, champion_low)
     reach = bounds.high - bounds.low

@@ -92,21 +92,36 @@ def test_unseen_support_reaches_comparison_groups_and_gate() -> None:
     assert all("actions that the log does not show" in reason for reason in reasons)
 
 
-def test_actions_unseen_by_chance_are_no_refusal() -> None:
-    rng = np.random.default_rng(0)
-    n, k = 2_000, 1_000
-    action = rng.integers(k, size=n)
-    log = Log(
-        (rng.random(n) < 0.3).astype(float),
-        np.full(n, 1 / k),
-        np.where(action < 500, 1 / 500, 0.0),
-        action=action,
-        policy=np.broadcast_to((np.arange(k) < 500) / 500, (n, k)),
-    )
-    answer = evaluate(log)
-    assert answer.diagnostics.unseen_support == pytest.approx(np.exp(-2), abs=0.05)
-    assert answer.verdict == "enough evidence"
-    assert answer.headline.low < 0.3 < answer.headline.high
+def uniform(n: int, k: int, *, wanted: int, offered: int, seed: int) -> Log:
+    """A uniform log over the first `offered` of k actions; the target spreads over the last `wanted`."""
+    rng = np.random.default_rng(seed)
+    action = rng.integers(offered, size=n)
+    policy = (np.arange(k) >= k - wanted) / wanted
+    reward = (rng.random(n) < 0.3).astype(float)
+    whole = np.broadcast_to(policy, (n, k))
+    return Log(reward, np.full(n, 1 / offered), policy[action], action=action, policy=whole)
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "wanted", "unseen"),
+    [(2_000, 1_000, 500, np.exp(-2)), (500, 200, 100, np.exp(-2.5)), (3_000, 1_000, 50, np.exp(-3))],
+)
+def test_actions_unseen_by_chance_are_no_refusal(n: int, k: int, wanted: int, unseen: float) -> None:
+    refused, covered = 0, 0
+    for seed in range(15):
+        answer = evaluate(uniform(n, k, wanted=wanted, offered=k, seed=seed))
+        assert answer.diagnostics.unseen_support == pytest.approx(unseen, abs=0.2)
+        refused += answer.verdict != "enough evidence"
+        covered += answer.headline.low < 0.3 < answer.headline.high
+    assert refused <= 1
+    assert covered >= 12
+
+
+@pytest.mark.parametrize("offered", [100, 160, 180])
+def test_actions_never_offered_are_a_refusal_however_many_there_are(offered: int) -> None:
+    for seed in range(5):
+        answer = evaluate(uniform(2_000, 200, wanted=150, offered=offered, seed=seed))
+        assert "actions that the log does not show, more than chance explains" in answer.reason
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import Rounds, snips
 from segue.experiments.evaluation.intervals.closed_form import Bounds, normal
@@ -22,9 +23,9 @@ def rounds(n: int, seed: int = 4) -> Rounds:
 def test_each_end_is_the_estimate_of_the_log_with_part_of_a_round_more() -> None:
     seen = rounds(500)
     plain = Rounds(seen.weight, seen.reward)
-    heavy = PART * typical_weight(plain.weight)
-    low, high = ends_of(plain, Bounds(0.0, 1.0))
-    for end, reward in ((low, 0.0), (high, 1.0)):
+    for end, reward in zip(ends_of(plain, Bounds(0.0, 1.0)), (0.0, 1.0), strict=True):
+        own = plain.weight[plain.reward == reward]  # as heavy as the rounds of that side that count
+        heavy = PART * max(typical_weight(plain.weight), float((own**3).sum() / (own**2).sum()))
         more = Rounds(np.append(plain.weight, heavy), np.append(plain.reward, reward))
         assert end.value == pytest.approx(snips(more).value)
 
@@ -33,9 +34,10 @@ def test_predictions_move_the_ends_by_residuals() -> None:
     seen = rounds(500)
     assert seen.q_logged is not None
     assert seen.q_target is not None
-    heavy = PART * typical_weight(seen.weight)
     residual = seen.reward - seen.q_logged
     above = residual > 0
+    own, third = (np.sum(seen.weight[above] ** k * residual[above] ** 2) for k in (2, 3))
+    heavy = PART * max(typical_weight(seen.weight), float(third / own))
     typical = np.sqrt(np.average(residual[above] ** 2, weights=seen.weight[above]))
     _, high = ends_of(seen, Bounds(0.0, 1.0))
     weighted = float(seen.weight @ residual) + heavy * float(typical)
@@ -77,10 +79,20 @@ def test_heavy_rounds_that_chanced_to_earn_nothing_are_still_uncertain() -> None
     assert seen.low < 0.1 < seen.high
 
 
-def test_no_variance_is_added_where_heavy_rounds_earned_their_share() -> None:
-    seen = rounds(2_000)
-    even = Rounds(np.ones(seen.n), seen.reward)
-    assert all(end.imagined == pytest.approx(0.0, abs=1e-6) for end in ends_of(even, Bounds(0.0, 1.0)))
+def test_the_variance_has_one_event_more() -> None:
+    seen = Rounds(np.ones(100), np.r_[np.ones(4), np.zeros(96)])
+    _, high = ends_of(seen, Bounds(0.0, 1.0))
+    assert high.imagined == pytest.approx((0.96 * 100 / (100 + PART)) ** 2)
+    assert between(high, high).high > 0.085  # Wilson: .098; the delta method stops at .079
+
+
+@pytest.mark.parametrize("paid", [0, 1, 3])
+def test_few_heavy_rounds_may_carry_all_of_the_reward(paid: int) -> None:
+    weight = np.r_[np.full(20, 10.0), np.full(1_800, 1.1)]
+    reward = np.r_[np.ones(paid), np.zeros(1_820 - paid)]
+    _, high = ends_of(Rounds(weight, reward), Bounds(0.0, 1.0))
+    exact = stats.beta.isf(0.05, paid + 1, 20 - paid) * 20 * 10 / weight.sum()  # of the heavy ones alone
+    assert between(high, high).high > 0.95 * exact
 
 
 def test_a_heavy_tail_asks_for_more_than_the_usual_residual() -> None:
@@ -100,6 +112,19 @@ def test_clusters_widen() -> None:
     alone = between(*ends_of(copied, Bounds(0.0, 1.0)))
     together = between(*ends_of(copied, Bounds(0.0, 1.0)), cluster=np.repeat(np.arange(400), 5))
     assert together.width > 2 * alone.width
+
+
+def test_skewed_classes_reach_farther_on_the_side_of_their_tail() -> None:
+    cluster = np.repeat(np.arange(20), 10)
+    level = np.r_[np.zeros(15), np.full(4, 1.0), 6.0][cluster]
+    noise = np.tile(np.linspace(-0.1, 0.1, 10), 20)
+    for sign in (1.0, -1.0):
+        seen = Rounds(np.ones(200), sign * (level + noise))
+        ends = ends_of(seen, Bounds())
+        found, even = between(*ends, cluster=cluster), [normal(end, cluster=cluster) for end in ends]
+        reach = found.high - even[1].high, even[0].low - found.low
+        assert reach[sign < 0] == pytest.approx(0.6, abs=0.4)
+        assert reach[sign > 0] == 0.0
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([30, 300]), st.floats(0.02, 0.98))
