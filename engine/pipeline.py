@@ -137,7 +137,6 @@ class Kernel:
             repr(self.settings),
             repr(self.policy),
             repr(self.span),
-            repr(tuple(self.answers)),
         )
         digest.update("\n".join(texts).encode())
         for array in (
@@ -157,6 +156,8 @@ class Kernel:
             digest.update(b"".join(array.tobytes() for array in self.effects.to_arrays().values()))
         if self.manners:
             digest.update(repr(self.manners).encode())
+        if self.answers != USUAL:
+            digest.update(repr(tuple(self.answers)).encode())
         return digest.hexdigest()
 
     def with_learned(self, learned: Learned | None) -> Kernel:

@@ -121,7 +121,9 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
 
 def _checked(kernel: Kernel, text: Mapping[str, Any], folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     if kernel.hash != text["hash"]:
-        raise ValueError(f"the files of {folder} do not belong together: save the recommender again")
+        raise ValueError(
+            f"the files of {folder} do not belong together, or another version wrote them: fit again"
+        )
     return kernel, text["fitted"]
 
 

@@ -60,6 +60,8 @@ def next_answers(
     order = np.lexsort((skill, learner))  # stable: answers stay in order
     who, what, right, when = learner[order], skill[order], score[order] >= 0.5, time[order]
     same = (who[1:] == who[:-1]) & (what[1:] == what[:-1])
+    if not same.any():
+        return USUAL
     days = np.diff(when) / _DAY
     before, late = right[:-1], days >= LATE
     soon = same & ~(days > SOON)

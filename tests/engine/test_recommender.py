@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,16 @@ def test_a_recommender_on_disk_decides_alike(
     assert again.model_hash == made.model_hash
     for i, request in enumerate(requests(states)[:8]):
         assert again.recommend(request, rng=rng_of(i)) == made.recommend(request, rng=rng_of(i))
+
+
+def test_a_recommender_saved_before_answers_were_counted_is_still_read(tmp_path: Path) -> None:
+    plain = _plain()
+    plain.save(tmp_path)
+    path = tmp_path / "recommender.json"
+    text = json.loads(path.read_text("utf-8"))
+    del text["answers"]
+    path.write_text(json.dumps(text), "utf-8")
+    assert Recommender.load(tmp_path).model_hash == plain.model_hash
 
 
 def test_files_that_do_not_belong_together_are_refused(made: Recommender, tmp_path: Path) -> None:
