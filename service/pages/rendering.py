@@ -17,7 +17,11 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages import texts
 
 HERE = Path(__file__).parent
-STATIC: Mapping[str, str] = {"pages.css": "text/css", "pages.js": "text/javascript"}
+STATIC: Mapping[str, str] = {
+    "pages.css": "text/css",
+    "pages.js": "text/javascript",
+    "console.js": "text/javascript",
+}
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors {frame}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -14,10 +14,22 @@ from starlette.responses import HTMLResponse
 from segue.service.http.openapi import EXAMPLES
 from segue.service.http.plain_page import PAGE_HEADERS, page
 from segue.service.http.request_schemas import EventsBody, RecommendBody
+from segue.service.pages.rendering import stamped
 
 router = APIRouter(include_in_schema=False)
 ADDRESS = re.compile(r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$")
 BOX = "<pre style='overflow:auto;background:#f5f7fa;padding:.8rem'><code>{}</code></pre>"
+OWN_SCRIPT = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'"
+SAMPLE_IDS = {
+    "learner": "lms-user-17",
+    "class_id": "7b",
+    "resource": "pizza-fairly",
+    "resource_id": "pizza-fairly",
+}
+KEY = (
+    "<p data-console hidden><label>Key, for the calls that you send from here; it stays in this page<br>"
+    "<input id='key' type='password' autocomplete='off' style='width:100%'></label></p>"
+)
 
 
 @router.get("/")
@@ -34,7 +46,7 @@ async def front_door(request: Request) -> HTMLResponse:
     body = (
         "<p>What should this student do next, and why? This is the HTTP service of Segue, an adaptive"
         " playlist engine for learning management systems. Programs call it with JSON.</p>"
-        '<ul><li><a href="docs">Every call</a>, to read</li>'
+        '<ul><li><a href="docs">Every call</a>, to read and to try</li>'
         '<li><a href="openapi.json">The OpenAPI document</a>, for a client generator or an API console</li>'
         '<li><a href="readyz">Is it ready?</a></li></ul>'
         "<h2>The key</h2><p>Every call to <code>/v1</code> carries a key in its header. Whoever runs the"
@@ -49,7 +61,7 @@ async def front_door(request: Request) -> HTMLResponse:
 
 @router.get("/docs")
 async def every_call(request: Request) -> HTMLResponse:
-    """Return every path of the OpenAPI document with its parameters and an example of its body."""
+    """Return every path of the OpenAPI document, its parameters and an example, to read and to send."""
     here = _address(request)
     document: Mapping[str, Any] = request.app.openapi()
     shown = "".join(
@@ -61,7 +73,11 @@ async def every_call(request: Request) -> HTMLResponse:
         '<p><a href="./">What this is, and the key</a> · <a href="openapi.json">OpenAPI document</a></p>'
         "<p>Open a call to see what it takes and one that works on the bundled catalogue.</p>"
     )
-    return HTMLResponse(page("Every call of this service", top + shown), headers=PAGE_HEADERS)
+    script = f"<script defer src='{stamped('console.js')[1:]}'></script>"
+    return HTMLResponse(
+        page("Every call of this service", top + KEY + shown + script),
+        headers={**PAGE_HEADERS, "content-security-policy": OWN_SCRIPT},
+    )
 
 
 def _operation(here: str, method: str, path: str, operation: Mapping[str, Any]) -> str:
@@ -74,7 +90,29 @@ def _operation(here: str, method: str, path: str, operation: Mapping[str, Any]) 
     example = _curl(here, path, bodies[0] if bodies else None, method=method.upper(), key=key)
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code></summary>"
-        f"<p>{escape(said)}</p>{takes}{BOX.format(escape(example))}</details>"
+        f"<p>{escape(said)}</p>{takes}{BOX.format(escape(example))}"
+        f"{_form(method, path, operation, bodies)}</details>"
+    )
+
+
+def _form(
+    method: str, path: str, operation: Mapping[str, Any], bodies: Sequence[Mapping[str, object]]
+) -> str:
+    """Return what sends a call, which a script shows: a field for each parameter, and the body."""
+    fields = "".join(
+        f"<p><label>{escape(p['name'])} <input name='{escape(p['name'])}' data-in='{p['in']}'"
+        f" value='{SAMPLE_IDS.get(p['name'], '')}'{' required' if p.get('required') else ''}></label></p>"
+        for p in operation.get("parameters", ())
+    )
+    if "requestBody" in operation:
+        text = json.dumps(bodies[0], ensure_ascii=False, indent=2) if bodies else ""
+        fields += (
+            f"<p><label>Body<br><textarea rows='8' style='width:100%'>{escape(text)}</textarea></label></p>"
+        )
+    return (
+        f"<form data-console hidden data-method='{method.upper()}' data-path='{escape(path)}'>{fields}"
+        "<p><button>Send</button></p>"
+        "<output style='white-space:pre-wrap;font-family:monospace'></output></form>"
     )
 
 
