@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from segue.service.admission import BROWSER, OPEN, AdmissionControl, Caller
 from segue.service.http import request_log as logs
 from segue.service.http.metrics import Metrics
 from segue.service.http.plain_page import PAGE_HEADERS, refusal_page
 from segue.service.http.rate_limits import ServiceLimits, counted
 from segue.service.http.refusals import BUSY, RefusedError
 from segue.service.sent_answers import prepared
-from segue.service.turnstile import BROWSER, OPEN, Caller, Turnstile
 
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$")
@@ -32,9 +32,14 @@ class Gate:
     """
 
     def __init__(
-        self, app: ASGIApp, *, turnstile: Turnstile, limits: ServiceLimits, direct: Sequence[APIRoute] = ()
+        self,
+        app: ASGIApp,
+        *,
+        control: AdmissionControl,
+        limits: ServiceLimits,
+        direct: Sequence[APIRoute] = (),
     ) -> None:
-        self.app, self.turnstile, self.limits = app, turnstile, limits
+        self.app, self.control, self.limits = app, control, limits
         self.direct = {(method, route.path): route for route in direct for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +48,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         passage = RequestPassage(scope, send)
-        admission = scope.pop("admission", None) or self.turnstile.look(scope)
+        admission = scope.pop("admission", None) or self.control.look(scope)
         try:
             if admission.refused is not None:
                 raise admission.refused
@@ -76,7 +81,7 @@ class Gate:
             return
         fields = passage.fields()
         if passage.shed:
-            self.turnstile.tell_shed()
+            self.control.tell_shed()
         else:
             logs.write("request", fields)
         if caller := passage.scope.get("caller"):

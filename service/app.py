@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from segue.service.access_middleware import Gate
+from segue.service.admission import AdmissionControl
 from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import ServiceLimits
@@ -30,7 +31,6 @@ from segue.service.routes import lms as routes_lms
 from segue.service.routes import resources as routes_resources
 from segue.service.routes.dialogue import class_weeks, policy_versions, practices, statements
 from segue.service.tenant.tenant import Tenant
-from segue.service.turnstile import Turnstile
 
 TICK_SECONDS = 0.5
 SUMMARY = "What should this student do next, and why?"
@@ -38,20 +38,20 @@ SUMMARY = "What should this student do next, and why?"
 
 def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     """Return the application that serves `tenants`; it closes them when it shuts down."""
-    turnstile = Turnstile(tuple(tenants), limits)
+    control = AdmissionControl(tuple(tenants), limits)
     app = FastAPI(
         title="Segue",
         summary=SUMMARY,
         version=version("segue"),
         docs_url=None,  # its page would load scripts from elsewhere: routes/front_door.py has ours
         redoc_url=None,
-        lifespan=partial(_life, turnstile=turnstile),
+        lifespan=partial(_life, control=control),
     )
     app.state.tenants = tuple(tenants)
     app.state.lti_tools = {}
     app.state.progress = _no_gradebook
-    app.state.seats = turnstile.seats
-    app.add_middleware(Gate, turnstile=turnstile, limits=limits, direct=routes_decide.ASKED_ALL_DAY)
+    app.state.seats = control.seats
+    app.add_middleware(Gate, control=control, limits=limits, direct=routes_decide.ASKED_ALL_DAY)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
@@ -86,16 +86,16 @@ async def _no_gradebook(_: Tenant, __: Collection[str]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _life(app: FastAPI, *, turnstile: Turnstile) -> AsyncIterator[dict[str, Turnstile]]:
+async def _life(app: FastAPI, *, control: AdmissionControl) -> AsyncIterator[dict[str, AdmissionControl]]:
     """Notice new models and keys while running; at the end finish what waits and close.
 
     What is yielded is there for each connection, before a request has come to the application.
     """
-    tenants = turnstile.tenants
+    tenants = control.tenants
     await asyncio.to_thread(warm)
     watch = asyncio.create_task(_watch(tenants))
     try:
-        yield {"turnstile": turnstile}
+        yield {"admission": control}
     finally:
         watch.cancel()
         for _, tool in app.state.lti_tools.values():

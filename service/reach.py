@@ -16,8 +16,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from segue.service.admission import Caller, beyond_key
 from segue.service.http.api_keys import ApiKey
-from segue.service.turnstile import Caller, beyond_key
 from segue.workspace.records.decision_queries import learners_of_decisions
 from segue.workspace.records.learners import find_learners, learners_known_as
 from segue.workspace.records.overrides import override_of

@@ -113,7 +113,7 @@ class Guarded(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin to work on a request, unless it is turned away: then it has cost nothing but its head."""
-        admitting: Admitting | None = self.app_state.get("turnstile")
+        admitting: Admitting | None = self.app_state.get("admission")
         words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive) if admitting else None
         if words is None:
             super()._start_asgi_task(cycle, app)

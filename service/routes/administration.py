@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from segue.service.admission import Caller, caller_of
 from segue.service.http import request_log as logs
 from segue.service.http.bodies import answer
 from segue.service.http.openapi import gives
@@ -15,7 +16,6 @@ from segue.service.http.said import page_bodies as answers
 from segue.service.reach import ReachedRoute
 from segue.service.tenant.activation import activate as put_in_charge
 from segue.service.tenant.row_pages import Kind, page
-from segue.service.turnstile import Caller, caller_of
 from segue.workspace.model_registry import current_fit, kept_models
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=ReachedRoute)

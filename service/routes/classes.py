@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
+from segue.service.admission import caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, ClassId, answer, read
@@ -16,7 +17,6 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant import rosters
-from segue.service.turnstile import caller_of
 
 Roster = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID)], ...],

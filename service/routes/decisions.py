@@ -15,6 +15,7 @@ from pydantic_core import from_json, to_json
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
+from segue.service.admission import Caller, caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import (
@@ -35,7 +36,6 @@ from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
 from segue.service.tenant.tenant import Tenant
-from segue.service.turnstile import Caller, caller_of
 from segue.workspace.feedback import StepChange
 
 WORK = ("attempt", "completion")

@@ -7,10 +7,10 @@ import asyncio
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
+from segue.service.admission import caller_of
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import answer
 from segue.service.http.openapi import FAULTS, OF_EVERY_CALL
-from segue.service.turnstile import caller_of
 
 router = APIRouter(tags=["health"])
 

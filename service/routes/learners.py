@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from segue.service import rights
+from segue.service.admission import caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, LearnerId, answer, read
@@ -17,7 +18,6 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant.lists import Wanted, lists_of
-from segue.service.turnstile import caller_of
 
 Week = Annotated[str, Query(pattern=r"^\d{4}-W\d{2}$", description="ISO week, as 2026-W48.")]
 Surface = Annotated[str, Query(min_length=1, max_length=12, pattern=ID, description="As in the answer.")]

@@ -17,6 +17,7 @@ from segue.lms.records.grade_versions import Known, versioned
 from segue.lms.records.source_records import Event, Json, ReadReport, parse
 from segue.lms.records.source_records import RecordRefusedError as UnreadableError
 from segue.lms.xapi import reader as xapi
+from segue.service.admission import caller_of
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import answer, body_of
 from segue.service.http.openapi import OF_A_BODY, gives
@@ -24,7 +25,6 @@ from segue.service.http.refusals import RefusedError, unreadable
 from segue.service.http.request_schemas import MAX_EVENTS, EventBody
 from segue.service.routes.decisions import progress_of
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
-from segue.service.turnstile import caller_of
 from segue.workspace.records.corrections.grades import last_grades
 
 READERS = {"xapi": xapi.read, "caliper": caliper.read}

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from segue.service.admission import caller_of
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.tenant import catalogue
-from segue.service.turnstile import caller_of
 
 MOST = 1_000
 ResourceId = Annotated[

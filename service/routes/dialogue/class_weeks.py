@@ -8,11 +8,11 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from segue.service.admission import caller_of
 from segue.service.http.bodies import answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching
-from segue.service.turnstile import caller_of
 from segue.workspace.dialogue import class_lists
 
 router = APIRouter(prefix="/v1/class-weeks", tags=["classes"], route_class=ReachedRoute)

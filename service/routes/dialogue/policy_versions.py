@@ -11,12 +11,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.policy_version import PolicyVersion
+from segue.service.admission import caller_of
 from segue.service.http.bodies import answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import policy_bodies as said
 from segue.service.reach import ReachedRoute
-from segue.service.turnstile import caller_of
 from segue.workspace.policy_versions import (
     earlier_version,
     put_in_force,

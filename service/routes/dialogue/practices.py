@@ -16,13 +16,13 @@ from starlette.responses import Response
 from segue.engine.practices.projects import Milestone
 from segue.engine.practices.slots import Placed, Slot
 from segue.engine.practices.teaching_axes import AxisLevel
+from segue.service.admission import Caller, caller_of
 from segue.service.http.bodies import ClassId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import practice_bodies as practice
 from segue.service.reach import ReachedRoute, reaching
 from segue.service.routes.dialogue.first_moment import moment_of
-from segue.service.turnstile import Caller, caller_of
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.practices import (
     feedback_given,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.request import Goal
+from segue.service.admission import Caller, caller_of
 from segue.service.http.bodies import ID, DecisionId, LearnerId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.request_schemas import UndoBody
@@ -19,7 +20,6 @@ from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching, reaching_class
 from segue.service.routes.dialogue.first_moment import moment_of
-from segue.service.turnstile import Caller, caller_of
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to

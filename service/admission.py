@@ -95,7 +95,7 @@ def _of_basic(sent: str) -> str:
     return password or name
 
 
-class Turnstile:
+class AdmissionControl:
     """Keys, rates, lengths and seats. Of one event loop."""
 
     def __init__(
