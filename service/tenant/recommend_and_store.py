@@ -120,13 +120,14 @@ class Decider:
         with store.group():
             with store.write() as connection:
                 known = replies_for(connection, {key for key in keys if key}, now=now)
-                for reply in known.values():  # the caller who hung up is here again
-                    set_received(connection, from_json(reply.body)["playlist_id"], received=True)
             first: dict[bytes, KeyedQuestion] = {}
             for key, question in zip(keys, asked, strict=True):
                 same = known[key].asked if key in known else first.setdefault(key, question).digest
                 if key and same != question.digest:
                     raise DeclinedError("conflict", "key_used", KEY_USED)
+            with store.write() as connection:
+                for reply in known.values():  # the caller who hung up is here again
+                    set_received(connection, from_json(reply.body)["playlist_id"], received=True)
             mine = {key: question for key, question in first.items() if key}
             new = [*mine.values(), *(q for q in asked if not q.key)]
             answers = self._recommend(new, ask, mine) if new else []
