@@ -19,9 +19,10 @@ readme: $(VENV)/.dev
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
-# README and tutorials as they are written, processes killed and run again, the wheel in an empty environment
+# README and tutorials as they are written (the longest, so it begins first), processes killed and run again, the wheel in
+# an empty environment
 test-journeys: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "journey and not slow" tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "journey and not slow" tests/test_as_written.py tests
 
 check: $(VENV)/.dev lint types docs
 	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue
