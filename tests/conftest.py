@@ -6,6 +6,7 @@ import copy
 import functools
 import itertools
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -36,6 +37,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 os.environ["COLUMNS"] = "400"  # sentences in one line; how they are broken is the matter of test_cli_width
 
 DATA = Path(os.environ.get("SEGUE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_at_first() -> Iterator[None]:
+    """Give logging back as it is at first: a service that ran in this process has sent it elsewhere."""
+    yield
+    for name in ("segue", "uvicorn.error", "uvicorn.access", "sqlalchemy"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate, logger.disabled = [], True, False
+        logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
