@@ -112,7 +112,7 @@ def _finished(pool: ProcessPoolExecutor, tasks: Mapping[int, T], *, ahead: int) 
     under_way: dict[Future[Any], int] = {}
     while True:
         for number, task in islice(queue, ahead - len(under_way)):
-            under_way[pool.submit(_do, task)] = number
+            under_way[_handed_out(pool, task)] = number
         if not under_way:
             return
         done = wait(under_way, timeout=PATIENCE_SECONDS, return_when=FIRST_COMPLETED).done
@@ -120,6 +120,14 @@ def _finished(pool: ProcessPoolExecutor, tasks: Mapping[int, T], *, ahead: int) 
             raise BrokenProcessPool("a worker was lost while it sent a result")
         for future in done:
             yield under_way.pop(future), future.result()
+
+
+def _handed_out(pool: ProcessPoolExecutor, task: object) -> Future[Any]:
+    """Return the future of a task; a pool that breaks while it begins a process has lost its pipes."""
+    try:
+        return pool.submit(_do, task)
+    except (OSError, ValueError) as error:
+        raise BrokenProcessPool("a worker was lost while another began") from error
 
 
 def _lost_one(pool: ProcessPoolExecutor) -> bool:
