@@ -92,7 +92,7 @@ def run(
                 losses = 0
                 del left[number]
                 yield number, result
-        except (BrokenProcessPool, BrokenPipeError):
+        except BrokenProcessPool:
             losses += 1
             for child in set(active_children()) - before:  # of a pool that broke while it was made
                 child.kill()

@@ -20,7 +20,7 @@
       const body = form.querySelector("textarea")?.value;
       if (body) headers["content-type"] = "application/json";
       try {
-        const asked = `${path.slice(1)}${query.size ? `?${query}` : ""}`;
+        const asked = path.slice(1) + (String(query) && `?${query}`);
         const answer = await fetch(asked, { method: form.dataset.method, headers, body });
         const text = await answer.text();
         const json = (answer.headers.get("content-type") ?? "").includes("json") && text;
