@@ -65,14 +65,24 @@ def uniform_many(n: int, *, actions: int = 1000, wanted: int = 1, rate: float = 
 
 
 def classes(
-    number: int, *, size: int = 50, spread: float = 0.6, uneven: bool = False, whole: bool = False
+    number: int,
+    *,
+    size: int = 50,
+    spread: float = 0.6,
+    uneven: bool = False,
+    whole: bool = False,
+    skewed: bool = False,
 ) -> Draw:
-    """Return logs of classes whose levels differ; `whole`: every class is in one arm, else learners are."""
+    """Return logs of classes whose levels differ; `whole`: every class is in one arm, else learners are.
+
+    `skewed`: levels follow an exponential law, a normal one otherwise.
+    """
 
     def draw(rng: np.random.Generator) -> Drawn:
         sizes = size * (1 + rng.integers(4, size=number)) // 2 if uneven else np.full(number, size)
         cluster: Ints = np.repeat(np.arange(number), sizes)
-        level = rng.normal(0.0, spread, number)[cluster]
+        own = spread * (rng.exponential(1.0, number) - 1) if skewed else rng.normal(0.0, spread, number)
+        level = own[cluster]
         arm = rng.integers(2, size=number)[cluster] if whole else rng.integers(2, size=len(cluster))
         reward = level + 0.2 * arm + rng.normal(0.0, 1.0, len(cluster))
         log = Log(reward, np.full(len(cluster), 0.5), (arm == 1).astype(float), cluster=cluster)
@@ -146,6 +156,9 @@ AWKWARD: Mapping[str, Draw] = {
     "20 classes, uneven": classes(20, uneven=True),
     "16 whole classes in an arm": classes(16, whole=True),
     "30 whole classes, uneven": classes(30, whole=True, uneven=True),
+    "12 classes, exponential": classes(12, skewed=True),
+    "24 whole classes, exponential": classes(24, spread=1.0, whole=True, skewed=True),
+    "40 whole classes, exponential": classes(40, spread=1.0, whole=True, skewed=True),
     "lognormal 1, no range": _lognormal(1.0),
     "lognormal 1.5, no range": _lognormal(1.5),
     "lognormal 2, no range": _lognormal(2.0),

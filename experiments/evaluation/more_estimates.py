@@ -10,6 +10,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from segue.experiments.evaluation.estimators.balanced_weights import balanced_weights
 from segue.experiments.evaluation.estimators.reward_predictions import fit_qhat
 from segue.experiments.evaluation.estimators.single_step import (
+    NIL,
+    Floats,
     Rounds,
     clipped_doubly_robust,
     clipped_ips,
@@ -18,8 +20,12 @@ from segue.experiments.evaluation.estimators.single_step import (
 from segue.experiments.evaluation.estimators.slope import CAPS, slope
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.intervals.betting import betting
-from segue.experiments.evaluation.intervals.closed_form import bounds_of
+from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_of
 from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.verdicts.diagnostics import diagnose
+from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule
+
+FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class MoreWanted:
 
 @dataclass(frozen=True)
 class More:
-    """One further estimate, in figures and in a sentence; ends are NaN where it has no interval."""
+    """One further estimate, in figures and in a sentence; all NaN where there is no answer or no interval."""
 
     value: float
     se: float
@@ -49,15 +55,15 @@ class More:
         return {"estimate": self.value, "se": self.se, "low": self.low, "high": self.high, "told": self.told}
 
 
-def with_predictions(log: Log, *, rng: np.random.Generator, folds: int = 5) -> Log:
+def with_predictions(log: Log, *, rng: np.random.Generator, folds: int = FOLDS) -> Log:
     """Return the log with rewards predicted for every action from its contexts, cross-fitted by cluster.
 
-    Logistic regression for rewards of 0 and 1, ridge regression for others.
+    Logistic regression for rewards of 0 and 1, ridge regression for others; contexts in any unit.
 
     Raises
     ------
     ValueError
-        If the log lacks contexts or the target's probabilities of every action.
+        If the log lacks contexts or the target's probabilities of every action, or is a single cluster.
     """
     if log.contexts is None or log.action is None or log.policy is None:
         raise ValueError(
@@ -68,12 +74,12 @@ def with_predictions(log: Log, *, rng: np.random.Generator, folds: int = 5) -> L
     retired = len(log.actions)
     prediction = fit_qhat(
         LogisticRegression(max_iter=1000) if binary else Ridge(),
-        log.contexts,
+        _standard(log.contexts),
         action=np.where(known, log.action, retired),
         reward=log.reward,
         n_actions=retired + 1,
         rng=rng,
-        folds=folds,
+        folds=_folds(log, folds),
         cluster=log.cluster,
     )
     return replace(log, prediction=prediction[:, :retired])
@@ -87,26 +93,77 @@ def more_estimates(
     reward_range: tuple[float, float] | None = None,
     max_weight: float | None = None,
     level: float = 0.95,
+    refused: str = "",
+    rule: IntervalRule = DEFAULT_RULE,
 ) -> dict[str, More]:
     """Return the further estimates that were asked for, by name.
+
+    `refused` says why the log gives no answer (`Evaluation.reason`), if it does not. Betting needs no size:
+    it answers all the same, unless rows were lost or probabilities are contradicted.
 
     Raises
     ------
     ValueError
         If one of them needs what the log, or the caller, does not give.
     """
-    rounds, out = log.rounds(), {}
+    rounds = log.rounds()
+    out = {}
     if asked.slope:
-        out["SLOPE"] = _tuned(log, rounds)
+        out["SLOPE"] = _refusal(refused) if refused else _tuned(log, rounds)
     if asked.betting:
         bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
         found = betting(rounds, bounds=bounds, cluster=log.cluster, level=level)
-        value = float((rounds.weight * rounds.reward).mean())
-        told = f"IPS {value:.4g}, {found.low:.4g} to {found.high:.4g} by betting: valid at every sample size"
-        out["betting"] = More(value, float("nan"), found.low, found.high, told)
+        doubt = rule.refusal_of_log(log.lost) or rule.doubt(diagnose(rounds, cluster=log.cluster))
+        out["betting"] = _refusal(doubt) if doubt else _bet(rounds, found)
     if asked.balanced:
-        out["balanced_SNIPS"] = _balanced(log, rng)
+        own = _balanced(log, rng)
+        out["balanced_SNIPS"] = _refusal(refused) if refused else own
     return out
+
+
+def _refusal(reason: str) -> More:
+    """Return that there is no answer."""
+    nothing = float("nan")
+    return More(nothing, nothing, nothing, nothing, f"not enough evidence: {reason}")
+
+
+def _bet(rounds: Rounds, found: Interval) -> More:
+    """Return IPS in its betting interval: where it lies outside of what can be, the end that can."""
+    value = min(max(float(rounds.weighted.mean()), found.low), found.high)
+    told = f"IPS {value:.4g}, {found.low:.4g} to {found.high:.4g} by betting: valid at every sample size"
+    return More(value, float("nan"), found.low, found.high, told)
+
+
+def _standard(contexts: Floats) -> Floats:
+    """Return contexts with mean 0 and deviation 1 a column, so that no unit decides how well a fit goes.
+
+    Examples
+    --------
+    >>> _standard(np.array([[1e12, 3.0], [3e12, 3.0]])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    largest = np.abs(contexts).max(axis=0, initial=0.0)
+    scaled = contexts / np.where(largest > 0, largest, 1.0)
+    centred = scaled - scaled.mean(axis=0)
+    spread = centred.std(axis=0)
+    return np.asarray(np.where(spread > NIL, centred / np.where(spread > NIL, spread, 1.0), 0.0))
+
+
+def _folds(log: Log, folds: int = FOLDS) -> int:
+    """Return the folds such a log allows.
+
+    Raises
+    ------
+    ValueError
+        If it is a single round or cluster.
+    """
+    units = log.n if log.cluster is None else len(np.unique(log.cluster))
+    if units < 2:
+        what = "round" if log.cluster is None else "cluster"
+        raise ValueError(
+            f"what is predicted for some {what}s must come from others, and the log is a single {what}"
+        )
+    return min(folds, units)
 
 
 def _tuned(log: Log, rounds: Rounds) -> More:
@@ -127,7 +184,13 @@ def _balanced(log: Log, rng: np.random.Generator) -> More:
         raise ValueError("balanced weights need a log whose actions the target still has")
     model = LogisticRegression(max_iter=1000)
     weight = balanced_weights(
-        model, log.contexts, action=log.action, policy=log.policy, rng=rng, cluster=log.cluster
+        model,
+        _standard(log.contexts),
+        action=log.action,
+        policy=log.policy,
+        rng=rng,
+        folds=_folds(log),
+        cluster=log.cluster,
     )
     found = snips(Rounds(weight, log.reward))
     own = snips(log.rounds()).value

@@ -76,6 +76,9 @@ def fit_qhat(
     out = np.empty((len(reward), n_actions))
     for held_out in range(folds):
         test, train = fold == held_out, fold != held_out
+        if np.ptp(reward[train]) == 0:  # a classifier needs two classes
+            out[order[test]] = reward[train][0]
+            continue
         model = clone(estimator).fit(np.hstack([contexts[train], described[action[train]]]), reward[train])
         for column in range(n_actions):
             beside = np.broadcast_to(described[column], (int(test.sum()), described.shape[1]))

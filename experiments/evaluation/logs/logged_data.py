@@ -169,7 +169,8 @@ def _contexts(frame: pd.DataFrame, columns: Columns, faults: RowFaults) -> Float
     if not names:
         raise ValueError(f"no column starts with context_prefix {columns.context_prefix!r}")
     table = np.column_stack([_number(frame, name) for name in names])
-    faults.add(~np.isfinite(table).all(axis=1), f"a {columns.context_prefix} column is not a number")
+    for index, name in enumerate(names):
+        faults.add(~np.isfinite(table[:, index]), f"{name} is not a number")
     return table
 
 

@@ -39,7 +39,8 @@ class Diagnostics:
     heavy_rewards : float
         Rewarded events in units of the rounds that carry the variance: sum (w r)² over the typical w² and r².
     weight_deviation : float
-        Distance of the mean weight from 1 in (cluster) standard errors; infinite when there is no spread.
+        Distance of the mean weight from 1 in (cluster) standard errors; infinite when there is no spread,
+        0 in a single cluster.
     rounding : float
         How far the mean weight may be off because probabilities were written with few digits.
     effective_clusters : float or None
@@ -116,7 +117,12 @@ def _heavy_rewards(weight: Floats, weighted: Floats, reward: Floats) -> float:
 
 
 def _deviation(weight: Floats, cluster: Ints | None, rounding: float) -> float:
-    """Return how many standard errors the mean weight is from 1, beyond what rounding explains."""
+    """Return how many standard errors the mean weight is from 1, beyond what rounding explains.
+
+    0 in a single cluster, which tells no error.
+    """
+    if cluster is not None and len(cluster) and cluster.min() == cluster.max():
+        return 0.0
     parts = EstimateParts(weight)
     gap, se = parts.value - 1, standard_error(parts, cluster)
     gap = float(np.sign(gap)) * max(abs(gap) - max(rounding, 1e-9), 0.0)

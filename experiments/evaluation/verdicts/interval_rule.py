@@ -68,6 +68,7 @@ class IntervalRule:
             yield "there is no round"
         if found.max_weight == 0:
             yield "the target policy never chooses what was logged"
+        yield from self._too_few_clusters(found)
         events = self.events(found)
         if events < self.rewards:
             yield (
@@ -76,6 +77,14 @@ class IntervalRule:
             )
         if found.ess < self.size:
             yield f"an effective sample size of only {found.ess:.1f} of {found.n:,}, {self.size:g} is needed"
+        yield from self._doubts(found)
+
+    def doubt(self, found: Diagnostics) -> str:
+        """Return why no interval holds here, of whatever method and size of log, or an empty string."""
+        return next(self._doubts(found), "")
+
+    def _doubts(self, found: Diagnostics) -> Iterator[str]:
+        """Yield what contradicts the log's probabilities, or what the target wants."""
         if self._unsupported(found):
             yield (
                 f"the target policy gives {found.unseen_support:.1%} of its choices to actions that the log "
@@ -86,7 +95,6 @@ class IntervalRule:
                 f"weights average {found.mean_weight:.3g} ± {found.mean_weight_se:.2g} where 1 is due: "
                 "propensities are wrong, or the policies share too little"
             )
-        yield from self._too_few_clusters(found)
 
     def refusal_of_log(self, lost: Lost) -> str:
         """Return why a log gives no answer whatever its weights are, or an empty string."""

@@ -95,7 +95,8 @@ def evaluate(
         if qhat:
             read = _predicted(read, qhat_prefix)
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
-        more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight)
+        refused = "" if result.verdict == "enough evidence" else result.reason
+        more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight, refused)
         lists = _lists(read, limits) if slate_id else None
     except (ValueError, OSError) as problem:
         tell(f"segue evaluate: {problem}", err=True)
@@ -135,7 +136,11 @@ def _predicted(log: Log, qhat_prefix: str) -> Log:
 
 
 def _more(
-    log: Log, asked: MoreWanted, limits: tuple[float, float] | None, max_weight: float | None
+    log: Log,
+    asked: MoreWanted,
+    limits: tuple[float, float] | None,
+    max_weight: float | None,
+    refused: str,
 ) -> dict[str, More]:
     """Return the further estimates that were asked for."""
     import numpy as np
@@ -143,7 +148,12 @@ def _more(
     from segue.experiments.evaluation.more_estimates import more_estimates
 
     return more_estimates(
-        log, asked, rng=np.random.default_rng(0), reward_range=limits, max_weight=max_weight
+        log,
+        asked,
+        rng=np.random.default_rng(0),
+        reward_range=limits,
+        max_weight=max_weight,
+        refused=refused,
     )
 
 
