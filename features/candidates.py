@@ -60,6 +60,11 @@ class Combinations:
         return np.minimum(self.sizes, 4.0) / 4.0
 
     @cached_property
+    def one_each(self) -> bool:
+        """Whether they are the skills themselves, one by one: the first of them, or all."""
+        return self.skills.shape[1] == 1 and np.array_equal(self.skills[:, 0], np.arange(len(self)))
+
+    @cached_property
     def skill_slots(self) -> list[Ints]:
         """The columns of `skills`, each contiguous."""
         return list(np.ascontiguousarray(self.skills.T))
@@ -111,6 +116,8 @@ class Combinations:
         Skills are added in their order in the catalogue, elementwise, so that a block of learners gives the
         bits that each learner alone would give.
         """
+        if self.one_each:
+            return by_skill[..., : len(self)]
         total = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
         if self.skills.shape[1] == 1:
             return total

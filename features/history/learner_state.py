@@ -297,7 +297,8 @@ class StateBlock:
     @Once
     def _gathered(self) -> Ints:
         """Of a lone learner: the row of each skill among those touched, P for a fresh one."""
-        out = np.full(self.n_skills, len(self.skill))
+        out = np.empty(self.n_skills, dtype=np.int64)
+        out.fill(len(self.skill))
         out[self.skill] = np.arange(len(self.skill))
         return out
 

@@ -146,8 +146,9 @@ class StateRows:
         columns[:] = _FRESH
         owner = np.zeros(ends[-1], dtype=np.int64)
         for start, (rows, of) in zip(ends, parts, strict=False):
-            columns[:, start : start + len(rows)] = rows.T
-            owner[start : start + len(rows)] = of
+            if len(rows):
+                columns[:, start : start + len(rows)] = rows.T
+                owner[start : start + len(rows)] = of
         return cls(columns, owner, *map(slice, ends[:-1], ends[1:]))
 
     @Once

@@ -98,7 +98,8 @@ class SuccessReader:
         combination = code.take(candidates)
         if len(each) > MANY * len(candidates):
             each, combination = each.keep(combination), np.arange(len(candidates))
-        where = np.full(len(self.parameters.item_logit), -1)
+        where = np.empty(len(self.parameters.item_logit), dtype=np.int64)
+        where.fill(-1)
         where[candidates] = np.arange(len(candidates))
         return self.reading(block, now).success(
             each,
