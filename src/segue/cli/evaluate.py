@@ -95,8 +95,7 @@ def evaluate(
         if qhat:
             read = _predicted(read, qhat_prefix)
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
-        refused = "" if result.verdict == "enough evidence" else result.reason
-        more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight, refused)
+        more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight, result)
         lists = _lists(read, limits) if slate_id else None
     except (ValueError, OSError) as problem:
         tell(f"segue evaluate: {problem}", err=True)
@@ -140,7 +139,7 @@ def _more(
     asked: MoreWanted,
     limits: tuple[float, float] | None,
     max_weight: float | None,
-    refused: str,
+    result: Evaluation,
 ) -> dict[str, More]:
     """Return the further estimates that were asked for."""
     import numpy as np
@@ -153,7 +152,7 @@ def _more(
         rng=np.random.default_rng(0),
         reward_range=limits,
         max_weight=max_weight,
-        refused=refused,
+        refused="" if result.verdict == "enough evidence" else result.reason,
     )
 
 
