@@ -103,7 +103,7 @@ def test_lists_sum_to_one_and_draws_follow_them(policy: Policy, name: str) -> No
     tree = leaves(made, request)
     assert len(tree) > 3
     assert sum(tree.values()) == pytest.approx(1.0, abs=1e-12)
-    n = 20_000
+    n = 5_000  # a share that is off by a tenth of its list's standard deviation is found (noncentrality 50)
     rng = np.random.default_rng(5)
     drawn = Counter(
         tuple(step.resource for step in playlist.steps)
