@@ -18,29 +18,30 @@ def world(ess: float, rate: float = 0.3) -> LogWorld:
     return make_world(ess_fraction=ess, reward_rate=rate, rng=np.random.default_rng(1))
 
 
-@pytest.mark.parametrize(("ess", "rate"), [(0.6, 0.3), (0.1, 0.3), (0.005, 0.3), (0.5, 0.02)])
-def test_default_interval_covers_among_the_answers_given(ess: float, rate: float) -> None:
-    where = world(ess, rate)
-    hits, given = 0, 0
-    for seed in range(150):
-        answer = evaluate(replace(where.draw(1_000, np.random.default_rng(seed)), group=None))
-        if answer.verdict == "enough evidence":
-            given += 1
-            hits += answer.headline.low <= where.truth <= answer.headline.high
-    assert given >= 100
-    assert hits >= 0.9 * given  # 93 % would show fewer with probability below .01 of these
+def test_default_interval_covers_among_the_answers_given() -> None:
+    hits, given, logs = [], [], 75
+    for ess, rate in [(0.6, 0.3), (0.1, 0.3), (0.005, 0.3), (0.5, 0.02)]:
+        where = world(ess, rate)
+        drawn = [where.draw(1_000, np.random.default_rng(seed)) for seed in range(logs)]
+        answers = [evaluate(replace(log, group=None)) for log in drawn]
+        told = [answer.headline for answer in answers if answer.verdict == "enough evidence"]
+        given.append(len(told))
+        hits.append(sum(one.low <= where.truth <= one.high for one in told))
+        assert given[-1] >= 50
+        assert hits[-1] >= 0.86 * given[-1]  # 93 % would show fewer with probability .02
+    assert sum(hits) >= 0.89 * sum(given)  # 93 % would with probability .004, 85 % with .97
 
 
 def test_subgroup_intervals_cover_together() -> None:
     where = world(0.3)
     truths = where.group_truths()
     hits = 0
-    for seed in range(60):
-        groups = evaluate(where.draw(4_000, np.random.default_rng(seed))).groups
+    for seed in range(40):
+        groups = evaluate(where.draw(2_000, np.random.default_rng(seed))).groups
         hits += all(
             groups[f"g{k}"].headline.low <= t <= groups[f"g{k}"].headline.high for k, t in enumerate(truths)
         )
-    assert hits >= 54
+    assert hits >= 36  # 95 % would show fewer with probability .05, 80 % with .92
 
 
 def test_json_holds_no_nan_and_refuses_aloud() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.features.events.event_records import COLUMNS, Clock, RecordsError, check, identify
@@ -137,6 +137,7 @@ def test_rows_without_an_id_get_one_from_what_they_say() -> None:
     assert identify(events.iloc[[0, 2]])["event_id"].tolist() == [ids[0], ids[2]]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from(["0", "1", "0.5", "87", "", "x", "nan", "-1", "1e309"]), max_size=20))
 def test_every_row_is_either_kept_or_explained(scores: list[str]) -> None:
     frame = pd.DataFrame([GOOD | {"score": s} for s in scores], columns=list(GOOD))

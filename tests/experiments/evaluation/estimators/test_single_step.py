@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -20,6 +20,7 @@ N = 12
 unit = st.floats(0.05, 1)
 
 
+@settings(max_examples=30)
 @given(
     reward=arrays(float, N, elements=unit),
     propensity=arrays(float, N, elements=unit),

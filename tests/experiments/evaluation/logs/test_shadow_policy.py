@@ -87,7 +87,7 @@ def test_a_model_led_along_its_own_list_has_its_own_propensities(
 
 
 def test_the_weights_of_another_model_average_one(recommender: Recommender, rival: Recommender) -> None:
-    n = 600
+    n = 250
     found = shadow_lists(
         recommender.deciding_by(PolicyVersion(policy=Uniform())),  # weights are bounded: what is rare is seen
         [asked()] * n,
