@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -68,6 +69,30 @@ def tool(platform: Platform, school: Path, serving: Any) -> Iterator[httpx.Clien
     register_platform(school, platform.base)
     with serving(school) as client:
         yield client
+
+
+class Lasting(NamedTuple):
+    """A platform, a tool and its school for all tests that leave nothing behind which others look at."""
+
+    tool: httpx.Client
+    platform: Platform
+    school: Path
+
+
+@pytest.fixture(scope="module")
+def lasting(
+    template: Path,
+    secrets: dict[str, str],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Lasting]:
+    folder = tmp_path_factory.mktemp("lasting") / "school"
+    shutil.copytree(template, folder)
+    shutil.copy(template.with_suffix(".key"), folder.with_suffix(".key"))
+    with serving(Platform()) as platform:
+        register_platform(folder, platform.base)
+        with request.getfixturevalue("serving")(folder) as client:
+            yield Lasting(client, platform, folder)
 
 
 def steps_of(page: str) -> list[str]:
@@ -124,7 +149,8 @@ def test_names_reach_no_disk_and_no_log(
     assert "Learner One" not in caplog.text
 
 
-def test_only_the_lms_that_launched_a_page_may_frame_it(tool: httpx.Client, platform: Platform) -> None:
+def test_only_the_lms_that_launched_a_page_may_frame_it(lasting: Lasting) -> None:
+    tool, platform = lasting.tool, lasting.platform
     page = launch(tool, platform)
     assert f"frame-ancestors 'self' {platform.base}" in page.headers["content-security-policy"]
     assert "set-cookie" not in page.headers
@@ -195,9 +221,8 @@ def test_a_new_week_takes_nothing_from_a_finished_one(
     "role",
     ["ContentDeveloper", "Administrator", "Member", ""],
 )
-def test_others_than_learners_become_none(
-    tool: httpx.Client, platform: Platform, school: Path, role: str
-) -> None:
+def test_others_than_learners_become_none(lasting: Lasting, role: str) -> None:
+    tool, platform, school = lasting.tool, lasting.platform, lasting.school
     roles = {CLAIM + "roles": [MEMBER + role] if role else []}
     answer = launch(tool, platform, sub="stranger-1", **roles)
     assert answer.status_code == 200
@@ -285,7 +310,8 @@ def placed(school: Path) -> set[str]:
     return {who for who, one in found.items() if one.number in numbers}
 
 
-def test_a_launch_is_good_once(tool: httpx.Client, platform: Platform) -> None:
+def test_a_launch_is_good_once(lasting: Lasting) -> None:
+    tool, platform = lasting.tool, lasting.platform
     login = logged_in(tool, platform)
     token = platform.token(login[0]["nonce"])
     assert launched(tool, login, token).status_code == 200
@@ -315,24 +341,26 @@ def test_a_launch_is_good_once(tool: httpx.Client, platform: Platform) -> None:
     ],
     ids=str,
 )
-def test_a_launch_with_a_wrong_claim_is_refused(
-    tool: httpx.Client, platform: Platform, changes: dict[str, Any]
-) -> None:
+def test_a_launch_with_a_wrong_claim_is_refused(lasting: Lasting, changes: dict[str, Any]) -> None:
+    tool, platform = lasting.tool, lasting.platform
     assert launch(tool, platform, **changes).status_code == 400
 
 
-def test_clocks_may_differ_by_less_than_a_minute(tool: httpx.Client, platform: Platform) -> None:
+def test_clocks_may_differ_by_less_than_a_minute(lasting: Lasting) -> None:
+    tool, platform = lasting.tool, lasting.platform
     now = int(time.time())
     assert launch(tool, platform, iat=now + 50, exp=now + 110).status_code == 200
     assert launch(tool, platform, iat=now - 300, exp=now - 50).status_code == 200
     assert launch(tool, platform, iat=now - 300, exp=now - 70).status_code == 400
 
 
-def test_a_token_for_several_names_this_tool_as_its_party(tool: httpx.Client, platform: Platform) -> None:
+def test_a_token_for_several_names_this_tool_as_its_party(lasting: Lasting) -> None:
+    tool, platform = lasting.tool, lasting.platform
     assert launch(tool, platform, aud=["segue", "other"], azp="segue").status_code == 200
 
 
-def test_only_teachers_place_links(tool: httpx.Client, platform: Platform) -> None:
+def test_only_teachers_place_links(lasting: Lasting) -> None:
+    tool, platform = lasting.tool, lasting.platform
     deep = {
         CLAIM + "message_type": "LtiDeepLinkingRequest",
         DEEP + "deep_linking_settings": {"deep_link_return_url": platform.base + "/back"},
@@ -345,9 +373,10 @@ def test_only_teachers_place_links(tool: httpx.Client, platform: Platform) -> No
 
 @pytest.mark.parametrize("roster", ["nonsense", {"members": "none"}, {"members": [None, {"roles": 3}]}, None])
 def test_the_class_page_stands_whatever_the_platform_answers(
-    tool: httpx.Client, platform: Platform, roster: object
+    lasting: Lasting, roster: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    platform.roster = roster
+    tool, platform = lasting.tool, lasting.platform
+    monkeypatch.setattr(platform, "roster", roster)
     answer = launch(tool, platform, role="Instructor")
     assert answer.status_code == 200
     assert "My class" in answer.text
@@ -367,7 +396,8 @@ def test_a_gradebook_that_is_away_stops_nobody(
     assert platform.scores[-1]["scoreGiven"] == 2
 
 
-def test_a_launch_of_another_key_login_or_browser_is_refused(tool: httpx.Client, platform: Platform) -> None:
+def test_a_launch_of_another_key_login_or_browser_is_refused(lasting: Lasting) -> None:
+    tool, platform = lasting.tool, lasting.platform
     login, other = logged_in(tool, platform), logged_in(tool, platform)
     nonce = login[0]["nonce"]
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -386,7 +416,8 @@ def test_keys_rotate_without_a_gap(tool: httpx.Client, school: Path) -> None:
     assert before[0] in after
 
 
-def test_another_school_is_not_there(tool: httpx.Client) -> None:
+def test_another_school_is_not_there(lasting: Lasting) -> None:
+    tool = lasting.tool
     assert tool.get("/lti/elsewhere/jwks").status_code == 404
 
 

@@ -263,7 +263,7 @@ def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[Field, np.ndarray, 
 
 
 def drawn_all(odds: Odds, shares: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """Return the probability of every candidate by the draws, from one's interval to the next; 0: never drawn."""
+    """Return the probability of every candidate by drawing from one's interval to the next; 0: never."""
     out, at, rows = np.zeros(allowed.shape), np.zeros(len(allowed)), np.arange(len(allowed))
     for _ in range(allowed.shape[1]):
         draw = odds.draw(shares, allowed, np.minimum(at + 1e-13, 1.0 - 1e-13))

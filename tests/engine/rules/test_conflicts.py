@@ -37,7 +37,9 @@ def brute_force(names: list[str], broken: list[set[str]]) -> tuple[str, ...]:
     if not broken or set() in broken:
         return ()
     kinds = {frozenset(rules) for rules in broken}
-    least = [rules for rules in kinds if not any(other < rules for other in kinds)]  # who meets these meets all
+    least = [
+        rules for rules in kinds if not any(other < rules for other in kinds)
+    ]  # who meets these meets all
     sets = (chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size))
     return next((chosen for chosen in sets if not any(rules.isdisjoint(chosen) for rules in least)), ())
 
@@ -48,7 +50,7 @@ def reading(world: StressWorld, request: Request) -> _Reading:
 
 
 def expected(world: StressWorld, request: Request, playlist: Playlist) -> list[tuple[str, ...]]:
-    """What each step's conflict must be where rules gave way for it, and at last that of a list that ends early."""
+    """Each step's conflict where rules gave way for it, and at last that of a list that ends early."""
     seen, out = reading(world, request), []
     for step in (*playlist.steps, *[None][: len(playlist.steps) < request.k]):
         if step is not None and not step.relaxed:

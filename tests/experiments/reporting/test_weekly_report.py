@@ -216,6 +216,7 @@ def test_the_command_writes_one_page_without_script(
     assert all(re.search(f"Indicator, [^<]*{name}[^<]*: [0-9]+%", text) for name in indicators)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the other is read by the page above
 def test_a_report_is_kept_as_a_run_with_its_page_and_pictures(
     school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
