@@ -21,6 +21,7 @@ from tests.service.test_crashes import served
 LAUNCHES = 6
 
 
+@pytest.mark.journey
 def test_workers_share_logins_and_launches(new_postgresql: Callable[..., str], tmp_path: Path) -> None:
     folder = tmp_path / "school"
     space = Workspace.init(folder, environment={}, configuration=Configuration(database=new_postgresql()))

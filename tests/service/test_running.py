@@ -229,6 +229,7 @@ def process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
             started.kill()
 
 
+@pytest.mark.journey
 def test_a_stop_finishes_what_is_under_way(school: Path, headers: Headers) -> None:
     with process(school) as (service, url), httpx.Client(base_url=url, timeout=20) as client:
 
