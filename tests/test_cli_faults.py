@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -113,10 +114,18 @@ def test_an_import_of_nothing_but_rejects_says_so(run: Run, school: Path, tmp_pa
     [
         (OSError(28, "No space left on device", "out/playlists.csv"), "No space left on device: out/"),
         (ValueError("week must be\nan ISO week"), "week must be an ISO week"),
+        (MemoryError(), "there is not enough memory for this"),
     ],
 )
 def test_a_fault_is_one_sentence(error: Exception, said: str) -> None:
     assert (sentence(error) or "").startswith(said)
+
+
+def test_an_address_space_in_which_a_library_would_wait_for_ever_is_refused() -> None:
+    limited = f"ulimit -v 500000; exec {sys.executable} -m segue.cli.main --version"
+    said = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith("segue: 512 MB of address space (`ulimit -v`)")
 
 
 def test_a_defect_of_the_program_is_shown_as_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import resource
 import sys
 from importlib.metadata import version
 from typing import Any
@@ -67,6 +68,20 @@ def mount(application: typer.Typer) -> None:
         command.cls = FittingCommand
 
 
+def say_too_little_memory() -> None:
+    """End where the address space is limited (`ulimit -v`) so far that a library waits for ever."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+        tell(
+            f"segue: {limit // 10**6:,} MB of address space (`ulimit -v`) are too little: allow at least "
+            f"{LEAST_MEMORY // 10**6:,} MB, or limit the memory by a control group instead",
+            err=True,
+        )
+        sys.exit(2)
+
+
+LEAST_MEMORY = 850_000_000  # bytes: below it OpenBLAS asks for its buffer again and again
+say_too_little_memory()
 mount(app)
 
 
@@ -110,6 +125,11 @@ def sentence(error: Exception) -> str | None:
     """Return what to say of a fault of the input, the disk or the database; None for one of the program."""
     if isinstance(error, ModuleNotFoundError):
         return missing_extra(error)
+    if isinstance(error, MemoryError):
+        return (
+            "there is not enough memory for this (allow more, or fewer --workers); "
+            "nothing that was finished is lost"
+        )
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{place}"
