@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
 from uuid import uuid4
 
-from fastapi.routing import APIRoute
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,7 +13,7 @@ from segue.service.admission import BROWSER, OPEN, AdmissionControl, Caller
 from segue.service.http import request_log as logs
 from segue.service.http.metrics import Metrics
 from segue.service.http.plain_page import PAGE_HEADERS, refusal_page
-from segue.service.http.rate_limits import ServiceLimits, counted
+from segue.service.http.rate_limits import CountedBody, ServiceLimits
 from segue.service.http.refusals import BUSY, RefusedError
 from segue.service.sent_answers import prepared
 
@@ -25,22 +22,10 @@ TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)
 
 
 class Gate:
-    """ASGI middleware: request id, key, rate, size, clock, one log line and the counters.
+    """ASGI middleware: request id, key, rate, size, clock, one log line and the counters."""
 
-    `direct` are the routes that are asked all day, whose functions take a request and return a response: a
-    key without bounds is led to them at once, past the search for a route and what stands around it.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        control: AdmissionControl,
-        limits: ServiceLimits,
-        direct: Sequence[APIRoute] = (),
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, control: AdmissionControl, limits: ServiceLimits) -> None:
         self.app, self.control, self.limits = app, control, limits
-        self.direct = {(method, route.path): route for route in direct for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer why not."""
@@ -54,7 +39,7 @@ class Gate:
                 raise admission.refused
             if admission.place is not None:
                 await admission.place.seated()
-            await self._pass_on(scope, counted(receive, self.limits), passage.send)
+            await self.app(scope, CountedBody(receive, self.limits), passage.send)
         except RefusedError as refused:
             await passage.refuse(refused, receive)
         except Exception as error:
@@ -65,15 +50,6 @@ class Gate:
             if admission.place is not None:
                 admission.place.leave()
             self._note(passage)
-
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self.direct.get((scope["method"], scope["path"]))
-        if route is None or scope["caller"].key.bounded:
-            await self.app(scope, receive, send)
-            return
-        scope["route"] = route
-        response: Response = await route.endpoint(Request(scope, receive))
-        await response(scope, receive, send)
 
     def _note(self, passage: RequestPassage) -> None:
         """Log and count; a tenant's counters are its own, so requests without a key are only logged."""

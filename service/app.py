@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from segue.service.access_middleware import Gate
 from segue.service.admission import AdmissionControl
@@ -22,6 +23,7 @@ from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import warm
 from segue.service.pages.routers import ROUTERS
+from segue.service.reach import AskedAllDay
 from segue.service.routes import administration, front_door, record_store
 from segue.service.routes import classes as routes_classes
 from segue.service.routes import decisions as routes_decide
@@ -36,10 +38,25 @@ TICK_SECONDS = 0.5
 SUMMARY = "What should this student do next, and why?"
 
 
+class Service(FastAPI):
+    """The application: what is asked all day goes through the gate alone, all else through all."""
+
+    direct: AskedAllDay
+    gate: Gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or begin and end with the server."""
+        if self.direct.takes(scope):
+            scope["app"] = self
+            await self.gate(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     """Return the application that serves `tenants`; it closes them when it shuts down."""
     control = AdmissionControl(tuple(tenants), limits)
-    app = FastAPI(
+    app = Service(
         title="Segue",
         summary=SUMMARY,
         version=version("segue"),
@@ -51,7 +68,9 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
     app.state.lti_tools = {}
     app.state.progress = _no_gradebook
     app.state.seats = control.seats
-    app.add_middleware(Gate, control=control, limits=limits, direct=routes_decide.ASKED_ALL_DAY)
+    app.add_middleware(Gate, control=control, limits=limits)
+    app.direct = AskedAllDay(routes_decide.ASKED_ALL_DAY)
+    app.gate = Gate(app.direct, control=control, limits=limits)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)

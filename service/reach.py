@@ -15,6 +15,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from segue.service.admission import Caller, beyond_key
 from segue.service.http.api_keys import ApiKey
@@ -61,15 +62,46 @@ class ReachedRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Return the handler, behind the look."""
         handle = super().get_route_handler()
-        path, methods = self.path, frozenset(self.methods or ())
 
         async def within(request: Request) -> Response:
-            caller: Caller | None = request.scope.get("caller")
-            if caller is not None and caller.key.bounded:
-                await _admit(request, caller, {(method, path) for method in methods})
+            await self.look(request)
             return await handle(request)
 
         return within
+
+    async def look(self, request: Request) -> None:
+        """Look at the bounds of the caller's key.
+
+        Raises
+        ------
+        RefusedError
+            403 when it does not reach so far.
+        """
+        caller: Caller | None = request.scope.get("caller")
+        if caller is not None and caller.key.bounded:
+            await _admit(request, caller, {(method, self.path) for method in self.methods or ()})
+
+
+class AskedAllDay:
+    """ASGI application of the few routes that are asked all day: past the search for one, and its frames.
+
+    Their functions take a request and return a response, and nothing else.
+    """
+
+    def __init__(self, routes: Collection[ReachedRoute]) -> None:
+        self._routes = {(method, route.path): route for route in routes for method in route.methods or ()}
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether a request is for one of them."""
+        return scope["type"] == "http" and (scope["method"], scope["path"]) in self._routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        scope["route"] = route = self._routes[scope["method"], scope["path"]]
+        request = Request(scope, receive)
+        await route.look(request)
+        response: Response = await route.endpoint(request)
+        await response(scope, receive, send)
 
 
 async def _admit(request: Request, caller: Caller, call: Collection[tuple[str, str]]) -> None:

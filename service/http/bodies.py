@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from segue.service.http.rate_limits import CountedBody
 from segue.service.http.refusals import RefusedError, unreadable
 
 B = TypeVar("B", bound=BaseModel)
@@ -51,15 +52,11 @@ def key_of(request: Request) -> str:
     return key
 
 
-async def hung_up(request: Request) -> bool:
+def hung_up(request: Request) -> bool:
     """Whether the caller has gone away by now, without waiting for it."""
-    looking = request.receive().__await__()
-    try:
-        next(looking)
-    except StopIteration as found:
-        return bool(found.value["type"] == "http.disconnect")
-    looking.close()
-    return False
+    receive = request.receive
+    message = receive.at_once() if isinstance(receive, CountedBody) else None
+    return message is not None and message["type"] == "http.disconnect"
 
 
 async def read(request: Request, model: type[B]) -> B:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from starlette.types import Message, Receive
@@ -104,23 +104,73 @@ def too_slow(limits: ServiceLimits) -> RefusedError:
     return RefusedError(408, "too_slow", message, {"connection": "close"})
 
 
-def counted(receive: Receive, limits: ServiceLimits) -> Callable[[], Awaitable[Message]]:
-    """Return `receive` with a count that refuses a body over the limit, also one of untold length."""
-    seen = 0
-    until = 0.0
+class CountedBody:
+    """ASGI `receive` that refuses a body over the limit, also one of untold length, and one that stops.
 
-    async def receive_some() -> Message:
-        nonlocal seen, until
-        now = asyncio.get_running_loop().time()
-        until = until or now + 3 * limits.body_seconds
-        try:
-            async with asyncio.timeout_at(min(now + limits.body_seconds, until)):
-                message = await receive()
-        except TimeoutError:
-            raise too_slow(limits) from None
-        seen += len(message.get("body", b""))
-        if seen > limits.body_bytes:
-            raise too_large(limits)
+    A part that is there already is taken without a clock: nothing has to be waited for.
+    """
+
+    __slots__ = ("_limits", "_receive", "_seen", "_until")
+
+    def __init__(self, receive: Receive, limits: ServiceLimits) -> None:
+        self._receive, self._limits = receive, limits
+        self._seen, self._until = 0, 0.0
+
+    async def __call__(self) -> Message:
+        """Return the next message.
+
+        Raises
+        ------
+        RefusedError
+            413 when the body is too large, 408 when it stops.
+        """
+        begun = BegunMessage(self._receive)
+        message = begun.message
+        if message is None:
+            message = await self._in_time(begun)
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limits.body_bytes:
+            raise too_large(self._limits)
         return message
 
-    return receive_some
+    def at_once(self) -> Message | None:
+        """Return the next message if it is there, without waiting for it."""
+        begun = BegunMessage(self._receive)
+        begun.close()
+        return begun.message
+
+    async def _in_time(self, begun: BegunMessage) -> Message:
+        now = asyncio.get_running_loop().time()
+        self._until = self._until or now + 3 * self._limits.body_seconds
+        try:
+            async with asyncio.timeout_at(min(now + self._limits.body_seconds, self._until)):
+                return await begun
+        except TimeoutError:
+            raise too_slow(self._limits) from None
+
+
+class BegunMessage:
+    """A message that was asked for: `message` is there already, or (None) still to be waited for."""
+
+    __slots__ = ("_rest", "_waits_for", "message")
+
+    def __init__(self, receive: Receive) -> None:
+        self._rest: Generator[object, None, Message] = receive().__await__()
+        self.message: Message | None = None
+        try:
+            self._waits_for = next(self._rest)
+        except StopIteration as found:
+            self.message = found.value
+
+    def __await__(self) -> Generator[object, None, Message]:
+        """Wait for it; who is woken by an error, as by a time that is over, passes it on."""
+        try:
+            yield self._waits_for
+        except BaseException as error:
+            self._rest.throw(error)
+            raise
+        return (yield from self._rest)
+
+    def close(self) -> None:
+        """Wait no longer."""
+        self._rest.close()

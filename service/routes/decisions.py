@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
 from starlette.background import BackgroundTask
@@ -65,7 +64,7 @@ async def recommend(request: Request) -> Response:
     asked = _question(caller, body, key_of(request), await request.body())
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
-    if await hung_up(request):
+    if hung_up(request):
         await tenant.do(partial(tenant.workspace.not_received, from_json(found)["playlist_id"]))
     return answer(found)
 
@@ -185,5 +184,7 @@ async def rating(request: Request, decision: DecisionId) -> Response:
 
 
 ASKED_ALL_DAY = [
-    route for route in router.routes if isinstance(route, APIRoute) and route.endpoint in (recommend, events)
+    route
+    for route in router.routes
+    if isinstance(route, ReachedRoute) and route.endpoint in (recommend, events)
 ]
