@@ -45,8 +45,15 @@ def told(error: BaseException) -> tuple[str, str]:
 def write(
     event: str, fields: Mapping[str, Field], *, level: int = logging.INFO, error: BaseException | None = None
 ) -> None:
-    """Log one event with its fields."""
-    LOG.log(level, event, extra={"fields": dict(fields)}, exc_info=error)
+    """Log one event with its fields.
+
+    The record is made here: the logger would first look for the line that logs, which no line tells.
+    """
+    if LOG.isEnabledFor(level):
+        told = None if error is None else (type(error), error, error.__traceback__)
+        LOG.handle(
+            LOG.makeRecord(LOG.name, level, __file__, 0, event, (), told, extra={"fields": dict(fields)})
+        )
 
 
 def set_up(stream: TextIO | None = None) -> None:
