@@ -13,7 +13,7 @@ from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
-from segue.engine.sampling.drawn_playlists import DrawnSteps
+from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
 from segue.features.catalogue import Catalogue
 from segue.workspace.learner_standing import (
     LearnerStanding,
@@ -84,7 +84,8 @@ class Question:
 class Given:
     """A playlist that is in the store, with the ids of its decisions.
 
-    `request` is what it was drawn for, with the state; `new` is False when it stood there before.
+    `request` is what it was drawn for, with the state; `new` is False when it stood there before. `columns`
+    has the steps side by side, where they were drawn so.
     """
 
     playlist_id: str
@@ -92,11 +93,13 @@ class Given:
     playlist: Playlist
     request: Request
     new: bool = True
+    columns: StepColumns | None = None
 
     @classmethod
     def of(cls, entry: Entry) -> Given:
         """Return what is given of an entry."""
-        return cls(entry.playlist_id, tuple(entry.decision_ids), entry.playlist, entry.request)
+        ids = tuple(entry.decision_ids)
+        return cls(entry.playlist_id, ids, entry.playlist, entry.request, columns=entry.columns)
 
 
 StoredBeside = Callable[[Connection, Sequence[Given], Charge], None]
@@ -225,19 +228,20 @@ def _arm_of(arms: WeekArms, question: Question) -> str:
 
 
 def answer_by_arms(
-    champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept]
+    champion: Champion, questions: Sequence[Question], known: Mapping[int, Kept], *, looked_at: bool = True
 ) -> list[Entry]:
     """Return the answers to questions, each learner's as their arm of an experiment decides; see `answer`."""
     arms = champion.arms
     if arms is None:
-        return answer(champion, questions, known)
+        return answer(champion, questions, known, looked_at=looked_at)
     places: dict[str, list[int]] = {}
     for place, question in enumerate(questions):
         places.setdefault(_arm_of(arms, question), []).append(place)
     out: dict[int, Entry] = {}
     for arm, mine in places.items():
         asked = [_on_path(champion, arms, arm, questions[place]) for place in mine]
-        out |= zip(mine, answer(champion.of_arm(arm), asked, known), strict=True)
+        drawn = answer(champion.of_arm(arm), asked, known, looked_at=looked_at)
+        out |= zip(mine, drawn, strict=True)
     return [out[place] for place in range(len(questions))]
 
 
@@ -287,6 +291,8 @@ def answer(
     ]
     playlists = [
         replace(p, steps=tuple(p.steps) if looked_at else p.steps, notes=(*said, *p.notes))
+        if looked_at or said
+        else p
         for p, said in zip(drawn, notes, strict=True)
     ]
     return [

@@ -255,9 +255,14 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         return self.answers(requests, ask=ask or Ask())[0]
 
     def answers(
-        self, requests: Sequence[Request], *, ask: Ask, also: StoredBeside = nothing_beside
+        self,
+        requests: Sequence[Request],
+        *,
+        ask: Ask,
+        also: StoredBeside = nothing_beside,
+        looked_at: bool = True,
     ) -> tuple[list[Given], Charge]:
-        """Return the answers to many requests, stored, and what decided.
+        """Return the answers to many requests, stored, and what decided; `looked_at` as for `answer`.
 
         On SQLite all of it is one transaction. On PostgreSQL, where other processes wait for its lock, the
         decisions are computed between two short ones. What `also` stores is in the one that stores them.
@@ -267,9 +272,9 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             questions, again = self._standing(connection, questions, known)
             new = [q for q in questions if q.name not in again]
             if self.store.is_sqlite:
-                entries = answer_by_arms(charge.champion, new, known)
+                entries = answer_by_arms(charge.champion, new, known, looked_at=looked_at)
                 return store_answers(connection, charge, questions, again, entries, also=also), charge
-        entries = answer_by_arms(charge.champion, new, known)
+        entries = answer_by_arms(charge.champion, new, known, looked_at=looked_at)
         with self.store.write() as connection:
             numbers = {question.learner.number for question in new}
             if present(connection, numbers) != numbers:  # erased while their list was drawn

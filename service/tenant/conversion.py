@@ -14,6 +14,7 @@ from segue.engine.explanations.what_if import Edit
 from segue.engine.playlists import Step
 from segue.engine.recommender import Recommender
 from segue.engine.request import Dials, Goal, Mode, Place, Request
+from segue.engine.sampling.drawn_playlists import StepColumns
 from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import AHEAD
 from segue.service.http import request_schemas as schemas
@@ -106,13 +107,17 @@ def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bo
     notes = [*playlist.notes]
     if trouble:
         notes.append(f"{trouble}: these steps rest on pedagogy alone")
-    steps = [
-        _step(step, decision_id, recommender.catalogue)
-        for step, decision_id in zip(playlist.steps, entry.decision_ids, strict=True)
-    ]
-    if explain:
-        for line, step in zip(steps, playlist.steps, strict=True):
-            line.update(asdict(recommender.explain(step, entry.request)))
+    if entry.columns is not None and not explain:
+        steps = _lines(entry.columns, entry.decision_ids, recommender.catalogue)
+    else:
+        shown = tuple(playlist.steps)
+        steps = [
+            _step(step, decision_id, recommender.catalogue)
+            for step, decision_id in zip(shown, entry.decision_ids, strict=True)
+        ]
+        if explain:
+            for line, step in zip(steps, shown, strict=True):
+                line.update(asdict(recommender.explain(step, entry.request)))
     return to_json(
         {
             "playlist_id": entry.playlist_id,
@@ -143,6 +148,34 @@ def _step(step: Step, decision_id: str, catalogue: Catalogue) -> dict[str, objec
         "relaxed": step.relaxed,
         "menu": step.menu,
     }
+
+
+def _lines(
+    columns: StepColumns, decision_ids: Sequence[str], catalogue: Catalogue
+) -> list[dict[str, object]]:
+    """Return what `_step` returns of each step, without making the steps first."""
+    names, index, all_of_them = columns.names, catalogue.resource_index, catalogue.resources
+    lines: list[dict[str, object]] = []
+    for position, decision_id in enumerate(decision_ids):
+        resource = all_of_them[index[columns.resource[position]]]
+        lines.append(
+            {
+                "decision_id": decision_id,
+                "position": position,
+                "resource": resource.resource_id,
+                "title": resource.title,
+                "url": resource.url,
+                "minutes": resource.minutes,
+                "propensity": columns.propensity[position],
+                "joint_propensity": columns.joint[position],
+                "score": columns.score[position],
+                "reasons": dict(zip(names, columns.parts[position], strict=True)),
+                "explored": columns.explored[position],
+                "relaxed": columns.relaxed[position],
+                "menu": (),
+            }
+        )
+    return lines
 
 
 def frame_of(events: Sequence[schemas.EventBody]) -> pd.DataFrame:

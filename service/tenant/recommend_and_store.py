@@ -149,7 +149,8 @@ class Decider:
             if mine:
                 self._keep(connection, dict(zip(mine, answers, strict=False)), mine)
 
-        _, (_, trouble) = self.workspace.answers([q.request for q in asked], ask=ask, also=keep)
+        requests = [question.request for question in asked]
+        _, (_, trouble) = self.workspace.answers(requests, ask=ask, also=keep, looked_at=False)
         if trouble:
             self.metrics.count("segue_fallbacks_total", {"reason": trouble}, by=len(asked))
         return answers

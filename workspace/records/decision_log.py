@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Table
 from segue.engine.playlists import Playlist, Step
 from segue.engine.randomness import generator
 from segue.engine.request import Request
-from segue.engine.sampling.drawn_playlists import DrawnSteps
+from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
 from segue.features.catalogue import Floats
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import insert_columns, plain, take_numbers
@@ -69,9 +69,15 @@ class Entry:
         )
 
     @cached_property
+    def columns(self) -> StepColumns | None:
+        """The steps side by side; None where each is a thing of its own (made already, menus, pins)."""
+        steps = self.playlist.steps
+        return steps.columns() if isinstance(steps, DrawnSteps) else None
+
+    @cached_property
     def steps(self) -> StepCells:
         """The steps as cells of columns."""
-        return _cells(self.playlist.steps)
+        return _cells(self.playlist.steps, self.columns)
 
     @cached_property
     def decision_ids(self) -> list[str]:
@@ -115,18 +121,22 @@ def _question(request: Request) -> str:
 class Rows:
     """Playlists and their decisions as columns, all but the numbers that the store gives them."""
 
-    playlists: dict[str, list[Any]]
-    decisions: dict[str, list[Any]]
+    playlists: Mapping[str, Sequence[Any]]
+    decisions: Mapping[str, Sequence[Any]]
 
 
 def rows_of(entries: Sequence[Entry]) -> Rows:
     """Return entries as rows; any process may do this, the writer only has to number them."""
+    if len(entries) == 1:
+        steps = _decision_columns(entries[0])
+        head = _playlist_row(entries[0])
+        return Rows({name: [cell] for name, cell in head.items()}, steps if len(steps["position"]) else {})
     heads = [_playlist_row(entry) for entry in entries]
-    steps: dict[str, list[Any]] = {}
+    together: dict[str, list[Any]] = {}
     for entry in entries:
         for name, cells in _decision_columns(entry).items():
-            steps.setdefault(name, []).extend(cells)
-    return Rows(_columns(heads), steps if any(steps.values()) else {})
+            together.setdefault(name, []).extend(cells)
+    return Rows(_columns(heads), together if any(together.values()) else {})
 
 
 def without_erased(connection: Connection, rows: Rows) -> Rows:
@@ -138,7 +148,7 @@ def without_erased(connection: Connection, rows: Rows) -> Rows:
     return Rows(_of_learners(rows.playlists, there), _of_learners(rows.decisions, there))
 
 
-def _of_learners(columns: dict[str, list[Any]], there: set[int]) -> dict[str, list[Any]]:
+def _of_learners(columns: Mapping[str, Sequence[Any]], there: set[int]) -> Mapping[str, Sequence[Any]]:
     keep = [learner in there for learner in columns.get("learner", ())]
     return {name: list(compress(cells, keep)) for name, cells in columns.items()}
 
@@ -148,49 +158,60 @@ def log(connection: Connection, rows: Rows) -> int:
 
     Of learners who opted out nothing is written, whichever door the list was asked at.
     """
-    out = _opted_out(connection, rows.playlists.get("learner", ()))
+    ids = rows.playlists.get("playlist_id", ())
+    there, out = _there_and_out(connection, ids, rows.playlists.get("learner", ()))
     if out:
         staying = set(rows.playlists["learner"]) - out
         rows = Rows(_of_learners(rows.playlists, staying), _of_learners(rows.decisions, staying))
-    ids = rows.playlists.get("playlist_id", [])
-    there: set[str] = set()
-    for start in range(0, len(ids), QUERY_ROWS):
-        part = ids[start : start + QUERY_ROWS]
-        marks = ", ".join("?" * len(part))
-        query = f"SELECT playlist_id FROM playlists WHERE playlist_id IN ({marks})"
-        there |= {playlist_id for (playlist_id,) in plain(connection, query, part)}
+        ids = rows.playlists.get("playlist_id", ())
     _insert_new(connection, playlists, rows.playlists, there)
     _insert_new(connection, decisions, rows.decisions, there)
     return len(set(ids) - there)
 
 
-def _opted_out(connection: Connection, numbers: Sequence[int]) -> set[int]:
-    found: set[int] = set()
-    for start in range(0, len(numbers), QUERY_ROWS):
-        part = numbers[start : start + QUERY_ROWS]
-        marks = ", ".join("?" * len(part))
-        query = f"SELECT number FROM learners WHERE opted_out AND number IN ({marks})"
-        found |= {number for (number,) in plain(connection, query, part)}
-    return found
+def _there_and_out(
+    connection: Connection, ids: Sequence[str], numbers: Sequence[int]
+) -> tuple[set[str], set[int]]:
+    """Return the playlists that are there, of some, and of their learners those who have opted out."""
+    there: set[str] = set()
+    out: set[int] = set()
+    for start in range(0, len(ids), QUERY_ROWS):
+        some, about = ids[start : start + QUERY_ROWS], numbers[start : start + QUERY_ROWS]
+        marks = ", ".join("?" * len(some))
+        query = (
+            f"SELECT playlist_id, -1 FROM playlists WHERE playlist_id IN ({marks}) "
+            f"UNION ALL SELECT '', number FROM learners WHERE opted_out AND number IN ({marks})"
+        )
+        for playlist_id, number in plain(connection, query, (*some, *about)):
+            if playlist_id:
+                there.add(playlist_id)
+            else:
+                out.add(number)
+    return there, out
 
 
-def _insert_new(connection: Connection, table: Table, columns: dict[str, list[Any]], there: set[str]) -> None:
+def _insert_new(
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], there: set[str]
+) -> None:
     """Insert the rows of playlists not there yet, numbered in order; of a playlist given twice, the first."""
-    seen: set[tuple[str, int]] = set()
-    keep = []
-    for i, place in enumerate(_places(columns)):
-        if place[0] not in there and place not in seen:
+    places = _places(columns)
+    n = len(set(places))
+    if there or n < len(places):
+        seen: set[tuple[str, int]] = set()
+        keep = []
+        for place in places:
+            keep.append(place[0] not in there and place not in seen)
             seen.add(place)
-            keep.append(i)
-    if keep:
-        first = take_numbers(connection, table.name, len(keep))
-        chosen = {name: [cells[i] for i in keep] for name, cells in columns.items()}
-        insert_columns(connection, table, chosen | {"number": list(range(first, first + len(keep)))})
+        columns = {name: list(compress(cells, keep)) for name, cells in columns.items()}
+        n = sum(keep)
+    if n:
+        first = take_numbers(connection, table.name, n)
+        insert_columns(connection, table, {**columns, "number": range(first, first + n)})
 
 
-def _places(columns: dict[str, list[Any]]) -> list[tuple[str, int]]:
+def _places(columns: Mapping[str, Sequence[Any]]) -> list[tuple[str, int]]:
     """Return playlist and position of each row (position 0 for the playlists' own)."""
-    ids = columns.get("playlist_id", [])
+    ids = columns.get("playlist_id", ())
     return list(zip(ids, columns.get("position", [0] * len(ids)), strict=True))
 
 
@@ -269,9 +290,8 @@ class StepCells:
     override: list[str]
 
 
-def _cells(steps: Sequence[Step]) -> StepCells:
+def _cells(steps: Sequence[Step], columns: StepColumns | None) -> StepCells:
     """Return steps as cells; drawn ones from their columns, without making each of them first."""
-    columns = steps.columns() if isinstance(steps, DrawnSteps) else None
     if columns is None:
         steps = tuple(steps)
         return StepCells(

@@ -154,19 +154,24 @@ def plain(connection: Connection, statement: str, values: Sequence[Any]) -> list
     """Return the rows of a statement in plain SQL, with values at its question marks: the short road."""
     if connection.dialect.name == "postgresql":
         statement = statement.replace("?", "%s")
-    with _driver(connection) as driver:
+    try:
+        driver: Any = connection.connection.driver_connection
         rows: list[tuple[Any, ...]] = driver.execute(statement, tuple(values)).fetchall()
+    except _driver_errors(connection) as error:
+        raise _as_known(connection, error) from None
     return rows
 
 
-@contextmanager
-def _driver(connection: Connection) -> Iterator[Any]:
-    """Yield the driver's own connection; its errors come out as SQLAlchemy's, which callers know."""
+def _driver_errors(connection: Connection) -> type[Exception]:
     dbapi: Any = connection.dialect.loaded_dbapi
-    try:
-        yield connection.connection.driver_connection
-    except dbapi.Error as error:
-        raise DBAPIError.instance("", None, error, dbapi.Error, hide_parameters=True) from None
+    errors: type[Exception] = dbapi.Error
+    return errors
+
+
+def _as_known(connection: Connection, error: Exception) -> BaseException:
+    """Return an error of the driver as SQLAlchemy's, which callers know."""
+    dbapi: Any = connection.dialect.loaded_dbapi
+    return DBAPIError.instance("", None, error, dbapi.Error, hide_parameters=True)
 
 
 def get_document(connection: Connection, name: str) -> bytes | None:
@@ -184,7 +189,8 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
     """Insert rows given as columns of plain values: the bulk road, five times as fast as row dictionaries."""
     rows = zip(*columns.values(), strict=True)
     names = ", ".join(columns)
-    with _driver(connection) as driver:
+    try:
+        driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "postgresql":
             with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
                 for row in rows:
@@ -192,6 +198,8 @@ def insert_columns(connection: Connection, table: Table, columns: Mapping[str, S
         else:
             marks = ", ".join("?" * len(columns))
             driver.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)
+    except _driver_errors(connection) as error:
+        raise _as_known(connection, error) from None
 
 
 def _engine(url: URL, durability: Durability) -> Engine:
