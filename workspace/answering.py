@@ -220,7 +220,9 @@ def under_name(question: Question, name: str, *, fresh: bool) -> Question:
     if fresh:
         said = f"{name}{question.request.now.timestamp()}".encode()
         name = hashlib.blake2b(said, digest_size=16).hexdigest()
-    return replace(question, draw=replace(question.draw, request_no=int(name[:8], 16) >> 1), name=name)
+    was = question.draw
+    draw = Draw(was.seed, was.purpose, was.week, was.learner, int(name[:8], 16) >> 1)
+    return replace(question, draw=draw, name=name)
 
 
 def _arm_of(arms: WeekArms, question: Question) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import compress
@@ -93,7 +94,7 @@ def playlist_id(draw: Draw, request: Request, *, upto: int, model_hash: str) -> 
 
 def standing_name(draw: Draw, surface: str, request: Request, *, upto: int, model_hash: str) -> str:
     """Return the name of the list that stands for a question until something is learnt; it has no `now`."""
-    said = (draw, surface, upto, model_hash, _question(replace(request, now=_ANY_TIME)))
+    said = (draw, surface, upto, model_hash, _question(request, now=_ANY_TIME))
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
@@ -105,15 +106,20 @@ def decision_id(playlist_id: str, position: int) -> str:
     return f"{playlist_id[:28]}{position:04x}"
 
 
-def _question(request: Request) -> str:
+def _question(request: Request, *, now: datetime | None = None) -> str:
     """Return the request as text, without the learner's state (`upto` stands for it) and surrogate.
 
-    Manners that nobody has set are left out: such questions are named as before there were any.
+    `now` stands for the request's own. Manners that nobody has set are left out: such questions are named as
+    before there were any.
     """
-    unsaid = ("state", "learner") if request.manners else ("state", "learner", "manners")
-    fields = {k: v for k, v in vars(request).items() if k not in unsaid}
+    fields = dict(vars(request))
+    del fields["state"], fields["learner"]
+    if not request.manners:
+        del fields["manners"]
     if request.courses is None:
         del fields["courses"]
+    if now is not None:
+        fields["now"] = now
     return repr(sorted(fields.items()))
 
 
@@ -263,11 +269,9 @@ def _decision_columns(entry: Entry) -> dict[str, Sequence[Any]]:
         "score": cells.score,
         "explored": cells.explored,
         "relaxed": cells.relaxed,
-        "context": [context.tobytes() for context in cells.contexts],
+        "context": _parts(cells.contexts),
         "reasons": cells.reasons,
-        "forecast": [
-            np.ascontiguousarray(forecast, dtype="<f8").tobytes() for forecast in entry.forecasts[:n]
-        ],
+        "forecast": [np.asarray(forecast, dtype="<f8").tobytes() for forecast in entry.forecasts[:n]],
         "menu": cells.menu,
         "override": cells.override,
         "settled": [False] * n,
@@ -315,10 +319,27 @@ def _cells(steps: Sequence[Step], columns: StepColumns | None) -> StepCells:
         columns.explored,
         [_json_list(relaxed) for relaxed in columns.relaxed],
         columns.contexts.astype("<f8", copy=False),
-        [json.dumps(dict(zip(columns.names, parts, strict=True))) for parts in columns.parts],
+        _reasons(columns.names, columns.parts),
         plain_cells,
         plain_cells,
     )
+
+
+def _parts(contexts: Floats) -> list[bytes]:
+    """Return the bytes of each row."""
+    whole, size = contexts.tobytes(), contexts.shape[1] * contexts.itemsize if len(contexts) else 0
+    return [whole[i * size : (i + 1) * size] for i in range(len(contexts))]
+
+
+def _reasons(names: Sequence[str], parts: Sequence[Sequence[float]]) -> list[str]:
+    """Return each step's parts of the score as JSON; finite numbers are written as Python writes them."""
+    text = ", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in names)
+    return [
+        f"{{{text % tuple(row)}}}"
+        if math.isfinite(sum(row))
+        else json.dumps(dict(zip(names, row, strict=True)))
+        for row in parts
+    ]
 
 
 def _json_list(names: Sequence[str]) -> str:
