@@ -26,7 +26,7 @@ from segue.engine.explanations.why import READ, student_words
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import INDEX
-from segue.features.outward_text import csv_frame
+from segue.features.outward_text import csv_table
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
 from segue.workspace.learner_standing import standings_in
@@ -353,8 +353,7 @@ def _join(blocks: Sequence[Block], path: Path) -> None:
     draft = output.draft_of(path)
     with pa_csv.CSVWriter(draft, SCHEMA) as whole:
         for block in blocks:
-            rows = csv_frame(pq.read_table(block.path, columns=SCHEMA.names).to_pandas())
-            whole.write_table(pa.Table.from_pandas(rows, SCHEMA, preserve_index=False))
+            whole.write_table(csv_table(pq.read_table(block.path, columns=SCHEMA.names)))
     output.seal(draft, path)
 
 

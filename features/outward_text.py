@@ -6,8 +6,11 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_START = f"^[{re.escape(''.join(FORMULA))}]"
 NUMBER = re.compile(r"[+-]?[0-9.,]+(?:[eE][+-]?[0-9]+)?")
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")  # browsers read java\tscript: as one word
@@ -45,6 +48,18 @@ def csv_cell(cell: str) -> str:
     ("'=1+1", '-0.5', 'ada')
     """
     return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell
+
+
+def csv_table(table: pa.Table) -> pa.Table:
+    """Return an Arrow table whose columns of text are fit for a CSV file that people open."""
+    for place, field in enumerate(table.schema):
+        if not pa.types.is_string(field.type):
+            continue
+        column = table.column(place)
+        if pc.any(pc.match_substring_regex(column, FORMULA_START)).as_py():
+            cells = [csv_cell(cell) if cell else cell for cell in column.to_pylist()]
+            table = table.set_column(place, field, pa.array(cells, field.type))
+    return table
 
 
 def csv_frame(table: pd.DataFrame) -> pd.DataFrame:

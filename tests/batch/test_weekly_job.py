@@ -63,6 +63,7 @@ def test_the_next_week_is_done_in_the_same_folder(school: School, out: Path) -> 
     stored = school.count("playlists")
     job(school, W48, out)
     assert set(rows(out)["week"]) == {"2026-W48"}
+    assert all(said == json.dumps(json.loads(said)) for said in rows(out)["reasons"])
     assert school.count("playlists") == 2 * stored
     job(school, W47, out)  # it was done: it comes back, and nothing is drawn
     assert (out / "playlists.csv").read_bytes() == first

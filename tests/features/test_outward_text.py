@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segue.features.catalogue import Resource
-from segue.features.outward_text import csv_frame, web_address
+from segue.features.outward_text import FORMULA, csv_cell, csv_frame, csv_table, web_address
 
+HEADS = ["", "0", "a", "'", *FORMULA]
 BAD = [
     "javascript:alert(1)",
     "JaVaScRiPt:alert(1)",
@@ -29,6 +33,16 @@ def test_no_resource_keeps_an_address_that_runs(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://lms.example/x:y", "http://a", "lessons/1.html", ""])
 def test_addresses_of_pages_stay(url: str) -> None:
     assert Resource("r", url=url).url == url
+
+
+@given(
+    cells=st.lists(st.one_of(st.none(), st.sampled_from(HEADS).flatmap(lambda h: st.text().map(h.__add__))))
+)
+def test_an_arrow_table_gets_the_cells_of_a_frame(cells: list[str | None]) -> None:
+    table = pa.table({"cell": pa.array(cells, pa.string()), "n": pa.array([-1.0] * len(cells), pa.float64())})
+    safe = csv_table(table)
+    assert safe["cell"].to_pylist() == [None if cell is None else csv_cell(cell) for cell in cells]
+    assert (safe["n"].to_pylist(), safe.schema) == ([-1.0] * len(cells), table.schema)
 
 
 def test_no_cell_of_a_csv_is_a_formula() -> None:
