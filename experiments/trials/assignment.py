@@ -1,8 +1,9 @@
-"""Who is in which arm: by a key, so that nothing need be stored and nobody can choose."""
+"""Who is in which arm: by a key, so that nobody can choose; newcomers move nobody."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from segue.experiments.trials.declaration import TrialDeclaration
@@ -27,8 +28,9 @@ def arms_of(
     *,
     seed: str,
     week: int = 0,
+    began: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the arm of each unit; within a stratum arms differ in size by one at most.
+    """Return the arm of each unit; within a stratum arms drawn together differ in size by one at most.
 
     Parameters
     ----------
@@ -39,19 +41,32 @@ def arms_of(
         The tenant's.
     week : int
         Weeks since the start: in a crossover units move on to the next arm after each period.
+    began : mapping, optional
+        The arm in which units began that were drawn before. With strata newcomers fill up the smaller arms.
     """
     names = tuple(trial.arms)
-    moved = week // trial.period_weeks if trial.period_weeks else 0
     place = {unit: order_of(trial.name, unit, seed=seed) for unit in units}
-    if not trial.strata:
-        return {u: names[(int(p * len(names)) + moved) % len(names)] for u, p in place.items()}
-    out: dict[str, str] = {}
-    for stratum in sorted(set(units.values())):
-        mine = sorted((unit for unit, own in units.items() if own == stratum), key=lambda u: (place[u], u))
-        first = int(order_of(trial.name, "\0".join(("", *stratum)), seed=seed) * len(names))
-        for at, unit in enumerate(mine):
-            out[unit] = names[(first + at + moved) % len(names)]
-    return out
+    first = {unit: arm for unit, arm in (began or {}).items() if unit in units}
+    if trial.strata:
+        for stratum in sorted(set(units.values())):
+            mine = sorted(
+                (unit for unit, own in units.items() if own == stratum), key=lambda u: (place[u], u)
+            )
+            begin = int(order_of(trial.name, "\0".join(("", *stratum)), seed=seed) * len(names))
+            size = Counter(first[unit] for unit in mine if unit in first)
+            for unit in (unit for unit in mine if unit not in first):
+                first[unit] = min((*names[begin:], *names[:begin]), key=lambda arm: size[arm])
+                size[first[unit]] += 1
+    else:
+        first = {unit: names[int(at * len(names))] for unit, at in place.items()} | first
+    return {unit: moved_on(trial, first[unit], week=week) for unit in units}
+
+
+def moved_on(trial: TrialDeclaration, arm: str, *, week: int) -> str:
+    """Return the arm of a week after the start of who began in an arm."""
+    names = tuple(trial.arms)
+    moved = week // trial.period_weeks if trial.period_weeks else 0
+    return names[(names.index(arm) + moved) % len(names)]
 
 
 def units_of(

@@ -19,7 +19,7 @@ from segue.engine.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import led_along
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
 from segue.experiments.reporting.step_frame import logged_steps
-from segue.experiments.trials.assignment import arms_of, units_of
+from segue.experiments.trials.assignment import arms_of, moved_on, units_of
 from segue.experiments.trials.declaration import TrialDeclaration, trial_from
 from segue.experiments.trials.sequential import TrialLook, look
 from segue.features.iso_weeks import start_of, week_of
@@ -28,7 +28,7 @@ from segue.workspace.model_registry import Champion, load_sums
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
-from segue.workspace.records.rosters.arms import WeekArms, keep_arms
+from segue.workspace.records.rosters.arms import Began, WeekArms, began_in, keep_arms, keep_began
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
@@ -119,11 +119,30 @@ def trial_arms(
     workspace: Workspace, trial: TrialDeclaration, roster: Roster, *, now: datetime
 ) -> dict[str, str]:
     """Return the arm of each learner of a roster (LMS ids) in the week of `now`."""
+    with workspace.store.read() as connection:
+        people = find_learners(connection, workspace.keyring, list(roster))
+        there = began_in(connection, trial.digest)
+    week = weeks_since(trial, now, workspace.time_zone)
+    found = _beginnings(trial, roster, people, there, seed=workspace.configuration.seed)
+    return {learner: moved_on(trial, one.arm, week=week) for learner, one in found.items()}
+
+
+def _beginnings(
+    trial: TrialDeclaration,
+    roster: Roster,
+    people: Mapping[str, Learner],
+    there: Mapping[int, Began],
+    *,
+    seed: str,
+) -> dict[str, Began]:
+    """Return where each learner of a roster begins, or began: who is there already stays."""
     unit_of, strata = units_of(trial, list(roster), roster)
-    arms = arms_of(
-        trial, strata, seed=workspace.configuration.seed, week=weeks_since(trial, now, workspace.time_zone)
-    )
-    return {learner: arms[unit] for learner, unit in unit_of.items()}
+    classes = trial.unit == "class"
+    known = {who: there[person.number].arm for who, person in people.items() if person.number in there}
+    if classes:
+        known = {one.unit: one.arm for one in there.values()}
+    arms = arms_of(trial, strata, seed=seed, began=known)
+    return {who: Began(arms[unit], unit if classes else "") for who, unit in unit_of.items()}
 
 
 def weeks_since(trial: TrialDeclaration, now: datetime, zone: str) -> int:
@@ -189,11 +208,13 @@ def deciding_in(
         raise ValueError(f"experiment {trial.name!r} starts {trial.start.isoformat()}: nothing is drawn yet")
     if _over(there := _row(workspace, trial.name), now):
         raise ValueError(f"experiment {trial.name!r} ended on {there['ended']}: nothing is drawn any more")
-    arms = trial_arms(workspace, trial, roster, now=now)
     week = weeks_since(trial, now, workspace.time_zone)
     with workspace.store.write() as connection:
         people = add_learners(connection, workspace.keyring, list(roster))
-        numbers = {person.number: arms[who] for who, person in people.items()}
+        there = began_in(connection, trial.digest)
+        found = _beginnings(trial, roster, people, there, seed=workspace.configuration.seed)
+        keep_began(connection, trial.digest, {people[who].number: one for who, one in found.items()})
+        numbers = {people[who].number: moved_on(trial, one.arm, week=week) for who, one in found.items()}
         keep_arms(connection, _written_down(trial, numbers, week, workspace.time_zone))
     return ArmsDeciding(trial, numbers, week)
 
@@ -259,20 +280,21 @@ def trial_looks(
     steps = steps[(steps["week"] >= first_week) & (steps["week"] <= week_of(now, workspace.time_zone))]
     with workspace.store.read() as connection:
         people = find_learners(connection, workspace.keyring, list(roster))
-    unit_of, strata = units_of(trial, list(people), roster)
-    code = {unit: at for at, unit in enumerate(sorted(strata))}
-    number = {person.number: who for who, person in people.items()}
-    steps = steps[steps["learner"].isin(number.keys())]
-    who = steps["learner"].map(number)
-    by_week = {
-        week: arms_of(trial, strata, seed=workspace.configuration.seed, week=at)
-        for at, week in _weeks(trial, now, workspace.time_zone)
-    }
-    arm = [by_week[w][unit_of[one]] for w, one in zip(steps["week"], who, strict=True)]
+        began = began_in(connection, trial.digest)
+    if not began:  # nothing was drawn yet
+        mine = {who: row for who, row in roster.items() if who in people}
+        found = _beginnings(trial, mine, people, {}, seed=workspace.configuration.seed)
+        began = {people[who].number: one for who, one in found.items()}
+    steps = steps[steps["learner"].isin(began.keys())]
+    units = [began[number].unit or str(number) for number in steps["learner"]]
+    at = {week: place for place, week in _weeks(trial, now, workspace.time_zone)}
     table = pd.DataFrame(
         {
-            "arm": arm,
-            "unit": [code[unit_of[one]] for one in who],
+            "arm": [
+                moved_on(trial, began[number].arm, week=at[week])
+                for number, week in zip(steps["learner"], steps["week"], strict=True)
+            ],
+            "unit": pd.factorize(pd.Series(units, dtype=object), sort=True)[0],
             "value": steps[trial.metric].to_numpy(np.float64),
         }
     )

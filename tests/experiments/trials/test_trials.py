@@ -27,6 +27,8 @@ from segue.experiments.trials.running import (
     weeks_since,
 )
 from segue.experiments.trials.sequential import TrialLook, look
+from segue.workspace.records.learners import find_learners
+from segue.workspace.records.rosters.arms import began_in, forget_arm
 
 School = Any  # the class in conftest.py
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -60,6 +62,19 @@ def test_strata_are_balanced_and_periods_cross_over() -> None:
     weeks = [arms_of(crossed, units(50), seed="s", week=week) for week in range(7)]
     assert weeks[0] == weeks[2] == weeks[6]
     assert all(weeks[0][u] != weeks[3][u] for u in weeks[0])
+
+
+def test_newcomers_move_nobody_and_fill_the_smaller_arms() -> None:
+    balanced = trial(strata=("level",))
+    some = arms_of(balanced, units(20, ("a",)), seed="s")
+    more = arms_of(balanced, units(31, ("a",)), seed="s", began=some)
+    assert {unit: more[unit] for unit in some} == some
+    assert abs(Counter(more.values())["as now"] - 15.5) == 0.5
+    moved = dict.fromkeys(units(9), ("b",)) | {f"u{i}": ("a",) for i in range(9, 20)}
+    assert arms_of(balanced, moved, seed="s", began=some) == some  # another stratum is no other arm
+    crossed = trial(strata=("level",), period_weeks=1)
+    later = arms_of(crossed, units(20, ("a",)), seed="s", week=1, began=some)
+    assert all(later[unit] != arm for unit, arm in some.items())
 
 
 def test_classes_are_drawn_whole() -> None:
@@ -221,6 +236,29 @@ def test_the_week_of_the_school_draws_as_the_arms_decide(
     assert command(*later)[0] == 0
     assert tuple(path[3:6]) not in lists().values()
     assert sum(trial_looks(space, said, roster, now=MONDAY + timedelta(days=70))[0].units) == len(roster)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_roster_that_changes_moves_nobody(school: School) -> None:
+    space = school.space
+    said = trial(name="strata", strata=("level",), metric="done", unit="learner")
+    declare(space, said, now=MONDAY - timedelta(days=3))
+    few = {who: {"level": "x"} for who in school.roster[2:]}
+    drawn = trial_week(space, said, few, now=MONDAY, k=2)
+    looks = [trial_looks(space, said, few, now=MONDAY)]
+    everybody = {who: {"level": "x"} for who in school.roster}
+    again = trial_arms(space, said, everybody, now=MONDAY)
+    assert {who: again[who] for who in few} == {who: arm for who, (arm, _) in drawn.items()}
+    looks.append(trial_looks(space, said, everybody, now=MONDAY))
+    looks.append(trial_looks(space, said, dict(list(few.items())[:1]), now=MONDAY))  # the others left
+    assert looks[0] == looks[1] == looks[2]
+    assert sum(looks[0][0].units) == len(few)
+    gone = next(iter(few))
+    with space.store.write() as connection:
+        number = find_learners(connection, space.keyring, [gone])[gone].number
+        assert number in began_in(connection, said.digest)
+        forget_arm(connection, number)
+        assert number not in began_in(connection, said.digest)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -1,7 +1,8 @@
 """Who decides for whom while an experiment runs, for lists that are asked for between its weekly drawings.
 
 An experiment draws its weeks with a roster at hand; what it found then is written down here, for as many
-weeks as it stays true, so that a list asked for in between comes from the learner's arm too.
+weeks as it stays true, so that a list asked for in between comes from the learner's arm too. So is where each
+learner began: a roster that changes later moves nobody who is there already.
 """
 
 from __future__ import annotations
@@ -10,12 +11,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from segue.features.iso_weeks import start_of
 from segue.workspace.storage.database import Connection, get_document, put_document
 
 DECIDING = "deciding_arms"
+FIRST_DRAWN = "first_drawn_arms"
+
+
+class Began(NamedTuple):
+    """The arm in which a learner began, and the class that was drawn ("": learners were)."""
+
+    arm: str
+    unit: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +79,36 @@ def arms_in(body: bytes | None) -> WeekArms | None:
     return WeekArms(**found | {"arm_of": {int(number): arm for number, arm in found["arm_of"].items()}})
 
 
+def keep_began(connection: Connection, named: str, began: Mapping[int, Began]) -> None:
+    """Write down where learners (by number) began in an experiment, beside those already there."""
+    known = _began(connection)
+    mine = known.setdefault(named, {})
+    if newcomers := {number: one for number, one in began.items() if number not in mine}:
+        mine.update(newcomers)
+        _put_began(connection, known)
+
+
+def began_in(connection: Connection, named: str) -> dict[int, Began]:
+    """Return where learners (by number) began in an experiment."""
+    return _began(connection).get(named, {})
+
+
+def _began(connection: Connection) -> dict[str, dict[int, Began]]:
+    said = json.loads(get_document(connection, FIRST_DRAWN) or b"{}")
+    return {named: {int(n): Began(*one) for n, one in own.items()} for named, own in said.items()}
+
+
+def _put_began(connection: Connection, known: Mapping[str, Mapping[int, Began]]) -> None:
+    put_document(connection, FIRST_DRAWN, json.dumps(known, sort_keys=True).encode())
+
+
 def forget_arm(connection: Connection, learner: int) -> None:
-    """Let go of the arm of a learner, within a write."""
+    """Let go of the arms of a learner, within a write."""
     arms = arms_in(get_document(connection, DECIDING))
     if arms is not None and learner in arms.arm_of:
         others = {number: arm for number, arm in arms.arm_of.items() if number != learner}
         keep_arms(connection, replace(arms, arm_of=others))
+    known = _began(connection)
+    if any(learner in own for own in known.values()):
+        left = {named: {n: one for n, one in own.items() if n != learner} for named, own in known.items()}
+        _put_began(connection, left)
