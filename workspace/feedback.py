@@ -39,6 +39,7 @@ REASONS = ("too_easy", "too_hard", "done_in_class", "not_suitable", "priority", 
 LearnerFact = Literal["choice", "rating", "completion"]
 FACTS: tuple[LearnerFact, ...] = ("choice", "rating", "completion")
 ACTIONS: tuple[Action, ...] = ("pin", "remove", "swap", "approve")
+NOTHING_PUT_IN: tuple[Action, ...] = ("remove", "approve")
 
 
 @dataclass(frozen=True)
@@ -153,13 +154,15 @@ def override(
     row = known_decision(connection, decision_id)
     teacher = teacher_pseudonym(keyring, change.by)
     acts = [act for act in acts_on(connection, [decision_id]) if act.undone is None]
-    wanted = (change.action, change.resource or "", change.reason)
-    for act in acts:
-        if (act.action, act.resource, act.reason) == wanted and act.teacher == teacher:
-            return act.override_id, False
-    _check_turn(change, acts, teacher)
     micros = round(now.timestamp() * 1e6)
     until = None if change.until is None else round(change.until.timestamp() * 1e6)
+    for act in acts:
+        if act.teacher == teacher and _says_the_same(act, change, until):
+            return act.override_id, False
+    _check_turn(change, acts, teacher)
+    if change.resource and change.action in NOTHING_PUT_IN:
+        message = f"resource: {change.action} puts nothing in: leave it out, or swap"
+        raise DeclinedError("invalid", "no_place", message)
     if until is not None and until <= micros:
         raise DeclinedError("invalid", "past", "until must lie ahead: what has ended changes nothing")
     shown = shown_resource(connection, row)
@@ -206,6 +209,13 @@ def shown_resource(connection: Connection, row: Row) -> str:
     return str(put_in[-1] if put_in else json.loads(row.menu).get("picked") or row.resource)
 
 
+def _says_the_same(act: OverrideRecord, change: StepChange, until: int | None) -> bool:
+    own = change.action == "pin" and not change.resource
+    resource = act.taken if own else change.resource or ""
+    wanted = (change.action, resource, change.reason, until)
+    return (act.action, act.resource, act.reason, act.until) == wanted
+
+
 def _check_turn(change: StepChange, acts: list[OverrideRecord], teacher: str) -> None:
     """Refuse to replace silently what another teacher did."""
     if change.action not in ACTIONS:
@@ -232,7 +242,7 @@ def _put_in(
     now: datetime,
 ) -> str:
     """Return the resource that is put in, "" for none, once nothing speaks against it."""
-    if change.action in ("remove", "approve"):
+    if change.action in NOTHING_PUT_IN:
         return ""
     resource = change.resource or (shown if change.action == "pin" else "")
     if not resource:

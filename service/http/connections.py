@@ -113,8 +113,11 @@ class Guarded(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin to work on a request, unless it is turned away: then it has cost nothing but its head."""
-        admitting: Admitting | None = self.app_state.get("admission")
-        words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive) if admitting else None
+        if _size(cycle.scope) > self.limits.head_bytes:  # one that came in one piece was never seen to grow
+            cycle.keep_alive, words = False, TOO_LONG
+        else:
+            admitting: Admitting | None = self.app_state.get("admission")
+            words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive) if admitting else None
         if words is None:
             super()._start_asgi_task(cycle, app)
             return
@@ -138,6 +141,12 @@ class Guarded(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(last_words)
             self.transport.close()
+
+
+def _size(scope: MutableMapping[str, Any]) -> int:
+    """Return about how many bytes the head of a request had."""
+    lines = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return lines + len(scope["raw_path"]) + len(scope["query_string"])
 
 
 def raise_file_limit(wished: int = WISHED_FILES) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
@@ -49,6 +50,19 @@ Dial = Annotated[float, Field(ge=-1, le=1)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_NAMES)]
 
 
+RANGE = re.compile(r"^(?:\*|[A-Za-z]{1,8})(?:-(?:\*|[A-Za-z0-9]{1,8}))*$")
+
+
+def language_range(said: str) -> str:
+    """Return a range of BCP 47 as it is; of another form it would match nothing, and nobody would know."""
+    if said and not RANGE.match(said):
+        raise ValueError("must be a language as BCP 47 writes it, such as en or en-US")
+    return said
+
+
+Language = Annotated[str, StringConstraints(max_length=35, strict=True), AfterValidator(language_range)]
+
+
 class Body(BaseModel):
     """A body without unknown fields, infinities or NaN."""
 
@@ -69,8 +83,8 @@ class PlaceBody(Body):
 
     offline: bool = False
     """Only what works without a connection."""
-    language: Annotated[str, Field(max_length=35)] = ""
-    """BCP 47 tag such as "en"."""
+    language: Language = ""
+    """Range of BCP 47 such as "en": it finds "en-US" too."""
     grade_band: Annotated[str, Field(max_length=20)] = ""
     grade_floor: Annotated[float, Field(ge=0, le=13)] | None = None
     """At least every second step is not below this grade."""
@@ -206,6 +220,12 @@ class MemberBody(Body):
     until: Time | None = None
     """The first moment that no longer counts."""
 
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.begins is not None and self.until is not None and self.until <= self.begins:
+            raise ValueError("until must lie after from: it would never hold")
+        return self
+
 
 class RosterBody(Body):
     """The members of a class."""
@@ -234,7 +254,7 @@ class ResourceBody(Body):
     kind: Annotated[Name, Field(max_length=60)] = "exercise"
     minutes: Annotated[float, Field(gt=0, le=100_000)] = 10.0
     """Expected working time."""
-    language: Annotated[Label, Field(max_length=35)] = ""
+    language: Language = ""
     """BCP 47 tag such as "en"."""
     grade_band: Annotated[Label, Field(max_length=20)] = ""
     """Such as "6-8" or "K-2"."""

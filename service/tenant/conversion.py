@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -205,12 +205,20 @@ def frame_of(events: Sequence[schemas.EventBody]) -> pd.DataFrame:
     )
 
 
+NEEDS: Mapping[str, Mapping[str, str]] = {  # what an event of a kind says nothing without
+    "attempt": {"score": "an attempt needs a score"},
+    "rating": {"score": "a rating needs a score"},
+    "enrol": {"class_id": "an event of kind enrol needs a class_id"},
+}
+
+
 def fault_of(event: schemas.EventBody, catalogue: Catalogue, now: datetime) -> str:
     """Return why an event that came at `now` cannot be stored, or "". The learner is never quoted."""
     if event.time is not None and event.time > now + AHEAD:
         return f"time lies in the future, got {event.time.isoformat()}"
-    if event.kind == "attempt" and event.score is None:
-        return "an attempt needs a score"
+    missing = [words for name, words in NEEDS.get(event.kind, {}).items() if getattr(event, name) is None]
+    if missing:
+        return missing[0]
     if event.resource is None and event.kind not in ("enrol", "other"):
         return f"an event of kind {event.kind} needs a resource"
     if event.resource is not None and event.resource not in catalogue.resource_index:

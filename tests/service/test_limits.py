@@ -51,6 +51,8 @@ def test_a_head_has_a_size(school: Path, serving: Any) -> None:
         with endless, pytest.raises(ConnectionError):  # closed while more is sent
             send_without_end(endless)
         assert client.get("/healthz", headers={"x-long": "y" * 20_000}).status_code == 200
+        at_once = opened(client, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: %s\r\n\r\n" % (b"y" * 40_000))
+        assert b" 431 " in everything(at_once)
 
 
 def send_without_end(connection: socket.socket) -> None:

@@ -84,6 +84,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(call: Call) -> None:
     assert call("PUT", "bad", json={"url": "javascript:x"}, status=422)["error"]["code"] == "not_an_address"
     assert call("PUT", "bad", json={"minutes": 0}, status=422)["error"]["code"] == "not_valid"
     assert call("PUT", "bad", json={"retired": True}, status=422)["error"]["code"] == "not_valid"
+    never = {"available_from": "2026-12-02T00:00:00Z", "available_until": "2026-12-01T00:00:00Z"}
+    assert call("PUT", "bad", json=never, status=422)["error"]["code"] == "never_open"
+    call("PUT", "bad", json={"available_from": never["available_from"]})
+    end = {"available_until": never["available_until"]}
+    assert call("PATCH", "bad", json=end, status=422)["error"]["code"] == "never_open"
+    for language in ("en_US", "en-", " en"):
+        said = call("PUT", "bad", json={"language": language}, status=422)["error"]["message"]
+        assert said == "language: must be a language as BCP 47 writes it, such as en or en-US"
+    call("DELETE", "bad")
     call("PUT", "bad", json={}, status=403, scope="teacher")
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from segue.service.http import response_schemas as answers
+from segue.service.tenant.conversion import NEEDS
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
@@ -116,6 +117,23 @@ def test_an_unknown_resource_is_named_and_harms_no_other(client: httpx.Client, h
         found = list(pool.map(ask, [["pizza-fairly", "balance-scale"], ["lost-resource"]] * 4))
     assert [r.status_code for r in found] == [200, 422] * 4
     assert "'lost-resource'" in found[1].json()["error"]["message"]
+
+
+def test_what_could_move_nothing_is_refused_in_a_sentence(client: httpx.Client, headers: Headers) -> None:
+    def said(method: str, path: str, body: dict[str, Any]) -> str:
+        found = client.request(method, path, json=body, headers=headers("backend"))
+        assert found.status_code == 422
+        return str(found.json()["error"]["message"])
+
+    ask = {"learner": "student-1", "place": {"language": "en_US"}}
+    assert "such as en or en-US" in said("POST", "/v1/recommend", ask)
+    never = {"id": "student-1", "from": "2026-08-24T00:00:00Z", "until": "2026-08-24T00:00:00Z"}
+    assert "until must lie after from" in said("PUT", "/v1/classes/7b/roster", {"learners": [never]})
+    base = {"learner": "student-1", "resource": "pizza-fairly", "time": "2026-11-24T09:00:00Z"}
+    events = [{**base, "id": f"empty-{kind}", "kind": kind} for kind in NEEDS]
+    found = client.post("/v1/events", json={"events": events}, headers=headers("backend")).json()
+    assert [verdict["verdict"] for verdict in found["verdicts"]] == ["rejected"] * len(NEEDS)
+    assert all("needs a" in verdict["reason"] for verdict in found["verdicts"])
 
 
 def test_events_get_a_verdict_each_and_count_once(client: httpx.Client, headers: Headers) -> None:

@@ -14,7 +14,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Ask
 from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback import StepChange
+from segue.workspace.feedback import NOTHING_PUT_IN, StepChange
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.published_playlists import ShownList
@@ -102,6 +102,30 @@ def test_a_pinned_step_stands_in_the_next_list_too(school: School) -> None:
     assert again.steps[0].resource == step.resource
     assert again.steps[0].state == "pinned"
     assert not school.space.published(["nobody"], WEEK)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_same_said_again_is_kept_once_and_another_end_is_not_lost(school: School) -> None:
+    step = drawn(school).steps[0]
+    pin = StepChange("pin", "t1")
+    act, _ = school.space.override(step.decision_id, pin, now=MONDAY)
+    assert school.space.override(step.decision_id, pin, now=MONDAY) == (act, False)
+    school.space.undo_override(act, by="t1", now=MONDAY)
+    first, later = (StepChange("remove", "t1", until=MONDAY + timedelta(days=n)) for n in (1, 3))
+    for change in (first, later):
+        assert school.space.override(step.decision_id, change, now=MONDAY)[1]
+    request = Request(PUPIL, MONDAY + timedelta(days=2), candidates=(step.resource,), k=1, fill=True)
+    assert not school.space.recommend(request).playlist.steps
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_puts_nothing_in_takes_no_resource(school: School) -> None:
+    found = drawn(school)
+    for action in NOTHING_PUT_IN:
+        change = StepChange(action, "t1", resource=found.steps[2].resource)
+        with pytest.raises(DeclinedError, match="puts nothing in"):
+            school.space.override(found.steps[0].decision_id, change, now=MONDAY)
+    assert listed(school)[0].steps[0].state == "open"
 
 
 def test_a_second_teacher_does_not_silently_replace_the_first(school: School) -> None:

@@ -99,7 +99,10 @@ class CatalogueMethods(ABC):
         ------
         CatalogueError
             When it cannot be in this catalogue.
+        DeclinedError
+            When it would never be open.
         """
+        _check_open(resource)
         with self.store.write() as connection:
             catalogue = self.catalogue_in.there(connection) or Catalogue.build([])
             place = catalogue.resource_index.get(resource.resource_id)
@@ -113,7 +116,7 @@ class CatalogueMethods(ABC):
         Raises
         ------
         DeclinedError
-            For another id or field.
+            For another id or field, or when it would never be open.
         """
         if wrong := set(changes) - set(CHANGEABLE):
             message = f"{min(wrong)} is no field of a resource: {', '.join(CHANGEABLE)}"
@@ -168,7 +171,9 @@ class CatalogueMethods(ABC):
         with self.store.write() as connection:
             catalogue = self.catalogue_in.there(connection) or Catalogue.build([])
             place = catalogue.resource_index[_known(catalogue, resource_id)]
-            whole = with_resources(catalogue, [replace(catalogue.resources[place], **changes)])
+            changed = replace(catalogue.resources[place], **changes)
+            _check_open(changed)
+            whole = with_resources(catalogue, [changed])
             self._keep(connection, whole)
         return whole.resources[place]
 
@@ -181,3 +186,10 @@ def _known(catalogue: Catalogue, resource_id: str) -> str:
     if resource_id not in catalogue.resource_index:
         raise DeclinedError("absent", "no_resource", f"there is no resource {resource_id!r} in the catalogue")
     return resource_id
+
+
+def _check_open(resource: Resource) -> None:
+    begins, ends = resource.available_from, resource.available_until
+    if begins is not None and ends is not None and ends <= begins:
+        message = "available_until must lie after available_from: it would never be open"
+        raise DeclinedError("invalid", "never_open", message)
