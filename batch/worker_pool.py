@@ -98,7 +98,7 @@ def run(
                 child.kill()
             _let_go(pool)
         finally:
-            pool.shutdown(cancel_futures=True)
+            _end(pool)
         if losses >= LOSSES:
             raise WorkersLostError(
                 f"workers were killed {LOSSES} times in a row (out of memory?), {len(left)} tasks are left: "
@@ -139,6 +139,20 @@ def _lost_one(pool: ProcessPoolExecutor) -> bool:
 def _let_go(pool: ProcessPoolExecutor) -> None:
     """Close the pipe of results, whose reader waits for the rest of one that nobody will send."""
     vars(pool._result_queue)["_writer"].close()
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End a pool that nothing more is asked of, at once where its workers do not end by themselves.
+
+    They are told by a queue, which one that was killed while it read leaves locked to the others.
+    """
+    workers, manager = list((pool._processes or {}).values()), vars(pool)["_executor_manager_thread"]
+    pool.shutdown(wait=False, cancel_futures=True)
+    while manager is not None and manager.is_alive():
+        manager.join(PATIENCE_SECONDS)
+        if manager.is_alive():
+            for worker in workers:
+                worker.kill()
 
 
 # ---------------------------------------------------------------- in a worker

@@ -50,6 +50,25 @@ if __name__ == "__main__":
         assert found == {n: bytes(100_000) + n.to_bytes() for n in range(40)}
         assert not multiprocessing.active_children()
 """
+KILLED_AT_THE_END = """
+from concurrent.futures import process
+
+def work(task):
+    return task
+
+class Manager(process._ExecutorManagerThread):
+    def shutdown_workers(self):  # some worker reads the queue by which all are told to end
+        os.kill(list(self.processes.values())[turn].pid, signal.SIGKILL)
+        time.sleep(.1)
+        super().shutdown_workers()
+
+if __name__ == "__main__":
+    process._ExecutorManagerThread = Manager
+    for turn in range(2):
+        run = pool.run(work, {n: n for n in range(20)}, workers=2, prepare=prepare, arguments=())
+        print(len(list(run)), flush=True)
+        assert not multiprocessing.active_children()
+"""
 PARENT_KILLED = """
 def work(task):
     print(os.getpid(), flush=True)
@@ -80,6 +99,12 @@ def test_workers_killed_at_random_moments_neither_lose_nor_hang(
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert "killed" in done.stdout
+
+
+def test_a_worker_killed_when_all_is_done_keeps_nobody(script: Callable[[str], Path]) -> None:
+    command = [sys.executable, str(script(KILLED_AT_THE_END))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["20", "20"]), done.stderr
 
 
 def alive(pid: int) -> bool:
