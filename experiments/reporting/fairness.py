@@ -6,11 +6,13 @@ Labels come from the school's own roster, are matched when the report is made, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.reporting.mean_intervals import MeanInterval, difference, mean_interval
 
 MEASURES: Mapping[str, str] = {
@@ -20,6 +22,7 @@ MEASURES: Mapping[str, str] = {
     "exposure": "fresh",
     "forecast": "surprise",
 }
+SIGNED = ("gain", "forecast")
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,21 @@ class FairnessRow:
     def told(self) -> str:
         """In words."""
         if not self.beside.known:
-            return "not reported"
+            return "too few others"
         return {1: "more than others", -1: "less than others"}.get(self.beside.sign, "no difference shown")
+
+    @property
+    def shown(self) -> str:
+        """The mean with its interval, signed where 0 means something."""
+        sign = "+" if self.measure in SIGNED else ""
+        places = 0 if self.measure == "minutes" else 3
+        mean, low, high = (f"{x:{sign}.{places}f}" for x in (self.mean.mean, self.mean.low, self.mean.high))
+        return f"{mean} ({low} to {high})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name, null where there is none."""
+        said = {"group": self.group, "label": self.label, "measure": self.measure, "told": self.told}
+        return said | {"mean": finite(asdict(self.mean)), "beside": finite(asdict(self.beside))}
 
 
 def fairness_rows(

@@ -9,10 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from segue.experiments.evaluation.reports.plots import BAD, GOOD, INK, QUIET, canvas
+from segue.experiments.reporting.fairness import FairnessRow
 from segue.experiments.reporting.mean_intervals import MeanInterval
 from segue.experiments.reporting.resource_verdicts import ResourceVerdict
 
 MOST = 24  # lines of one picture
+MOST_FAIR = 60
 MARKS = {"teaches more": ("^", GOOD), "teaches less": ("v", BAD), "cannot be told yet": ("o", QUIET)}
 
 
@@ -67,6 +69,23 @@ def engagement(table: pd.DataFrame) -> Figure:
     axes.axhline(0.0, color=QUIET, linestyle="--", linewidth=1)
     axes.set_xlabel("share of steps done")
     axes.set_ylabel("learning beyond forecast")
+    return figure
+
+
+def fairness(rows: Sequence[FairnessRow]) -> Figure:
+    """Return each label's difference to all others in its interval's half widths: beyond 1 it is told."""
+    known = [row for row in rows if row.beside.known and row.beside.high > row.beside.low][:MOST_FAIR]
+    figure, axes = canvas(7.0, 1.0 + 0.25 * max(len(known), 1))
+    for place, row in enumerate(reversed(known)):
+        at = 2 * row.beside.mean / (row.beside.high - row.beside.low)
+        colour = BAD if row.beside.sign else INK
+        axes.plot([at - 1, at + 1], [place, place], color=colour, linewidth=1.4)
+        axes.plot(at, place, "o", color=colour, markersize=4)
+    axes.axvline(0.0, color=QUIET, linestyle="--", linewidth=1)
+    axes.set_yticks(
+        range(len(known)), [f"{row.group} {row.label}: {row.measure}"[:40] for row in reversed(known)]
+    )
+    axes.set_xlabel("difference to all others, in half widths of its interval")
     return figure
 
 

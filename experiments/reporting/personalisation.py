@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.experiments.evaluation.estimators.single_step import Floats
 from segue.experiments.evaluation.logs.shadow_policy import follow
+from segue.experiments.evaluation.verdicts.json_values import finite
 
 SHUFFLES = 999
 CHANCE = 0.01
@@ -49,6 +51,10 @@ class Personalisation:
     chance: float
     distinct: float
     principles: Mapping[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name, null where there is none."""
+        return {name: finite(value) for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
         """Return the verdict in a sentence."""

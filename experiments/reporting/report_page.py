@@ -21,12 +21,14 @@ from segue.experiments.reporting.resource_verdicts import ResourceVerdict, in_wo
 LISTED = 10
 
 
-def pictures(report: Effectiveness, titles: Mapping[str, str]) -> dict[str, Figure]:
+def pictures(
+    report: Effectiveness, titles: Mapping[str, str], fairness: Sequence[FairnessRow] = ()
+) -> dict[str, Figure]:
     """Return the pictures of a report by name."""
     said = {"ratings": report.voice.ratings, "menus offered": report.voice.menus, **report.voice.statements}
     share = {"explored": report.explored_share, "chosen by the score": 1 - report.explored_share}
     beyond = "learning beyond forecast"
-    return {
+    drawn = {
         "trend": figures.trend(report.trend),
         "skills": figures.intervals(report.by_skill, xlabel=beyond),
         "classes": figures.intervals(report.by_class, xlabel=beyond),
@@ -35,6 +37,9 @@ def pictures(report: Effectiveness, titles: Mapping[str, str]) -> dict[str, Figu
         "voice": figures.counts(said, xlabel="this week"),
         "exploring": figures.counts({k: v for k, v in share.items() if isfinite(v)}, xlabel="share of steps"),
     }
+    if fairness:
+        drawn["fairness"] = figures.fairness(fairness)
+    return drawn
 
 
 def report_page(
@@ -44,9 +49,10 @@ def report_page(
     now: datetime,
     personal: Personalisation | None = None,
     fairness: Sequence[FairnessRow] = (),
+    notes: Sequence[str] = (),
 ) -> str:
     """Return the report as HTML, in plain words under the four principles."""
-    drawn = pictures(report, titles)
+    drawn = pictures(report, titles, fairness)
     parts = [
         f"<h1>What worked in {escape(report.week)}</h1>",
         f'<p class="verdict{"" if report.learning.sign > 0 else " no"}">{escape(_headline(report))}</p>',
@@ -75,7 +81,7 @@ def report_page(
             drawn,
             ("exploring",),
         ),
-        _fair(fairness),
+        _fair(fairness, notes, drawn),
         f"<footer>Made {now:%Y-%m-%d %H:%M} UTC by Segue. Groups of fewer than five learners are not shown. "
         "Learning is the score of the next attempt on a later day beyond its forecast, averaged with the "
         "rise of the forecast; steps that a teacher set are left out.</footer>",
@@ -148,9 +154,10 @@ def _voice(report: Effectiveness) -> list[str]:
 
 
 def _personal(report: Effectiveness, personal: Personalisation | None) -> list[str]:
-    share = f"{report.explored_share:.1%}" if isfinite(report.explored_share) else "no"
     cost = report.exploring
-    lines = [f"{share} of the steps were explored: chosen to find out more."]
+    lines = ["No step was given this week."]
+    if isfinite(report.explored_share):
+        lines = [f"{report.explored_share:.1%} of the steps were explored: chosen to find out more."]
     told = f"Explored steps taught {cost} beside the others." if cost.known else "The cost cannot be told."
     lines.append(told)
     return [*([] if personal is None else [str(personal)]), *lines]
@@ -166,13 +173,17 @@ def _indicator(personal: Personalisation | None, principle: str) -> list[str]:
     ]
 
 
-def _fair(rows: Sequence[FairnessRow]) -> str:
-    if not rows:
+def _fair(rows: Sequence[FairnessRow], notes: Sequence[str], drawn: Mapping[str, Figure]) -> str:
+    if not rows and not notes:
         return ""
+    left_out = "<h2>Is it fair?</h2>" + "".join(f"<p>{escape(note)}</p>" for note in notes)
+    if not rows:
+        return f"{left_out}<p>No group of five learners or more: nothing can be shown.</p>"
     cells = "".join(
         f"<tr><td>{escape(row.group)}</td><td>{escape(row.label)}</td><td>{escape(row.measure)}</td>"
-        f"<td>{escape(str(row.mean))}</td><td>{escape(row.told)}</td></tr>"
+        f"<td>{escape(row.shown)}</td><td>{escape(row.told)}</td></tr>"
         for row in rows
     )
     head = "<tr><th>group</th><th>label</th><th>measure</th><th>mean (interval)</th><th>beside all</th></tr>"
-    return f"<h2>Is it fair?</h2><p>All intervals hold together.</p><table>{head}{cells}</table>"
+    picture = f'<img alt="Is it fair? (each beside all others)" src="{as_data_uri(drawn["fairness"])}">'
+    return f"{left_out}<p>All intervals hold together.</p><table>{head}{cells}</table>{picture}"

@@ -44,11 +44,15 @@ TEXTS = ("class", "week", "showed", "resource", "skill", "kind", "status")  # as
 
 @dataclass(frozen=True)
 class LoggedSteps:
-    """Steps (columns `COLUMNS`), titles of resources, and labels of learners by declared column."""
+    """Steps (columns `COLUMNS`), titles of resources, and labels of learners by declared column.
+
+    `matched` is how many learners of the roster are known here.
+    """
 
     steps: pd.DataFrame
     titles: Mapping[str, str]
     groups: Mapping[str, Mapping[int, str]]
+    matched: int = 0
 
 
 def logged_steps(
@@ -71,7 +75,7 @@ def logged_steps(
     with workspace.store.read() as connection:
         cells = decision_cells(connection, only)
         done, rated = _followed(events_about_decisions(connection, only))
-        asked = [] if roster is None else [str(who) for who in roster["learner"]]
+        asked = [] if roster is None else [label_of(who) for who in roster["learner"]]
         names = find_learners(connection, workspace.keyring, asked)
         fitted = workspace.champion(connection).fitted
     catalogue = workspace.catalogue()
@@ -99,7 +103,7 @@ def logged_steps(
     objects = {name: pd.Series(cells[name], dtype=object) for name in TEXTS}
     steps = pd.DataFrame({name: objects.get(name, cells[name]) for name in COLUMNS})
     titles = {r.resource_id: r.title or r.resource_id for r in catalogue.resources}
-    return LoggedSteps(steps, titles, groups)
+    return LoggedSteps(steps, titles, groups, len(names))
 
 
 def _week(microseconds: int | None, time_zone: str) -> str:
@@ -137,12 +141,18 @@ def _groups(roster: pd.DataFrame | None, numbers: Mapping[str, int]) -> dict[str
     """Return the labels of each roster column by the learner's number."""
     if roster is None:
         return {}
-    return {
-        str(column): {
-            numbers[who]: label_of(value)
-            for who, value in zip(map(str, roster["learner"]), roster[column], strict=True)
-            if who in numbers and label_of(value)
-        }
-        for column in roster.columns
-        if column != "learner"
-    }
+    learners = list(map(label_of, roster["learner"]))
+    out: dict[str, dict[int, str]] = {}
+    for column in map(str, roster.columns):
+        if column == "learner":
+            continue
+        mine = out.setdefault(column, {})
+        for who, label in zip(learners, map(label_of, roster[column]), strict=True):
+            if who not in numbers or not label:
+                continue
+            if mine.setdefault(numbers[who], label) != label:
+                raise ValueError(
+                    f"the roster names learner {who!r} twice, with {column} {mine[numbers[who]]!r} and "
+                    f"{label!r}: say one of them"
+                )
+    return out

@@ -12,9 +12,10 @@ import pandas as pd
 
 from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
 from segue.experiments.reporting.fairness import FairnessRow, fairness_rows
+from segue.experiments.reporting.mean_intervals import FEWEST
 from segue.experiments.reporting.personalisation import Personalisation, audit_personalisation
 from segue.experiments.reporting.step_frame import LoggedSteps, logged_steps
-from segue.features.iso_weeks import week_of
+from segue.features.iso_weeks import start_of, week_of
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import every_learner, find_learners
 from segue.workspace.records.statements import statements_of
@@ -24,12 +25,13 @@ from segue.workspace.workspace import Workspace
 
 @dataclass(frozen=True)
 class WeekFigures:
-    """What a week showed; `titles` names its resources."""
+    """What a week showed; `titles` names its resources, `notes` say whom the roster leaves out."""
 
     effectiveness: Effectiveness
     personal: Personalisation
     fairness: tuple[FairnessRow, ...]
     titles: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def week_figures(
@@ -56,17 +58,41 @@ def week_figures(
     Raises
     ------
     ValueError
-        When nothing was logged up to that week, or the roster has no column learner.
+        When it is no ISO week, has not begun, or nothing was logged up to it; when the roster has no column
+        learner, or names one twice and says of them two things.
     """
     if roster is not None and "learner" not in roster:
         raise ValueError(f"the roster has no column learner; it has {', '.join(map(str, roster.columns))}")
+    if now < start_of(week, workspace.time_zone):
+        raise ValueError(f"week {week} has not begun by {now.isoformat()}: there is nothing to report")
     numbers = _numbers(workspace, only)
     logged = logged_steps(workspace, roster, only=None if only is None else numbers)
     found = effectiveness(logged, week, statements=_statements(workspace, week, numbers))
     personal = _audit(workspace, logged, week, now=now, rng=rng)
     steps = logged.steps[(logged.steps["week"] <= week) & ~logged.steps["overridden"].astype(bool)]
     fair = tuple(fairness_rows(steps, logged.groups))
-    return WeekFigures(found, personal, fair, logged.titles)
+    notes = () if roster is None else _left_out(logged, len(roster["learner"].unique()))
+    return WeekFigures(found, personal, fair, logged.titles, notes)
+
+
+def _left_out(logged: LoggedSteps, listed: int) -> tuple[str, ...]:
+    """Return whom a roster leaves out of the report's classes and groups."""
+    notes = []
+    if logged.matched < listed:
+        notes.append(
+            f"{listed - logged.matched} of {listed} learners of the roster are unknown here: they count in "
+            "no class and no group."
+        )
+    there = set(logged.steps["learner"].tolist())
+    for group, of in logged.groups.items():
+        sizes = Counter(label for number, label in of.items() if number in there)
+        few = sum(size for size in sizes.values() if size < FEWEST)
+        nowhere = len(there) - sum(sizes.values())
+        said = [f"{few} are in groups of fewer than {FEWEST}"] if few else []
+        said += [f"{nowhere} have no label"] if nowhere else []
+        if said:
+            notes.append(f"{group}: of {len(there)} learners {' and '.join(said)}; they are not shown.")
+    return tuple(notes)
 
 
 def _numbers(workspace: Workspace, only: Collection[str] | None) -> list[int]:

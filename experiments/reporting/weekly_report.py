@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,15 @@ class WeeklyReport:
     fairness: tuple[FairnessRow, ...]
     page: str
     pictures: Mapping[str, Figure]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name, null where there is none."""
+        return self.effectiveness.to_dict() | {
+            "personalisation": self.personal.to_dict(),
+            "fairness": [row.to_dict() for row in self.fairness],
+            "notes": list(self.notes),
+        }
 
 
 def weekly_report(
@@ -50,9 +60,10 @@ def weekly_report(
     Raises
     ------
     ValueError
-        When nothing was logged up to that week, or the roster has no column learner.
+        When it is no ISO week, has not begun, or nothing was logged up to it; when the roster has no column
+        learner, or names one twice and says of them two things.
     """
     found = week_figures(workspace, week, now=now, rng=rng, roster=roster)
-    told, titles = found.effectiveness, found.titles
-    page = report_page(told, titles, now=now, personal=found.personal, fairness=found.fairness)
-    return WeeklyReport(told, found.personal, found.fairness, page, pictures(told, titles))
+    told, titles, fair = found.effectiveness, found.titles, found.fairness
+    page = report_page(told, titles, now=now, personal=found.personal, fairness=fair, notes=found.notes)
+    return WeeklyReport(told, found.personal, fair, page, pictures(told, titles, fair), found.notes)

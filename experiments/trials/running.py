@@ -211,8 +211,8 @@ def deciding_in(
     week = weeks_since(trial, now, workspace.time_zone)
     with workspace.store.write() as connection:
         people = add_learners(connection, workspace.keyring, list(roster))
-        there = began_in(connection, trial.digest)
-        found = _beginnings(trial, roster, people, there, seed=workspace.configuration.seed)
+        known = began_in(connection, trial.digest)
+        found = _beginnings(trial, roster, people, known, seed=workspace.configuration.seed)
         keep_began(connection, trial.digest, {people[who].number: one for who, one in found.items()})
         numbers = {people[who].number: moved_on(trial, one.arm, week=week) for who, one in found.items()}
         keep_arms(connection, _written_down(trial, numbers, week, workspace.time_zone))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import warnings
 from pathlib import Path
 
@@ -72,6 +73,22 @@ def read_frame(path: Path, labels: tuple[str, ...]) -> tuple[pd.DataFrame, int]:
         raise ValueError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
     _refuse_other_marks(path, frame)
     return frame, len(bad)
+
+
+def read_texts(path: Path) -> pd.DataFrame:
+    """Return a table of labels, a roster for instance, with every cell as text: "007" is not "7".
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, not separated by commas, or a line has more fields than the header.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        header = next(csv.reader(lines), [])
+    frame, bad = read_frame(path, tuple(header))
+    if bad:
+        raise ValueError(f"{path}: {bad} lines have more fields than the header")
+    return frame
 
 
 def _refuse_other_marks(path: Path, frame: pd.DataFrame) -> None:

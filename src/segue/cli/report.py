@@ -46,26 +46,28 @@ def report(
     """
     import numpy as np
 
-    from segue.experiments.evaluation.logs.csv_logs import read_frame
+    from segue.experiments.evaluation.logs.csv_logs import read_texts
     from segue.experiments.reporting.weekly_report import weekly_report
 
-    table = None if roster is None else read_frame(roster, ("learner",))[0]
+    table = None if roster is None else read_texts(roster)
     with opened(workspace) as space:
         found = weekly_report(space, week, now=moment(now), rng=np.random.default_rng(0), roster=table)
     out.write_text(found.page, encoding="utf-8")
     if store is not None:
         _record(found, store)
     if as_json:
-        typer.echo(json.dumps(found.effectiveness.to_dict(), allow_nan=False))
+        typer.echo(json.dumps(found.to_dict(), allow_nan=False))
     else:
         tell(f"{out}: {found.effectiveness.learning} learned beyond forecast; {found.personal}")
+        for note in found.notes:
+            tell(note)
 
 
 def _record(found: WeeklyReport, store: Path) -> None:
     """Keep a report as a run of the tracking store."""
     from segue.experiments.tracking.mlflow_store import Run, Tracker
 
-    figures = json.dumps(found.effectiveness.to_dict(), allow_nan=False)
+    figures = json.dumps(found.to_dict(), allow_nan=False)
     run = Run(
         f"week {found.effectiveness.week}",
         {"week": found.effectiveness.week},

@@ -14,15 +14,18 @@ import pandas as pd
 import pytest
 
 from segue.engine.request import Request
-from segue.experiments.reporting.effectiveness import effectiveness
+from segue.experiments.evaluation.logs.csv_logs import read_texts
+from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
 from segue.experiments.reporting.fairness import fairness_rows
 from segue.experiments.reporting.personalisation import (
     audit_personalisation,
     renamed,
     total_variation,
 )
+from segue.experiments.reporting.report_page import report_page
 from segue.experiments.reporting.resource_verdicts import resource_verdicts
 from segue.experiments.reporting.step_frame import COLUMNS, LoggedSteps
+from segue.experiments.reporting.week_figures import WeekFigures, week_figures
 
 School = Any  # the class in conftest.py
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -64,6 +67,10 @@ def planted(
         }
     )
     return table[list(COLUMNS)]
+
+
+def told_of(steps: pd.DataFrame) -> Effectiveness:
+    return effectiveness(LoggedSteps(steps, {}, {}), "2026-W48")
 
 
 def told(steps: pd.DataFrame) -> dict[str, str]:
@@ -119,6 +126,8 @@ def test_fairness_intervals_hold_together_and_none_is_under_five() -> None:
         assert {row.measure for row in rows} == {"gain", "minutes", "level", "exposure", "forecast"}
         alarms += any(row.beside.sign for row in rows)
     assert alarms <= 40 * 0.05 + 3 * np.sqrt(40 * 0.05 * 0.95)
+    page = report_page(told_of(planted(0)), {}, now=MONDAY, fairness=fairness_rows(planted(0), groups))
+    assert 'alt="Is it fair? (each beside all others)"' in page
     steps = planted(7)
     steps.loc[steps["learner"] % 2 == 0, "reward"] -= 0.3
     said = {(row.label, row.measure): row.told for row in fairness_rows(steps, groups)}
@@ -217,6 +226,38 @@ def test_the_command_writes_one_page_without_script(
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the other is read by the page above
+def test_odd_weeks_and_rosters_are_told(school: School, tmp_path: Path) -> None:
+    space, who = school.space, school.roster
+    school.study(MONDAY)
+    later = MONDAY + timedelta(days=7)
+    space.learn(now=later)
+
+    def figures(roster: str | pd.DataFrame | None, week: str = "2026-W48") -> WeekFigures:
+        if isinstance(roster, str):
+            (tmp_path / "roster.csv").write_text(roster, encoding="utf-8-sig")
+            roster = read_texts(tmp_path / "roster.csv")
+        return week_figures(space, week, now=later, rng=np.random.default_rng(0), roster=roster)
+
+    for week, message in (("2026-48", "an ISO week"), ("2026-W99", "an ISO week"), ("2026-W50", "not begun")):
+        with pytest.raises(ValueError, match=message):
+            figures(None, week)
+    texts = "learner,nr\n" + "".join(f"{one},{'7' if i < 2 else '007'}\n" for i, one in enumerate(who))
+    assert {row.label for row in figures(texts).fairness} == {"007"}
+    with pytest.raises(ValueError, match=f"learner '{who[0]}' twice, with class '7a' and '7b'"):
+        figures(f"learner,class\n{who[0]},7a\n{who[0]},7b\n")
+    with pytest.raises(ValueError, match="more fields than the header"):
+        figures(f"learner,class\n{who[0]},7a\n{who[0]},7a,x\n")
+    strangers = figures("learner,class\nnobody,7a\nno one,7a\n")
+    assert "2 of 2 learners of the roster are unknown here" in strangers.notes[0]
+    alone = figures("learner,own\n" + "".join(f"{one},x{i}\n" for i, one in enumerate(who[1:])))
+    assert not alone.fairness
+    counted = f"own: of {len(who)} learners {len(who) - 1} are in groups of fewer than 5 and 1 have no label"
+    assert alone.notes == (f"{counted}; they are not shown.",)
+    one = figures("learner,all\n" + "".join(f"{name},x\n" for name in who))
+    assert {row.told for row in one.fairness} == {"too few others"}
+    assert one.notes == ()
+
+
 def test_a_report_is_kept_as_a_run_with_its_page_and_pictures(
     school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,4 +280,6 @@ def test_a_report_is_kept_as_a_run_with_its_page_and_pictures(
     assert len(runs) == 1
     kept = {path.name for path in store.rglob("artifacts/*")}
     assert {"report.html", "report.json", "trend.png", "resources.png", "voice.png"} <= kept
+    figures = json.loads(next(store.rglob("artifacts/report.json")).read_text())
+    assert {"learning", "personalisation", "fairness", "notes"} <= set(figures)
     assert next(store.rglob("artifacts/report.html")).read_text() == out.read_text()
