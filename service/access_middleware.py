@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
+from typing import Protocol
 from uuid import uuid4
 
 from starlette.responses import HTMLResponse, Response
@@ -21,18 +23,37 @@ REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$")
 
 
-class Gate:
-    """ASGI middleware: request id, key, rate, size, clock, one log line and the counters."""
+class SpanOfRequest(Protocol):
+    """What is told to those who collect traces of one request; see ``request_spans``."""
 
-    def __init__(self, app: ASGIApp, *, control: AdmissionControl, limits: ServiceLimits) -> None:
-        self.app, self.control, self.limits = app, control, limits
+    trace: str
+
+    def end(self, fields: Mapping[str, logs.Field]) -> None:
+        """End it with what the log says of the request."""
+
+
+class SpanSource(Protocol):
+    """Where spans come from."""
+
+    def begin(self, scope: Scope) -> SpanOfRequest | None:
+        """Return the span of a request; None where nobody collects."""
+
+
+class Gate:
+    """ASGI middleware: request id, key, rate, size, clock, one log line, the counters and the span."""
+
+    def __init__(
+        self, app: ASGIApp, *, control: AdmissionControl, limits: ServiceLimits, spans: SpanSource | None
+    ) -> None:
+        self.app, self.control, self.limits, self.spans = app, control, limits, spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer why not."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        passage = RequestPassage(scope, send)
+        span = self.spans.begin(scope) if self.spans and scope["path"] not in OPEN else None
+        passage = RequestPassage(scope, send, span)
         admission = scope.pop("admission", None) or self.control.look(scope)
         try:
             if admission.refused is not None:
@@ -56,6 +77,8 @@ class Gate:
         if passage.scope["path"] in OPEN:
             return
         fields = passage.fields()
+        if passage.span is not None:
+            passage.span.end(fields)
         if passage.shed:
             self.control.tell_shed()
         else:
@@ -82,14 +105,15 @@ def trace_of(traceparent: str) -> str:
 class RequestPassage:
     """One request on its way through the gate."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self.scope, self._send = scope, prepared(scope, send)
+    def __init__(self, scope: Scope, send: Send, span: SpanOfRequest | None = None) -> None:
+        self.scope, self._send, self.span = scope, prepared(scope, send), span
         self.started = time.perf_counter()
         self.status, self.shed = 0, False
         headers: dict[bytes, bytes] = dict(scope["headers"])
         sent = headers.get(b"x-request-id", b"").decode("latin-1")
         self.id = sent if REQUEST_ID.match(sent) else uuid4().hex
-        self.trace = trace_of(headers.get(b"traceparent", b"").decode("latin-1"))
+        said = headers.get(b"traceparent", b"").decode("latin-1")
+        self.trace = trace_of(said) if span is None else span.trace
 
     @property
     def seconds(self) -> float:

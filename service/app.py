@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from segue.service.access_middleware import Gate
+from segue.service.access_middleware import Gate, SpanSource
 from segue.service.admission import AdmissionControl
 from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
@@ -53,8 +53,14 @@ class Service(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
-    """Return the application that serves `tenants`; it closes them when it shuts down."""
+def create_app(
+    tenants: Sequence[Tenant], *, limits: ServiceLimits, spans: SpanSource | None = None
+) -> FastAPI:
+    """Return the application that serves `tenants`; it closes them when it shuts down.
+
+    Without `spans` requests are told to those who collect traces of the whole process, if there are any.
+    """
+    spans = spans or _spans_of_process()
     control = AdmissionControl(tuple(tenants), limits)
     app = Service(
         title="Segue",
@@ -62,15 +68,17 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
         version=version("segue"),
         docs_url=None,  # its page would load scripts from elsewhere: routes/front_door.py has ours
         redoc_url=None,
+        # its own spans would hold paths, and paths hold learners' ids: request_spans.py has ours
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=partial(_life, control=control),
     )
     app.state.tenants = tuple(tenants)
     app.state.lti_tools = {}
     app.state.progress = _no_gradebook
     app.state.seats = control.seats
-    app.add_middleware(Gate, control=control, limits=limits)
+    app.add_middleware(Gate, control=control, limits=limits, spans=spans)
     app.direct = AskedAllDay(routes_decide.ASKED_ALL_DAY)
-    app.gate = Gate(app.direct, control=control, limits=limits)
+    app.gate = Gate(app.direct, control=control, limits=limits, spans=spans)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
@@ -98,6 +106,13 @@ def create_app(tenants: Sequence[Tenant], *, limits: ServiceLimits) -> FastAPI:
         app.state.progress = partial(lti.progress, app)
     app.openapi = cache(lambda: documents.describe(app))  # type: ignore[method-assign]
     return app
+
+
+def _spans_of_process() -> SpanSource | None:
+    with contextlib.suppress(ModuleNotFoundError):  # the extra `otel` is not installed
+        spans: SpanSource = importlib.import_module("segue.service.request_spans").RequestSpans()
+        return spans
+    return None
 
 
 async def _no_gradebook(_: Tenant, __: Collection[str]) -> None:

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-USED = ("serve", "lms", "postgres", "dask", "lti", "experiments")  # the other extras build and test
+USED = ("serve", "lms", "postgres", "dask", "lti", "otel", "experiments")  # the other extras build and test
 
 
 def said() -> str:

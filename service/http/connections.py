@@ -113,11 +113,12 @@ class Guarded(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin to work on a request, unless it is turned away: then it has cost nothing but its head."""
+        admitting: Admitting | None = self.app_state.get("admission")
+        words: bytes | None = None
         if _size(cycle.scope) > self.limits.head_bytes:  # one that came in one piece was never seen to grow
             cycle.keep_alive, words = False, TOO_LONG
-        else:
-            admitting: Admitting | None = self.app_state.get("admission")
-            words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive) if admitting else None
+        elif admitting is not None:
+            words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive)
         if words is None:
             super()._start_asgi_task(cycle, app)
             return

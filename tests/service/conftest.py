@@ -18,6 +18,7 @@ import uvicorn
 
 from segue import sample
 from segue.features.events.event_records import check
+from segue.service.access_middleware import SpanSource
 from segue.service.app import create_app
 from segue.service.http.api_keys import SCOPES, KeyRing
 from segue.service.http.rate_limits import ServiceLimits
@@ -101,9 +102,12 @@ def serving() -> Serving:
     """Return a context that yields a client of a real server on the loopback interface."""
 
     @contextmanager
-    def serve(*folders: Path, limits: ServiceLimits | None = None) -> Iterator[httpx.Client]:
+    def serve(
+        *folders: Path, limits: ServiceLimits | None = None, spans: SpanSource | None = None
+    ) -> Iterator[httpx.Client]:
         limits = limits or ServiceLimits()
-        app = create_app([Tenant.open(folder, limits=limits) for folder in folders], limits=limits)
+        tenants = [Tenant.open(folder, limits=limits) for folder in folders]
+        app = create_app(tenants, limits=limits, spans=spans)
         server = uvicorn.Server(configuration(app, limits=limits))
         thread = threading.Thread(target=server.run)
         thread.start()
