@@ -48,6 +48,12 @@ def _dotted(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """Return a file as Python reads it; each is read once."""
+    return ast.parse(path.read_text())
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     """Yield every dotted name that a module imports, from anywhere in it."""
     for node in ast.walk(tree):
@@ -65,7 +71,7 @@ def arrows() -> frozenset[tuple[str, str]]:
     return frozenset(
         (name, target)
         for name, path in known.items()
-        for target in imported(ast.parse(path.read_text()))
+        for target in imported(tree(path))
         if target in known and target != name and not _is_face(target, name)
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from segue import sample
 from segue.cli import main as cli
@@ -40,17 +42,28 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a workspace, made by commands, that is only ever copied."""
+    files, folder = sample.paths(), tmp_path_factory.mktemp("founded")
+    space = str(folder / "school")
+    resources = ("--catalogue", files.resources, "--skills", files.skills)
+    for words, told in (
+        (("init", space), "is ready"),
+        (("import", space, *resources, "--prerequisites", files.prerequisites), "159 resources"),
+        (("import", space, "--events", attempts(folder)), "60 stored"),
+        (("fit", space, "--now", NOW), "is in charge"),
+    ):
+        done = CliRunner().invoke(cli.app, list(map(str, words)), env={"SEGUE_KEY": None})
+        assert (done.exit_code, told in done.output) == (0, True), done.output
+    return folder
+
+
 @pytest.fixture
-def school(run: Run, tmp_path: Path) -> Path:
+def school(founded: Path, tmp_path: Path) -> Path:
     """Return a workspace with the bundled catalogue, a few attempts and a model."""
-    files, space = sample.paths(), tmp_path / "school"
-    run("init", space)
-    skills, edges = ("--skills", files.skills), ("--prerequisites", files.prerequisites)
-    run("import", space, "--catalogue", files.resources, *skills, *edges)
-    code, said = run("import", space, "--events", attempts(tmp_path))
-    assert (code, "60 stored" in said) == (0, True), said
-    assert run("fit", space, "--now", NOW)[0] == 0
-    return space
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "school"
 
 
 def attempts(folder: Path, **changes: object) -> Path:

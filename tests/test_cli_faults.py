@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from segue import sample
 from segue.cli import main as cli
@@ -36,18 +38,30 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
-@pytest.fixture
-def school(run: Run, tmp_path: Path) -> Path:
-    space = tmp_path / "school"
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("founded")
+
+    def run(*words: object) -> tuple[int, str]:
+        done = CliRunner().invoke(cli.app, list(map(str, words)), env={"SEGUE_KEY": None})
+        return done.exit_code, done.output
+
+    space = folder / "school"
     run("init", space)
     codes = [resource.resource_id for resource in sample.load().resources]
     rows = {"learner": [f"u{i % 5}" for i in range(40)], "resource": [codes[i % 20] for i in range(40)]}
     times = pd.date_range("2026-11-01T08:00:00Z", periods=40, freq="7h").astype(str)
-    pd.DataFrame(rows | {"score": [1.0, 0.0] * 20, "time": times}).to_csv(tmp_path / "log.csv", index=False)
-    files = ("--catalogue", sample.paths().resources, "--events", tmp_path / "log.csv")
+    pd.DataFrame(rows | {"score": [1.0, 0.0] * 20, "time": times}).to_csv(folder / "log.csv", index=False)
+    files = ("--catalogue", sample.paths().resources, "--events", folder / "log.csv")
     assert run("import", space, *files)[0] == 0
     assert run("fit", space, "--now", "2026-11-20T00:00:00Z")[0] == 0
-    return space
+    return folder
+
+
+@pytest.fixture
+def school(founded: Path, tmp_path: Path) -> Path:
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "school"
 
 
 def one_sentence(found: tuple[int, str], part: str, code: int = 2) -> None:
