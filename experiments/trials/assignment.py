@@ -82,8 +82,12 @@ def units_of(
     Raises
     ------
     ValueError
-        When a learner has no class where classes are drawn, or a class lies in two strata.
+        When a learner has no class where classes are drawn, the roster lacks the column of a stratum, or a
+        class lies in two strata.
     """
+    for name in trial.strata:
+        if roster and not any(name in row for row in roster.values()):
+            raise ValueError(f"the roster has no column {name!r}, by which the experiment balances its arms")
     unit_of: dict[str, str] = {}
     strata: dict[str, tuple[str, ...]] = {}
     for learner in learners:

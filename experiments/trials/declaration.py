@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
@@ -108,19 +108,64 @@ def trial_from(said: Mapping[str, Any]) -> TrialDeclaration:
     ValueError
         When a field is unknown, missing or wrong.
     """
+    if not isinstance(said, Mapping):
+        raise ValueError(f"an experiment is an object with name, metric, arms and start, got {said!r}")
     known = TrialDeclaration.__dataclass_fields__
     if unknown := sorted(set(said) - set(known)):
         raise ValueError(f"an experiment has no {unknown[0]!r}: it has {', '.join(known)}")
     if missing := [name for name in ("name", "metric", "arms", "start") if name not in said]:
         raise ValueError(f"an experiment needs {', '.join(missing)}")
+    for name, value in said.items():
+        what, right = KINDS[name]
+        if not right(value):
+            raise ValueError(f"{name} of an experiment must be {what}, got {value!r}")
     values = dict(said) | {"start": datetime.fromisoformat(str(said["start"]))}
     return TrialDeclaration(**values | {"strata": tuple(said.get("strata", ()))})
+
+
+def _is_time(value: object) -> bool:
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(map(_is_text, value))
+
+
+def _are_arms(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(arm, Mapping) for arm in value.values())
+
+
+KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    "name": ("text", _is_text),
+    "metric": ("text", _is_text),
+    "arms": ("an object with an object for each arm, such as {}", _are_arms),
+    "start": ("a time such as 2026-12-07T00:00:00+01:00", _is_time),
+    "unit": ("text", _is_text),
+    "strata": ("a list of the roster's columns", _are_texts),
+    "period_weeks": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    "alpha": ("a number", _is_number),
+    "expected_se": ("a number", _is_number),
+}
 
 
 def read_trial(path: Path) -> TrialDeclaration:
     """Return the experiment in a JSON file."""
     try:
         return trial_from(json.loads(path.read_text(encoding="utf-8")))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -133,5 +178,5 @@ def _check_arm(name: str, arm: Mapping[str, Any]) -> None:
     if "policy" in arm:
         policy_from(arm["policy"])
     path = arm.get("path")
-    if path is not None and (not path or len(set(path)) < len(path)):
+    if path is not None and (not path or not _are_texts(path) or len(set(path)) < len(path)):
         raise ValueError(f"the path of arm {name!r} must name resources, each once")

@@ -43,8 +43,12 @@ def declare(workspace: Workspace, trial: TrialDeclaration, *, now: datetime) -> 
     Raises
     ------
     ValueError
-        When it has started already, or another of this name was declared.
+        When it has started already, another of this name was declared, or a path names what is no resource.
     """
+    resources = workspace.catalogue().resource_index
+    for arm, configuration in trial.arms.items():
+        if unknown := [one for one in configuration.get("path", ()) if one not in resources]:
+            raise ValueError(f"the path of arm {arm!r} names {unknown[0]!r}, which is no resource here")
     with workspace.store.write() as connection:
         known = json.loads(get_document(connection, DECLARED) or b"{}")
         there = known.get(trial.name)

@@ -89,7 +89,7 @@ class GatePassage:
     def __str__(self) -> str:
         """Return the decision and its reasons, one sentence each."""
         lines = [f"{self.decision.capitalize()}.", *(f"{reason}." for reason in self.reasons)]
-        if self.decision == "hold" and isfinite(self.weeks_needed):
+        if self.decision == "hold" and 0 < self.weeks_needed < inf:
             lines.append(f"About {self.weeks_needed:.0f} more weeks of such a log would decide.")
         if self.without_group:
             lines.append(f"{self.without_group:,} rounds have no group: they protect nobody.")

@@ -12,10 +12,11 @@ from segue.cli.arguments import AsJson, Folder, Now, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from segue.batch.from_workspace import Deciding
+    from segue.experiments.trials.declaration import TrialDeclaration
     from segue.workspace.workspace import Workspace
 
 Name = Annotated[str, typer.Argument(help="Name of a declared experiment.")]
@@ -57,7 +58,9 @@ def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> Non
     from segue.experiments.trials.running import declared, trial_arms
 
     with opened(workspace) as space:
-        found = trial_arms(space, declared(space, name), _read(roster), now=moment(now))
+        trial = declared(space, name)
+        found = trial_arms(space, trial, _read(roster), now=moment(now))
+    _tell_empty(list(found.values()), trial)
     typer.echo("learner,arm")
     for learner, arm in found.items():
         typer.echo(f"{learner},{arm}")
@@ -78,7 +81,9 @@ def week(
     from segue.experiments.trials.running import declared, trial_week
 
     with opened(workspace) as space:
-        drawn = trial_week(space, declared(space, name), _read(roster), now=moment(now), k=k)
+        trial = declared(space, name)
+        drawn = trial_week(space, trial, _read(roster), now=moment(now), k=k)
+    _tell_empty([arm for arm, _ in drawn.values()], trial)
     tell(f"{len(drawn)} lists are drawn")
 
 
@@ -106,8 +111,10 @@ def look(
         told = [p.to_dict() | {"arm": one.arm} for one, p in zip(found, passages, strict=True)]
         typer.echo(json.dumps(told, allow_nan=False))
     else:
-        for one in found:
+        for one, passage in zip(found, passages, strict=True):
             tell(str(one))
+            if gate or margin:
+                tell(f"The gate, for {one.arm}: {passage}")
     if gate and not any(passage.decision == "promote" for passage in passages):
         raise typer.Exit(1)
 
@@ -147,16 +154,33 @@ def deciding_for(space: Workspace, roster: Path | None, *, now: datetime) -> Dec
     return deciding_in(space, found[0], _read(roster), now=now)
 
 
+def _tell_empty(arms: Sequence[str], trial: TrialDeclaration) -> None:
+    """Say of arms in which nobody is: nothing can be found out of them."""
+    for arm in trial.arms:
+        if arm not in arms:
+            tell(
+                f"Nobody is in arm {arm}: {trial.unit}es are few. Balance them by strata, a roster's column "
+                "that is the same for all will do."
+                if trial.unit == "class"
+                else f"Nobody is in arm {arm}: learners are few.",
+                err=True,
+            )
+
+
 def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     """Return the columns of each learner of a roster file."""
-    import pandas as pd
-
+    from segue.experiments.evaluation.logs.csv_logs import read_texts
     from segue.lms.documents.rosters import is_roster, read_roster
 
     if is_roster(path):
         rows = read_roster(path)
         return {row["learner"]: {"class": row["class_id"]} for row in rows.to_dict("records")}
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table = read_texts(path).fillna("")
     if "learner" not in table:
         raise ValueError(f"{path} has no column learner; it has {', '.join(table.columns)}")
-    return {row["learner"]: {str(k): str(v) for k, v in row.items()} for row in table.to_dict("records")}
+    out: dict[str, dict[str, str]] = {}
+    for row in table.to_dict("records"):
+        own = {str(k): str(v).strip() for k, v in row.items()}
+        if own["learner"] and out.setdefault(own["learner"], own) != own:
+            raise ValueError(f"{path} names learner {own['learner']!r} twice, and says of them two things")
+    return out

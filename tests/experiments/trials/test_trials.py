@@ -85,6 +85,8 @@ def test_classes_are_drawn_whole() -> None:
     assert unit_of["p10"] == "c1"
     with pytest.raises(ValueError, match="has no class"):
         units_of(by_class, ["p1", "who"], roster)
+    with pytest.raises(ValueError, match="no column 'grade'"):
+        units_of(trial(strata=("grade",)), list(roster), roster)
     with pytest.raises(ValueError, match="lies in two strata"):
         units_of(by_class, list(roster), roster | {"p1": {"class": "c1", "level": "y"}})
 
@@ -101,6 +103,15 @@ def test_classes_are_drawn_whole() -> None:
         ({"start": "2026-11-23"}, "time zone"),
         ({"alpha": 0.9}, "alpha"),
         ({"colour": 1}, "no 'colour'"),
+        ({"alpha": "0.05"}, "alpha of an experiment must be a number"),
+        ({"strata": "class"}, "strata of an experiment must be a list"),
+        ({"arms": ["a", "b"]}, "arms of an experiment must be an object"),
+        ({"arms": {"a": None, "b": {}}}, "arms of an experiment must be an object"),
+        ({"arms": {"a": {}, "b": {"path": "abc"}}}, "must name resources"),
+        ({"period_weeks": True}, "a whole number"),
+        ({"period_weeks": 1.5}, "a whole number"),
+        ({"name": 5}, "name of an experiment must be text"),
+        ({"start": "soon"}, "start of an experiment must be a time"),
     ],
 )
 def test_a_declaration_that_is_none_is_one_sentence(
@@ -111,6 +122,13 @@ def test_a_declaration_that_is_none_is_one_sentence(
     with pytest.raises(ValueError, match=message):
         read_trial(path)
     assert trial_from(trial().to_dict()) == trial()
+
+
+def test_a_file_that_is_no_declaration_says_what_it_is(tmp_path: Path) -> None:
+    for text, message in (("hello", "is no JSON"), ("[1]", "an experiment is an object")):
+        (tmp_path / "t.json").write_text(text)
+        with pytest.raises(ValueError, match=message):
+            read_trial(tmp_path / "t.json")
 
 
 def term(rng: np.random.Generator, *, effect: float, weeks: int = 12) -> list[TrialLook]:
@@ -273,6 +291,8 @@ def test_a_term_in_a_workspace(school: School, tmp_path: Path, monkeypatch: pyte
         declare(space, trial(arms=arms, metric="reward"), now=MONDAY - timedelta(days=2))
     with pytest.raises(ValueError, match="declare it before"):
         declare(space, trial(name="late"), now=MONDAY)
+    with pytest.raises(ValueError, match="names 'nowhere', which is no resource here"):
+        declare(space, trial(name="p", arms={"a": {}, "b": {"path": ["nowhere"]}}), now=MONDAY)
     with pytest.raises(ValueError, match="no experiment 'x'"):
         declared(space, "x")
     roster = {who: {"class": "7b"} for who in school.roster}
@@ -300,3 +320,13 @@ def test_a_term_in_a_workspace(school: School, tmp_path: Path, monkeypatch: pyte
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 1
     assert "path against as now: not enough evidence" in result.stdout
+    assert "The gate, for path: Hold." in result.stdout
+    assert "About 0 more weeks" not in result.stdout
+    table.write_text(table.read_text() + f"{school.roster[0]},8a\n")
+    assert (
+        "twice, and says of them two things"
+        in command("trial", "arms", space.path, "t", "--roster", table)[1]
+    )
+    table.write_text(f"learner,class\n{school.roster[0]},7b\n")
+    one = CliRunner().invoke(app, ["trial", "arms", str(space.path), "t", "--roster", str(table)])
+    assert one.stderr.count("Nobody is in arm") == 2
