@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # One thread a process: on a crowded machine, threaded linear algebra made a 3 s test take 150 s.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+# Bytecode is kept whatever the environment says: without it every process that a test starts compiles the house anew.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-journeys check lint types docs lock clean test-peers demo-experiment pages test-pages readme

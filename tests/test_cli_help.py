@@ -120,6 +120,28 @@ main.main()
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("list resorces SCHOOL", "resources"),
+        ("recommend SCHOOL -l a --mode nxt", "next"),
+        ("keys create SCHOOL --scope teachr", "teacher"),
+        ("import SCHOOL --format xap --events y", "xapi"),
+        ("experiment sweep factor", "factors"),
+        ("export cartrige SCHOOL", "cartridge"),
+    ],
+)
+def test_a_mistyped_word_of_a_closed_set_is_answered_with_the_nearest(
+    words: str, meant: str, school: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["segue", *words.replace("SCHOOL", str(school)).split()])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"Did you mean {meant}" in said
+
+
 def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
     from segue.features.events.file_readers import Source, read_events
 

@@ -11,6 +11,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -37,7 +38,7 @@ from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
 
-POINTER, SUMS, OPENING_SUMS = "model", "sums", "opening_sums"
+POINTER, SUMS, OPENING_SUMS, HISTORY = "model", "sums", "opening_sums", "policy_versions"
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +120,26 @@ class ModelSource(Protocol):
     def keep(self, recommender: Recommender) -> str:
         """Keep a fitted model and return its hash."""
         ...
+
+
+def note_version(
+    connection: Connection,
+    version: PolicyVersion,
+    now: datetime,
+    before: Callable[[Connection], PolicyVersion | None],
+    *,
+    by: str = "",
+    reason: str = "",
+) -> None:
+    """Write into the history that a version is put in force; the first time, also the one `before` it."""
+    saved = json.loads(get_document(connection, HISTORY) or b"[]")
+    notes = [(version, by, reason)]
+    with suppress(RuntimeError):  # there is none yet, or it cannot be read
+        if not saved and (was := before(connection)):
+            notes.insert(0, (was, "", "as it was"))
+    for one, who, why in notes:
+        saved.append({"version": one.to_dict(), "time": now.isoformat(), "by": who, "reason": why})
+    put_document(connection, HISTORY, json.dumps(saved).encode())
 
 
 class Library:

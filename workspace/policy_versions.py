@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from segue.engine.policy_version import PolicyVersion, policy_from
-from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.features.iso_weeks import week_of
 from segue.workspace.answering import Question, answer, with_acts
-from segue.workspace.model_registry import Champion, current_fit, load_sums
+from segue.workspace.model_registry import HISTORY, Champion, current_fit, load_sums, note_version
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learners import Learner, every_learner, find_learners
 from segue.workspace.records.taught_effects import counted_since
-from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.database import Connection, get_document
 from segue.workspace.workspace import Workspace
-
-HISTORY = "policy_versions"
 
 
 @dataclass(frozen=True)
@@ -85,37 +82,17 @@ def earlier_version(workspace: Workspace, version_id: str) -> PolicyVersion | No
 
 
 def put_in_force(
-    workspace: Workspace,
-    version: PolicyVersion,
-    *,
-    by: str,
-    now: datetime,
-    reason: str = "",
-    fitted: Recommender | None = None,
+    workspace: Workspace, version: PolicyVersion, *, by: str, now: datetime, reason: str = ""
 ) -> None:
     """Let a version decide from now on, also after the next fit; the one before stays in the history.
 
-    `by` is kept as given: a role or a pseudonym, not a name. `fitted` is a model to put in charge with it; by
-    default the one in charge stays.
+    `by` is kept as given: a role or a pseudonym, not a name.
     """
     with workspace.store.read() as connection:
-        saved = json.loads(get_document(connection, HISTORY) or b"[]")
-        try:
-            was = workspace.champion(connection).fitted
-        except RuntimeError:  # there is none yet, or it cannot be read
-            if fitted is None:
-                raise
-        else:
-            saved = saved or [_line(was.version, now, "", "as it was")]
-            fitted = fitted or was
-    saved.append(_line(version, now, by, reason))
-    workspace.promote(fitted.deciding_by(version))
+        was = workspace.champion(connection).fitted
     with workspace.store.write() as connection:
-        put_document(connection, HISTORY, json.dumps(saved).encode())
-
-
-def _line(version: PolicyVersion, time: datetime, by: str, reason: str) -> dict[str, object]:
-    return {"version": version.to_dict(), "time": time.isoformat(), "by": by, "reason": reason}
+        note_version(connection, version, now, lambda _: was.version, by=by, reason=reason)
+    workspace.promote(was.deciding_by(version))
 
 
 def version_diff(

@@ -45,7 +45,7 @@ from segue.workspace.configuration import Configuration, check_key, found, open_
 from segue.workspace.errors import WorkspaceError, erased_learner
 from segue.workspace.feedback_methods import FeedbackMethods
 from segue.workspace.learning import Learnt, learn
-from segue.workspace.model_registry import Champion, Charge, Library, ModelSource
+from segue.workspace.model_registry import Champion, Charge, Library, ModelSource, note_version
 from segue.workspace.published_playlists import (
     Published,
     Reader,
@@ -157,8 +157,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """The tenant's time zone."""
         return self.configuration.time_zone
 
-    # ------------------------------------------------------------ facts in
-
     def add_events(self, events: pd.DataFrame) -> Appended:
         """Append checked events (columns of ``segue.features.events.event_records``) that are not there yet.
 
@@ -171,8 +169,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             with self.store.write() as connection:
                 total += append_events(connection, self.keyring, block, tags=tags).after(start)
         return total
-
-    # ------------------------------------------------------------ models
 
     def champion(self, connection: Connection) -> Champion:
         """Return the model in charge, with what has been learned up to this transaction."""
@@ -191,9 +187,12 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     ) -> Recommender:
         """Fit difficulty, success model and reward model on all events, put the result in charge.
 
-        It decides by `policy` and `settings`, as do later fits; without them by the version in force.
+        It decides by `policy` and `settings`, as do later fits (a version in the history); else as before.
         """
         recommender = self.challenger(now=now, policy=policy, settings=settings)
+        if policy is not None or settings is not None:
+            with self.store.write() as connection:
+                note_version(connection, recommender.version, now, self._models.going_on, reason="fit")
         self.promote(recommender)
         return recommender
 
@@ -239,8 +238,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             champions.promote(connection, fit_hash)
             champions.save_sums(connection, champions.counted(connection, recommender.schema_hash))
             self.store.forget()
-
-    # ------------------------------------------------------------ decisions out
 
     def recommend(self, request: Request, *, ask: Ask | None = None) -> Given:
         """Return the playlist of one request; its decisions are on disk before it is returned.
@@ -380,8 +377,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         champion, known = self.known(roster)
         return class_view(champion, known, now.timestamp())
 
-    # ------------------------------------------------------------ what a learner sees
-
     def lists(
         self,
         learner: str,
@@ -429,8 +424,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     ) -> dict[str, Published]:
         """Return what each learner of a roster is to do in a week; who has no list is left out."""
         return published(self.store, self.keyring, roster, week, surfaces=surfaces)
-
-    # ------------------------------------------------------------ rewards
 
     def learn(self, *, now: datetime) -> Learnt:
         """Join rewards to decisions, and count them and what every attempt followed, each once."""

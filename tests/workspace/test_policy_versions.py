@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli.main import app
-from segue.engine.policies import EpsilonGreedy
+from segue.engine.policies import EpsilonGreedy, Greedy
 from segue.engine.policy_version import PolicyVersion, policy_from, read_policy
 from segue.engine.request import Request
 from segue.workspace.answering import Ask
@@ -88,7 +88,7 @@ def test_a_first_fit_takes_a_policy_of_ones_own(tmp_path: Path, monkeypatch: pyt
     assert "is in charge" in run("fit", school, "--policy", own, *now)[0]
     with Workspace.open(Path(school), environment={}) as space:
         (version,) = version_history(space)
-        assert (type(version.version.policy).__name__, version.reason) == ("Best", "segue fit")
+        assert (type(version.version.policy).__name__, version.reason) == ("Best", "fit")
         given = space.recommend(Request("ada", NOW, k=3))
         assert given.playlist.policy == "Best(wrong=False)"
         assert len({step.resource for step in given.playlist.steps}) == 3
@@ -100,6 +100,10 @@ def test_a_first_fit_takes_a_policy_of_ones_own(tmp_path: Path, monkeypatch: pyt
             space.challenger(now=NOW, policy=broken.policy).recommend(
                 Request("ada", NOW, k=3), rng=np.random.default_rng(0)
             )
+        space.fit(now=NOW, policy=Greedy())
+        space.fit(now=NOW)  # goes on with it, which is no version of its own
+        assert [one.version.policy for one in version_history(space)[1:]] == [Greedy()]
+        space.fit(now=NOW, policy=version.version.policy)
     monkeypatch.undo()  # as on a machine that lacks the package
     sys.modules.pop("own_of_school")
     assert "segue fit --policy FILE makes another" in run("fit", school, *now)[1]

@@ -21,7 +21,6 @@ from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
-from segue.workspace.records.events import read_events
 from segue.workspace.records.learners import find_learners
 from segue.workspace.storage import schema
 from segue.workspace.workspace import Workspace
@@ -130,13 +129,12 @@ class StoreMachine(RuleBasedStateMachine):
             return
         with self.space.store.read() as connection:
             people = find_learners(connection, self.space.keyring, LEARNERS)
-            numbers = [person.number for person in people.values()]
-            surrogate = {person.surrogate: who for who, person in people.items()}
-            stored = read_events(connection, numbers)
+            who = {person.number: name for name, person in people.items()}
+            stored = connection.execute(select(schema.events.c.time, schema.events.c.learner)).all()
             decided = set(connection.execute(select(schema.decisions.c.decision_id)).scalars())
-        hours = ((stored["time"] - pd.Timestamp(NOW)).dt.total_seconds() // 3600).astype(int)
-        mine = dict(zip(hours.tolist(), stored["learner"].map(surrogate), strict=True))
-        assert mine == self.events
+        assert {
+            round(time / 3.6e9 - NOW.timestamp() / 3600): who[number] for time, number in stored
+        } == self.events
         assert decided == set(self.decided)
         assert set(people) == self.seen
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -22,8 +24,40 @@ TOPICS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_CLOSED = (
+    r"'(?P<got>[^']+)' is not one of (?P<words>.+)",
+    r"must be (?:one of|among) (?P<words>.+), got '?(?P<got>[\w-]+)",
+)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return a question that names the words of a closed set nearest to a mistyped one, "" without any.
+
+    >>> nearest("resorces", ["resources", "skills"])
+    ' Did you mean resources?'
+    """
+    near = difflib.get_close_matches(word, list(words), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def with_nearest(said: str) -> str:
+    """Return a sentence about a word that is not in a closed set, with the nearest ones of the set."""
+    found = next(filter(None, (re.search(pattern, said) for pattern in _CLOSED)), None)
+    hint = nearest(found["got"], re.findall(r"[\w-]+", found["words"])) if found else ""
+    return said.rstrip(".") + "." + hint if hint else said
+
+
 class FittingCommand(TyperCommand):
-    """A command whose help fits."""
+    """A command whose help fits, and that names the nearest word where one of a closed set is mistyped."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a call (of types that typer keeps private)."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if isinstance(said := getattr(error, "message", None), str):
+                error.message = with_nearest(said.replace("Value error, ", ""))  # type: ignore[attr-defined]
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options (of types that typer keeps private)."""

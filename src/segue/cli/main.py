@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 import resource
@@ -13,7 +12,7 @@ from typing import Any
 import typer
 
 from segue import cli
-from segue.cli.help_layout import FittingCommand, TopicGroup
+from segue.cli.help_layout import FittingCommand, TopicGroup, nearest, with_nearest
 from segue.cli.text_output import tell
 
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -25,9 +24,7 @@ class SuggestingGroup(TopicGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the command that is asked for (of types that typer keeps private)."""
         if args and self.get_command(ctx, args[0]) is None:
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            ctx.fail(f"there is no command {args[0]!r}.{hint}")
+            ctx.fail(f"there is no command {args[0]!r}.{nearest(args[0], self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
 
@@ -134,7 +131,7 @@ def sentence(error: Exception) -> str | None:
         place = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{place}"
     if isinstance(error, ValueError | RuntimeError | OSError):
-        return " ".join(str(error).split()) or type(error).__name__
+        return with_nearest(" ".join(str(error).split())) or type(error).__name__
     if (database := sys.modules.get("segue.workspace.storage.database")) is not None:
         said: str | None = database.database_fault(error)
         return said

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import opened
+from segue.cli.help_layout import with_nearest
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ def create_key(
     now = datetime.now(UTC)
     scopes = tuple(known for known in SCOPES if known in scope)
     if set(scope) - set(scopes):
-        tell(
-            f"scope must be among {', '.join(SCOPES)}, got {sorted(set(scope) - set(scopes))[0]!r}", err=True
-        )
+        wrong = sorted(set(scope) - set(scopes))[0]
+        tell(with_nearest(f"scope must be among {', '.join(SCOPES)}, got {wrong!r}"), err=True)
         raise typer.Exit(2)
     expires = now + timedelta(days=days) if days else None
     classes, person = _bounds(workspace, class_id, learner)

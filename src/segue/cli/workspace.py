@@ -18,7 +18,6 @@ from segue.cli.text_output import tell
 if TYPE_CHECKING:
     import pandas as pd
 
-    from segue.engine.policy_version import PolicyVersion
     from segue.engine.recommender import Recommender
     from segue.features.events.file_readers import Source
     from segue.workspace.workspace import Workspace
@@ -286,7 +285,8 @@ def fit(
     space = opened(workspace)
     if prior:
         _start_from(space, other)
-    recommender = _fitted(space, version, now=moment(now))
+    asked, settings = (None, None) if version is None else (version.policy, version.settings)
+    recommender = space.fit(now=moment(now), policy=asked, settings=settings)
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     tell(f"model {recommender.model_hash} is in charge ({facts})")
     if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
@@ -294,17 +294,6 @@ def fit(
             "  no rewards yet: each is an answer on a later day, so it needs the times of attempts "
             "(a column named time, or --map THEIRS=time) and a skill that came up again"
         )
-
-
-def _fitted(space: Workspace, version: PolicyVersion | None, *, now: datetime) -> Recommender:
-    """Fit, put in charge, and return the model; a version that is given is in force then."""
-    from segue.workspace.policy_versions import put_in_force
-
-    if version is None:
-        return space.fit(now=now)
-    fitted = space.challenger(now=now, policy=version.policy, settings=version.settings)
-    put_in_force(space, version, by="", now=now, reason="segue fit", fitted=fitted)
-    return fitted
 
 
 def _other_school(prior: str) -> Recommender:
