@@ -73,12 +73,6 @@ class Rewards:
     status: Ints
     matured: Floats
 
-    @property
-    def censored_share(self) -> float:
-        """Share of the decisions settled by now that are censored; NaN while none is settled."""
-        settled = int((self.status > 0).sum())
-        return float((self.status == 2).sum() / settled) if settled else float("nan")
-
 
 def days_of(time: Floats, time_zone: str) -> Ints:
     """Return the calendar day of each UTC epoch second in a time zone, as a running number; -1 if unknown.
@@ -197,13 +191,6 @@ def next_day_success(decisions: Tries, later: Tries, *, now: float, time_zone: s
     """Return the raw score of the skill's next attempt on a later day (for study: rewards what is known)."""
     row, _, match = _next_day(decisions, later, time_zone)
     return _gather(decisions, row=row, each=later.score[match], when=later.time[match], now=now)
-
-
-def immediate(decisions: Tries, *, now: float) -> Rewards:
-    """Return the score of the step itself (for study: the wrong reward, it serves what is known)."""
-    done = ~np.isnan(decisions.score)
-    status = np.where(done, 1, np.where(now - decisions.time > CENSOR_DAYS * 86400.0, 2, 0))
-    return Rewards(decisions.score.copy(), status, np.where(done, decisions.time, np.nan))
 
 
 def progress(decisions: Tries, *, window: int = 4, now: float) -> Rewards:

@@ -150,34 +150,3 @@ def skill_evidence(
         Evidence(skill, float(np.clip(total[skill] / weight[skill], 0.0, 1.0)), weight[skill] ** -0.5)
         for skill in total
     ]
-
-
-@dataclass(frozen=True)
-class Explained:
-    """One criterion's score in words: what it shows, and what comes next."""
-
-    criterion: str
-    skill: str
-    score: float
-    sentence: str
-
-
-def explain_score(
-    quality: Mapping[str, float], skills: Mapping[str, Sequence[str]], next_steps: Mapping[str, str]
-) -> list[Explained]:
-    """Return criterion → skill → next step, the weakest first.
-
-    Parameters
-    ----------
-    quality : mapping
-        Score in [0, 1] by criterion.
-    next_steps : mapping
-        The resource that follows, by skill.
-    """
-    out: list[Explained] = []
-    for name, value in sorted(quality.items(), key=lambda item: item[1]):
-        for skill in skills.get(name, ()):
-            step = f"; next: {next_steps[skill]}" if skill in next_steps else ""
-            level = "strong" if value >= 0.75 else "on the way" if value >= 0.5 else "not there yet"
-            out.append(Explained(name, skill, value, f"{name}: {value:.0%}, {level}, it shows {skill}{step}"))
-    return out

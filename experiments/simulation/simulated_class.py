@@ -191,34 +191,6 @@ class SimulatedClass:
         return frame.assign(event_id=names, seq=seq, class_id=self._class_id)
 
 
-def simulate_class(
-    catalogue: Catalogue,
-    n_learners: int,
-    *,
-    weeks: int,
-    rng: np.random.Generator,
-    now: datetime,
-    model: str = "forgetting",
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return learners and events of a class whose `weeks` weeks of lessons end at `now` (UTC-aware).
-
-    To ask the same class to do playlists afterwards, use :meth:`SimulatedClass.before`.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> import numpy as np
-    >>> from segue.features.catalogue import Catalogue, Resource
-    >>> catalogue = Catalogue.build([Resource("a", skills=("k",)), Resource("b", skills=("l",))])
-    >>> now = datetime(2026, 11, 2, tzinfo=UTC)
-    >>> learners, events = simulate_class(catalogue, 3, weeks=2, rng=np.random.default_rng(0), now=now)
-    >>> len(learners), len(events), bool((events["time"] < now).all())
-    (3, 60, True)
-    """
-    room = SimulatedClass.before(now, catalogue, n_learners=n_learners, weeks=weeks, rng=rng, model=model)
-    return room.learners, room.events
-
-
 def _hours(week: int, position: int) -> float:
     """Hours from the beginning to step `position` of `week`: two a weekday."""
     day, slot = divmod(position % 10, 2)

@@ -55,11 +55,6 @@ class Launch:
     roster_url: str = ""
     score_url: str = ""
 
-    @property
-    def is_teacher(self) -> bool:
-        """Whether the person teaches this course."""
-        return self.role == "teacher"
-
 
 def role_of(roles: Iterable[str]) -> Role:
     """Return what somebody is in a course; only the course's own roles count, not those of the institution.

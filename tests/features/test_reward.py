@@ -10,12 +10,10 @@ import pytest
 
 from segue.features.reward import (
     Forecasts,
-    Rewards,
     Tries,
     days_of,
     followed,
     forecast_at,
-    immediate,
     learning,
     next_day_success,
     progress,
@@ -77,8 +75,6 @@ def test_pending_then_censored_and_never_zero() -> None:
     assert late.status.tolist() == [CENSORED]
     assert np.isnan(early.value).all()
     assert np.isnan(late.value).all()
-    assert late.censored_share == 1.0
-    assert np.isnan(early.censored_share)
 
 
 def test_a_later_attempt_after_28_days_comes_too_late() -> None:
@@ -129,11 +125,7 @@ def test_a_perfect_forecast_leaves_no_reward_on_average() -> None:
     assert np.corrcoef(raw, chance)[0, 1] > 0.4
 
 
-def test_the_alternatives() -> None:
-    decided = tries([(0, [1], at(1), 1.0), (0, [1], at(2), float("nan"))])
-    now = immediate(decided, now=at(3))
-    assert now.value[0] == 1.0
-    assert now.status.tolist() == [MATURED, PENDING]
+def test_progress_is_the_last_scores_less_those_before() -> None:
     rising = tries([(0, [1], at(1, hour), float(hour > 12)) for hour in range(9, 17)])
     found = progress(rising, window=4, now=at(2))
     assert found.value[-1] == pytest.approx(2 * (1.0 - 0.5))
@@ -142,7 +134,6 @@ def test_the_alternatives() -> None:
 
 def test_days_are_calendar_days_of_the_zone() -> None:
     assert days_of(np.array([at(1, 23, 30), at(2, 0, 30)]), "Europe/Berlin").tolist() == [20697, 20698]
-    assert isinstance(immediate(tries([(0, [1], at(1), 1.0)]), now=at(1)), Rewards)
 
 
 def test_the_surprise_is_that_of_the_next_three_attempts_at_the_skill_and_not_of_the_step() -> None:

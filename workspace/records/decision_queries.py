@@ -30,12 +30,6 @@ def learners_of_decisions(connection: Connection, decision_ids: Collection[str])
     return set(connection.execute(query).scalars())
 
 
-def head_of(connection: Connection, playlist_id: str) -> Row[Any] | None:
-    """Return the head of a playlist, None when there is none of this id."""
-    query = select(playlists).where(playlists.c.playlist_id == playlist_id)
-    return connection.execute(query).one_or_none()
-
-
 def heads_of(connection: Connection, playlist_ids: Collection[str]) -> dict[str, Row[Any]]:
     """Return the heads of those playlists that are there, by id."""
     marks = ", ".join("?" * len(playlist_ids))

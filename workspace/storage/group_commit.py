@@ -28,11 +28,6 @@ class GroupedStore(Store):
         self.numbers: Mapping[str, int] = {}
         self.undone = 0
 
-    @property
-    def last_event(self) -> int:
-        """The counter of events as the write under way found it."""
-        return self.numbers.get("events", 0)
-
     def pin(self) -> None:
         """Let the calling thread keep a connection, from its next write on."""
         self._local.keeps = True

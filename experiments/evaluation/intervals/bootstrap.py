@@ -47,31 +47,6 @@ def bootstrap(
     return out
 
 
-def bootstrap_t(
-    parts: EstimateParts,
-    *,
-    rng: np.random.Generator,
-    replicates: int = 1000,
-    cluster: Ints | None = None,
-    level: float = 0.95,
-) -> Interval:
-    """Return the studentised bootstrap interval (Efron 1981): quantiles of (value* - value) / se*."""
-    units = _units(parts, cluster)
-    first, second = np.triu_indices(4)
-    products = units[:, first] * units[:, second]
-    count = np.ones((len(units), 1), dtype=np.float32)
-    sums = _resample(np.hstack([units, products, count]), replicates, rng)
-    shift = _shift(sums[:, :4])
-    se = _replicate_error(sums[:, :4], sums[:, 4:-1], sums[:, -1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pivots = np.where(se > 0, shift / se, np.nan)
-    original = np.hstack([units, products, count]).sum(axis=0, dtype=np.float64)[None]
-    own = float(_replicate_error(original[:, :4], original[:, 4:-1], original[:, -1])[0])
-    tail = (1 - level) / 2
-    lower, upper = np.nanquantile(pivots, [tail, 1 - tail])
-    return Interval(parts.value - float(upper) * own, parts.value - float(lower) * own, "bootstrap-t")
-
-
 def _units(parts: EstimateParts, cluster: Ints | None) -> Singles:
     """Return one row a unit: size, base, numerator, denominator; base and numerator less their expectation.
 
@@ -91,25 +66,6 @@ def _shift(sums: Floats) -> Floats:
     """Return how far each replicate's value is from the estimate, from its sums (replicates, 4)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(sums[:, BASE] / sums[:, SIZE] + sums[:, NUMERATOR] / sums[:, DENOMINATOR])
-
-
-def _replicate_error(sums: Floats, products: Floats, count: Floats) -> Floats:
-    """Return the delta-method standard error of each replicate, from sums of units and of their products."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        base, ratio = sums[:, BASE] / sums[:, SIZE], sums[:, NUMERATOR] / sums[:, DENOMINATOR]
-        gradient = np.stack(
-            [
-                -base / sums[:, SIZE],
-                1 / sums[:, SIZE],
-                1 / sums[:, DENOMINATOR],
-                -ratio / sums[:, DENOMINATOR],
-            ],
-            axis=1,
-        )
-    first, second = np.triu_indices(4)
-    twice = np.where(first == second, 1.0, 2.0)
-    square = (gradient[:, first] * gradient[:, second] * twice * products).sum(axis=1)
-    return np.asarray(np.sqrt(np.maximum(square, 0.0) * np.where(count > 1, count / (count - 1), np.nan)))
 
 
 def _resample(columns: Singles, replicates: int, rng: np.random.Generator) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segue.engine.practices.pace import fit_pace
-from segue.engine.practices.rubrics import explain_score, fit_raters, skill_evidence
+from segue.engine.practices.rubrics import fit_raters, skill_evidence
 from segue.engine.practices.teaching_axes import axis_levels
 
 
@@ -49,15 +49,6 @@ def test_evidence_moves_only_the_skills_of_its_criteria_whatever_the_product() -
     assert essay == poster
     assert {e.skill: pytest.approx(e.score) for e in essay} == {"reasoning": 0.7, "research": 0.5}
     assert {e.skill: e.std for e in essay}["reasoning"] < 0.1
-
-
-def test_a_score_is_explained_from_the_weakest_on() -> None:
-    told = explain_score(
-        {"argument": 0.9, "sources": 0.4}, {"argument": ("reasoning",), "sources": ("research",)},
-        {"research": "find-three-sources"},
-    )  # fmt: skip
-    assert [t.criterion for t in told] == ["sources", "argument"]
-    assert told[0].sentence == "sources: 40%, not there yet, it shows research; next: find-three-sources"
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.4])

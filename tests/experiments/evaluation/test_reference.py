@@ -18,10 +18,10 @@ from segue.experiments.evaluation.estimators.standard_errors import standard_err
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.closed_form import Bounds, empirical_bernstein, normal
 from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
-from segue.experiments.evaluation.logs.datasets import STAR_ARMS, item_shares, open_bandit, star
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
+from tests.experiments.evaluation.reference_data import STAR_ARMS, item_shares, open_bandit, star
 
 Find = Callable[[str], Path]
 CAMPAIGNS = ["men", "women"]

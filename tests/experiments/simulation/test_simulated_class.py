@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.experiments.simulation.simulated_class import SimulatedClass, simulate_class
+from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.student_models import MODELS
 from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.catalogue import Catalogue, Resource
@@ -31,7 +31,8 @@ def room(catalogue: Catalogue) -> SimulatedClass:
 @pytest.mark.parametrize("model", NAMES)
 def test_every_model_gives_well_formed_events(catalogue: Catalogue, model: str) -> None:
     rng = np.random.default_rng(1)
-    learners, events = simulate_class(catalogue, 6, weeks=2, rng=rng, now=MONDAY, model=model)
+    room = SimulatedClass.before(MONDAY, catalogue, n_learners=6, weeks=2, rng=rng, model=model)
+    learners, events = room.learners, room.events
     assert len(learners) == 6
     assert set(events["learner"]) <= set(learners["learner"])
     assert set(events["resource"]) <= {r.resource_id for r in catalogue.resources}
@@ -45,10 +46,11 @@ def test_every_model_gives_well_formed_events(catalogue: Catalogue, model: str) 
 
 def test_the_same_generator_gives_the_same_class(catalogue: Catalogue) -> None:
     one, two = (
-        simulate_class(catalogue, 5, weeks=2, rng=np.random.default_rng(3), now=MONDAY) for _ in range(2)
+        SimulatedClass.before(MONDAY, catalogue, n_learners=5, weeks=2, rng=np.random.default_rng(3))
+        for _ in range(2)
     )
-    pd.testing.assert_frame_equal(one[0], two[0])
-    pd.testing.assert_frame_equal(one[1], two[1])
+    pd.testing.assert_frame_equal(one.learners, two.learners)
+    pd.testing.assert_frame_equal(one.events, two.events)
 
 
 def test_playlists_are_done_in_order_two_a_weekday(room: SimulatedClass) -> None:
@@ -87,6 +89,7 @@ def test_practice_raises_mastery_and_a_month_without_lowers_it(catalogue: Catalo
 
 def test_a_catalogue_without_labels_or_tags_works() -> None:
     bare = Catalogue.build([Resource(f"r{i}", skills=(f"k{i % 3}",)) for i in range(6)])
-    learners, events = simulate_class(bare, 3, weeks=1, rng=np.random.default_rng(0), now=MONDAY)
+    room = SimulatedClass.before(MONDAY, bare, n_learners=3, weeks=1, rng=np.random.default_rng(0))
+    learners, events = room.learners, room.events
     assert learners["interests"].tolist() == [[], [], []]
     assert len(events) == 30
