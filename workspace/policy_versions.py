@@ -10,13 +10,13 @@ from datetime import datetime
 from segue.engine.policy_version import PolicyVersion, policy_from
 from segue.engine.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps
-from segue.features.iso_weeks import week_of
+from segue.features.iso_weeks import start_of, week_of
 from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.model_registry import HISTORY, Champion, current_fit, load_sums, note_version
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learners import Learner, every_learner, find_learners
-from segue.workspace.records.taught_effects import counted_since
+from segue.workspace.records.taught_effects import carry_over, counted_since
 from segue.workspace.storage.database import Connection, get_document
 from segue.workspace.workspace import Workspace
 
@@ -90,9 +90,13 @@ def put_in_force(
     """
     with workspace.store.read() as connection:
         was = workspace.champion(connection).fitted
+        fit_before = current_fit(connection) or ""
     with workspace.store.write() as connection:
         note_version(connection, version, now, lambda _: was.version, by=by, reason=reason)
     workspace.promote(was.deciding_by(version))
+    with workspace.store.write() as connection:
+        carry_over(connection, fit_before, to=current_fit(connection) or "")
+        workspace.store.forget()
 
 
 def version_diff(
@@ -110,6 +114,8 @@ def version_diff(
 
     Parameters
     ----------
+    now : datetime
+        When lists are drawn; the weekly batch draws at a week's first moment (`start_of`).
     week : str
         ISO week whose draws are made; default: that of `now`.
     k, minutes
@@ -117,6 +123,8 @@ def version_diff(
     learners : sequence of str, optional
         By the LMS's ids; default: everybody in the store, by surrogate.
     """
+    if week:
+        start_of(week, workspace.time_zone)  # is it one?
     with workspace.store.read() as connection:
         champion = workspace.champion(connection)
         sums = load_sums(connection)

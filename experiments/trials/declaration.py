@@ -119,6 +119,11 @@ def trial_from(said: Mapping[str, Any]) -> TrialDeclaration:
         what, right = KINDS[name]
         if not right(value):
             raise ValueError(f"{name} of an experiment must be {what}, got {value!r}")
+    return declared_before(said)
+
+
+def declared_before(said: Mapping[str, Any]) -> TrialDeclaration:
+    """Return the experiment that was written down as `said`: what was declared stays, whoever checked it."""
     values = dict(said) | {"start": datetime.fromisoformat(str(said["start"]))}
     return TrialDeclaration(**values | {"strata": tuple(said.get("strata", ()))})
 

@@ -20,7 +20,7 @@ from segue.experiments.evaluation.logs.shadow_policy import led_along
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
 from segue.experiments.reporting.step_frame import logged_steps
 from segue.experiments.trials.assignment import arms_of, moved_on, units_of
-from segue.experiments.trials.declaration import TrialDeclaration, trial_from
+from segue.experiments.trials.declaration import TrialDeclaration, declared_before
 from segue.experiments.trials.sequential import TrialLook, look
 from segue.features.iso_weeks import start_of, week_of
 from segue.workspace.answering import Question, answer, with_acts
@@ -53,7 +53,7 @@ def declare(workspace: Workspace, trial: TrialDeclaration, *, now: datetime) -> 
         known = json.loads(get_document(connection, DECLARED) or b"{}")
         there = known.get(trial.name)
         if there is not None:
-            if trial_from(there["trial"]).digest != trial.digest:
+            if declared_before(there["trial"]).digest != trial.digest:
                 raise ValueError(
                     f"experiment {trial.name!r} was declared otherwise on {there['time']}: what decides is "
                     "fixed before the start; declare another under another name"
@@ -73,7 +73,7 @@ def declared(workspace: Workspace, name: str) -> TrialDeclaration:
     ValueError
         When none was declared under it.
     """
-    return trial_from(_row(workspace, name)["trial"])
+    return declared_before(_row(workspace, name)["trial"])
 
 
 def end(workspace: Workspace, name: str, *, now: datetime) -> None:
@@ -98,7 +98,7 @@ def running(workspace: Workspace, *, now: datetime) -> list[TrialDeclaration]:
     """Return the experiments whose first week is that of `now` or before, and that have not ended."""
     with workspace.store.read() as connection:
         known = json.loads(get_document(connection, DECLARED) or b"{}")
-    trials = [trial_from(row["trial"]) for row in known.values() if not _over(row, now)]
+    trials = [declared_before(row["trial"]) for row in known.values() if not _over(row, now)]
     return [trial for trial in trials if _begun(trial, now, workspace.time_zone)]
 
 

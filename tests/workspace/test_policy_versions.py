@@ -18,7 +18,9 @@ from segue.engine.policies import EpsilonGreedy, Greedy
 from segue.engine.policy_version import PolicyVersion, policy_from, read_policy
 from segue.engine.request import Request
 from segue.workspace.answering import Ask
+from segue.workspace.model_registry import current_fit
 from segue.workspace.policy_versions import put_in_force, version_diff, version_history, version_in_force
+from segue.workspace.records.taught_effects import count_anew, counted_since
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)
@@ -50,6 +52,34 @@ def test_the_predicted_share_of_changed_lists_is_the_real_one(school: School) ->
     }
     assert told.changed == changed
     assert 0 < told.share == len(changed) / len(school.roster)
+
+
+def test_what_was_counted_since_the_fit_stays_with_the_model(school: School) -> None:
+    space = school.space
+    school.study(NOW)
+    with space.store.write() as connection:
+        fit_hash = current_fit(connection)
+        assert fit_hash is not None
+        fitted = space.champion(connection).fitted
+        count_anew(connection, fit_hash, fitted)
+        before = counted_since(connection, fit_hash, fitted)
+    assert before.sums is not None
+    after = version_in_force(space).drafted({"limits": {"per_skill": 1}})
+    put_in_force(space, after, by="head", now=NOW)
+    with space.store.read() as connection:
+        now_in_charge = current_fit(connection)
+        assert now_in_charge not in (None, fit_hash)
+        stays = counted_since(connection, now_in_charge or "", space.champion(connection).fitted)
+    assert stays.upto == before.upto
+    assert stays.sums is not None
+    for name, values in before.sums.to_arrays().items():
+        assert np.array_equal(stays.sums.to_arrays()[name], values)
+
+
+def test_a_week_must_be_one(school: School) -> None:
+    version = version_in_force(school.space)
+    with pytest.raises(ValueError, match="an ISO week"):
+        version_diff(school.space, version, version, now=NOW, week="49", learners=school.roster)
 
 
 OWN_POLICY = """

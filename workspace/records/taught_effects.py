@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,6 +67,25 @@ def counted_since(connection: Connection, fit_hash: str, fitted: Recommender) ->
     return Since(fit_hash, int(head["upto"]), sums)
 
 
+def carry_over(connection: Connection, fit_hash: str, *, to: str) -> None:
+    """Let what was counted since a fit count for the same model under another version, within a write."""
+    body = get_document(connection, EFFECTS)
+    if not body:
+        return
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        arrays = dict(file)
+    head = json.loads(bytes(arrays.pop("head")).decode())
+    if head["fit"] == fit_hash:
+        _put(connection, head | {"fit": to}, arrays)
+
+
+def _put(connection: Connection, head: Mapping[str, object], arrays: Mapping[str, Any]) -> None:
+    body = io.BytesIO()
+    said = np.frombuffer(json.dumps(head).encode(), np.uint8)
+    np.savez(body, allow_pickle=False, head=said, **arrays)
+    put_document(connection, EFFECTS, body.getvalue())
+
+
 def count_anew(connection: Connection, fit_hash: str, fitted: Recommender) -> int:
     """Count all attempts since the fit as if none had been counted yet, within a write."""
     put_document(connection, EFFECTS, b"")
@@ -83,8 +103,5 @@ def count_effects(connection: Connection, fit_hash: str, fitted: Recommender) ->
         more = new - attempt_effects(fitted.kernel, frame[frame["number"] <= before.upto], halves=by_arrival)
         sums = more if sums is None else sums + more
     if sums is not None:
-        head = json.dumps({"fit": fit_hash, "upto": upto, "columns": len(COLUMNS)}).encode()
-        body = io.BytesIO()
-        np.savez(body, allow_pickle=False, head=np.frombuffer(head, np.uint8), **sums.to_arrays())
-        put_document(connection, EFFECTS, body.getvalue())
+        _put(connection, {"fit": fit_hash, "upto": upto, "columns": len(COLUMNS)}, sums.to_arrays())
     return len(news)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.policy_version import PolicyVersion
+from segue.features.iso_weeks import start_of
 from segue.service.admission import caller_of
 from segue.service.http.bodies import answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes
@@ -72,7 +73,8 @@ def _tried(space: Workspace, body: said.DraftBody) -> dict[str, object]:
     before = version_in_force(space)
     draft = _drafted(before, body.draft)
     shape = partial(version_diff, week=body.week or "", k=body.k, minutes=body.minutes)
-    found = shape(space, before, draft, now=body.now or datetime.now(UTC), learners=body.learners)
+    at = body.now or (start_of(body.week, space.time_zone) if body.week else datetime.now(UTC))
+    found = shape(space, before, draft, now=at, learners=body.learners)
     return {"version": draft.id, **found.to_dict()}
 
 

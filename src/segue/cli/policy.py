@@ -58,7 +58,7 @@ def diff(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Also draw the week's lists under both; nothing is stored.")
     ] = False,
-    week: Annotated[str, typer.Option(help="ISO week, as 2026-W48 (default: the current one).")] = "",
+    week: Annotated[str, typer.Option(help="ISO week, as 2026-W48, drawn as `segue weekly` does.")] = "",
     k: Annotated[int, typer.Option("-k", help="Steps of a list.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of a list.", min=1)] = None,
     now: Now = "",
@@ -70,14 +70,16 @@ def diff(
     Example:
       segue policy diff before.json after.json --workspace school --dry-run
     """
+    from segue.features.iso_weeks import start_of
     from segue.workspace.policy_versions import version_diff
 
     with opened(workspace) as space:
+        drawn = start_of(week, space.time_zone) if week and not now else moment(now)
         found = version_diff(
             space,
             _version(space, before),
             _version(space, after),
-            now=moment(now),
+            now=drawn,
             week=week,
             k=k,
             minutes=minutes,
