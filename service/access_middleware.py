@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 from uuid import uuid4
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -63,6 +64,8 @@ class Gate:
             await self.app(scope, CountedBody(receive, self.limits), passage.send)
         except RefusedError as refused:
             await passage.refuse(refused, receive)
+        except ClientDisconnect:
+            pass  # it left in the middle of its body: there is nobody to answer, and nothing has failed
         except Exception as error:
             logs.write("failed", passage.fields(), level=40, error=error)
             broken = RefusedError(500, "failed", f"something failed here; the log has it under {passage.id}")

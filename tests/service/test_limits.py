@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import socket
 import threading
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.tenant.write_queue import Desk
 
@@ -53,6 +56,20 @@ def test_a_head_has_a_size(school: Path, serving: Any) -> None:
         assert client.get("/healthz", headers={"x-long": "y" * 20_000}).status_code == 200
         at_once = opened(client, b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: %s\r\n\r\n" % (b"y" * 40_000))
         assert b" 431 " in everything(at_once)
+
+
+def test_who_leaves_in_the_middle_of_a_body_has_failed_nothing(
+    school: Path, serving: Any, headers: Headers
+) -> None:
+    stream = io.StringIO()
+    logs.set_up(stream)
+    with serving(school) as client:
+        key = headers("backend")["authorization"].encode()
+        head = b"POST /v1/recommend HTTP/1.1\r\nhost: x\r\nauthorization: %s\r\n" % key
+        opened(client, head + b"content-type: application/json\r\ncontent-length: 50\r\n\r\n{").close()
+        assert client.post("/v1/recommend", json=ASK, headers=headers("backend")).status_code == 200
+    found = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert sorted((line["event"], line["status"]) for line in found) == [("request", 0), ("request", 200)]
 
 
 def send_without_end(connection: socket.socket) -> None:
