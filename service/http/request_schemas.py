@@ -54,7 +54,11 @@ RANGE = re.compile(r"^(?:\*|[A-Za-z]{1,8})(?:-(?:\*|[A-Za-z0-9]{1,8}))*$")
 
 
 def language_range(said: str) -> str:
-    """Return a range of BCP 47 as it is; of another form it would match nothing, and nobody would know."""
+    """Return a range of BCP 47, also where it was written as locales are (en_US).
+
+    One of another form would match nothing, and nobody would know.
+    """
+    said = said.replace("_", "-")
     if said and not RANGE.match(said):
         raise ValueError("must be a language as BCP 47 writes it, such as en or en-US")
     return said

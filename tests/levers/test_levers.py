@@ -167,7 +167,8 @@ def _place(**place: Any) -> Callable[[Ask], None]:
 
 
 def _language(ask: Ask) -> None:
-    assert got(ask(place={"language": "en-US"}, k=3))
+    for written in ("en-US", "en_US"):
+        assert got(ask(place={"language": written}, k=3))
     assert not got(ask(place={"language": "fi"}, k=3))
 
 

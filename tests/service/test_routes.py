@@ -125,7 +125,7 @@ def test_what_could_move_nothing_is_refused_in_a_sentence(client: httpx.Client, 
         assert found.status_code == 422
         return str(found.json()["error"]["message"])
 
-    ask = {"learner": "student-1", "place": {"language": "en_US"}}
+    ask = {"learner": "student-1", "place": {"language": "en-"}}
     assert "such as en or en-US" in said("POST", "/v1/recommend", ask)
     never = {"id": "student-1", "from": "2026-08-24T00:00:00Z", "until": "2026-08-24T00:00:00Z"}
     assert "until must lie after from" in said("PUT", "/v1/classes/7b/roster", {"learners": [never]})
