@@ -161,8 +161,9 @@ def real_trial(folder: Path) -> Trial:
 
 def test_a_fold_of_real_data_comes_near_the_floor(shared_data: Callable[[str], Path]) -> None:
     trial = real_trial(shared_data("statics2011"))
-    first = trial.attempts.learner % 5 == 0
-    score = trace(replace(trial, split=np.where(first, "test", "rest")), test_value="test")[0].score
+    some = trial.attempts.take(trial.attempts.learner % 3 == 0)  # all of them: the slow test below
+    split = np.where(some.learner % 5 == 0, "test", "rest")
+    score = trace(replace(trial, attempts=some, split=split), test_value="test")[0].score
     assert score.auc > 0.81
     assert score.ece < 0.03
 
