@@ -258,6 +258,7 @@ def test_odd_weeks_and_rosters_are_told(school: School, tmp_path: Path) -> None:
     assert one.notes == ()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the other is read by the page above
 def test_a_report_is_kept_as_a_run_with_its_page_and_pictures(
     school: School, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

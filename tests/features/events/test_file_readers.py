@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -156,10 +157,11 @@ def test_lists_and_titles_in_their_many_spellings() -> None:
     assert cleaned("e\u0301\u200b  x") == "é x"
 
 
-def test_real_logs_lose_no_row(shared_data: Callable[[str], Path]) -> None:
-    path = shared_data("statics2011/interactions.csv.gz")
+def test_real_logs_lose_no_row(shared_data: Callable[[str], Path], tmp_path: Path) -> None:
+    with gzip.open(shared_data("statics2011/interactions.csv.gz"), "rt") as whole:
+        path = write(tmp_path / "log.csv", "".join(islice(whole, 40_001)))
     names = {"item_id": "resource", "correct": "score"}
     done = read_events(path, Source(names=names, order_by="seq"))
-    assert (len(done.events), len(done.rejects)) == (189_297, 0)
+    assert (len(done.events), len(done.rejects)) == (40_000, 0)
     assert done.dropped == ("skill_combo_id",)
-    assert read_table(path, {}, aliases={}).lines[-1] == 189_298
+    assert read_table(path, {}, aliases={}).lines[-1] == 40_001
