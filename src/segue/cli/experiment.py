@@ -114,14 +114,15 @@ def compare(
 
     Example: segue experiment compare exploration
     """
-    import pandas as pd
-
-    from segue.experiments.simulation.sweeps import gain_table
     from segue.experiments.tracking.mlflow_store import Tracker
 
     runs = Tracker(store).runs(name)
     if runs.empty:
         raise ValueError(f"{store} has no finished run of {name!r}: segue experiment sweep {name}")
+    import pandas as pd
+
+    from segue.experiments.simulation.sweeps import gain_table
+
     typer.echo(_gains(gain_table(runs)))
     tell(f"{len(runs)} runs; 0 is random choice, 1 a clairvoyant, se the standard error over learners")
     if (runs.get("quick", pd.Series()) == "True").any():
