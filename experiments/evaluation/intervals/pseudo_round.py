@@ -31,7 +31,7 @@ from segue.experiments.evaluation.estimators.single_step import (
     Rounds,
     blocks,
 )
-from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error, recoded
+from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
 
 METHOD = "delta, one imagined round"
@@ -225,17 +225,17 @@ def between(
 ) -> Interval:
     """Return the interval from the lower end's normal bound to the upper end's (clusters: Student's t).
 
-    Whole clusters may be skewed as well: the end on the side of the longer tail reaches farther (`_skew`).
+    Whole clusters may be skewed as well: the end on the side of the longer tail reaches farther
+    (`_of_clusters`).
     """
-    lower, upper = (normal(end, cluster=cluster, level=level) for end in (low, high))
     if cluster is None:
-        return Interval(lower.low, upper.high, METHOD)
-    down, up = (_skew(end, cluster, level=level) for end in (low, high))
-    return Interval(lower.low + min(down, 0.0), upper.high + max(up, 0.0), METHOD)
+        return Interval(normal(low, level=level).low, normal(high, level=level).high, METHOD)
+    (below, down), (above, up) = (_of_clusters(end, cluster, level=level) for end in (low, high))
+    return Interval(low.value - below + min(down, 0.0), high.value + above + max(up, 0.0), METHOD)
 
 
-def _skew(parts: Linearised, cluster: Ints, *, level: float) -> float:
-    """Return how far skewness among whole clusters moves the end of Student's interval on its side.
+def _of_clusters(parts: Linearised, cluster: Ints, *, level: float) -> tuple[float, float]:
+    """Return half of Student's interval, and how far skewness among whole clusters moves the end on its side.
 
     Of m clusters with mean error e and skewness g it is e g (1 + 2 t²) / (6 √m), the first-order correction
     (Johnson 1978; Hall 1992). Even levels show some skewness too: only what is beyond `EVEN` of its standard
@@ -243,16 +243,16 @@ def _skew(parts: Linearised, cluster: Ints, *, level: float) -> float:
     what counts, 1 + `HIDDEN` / m times. 0 where there is no error.
     """
     error, freedom = few_clusters_error(parts, cluster)
-    totals = np.bincount(recoded(cluster), weights=parts.influence())
+    t = float(stats.t.isf((1 - level) / 2, freedom))
+    totals = np.bincount(cluster, weights=parts.influence())
     square = float(totals @ totals)
     if not square > 0 or not isfinite(error):
-        return 0.0
+        return t * error, 0.0
     m = freedom + 1
     even = sqrt(6 * max(m - 2, 0.0) / (m + 1) / (m + 3) / m)
     seen = float((totals**3).sum()) / square**1.5  # g / √m
     beyond = copysign(max(abs(seen) - EVEN * even, 0.0), seen)
-    t = float(stats.t.isf((1 - level) / 2, freedom))
-    return error * beyond * (1 + HIDDEN / m) * (1 + 2 * t * t) / 6
+    return t * error, error * beyond * (1 + HIDDEN / m) * (1 + 2 * t * t) / 6
 
 
 def _typical(side: Side) -> float | None:
