@@ -44,6 +44,8 @@ class Personalisation:
         Share of lists that are unlike every other.
     principles : mapping
         Indicators of the four principles, each a share in [0, 1].
+    same_for_all : bool
+        Whether all lists hold the same. (Of two lists that half of the class each got, none is distinct.)
     """
 
     personal: bool
@@ -51,6 +53,7 @@ class Personalisation:
     chance: float
     distinct: float
     principles: Mapping[str, float]
+    same_for_all: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name, null where there is none."""
@@ -60,7 +63,7 @@ class Personalisation:
         """Return the verdict in a sentence."""
         if not np.isfinite(self.explained):
             return f"Whether lists are personal cannot be told of fewer than {FEWEST} learners."
-        if self.distinct == 0:
+        if self.same_for_all:
             return "Not personalised: everybody got the same list."
         verdict = "Personalised" if self.personal else "Not personalised"
         return (
@@ -95,7 +98,7 @@ def audit_personalisation(
     if len(lists) < FEWEST:
         return Personalisation(False, float("nan"), 1.0, unlike, principles)
     if len(kinds) == 1:
-        return Personalisation(False, 0.0, 1.0, 0.0, principles)
+        return Personalisation(False, 0.0, 1.0, 0.0, principles, same_for_all=True)
     gram = _gram(lists)
     basis = _directions(profiles)
     own = float(_explained(gram, basis[None])[0])

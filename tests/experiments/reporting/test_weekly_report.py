@@ -150,6 +150,9 @@ def test_two_worlds_are_not_personalised_and_one_is() -> None:
     same = audit_personalisation([["r1", "r2"]] * 60, profiles, rng=rng)
     assert not same.personal
     assert "everybody got the same list" in str(same)
+    halves = audit_personalisation([["a"] if row[0] > 0 else ["b"] for row in profiles], profiles, rng=rng)
+    assert halves.personal
+    assert str(halves).startswith("Personalised: ")
     noise = [audit_personalisation(*lists_of(seed, follow=0.0), rng=rng).personal for seed in range(20)]
     assert sum(noise) <= 1
     driven = [audit_personalisation(*lists_of(seed, follow=1.0), rng=rng) for seed in range(5)]
