@@ -191,12 +191,12 @@ def speaks(language: str, wanted: str) -> bool:
     """Return whether a resource's language (BCP 47) suits a language range, or the resource has none.
 
     The range stands for itself and what is narrower ("en" finds "en-GB"), and falls back to what is wider
-    ("en-US" finds "en", not "en-GB"), as in RFC 4647.
+    ("en-US" finds "en", not "en-GB"), as in RFC 4647. Both may be written as locales are ("en_US").
 
-    >>> [speaks(tag, "en-US") for tag in ("en", "EN-us", "en-US-x-y", "en-GB", "de", "")]
+    >>> [speaks(tag, "en-US") for tag in ("en", "EN_us", "en-US-x-y", "en-GB", "de", "")]
     [True, True, True, False, False, True]
     """
-    own, asked = language.lower().split("-"), wanted.lower().split("-")
+    own, asked = (tag.lower().replace("_", "-").split("-") for tag in (language, wanted))
     shorter = min(len(own), len(asked))
     return not language or own[:shorter] == asked[:shorter]
 
