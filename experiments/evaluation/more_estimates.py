@@ -139,7 +139,7 @@ def _standard(contexts: Floats) -> Floats:
 
     Examples
     --------
-    >>> _standard(np.array([[1e12, 3.0], [3e12, 3.0]])).tolist()
+    >>> _standard(np.array([[0.0, 3.0], [2e12, 3.0]])).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]
     """
     largest = np.abs(contexts).max(axis=0, initial=0.0)
