@@ -22,7 +22,7 @@ R = TypeVar("R")
 Prepare = Callable[..., Callable[[], None]]
 LOSSES = 4  # pools in a row, without a result between them
 ENOUGH = 2_000  # learners from which a process a core wins: one begins in the time of 500 lists from a store
-PATIENCE_SECONDS = 2.0  # without a result, before it is asked whether a process was lost
+PATIENCE_SECONDS = 2.0  # without a result, before it is asked whether a process was lost; and to end in
 AHEAD = 2  # tasks that are handed out for each worker: one it does, and one that waits for it
 
 
@@ -142,7 +142,7 @@ def _let_go(pool: ProcessPoolExecutor) -> None:
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
-    """End a pool that nothing more is asked of, at once where its workers do not end by themselves.
+    """End a pool that nothing more is asked of; workers that do not end in `PATIENCE_SECONDS` are killed.
 
     They are told by a queue, which one that was killed while it read leaves locked to the others.
     """

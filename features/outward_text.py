@@ -51,14 +51,19 @@ def csv_cell(cell: str) -> str:
 
 
 def csv_table(table: pa.Table) -> pa.Table:
-    """Return an Arrow table whose columns of text are fit for a CSV file that people open."""
+    """Return an Arrow table whose texts are fit for a CSV file that people open, and NaN an empty cell."""
     for place, field in enumerate(table.schema):
-        if not pa.types.is_string(field.type):
-            continue
         column = table.column(place)
-        if pc.any(pc.match_substring_regex(column, FORMULA_START)).as_py():
+        if pa.types.is_floating(field.type):
+            safe = pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column)
+        elif (
+            pa.types.is_string(field.type) and pc.any(pc.match_substring_regex(column, FORMULA_START)).as_py()
+        ):
             cells = [csv_cell(cell) if cell else cell for cell in column.to_pylist()]
-            table = table.set_column(place, field, pa.array(cells, field.type))
+            safe = pa.array(cells, field.type)
+        else:
+            continue
+        table = table.set_column(place, field, safe)
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pandas as pd
 import pyarrow as pa
@@ -43,6 +44,11 @@ def test_an_arrow_table_gets_the_cells_of_a_frame(cells: list[str | None]) -> No
     safe = csv_table(table)
     assert safe["cell"].to_pylist() == [None if cell is None else csv_cell(cell) for cell in cells]
     assert (safe["n"].to_pylist(), safe.schema) == ([-1.0] * len(cells), table.schema)
+
+
+def test_what_is_unknown_is_an_empty_cell() -> None:
+    table = pa.table({"minutes": [math.nan, 5.0, None]})
+    assert csv_table(table)["minutes"].to_pylist() == [None, 5.0, None]
 
 
 def test_no_cell_of_a_csv_is_a_formula() -> None:
