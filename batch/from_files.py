@@ -27,8 +27,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnBlock
 from segue.engine.scoring.factors import factors_of
-from segue.features.catalogue import Frame, as_pandas
-from segue.features.events.event_records import RecordsError
+from segue.features.events.event_records import Frame, RecordsError, as_pandas
 from segue.features.history.attempts import Attempts, encode
 from segue.features.history.batch_fold import fold
 from segue.features.history.learner_state import StateBlock

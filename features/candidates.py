@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from segue.features.catalogue import Bools, Catalogue, Floats, Ints
+from segue.features.catalogue import Bools, Catalogue, Floats, Ints, row_kinds
 
 _MANY_ROWS, _FEW_MEMBERS = 8, 32
 _TABLE = 1024  # combinations whose overlaps are kept: 8 MB
@@ -275,20 +275,20 @@ class Pool:
     def of(cls, catalogue: Catalogue) -> Pool:
         """Return the whole catalogue as a pool."""
         skills, tags = catalogue.skill_matrix, catalogue.tag_matrix
-        _, head, combination = np.unique(skills, axis=0, return_index=True, return_inverse=True)
-        each, tagging = np.unique(tags, axis=0, return_inverse=True)
+        (head, combination), (tagged, tagging) = row_kinds(skills), row_kinds(tags)
+        each = tags[tagged]
         n_of_tags = (each >= 0).sum(axis=1)
         padded = np.where(skills < 0, skills[:, :1], skills)[head]
         return cls(
             codes=np.arange(len(catalogue.resources)),
             n_resources=len(catalogue.resources),
             combinations=Combinations(head, padded, catalogue.skill_weights[head], len(catalogue.skills)),
-            combination=combination.reshape(-1),
+            combination=combination,
             kind=catalogue.kind_code,
             minutes=catalogue.minutes,
             tags=np.where(each < 0, len(catalogue.tag_ids), each),
             tag_scale=np.where(n_of_tags > 0, 1 / np.sqrt(np.maximum(n_of_tags, 1)), 0.0),
-            tagging=tagging.reshape(-1),
+            tagging=tagging,
             teaches=np.array([float(r.kind in TEACHING) for r in catalogue.resources]),
             n_tags=len(catalogue.tag_ids),
         )

@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, overload
+from typing import Any, Generic, Literal, TypeVar, get_args, overload
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from segue.features.outward_text import web_address
@@ -31,27 +30,28 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 T = TypeVar("T")
-
-
-class ArrowFrame(Protocol):
-    """A table of polars, Arrow or another library: it hands out its columns as Arrow's C stream."""
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
-
-
-Frame = pd.DataFrame | ArrowFrame
-
-
-def as_pandas(frame: Frame) -> pd.DataFrame:
-    """Return a frame of any of these libraries as pandas; a TypeError names what is none."""
-    if not hasattr(frame, "__arrow_c_stream__"):
-        raise TypeError(f"a frame of pandas, polars or Arrow is needed, got {type(frame).__name__}")
-    whole: pd.DataFrame = frame if isinstance(frame, pd.DataFrame) else pa.table(frame).to_pandas()
-    return whole
-
-
 OWN = "resource:"
 """Begins the id of the skill of a resource that names none."""
+
+
+def row_kinds(rows: Ints) -> tuple[Ints, Ints]:
+    """Return where each kind of row stands first, (kinds,), and the kind of each of `rows` (n, K), (n,).
+
+    Kinds are in lexicographic order.
+
+    Examples
+    --------
+    >>> first, kind = row_kinds(np.array([[2, 1], [0, 3], [2, 1]]))
+    >>> first.tolist(), kind.tolist()
+    ([1, 0], [1, 0, 1])
+    """
+    order = np.lexsort(rows.T[::-1]) if rows.shape[1] else np.arange(len(rows))
+    ordered = rows[order]
+    begins = np.ones(len(rows), dtype=np.bool_)
+    begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    kind = np.empty(len(rows), dtype=np.int64)
+    kind[order] = np.cumsum(begins) - 1
+    return order[begins], kind
 
 
 class Once(Generic[T]):

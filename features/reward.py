@@ -18,9 +18,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from segue.features.catalogue import Floats, Ints
-
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 CENSOR_DAYS = 28
 FOLLOWING = (1.0, 0.7, 0.49)  # weights of the next attempts at a skill
 Status = Literal["pending", "matured", "censored"]

@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
-
-from segue.features.catalogue import Frame, as_pandas
 
 KINDS = (
     "attempt",
@@ -62,6 +61,23 @@ CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
 class RecordsError(ValueError):
     """Nothing of this input can be used as it stands; the message says what to change."""
+
+
+class ArrowFrame(Protocol):
+    """A table of polars, Arrow or another library: it hands out its columns as Arrow's C stream."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+
+Frame = pd.DataFrame | ArrowFrame
+
+
+def as_pandas(frame: Frame) -> pd.DataFrame:
+    """Return a frame of any of these libraries as pandas; a TypeError names what is none."""
+    if not hasattr(frame, "__arrow_c_stream__"):
+        raise TypeError(f"a frame of pandas, polars or Arrow is needed, got {type(frame).__name__}")
+    whole: pd.DataFrame = frame if isinstance(frame, pd.DataFrame) else pa.table(frame).to_pandas()
+    return whole
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, row_kinds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,6 +100,11 @@ class Attempts:
     def starts(self) -> Ints:
         """Row where each learner present begins, and len(self) at the end."""
         return np.append(np.flatnonzero(np.diff(self.learner, prepend=-1)), len(self)).astype(np.int64)
+
+    @cached_property
+    def local(self) -> Ints:
+        """Number of each row's learner among those present."""
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     @cached_property
     def position(self) -> Floats:
@@ -232,16 +237,14 @@ class HistoryParameters:
     @cached_property
     def combination_of(self) -> Ints:
         """Number of each resource's set of skills, one or several, shape (n,)."""
-        ordered = np.sort(self.skill_matrix, axis=1)
-        return np.unique(ordered, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return row_kinds(np.sort(self.skill_matrix, axis=1))[1]
 
     @cached_property
     def set_of(self) -> Ints:
         """Number of each resource's combination of several skills, shape (n,); -1 for one skill."""
         several = (self.skill_matrix >= 0).sum(axis=1) > 1
-        ordered = np.sort(self.skill_matrix, axis=1)
-        out = np.full(len(ordered), -1, dtype=np.int64)
-        out[several] = np.unique(ordered[several], axis=0, return_inverse=True)[1].reshape(-1)
+        out = np.full(len(several), -1, dtype=np.int64)
+        out[several] = np.unique(self.combination_of[several], return_inverse=True)[1]
         return out
 
     @cached_property

@@ -74,8 +74,7 @@ def chunks(
     """Fold whole learners in chunks of about `rows` attempts; `logit` (n,) is the easiness met at each."""
     for many in whole_learners(attempts, max(rows, FILTERED_ROWS)):
         some, met = attempts.take(many), logit[many]
-        local = np.cumsum(np.diff(some.learner, prepend=some.learner[:1]) != 0)
-        kalman, _, surprise = filtered(some, parameters, met, local)
+        kalman, _, surprise = filtered(some, parameters, met, some.local)
         for part in whole_learners(some, rows):
             expected = kalman[0][:, part], kalman[1][:, part], surprise[part]
             yield _chunk(some.take(part), parameters, met[part], expected)
@@ -100,10 +99,9 @@ def _chunk(
     skills, sets = parameters.skill_matrix[attempts.resource], parameters.set_of[attempts.resource]
     owner, column = np.nonzero(skills >= 0)
     several = np.flatnonzero(sets >= 0)
-    local = np.cumsum(np.diff(attempts.learner, prepend=attempts.learner[0]) != 0)
     row = np.concatenate([np.arange(n), owner, several])
     slot = np.concatenate([np.full(n, own), skills[owner, column], sets[several] + n_skills])
-    segments = Steps.of(local[row] * (own + 1) + slot)
+    segments = Steps.of(attempts.local[row] * (own + 1) + slot)
     before = _remembered(attempts, logit, row, segments)
     place, until, surprise = segments.place, n + len(owner), kalman[2]
     for column_of, values in zip((MEAN, VARIANCE), kalman[:2], strict=True):

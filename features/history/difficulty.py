@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, row_kinds
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
 
 ITEM_PRECISION = 1.0 / 0.7**2
@@ -130,14 +130,14 @@ class _Tree:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> _Tree:
-        sets, group = np.unique(np.sort(catalogue.skill_matrix, axis=1), axis=0, return_inverse=True)
-        return cls(group.reshape(-1), sets, _standardised(catalogue.difficulty), len(catalogue.skills))
+        skills = np.sort(catalogue.skill_matrix, axis=1)
+        first, group = row_kinds(skills)
+        return cls(group, skills[first], _standardised(catalogue.difficulty), len(catalogue.skills))
 
     def fit(self, attempts: Attempts) -> Difficulty:
         """Newton's method on the posterior; concave, started at the prior mean of the pooled rate."""
-        item, y = attempts.resource, attempts.score
-        learner = np.unique(attempts.learner, return_inverse=True)[1].reshape(-1)
-        n_items, n_learners = len(self.group), int(learner.max(initial=-1)) + 1
+        item, learner, y = attempts.resource, attempts.local, attempts.score
+        n_items, n_learners = len(self.group), len(attempts.starts) - 1
         tries, right = np.bincount(item, minlength=n_items), np.bincount(learner, y, n_learners)
         scored = np.bincount(item, y, n_items)
         root = ROOT_MEAN.copy()
@@ -184,7 +184,9 @@ class _Tree:
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-x)))
+    odds = np.exp(-x)
+    odds += 1.0
+    return np.divide(1.0, odds, out=odds)
 
 
 def _standardised(label: Floats) -> Floats:

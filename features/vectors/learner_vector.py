@@ -100,16 +100,15 @@ def _fill(part: Floats, chunk: Chunk) -> None:
     gap = read_gap(elapsed)
     own = read_rows(chunk.general, elapsed, position)[:, OWN_ROW]
     part[:, OF_LEARNER] = np.column_stack([own, gap, gap * gap, newness(position)])
-    reads = _read_at(chunk.skills, chunk.skill_owner, time=time, position=position)
-    if len(reads) == len(part):  # one skill each
-        part[:, OF_SKILL] = reads
-    else:
-        first = np.flatnonzero(np.diff(chunk.skill_owner, prepend=-1))
-        n_skills = np.bincount(chunk.skill_owner, minlength=len(part))[:, None]
-        part[:, OF_SKILL] = np.add.reduceat(reads, first, axis=0) / n_skills
-        lowest = np.minimum.reduceat(reads[:, 0], first)
-        part[:, OF_WEAKEST] = np.where(n_skills > 1, lowest[:, None] - part[:, OF_SKILL][:, :1], 0.0)
-    part[:, OF_SET] = part[:, OF_SKILL][:, SET_ROW]  # a single skill is its own set
+    skill = _read_at(chunk.skills, chunk.skill_owner, time=time, position=position).T
+    if skill.shape[1] > len(part):  # several skills of a resource: their mean
+        reads, first = skill, np.flatnonzero(np.diff(chunk.skill_owner, prepend=-1))
+        n_skills = np.bincount(chunk.skill_owner, minlength=len(part))
+        skill = np.add.reduceat(reads, first, axis=1) / n_skills
+        lowest = np.minimum.reduceat(reads[0], first)
+        part[:, OF_WEAKEST] = np.where(n_skills > 1, lowest - skill[0], 0.0)[:, None]
+    part[:, OF_SKILL] = skill.T
+    part[:, OF_SET] = skill[SET_ROW].T  # a single skill is its own set
     several = chunk.set_owner
     part[several, OF_SET] = _read_at(chunk.sets, several, time=time, position=position)[:, SET_ROW]
 

@@ -31,7 +31,7 @@ def extra_precision(
     easiness : array of shape (n,)
         Of the items met, in logits.
     """
-    combination = _combinations(attempts, parameters)
+    combination = parameters.combination_of[attempts.resource]
     own, skill = _spreads(attempts, parameters, easiness)
     apart, alike = _pairs(attempts, combination, alike=False), _pairs(attempts, combination, alike=True)
     if min(len(apart[0]), len(alike[0])) < LEAST_PAIRS:
@@ -74,11 +74,6 @@ def _balanced(total: float, weight: Floats, spread: Floats) -> float:
     return 0.5 * (low + high)
 
 
-def _combinations(attempts: Attempts, parameters: HistoryParameters) -> Ints:
-    _, code = np.unique(parameters.skill_matrix[attempts.resource], axis=0, return_inverse=True)
-    return np.asarray(code.ravel())
-
-
 def _pairs(attempts: Attempts, combination: Ints, *, alike: bool) -> tuple[Ints, Ints]:
     """Return rows of attempts of one learner that follow each other closely, on the same skills or not."""
     rows = np.arange(len(attempts))
@@ -92,7 +87,6 @@ def _pairs(attempts: Attempts, combination: Ints, *, alike: bool) -> tuple[Ints,
 
 def _spreads(attempts: Attempts, parameters: HistoryParameters, easiness: Floats) -> tuple[Floats, Floats]:
     """Return the filter's variances before each attempt: the learner's, and the share of its skills, (n,)."""
-    _, local = np.unique(attempts.learner, return_inverse=True)
-    (_, variance), _, _ = filtered(attempts, parameters, easiness, local.ravel())
+    (_, variance), _, _ = filtered(attempts, parameters, easiness, attempts.local)
     share = parameters.skill_weights[attempts.resource].T
     return variance[0], np.asarray((share * share * variance[1:]).sum(axis=0))

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from segue.features.candidates import Combinations
-from segue.features.catalogue import Once
+from segue.features.catalogue import Once, row_kinds
 from segue.features.history.attempts import Floats, HistoryParameters, Ints
 from segue.features.history.learner_state import StateBlock
 from segue.features.history.state_columns import (
@@ -112,11 +112,11 @@ class SuccessReader:
     def _combinations(self) -> tuple[Combinations, Ints]:
         """The combinations of skills there are, and which of them each resource has, (n,)."""
         skills, parameters = self.parameters.skill_matrix, self.parameters
-        _, head, combination = np.unique(skills, axis=0, return_index=True, return_inverse=True)
+        head, combination = row_kinds(skills)
         most_first = np.argsort((skills[head] < 0).sum(axis=1), kind="stable")
         padded, head = np.where(skills < 0, skills[:, :1], skills), head[most_first]
         each = Combinations(head, padded[head], parameters.skill_weights[head], parameters.n_skills)
-        return each, np.argsort(most_first)[combination.reshape(-1)]
+        return each, np.argsort(most_first)[combination]
 
     def forecast(self, block: StateBlock, hours: float, now: Floats | float) -> Floats:
         """Return P(success on a standard item of each skill, `hours` after `now`), shape (B, S).

@@ -17,7 +17,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from segue.features.catalogue import Catalogue, Frame, Resource, as_pandas
+from segue.features.catalogue import Catalogue, Resource
+from segue.features.events.event_records import Frame, as_pandas
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.difficulty import fit_difficulty, learner_folds, out_of_fold_logit
 from segue.features.vectors.interests import reveal

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from segue.engine.recommender import Recommender
     from segue.engine.request import Dials, Goal, Place, Request
     from segue.engine.settings import Settings
-    from segue.features.catalogue import Catalogue, Frame, Resource, Skill
+    from segue.features.catalogue import Catalogue, Resource, Skill
+    from segue.features.events.event_records import Frame
     from segue.features.vectors.transformers import LearnerVectors, learner_vectors
     from segue.workspace.practices.feedback_given import feedback_waiting, talks_due
     from segue.workspace.practices.group_work import form_groups, pair_reviews
@@ -170,7 +171,7 @@ def fit(
     import pandas as pd  # noqa: PLC0415 - `import segue` is to stay instant
 
     from segue.engine.recommender import fit as fit_events  # noqa: PLC0415
-    from segue.features.catalogue import as_pandas  # noqa: PLC0415
+    from segue.features.events.event_records import as_pandas  # noqa: PLC0415
 
     rows = pd.DataFrame() if events is None else as_pandas(events)
     return fit_events(catalogue, rows, rng=rng, now=now, config=settings, policy=policy, time_zone=time_zone)

@@ -14,8 +14,7 @@ import segue
 from segue import sample
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.logged_data import log_of_frame
-from segue.features.catalogue import Frame, as_pandas
-from segue.features.events.event_records import check
+from segue.features.events.event_records import Frame, as_pandas, check
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 RESOURCES = [resource.resource_id for resource in sample.load().resources[:12]]

@@ -25,7 +25,7 @@ from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected, RowFaults
-from segue.features.catalogue import Frame, as_pandas
+from segue.features.events.event_records import Frame, as_pandas
 
 
 @dataclass(frozen=True)
