@@ -208,7 +208,8 @@ class Kernel:
     def scene(self, asked: Asked) -> Scene:
         """Return what is known of the learners who ask."""
         block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
-        reading = self.reader.reading(block, asked.now)
+        reading = self.reader.reading(block, asked.now, skills=asked.skills)
+        skill_map = self.skill_map if asked.skills is None else self.skill_map.over(asked.skills)
         gain = look_ahead(reading, *reading.forecasts, skills=asked.pool.skills)
         skills = skill_facts(block, reading, span=self.span, gain=gain)
         items, idle = item_facts(
@@ -221,9 +222,9 @@ class Kernel:
             minutes=minutes_a_step(asked.requests),
             quality=asked.pool.cut(self.quality),
         )
-        goal, goal_due = goal_marks(asked, skills.mastery, self.skill_map)
-        contexts = build(Facts(skills, items, asked.pool, self.skill_map, goal, goal_due))
-        return Scene(asked, self.skill_map, skills, items, contexts, goal, idle)
+        goal, goal_due = goal_marks(asked, skills.mastery, skill_map)
+        contexts = build(Facts(skills, items, asked.pool, skill_map, goal, goal_due))
+        return Scene(asked, skill_map, skills, items, contexts, goal, idle)
 
     def score(self, scene: Scene) -> Parts:
         """Return the parts of the scores, the weights included."""

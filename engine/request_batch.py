@@ -21,7 +21,8 @@ class Asked:
     """B requests of one shape (same `k`, `menu` and mode), before anything is known of the learners.
 
     `offered` (B, n) says which candidates each learner may get, None when all of the pool. `block` holds the
-    learners' states where they come side by side; without it they are the requests' own.
+    learners' states where they come side by side; without it they are the requests' own. `skills`, ascending,
+    are those that pool and block are about and number; None: all.
     """
 
     requests: tuple[Request, ...]
@@ -31,6 +32,7 @@ class Asked:
     now: Floats
     offered: Bools | None = None
     block: StateBlock | None = None
+    skills: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.requests)

@@ -7,7 +7,7 @@ are made for each *combination* of skills (and of tags), then handed to the cand
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -343,6 +343,13 @@ class Pool:
             self.teaches[positions],
             self.n_tags,
         )
+
+    def over(self, skills: Ints) -> Pool:
+        """Return the same candidates where only `skills` (ascending, theirs among them) are numbered."""
+        used, combination = np.unique(self.combination, return_inverse=True)
+        each = self.combinations.keep(used)
+        each = replace(each, skills=np.searchsorted(skills, each.skills), n_skills=len(skills))
+        return replace(self, combinations=each, combination=combination)
 
     def cut(self, numbers: Floats) -> Floats:
         """Return those of the candidates, (n,), out of numbers of all resources: these when all are."""

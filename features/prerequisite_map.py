@@ -17,12 +17,14 @@ class Map:
     """Prerequisites as index arrays, and the order of the course.
 
     `before` (S, P) and `after` (S, Q): direct prerequisites and followers of each skill, padded by S.
-    `course` (S,): the skills, the one that most learners know first.
+    `course` (S,): the skills, the one that most learners know first. `just_before`: where in the course what
+    comes just before each skill begins and ends, and how many it is, (S,) each.
     """
 
     before: Ints
     after: Ints
     course: Ints
+    just_before: tuple[Ints, Ints, Ints]
 
     @classmethod
     def of(cls, catalogue: Catalogue, easiness: Floats | None = None) -> Map:
@@ -37,19 +39,35 @@ class Map:
             after[skill, : len(row)] = row
         before = catalogue.prerequisite_matrix
         course = np.arange(n_skills) if easiness is None else np.argsort(-easiness, kind="stable")
-        return cls(np.where(before < 0, n_skills, before), after, course)
+        end = np.argsort(course)
+        start = np.maximum(end - max(round(JUST_BEFORE * len(end)), 1), 0)
+        near = start, end, np.maximum(end - start, 1)
+        return cls(np.where(before < 0, n_skills, before), after, course, near)
 
-    @cached_property
+    @property
     def place(self) -> Ints:
         """Where each skill lies in the course, (S,)."""
-        return np.argsort(self.course)
+        return self.just_before[1]
 
-    @cached_property
-    def just_before(self) -> tuple[Ints, Ints, Ints]:
-        """Where in the course what comes just before each skill begins and ends, and how many it is, (S,)."""
-        end = self.place
-        start = np.maximum(end - max(round(JUST_BEFORE * len(end)), 1), 0)
-        return start, end, np.maximum(end - start, 1)
+    def around(self, skills: Ints) -> Ints:
+        """Return the skills that contexts of `skills` are made of, themselves among them, ascending."""
+        met = np.zeros(len(self.course) + 1, dtype=np.bool_)
+        met[skills] = met[self.before[skills]] = met[self.after[skills]] = True
+        for start, end in zip(*(ends[skills].tolist() for ends in self.just_before[:2]), strict=True):
+            met[self.course[start:end]] = True
+        return np.flatnonzero(met[:-1])
+
+    def over(self, skills: Ints) -> Map:
+        """Return the map of some skills, ascending, numbered anew; right where all `around` is among them."""
+
+        def numbered(codes: Ints) -> Ints:
+            at = np.minimum(np.searchsorted(skills, codes), len(skills) - 1)
+            return np.where(skills[at] == codes, at, len(skills))
+
+        start, end, many = (part[skills] for part in self.just_before)
+        course = np.argsort(end)
+        near = np.searchsorted(end[course], start), np.searchsorted(end[course], end), many
+        return Map(numbered(self.before[skills]), numbered(self.after[skills]), course, near)
 
     @cached_property
     def before_slots(self) -> list[Ints]:
@@ -88,7 +106,7 @@ def frontier(mastery: Floats, skill_map: Map) -> Floats:
     known = total.take(end, axis=1)
     known -= total.take(start, axis=1)
     known /= many
-    known[:, skill_map.course[:1]] = 1.0
+    known[:, end == 0] = 1.0
     return known
 
 

@@ -7,3 +7,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+def sigmoid(logit: Floats) -> Floats:
+    """Return 1 / (1 + e^-x), written over `logit`."""
+    np.multiply(logit, -1.0, out=logit)  # `negative` of numpy 2.4 misreads a strided view of width 1
+    np.exp(logit, out=logit)
+    logit += 1.0
+    return np.divide(1.0, logit, out=logit)

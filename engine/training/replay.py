@@ -70,18 +70,23 @@ def replay(
         offered = np.zeros((len(rows), len(kernel.catalogue.kind_ids), 2)) if kinds is None else kinds[rows]
         codes, now = attempts.resource[rows], attempts.time[rows]
         items, at = np.unique(codes, return_inverse=True)
+        pool = kernel.whole.keep(items)
+        about = kernel.skill_map.around(pool.skills)
         asked = Asked(
             (_ANYBODY,) * len(rows),
             kernel.catalogue,
-            kernel.whole.keep(items),
+            pool.over(about),
             kernel.settings,
             now,
-            block=found.block(own, offered),
+            block=found.block(own, offered, about),
+            skills=about,
         )
         scene = kernel.scene(asked)
         contexts[rows] = scene.contexts.at(at[:, None])[:, :, 0].T
-        skills = np.maximum(kernel.catalogue.skill_matrix[codes], 0)
-        after = kernel.reader.forecast(found.block_after(own), WEEK_HOURS, now)
+        skills = kernel.catalogue.skill_matrix[codes]
+        skills = np.searchsorted(about, np.where(skills < 0, skills[:, :1], skills))
+        then = found.block_after(own, about)
+        (after,) = kernel.reader.reading(then, now, hours=(WEEK_HOURS,), skills=about).forecasts
         for part, values in enumerate((scene.skills.chance, scene.skills.chance_later, after)):
             known[part, rows] = np.take_along_axis(values, skills, axis=1)
     which = np.flatnonzero(chosen)
@@ -94,13 +99,16 @@ def replay(
 
 
 def _blocks(kernel: Kernel, attempts: Attempts, chosen: Bools) -> Iterator[tuple[Lookup, Ints]]:
-    """Yield rows of the log in blocks of few resources, with where their states are found."""
+    """Yield rows of the log in blocks of few resources, neighbours in the course, with where their states are
+    found."""
     if not len(attempts):
         return
+    resources = np.argsort(kernel.skill_map.place[kernel.catalogue.skill_matrix[:, 0]], kind="stable")
+    by_course = np.argsort(resources)
     for found in lookups(attempts, kernel.parameters):
         part = slice(found.first, found.first + len(found.attempts))
         rows = found.first + np.flatnonzero(chosen[part])
-        rows = rows[np.argsort(attempts.resource[rows], kind="stable")]
+        rows = rows[np.argsort(by_course[attempts.resource[rows]], kind="stable")]
         for start in range(0, len(rows), BLOCK):
             yield found, np.sort(rows[start : start + BLOCK])
 

@@ -18,6 +18,7 @@ from segue.features.history.state_columns import (
     VARIANCE,
 )
 from segue.features.history.streaming_update import StateBlock
+from segue.features.vectors.carry_over import edges
 from segue.features.vectors.success_forecast import Reading
 from segue.features.vectors.used_candidates import Used
 
@@ -123,11 +124,10 @@ def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, 
     owner = block.item_owner
     last = block.general[:, COUNT].take(owner) - 1.0
     latest = (block.item_values[:, ITEM_POSITION] == last).nonzero()[0]
-    for row, item in zip(owner.take(latest).tolist(), block.item_id.take(latest).tolist(), strict=True):
-        edges = slice(crowd.next_start[item], crowd.next_start[item + 1])
-        at = where.take(crowd.next_item[edges])
-        here = at >= 0
-        out[row, at[here]] = crowd.next_share[edges][here]
+    row, edge = edges(crowd.next_start, block.item_id.take(latest))
+    at = where.take(crowd.next_item[edge])
+    here = (at >= 0).nonzero()[0]
+    out[owner.take(latest.take(row.take(here))), at.take(here)] = crowd.next_share[edge].take(here)
     return out
 
 

@@ -28,8 +28,9 @@ from segue.features.history.state_columns import (
     VARIANCE,
     WEIGHT,
 )
-from segue.features.history.state_rows import N_ROW, elapsed_until
-from segue.features.vectors.success_forecast import Reading, sigmoid
+from segue.features.history.state_rows import LANES, N_ROW, elapsed_until
+from segue.features.vectors.success_forecast import Reading
+from segue.models.base import sigmoid
 
 _RATES = np.array([[-1.0 / span] for span in SPANS])
 _DECAYS = np.array(DECAYS)[:, None]
@@ -64,7 +65,7 @@ def look_ahead(reading: Reading, chance: Floats, later: Floats, *, skills: Ints)
         out[:, slice(None) if whole else skills] = np.subtract(first, then, out=first)
     if len(tried):
         place = block.place.take(tried)
-        right_wrong = _again(reading)[:, : len(block.owner)].take(tried, axis=1)
+        right_wrong = _again(reading, tried)[:, : len(tried)]
         out.put(place, _expected(right_wrong, chance.take(place)) - later.take(place))
     return out
 
@@ -78,7 +79,7 @@ def _first(reading: Reading, skills: Ints) -> Floats:
     """Return the logits after a first try at each of `skills`, right or wrong, (2, B, D)."""
     reader, general = reading.reader, reading.block.general
     mean, variance = general[:, MEAN, None], general[:, VARIANCE, None]
-    p = sigmoid(mean + reader.parameters.skill_logit.take(skills))
+    p = sigmoid(mean + reading.of_skills(reader.parameters.skill_logit).take(skills))
     w = p * (1.0 - p)
     den = 1.0 + w * (1.0 + variance)
     kalman = np.empty((2, 2, *p.shape))  # mean after a right and a wrong answer, and the variance of both
@@ -88,7 +89,7 @@ def _first(reading: Reading, skills: Ints) -> Floats:
     weights = reader.both_forecasts[:, :2, None, None, None]
     said = weights[:, 0] * kalman[0]  # level and fading, after a right and a wrong answer
     said += weights[:, 1] * kalman[1]
-    said += reader.first_tries.take(skills, axis=2)[:, :, None]
+    said += reading.of_skills(reader.first_tries).take(skills, axis=2)[:, :, None]
     said += _clock(reading)[..., None]
     return reading.ahead(said[0], said[1], skills)
 
@@ -104,17 +105,16 @@ def _clock(reading: Reading) -> Floats:
     return out
 
 
-def _again(reading: Reading) -> Floats:
-    """Return the logits after one more try at each skill tried before, (2, Q), padded as the rows are."""
+def _again(reading: Reading, tried: Ints) -> Floats:
+    """Return the logits after one more try at skills tried before, rows `tried` (Q,) of the block, (2, Q),
+    padded to full `LANES`."""
     reader, block = reading.reader, reading.block
-    rows = block.rows
-    columns, owner = rows.columns[:, rows.skills], rows.owner[rows.skills]
-    skill = np.zeros(len(owner), dtype=np.int64)
-    skill[: len(block.skill)] = block.skill
+    at = np.append(tried, np.zeros(-len(tried) % LANES, dtype=np.int64))
+    columns, owner, skill = block.rows.columns.take(at, axis=1), block.owner.take(at), block.skill.take(at)
     facts = np.empty((N_ROW, 2, len(owner)))
-    _kalman(facts, columns, block, owner, reader.parameters.skill_logit.take(skill))
+    _kalman(facts, columns, block, owner, reading.of_skills(reader.parameters.skill_logit).take(skill))
     weight = columns[WEIGHT] * _DECAYS + 3.0
-    residual = _Y - reader.standard_chance.take(skill)
+    residual = _Y - reading.of_skills(reader.standard_chance).take(skill)
     facts[2:5] = ((columns[RESIDUAL] * _DECAYS)[:, None] + residual) / weight[:, None]
     facts[5:13] = _counters(reading, columns, owner)
     facts[13:15] = columns[SUCCESSES : FAILURES + 1, None] + _EACH

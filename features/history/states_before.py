@@ -13,41 +13,46 @@ from functools import cached_property
 
 import numpy as np
 
-from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
+from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.batch_fold import fold
-from segue.features.history.batch_replay import CHUNK_ROWS, Chunk, chunks, item_past
+from segue.features.history.batch_replay import Chunk, chunks, item_past
 from segue.features.history.learner_state import FRESH_ROW, StateBlock
 from segue.features.history.state_columns import COUNT, N_COLUMNS
 
-CELLS = 4_000_000  # attempts × skills looked up at once: bounds the memory
+ROWS = 48_000  # attempts looked up at once: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
 class Lookup:
     """The rows of state of some whole learners' attempts, and where each is found.
 
+    Each attempt has a line, and each learner one more for the end.
+
     Attributes
     ----------
     attempts : Attempts, n rows
     first : int
         The row of the whole log that the first of them is.
-    rows : array of shape (R, N_COLUMNS)
-        Rows of skills; the first one is fresh.
-    before, after : int arrays of shape (n, S)
-        Which of `rows` stands for each skill before and after each attempt.
-    general, general_after : arrays of shape (n, N_COLUMNS)
-        The learner over all skills.
+    line : int array of shape (n,)
+    last : int array of shape (L,)
+        The last line of each line's learner.
+    general : array of shape (L, N_COLUMNS)
+        The learner over all skills before each line.
+    rows : array of shape (R + 1, N_COLUMNS)
+        Rows of skills; the last one is fresh.
+    key : int array of shape (R + 1,)
+        skill × L + line of each, ascending.
     sets, set_owner : arrays of shape (Q, N_COLUMNS) and (Q,)
         The row of the set of several skills that an attempt is at, before it.
     """
 
     attempts: Attempts
     first: int
-    rows: Floats
-    before: Ints
-    after: Ints
+    line: Ints
+    last: Ints
     general: Floats
-    general_after: Floats
+    rows: Floats
+    key: Ints
     sets: Floats
     set_owner: Ints
     parameters: HistoryParameters
@@ -67,10 +72,18 @@ class Lookup:
         order = np.argsort(owner, kind="stable")
         return owner[order], attempts.resource[row][order], values[order]
 
-    def block(self, some: Ints, kinds: Floats) -> StateBlock:
-        """Return the states before the attempts `some` (B,), ascending; `kinds` as in ``StateBlock``."""
-        touched = self.rows[self.before[some], COUNT] > 0
-        owner, skill = np.nonzero(touched)
+    def _row(self, skill: Ints, line: Ints) -> Ints:
+        """Return which of `rows` stands for a skill before a line: that of the learner's next try, or end."""
+        at = np.searchsorted(self.key, skill * len(self.last) + line)
+        return np.where(self.key[at] <= skill * len(self.last) + self.last[line], at, len(self.rows) - 1)
+
+    def block(self, some: Ints, kinds: Floats, skills: Ints) -> StateBlock:
+        """Return the states before the attempts `some` (B,), ascending, as far as `skills` (S,) go.
+
+        `kinds` as in ``StateBlock``.
+        """
+        row = self._row(skills[:, None], self.line[some]).T  # (B, S)
+        owner, skill = np.nonzero(self.rows[row, COUNT] > 0)
         place = np.full(len(self.attempts), -1)
         place[some] = np.arange(len(some))
         item_owner, item_id, item_values = self._items
@@ -79,22 +92,25 @@ class Lookup:
         set_owner = self.set_owner[met]
         met_set = self.parameters.set_of[self.attempts.resource[set_owner]]
         return self._block(
-            self.general[some],
-            (owner, skill, self.rows[self.before[some[owner], skill]]),
+            self.general[self.line[some]],
+            (owner, skill, self.rows[row[owner, skill]]),
             kinds,
+            n_skills=len(skills),
             items=(place[item_owner[used]], item_id[used], item_values[used]),
             sets=(place[set_owner], met_set, self.sets[met]),
         )
 
-    def block_after(self, some: Ints) -> StateBlock:
+    def block_after(self, some: Ints, skills: Ints) -> StateBlock:
         """Return the states after the attempts `some`, as far as forecasts of the skills practised go."""
-        owner, column = np.nonzero(self.parameters.skill_matrix[self.attempts.resource[some]] >= 0)
-        skill = self.parameters.skill_matrix[self.attempts.resource[some[owner]], column]
+        practised = self.parameters.skill_matrix[self.attempts.resource[some]]
+        owner, column = np.nonzero(practised >= 0)
+        skill, line = practised[owner, column], self.line[some] + 1
         none = np.zeros(0, dtype=np.int64)
         return self._block(
-            self.general_after[some],
-            (owner, skill, self.rows[self.after[some[owner], skill]]),
+            self.general[line],
+            (owner, np.searchsorted(skills, skill), self.rows[self._row(skill, line[owner])]),
             np.zeros((len(some), self.parameters.n_kinds, 2)),
+            n_skills=len(skills),
             items=(none, none, np.zeros((0, 4))),
             sets=(none, none, np.zeros((0, N_COLUMNS))),
         )
@@ -102,61 +118,50 @@ class Lookup:
     def _block(
         self,
         general: Floats,
-        skills: tuple[Ints, Ints, Floats],
+        rows: tuple[Ints, Ints, Floats],
         kinds: Floats,
         *,
+        n_skills: int,
         items: tuple[Ints, Ints, Floats],
         sets: tuple[Ints, Ints, Floats],
     ) -> StateBlock:
         tags = np.zeros((len(general), self.parameters.n_tags))
-        return StateBlock(general, *skills, self.parameters.n_skills, tags, tags, kinds, *items, *sets)
+        return StateBlock(general, *rows, n_skills, tags, tags, kinds, *items, *sets)
 
 
 def lookups(attempts: Attempts, parameters: HistoryParameters) -> Iterator[Lookup]:
     """Yield the states of a log, some whole learners at a time, in order."""
     logit = parameters.item_logit[attempts.resource]
-    rows = max(min(CHUNK_ROWS, CELLS // parameters.n_skills), 1)
     first = 0
-    for chunk in chunks(attempts, parameters, logit=logit, rows=rows):
+    for chunk in chunks(attempts, parameters, logit=logit, rows=ROWS):
         yield _lookup(chunk, parameters, first)
         first += len(chunk.attempts)
 
 
 def _lookup(chunk: Chunk, parameters: HistoryParameters, first: int) -> Lookup:
-    """Lay each learner's attempts out with one line more for the end, and fill every skill from below."""
-    attempts, n_skills = chunk.attempts, parameters.n_skills
-    starts = attempts.starts
-    learners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    line = np.arange(len(attempts)) + learners  # a line of its own after each learner
-    ends = starts[1:] + np.arange(len(starts) - 1)
+    """Give each row of a skill the line that it stands before, or the end, and sort them."""
+    attempts = chunk.attempts
+    many = np.diff(attempts.starts)
+    learners = np.repeat(np.arange(len(many)), many)
+    line = np.arange(len(attempts)) + learners
+    ends = attempts.starts[1:] + np.arange(len(many))
+    last = np.repeat(ends, many + 1)
     final = fold(replace(attempts, learner=learners), len(ends), parameters)
     skills = parameters.skill_matrix[attempts.resource]
-    owner, column = np.nonzero(skills >= 0)  # in the order of `chunk.skills`
-    rows = np.concatenate([FRESH_ROW[None], chunk.skills, final.touched])
-    place = np.full((len(attempts) + len(ends), n_skills), -1)
-    place[ends] = 0
-    place[line[owner], skills[owner, column]] = 1 + np.arange(len(owner))
-    place[ends[final.owner], final.skill] = 1 + len(owner) + np.arange(len(final.owner))
-    place = _filled(place)
-    general = np.empty((len(place), N_COLUMNS))
+    skill = np.concatenate([skills[skills >= 0], final.skill])  # in the order of `chunk.skills`
+    key = skill * len(last) + np.concatenate([line[chunk.skill_owner], ends[final.owner]])
+    order = np.argsort(key)
+    general = np.empty((len(last), N_COLUMNS))
     general[line], general[ends] = chunk.general, final.general
     return Lookup(
         attempts,
         first,
-        rows,
-        place[line],
-        place[line + 1],
-        chunk.general,
-        general[line + 1],
+        line,
+        last,
+        general,
+        np.concatenate([chunk.skills, final.touched, FRESH_ROW[None]])[np.append(order, len(order))],
+        np.append(key[order], np.iinfo(np.int64).max),
         chunk.sets,
         chunk.set_owner,
         parameters,
     )
-
-
-def _filled(place: Ints) -> Ints:
-    """Return `place` (lines, S) with each -1 replaced by the next number below it; the last line has none."""
-    known: Bools = place >= 0
-    line = np.where(known, np.arange(len(place))[:, None], len(place) - 1)
-    nearest = np.minimum.accumulate(line[::-1], axis=0)[::-1]
-    return np.take_along_axis(place, nearest, axis=0)

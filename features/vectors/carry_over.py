@@ -65,14 +65,19 @@ class Moves:
 
     def onward(self, before: Ints) -> tuple[Ints, Ints, Floats]:
         """Return the moves from each of `before` (B,): row of `before`, code moved to, coefficient."""
-        if len(before) == 1:
-            here = slice(self.start[before[0]], self.start[before[0] + 1])
-            then = self.then[here]
-            return np.zeros(len(then), dtype=np.int64), then, self.value[here]
-        first, count = self.start[before], self.start[before + 1] - self.start[before]
-        row = np.repeat(np.arange(len(before)), count)
-        edge = np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)
+        row, edge = edges(self.start, before)
         return row, self.then[edge], self.value[edge]
+
+
+def edges(start: Ints, before: Ints) -> tuple[Ints, Ints | slice]:
+    """Return the edges that begin at each of `before` (B,), those of i from `start[i]` up to `start[i + 1]`:
+    row of `before`, and edge."""
+    if len(before) == 1:
+        first, last = start[before[0] : before[0] + 2].tolist()
+        return np.zeros(last - first, dtype=np.int64), slice(first, last)
+    first, count = start[before], start[before + 1] - start[before]
+    row = np.repeat(np.arange(len(before)), count)
+    return row, np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)
 
 
 @dataclass(frozen=True, eq=False)

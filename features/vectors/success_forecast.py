@@ -41,8 +41,10 @@ from segue.features.vectors.learner_vector import (
 )
 from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
 from segue.features.vectors.used_candidates import KnownCombinations, Used
+from segue.models.base import sigmoid
 from segue.models.success_layers import UNITS, HiddenUnits
 
+Hours = tuple[float, ...]
 WEEK_HOURS = 168.0
 AHEAD = (0.0, WEEK_HOURS)  # hours from now at which a decision reads the model
 DAY = 86400.0
@@ -125,9 +127,11 @@ class SuccessReader:
         """
         return np.asarray(self.reading(block, now, hours=(hours,)).forecasts[0])
 
-    def reading(self, block: StateBlock, now: Floats | float, *, hours: tuple[float, ...] = AHEAD) -> Reading:
-        """Return the block read at `now` and, for forecasts, `hours` from then."""
-        return Reading(self, block, np.asarray(now, dtype=np.float64).reshape(-1), hours)
+    def reading(
+        self, block: StateBlock, now: Floats | float, *, hours: Hours = AHEAD, skills: Ints | None = None
+    ) -> Reading:
+        """Return the block, about `skills` (None: all), read at `now` and, for forecasts, `hours` later."""
+        return Reading(self, block, np.asarray(now, dtype=np.float64).reshape(-1), hours, skills)
 
     @cached_property
     def skill_weights(self) -> Floats:
@@ -240,12 +244,17 @@ class SuccessReader:
 
 @dataclass(eq=False)
 class Reading:
-    """A block of states read at `now` (B,) or (1,), and for forecasts `hours` from then."""
+    """A block of states, about `skills` (None: all), read at `now` (B,) or (1,), forecasts `hours` later."""
 
     reader: SuccessReader
     block: StateBlock
     now: Floats
-    hours: tuple[float, ...]
+    hours: Hours
+    skills: Ints | None = None
+
+    def of_skills(self, numbers: Floats) -> Floats:
+        """Return numbers (..., S) of the block's skills, out of those of all."""
+        return numbers if self.skills is None else numbers.take(self.skills, axis=-1)
 
     @Once
     def moment(self) -> Floats:
@@ -269,7 +278,7 @@ class Reading:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, block = self.reader, self.block
         level, fading = block.of_rows(self._ahead[:2, block.rows.skills]) + self._own_ahead[:, :, None]
-        level += reader.standard_part
+        level += self.of_skills(reader.standard_part)
         fading += reader.model.forecast.scalars[2]
         np.maximum(fading, 0.0, out=fading)
         return sigmoid(level - fading * self._gone[:, :, None])
@@ -281,7 +290,7 @@ class Reading:
         """
         own, gone = self._own_ahead, self._gone[-1]
         own, gone = (own[..., None], gone[:, None]) if owner is None else (own[:, owner], gone[owner])
-        level = level + own[0] + self.reader.standard_part.take(skill)
+        level = level + own[0] + self.of_skills(self.reader.standard_part).take(skill)
         fading = np.maximum(fading + own[1] + self.reader.model.forecast.scalars[2], 0.0)
         return np.asarray(level - fading * gone)
 
@@ -394,11 +403,11 @@ class Reading:
         if not parameters.n_sets:
             out += said[AS_SET]
         else:
-            sets = np.zeros((len(self.block), parameters.n_skills + parameters.n_sets))
-            sets[:, : parameters.n_skills] = self._by_skill[AS_SET]
+            sets = np.zeros((len(self.block), self.block.n_skills + parameters.n_sets))
+            sets[:, : self.block.n_skills] = self._by_skill[AS_SET]
             weights = self.reader.skill_weights[AS_SET:FIRST_UNIT]
             of_sets = _said(weights, self._reads[:, self.block.rows.sets])
-            met = parameters.n_skills + self.block.set_id
+            met = self.block.n_skills + self.block.set_id
             sets[self.block.set_owner, met] = of_sets[0, : len(self.block.set_owner)]
             out += sets.take(known.column, axis=1)
             below = known.combinations.least(self._by_skill[MEAN_SAID]) - said[MEAN_SAID]
@@ -439,11 +448,3 @@ def _said(weights: Floats, reads: Floats) -> Floats:
 
 def _of(moments: Floats, owner: Ints) -> Floats:
     return moments.take(owner) if len(moments) > 1 else moments
-
-
-def sigmoid(logit: Floats) -> Floats:
-    """Return 1 / (1 + e^-x), written over `logit`."""
-    np.negative(logit, out=logit)
-    np.exp(logit, out=logit)
-    logit += 1.0
-    return np.divide(1.0, logit, out=logit)
