@@ -6,9 +6,13 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from gettext import NullTranslations
+from typing import NamedTuple
 
 import numpy as np
 
+from segue.engine.explanations.why import ENGLISH
+from segue.engine.explanations.why_not import WhyNot
 from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
 from segue.engine.request import Request
@@ -102,6 +106,23 @@ class Given:
         return cls(entry.playlist_id, ids, entry.playlist, entry.request, columns=entry.columns)
 
 
+class Met(NamedTuple):
+    """A request as it would be drawn, with state, rosters, teachers' acts and the goal that stands.
+
+    `record` rests on the record alone, `said` on what the learner claims too.
+    """
+
+    record: Request
+    said: Request
+
+    def why_not(
+        self, recommender: Recommender, resource: str, *, words: NullTranslations = ENGLISH
+    ) -> WhyNot:
+        """Return why `resource` is not the first step: a claim opens nothing, it moves the points."""
+        found = recommender.why_not(self.record, resource, words=words)
+        return found if found.rules else recommender.why_not(self.said, resource, words=words)
+
+
 StoredBeside = Callable[[Connection, Sequence[Given], Charge], None]
 
 
@@ -148,6 +169,19 @@ def with_acts(
         replace(q, under=_under(q.request, held[q.learner.number], index)) if q.learner.number in held else q
         for q in questions
     ]
+
+
+def as_met(
+    connection: Connection, champion: Champion, questions: Sequence[Question], *, keyring: Keyring
+) -> list[Met]:
+    """Return the requests of questions, the state filled in, as they would be drawn."""
+    out = []
+    for question in with_acts(connection, champion, questions, keyring=keyring):
+        record = said = question.under or question.request
+        if question.said is not None and not question.learner.opted_out:
+            said = as_said(champion.recommender, record, question.said)
+        out.append(Met(replace(record, goal=said.goal), said))
+    return out
 
 
 def _in_courses(

@@ -31,10 +31,12 @@ from segue.workspace import model_registry as champions
 from segue.workspace.answering import (
     Ask,
     Given,
+    Met,
     Question,
     StoredBeside,
     alternatives,
     answer_by_arms,
+    as_met,
     named,
     nothing_beside,
     store_answers,
@@ -64,7 +66,6 @@ from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
 from segue.workspace.records.practices.manners import earned_manners
-from segue.workspace.records.rosters.enrolments import courses_of
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view
 from segue.workspace.reports.table_methods import TableMethods
@@ -339,18 +340,17 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         nobody = champion.fold.fresh().state
         return champion, {who: kept[numbers[who]].state if who in numbers else nobody for who in learners}
 
-    def asking(self, learners: Sequence[str], *, now: datetime) -> tuple[Champion, dict[str, Request]]:
-        """Return the model in charge, and a question about each learner with the state and the courses."""
+    def asking(
+        self, learners: Sequence[str], *, now: datetime, k: int = 10
+    ) -> tuple[Champion, dict[str, Met]]:
+        """Return the model in charge, and for each learner the request as it would be drawn."""
         champion, known = self.known(learners)
-        taken = {}
-        if courses := champion.recommender.catalogue.courses:
-            with self.store.read() as connection:
-                people = find_learners(connection, self.keyring, learners)
-                numbers = {person.number for person in people.values()}
-                found = courses_of(connection, self.keyring, courses, numbers, at=now)
-            taken = {who: found.get(person.number) for who, person in people.items()}
-        asked = {who: Request(who, now, state=known[who], courses=taken.get(who)) for who in learners}
-        return champion, asked
+        asked = {who: Request(who, now, state=known[who], k=k) for who in learners}
+        with self.store.read() as connection:
+            people = find_learners(connection, self.keyring, learners)
+            questions = [self._question(asked[who], person, Ask()) for who, person in people.items()]
+            met = as_met(connection, champion, questions, keyring=self.keyring)
+        return champion, {who: Met(r, r) for who, r in asked.items()} | dict(zip(people, met, strict=True))
 
     def profile(self, learner: str, *, now: datetime) -> LearnerProfile:
         """Return strengths, needs and interests; of a learner never seen, what is ready to be started."""
@@ -370,7 +370,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Return what nearly came instead of a playlist's steps, with the parts of the scores."""
         champion, asked = self.asking([learner], now=now)
         taken = {step.resource for step in playlist.steps}
-        return alternatives(champion.recommender, asked[learner], taken=taken)
+        return alternatives(champion.recommender, asked[learner].said, taken=taken)
 
     def class_view(self, roster: Sequence[str], *, now: datetime) -> list[SkillOfClass]:
         """Return where a class stands and who is stuck, by the roster that the LMS gives."""

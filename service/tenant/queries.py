@@ -15,8 +15,7 @@ from segue.features.learner_profile import profile
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import AskBody, WhatIfBody
 from segue.service.tenant.conversion import edit_of, request_of
-from segue.workspace.answering import Question, with_acts
-from segue.workspace.learner_standing import as_said
+from segue.workspace.answering import Met, Question, as_met
 from segue.workspace.model_registry import Charge
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
@@ -57,11 +56,8 @@ def why_not(workspace: Workspace, learner: str, resource: str, body: AskBody) ->
     RefusedError
         As `learner_profile`, and 422 for an unknown resource.
     """
-    record, said, known = _asked(workspace, learner, request_of(body, datetime.now(UTC), learner))
-    recommender = known.charge.champion.recommender
-    found = recommender.why_not(record, resource)
-    if not found.rules:  # a claim opens nothing that the record keeps closed; it moves the points
-        found = recommender.why_not(said, resource)
+    met, known = _asked(workspace, learner, request_of(body, datetime.now(UTC), learner))
+    found = met.why_not(known.charge.champion.recommender, resource)
     points = None if found.points is None else dict(found.points)
     return {
         "rules": found.rules,
@@ -81,7 +77,7 @@ def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
         As `learner_profile`, and 422 for an unknown resource.
     """
     now = datetime.now(UTC)
-    _, request, known = _asked(workspace, learner, request_of(body, now, learner))
+    (_, request), known = _asked(workspace, learner, request_of(body, now, learner))
     recommender, edit = known.charge.champion.recommender, edit_of(body, request.now)
     lists = (
         recommender.recommend(request, rng=np.random.default_rng(0)),
@@ -91,23 +87,15 @@ def what_if(workspace: Workspace, learner: str, body: WhatIfBody) -> Answer:
     return {"before": before, "after": after, "degraded": bool(known.charge.trouble)}
 
 
-def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Request, Request, AskedLearner]:
-    """Return a request as it would be drawn: with the learner's state, and as teachers' acts make it.
-
-    The first one has the goal that stands, the second the learner's claims too.
-    """
+def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Met, AskedLearner]:
+    """Return a request as it would be drawn, and who asks."""
     with workspace.store.read() as connection:
         known = _known(workspace, connection, learner)
-        question = Question(
-            request, known.learner, Draw("", request.mode, "", known.learner.number), "service"
-        )
-        (question,) = with_acts(connection, known.charge.champion, [question], keyring=workspace.keyring)
-    asked = question.under or question.request
-    asked = replace(asked, learner=known.learner.surrogate, state=known.state)
-    if question.said is None:
-        return asked, asked, known
-    said = as_said(known.charge.champion.recommender, asked, question.said)
-    return replace(asked, goal=said.goal), said, known
+        person = known.learner
+        request = replace(request, learner=person.surrogate, state=known.state)
+        question = Question(request, person, Draw("", request.mode, "", person.number), "service")
+        (met,) = as_met(connection, known.charge.champion, [question], keyring=workspace.keyring)
+    return met, known
 
 
 def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, names: bool) -> Answer:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -50,6 +51,11 @@ def test_a_removed_step_is_gone_everywhere_and_comes_back_when_undone(school: Sc
     (current,) = [one for one in listed(school) if one.current]
     assert [s.state for s in current.steps].count("removed") == 1
     assert step.resource not in [s.resource for s in current.todo]
+    champion, asking = school.space.asking([PUPIL], now=MONDAY)
+    assert asking[PUPIL].why_not(champion.recommender, step.resource).rules
+    seen = champion.recommender.recommend(asking[PUPIL].said, rng=np.random.default_rng(0))
+    near = school.space.alternatives(PUPIL, seen, now=MONDAY)
+    assert step.resource not in {*(s.resource for s in seen.steps), *(name for name, _ in near)}
     later = [drawn(school, now=MONDAY + timedelta(hours=n), k=10, request_no=n) for n in range(1, 9)]
     assert step.resource not in {s.resource for one in later for s in one.steps}
     assert school.space.undo_override(act, by="t2", now=MONDAY)

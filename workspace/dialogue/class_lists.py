@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from gettext import NullTranslations
 
-from segue.engine.explanations.why import ENGLISH
-from segue.engine.explanations.why_not import WhyNot
 from segue.engine.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace import feedback
@@ -174,19 +171,3 @@ def others(
 ) -> list[tuple[str, Mapping[str, float]]]:
     """Return what nearly came for a learner besides what is `taken`, with the parts of the scores."""
     return alternatives(champion.recommender, asking, taken=taken)
-
-
-def why_not(
-    champion: Champion,
-    asking: Request,
-    resource: str,
-    *,
-    words: NullTranslations = ENGLISH,
-) -> WhyNot | None:
-    """Return what keeps a resource from a learner now, None for one that the catalogue does not have.
-
-    The sentence is in the language of the catalogue `words`.
-    """
-    if resource not in champion.recommender.catalogue.resource_index:
-        return None
-    return champion.recommender.why_not(asking, resource, words=words)

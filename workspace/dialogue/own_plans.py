@@ -90,7 +90,7 @@ def plans_of(
         steps = steps_in(statement.body)
         recommender = champion.recommender
         named = [s.resource for s in steps if s.resource in recommender.catalogue.resource_index]
-        request = replace(asking[who], candidates=tuple(dict.fromkeys(named)) or None)
+        request = replace(asking[who].record, candidates=tuple(dict.fromkeys(named)) or None, pins=())
         wanted = goal.skills if goal else ()
         asked = recommender.asked((request,))
         found = check_plan(recommender.kernel, asked, steps, minutes=minutes, wanted=wanted)

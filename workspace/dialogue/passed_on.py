@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from segue.workspace.records.learners import class_surrogates, find_learners
-from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
 from segue.workspace.records.statements import Statement, find_statement, standing_of, statements_of
 from segue.workspace.storage.database import Connection
@@ -57,13 +56,11 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
             return []
         rows = practices_of(connection, [person.number], ("suggestion",))
         recent = {row.about: row for row in rows if now - timedelta(days=SHOWN_DAYS) <= row.time <= now}
-        acts = standing_for(connection, [person.number], round(now.timestamp() * 1e6)).get(person.number)
-        out = acts.out if acts else ()
-        standing = [r for r in recent.values() if r.about not in out and _stands(connection, r.act)]
+        standing = [row for row in recent.values() if _stands(connection, row.act)]
     if not standing:
         return []
     champion, asking = workspace.asking([learner], now=now)
-    recommender, request = champion.recommender, asking[learner]
+    recommender, request = champion.recommender, asking[learner].record
     places = recommender.catalogue.resource_index
     found = [
         PassedOn(row.about, row.time)

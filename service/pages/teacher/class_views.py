@@ -61,9 +61,8 @@ def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[st
 
 
 def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str], list[str]]:
-    champion, asking = visit.tenant.workspace.asking([who], now=visit.now)
-    recommender = champion.recommender
-    request = replace(asking[who], k=STEPS)
+    champion, asking = visit.tenant.workspace.asking([who], now=visit.now, k=STEPS)
+    recommender, request = champion.recommender, asking[who].said
     edit = Edit(answers=((did, 1.0 if right else 0.0),))
     now = recommender.recommend(request, rng=np.random.default_rng(0))
     then = recommender.what_if(request, edit, rng=np.random.default_rng(0))

@@ -140,9 +140,10 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     catalogue = space.catalogue()
     taken = {one.resource for one in mine.steps}
     champion, asking = space.asking([learner], now=visit.now)
-    near = class_lists.others(champion, asking[learner], taken=taken)
+    near = class_lists.others(champion, asking[learner].said, taken=taken)
     words = translations(visit.locale)
-    why_not = class_lists.why_not(champion, asking[learner], wanted, words=words)
+    known = wanted in champion.recommender.catalogue.resource_index
+    why_not = asking[learner].why_not(champion.recommender, wanted, words=words) if known else None
     resource = partial(_resource, catalogue)
     return {
         "learner": learner,

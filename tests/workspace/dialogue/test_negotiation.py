@@ -72,6 +72,7 @@ def test_what_is_saved_is_what_was_shown_and_undo_restores_the_bytes(space: Work
     shown = list_of(space, "l0", goal)
     assert shown.body != plain
     saved = negotiation.save_change(space, "l0", goal, now=NOW, k=5, menu=1)
+    assert {request.goal for request in space.asking(["l0"], now=NOW)[1]["l0"]} == {goal.goal}
     assert saved.playlist_id == shown.playlist_id
     assert negotiation.standing(space, "l0").goal == goal.goal
     negotiation.take_back(space, "l0", saved.statement_id, now=NOW)

@@ -133,6 +133,10 @@ def test_what_a_teacher_fixes_reaches_her_class_alone_and_at_once(
     for given in (mine[0], others[0]):
         assert given.request.manners == (() if given is others[0] else mine[1].request.manners)
         assert faults(given.playlist, given.request, school.known([])[0].recommender) == []
+    for name, given, sign in ((NAMES[0], mine[0], -1), (NAMES[8], others[0], 1)):
+        near = school.alternatives(name, given.playlist, now=NOW)
+        assert all(sign * parts["manner"] > 0 for resource, parts in near if resource in GOOD)
+        assert all("manner" in parts for _, parts in near)
     weekly(school, WeeklyPlan(WEEK, NOW, school.configuration.seed, k=6), tmp_path / "week", roster=NAMES)
     table = pd.read_csv(tmp_path / "week" / "playlists.csv")
     batch = table.sort_values(["learner", "position"]).groupby("learner")["resource"].agg(list)

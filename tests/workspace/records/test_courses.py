@@ -61,7 +61,7 @@ def test_rosters_say_which_courses_a_learner_takes(school: School) -> None:
     pinned = next(name for name, courses in of.items() if courses == ("arts",))
     assert "arts" in courses_in(school, one, of, pins=(pinned,))
     asking = school.space.asking([one, "nobody"], now=MONDAY)[1]
-    assert (asking[one].courses, asking["nobody"].courses) == (("maths",), None)
+    assert (asking[one].said.courses, asking["nobody"].said.courses) == (("maths",), None)
     found = school.space.recommend(Request(one, MONDAY, k=3, candidates=(pinned,)), ask=ANEW).playlist
     assert found.notes == ("no step is possible: course left no candidate",)
     near = school.space.alternatives(one, found, now=MONDAY)
