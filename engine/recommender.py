@@ -36,7 +36,7 @@ from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
 from segue.features.catalogue import AXES, Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
-from segue.features.history.attempts import encode
+from segue.features.history.attempts import learners_of
 from segue.features.vectors.success_model import SuccessModel
 
 BLOCK = 128
@@ -283,7 +283,7 @@ def fit(
     with threadpool_limits(limits=1):  # threaded sums round otherwise: cores decide nothing
         kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy, prior=prior)
         steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
-        half = halves(encode(events, catalogue)[1]) if len(events) else None
+        half = halves(learners_of(events)) if len(events) else None
         past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
         kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
     fitted = {

@@ -196,12 +196,14 @@ def group_slopes(
     place = np.searchsorted(present, group)
     width = Z.shape[1]
     found = np.zeros((len(present), width))
-    squares = (Z[:, :, None] * Z[:, None, :]).reshape(len(Z), -1)
+    upper = np.transpose(np.triu_indices(width))
     for _ in range(SLOPE_STEPS if len(present) else 0):
         p = 1.0 / (1.0 + np.exp(-(offset + (Z * found[place]).sum(axis=1))))
         slope = np.add.reduceat(Z * (y - p)[:, None], start, axis=0) - precision * found
-        curve = np.add.reduceat(squares * (p * (1.0 - p))[:, None], start, axis=0)
-        hessian = curve.reshape(-1, width, width) + precision * np.eye(width)
+        weight, curve = p * (1.0 - p), np.empty((width, width, len(present)))
+        for i, j in upper:
+            curve[i, j] = curve[j, i] = np.add.reduceat(Z[:, i] * Z[:, j] * weight, start)
+        hessian = curve.transpose(2, 0, 1) + precision * np.eye(width)
         found = found + np.linalg.solve(hessian, slope[:, :, None])[:, :, 0]
     out = np.zeros((n_groups, width))
     out[present] = found / scale

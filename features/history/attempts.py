@@ -124,7 +124,7 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
         When an attempt names a resource that the catalogue does not have.
     """
     corrected = _corrected(events)
-    learner_ids = tuple(sorted(corrected["learner"].astype(str).unique()))
+    learner_ids = _learners(corrected)
     kept = corrected["score"].notna().to_numpy()
     if "kind" in corrected:
         kept = kept & (corrected["kind"] == "attempt").to_numpy()
@@ -133,7 +133,7 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
     time = pd.to_datetime(frame["time"], utc=True)
     return (
         Attempts.sorted(
-            frame["learner"].astype(str).map(codes).to_numpy(np.int64),
+            np.asarray(frame["learner"].astype(str).map(codes), dtype=np.int64),
             catalogue.resource_codes(frame["resource"].astype(str).tolist()),
             frame["score"].to_numpy(np.float64),
             _seconds(time),
@@ -142,6 +142,15 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
         ),
         learner_ids,
     )
+
+
+def learners_of(events: pd.DataFrame) -> tuple[str, ...]:
+    """Return the learner ids that the codes of ``encode`` point into."""
+    return _learners(_corrected(events))
+
+
+def _learners(corrected: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(corrected["learner"].astype(str).unique()))
 
 
 def _weights(frame: pd.DataFrame) -> Floats | None:
@@ -163,7 +172,7 @@ def _corrected(events: pd.DataFrame) -> pd.DataFrame:
     gone: set[str] = set()
     for column in ("supersedes", "voids"):
         if column in events:
-            gone |= set(events[column].dropna().astype(str)) - {""}
+            gone |= set(events[column].dropna().unique().astype(str).tolist()) - {""}
     return events[~events["event_id"].astype(str).isin(gone)] if gone else events
 
 

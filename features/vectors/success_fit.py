@@ -97,7 +97,7 @@ def fit_model(
         "n_items": len(rows.parameters.item_logit),
     }
     base = prior or SuccessModel.prior(**sizes)
-    train = np.flatnonzero(rows.train)
+    train = slice(None) if rows.train.all() else np.flatnonzero(rows.train)  # of all, no copy is made
     n_learners = len(np.unique(rows.attempts.learner[train]))
     X, y = rows.X[train], rows.attempts.score[train]
     precision = learner_precision(n_learners)
@@ -121,7 +121,9 @@ def fit_model(
     return _layered(replace(first, forecast=forecast, carry=rows.carry), rows, train, rng)
 
 
-def _layered(model: SuccessModel, rows: TrainingRows, train: Ints, rng: np.random.Generator) -> SuccessModel:
+def _layered(
+    model: SuccessModel, rows: TrainingRows, train: Ints | slice, rng: np.random.Generator
+) -> SuccessModel:
     """Return `model` with the layers above the first, each fitted with the logit before it as offset."""
     X, y, carried = rows.X[train], rows.attempts.score[train], rows.carried[train]
     resource, combination = rows.attempts.resource[train], rows.combination[train]

@@ -14,12 +14,19 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
-from segue.workspace.records.learners import add_learners, class_surrogates, find_learners, where_in
-from segue.workspace.storage.database import insert_columns, take_numbers
+from segue.workspace.records.learners import (
+    QUERY_ROWS,
+    add_learners,
+    class_surrogates,
+    find_learners,
+    where_in,
+)
+from segue.workspace.storage.database import insert_columns, plain, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events, learners
 
 DECISION_ID = "[0-9a-f]{32}"
+READ_ROWS = 20_000  # events made columns at once
 
 
 @dataclass(frozen=True)
@@ -55,8 +62,7 @@ def append_events(
     nothing.
     """
     ids = pd.Series(keyring.event_digests(frame["event_id"].tolist()), index=frame.index, dtype=object)
-    found = where_in(connection, select(events.c.event_id), events.c.event_id, ids)
-    stored = {bytes(row.event_id) for row in found}
+    stored = stored_digests(connection, ids.tolist())
     # Not Series.isin: numpy takes bytes for texts that end at a zero byte.
     repeated = ids.duplicated() | ids.map(stored.__contains__).astype(bool)
     new = frame.assign(event_id=ids)[~repeated]
@@ -230,12 +236,12 @@ def read_events(connection: Connection, learner_numbers: Sequence[int] | None = 
         events, learners, events.c.learner == learners.c.number
     )
     if learner_numbers is None:
-        profiled = query.where(learners.c.opted_out.is_(False))
-        rows: Iterable[Row[Any]] = connection.execute(profiled.order_by(events.c.number))
-    else:
-        found = where_in(connection, query, events.c.learner, learner_numbers)
-        rows = sorted(found, key=lambda row: int(row.number))
-    return _frame(list(rows))
+        profiled = query.where(learners.c.opted_out.is_(False)).order_by(events.c.number)
+        streamed = connection.execute(profiled.execution_options(stream_results=True))
+        parts = [_frame(rows) for rows in streamed.partitions(READ_ROWS)]
+        return pd.concat(parts, ignore_index=True) if parts else _frame(())
+    found = where_in(connection, query, events.c.learner, learner_numbers)
+    return _frame(sorted(found, key=lambda row: int(row.number)))
 
 
 def events_about_decisions(
@@ -271,7 +277,7 @@ def _columns(
         "time": microseconds.astype(object).where(frame["time"].notna(), None).tolist(),
         "class_id": [classes.get(name, "") for name in frame["class_id"].tolist()],
         "step": frame["step"].where(frame["step"].str.fullmatch(DECISION_ID), "").tolist(),
-        "tags": [";".join(t for t in cell.split(";") if t in tags) for cell in frame["tags"].tolist()],
+        "tags": frame["tags"].map({cell: _known(cell, tags) for cell in frame["tags"].unique()}).tolist(),
     }
     for name in ("event_id", "kind", "resource", "seq"):
         columns[name] = frame[name].tolist()
@@ -282,6 +288,10 @@ def _columns(
     for name in ("supersedes", "voids"):
         columns[name] = [keyring.event_digests([x])[0] if x else None for x in frame[name].tolist()]
     return columns
+
+
+def _known(cell: str, tags: set[str]) -> str:
+    return ";".join(tag for tag in cell.split(";") if tag in tags)
 
 
 def _frame(rows: Sequence[Row[Any]]) -> pd.DataFrame:
@@ -307,5 +317,9 @@ def _frame(rows: Sequence[Row[Any]]) -> pd.DataFrame:
 
 def stored_digests(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:
     """Return which of some event ids, as digests, are stored already."""
-    query = select(events.c.event_id).where(events.c.event_id.in_(digests))
-    return {bytes(row.event_id) for row in connection.execute(query)}
+    found: set[bytes] = set()
+    for start in range(0, len(digests), QUERY_ROWS):
+        some = digests[start : start + QUERY_ROWS]
+        asked = f"SELECT event_id FROM events WHERE event_id IN ({', '.join('?' * len(some))})"
+        found |= {bytes(digest) for (digest,) in plain(connection, asked, some)}
+    return found
