@@ -83,7 +83,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)
     dialogue = (statements, class_weeks, practices, policy_versions)
-    for routes in (  # what is asked most is found first
+    for routes in (  # what is asked most is found first; `include_router` would build each route once more
         routes_decide,
         *dialogue,
         *sent,
@@ -94,15 +94,15 @@ def create_app(
         routes_health,
         front_door,
     ):
-        app.include_router(routes.router)
+        app.router.routes += routes.router.routes
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes += router.routes
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lms` is not installed
-        app.include_router(importlib.import_module("segue.service.routes.calendars").router)
+        app.router.routes += importlib.import_module("segue.service.routes.calendars").router.routes
     with contextlib.suppress(ModuleNotFoundError):  # the extra `lti` is not installed
         lti = importlib.import_module("segue.service.routes.lti")
-        app.include_router(lti.router)
-        app.include_router(importlib.import_module("segue.service.routes.lti_registration").router)
+        app.router.routes += lti.router.routes
+        app.router.routes += importlib.import_module("segue.service.routes.lti_registration").router.routes
         app.state.progress = partial(lti.progress, app)
     app.openapi = cache(lambda: documents.describe(app))  # type: ignore[method-assign]
     return app
