@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -204,49 +205,52 @@ def table_of(entries: Sequence[Entry], block: Block, recommender: Recommender, p
     catalogue = recommender.catalogue
     name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
     course_of = ("", *(course.class_id for course in plan.courses))
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for entry in entries:
-        cells, n = entry.steps, len(entry.steps.resource)
-        resources = [catalogue.resources[catalogue.resource_index[name]] for name in cells.resource]
-        part: dict[str, Sequence[Any]] = {
-            "week": [entry.draw.week] * n,
-            "learner": [name_of[entry.draw.learner]] * n,
-            "position": range(1, n + 1),
-            "resource": cells.resource,
-            "title": [resource.title for resource in resources],
-            "minutes": [resource.minutes for resource in resources],
-            "propensity": cells.propensity,
-            "score": cells.score,
-            "explored": cells.explored,
-            "why": _words(entry, resources, catalogue),
-            "reasons": cells.reasons,
-            "decision_id": entry.decision_ids,
-            "course": [course_of[entry.draw.request_no]] * n,
-        }
-        for name, these in part.items():
-            columns[name].extend(these)
+    lists = [entry.steps for entry in entries]
+    rows = [len(cells.resource) for cells in lists]
+
+    def of_list(values: Iterable[Any]) -> list[Any]:
+        """Return what is said of each list, once a row."""
+        return [value for value, n in zip(values, rows, strict=True) for _ in range(n)]
+
+    def of_row(name: str) -> list[Any]:
+        return list(chain.from_iterable(getattr(cells, name) for cells in lists))
+
+    resources = [catalogue.resources[catalogue.resource_index[name]] for name in of_row("resource")]
+    columns = {
+        "week": of_list(entry.draw.week for entry in entries),
+        "learner": of_list(name_of[entry.draw.learner] for entry in entries),
+        "position": [position for n in rows for position in range(1, n + 1)],
+        "resource": of_row("resource"),
+        "title": [resource.title for resource in resources],
+        "minutes": [resource.minutes for resource in resources],
+        "propensity": of_row("propensity"),
+        "score": of_row("score"),
+        "explored": of_row("explored"),
+        "why": _words(entries, iter(resources), catalogue),
+        "reasons": of_row("reasons"),
+        "decision_id": list(chain.from_iterable(entry.decision_ids for entry in entries)),
+        "course": of_list(course_of[entry.draw.request_no] for entry in entries),
+    }
     return pa.table(columns, schema=SCHEMA)
 
 
-def _words(entry: Entry, resources: Sequence[Resource], catalogue: Catalogue) -> list[str]:
-    """Return each step in the learner's words."""
-    request, now = entry.request, entry.request.now.timestamp()
-    if not resources:
-        return []
-    read = entry.steps.contexts[:, [INDEX[name] for name in READ]].tolist()
+def _words(entries: Sequence[Entry], resources: Iterator[Resource], catalogue: Catalogue) -> list[str]:
+    """Return each step in the learner's words; `resources` has those of all entries."""
     return [
         student_words(
             catalogue,
-            resource,
-            dict(zip(READ, context, strict=True)),
-            state=request.state,
-            now=now,
-            interests=request.interests,
+            next(resources),
+            dict(zip(READ, read, strict=True)),
+            state=entry.request.state,
+            now=entry.request.now.timestamp(),
+            interests=entry.request.interests,
         )
-        for resource, context in zip(resources, read, strict=True)
+        for entry in entries
+        for read in entry.steps.contexts.reshape(-1, len(INDEX))[:, _READ].tolist()
     ]
 
 
+_READ = [INDEX[name] for name in READ]
 COLUMNS = {
     "week": "str",
     "learner": "str",

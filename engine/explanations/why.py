@@ -6,11 +6,10 @@ is stored are the numbers. The teacher's line is English.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations
-
-import numpy as np
 
 from segue.engine.playlists import Step
 from segue.features.catalogue import Catalogue, Resource, Skill
@@ -68,10 +67,9 @@ def record_of(state: LearnerState | None, skill: int, now: float) -> Record:
     if state is None:
         return Record(0, 0.0, None)
     row = state.rows[skill]
-    last = float(row[LAST_TIME])
-    return Record(
-        int(row[COUNT]), float(row[SUCCESSES]), max(now - last, 0.0) / DAY if np.isfinite(last) else None
-    )
+    last = row.item(LAST_TIME)
+    days = max(now - last, 0.0) / DAY if math.isfinite(last) else None
+    return Record(int(row.item(COUNT)), row.item(SUCCESSES), days)
 
 
 def explain(

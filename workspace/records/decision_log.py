@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import compress
 from typing import Any
 
@@ -333,13 +333,16 @@ def _parts(contexts: Floats) -> list[bytes]:
 
 def _reasons(names: Sequence[str], parts: Sequence[Sequence[float]]) -> list[str]:
     """Return each step's parts of the score as JSON; finite numbers are written as Python writes them."""
-    text = ", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in names)
+    text = _reasons_text(tuple(names))
     return [
-        f"{{{text % tuple(row)}}}"
-        if math.isfinite(sum(row))
-        else json.dumps(dict(zip(names, row, strict=True)))
+        text % tuple(row) if math.isfinite(sum(row)) else json.dumps(dict(zip(names, row, strict=True)))
         for row in parts
     ]
+
+
+@lru_cache(maxsize=16)  # all lists of a run have the same names
+def _reasons_text(names: tuple[str, ...]) -> str:
+    return "{{{}}}".format(", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in names))
 
 
 def _json_list(names: Sequence[str]) -> str:
