@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from segue.cli.main import app, sentence
+from segue.workspace.storage.schema import events
 from segue.workspace.workspace import Workspace
 from tests.conftest import MONDAY
 
@@ -93,3 +95,20 @@ def test_engagement_totals_have_a_door(files: Path) -> None:
     assert vectors.loc["ann", "interest:sports"] > vectors.loc["ann", "interest:music"] > 0
     assert vectors.loc["bob", "interest:sports"] == 0
     assert "music" in run("profile", "school", "-l", "bob", *NOW)
+
+
+def test_a_step_of_the_weeks_file_comes_back_with_its_decision(files: Path) -> None:
+    run("import", "school", "--catalogue", "items.csv", "--map", "item=resource_id", "--map", "topic=skills")
+    own_names = ("--map", "item=resource", "--map", "user=learner", "--map", "when=time")
+    run("import", "school", "--events", "log.csv", *own_names)
+    run("fit", "school", *NOW)
+    (files / "roster.csv").write_text("learner,class\nann,7b\nbob,7b\n")
+    run("weekly", "school", "--week", "2026-W48", "--out", "week", "--roster", "roster.csv")
+    lists = pd.read_csv(files / "week" / "playlists.csv")
+    asked = lists[lists["learner"] == "ann"].head(1)
+    done = asked[["learner", "resource", "decision_id"]].assign(score=1.0, time=MONDAY.isoformat())
+    done.to_csv(files / "done.csv", index=False)
+    assert "1 stored" in run("import", "school", "--events", "done.csv")
+    with Workspace.open(files / "school", environment={}) as space, space.store.read() as connection:
+        steps = connection.execute(select(events.c.step).where(events.c.step != "")).scalars().all()
+    assert steps == asked["decision_id"].tolist()

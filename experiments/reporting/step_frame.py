@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from segue.experiments.evaluation.logs.labels import label_of
 from segue.features.iso_weeks import week_of
-from segue.workspace.records.events import events_about_decisions
+from segue.features.reward import CENSOR_DAYS
+from segue.workspace.records.events import what_was_done
 from segue.workspace.records.learners import find_learners
 from segue.workspace.reports.decision_frame import decision_cells
 from segue.workspace.workspace import Workspace
@@ -38,6 +40,7 @@ COLUMNS = (
 )
 
 
+KEYS = {"learner": "int64", "resource": "object", "time": "int64"}
 DONE = frozenset({"attempt", "completion", "view"})
 TEXTS = ("class", "week", "showed", "resource", "skill", "kind", "status")  # as objects: cut quickly
 
@@ -74,7 +77,7 @@ def logged_steps(
     """
     with workspace.store.read() as connection:
         cells = decision_cells(connection, only)
-        done, rated = _followed(events_about_decisions(connection, only))
+        did = what_was_done(connection, min(cells["time"], default=0), only)
         asked = [] if roster is None else [label_of(who) for who in roster["learner"]]
         names = find_learners(connection, workspace.keyring, asked)
         fitted = workspace.champion(connection).fitted
@@ -86,6 +89,8 @@ def logged_steps(
     logit = fitted.kernel.parameters.item_logit
     easier = (logit < np.median(logit)).astype(np.float64).tolist()
     hard = dict(zip(fitted.catalogue.resource_index, easier, strict=False))
+    ratings = did[(did["kind"] == "rating") & did["score"].notna()]
+    rated = dict(zip(ratings["step"], ratings["score"], strict=True))  # the last one of a step
     groups = _groups(roster, {source: person.number for source, person in names.items()})
     classes = groups.pop("class", {})
     cells |= {
@@ -97,7 +102,7 @@ def logged_steps(
         "level": [hard.get(name, np.nan) for name in cells["resource"]],
         "menu": [len(offered) > 1 for offered in cells["menu"]],
         "surprise": list(map(_surprise, cells["reward"], cells["parts"])),
-        "done": [decision in done for decision in cells["decision_id"]],
+        "done": _done(cells, did),
         "rating": [rated.get(decision, np.nan) for decision in cells["decision_id"]],
     }
     objects = {name: pd.Series(cells[name], dtype=object) for name in TEXTS}
@@ -125,16 +130,24 @@ def _surprise(reward: float, parts: str | None) -> float:
     return float(2 * reward - rise.mean()) if len(rise) else float("nan")
 
 
-def _followed(events: Iterable[tuple[str, str, float | None]]) -> tuple[set[str], dict[str, float]]:
-    """Return the decisions about which something was done, and the last rating of those rated."""
-    done: set[str] = set()
-    rated: dict[str, float] = {}
-    for step, kind, score in events:
-        if kind in DONE:
-            done.add(step)
-        elif kind == "rating" and score is not None:
-            rated[step] = score
-    return done, rated
+def _done(cells: Mapping[str, Sequence[Any]], did: pd.DataFrame) -> list[bool]:
+    """Return whether each step was done: an event names it, or one that names none has its resource.
+
+    The latter counts from the moment of the list until its reward is censored.
+    """
+    acts = did[did["kind"].isin(DONE)]
+    bare = acts.loc[acts["step"] == "", ["learner", "resource", "time"]]
+    steps = pd.DataFrame({name: cells[name] for name in ("learner", "resource", "time", "decision_id")})
+    after = pd.merge_asof(
+        steps.astype(KEYS).reset_index().sort_values("time"),
+        bare.astype(KEYS).assign(at=bare["time"]).sort_values("time"),
+        on="time",
+        by=["learner", "resource"],
+        direction="forward",
+        tolerance=CENSOR_DAYS * 86_400_000_000,
+    )
+    followed = after.set_index("index")["at"].notna().sort_index()
+    return (steps["decision_id"].isin(acts["step"]) | followed).tolist()
 
 
 def _groups(roster: pd.DataFrame | None, numbers: Mapping[str, int]) -> dict[str, dict[int, str]]:

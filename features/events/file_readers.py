@@ -35,6 +35,7 @@ EVENT_ALIASES = {
     "timestamp": "time",
     "class": "class_id",
     "id": "event_id",
+    "decision_id": "step",  # as playlists.csv calls the step that an event answers
 }
 RESOURCE_ALIASES = {
     "resource": "resource_id",

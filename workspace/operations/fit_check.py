@@ -10,9 +10,9 @@ import numpy as np
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Floats
 from segue.features.history.learner_state import StateBlock
-from segue.workspace.operations.monitoring import DAY, FEWEST, Alarm
+from segue.workspace.operations.monitoring import FEWEST, Alarm
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of
-from segue.workspace.records.maintenance.recent_steps import recent_learners
+from segue.workspace.records.maintenance.recent_steps import DAY, recent_learners
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 

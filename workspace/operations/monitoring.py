@@ -12,6 +12,7 @@ from segue.engine.pipeline import Kernel
 from segue.features.contexts.context_columns import INDEX
 from segue.models.pleasing import LEAST_Z, pleasing
 from segue.workspace.records.maintenance.recent_steps import (
+    DAY,
     drawn_propensities,
     first_attempts,
     liking,
@@ -21,7 +22,6 @@ from segue.workspace.records.maintenance.recent_steps import (
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
-DAY = 86_400_000_000  # microseconds
 WINDOW_DAYS = 28
 FEWEST = 100  # outcomes below which nothing is concluded
 MOST_GAP = 0.08

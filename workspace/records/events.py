@@ -27,6 +27,7 @@ from segue.workspace.storage.schema import events, learners
 
 DECISION_ID = "[0-9a-f]{32}"
 READ_ROWS = 20_000  # events made columns at once
+DID = ("learner", "resource", "time", "step", "kind", "score")
 
 
 @dataclass(frozen=True)
@@ -244,21 +245,26 @@ def read_events(connection: Connection, learner_numbers: Sequence[int] | None = 
     return _frame(sorted(found, key=lambda row: int(row.number)))
 
 
-def events_about_decisions(
-    connection: Connection, learner_numbers: Collection[int] | None = None
-) -> list[tuple[str, str, float | None]]:
-    """Return what followed from decisions, in order: the decision's id, kind and score.
+def what_was_done(
+    connection: Connection, since: int, learner_numbers: Collection[int] | None = None
+) -> pd.DataFrame:
+    """Return what learners did since a time (UTC microseconds), in order, without what was taken back later.
 
-    Of `learner_numbers`, of everybody who has not opted out when left out.
+    Columns `DID`; `step` is the decision that an event names (""), `time` -1 where it is unknown. Of
+    `learner_numbers`, of everybody who has not opted out when left out.
     """
-    query = select(events.c.number, events.c.step, events.c.kind, events.c.score).where(events.c.step != "")
+    names = ("number", "event_id", "supersedes", "voids", *DID)
+    query = select(*(events.c[name] for name in names))
+    query = query.where((events.c.time >= since) | (events.c.step != "") | events.c.voids.is_not(None))
     if learner_numbers is None:
         inside = select(learners.c.number).where(learners.c.opted_out.is_(False))
         rows: Iterable[Row[Any]] = connection.execute(query.where(events.c.learner.in_(inside)))
     else:
         rows = where_in(connection, query, events.c.learner, learner_numbers)
-    found = sorted((tuple(row) for row in rows), key=lambda row: int(row[0]))
-    return [(step, kind, score) for _, step, kind, score in found]
+    found = sorted(rows, key=lambda row: int(row.number))
+    gone = {bytes(name) for row in found for name in (row.supersedes, row.voids) if name}
+    kept = [row[-len(DID) :] for row in found if bytes(row.event_id) not in gone]
+    return pd.DataFrame(kept, columns=list(DID)).fillna({"time": -1}).astype({"time": "int64"})
 
 
 def last_number(connection: Connection) -> int:

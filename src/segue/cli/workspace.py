@@ -97,7 +97,8 @@ def import_(
       --skills         skill_id*, code, statement, i_can
       --prerequisites  prerequisite*, skill*
       --events         learner*, resource*, score* (0 to 1), time, event_id,
-                       kind (attempt, view, rating, ...), class_id, completed
+                       kind (attempt, view, rating, ...), class_id, completed,
+                     decision_id (of playlists.csv: the step that was done)
 
     \b
     Example:

@@ -24,7 +24,7 @@ from segue.experiments.reporting.personalisation import (
 )
 from segue.experiments.reporting.report_page import report_page
 from segue.experiments.reporting.resource_verdicts import resource_verdicts
-from segue.experiments.reporting.step_frame import COLUMNS, LoggedSteps
+from segue.experiments.reporting.step_frame import COLUMNS, LoggedSteps, logged_steps
 from segue.experiments.reporting.week_figures import WeekFigures, week_figures
 
 School = Any  # the class in conftest.py
@@ -287,3 +287,25 @@ def test_a_report_is_kept_as_a_run_with_its_page_and_pictures(
     figures = json.loads(next(store.rglob("artifacts/report.json")).read_text())
     assert {"learning", "personalisation", "fairness", "notes"} <= set(figures)
     assert next(store.rglob("artifacts/report.html")).read_text() == out.read_text()
+
+
+def test_what_is_done_without_naming_its_step_counts_for_the_list_before_it(school: School) -> None:
+    space, (who, other) = school.space, school.roster[:2]
+    given = space.recommend(Request(who, MONDAY, k=4))
+    resources = [step.resource for step in given.playlist.steps]
+    hours = pd.to_timedelta([-1, 2, 3, 24 * 29, 4], unit="h")
+    events = pd.DataFrame({"resource": [*resources, resources[3]], "time": pd.Timestamp(MONDAY) + hours})
+    events = events.assign(learner=[*[who] * 4, other], score=1.0, event_id=[*"abcde"], step="", voids="")
+    taken_back = {"kind": "other", "event_id": "f", "voids": "c", "resource": resources[2], "learner": who}
+    told = pd.concat([events, pd.DataFrame([taken_back | {"time": events["time"][2]}])], ignore_index=True)
+    space.add_events(school.checked(told))
+
+    def done() -> dict[str, bool]:
+        steps = logged_steps(space).steps.tail(4)
+        return dict(zip(steps["resource"], steps["done"], strict=True))
+
+    before, after, voided, late = resources
+    assert done() == {before: False, after: True, voided: False, late: False}
+    named = pd.DataFrame([{"learner": who, "resource": late, "kind": "view", "step": given.decision_ids[3]}])
+    space.add_events(school.checked(named.assign(time=pd.Timestamp(MONDAY) + pd.Timedelta(days=40))))
+    assert done()[late]

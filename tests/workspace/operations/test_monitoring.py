@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sqlalchemy import select
 
 from segue.engine.recommender import Recommender
+from segue.engine.request import Request
 from segue.workspace.operations import fit_check
 from segue.workspace.operations import monitoring as drift
 from segue.workspace.records.maintenance.recent_steps import liking
@@ -104,3 +106,18 @@ def test_steps_done_and_ratings_count_as_liking(school: School) -> None:
     with school.space.store.read() as connection:
         after = liking(connection, until)
     assert after[resource] == (before[resource][0] + 1.0, before[resource][1] + 0.25)
+
+
+def test_what_is_done_without_naming_its_step_is_liked_too(school: School) -> None:
+    given = school.space.recommend(Request(school.roster[0], MONDAY, k=2))
+    first, second = (step.resource for step in given.playlist.steps)
+    until = round((MONDAY + timedelta(days=40)).timestamp() * 1e6)
+    with school.space.store.read() as connection:
+        before = liking(connection, until)
+    rows = [(first, 2, school.roster[0]), (second, 29, school.roster[0]), (second, 2, school.roster[1])]
+    did = [{"resource": r, "learner": who, "score": 1.0, "time": MONDAY + timedelta(d)} for r, d, who in rows]
+    school.space.add_events(school.checked(pd.DataFrame(did)))
+    with school.space.store.read() as connection:
+        after = liking(connection, until)
+    assert after[first] == (before[first][0], before[first][1] + 1.0)
+    assert after[second] == before[second]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import case, exists, func, or_, select
 
+from segue.features.reward import CENSOR_DAYS
 from segue.workspace.records.matured_rewards import latest_rewards
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.schema import decisions, events, playlists
 
 _DONE = ("attempt", "completion", "view")
+DAY = 86_400_000_000  # microseconds
 
 
 def first_attempts(connection: Connection, since: int) -> list[Any]:
@@ -70,13 +72,20 @@ def drawn_propensities(connection: Connection, since: int) -> list[float]:
 def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]:
     """Return, by resource, how often it was offered up to a time or rated, and how much of that was liked.
 
-    A step of a list, or work that an event says was offered, is liked when it was done; a rating counts what
-    it says, in [0, 1].
+    A step of a list, or work that an event says was offered, is liked when it was done: an event names the
+    step, or the last one that names none was at its resource while its reward could still come. A rating
+    counts what it says, in [0, 1].
     """
-    done = exists().where(events.c.step == decisions.c.decision_id, events.c.kind.in_(_DONE))
+    named = exists().where(events.c.step == decisions.c.decision_id, events.c.kind.in_(_DONE))
+    bare = select(events.c.learner, events.c.resource, func.max(events.c.time).label("time"))
+    bare = bare.where(events.c.kind.in_(_DONE), events.c.step == "")
+    last = bare.group_by(events.c.learner, events.c.resource).subquery()
+    same = (last.c.learner == decisions.c.learner) & (last.c.resource == decisions.c.resource)
+    in_time = last.c.time.between(playlists.c.time, playlists.c.time + CENSOR_DAYS * DAY)
     steps = (
-        select(decisions.c.resource, func.count(), func.sum(case((done, 1.0), else_=0.0)))
+        select(decisions.c.resource, func.count(), func.sum(case((or_(named, in_time), 1.0), else_=0.0)))
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .outerjoin(last, same)
         .where(playlists.c.time < until, decisions.c.override == "{}")
         .group_by(decisions.c.resource)
     )
