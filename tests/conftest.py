@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer.main
+import typer.testing
 from hypothesis import settings
 from sqlalchemy import Engine, func, select
 
@@ -36,6 +38,9 @@ from segue.workspace.workspace import Workspace
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+# The commands are put together once a process: each of a thousand calls in this one would do it anew.
+typer.main.get_command = typer.testing._get_command = functools.cache(typer.main.get_command)
 
 os.environ["COLUMNS"] = "400"  # sentences in one line; how they are broken is the matter of test_cli_width
 
