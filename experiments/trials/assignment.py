@@ -30,24 +30,28 @@ def arms_of(
     week: int = 0,
     began: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the arm of each unit; within a stratum arms drawn together differ in size by one at most.
+    """Return the arm of each unit.
+
+    Arms of classes, and of learners within a stratum, drawn together, differ in size by one at most: of few
+    classes all could fall into one arm by chance.
 
     Parameters
     ----------
     units : mapping
-        The stratum of each unit, () without strata. The order of arrival changes nothing; without strata each
-        unit's arm depends on itself alone, so that newcomers move nobody.
+        The stratum of each unit, () without strata. The order of arrival changes nothing; a learner's arm
+        without strata depends on the learner alone, so that newcomers move nobody.
     seed : str
         The tenant's.
     week : int
         Weeks since the start: in a crossover units move on to the next arm after each period.
     began : mapping, optional
-        The arm in which units began that were drawn before. With strata newcomers fill up the smaller arms.
+        The arm in which units began that were drawn before. Where sizes are kept even newcomers fill up the smaller
+        arms.
     """
     names = tuple(trial.arms)
     place = {unit: order_of(trial.name, unit, seed=seed) for unit in units}
     first = {unit: arm for unit, arm in (began or {}).items() if unit in units}
-    if trial.strata:
+    if trial.strata or trial.unit == "class":
         for stratum in sorted(set(units.values())):
             mine = sorted(
                 (unit for unit, own in units.items() if own == stratum), key=lambda u: (place[u], u)

@@ -91,6 +91,16 @@ def test_classes_are_drawn_whole() -> None:
         units_of(by_class, list(roster), roster | {"p1": {"class": "c1", "level": "y"}})
 
 
+def test_four_classes_never_fall_into_one_arm() -> None:
+    by_class = trial(unit="class")
+    for seed in range(40):
+        arms = arms_of(by_class, units(4), seed=str(seed))
+        assert sorted(Counter(arms.values()).values()) == [2, 2]
+        more = arms_of(by_class, units(5), seed=str(seed), began=arms)
+        assert {unit: more[unit] for unit in arms} == arms
+        assert sorted(Counter(more.values()).values()) == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
