@@ -45,8 +45,8 @@ def arms_of(
     week : int
         Weeks since the start: in a crossover units move on to the next arm after each period.
     began : mapping, optional
-        The arm in which units began that were drawn before. Where sizes are kept even newcomers fill up the smaller
-        arms.
+        The arm in which units began that were drawn before. Where arms are kept even, newcomers
+        fill up the smaller ones.
     """
     names = tuple(trial.arms)
     place = {unit: order_of(trial.name, unit, seed=seed) for unit in units}

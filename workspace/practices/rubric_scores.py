@@ -11,11 +11,15 @@ import pandas as pd
 
 from segue.engine.practices.rubrics import attempt_weight, fit_raters
 from segue.features.events.event_records import check, identify
+from segue.features.events.grade_names import GradeVersion, name_of
 from segue.workspace.feedback import teacher_pseudonym
 from segue.workspace.practices.members import Members, members_of
+from segue.workspace.records.corrections.grades import last_grades
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
+
+SAME = 1e-9  # scores that differ by less are one
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def accept_scores(
     Counts of tries grow on its skills alone; forecasts of others follow by the learner's general level.
     Severities are estimated from every score that the learners of the class were given. The score counts as
     an attempt of any other kind does, whatever product it was, but less where raters disagree or are careless
-    (``attempt_weight``). Accepting twice stores nothing new.
+    (``attempt_weight``). Accepting twice stores nothing new; where raters have changed their scores, or more
+    have come, the attempt is superseded by one of the same time.
 
     Parameters
     ----------
@@ -117,23 +122,42 @@ def accept_scores(
     accepted = [one for one in accepted if one.criterion in rubric]
     if accepted and not names:
         raise ValueError("names must hold the class's ids in the LMS: without them no score becomes evidence")
-    if accepted:
-        frame = pd.DataFrame(
-            [
-                {"learner": one.learner, "resource": rubric[one.criterion], "score": one.score, "time": now}
-                | {"event_id": f"rubric:{work}:{one.criterion}:{one.learner}"}
-                for one in accepted
-            ]
-        )
+    before = last_grades(workspace.store, workspace.keyring)([_key(work, one) for one in accepted])
+    new = [one for one in accepted if not _stands(one, before.get(_key(work, one)))]
+    if new:
+        frame = pd.DataFrame([_event(work, one, rubric, before.get(_key(work, one)), now) for one in new])
         found = check(frame, range(len(frame)), resources=known)
-        weights = [attempt_weight(one.score, one.std) for one in accepted]
+        weights = [attempt_weight(one.score, one.std) for one in new]
         workspace.add_events(identify(found.events).assign(weight=[weights[at] for at in found.lines]))
     return accepted
 
 
+def _key(work: str, one: AcceptedScore) -> str:
+    return f"rubric:{work}:{one.criterion}:{one.learner}"
+
+
+def _stands(one: AcceptedScore, before: GradeVersion | None) -> bool:
+    return before is not None and before.score is not None and abs(before.score - one.score) < SAME
+
+
+def _event(
+    work: str, one: AcceptedScore, rubric: Mapping[str, str], before: GradeVersion | None, now: datetime
+) -> dict[str, object]:
+    number = before.number + 1 if before else 1
+    return {
+        "learner": one.learner,
+        "resource": rubric[one.criterion],
+        "score": one.score,
+        "time": before.time if before else now.isoformat(),
+        "event_id": name_of(_key(work, one), number),
+        "supersedes": name_of(_key(work, one), number - 1) if before else "",
+    }
+
+
 def _freed(connection: Connection, members: Members, work: str) -> list[AcceptedScore]:
     called = members.called
-    rows = practices_of(connection, list(called), ("score",))
+    given = practices_of(connection, list(called), ("score",))
+    rows = list({(*_product(row), row.by): row for row in given}.values())  # of each rater the last word
     if not any(row.about == work for row in rows):
         return []
     products = {key: at for at, key in enumerate(dict.fromkeys(map(_product, rows)))}
