@@ -2,8 +2,8 @@
 
     python benchmarks/evaluation_speed.py [--rounds 1000000]
 
-Prints seconds of the points, the analytic intervals (normal; one imagined round more), Cressie-Read and 1,000
-bootstrap replicates, and the peak memory of the process.
+Prints seconds of the points, the analytic intervals (normal; one imagined round more) and Cressie-Read, and
+the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from segue.experiments.evaluation.estimators.single_step import (
     Ints,
     rounds_of_tables,
 )
-from segue.experiments.evaluation.intervals.bootstrap import bootstrap
 from segue.experiments.evaluation.intervals.closed_form import Bounds, normal
 from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_read
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
@@ -75,7 +74,6 @@ def main() -> None:
     rounds = rounds_of_tables(reward, propensity, action=action, policy=policy, prediction=prediction)
     timed("one imagined round more", lambda: between(*ends_of(rounds, Bounds())))
     timed("Cressie-Read", lambda: cressie_read(rounds, bounds=Bounds()))
-    timed("1,000 bootstrap replicates", lambda: bootstrap(parts, rng=np.random.default_rng(1)), repeats=1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"peak memory {peak / 1024:.0f} MB, of which {before / 1024:.0f} MB before the first estimate")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from segue.engine.explanations.remaining_steps import remaining
 from segue.engine.explanations.taught import taught_sentence
 from segue.engine.explanations.what_if import Edit, edited
 from segue.engine.explanations.why import ENGLISH, Explanation, explain
@@ -136,10 +135,6 @@ class Recommender:
             for i, playlist in zip(rows, self._lists(some, [rngs[i] for i in rows]), strict=True):
                 out[i] = playlist
         return [playlist for playlist in out if playlist is not None]
-
-    def remaining(self, playlist: Playlist, request: Request, *, done: Collection[str]) -> tuple[Step, ...]:
-        """Return the steps of a playlist still to do, given the state in `request`: stop when mastered."""
-        return remaining(self.kernel, playlist, request, done=done)
 
     def why_not(self, request: Request, resource: str, *, words: NullTranslations = ENGLISH) -> WhyNot:
         """Return why `resource` is not the first step: the rule that withholds it, or the missing points.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
-DRAWS = r"plt\.show\(\)|^(forest|weights|reliability|learning_curves|mastery_map|trade_off)\("
+DRAWS = r"plt\.show\(\)|^(forest|weights|reliability|learning_curves|mastery_map)\("
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

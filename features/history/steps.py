@@ -61,12 +61,6 @@ class Steps:
         out[self.place] = np.arange(len(out))
         return out
 
-    def laid(self, values: Floats) -> Floats:
-        """Return `values` (P, ...) in step-major order."""
-        out = np.empty_like(values)
-        out[self.place] = values
-        return out
-
     def ascending(self, ordered: Floats) -> bool:
         """Return whether values in the order of `order` never fall within a segment."""
         return bool((self.first[1:] | (ordered[1:] >= ordered[:-1])).all())

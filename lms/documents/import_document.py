@@ -17,8 +17,6 @@ from segue.lms.oneroster import reader as oneroster
 from segue.lms.records.source_records import Event, Mode, ReadReport
 
 BLOCK = 20_000  # events held in memory at once
-CATALOGUES = ("case", "cartridge", "oneroster")
-"""Formats that also say what there is to learn."""
 
 
 def to_frame(events: Iterable[Event], first: int = 0) -> pd.DataFrame:

@@ -11,7 +11,6 @@ from pathlib import Path
 from segue.features.events.text_dialects import delimiter_of, encoding_of
 from segue.lms.records.source_records import RecordRefusedError
 
-LONGEST_CELL = 1_000_000
 _TELLING = re.compile(
     r"id|name|class|section|course|group|school|org|student|user|learner|teacher|role|status|date|time|"
     r"score|grade|event|title|type|code|term|begin|start|end|mail|login|item|max|min|kind|module|descr"

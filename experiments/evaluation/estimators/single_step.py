@@ -4,7 +4,7 @@ Every estimator here is a ratio-and-remainder of three columns,
 
     value = mean(base) + sum(numerator) / sum(denominator),
 
-so points, influence functions, bootstraps and empirical likelihood are written once, for all of them. With
+so points, influence functions and empirical likelihood are written once, for all of them. With
 w = pi_e(a|x) / p the weight, r the reward, q the predicted reward and dm = sum_a pi_e(a|x) q(x, a):
 
 ============  =============================================================================================

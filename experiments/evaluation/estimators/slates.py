@@ -15,8 +15,7 @@ pseudo-inverse    (Σ_k w_k - K + 1) Σ r_k                      rewards add up 
 ================  ===========================================  ==============================================
 
 McInerney et al. 2020 (RIPS), Li et al. 2018 (IIPS), Swaminathan et al. 2017 (pseudo-inverse), Kiyohara et al.
-2022 (cascade DR; Q_k predicts the rewards from step k on). For playlists drawn without replacement
-`pseudo_inverse_weights` inverts the exact second moments of a small catalogue.
+2022 (cascade DR; Q_k predicts the rewards from step k on).
 """
 
 from __future__ import annotations
@@ -163,32 +162,6 @@ def pseudo_inverse(slates: Slates) -> EstimateParts:
 def pseudo_weight(slates: Slates) -> Floats:
     """Return Σ_k w_k - K + 1 of each list, (S,)."""
     return np.asarray(((slates.weight - 1) * slates.present).sum(axis=1) + 1)
-
-
-def pseudo_inverse_weights(
-    chosen: Ints, *, n_actions: int, lists: Ints, logging: Floats, target: Floats
-) -> Floats:
-    """Return exact pseudo-inverse weights (S,) of lists drawn in any way, from the law over all lists.
-
-    Parameters
-    ----------
-    chosen : (S, K) of int
-        Logged lists.
-    lists : (L, K) of int
-        All possible lists; `logging` and `target` (L,) are their probabilities.
-
-    Notes
-    -----
-    With 1_s the indicator of (position, action) pairs, the weight is E_target[1_s]ᵀ E_logging[1_s 1_sᵀ]⁺ 1_s
-    (Swaminathan et al. 2017, equation 3).
-    """
-
-    def indicator(some: Ints) -> Floats:
-        return np.eye(n_actions)[some].reshape(len(some), -1)
-
-    every = indicator(lists)
-    moments = (every * logging[:, None]).T @ every
-    return np.asarray(indicator(chosen) @ np.linalg.pinv(moments, hermitian=True) @ (target @ every))
 
 
 def controls(slates: Slates) -> Mapping[str, tuple[EstimateParts, Floats]]:

@@ -16,7 +16,6 @@ from segue.experiments.evaluation.estimators.single_step import EstimateParts, I
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
 
 CAPS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, float("inf"))
-STRENGTHS = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e8)
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,6 @@ from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected
 
-ESTIMAND = (
-    "Value of a one-step deviation: the target policy chooses once at each logged state, then the logging "
-    "policy goes on; steps set by a teacher are left out."
-)
-
 
 def decision_log(frame: pd.DataFrame, target: Floats, *, cluster: str = "learner") -> Log:
     """Return the decisions that can be evaluated, with a target policy's probabilities beside them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import isfinite
 
 import numpy as np
@@ -114,16 +114,6 @@ def learning_curves(curves: Mapping[str, Floats], *, ylabel: str = "true mastery
         axes.fill_between(weeks, mean - reach, mean + reach, color=f"C{at}", alpha=0.15, linewidth=0)
     axes.set(xlabel="week", ylabel=ylabel)
     axes.legend(frameon=False, fontsize=8)
-    return figure
-
-
-def trade_off(x: Sequence[float], lines: Mapping[str, Sequence[float]], *, xlabel: str) -> Figure:
-    """Return several figures of merit against one dial."""
-    figure, axes = canvas(6.5, 3.2)
-    for (name, values), colour in zip(lines.items(), (GOOD, BAD, INK, QUIET), strict=False):
-        axes.plot(list(x), list(values), "o-", color=colour, label=name, markersize=4)
-    axes.set_xlabel(xlabel)
-    axes.legend(frameon=False)
     return figure
 
 

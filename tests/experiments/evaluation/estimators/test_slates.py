@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import permutations, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,7 +12,6 @@ from segue.experiments.evaluation.estimators.slates import (
     cascade_doubly_robust,
     independent_ips,
     pseudo_inverse,
-    pseudo_inverse_weights,
     reward_interaction_ips,
     sequence_ips,
     slates_of,
@@ -84,31 +83,6 @@ def test_independent_ips_is_right_only_where_steps_stand_alone() -> None:
 @pytest.mark.parametrize("reward", ["independent", "cascade", "everything"])
 def test_pseudo_inverse_is_right_where_rewards_add_up(reward: str) -> None:
     assert off(pseudo_inverse(drawn(reward)), reward) < 3
-
-
-def test_pseudo_inverse_without_replacement_uses_exact_moments() -> None:
-    rng = np.random.default_rng(0)
-    lists = np.array(list(permutations(range(4), 2)))
-
-    def law(first: np.ndarray) -> np.ndarray:
-        chosen = first[lists]
-        return chosen[:, 0] * chosen[:, 1] / (1 - chosen[:, 0])
-
-    logging, target = law(np.array([0.4, 0.3, 0.2, 0.1])), law(np.array([0.1, 0.2, 0.3, 0.4]))
-    value = 0.3 * lists[:, 0] + 0.1 * lists[:, 1]
-    index = rng.choice(len(lists), p=logging, size=N)
-    weight = pseudo_inverse_weights(lists[index], n_actions=4, lists=lists, logging=logging, target=target)
-    parts = EstimateParts(weight * (value[index] + rng.normal(0, 0.1, N)))
-    assert abs(parts.value - target @ value) < 3 * standard_error(parts)
-    exact = pseudo_inverse_weights(lists, n_actions=4, lists=lists, logging=logging, target=target)
-    assert logging @ (exact * value) == pytest.approx(target @ value)
-
-
-def test_pseudo_inverse_weights_of_independent_steps_are_the_sum_of_weights() -> None:
-    lists = np.array(list(product(range(3), repeat=2)))
-    logging, target = LOGGING[lists].prod(axis=1), TARGET[lists].prod(axis=1)
-    weight = pseudo_inverse_weights(lists, n_actions=3, lists=lists, logging=logging, target=target)
-    assert weight == pytest.approx((TARGET / LOGGING)[lists].sum(axis=1) - 1)
 
 
 def test_lists_of_different_lengths_in_any_order() -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.reports.html_report import report
-from segue.experiments.evaluation.reports.plots import gain_by_policy, mastery_map, reliability, trade_off
+from segue.experiments.evaluation.reports.plots import gain_by_policy, mastery_map, reliability
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -67,4 +67,3 @@ def test_other_pictures_show_every_value_once() -> None:
     probability = np.linspace(0.05, 0.95, 300)
     x, y = reliability(probability, probability, n_bins=10).axes[0].lines[1].get_data()
     np.testing.assert_allclose(x, y)
-    assert len(trade_off([0, 1], {"gain": [1, 2], "ess": [3, 4]}, xlabel="dial").axes[0].lines) == 2
