@@ -236,7 +236,7 @@ def named(
 
     A learner's lists of one week must not share their luck, so each name has a draw of its own.
     """
-    nobody = champion.fold.fresh()
+    nobody = champion.fold.nobody
     out = []
     for question in questions:
         kept = nobody if question.learner.opted_out else known[question.learner.number]
@@ -299,7 +299,7 @@ def answer(
 
     Steps that are to be `looked_at` one by one, several times, are made once; else they stay columns.
     """
-    nobody = champion.fold.fresh()
+    nobody = champion.fold.nobody
     kept = [nobody if q.learner.opted_out else known[q.learner.number] for q in questions]
     requests = [
         replace(q.asked, learner=q.learner.surrogate, state=k.state)

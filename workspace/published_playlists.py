@@ -208,16 +208,16 @@ class _Held:
 
     resource: str
     state: StepState
-    act: OverrideRecord | None
-    picked: str
-    approved: bool
+    act: OverrideRecord | None = None
+    picked: str = ""
+    approved: bool = False
 
 
 def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
     acts = [act for act in rows.acts.get(row.decision_id, ()) if act.undone is None]
     changes = [act for act in acts if act.action != "approve"]
     act = changes[-1] if changes else None
-    menu = json.loads(row.menu)
+    menu = _said(row.menu)
     picked = str(menu.get("picked") or "")
     since = rows.since.get(head.learner, ShownSince())
     tried = "" if picked else _tried(menu.get("offered") or (), since, head.time)
@@ -241,12 +241,12 @@ def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
         return "done"
     if act is not None:
         return "pinned" if act.action == "pin" else "swapped"
-    asked = json.loads(row.override)
+    asked = _said(row.override)
     return "pinned" if asked.get("reason") == "pin" else "open"
 
 
 def _drawn_or_picked(row: Row) -> str:
-    return str(json.loads(row.menu).get("picked") or row.resource)
+    return str(_said(row.menu).get("picked") or row.resource)
 
 
 def _tried(offered: Sequence[str], since: ShownSince, made: int) -> str:
@@ -304,7 +304,7 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
 
 def logged_step(row: Row) -> Step:
     """Return a decision row as the step it was."""
-    menu = json.loads(row.menu)
+    menu = _said(row.menu)
     return Step(
         position=row.position,
         resource=row.resource,
@@ -313,9 +313,9 @@ def logged_step(row: Row) -> Step:
         score=row.score,
         reasons=json.loads(row.reasons),
         context=dict(zip(COLUMNS, context_of(row.context).tolist(), strict=False)),
-        relaxed=tuple(json.loads(row.relaxed)),
+        relaxed=tuple(_said(row.relaxed)),
         explored=row.explored,
-        override=json.loads(row.override) or None,
+        override=_said(row.override) or None,
         menu=tuple(menu.get("offered") or ()),
         menu_propensities=tuple(menu.get("propensities") or ()),
     )
@@ -331,8 +331,16 @@ def logged_playlist(head: Row, steps: Sequence[Row], learner: str) -> Playlist:
         model_hash=head.model_hash,
         schema_hash=head.schema_hash,
         candidates_hash=head.candidates_hash,
-        notes=tuple(json.loads(head.notes)),
+        notes=tuple(_said(head.notes)),
     )
+
+
+def _said(cell: str) -> Any:
+    """Return what a cell of JSON says; most say nothing, and need not be parsed."""
+    return EMPTY[cell]() if cell in EMPTY else json.loads(cell)
+
+
+EMPTY: Mapping[str, Callable[[], Any]] = {"{}": dict, "[]": list}
 
 
 def given_again(
@@ -342,20 +350,20 @@ def given_again(
 
     `quiet` as in a ``Question``.
     """
-    rows = _quiet_rows(connection, head) if quiet else None
-    if rows is None:
-        rows = list_rows(connection, [head.learner], ids=[head.playlist_id])
-    steps, ids = [], []
+    as_drawn = _quiet_rows(connection, head) if quiet else None
+    rows = as_drawn or list_rows(connection, [head.learner], ids=[head.playlist_id])
+    steps, ids, now = [], [], request.now.timestamp()
     for row in rows.steps.get(head.playlist_id, ()):
-        held = _standing(row, rows, head)
+        held = _Held(row.resource, "open") if as_drawn else _standing(row, rows, head)
         if held.resource in rows.retired:
             return None
         if held.state == "removed":
             continue
         known = held.resource in catalogue.resource_index
-        if not known or not catalogue.is_open(held.resource, request.now.timestamp()):
+        if not known or not catalogue.is_open(held.resource, now):
             return None
-        steps.append(replace(logged_step(row), resource=held.resource))
+        logged = logged_step(row)
+        steps.append(logged if held.resource == row.resource else replace(logged, resource=held.resource))
         ids.append(row.decision_id)
     if head.undelivered:
         set_received(connection, head.playlist_id, received=True)

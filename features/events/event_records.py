@@ -185,7 +185,7 @@ def check(
     faults.add(~out["kind"].isin(KINDS), f"kind must be one of {', '.join(KINDS)}", out["kind"])
     faults.add(out["learner"] == "", "learner is empty")
     _check_learners(out, unknown, faults)
-    _check_texts(out, faults)
+    _check_texts(out[[name for name in _TEXT if name in raw.columns]], faults)
     _check_resources(out, resources, faults)
     for name in _NUMBERS:
         out[name] = _number(raw, name, faults)
@@ -302,16 +302,18 @@ def _check_resources(out: pd.DataFrame, resources: Collection[str] | None, fault
         faults.add(unknown, "unknown resource", out["resource"], remedy)
 
 
-def _check_texts(out: pd.DataFrame, faults: _Faults) -> None:
-    for name in _TEXT:
+def _check_texts(said: pd.DataFrame, faults: _Faults) -> None:
+    for name, texts in said.items():
         if name != "tags":
-            faults.add(out[name].str.len() > LONGEST_ID, f"{name} must have at most {LONGEST_ID} letters")
-        faults.add(out[name].str.contains(CONTROL, regex=True), f"{name} must have no control characters")
-    tags = {cell: cell.split(";") for cell in out["tags"].unique()}
+            faults.add(texts.str.len() > LONGEST_ID, f"{name} must have at most {LONGEST_ID} letters")
+        faults.add(texts.str.contains(CONTROL, regex=True), f"{name} must have no control characters")
+    if "tags" not in said:
+        return
+    tags = {cell: cell.split(";") for cell in said["tags"].unique()}
     many = {cell for cell, each in tags.items() if len(each) > MOST_TAGS}
-    faults.add(out["tags"].isin(many), f"tags must be at most {MOST_TAGS}")
+    faults.add(said["tags"].isin(many), f"tags must be at most {MOST_TAGS}")
     long = {cell for cell, each in tags.items() if max(map(len, each)) > LONGEST_ID}
-    faults.add(out["tags"].isin(long), f"a tag has at most {LONGEST_ID} letters")
+    faults.add(said["tags"].isin(long), f"a tag has at most {LONGEST_ID} letters")
 
 
 def _number(raw: pd.DataFrame, name: str, faults: _Faults) -> pd.Series:
@@ -333,14 +335,19 @@ def _number(raw: pd.DataFrame, name: str, faults: _Faults) -> pd.Series:
 def _check_numbers(out: pd.DataFrame, max_score: float, faults: _Faults) -> None:
     score = out["score"] / max_score
     limit = f"score must be in [0, {max_score:g}]"
-    shown = out["score"].map("{:g}".format)
-    faults.add((score < 0) | (score > 1), limit, shown, " (percent? give the highest score: --max-score 100)")
+    wrong = (score < 0) | (score > 1)
+    shown = out["score"].where(wrong).map("{:g}".format, na_action="ignore")
+    faults.add(wrong, limit, shown, " (percent? give the highest score: --max-score 100)")
     faults.add((out["kind"] == "attempt") & score.isna(), "an attempt needs a score")
-    wrong = (out["seconds"] < 0) | (out["seconds"] > MOST_SECONDS)
-    faults.add(wrong, f"seconds must be in [0, {MOST_SECONDS:g}]", out["seconds"])
-    wrong = (out["attempt_no"] < 1) | (out["attempt_no"] > MOST_ATTEMPTS) | (out["attempt_no"] % 1 != 0)
-    faults.add(out["attempt_no"].notna() & wrong, f"attempt_no must be a whole number, 1 to {MOST_ATTEMPTS}")
-    faults.add(out["completed"].notna() & ~out["completed"].isin([0.0, 1.0]), "completed must be 0 or 1")
+    seconds, tries, completed = (out[name] for name in ("seconds", "attempt_no", "completed"))
+    if seconds.notna().any():
+        wrong = (seconds < 0) | (seconds > MOST_SECONDS)
+        faults.add(wrong, f"seconds must be in [0, {MOST_SECONDS:g}]", seconds)
+    if tries.notna().any():
+        wrong = tries.notna() & ~((tries >= 1) & (tries <= MOST_ATTEMPTS) & (tries % 1 == 0))
+        faults.add(wrong, f"attempt_no must be a whole number, 1 to {MOST_ATTEMPTS}")
+    if completed.notna().any():
+        faults.add(completed.notna() & ~completed.isin([0.0, 1.0]), "completed must be 0 or 1")
     out["score"] = score
 
 
@@ -365,9 +372,9 @@ def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
         faults.add(
             naive, "time has no zone", text, ": say where it was written, as in --time-zone Europe/Paris"
         )
-        naive &= False
-    local = pd.to_datetime(text.where(naive), format="ISO8601", errors="coerce")
-    out = out.where(~naive, _localize(local, clock.time_zone))
+    else:
+        local = pd.to_datetime(text.where(naive), format="ISO8601", errors="coerce")
+        out = out.where(~naive, _localize(local, clock.time_zone))
     faults.add(
         given & out.isna(), "time must be ISO 8601, as 2026-11-23T08:00:00Z (numbers? --epoch s)", text
     )

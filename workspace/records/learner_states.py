@@ -92,8 +92,13 @@ class Fold:
         return digest.hexdigest()
 
     def fresh(self) -> Kept:
-        """Return the state of a learner without events."""
+        """Return the state of a learner without events, to be folded into."""
         return Kept(LearnerState.fresh(self.catalogue))
+
+    @cached_property
+    def nobody(self) -> Kept:
+        """The same, to be read only."""
+        return self.fresh()
 
     def after(self, base: Kept, rows: Rows) -> Kept:
         """Return `base` with `rows` folded in; they follow it, and `base` is spent."""

@@ -17,7 +17,6 @@ import sqlalchemy
 from sqlalchemy import (
     Engine,
     Table,
-    bindparam,
     create_engine,
     event,
     inspect,
@@ -81,7 +80,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one moment."""
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -139,10 +138,6 @@ def is_away(error: DatabaseError) -> bool:
 LOCK = select(schema.counters.c.value).where(schema.counters.c.name == "events").with_for_update()
 
 
-# A statement made once: building it anew costs more than SQLite takes to answer it.
-_DOCUMENT = select(schema.documents.c.body).where(schema.documents.c.name == bindparam("document"))
-
-
 def take_numbers(connection: Connection, name: str, count: int) -> int:
     """Return the first of `count` fresh numbers of a counter ("events", "decisions", ...), within a write."""
     take = "UPDATE counters SET value = value + ? WHERE name = ? RETURNING value"
@@ -176,7 +171,8 @@ def _as_known(connection: Connection, error: Exception) -> BaseException:
 
 def get_document(connection: Connection, name: str) -> bytes | None:
     """Return the body kept under a name, or None."""
-    return connection.execute(_DOCUMENT, {"document": name}).scalar_one_or_none()
+    found = plain(connection, "SELECT body FROM documents WHERE name = ?", (name,))
+    return bytes(found[0][0]) if found else None
 
 
 def put_document(connection: Connection, name: str, body: bytes) -> None:
@@ -238,7 +234,7 @@ def _sqlite_connect(durability: Durability) -> Any:
 
 def _sqlite_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("segue_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    plain(connection, "BEGIN IMMEDIATE" if write else "BEGIN", ())
 
 
 def _migrate(engine: Engine) -> None:
