@@ -119,7 +119,9 @@ class Kernel:
     def groups(self) -> Groups:
         """Which resources can stand for each other."""
         catalogue = self.catalogue
-        return Groups(catalogue.skill_matrix, catalogue.skill_weights, catalogue.kind_code)
+        return Groups(
+            catalogue.skill_matrix, catalogue.skill_weights, catalogue.kind_code, catalogue.source_code
+        )
 
     @cached_property
     def quality(self) -> Floats:

@@ -120,8 +120,8 @@ class Resource:
 
     `difficulty` is the catalogue's own label on any scale (NaN when unknown); `minutes` is the expected
     working time; an empty `language`, `grade_band` or attribute means "fits everyone". `courses` are ids of
-    classes, as rosters and events name them: without any it is for all of them. What is `retired` is never
-    open; it stays for the sake of what was done with it.
+    classes, as rosters and events name them: without any it is for all of them. `source` says who made it,
+    or which collection it is from. What is `retired` is never open; it stays for what was done with it.
     """
 
     resource_id: str
@@ -142,6 +142,7 @@ class Resource:
     product: str = ""
     retired: bool = field(default=False, repr=False)
     courses: tuple[str, ...] = field(default=(), repr=False)
+    source: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Drop an address that would run something where it is shown, whatever door it came by."""
@@ -205,7 +206,7 @@ class Catalogue:
         bare = [r for r in resources if not r.skills]
         if bare:
             notes.append(f"{len(bare)} of {len(resources)} resources name no skill: each is its own skill")
-            resources = [r if r.skills else _with_skills(r, (f"{OWN}{r.resource_id}",)) for r in resources]
+            resources = [r if r.skills else replace(r, skills=(OWN + r.resource_id,)) for r in resources]
         known = {s.skill_id: s for s in skills}
         for r in resources:
             if (own := f"{OWN}{r.resource_id}") in r.skills:  # called as the resource is
@@ -278,6 +279,11 @@ class Catalogue:
         return np.array([r.difficulty for r in self.resources], dtype=np.float64)
 
     @cached_property
+    def source_code(self) -> Ints:
+        """A number for the source of each resource, shape (n,): one number a source."""
+        return np.unique([r.source for r in self.resources], return_inverse=True)[1]
+
+    @cached_property
     def kind_code(self) -> Ints:
         """Index into `kind_ids` of each resource, shape (n,)."""
         index = {kind: i for i, kind in enumerate(self.kind_ids)}
@@ -332,10 +338,9 @@ class Catalogue:
     def hash(self) -> str:
         """Digest of everything above: two catalogues with one hash rank alike."""
         text = repr((self.resources, self.skills, self.prerequisites.tolist()))
-        if retired := [r.resource_id for r in self.resources if r.retired]:
-            text += repr(retired)
-        if self.courses:
-            text += repr([r.courses for r in self.resources])
+        retired = [r.resource_id for r in self.resources if r.retired]
+        courses, sources = [r.courses for r in self.resources], tuple(r.source for r in self.resources)
+        text += "".join(repr(said) for said in (retired, courses, sources) if any(said))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def is_open(self, resource_id: str, time: float) -> bool:
@@ -398,10 +403,6 @@ def grade_range(band: str) -> tuple[float, float]:
 
 def _seconds(time: pd.Timestamp | None, missing: float) -> float:
     return missing if time is None else time.timestamp()
-
-
-def _with_skills(resource: Resource, skills: tuple[str, ...]) -> Resource:
-    return Resource(**{**resource.__dict__, "skills": skills})
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Ints:

@@ -164,11 +164,15 @@ _SUMS = tuple(EffectSums.__dataclass_fields__)
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Which resources can stand for each other: skills (R, K) padded by -1, their weights, and kinds (R,)."""
+    """Which resources can stand for each other.
+
+    `skills` (R, K) is padded by -1, `weights` are theirs; `kinds` and `sources` (R,) are codes from 0.
+    """
 
     skills: Ints
     weights: Floats
     kinds: Ints
+    sources: Ints
 
     def n_among(self, resources: Bools) -> int:
         """Return how many skills some resources have as their first."""
@@ -258,7 +262,7 @@ class Effects:
 
 
 def estimate(sums: EffectSums, groups: Groups) -> Effects:
-    """Return the effects of all resources; those without steps get what their kind suggests."""
+    """Return the effects of all resources; those without steps get what kind and source suggest."""
     count = sums.count.sum(axis=0)
     unit = float(sums.reach.sum()) / max(float(count.sum()), 1.0) or 1.0  # what there is to learn in a step
     beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)) / 10.0, sums.b)
@@ -272,8 +276,10 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     noise = float((shared * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
     typical = (sums.rise[1] + STEP_EVIDENCE * STEP) / (sums.rise[0] + STEP_EVIDENCE)
     typical = max(float(typical), LEAST_TYPICAL)
-    kind, kind_variance = _of_kinds(whole, weight, groups.kinds, noise)
-    prior, prior_variance = kind[groups.kinds], kind_variance[groups.kinds]
+    prior, prior_variance = np.zeros(len(whole)), np.zeros(len(whole))
+    for alike in (groups.kinds, groups.sources):
+        of_group, variance = _of_alike(whole - prior, weight, alike, noise)
+        prior, prior_variance = prior + of_group[alike], prior_variance + variance[alike]
     spreads, chance = _spreads(
         half - prior, weights, noise, most=MOST_SPREAD * typical, free=n_free, both=both
     )
@@ -317,15 +323,15 @@ def _means(total: Floats, count: Floats, groups: Groups) -> Floats:
     return np.asarray(np.where(count > 0, mean, 0.0))
 
 
-def _of_kinds(whole: Floats, count: Floats, kinds: Ints, noise: float) -> tuple[Floats, Floats]:
-    """Return the effect of each kind (n_kinds,), shrunk by how much kinds differ, and its variance."""
-    n_kinds = int(kinds.max(initial=0)) + 1
-    number = np.bincount(kinds, count, minlength=n_kinds)
-    mean = np.bincount(kinds, count * whole, minlength=n_kinds) / np.maximum(number, 1e-9)
+def _of_alike(whole: Floats, count: Floats, groups: Ints, noise: float) -> tuple[Floats, Floats]:
+    """Return the effect of each group (n_groups,), shrunk by how much groups differ, and its variance."""
+    n_groups = int(groups.max(initial=0)) + 1
+    number = np.bincount(groups, count, minlength=n_groups)
+    mean = np.bincount(groups, count * whole, minlength=n_groups) / np.maximum(number, 1e-9)
     error = noise / np.maximum(number, 1e-9)
     seen = number > 0
     if seen.sum() < 2:
-        return np.zeros(n_kinds), np.zeros(n_kinds)
+        return np.zeros(n_groups), np.zeros(n_groups)
     between = max(float((mean[seen] ** 2 - error[seen]).mean()), 0.0)
     share = np.where(seen, between / (between + error + 1e-12), 0.0)
     return share * mean, between * (1.0 - share)

@@ -77,7 +77,7 @@ class given school pupil-1 pupil-2 --class 7b --by rosa --talk {NOW}
 class slots school --class 7b --plan slots.csv --week 2026-W48 --roster roster.csv --lists given.csv {NOW}
 class projects school --class 7b --plan plan.csv --started 2026-11-20T08:00Z --roster roster.csv {NOW}
 class scores school --class 7b --work essay --rubric rubric.csv --scores scores.csv --roster roster.csv {NOW}
-catalogue set school road-rates --skill unit-rates --kind game --course 7b --url https://x.example/r
+catalogue set school road-rates --skill unit-rates --kind game --source press --course 7b --url https://x.example/r
 catalogue retire school road-rates
 catalogue restore school road-rates
 catalogue suggest school --framework case.json --output suggestions.csv

@@ -14,9 +14,9 @@ UNTOLD = "cannot be told yet"
 def taught_table(kernel: Kernel) -> pd.DataFrame:
     """Return one row a resource, the best teachers first.
 
-    Columns: `resource`, `title`, `kind`, `skills`, `steps` (followed by another attempt at the skill),
-    `effect` (how much better than after other resources of these skills learners then did, in scores from 0
-    to 1), `low` and `high` (95 % interval), `verdict` and `weight` (points in the score).
+    Columns: `resource`, `title`, `kind`, `source`, `skills`, `steps` (followed by another attempt at the
+    skill), `effect` (how much better than after other resources of these skills learners then did, in scores
+    from 0 to 1), `low` and `high` (95 % interval), `verdict` and `weight` (points in the score).
     """
     effects = kernel.taught
     n = len(kernel.catalogue.resources)
@@ -36,6 +36,7 @@ def taught_table(kernel: Kernel) -> pd.DataFrame:
             "resource": [r.resource_id for r in kernel.catalogue.resources],
             "title": [r.title for r in kernel.catalogue.resources],
             "kind": [r.kind for r in kernel.catalogue.resources],
+            "source": [r.source for r in kernel.catalogue.resources],
             "skills": [";".join(r.skills) for r in kernel.catalogue.resources],
             **known,
             "verdict": said,

@@ -46,7 +46,7 @@ RESOURCE_ALIASES = {
 }
 NO_NAMES: Mapping[Path, Mapping[str, str]] = MappingProxyType({})
 NOTHING = ("", "nan", "n/a", "none", "null", "[]")
-RESOURCE_TEXTS = ("title", "url", "kind", "language", "grade_band", "content", "process", "product")
+RESOURCE_TEXTS = ("title", "url", "kind", "language", "grade_band", "content", "process", "product", "source")
 RESOURCE_COLUMNS = (
     "resource_id",
     *RESOURCE_TEXTS,
@@ -281,6 +281,7 @@ def _resource(row: Mapping[str, object]) -> Resource:
         content=texts["content"],
         process=texts["process"],
         product=texts["product"],
+        source=texts["source"],
     )
 
 

@@ -31,7 +31,7 @@ KEPT = {
     "lineItems": "title assignDate dueDate classSourcedId categorySourcedId resultValueMin resultValueMax",
     "lineItemLearningObjectiveIds": "lineItemSourcedId source learningObjectiveId",
     "orgs": "name type parentSourcedId",
-    "resources": "vendorResourceId title roles importance",
+    "resources": "vendorResourceId title roles importance vendorId",
     "classResources": "classSourcedId resourceSourcedId",
     "courseResources": "courseSourcedId resourceSourcedId",
     "results": (
@@ -107,6 +107,7 @@ class Bundle:
                 row.get("title", ""),
                 kind="lesson",
                 courses=tuple(dict.fromkeys(filter(None, classes.get(row["sourcedId"], ())))),
+                source=row.get("vendorId", ""),
             )
             for row in others
         ]

@@ -269,6 +269,8 @@ class ResourceBody(Body):
     content: Label = ""
     process: Label = ""
     product: Label = ""
+    source: Label = ""
+    """Who made it, or the collection it is from: what its others taught is expected of it too."""
 
 
 class OptOutBody(Body):

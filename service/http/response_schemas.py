@@ -142,6 +142,7 @@ class ResourceLine(AnswerBody):
     content: str
     process: str
     product: str
+    source: str
     retired: bool
     """Whether it was taken out of every list."""
 

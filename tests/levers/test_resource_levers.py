@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from segue.service.http.request_schemas import ResourceBody
+from segue.workspace.workspace import Workspace
 from tests.service.conftest import secrets, serving, template  # noqa: F401
 
 Put = Callable[..., dict[str, Any]]
@@ -42,6 +43,7 @@ TABLE: tuple[Row, ...] = (  # field, what must change, what is sent of the resou
     ("content", OPEN, {"content": "pictures"}, {"place": {"content": "words"}}),
     ("process", OPEN, {"process": "together"}, {"place": {"process": "alone"}}),
     ("product", OPEN, {"product": "talk"}, {"place": {"product": "text"}}),
+    ("source", WORTH, {"source": "the press whose work is followed by learning"}, {}),
 )
 
 
@@ -56,6 +58,10 @@ def put(
     folder = tmp_path_factory.mktemp("levers") / "school"
     shutil.copytree(template, folder)
     shutil.copy(template.with_suffix(".key"), folder.with_suffix(".key"))
+    with Workspace.open(folder, environment={}) as workspace:
+        taught = workspace.resources_taught()
+        for resource in taught[taught["effect"] > 0]["resource"]:
+            workspace.change_resource(resource, {"source": "the press whose work is followed by learning"})
     with serving(folder) as client:
         client.headers["authorization"] = f"Bearer {secrets['admin']}"
 

@@ -16,7 +16,7 @@ def watched(rng: np.random.Generator, *, charm: np.ndarray, teaches: np.ndarray)
     """Return the verdict on resources finished with a chance of .85 + .1 charm, after which learners do
     `teaches` better than forecast."""
     skills = np.stack([np.arange(N) % N_SKILLS, np.full(N, -1)], axis=1)
-    groups = Groups(skills, np.stack([np.ones(N), np.zeros(N)], axis=1), np.zeros(N, dtype=np.int64))
+    groups = Groups(skills, np.stack([np.ones(N), np.zeros(N)], axis=1), *np.zeros((2, N), dtype=np.int64))
     resource = np.repeat(np.arange(N), STEPS)
     values = teaches[resource] + rng.normal(0.0, 0.33, N * STEPS)
     half = rng.integers(2, size=N * STEPS)
@@ -53,7 +53,7 @@ def test_it_is_silent_elsewhere(case: str) -> None:
 
 def test_with_too_little_to_go_by_it_says_nothing() -> None:
     skills = np.stack([np.zeros(3, np.int64), np.full(3, -1)], axis=1)
-    groups = Groups(skills, np.ones((3, 2)), np.zeros(3, dtype=np.int64))
+    groups = Groups(skills, np.ones((3, 2)), *np.zeros((2, 3), dtype=np.int64))
     assert not pleasing(None, groups, offered=np.ones(3), liked=np.ones(3)).rings
     none = estimate(EffectSums.zero(3, 1), groups)
     assert np.isnan(pleasing(none, groups, offered=np.ones(3), liked=np.ones(3)).z)

@@ -15,7 +15,8 @@ N = N_SKILLS * EACH
 
 def groups(rng: np.random.Generator) -> Groups:
     skills = np.stack([np.arange(N) % N_SKILLS, np.full(N, -1)], axis=1)
-    return Groups(skills, np.stack([np.ones(N), np.zeros(N)], axis=1), rng.integers(2, size=N))
+    kinds, sources = rng.integers(2, size=N), np.zeros(N, dtype=np.int64)
+    return Groups(skills, np.stack([np.ones(N), np.zeros(N)], axis=1), kinds, sources)
 
 
 def steps(truth: np.ndarray, n_learners: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -97,15 +98,18 @@ def test_a_learner_taken_out_was_never_there() -> None:
     assert left.std == pytest.approx(never.std, abs=1e-8)
 
 
-def test_a_resource_nobody_used_is_judged_by_its_kind() -> None:
+@pytest.mark.parametrize("by", ["kinds", "sources"])
+def test_a_resource_nobody_used_is_judged_by_its_kind_and_source(by: str) -> None:
     rng = np.random.default_rng(4)
-    kinds = groups(rng)
-    truth = np.where(kinds.kinds == 1, 0.05, 0.0)
-    made = steps(truth, 300, rng)
+    alike = groups(rng)
+    better = alike.kinds
+    if by == "sources":
+        alike = replace(alike, kinds=alike.sources, sources=better)
+    made = steps(np.where(better == 1, 0.05, 0.0), 300, rng)
     used = made["resource"] != 0
-    found = estimate(sums(made, used), kinds)
+    found = estimate(sums(made, used), alike)
     assert found.count[0] == 0
-    assert np.sign(found.mean[0]) == (1 if kinds.kinds[0] else -1)
+    assert np.sign(found.mean[0]) == (1 if better[0] else -1)
     assert found.std[0] >= np.median(found.std)
 
 

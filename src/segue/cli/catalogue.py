@@ -68,6 +68,7 @@ def set_(
     content: Label = None,
     process: Label = None,
     product: Label = None,
+    source: Annotated[str | None, typer.Option(help="Who made it, or the collection it is from.")] = None,
 ) -> None:
     """Add a resource, or change what is given of the one of this id; the rest of it stays.
 
@@ -90,6 +91,7 @@ def set_(
         "content": content,
         "process": process,
         "product": product,
+        "source": source,
     }
     changes = {name: value for name, value in said.items() if value is not None}
     for name, moment in (("available_from", available_from), ("available_until", available_until)):

@@ -102,8 +102,8 @@ def _show(
         one = known.get(name, Resource(name))
         ours = bool(one.courses) or name not in known or name in mine | others
         courses = tuple(sorted({*one.courses, classroom})) if ours else ()
-        title = shelf.titles.get(name, one.title)
-        return replace(one, title=title, available_until=None, courses=courses)
+        title, channel = shelf.titles.get(name, one.title), shelf.found[name]["channel_id"]
+        return replace(one, title=title, available_until=None, courses=courses, source=one.source or channel)
 
     def taken_away(name: str) -> Resource:
         one = known.get(name, Resource(name))

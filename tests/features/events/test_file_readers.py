@@ -115,11 +115,12 @@ def test_parquet_reads_as_csv(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_joins_lines_and_cleans_titles(tmp_path: Path) -> None:
-    head = "resource_id,title,skills,tags,minutes,kind\n"
-    text = head + "r1,  A\u0007 b ,s1;s2,x|y,5,Quiz\nr1,A b,s3,,5,\nr2,B,,,-1,\n"
+    head = "resource_id,title,skills,tags,minutes,kind,source\n"
+    text = head + "r1,  A\u0007 b ,s1;s2,x|y,5,Quiz,press\nr1,A b,s3,,5,,\nr2,B,,,-1,,\n"
     read = read_catalogue(write(tmp_path / "r.csv", text))
     (resource,) = read.catalogue.resources
     assert (resource.title, resource.kind, resource.minutes) == ("A b", "quiz", 5.0)
+    assert resource.source == "press"
     assert (resource.skills, resource.tags) == (("s1", "s2", "s3"), ("x", "y"))
     assert read.rejects["reason"].tolist() == ["minutes must be above 0, got -1"]
     assert any("several lines" in note for note in read.catalogue.notes)

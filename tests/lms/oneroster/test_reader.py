@@ -103,6 +103,13 @@ def test_a_bundle_gives_enrolments_grades_and_resources_and_no_names(tmp_path: P
     assert (item.resource_id, item.skills) == ("l1", ("11111111-1111-1111-1111-111111111111",))
 
 
+def test_a_vendor_is_the_source_of_its_resources(tmp_path: Path) -> None:
+    row = {"sourcedId": "v1", "vendorResourceId": "7", "title": "Film", "vendorId": "press"}
+    path = bundle(tmp_path / "school", SCHOOL | {"resources": [row]})
+    _, film = oneroster.open_bundle(path, "strict", ReadReport()).resources()
+    assert (film.title, film.source) == ("Film", "press")
+
+
 def changed(table: str, **cells: str) -> dict[str, list[dict[str, str]]]:
     return SCHOOL | {table: [SCHOOL[table][0] | cells]}
 

@@ -136,6 +136,7 @@ def test_each_class_gets_its_own_and_a_leavers_lesson_is_closed(
         run("pull", classroom)
     assert belongs() == {"i1": ("7a",), "i2": ("7a",), "i3": ("7a", "7b"), "i4": ("7b",)}
     with Workspace.open(school, environment={VARIABLE: KEY}) as space:
+        assert {one.source for one in space.catalogue().resources} == {"c"}  # the channel
         assert [one.statement for one in space.catalogue().skills] == ["Item 1", "Item 2", "Item 3", "Item 4"]
         space.fit(now=NOW)
         weekly(space, WeeklyPlan("2026-W48", NOW, "seed", k=4), tmp_path / "out", workers=1)
