@@ -18,6 +18,7 @@ UNITS = 16
 EPOCHS = 10
 BATCH = 512
 STEP = 0.01
+COLUMNS_AT_ONCE = 8
 DECAY = 1e-4
 LEAST_SCALE = 0.25  # as in ``segue.models.success_probability``
 SLOPE_STEPS = 3
@@ -56,10 +57,14 @@ class HiddenUnits:
 
         A column that hardly moved begins with small weights and keeps them: what it will do is not known.
         """
-        seen = X[:, columns]
-        mean, spread = seen.mean(axis=0), seen.std(axis=0)
+        Z = np.empty((len(X), len(columns)), dtype=np.float32)
+        mean, spread = np.empty((2, len(columns)))
+        for at in range(0, len(columns), COLUMNS_AT_ONCE):  # of a long log, a copy of all is large
+            part = slice(at, at + COLUMNS_AT_ONCE)
+            seen = X[:, columns[part]]
+            mean[part], spread[part] = seen.mean(axis=0), seen.std(axis=0)
+            Z[:, part] = (seen - mean[part]) / np.maximum(spread[part], LEAST_SCALE)
         scale = np.maximum(spread, LEAST_SCALE)
-        Z = ((seen - mean) / scale).astype(np.float32)
         first = rng.normal(0.0, len(columns) ** -0.5, (len(columns), UNITS)) * (spread / scale)[:, None]
         start = [first, np.zeros(UNITS), rng.normal(0.0, 0.1 * UNITS**-0.5, UNITS), np.zeros(1)]
         inward, bias, outward, shift = _descend(Z, y, offset, [p.astype(np.float32) for p in start], rng)
