@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from segue.models.base import Floats, Ints
+from segue.models.base import Floats, Ints, Singles
 
 UNITS = 16
 EPOCHS = 10
@@ -142,7 +142,7 @@ def _awake(met: Floats, ease: Floats, pull: Floats) -> list[int]:
 
 
 def _descend(
-    Z: Floats, y: Floats, offset: Floats, parameters: list[Floats], rng: np.random.Generator
+    Z: Singles, y: Floats, offset: Floats, parameters: list[Floats], rng: np.random.Generator
 ) -> list[Floats]:
     """Return the parameters after `EPOCHS` of Adam with a step that falls to nothing (Kingma & Ba, 2015)."""
     y, offset = y.astype(np.float32), offset.astype(np.float32)
@@ -163,7 +163,7 @@ def _descend(
     return [p.astype(np.float64) for p in parameters]
 
 
-def _slopes(z: Floats, y: Floats, offset: Floats, parameters: list[Floats]) -> list[Floats]:
+def _slopes(z: Singles, y: Floats, offset: Floats, parameters: list[Floats]) -> list[Floats]:
     inward, bias, outward, shift = parameters
     active = np.maximum(z @ inward + bias, 0.0)
     residual = (1.0 / (1.0 + np.exp(-(offset + active @ outward + shift))) - y) / len(y)

@@ -61,7 +61,7 @@ from segue.workspace.published_playlists import (
 from segue.workspace.records import learner_states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.decision_queries import first_decision, heads_of, set_received
-from segue.workspace.records.events import Appended, append_events, read_events
+from segue.workspace.records.events import Appended, append_events, standing_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
@@ -208,7 +208,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Fit a model on all events, and put nothing in charge; arguments as of `fit`."""
         catalogue = self.catalogue()
         with self.store.read() as connection:
-            events = read_events(connection)
+            events, upto = standing_events(connection)
             decided = first_decision(connection)
             if policy is None or settings is None:
                 going = self._models.going_on(connection) or PolicyVersion()
@@ -229,8 +229,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         with self.store.read() as connection:
             earned = earned_manners(connection, catalogue)
         recommender = replace(recommender, kernel=recommender.kernel.with_manners(earned))
-        upto = str(events["number"].max()) if len(events) else "0"
-        return replace(recommender, fitted={**recommender.fitted, READ_UPTO: upto})
+        return replace(recommender, fitted={**recommender.fitted, READ_UPTO: str(upto)})
 
     def promote(self, recommender: Recommender) -> None:
         """Put a fitted model in charge, with the rewards of all logged decisions counted anew."""

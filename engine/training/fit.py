@@ -22,7 +22,7 @@ from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
 from segue.features.reward import learning
 from segue.features.vectors.range_width import extra_precision
-from segue.features.vectors.success_fit import fit_model, training_rows
+from segue.features.vectors.success_fit import MOST_ROWS, drawn_learners, fit_model, training_rows
 from segue.features.vectors.success_model import SuccessModel
 from segue.models.next_answers import next_answers
 
@@ -97,16 +97,17 @@ def fit_success(
     """Return the difficulty of every resource, the success model that reads it, and its span.
 
     Each learner's vectors are made with a difficulty fitted without that learner, as they will be for
-    learners yet to come. `prior` is the success model of another school (``fit_model``).
+    learners yet to come. Of a long log the model is fitted on `MOST_ROWS` attempts, the difficulty on all.
+    `prior` is the success model of another school (``fit_model``).
     """
     n_learners = int(attempts.learner.max(initial=-1)) + 1
     fold = learner_folds(n_learners, max(min(FOLDS, n_learners), 1), rng)
-    rows = training_rows(attempts, catalogue, fold=fold)
+    some = drawn_learners(attempts, MOST_ROWS, rng)
+    rows = training_rows(attempts, catalogue, fold=fold, some=some)
     model = fit_model(rows, rng=rng, prior=prior)
-    logit = model.logit(
-        rows.X, resource=attempts.resource, combination=rows.combination, carried=rows.carried
-    )
-    extra = extra_precision(logit, rows.logit, attempts, rows.parameters)
+    resource = rows.attempts.resource
+    logit = model.logit(rows.X, resource=resource, combination=rows.combination, carried=rows.carried)
+    extra = extra_precision(logit, rows.logit, rows.attempts, rows.parameters)
     return rows.parameters, replace(model, extra_precision=extra), span_of(1.0 / (1.0 + np.exp(-logit)))
 
 

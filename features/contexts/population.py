@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from segue.features.catalogue import Catalogue, Floats, Ints
-from segue.features.history.attempts import Attempts
+from segue.features.history.attempts import Attempts, coded, corrected
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +79,12 @@ def _kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
     rates = np.full(len(catalogue.kind_ids), 0.8)
     if "completed" not in events:
         return rates
-    known = events[events["completed"].notna() & events["resource"].isin(catalogue.resource_index)]
-    kind = catalogue.kind_code[catalogue.resource_codes(known["resource"].tolist())]
+    events = corrected(events)
+    known = events["completed"].notna() & events["resource"].isin(catalogue.resource_index)
+    resource, different = coded(events["resource"][known])
+    kind = catalogue.kind_code[catalogue.resource_codes(different)[resource]]
     offered = np.bincount(kind, minlength=len(rates))
-    done = np.bincount(kind, known["completed"].to_numpy(np.float64), minlength=len(rates))
+    done = np.bincount(kind, events["completed"][known].to_numpy(np.float64), minlength=len(rates))
     return np.asarray((done + 20.0 * rates) / (offered + 20.0))
 
 

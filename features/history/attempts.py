@@ -123,22 +123,20 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
     CatalogueError
         When an attempt names a resource that the catalogue does not have.
     """
-    corrected = _corrected(events)
-    learner_ids = _learners(corrected)
-    kept = corrected["score"].notna().to_numpy()
-    if "kind" in corrected:
-        kept = kept & (corrected["kind"] == "attempt").to_numpy()
-    frame = corrected[kept]
-    codes = {learner: i for i, learner in enumerate(learner_ids)}
-    time = pd.to_datetime(frame["time"], utc=True)
+    frame = corrected(events)
+    learner, learner_ids = coded(frame["learner"])
+    kept = frame["score"].notna().to_numpy()
+    if "kind" in frame:
+        kept = kept & (frame["kind"] == "attempt").to_numpy()
+    resource, resource_ids = coded(frame["resource"][kept])
     return (
         Attempts.sorted(
-            np.asarray(frame["learner"].astype(str).map(codes), dtype=np.int64),
-            catalogue.resource_codes(frame["resource"].astype(str).tolist()),
-            frame["score"].to_numpy(np.float64),
-            _seconds(time),
-            frame["seq"].to_numpy(np.int64),
-            weight=_weights(frame),
+            learner[kept],
+            catalogue.resource_codes(resource_ids)[resource],
+            frame["score"].to_numpy(np.float64)[kept],
+            _seconds(pd.to_datetime(frame["time"][kept], utc=True)),
+            frame["seq"].to_numpy(np.int64)[kept],
+            weight=_weights(frame["weight"][kept]) if "weight" in frame else None,
         ),
         learner_ids,
     )
@@ -146,18 +144,28 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
 
 def learners_of(events: pd.DataFrame) -> tuple[str, ...]:
     """Return the learner ids that the codes of ``encode`` point into."""
-    return _learners(_corrected(events))
+    return coded(corrected(events)["learner"])[1]
 
 
-def _learners(corrected: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(sorted(corrected["learner"].astype(str).unique()))
+def coded(texts: pd.Series) -> tuple[Ints, tuple[str, ...]]:
+    """Return where each text, or category, stands in the sorted different ones, and these.
+
+    >>> codes, different = coded(pd.Series(["b", "a", "b"]))
+    >>> codes.tolist(), different
+    ([1, 0, 1], ('a', 'b'))
+    """
+    each = texts if isinstance(texts.dtype, pd.CategoricalDtype) else texts.astype(str).astype("category")
+    each = each.cat.remove_unused_categories()
+    different, code = each.cat.categories.tolist(), each.cat.codes.to_numpy()
+    if (code < 0).any():  # nothing said
+        different.append("")
+    order = sorted(range(len(different)), key=different.__getitem__)
+    return np.argsort(order)[code], tuple(different[i] for i in order)
 
 
-def _weights(frame: pd.DataFrame) -> Floats | None:
+def _weights(weight: pd.Series) -> Floats | None:
     """Return what each score counts, None where all are certain."""
-    if "weight" not in frame or frame["weight"].isna().all():
-        return None
-    return frame["weight"].fillna(1.0).to_numpy(np.float64)
+    return None if weight.isna().all() else np.asarray(weight.fillna(1.0), dtype=np.float64)
 
 
 def _seconds(time: pd.Series[pd.Timestamp]) -> Floats:
@@ -165,7 +173,7 @@ def _seconds(time: pd.Series[pd.Timestamp]) -> Floats:
     return np.where(time.isna().to_numpy(), np.nan, seconds)
 
 
-def _corrected(events: pd.DataFrame) -> pd.DataFrame:
+def corrected(events: pd.DataFrame) -> pd.DataFrame:
     """Return the events with corrections applied: voided and superseded ones are gone."""
     if "supersedes" not in events and "voids" not in events:
         return events

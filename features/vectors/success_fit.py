@@ -23,6 +23,7 @@ from segue.features.vectors.success_model import GROUP_AT, ITEM_AT, SuccessModel
 from segue.models.success_layers import HiddenUnits, group_slopes
 from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 
+MOST_ROWS = 500_000  # attempts that vectors are made for: those of whole learners, drawn by lot
 FEWEST_LEARNERS = 12  # below, only the first layer is fitted
 CARRY_PRECISION = 1.0
 COMBINATION_PRECISION = 50.0
@@ -64,16 +65,23 @@ class TrainingRows:
 
 
 def training_rows(
-    attempts: Attempts, catalogue: Catalogue, *, fold: Ints, train: Bools | None = None
+    attempts: Attempts,
+    catalogue: Catalogue,
+    *,
+    fold: Ints,
+    train: Bools | None = None,
+    some: Bools | None = None,
 ) -> TrainingRows:
     """Return vectors to fit a model on, and what to serve with.
 
     Each learner's history is read with the difficulty and the carry-over fitted without the learners of the
     same `fold` (n_learners,), as a new learner's will be; rows outside `train` (n,) with those of all
-    training rows.
+    training rows. Difficulty rests on all attempts, vectors are made for `some` (n,), whole learners.
     """
     logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold, train=train)
     taught = np.ones(len(attempts), dtype=np.bool_) if train is None else train
+    if some is not None:
+        attempts, logit, taught = attempts.take(some), logit[some], taught[some]
     parameters = difficulty.parameters(catalogue)
     X = design(attempts, parameters, logit=logit)
     surprise = attempts.score - 1.0 / (1.0 + np.exp(-(X @ prior_weights())))
@@ -81,6 +89,19 @@ def training_rows(
         attempts, parameters.combination_of, surprise=surprise, fold=fold, train=taught
     )
     return TrainingRows(X, carried, logit, taught, attempts, parameters, carry)
+
+
+def drawn_learners(attempts: Attempts, most: int, rng: np.random.Generator) -> Bools | None:
+    """Return which attempts are of learners drawn by lot who have at most `most` together (one at least).
+
+    None where all have no more: then no lot is drawn.
+    """
+    if len(attempts) <= most:
+        return None
+    many = np.diff(attempts.starts)
+    order = rng.permutation(len(many))
+    n_drawn = max(int((np.cumsum(many[order]) <= most).sum()), 1)
+    return np.repeat(np.isin(np.arange(len(many)), order[:n_drawn]), many)
 
 
 def fit_model(

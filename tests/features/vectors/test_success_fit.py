@@ -10,7 +10,13 @@ import pytest
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters
 from segue.features.vectors.forecast_fit import columns, forecast_rows
-from segue.features.vectors.success_fit import FEWEST_LEARNERS, TrainingRows, fit_model, training_rows
+from segue.features.vectors.success_fit import (
+    FEWEST_LEARNERS,
+    TrainingRows,
+    drawn_learners,
+    fit_model,
+    training_rows,
+)
 from segue.features.vectors.success_forecast import SuccessReader
 from segue.features.vectors.success_model import SuccessModel
 
@@ -94,3 +100,20 @@ def test_forecast_rows_are_states_of_the_past(
     flipped = np.where(np.arange(len(attempts)) == row, 1.0 - attempts.score, attempts.score)
     (before, attempt), (after, _) = read(attempts.score), read(flipped)
     np.testing.assert_array_equal(before[attempt <= row], after[attempt <= row])
+
+
+def test_of_a_long_log_vectors_are_made_for_learners_drawn_by_lot() -> None:
+    attempts, catalogue = school(0, 20)
+    assert drawn_learners(attempts, len(attempts), np.random.default_rng(1)) is None
+    some = drawn_learners(attempts, 750, np.random.default_rng(1))
+    assert some is not None
+    drawn = attempts.learner[some]
+    assert np.array_equal(np.unique(drawn, return_counts=True)[1], np.full(7, 100))  # whole ones
+    assert drawn.max() > 6  # not the first ones
+    fold = np.arange(20) % 4
+    whole, part = (
+        training_rows(attempts, catalogue, fold=fold),
+        training_rows(attempts, catalogue, fold=fold, some=some),
+    )
+    assert np.array_equal(part.X, whole.X[some])  # histories are read with the difficulty of all attempts
+    assert np.array_equal(part.parameters.item_logit, whole.parameters.item_logit)
