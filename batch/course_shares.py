@@ -19,9 +19,9 @@ from segue.features.catalogue import Catalogue, Floats, WeighedManner
 from segue.features.contexts.context_columns import due
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import StateBlock
-from segue.workspace.answering import Question, answer
-from segue.workspace.learner_standing import LearnerStanding
-from segue.workspace.model_registry import Champion
+from segue.workspace.models.model_registry import Champion
+from segue.workspace.playlists.answering import Question, answer
+from segue.workspace.playlists.learner_standing import LearnerStanding
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner

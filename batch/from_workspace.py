@@ -28,10 +28,10 @@ from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import INDEX
 from segue.features.outward_text import csv_table
-from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.configuration import open_store, read_configuration
-from segue.workspace.learner_standing import standings_in
-from segue.workspace.model_registry import Champion, Library
+from segue.workspace.models.model_registry import Champion, Library
+from segue.workspace.playlists.answering import Question, answer, with_acts
+from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased

@@ -20,7 +20,7 @@ from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
 from segue.features.outward_text import csv_frame
-from segue.workspace.model_registry import current_fit
+from segue.workspace.models.model_registry import current_fit
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms

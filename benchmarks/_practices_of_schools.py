@@ -29,9 +29,9 @@ from segue.features.history.attempts import HistoryParameters
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import MEAN, VARIANCE
 from segue.features.history.streaming_update import Attempt, update
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
-from segue.workspace.policy_versions import put_in_force, version_diff, version_in_force
+from segue.workspace.operations.policy_versions import put_in_force, version_diff, version_in_force
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.feedback_given import talks_due
 from segue.workspace.practices.group_work import form_groups
 from segue.workspace.practices.placements import listed_steps, place_week

@@ -33,9 +33,9 @@ from segue.service.http.rate_limits import ServiceLimits
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.server import configuration
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.dialogue import own_plans, requests
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.storage.pseudonyms import find
 from segue.workspace.workspace import Workspace
 

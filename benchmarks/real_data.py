@@ -23,8 +23,8 @@ from segue.cli.text_output import playlist_text
 from segue.engine.request import Request
 from segue.features.events.event_records import Clock
 from segue.features.events.file_readers import Source, read_catalogue, read_events
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

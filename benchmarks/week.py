@@ -32,7 +32,7 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.file_readers import Source, read_events
 from segue.features.iso_weeks import start_of
 from segue.workspace.configuration import Configuration
-from segue.workspace.model_registry import current_fit
+from segue.workspace.models.model_registry import current_fit
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.records.learners import every_learner
 from segue.workspace.storage.pseudonyms import VARIABLE

@@ -10,7 +10,7 @@ from segue.features.iso_weeks import week_of
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 
 if TYPE_CHECKING:
-    from segue.workspace.published_playlists import ShownList
+    from segue.workspace.playlists.published_playlists import ShownList
     from segue.workspace.workspace import Workspace
 
 

@@ -26,9 +26,15 @@ from segue.engine.settings import Settings
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
-from segue.workspace import feedback
-from segue.workspace import model_registry as champions
-from segue.workspace.answering import (
+from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
+from segue.workspace.errors import WorkspaceError, erased_learner
+from segue.workspace.feedback import step_feedback as feedback
+from segue.workspace.feedback.feedback_methods import FeedbackMethods
+from segue.workspace.models import model_registry as champions
+from segue.workspace.models.learning import Learnt, learn
+from segue.workspace.models.model_registry import Champion, Charge, Library, ModelSource, note_version
+from segue.workspace.models.prior_model import keep_prior, prior_in
+from segue.workspace.playlists.answering import (
     Ask,
     Given,
     Met,
@@ -43,12 +49,7 @@ from segue.workspace.answering import (
     under_name,
     with_acts,
 )
-from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
-from segue.workspace.errors import WorkspaceError, erased_learner
-from segue.workspace.feedback_methods import FeedbackMethods
-from segue.workspace.learning import Learnt, learn
-from segue.workspace.model_registry import Champion, Charge, Library, ModelSource, note_version
-from segue.workspace.published_playlists import (
+from segue.workspace.playlists.published_playlists import (
     Published,
     Reader,
     ShownList,
@@ -70,7 +71,6 @@ from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_
 from segue.workspace.reports.class_report import SkillOfClass, class_view
 from segue.workspace.reports.table_methods import TableMethods
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
-from segue.workspace.sources.prior_model import keep_prior, prior_in
 from segue.workspace.sources.state_sources import StateSource, StoredStates
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.pseudonyms import Keyring, find

@@ -23,8 +23,8 @@ from segue.experiments.trials.assignment import arms_of, moved_on, units_of
 from segue.experiments.trials.declaration import TrialDeclaration, declared_before
 from segue.experiments.trials.sequential import TrialLook, look
 from segue.features.iso_weeks import start_of, week_of
-from segue.workspace.answering import Question, answer, with_acts
-from segue.workspace.model_registry import Champion, load_sums
+from segue.workspace.models.model_registry import Champion, load_sums
+from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners

@@ -11,9 +11,9 @@ from segue.engine.explanations.why import ENGLISH, explain
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
-from segue.workspace.answering import Ask, Given
 from segue.workspace.dialogue.learner_steps import open_options
-from segue.workspace.published_playlists import ShownList, ShownStep
+from segue.workspace.playlists.answering import Ask, Given
+from segue.workspace.playlists.published_playlists import ShownList, ShownStep
 from segue.workspace.workspace import Workspace
 
 SURFACES = ("weekly", "lti")  # what pages, launches and exports show

@@ -6,7 +6,7 @@ from typing import Any
 
 from segue.service.http.refusals import RefusedError
 from segue.workspace.errors import WorkspaceError
-from segue.workspace.model_registry import Library, current_fit
+from segue.workspace.models.model_registry import Library, current_fit
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]

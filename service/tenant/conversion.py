@@ -19,7 +19,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import AHEAD
 from segue.service.http import request_schemas as schemas
 from segue.service.http.refusals import RefusedError
-from segue.workspace.answering import Given
+from segue.workspace.playlists.answering import Given
 
 MODES: dict[str, Mode] = {"menu": "next"}
 OPTIONS = {"menu": 3}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from segue.service.http.refusals import RefusedError
-from segue.workspace.published_playlists import list_line, step_line
+from segue.workspace.playlists.published_playlists import list_line, step_line
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.workspace import Workspace
 

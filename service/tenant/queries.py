@@ -15,8 +15,8 @@ from segue.features.learner_profile import profile
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import AskBody, WhatIfBody
 from segue.service.tenant.conversion import edit_of, request_of
-from segue.workspace.answering import Met, Question, as_met
-from segue.workspace.model_registry import Charge
+from segue.workspace.models.model_registry import Charge
+from segue.workspace.playlists.answering import Met, Question, as_met
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.learners import (

@@ -18,9 +18,9 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
-from segue.workspace.answering import Ask, Given
 from segue.workspace.errors import DeclinedError
-from segue.workspace.model_registry import Charge
+from segue.workspace.models.model_registry import Charge
+from segue.workspace.playlists.answering import Ask, Given
 from segue.workspace.records.decision_queries import set_received
 from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners

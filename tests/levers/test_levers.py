@@ -27,7 +27,7 @@ from segue.engine.request import Dials, Goal, Request
 from segue.engine.settings import Settings
 from segue.features.events.event_records import KINDS
 from segue.service.http.request_schemas import DialsBody, GoalBody, PlaceBody, RecommendBody
-from segue.workspace.feedback import ACTIONS
+from segue.workspace.feedback.step_feedback import ACTIONS
 from segue.workspace.workspace import Workspace
 from tests.service.conftest import fresh, headers, school, secrets, serving, template  # noqa: F401
 

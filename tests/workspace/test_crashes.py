@@ -27,8 +27,9 @@ from segue.batch.weekly_job import Week, weekly_job
 from segue.engine.practices.slots import Slot
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.iso_weeks import start_of
-from segue.workspace import learning, workspace
+from segue.workspace import workspace
 from segue.workspace.errors import WorkspaceError
+from segue.workspace.models import learning
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.operations.backup import backup
 from segue.workspace.practices.feedback_given import note_given

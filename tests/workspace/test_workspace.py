@@ -16,11 +16,11 @@ from segue import sample
 from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
 from segue.features.history.learner_state import StateBlock
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
-from segue.workspace.model_registry import load_sums
+from segue.workspace.models.model_registry import load_sums
 from segue.workspace.operations import integrity as doctor
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.matured_rewards import latest_rewards
 from segue.workspace.storage import schema
 from segue.workspace.storage.pseudonyms import KeyMissingError

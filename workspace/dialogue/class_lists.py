@@ -8,12 +8,12 @@ from datetime import datetime
 
 from segue.engine.request import Request
 from segue.features.iso_weeks import start_of
-from segue.workspace import feedback
-from segue.workspace.answering import Ask, alternatives
 from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback import StepChange
-from segue.workspace.model_registry import Champion
-from segue.workspace.published_playlists import Reader, ShownStep, shown_lists
+from segue.workspace.feedback import step_feedback as feedback
+from segue.workspace.feedback.step_feedback import StepChange
+from segue.workspace.models.model_registry import Champion
+from segue.workspace.playlists.answering import Ask, alternatives
+from segue.workspace.playlists.published_playlists import Reader, ShownStep, shown_lists
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.list_rows import list_rows

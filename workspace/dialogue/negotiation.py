@@ -16,10 +16,10 @@ from segue.features.catalogue import Catalogue
 from segue.features.history.claimed_mastery import Says
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
-from segue.workspace.answering import Question, answer, with_acts
 from segue.workspace.errors import DeclinedError, opted_out_learner, unknown_learner
-from segue.workspace.feedback import state_interests
-from segue.workspace.learner_standing import NOTHING_SAID, Claim, LearnerStanding, standing_in
+from segue.workspace.feedback.step_feedback import state_interests
+from segue.workspace.playlists.answering import Question, answer, with_acts
+from segue.workspace.playlists.learner_standing import NOTHING_SAID, Claim, LearnerStanding, standing_in
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learner_states import Kept

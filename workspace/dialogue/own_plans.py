@@ -15,10 +15,10 @@ from typing import Any, Literal
 from segue.engine.explanations.own_plan import PlanCheck, PlanStep, check_plan
 from segue.engine.request import Request
 from segue.features.iso_weeks import week_of
-from segue.workspace.answering import Question, answer
 from segue.workspace.dialogue.negotiation import known_person, statement_name
 from segue.workspace.errors import DeclinedError
-from segue.workspace.learner_standing import standings_in
+from segue.workspace.playlists.answering import Question, answer
+from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, find_learners

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.workspace import model_registry as champions
 from segue.workspace.errors import WorkspaceError
-from segue.workspace.learning import BLOCK_LEARNERS
+from segue.workspace.models import model_registry as champions
+from segue.workspace.models.learning import BLOCK_LEARNERS
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
 from segue.workspace.storage import schema

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from segue.engine.practices.reviews import Talk, conference_queue, feedback_due
-from segue.workspace.feedback import teacher_pseudonym
 from segue.workspace.practices.members import Members, mastery_of, members_of
 from segue.workspace.records.practices.practice_rows import (
     PracticeKind,
@@ -15,6 +14,7 @@ from segue.workspace.records.practices.practice_rows import (
     practices_of,
 )
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.pseudonyms import teacher_pseudonym
 from segue.workspace.workspace import Workspace
 
 WEEK = timedelta(days=7)

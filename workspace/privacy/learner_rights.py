@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from segue.workspace import model_registry as champions
 from segue.workspace.errors import WorkspaceError
+from segue.workspace.models import model_registry as champions
 from segue.workspace.records.gradebook_links import forget_links, links_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.maintenance.learner_rows import (

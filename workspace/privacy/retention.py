@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from segue.workspace import model_registry as champions
-from segue.workspace.model_registry import OPENING_SUMS
+from segue.workspace.models import model_registry as champions
+from segue.workspace.models.model_registry import OPENING_SUMS
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of, save_opening
 from segue.workspace.records.maintenance.old_rows import (
     delete_events,

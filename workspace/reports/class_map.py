@@ -11,7 +11,7 @@ from segue.features.catalogue import Skill
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import LAST_TIME
 from segue.features.learner_profile import EXCELLING, FEWEST_ATTEMPTS, STRUGGLING, banded
-from segue.workspace.model_registry import Champion
+from segue.workspace.models.model_registry import Champion
 from segue.workspace.reports.class_report import facts_of, standing_still
 
 MINUTES_EACH = 5  # a talk with one learner

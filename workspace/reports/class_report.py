@@ -12,7 +12,7 @@ from segue.features.contexts.context_columns import SkillFacts
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.learner_profile import banded
-from segue.workspace.model_registry import Champion
+from segue.workspace.models.model_registry import Champion
 
 STUCK_CHANCE, STUCK_ATTEMPTS = 0.5, 4
 FEWEST = 5  # smaller groups are not summed up: a mean of four is nearly a name

@@ -13,7 +13,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, SUCCESSES
 from segue.features.history.streaming_update import StateBlock
-from segue.workspace.model_registry import Champion
+from segue.workspace.models.model_registry import Champion
 from segue.workspace.reports.class_report import facts_of
 
 

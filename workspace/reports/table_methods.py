@@ -11,7 +11,7 @@ import pandas as pd
 from segue.engine.explanations.taught import taught_table
 from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
-from segue.workspace.model_registry import Champion
+from segue.workspace.models.model_registry import Champion
 from segue.workspace.records import learner_states
 from segue.workspace.records.learners import every_learner, profiled
 from segue.workspace.reports.class_report import mastery_table

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from segue.workspace.model_registry import CatalogueIn, Champion, Charge, ModelSource
+from segue.workspace.models.model_registry import CatalogueIn, Champion, Charge, ModelSource
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.events import learners_since
 from segue.workspace.records.learner_states import Kept

@@ -19,7 +19,7 @@ from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
 from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
 from segue.workspace.dialogue.class_lists import TeacherAct
-from segue.workspace.feedback import StepChange
+from segue.workspace.feedback.step_feedback import StepChange
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 ACTIONS = ("approve", "pin", "remove", "swap")

@@ -17,7 +17,7 @@ from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import STEPS
 from segue.service.pages.teacher.monday_routes import weeks
-from segue.workspace.policy_versions import (
+from segue.workspace.operations.policy_versions import (
     earlier_version,
     put_in_force,
     version_diff,

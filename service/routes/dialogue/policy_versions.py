@@ -18,7 +18,7 @@ from segue.service.http.openapi import OF_A_BODY, gives, takes
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import policy_bodies as said
 from segue.service.reach import ReachedRoute
-from segue.workspace.policy_versions import (
+from segue.workspace.operations.policy_versions import (
     earlier_version,
     put_in_force,
     version_diff,

@@ -113,7 +113,7 @@ def _playlists(
     from segue.batch.from_workspace import weekly
     from segue.batch.plan import WeeklyPlan
     from segue.engine.request import Request
-    from segue.workspace.answering import Ask
+    from segue.workspace.playlists.answering import Ask
 
     roster = room.learners["learner"].tolist()
     plan = WeeklyPlan(week, now, space.configuration.seed, STEPS)

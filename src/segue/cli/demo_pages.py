@@ -50,8 +50,8 @@ def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...],
     from segue.engine.request import Request
     from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.features.iso_weeks import start_of, week_of
-    from segue.workspace.answering import Ask
     from segue.workspace.configuration import Configuration
+    from segue.workspace.playlists.answering import Ask
     from segue.workspace.workspace import Workspace
 
     with Workspace.init(folder, environment={}, configuration=Configuration()) as space:

@@ -37,7 +37,7 @@ def lists(
 
     Example: segue lists school --learner ada
     """
-    from segue.workspace.published_playlists import list_line
+    from segue.workspace.playlists.published_playlists import list_line
 
     found = opened(workspace).lists(learner, now=moment(now), week=week or None, surface=surface or None)
     if as_json:
@@ -65,7 +65,7 @@ def override(
 
     Example: segue override school --decision ID --action remove --by rosa
     """
-    from segue.workspace.feedback import StepChange
+    from segue.workspace.feedback.step_feedback import StepChange
 
     end = moment(until) if until else None
     change = StepChange(action, by, reason, resource or None, end)

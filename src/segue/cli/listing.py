@@ -30,7 +30,7 @@ def list_(
     Example: segue list resources school --csv > resources.csv
     """
     from segue.cli.text_output import table
-    from segue.workspace.model_registry import current_fit, model_frame
+    from segue.workspace.models.model_registry import current_fit, model_frame
     from segue.workspace.reports.frames import written
 
     with opened(workspace) as space:

@@ -34,7 +34,7 @@ def show(workspace: Folder) -> None:
 
     Example: segue policy show school > version.json
     """
-    from segue.workspace.policy_versions import version_in_force
+    from segue.workspace.operations.policy_versions import version_in_force
 
     with opened(workspace) as space:
         typer.echo(json.dumps(version_in_force(space).to_dict(), indent=1))
@@ -71,7 +71,7 @@ def diff(
       segue policy diff before.json after.json --workspace school --dry-run
     """
     from segue.features.iso_weeks import start_of
-    from segue.workspace.policy_versions import version_diff
+    from segue.workspace.operations.policy_versions import version_diff
 
     with opened(workspace) as space:
         drawn = start_of(week, space.time_zone) if week and not now else moment(now)
@@ -111,7 +111,7 @@ def apply(
     Example: segue policy apply school version.json --by rosa
     """
     from segue.engine.policy_version import read_policy
-    from segue.workspace.policy_versions import put_in_force
+    from segue.workspace.operations.policy_versions import put_in_force
 
     new = read_policy(version)
     with opened(workspace) as space:
@@ -121,6 +121,6 @@ def apply(
 
 def _version(space: Workspace, name: str) -> PolicyVersion:
     from segue.engine.policy_version import read_policy
-    from segue.workspace.policy_versions import version_in_force
+    from segue.workspace.operations.policy_versions import version_in_force
 
     return version_in_force(space) if name == "current" else read_policy(Path(name))

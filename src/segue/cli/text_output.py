@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from segue.engine.playlists import Playlist, Step
     from segue.features.catalogue import Catalogue
     from segue.features.learner_profile import LearnerProfile, SkillProfile
-    from segue.workspace.answering import Given
+    from segue.workspace.playlists.answering import Given
     from segue.workspace.reports.class_report import SkillOfClass
 
 BAR = 20

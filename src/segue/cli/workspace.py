@@ -367,7 +367,7 @@ def recommend(
     from segue.cli.text_output import playlist_json, playlist_text
     from segue.engine.request import Goal, Place, Request
     from segue.features.iso_weeks import start_of
-    from segue.workspace.answering import Ask
+    from segue.workspace.playlists.answering import Ask
 
     space = opened(workspace)
     request = Request(

@@ -14,8 +14,8 @@ import pytest
 from segue.engine.request import Request
 from segue.features.iso_weeks import week_of
 from segue.service.lessons import lessons_of
-from segue.workspace.answering import Ask
-from segue.workspace.policy_versions import version_in_force
+from segue.workspace.operations.policy_versions import version_in_force
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.workspace import Workspace
 
 Link = Callable[..., str]

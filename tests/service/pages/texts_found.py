@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from segue.engine.explanations import why, why_not
 from segue.engine.rules.rule_book import SENTENCES
 from segue.service.pages.texts import FOLDER
-from segue.workspace import published_playlists
+from segue.workspace.playlists import published_playlists
 
 PAGES = FOLDER.parent
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2.ext:babel_extract")]

@@ -13,12 +13,12 @@ from segue import sample
 from segue.engine.request import Goal, Request
 from segue.engine.rules.rule_book import learner_masks
 from segue.features.events.event_records import check, identify
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange as Change
 from segue.workspace.errors import DeclinedError
-from segue.workspace.learner_standing import NOTHING_SAID, as_said
+from segue.workspace.playlists.answering import Ask
+from segue.workspace.playlists.learner_standing import NOTHING_SAID, as_said
 from segue.workspace.privacy import learner_rights
 from segue.workspace.workspace import Workspace
 

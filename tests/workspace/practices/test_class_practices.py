@@ -16,9 +16,9 @@ from segue.engine.practices.slots import Slot, broken_slots
 from segue.engine.request import Request
 from segue.features.events.event_records import check, identify
 from segue.features.history.state_columns import MEAN, VARIANCE
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.feedback_given import feedback_waiting, note_given, talks_due
 from segue.workspace.practices.group_work import form_groups, pair_reviews
 from segue.workspace.practices.placements import listed_steps, place_week

@@ -20,8 +20,8 @@ from segue.cli.main import app
 from segue.engine.practices.projects import Milestone
 from segue.engine.request import Goal, Request
 from segue.features.events.event_records import check, identify
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.project_work import ProjectPart, project_states
 from segue.workspace.practices.work_pace import paces_of, with_paces
 from segue.workspace.workspace import Workspace

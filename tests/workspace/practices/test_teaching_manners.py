@@ -17,9 +17,9 @@ from segue.engine.recommender import Recommender
 from segue.engine.request import Request
 from segue.engine.scoring.manners import points_of
 from segue.experiments.audit.score_recomputation import faults
-from segue.workspace.answering import Ask
 from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.teaching_manners import axes_of, fix_manners
 from segue.workspace.privacy import learner_rights
 from segue.workspace.records.matured_rewards import Outcome, record

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from segue import sample
 from segue.batch.rebuild import rebuild
 from segue.engine.request import Request
-from segue.workspace import model_registry as champion
 from segue.workspace.configuration import Configuration
 from segue.workspace.errors import WorkspaceError
+from segue.workspace.models import model_registry as champion
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.operations.backup import backup
 from segue.workspace.privacy import learner_rights as privacy

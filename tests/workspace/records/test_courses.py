@@ -14,7 +14,7 @@ from segue.engine.request import Request
 from segue.experiments.evaluation.logs.shadow_log import shadow_frame
 from segue.features.events.event_records import check, identify
 from segue.features.events.file_readers import read_catalogue
-from segue.workspace.answering import Ask
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments, unknown_courses
 from tests.conftest import MONDAY, School
 

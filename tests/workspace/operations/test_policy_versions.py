@@ -17,9 +17,14 @@ from segue.cli.main import app
 from segue.engine.policies import EpsilonGreedy, Greedy
 from segue.engine.policy_version import PolicyVersion, policy_from, read_policy
 from segue.engine.request import Request
-from segue.workspace.answering import Ask
-from segue.workspace.model_registry import current_fit
-from segue.workspace.policy_versions import put_in_force, version_diff, version_history, version_in_force
+from segue.workspace.models.model_registry import current_fit
+from segue.workspace.operations.policy_versions import (
+    put_in_force,
+    version_diff,
+    version_history,
+    version_in_force,
+)
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.taught_effects import count_anew, counted_since
 from segue.workspace.workspace import Workspace
 

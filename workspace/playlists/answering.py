@@ -19,14 +19,14 @@ from segue.engine.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
 from segue.features.catalogue import Catalogue
-from segue.workspace.learner_standing import (
+from segue.workspace.models.model_registry import Champion, Charge
+from segue.workspace.playlists.learner_standing import (
     LearnerStanding,
     as_said,
     overdue_note,
     standings_in,
     unclaimed_forecasts,
 )
-from segue.workspace.model_registry import Champion, Charge
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of, standing_name
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner

@@ -13,12 +13,12 @@ from sqlalchemy import select
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.iso_weeks import week_of
-from segue.workspace.answering import Ask
 from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback import NOTHING_PUT_IN, StepChange
+from segue.workspace.feedback.step_feedback import NOTHING_PUT_IN, StepChange
 from segue.workspace.operations import integrity as doctor
+from segue.workspace.playlists.answering import Ask
+from segue.workspace.playlists.published_playlists import ShownList
 from segue.workspace.privacy import learner_rights as privacy
-from segue.workspace.published_playlists import ShownList
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.storage import schema
 

@@ -33,7 +33,7 @@ from segue.workspace.records.overrides import (
     undo,
 )
 from segue.workspace.storage.database import Connection, Row
-from segue.workspace.storage.pseudonyms import Keyring
+from segue.workspace.storage.pseudonyms import Keyring, teacher_pseudonym
 
 REASONS = ("too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other")
 LearnerFact = Literal["choice", "rating", "completion"]
@@ -55,11 +55,6 @@ class StepChange:
     reason: str = "other"
     resource: str | None = None
     until: datetime | None = None
-
-
-def teacher_pseudonym(keyring: Keyring, teacher: str) -> str:
-    """Return what is stored of a teacher: the same for good, and nothing that can be turned back."""
-    return keyring.event_digests([f"segue:teacher:{teacher}"])[0].hex()[:24]
 
 
 def choose(connection: Connection, keyring: Keyring, decision_id: str, resource: str, now: datetime) -> bool:

@@ -6,13 +6,13 @@ from abc import ABC
 from collections.abc import Sequence
 from datetime import datetime
 
-from segue.workspace import feedback
-from segue.workspace.feedback import LearnerFact, StepChange
+from segue.workspace.feedback import step_feedback as feedback
+from segue.workspace.feedback.step_feedback import LearnerFact, StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
 from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.storage.database import Store
-from segue.workspace.storage.pseudonyms import Keyring
+from segue.workspace.storage.pseudonyms import Keyring, teacher_pseudonym
 
 
 class FeedbackMethods(ABC):
@@ -71,7 +71,7 @@ class FeedbackMethods(ABC):
 
     def pseudonym_of_teacher(self, teacher: str) -> str:
         """Return what stands for a teacher in overrides: to tell one's own acts from those of others."""
-        return feedback.teacher_pseudonym(self.keyring, teacher)
+        return teacher_pseudonym(self.keyring, teacher)
 
     def set_interests(self, learner: str, interests: Sequence[str], *, now: datetime) -> bool:
         """Keep the interests that a learner states, in place of those stated before.

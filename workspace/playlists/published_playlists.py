@@ -21,7 +21,7 @@ from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
-from segue.workspace.answering import Given
+from segue.workspace.playlists.answering import Given
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.decision_queries import set_received, steps_of
 from segue.workspace.records.learner_states import Fold, current, state_before

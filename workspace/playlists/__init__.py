@@ -1,0 +1,1 @@
+"""A learner's lists: asked for with what was said, drawn and stored, and as they are shown now."""
