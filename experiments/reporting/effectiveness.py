@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,14 @@ class Effectiveness:
     exploring: MeanInterval
     since_last_week: MeanInterval
     trend: Mapping[str, MeanInterval]
+
+    def called(self, skills: Mapping[str, str]) -> Effectiveness:
+        """Return the same with the names that people read in place of the skills' ids."""
+        often = Counter(skills.values())
+        names = {skill: name if often[name] == 1 else f"{name} ({skill})" for skill, name in skills.items()}
+        by_skill = {names.get(skill, skill): mean for skill, mean in self.by_skill.items()}
+        skill = self.engagement["skill"].map(lambda one: names.get(one, one))
+        return replace(self, by_skill=by_skill, engagement=self.engagement.assign(skill=skill))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name, null where there is none."""

@@ -26,7 +26,7 @@ def intervals(means: Mapping[str, MeanInterval], *, xlabel: str) -> Figure:
         axes.plot([mean.low, mean.high], [row, row], color=INK, linewidth=1.6)
         axes.plot(mean.mean, row, "o", color=INK, markersize=5)
     axes.axvline(0.0, color=QUIET, linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(known)), [name for name, _ in reversed(known)])
+    axes.set_yticks(range(len(known)), [name[:40] for name, _ in reversed(known)])
     axes.set_xlabel(xlabel)
     return figure
 
@@ -65,7 +65,7 @@ def engagement(table: pd.DataFrame) -> Figure:
     there = table.dropna(subset=["learning"]) if len(table) else table
     axes.plot(there["done"], there["learning"], "o", color=INK, markersize=5)
     for skill, done, learning in zip(there["skill"], there["done"], there["learning"], strict=True):
-        axes.annotate(str(skill), (float(done), float(learning)), fontsize=7, color=QUIET)
+        axes.annotate(str(skill)[:30], (float(done), float(learning)), fontsize=7, color=QUIET)
     axes.axhline(0.0, color=QUIET, linestyle="--", linewidth=1)
     axes.set_xlabel("share of steps done")
     axes.set_ylabel("learning beyond forecast")

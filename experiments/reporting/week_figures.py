@@ -25,12 +25,15 @@ from segue.workspace.workspace import Workspace
 
 @dataclass(frozen=True)
 class WeekFigures:
-    """What a week showed; `titles` names its resources, `notes` say whom the roster leaves out."""
+    """What a week showed; `titles` and `skills` name its resources and skills, `notes` say whom the roster
+    leaves out.
+    """
 
     effectiveness: Effectiveness
     personal: Personalisation
     fairness: tuple[FairnessRow, ...]
     titles: Mapping[str, str]
+    skills: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +75,8 @@ def week_figures(
     steps = logged.steps[(logged.steps["week"] <= week) & ~logged.steps["overridden"].astype(bool)]
     fair = tuple(fairness_rows(steps, logged.groups))
     notes = () if roster is None else _left_out(logged, len(roster["learner"].unique()))
-    return WeekFigures(found, personal, fair, logged.titles, notes)
+    skills = {s.skill_id: s.i_can or s.statement or s.skill_id for s in workspace.catalogue().skills}
+    return WeekFigures(found, personal, fair, logged.titles, skills, notes)
 
 
 def _left_out(logged: LoggedSteps, listed: int) -> tuple[str, ...]:

@@ -65,5 +65,6 @@ def weekly_report(
     """
     found = week_figures(workspace, week, now=now, rng=rng, roster=roster)
     told, titles, fair = found.effectiveness, found.titles, found.fairness
-    page = report_page(told, titles, now=now, personal=found.personal, fairness=fair, notes=found.notes)
-    return WeeklyReport(told, found.personal, fair, page, pictures(told, titles, fair), found.notes)
+    read = told.called(found.skills)
+    page = report_page(read, titles, now=now, personal=found.personal, fairness=fair, notes=found.notes)
+    return WeeklyReport(told, found.personal, fair, page, pictures(read, titles, fair), found.notes)

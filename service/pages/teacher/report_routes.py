@@ -55,16 +55,15 @@ def _report(visit: Visit, asked: str, known: Known) -> dict[str, object]:
         while len(known) > MOST_KNOWN:
             known.popitem(last=False)
     found = known[name]
-    skills = {skill.skill_id: skill.statement or skill.skill_id for skill in space.catalogue().skills}
     return {
         "rows": space.class_view(roster, now=visit.now) if roster else (),
         "weeks": weeks,
         "week": week,
-        "found": None if found is None else _told(found, skills),
+        "found": None if found is None else _told(found),
     }
 
 
-def _told(found: WeekFigures, skills: dict[str, str]) -> dict[str, object]:
+def _told(found: WeekFigures) -> dict[str, object]:
     """Return what the page says of a week's figures."""
     told, personal = found.effectiveness, found.personal
     verdicts = {
@@ -72,7 +71,9 @@ def _told(found: WeekFigures, skills: dict[str, str]) -> dict[str, object]:
     }
     return {
         "learning": told.learning,
-        "skills": [(skills.get(name, name), mean) for name, mean in told.by_skill.items() if mean.known],
+        "skills": [
+            (found.skills.get(name, name), mean) for name, mean in told.by_skill.items() if mean.known
+        ],
         "untold": sum(not mean.known for mean in told.by_skill.values()),
         "since": told.since_last_week,
         "waiting": told.waiting,

@@ -17,6 +17,7 @@ from segue.engine.request import Request
 from segue.experiments.evaluation.logs.csv_logs import read_texts
 from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
 from segue.experiments.reporting.fairness import fairness_rows
+from segue.experiments.reporting.figures import intervals
 from segue.experiments.reporting.personalisation import (
     audit_personalisation,
     renamed,
@@ -105,6 +106,21 @@ def test_learning_by_skill_holds_the_truth_and_reads_the_future_not_at_all() -> 
     assert json.dumps(report.to_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="nothing was logged up to 2026-W01"):
         effectiveness(LoggedSteps(steps, {}, {}), "2026-W01")
+
+
+def test_people_read_the_names_of_skills_where_programs_read_ids() -> None:
+    report = told_of(planted(0))
+    first, second, *rest = report.by_skill
+    named = report.called({first: "I can add.", second: "I can add.", rest[0]: "I can halve."})
+    assert list(named.by_skill) == [
+        f"I can add. ({first})",
+        f"I can add. ({second})",
+        "I can halve.",
+        *rest[1:],
+    ]
+    assert list(named.by_skill.values()) == list(report.by_skill.values())
+    assert set(named.engagement["skill"]) == set(named.by_skill)
+    assert "I can halve." in str(intervals(named.by_skill, xlabel="").axes[0].get_yticklabels())
 
 
 def test_steps_of_teachers_and_of_four_learners_are_not_reported() -> None:
