@@ -47,22 +47,7 @@ def weekly_report(
     rng: np.random.Generator,
     roster: pd.DataFrame | None = None,
 ) -> WeeklyReport:
-    """Return the report of an ISO week.
-
-    Parameters
-    ----------
-    rng : Generator
-        Shuffles profiles for the audit.
-    roster : DataFrame, optional
-        Column learner (the LMS's ids) and, if wanted, class and declared groups: any other columns. What it
-        says is matched here and kept nowhere.
-
-    Raises
-    ------
-    ValueError
-        When it is no ISO week, has not begun, or nothing was logged up to it; when the roster has no column
-        learner, or names one twice and says of them two things.
-    """
+    """Return the report of an ISO week; what it takes and refuses is said at `week_figures`."""
     found = week_figures(workspace, week, now=now, rng=rng, roster=roster)
     told, titles, fair = found.effectiveness, found.titles, found.fairness
     read = told.called(found.skills)

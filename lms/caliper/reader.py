@@ -14,6 +14,7 @@ from segue.lms.caliper import vocabulary as caliper_terms
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import (
+    add_attempt_no,
     digest,
     instant,
     learner_id,
@@ -133,7 +134,7 @@ def _interaction(event: dict[str, Json], report: ReadReport) -> Event:
     else:
         attempt = generated if generated.get("type") == "Attempt" else obj(generated.get("attempt"))
         made = _made(event, made_kind, event.get("actor"), event.get("object"))
-    _add_attempt(made, attempt)
+    add_attempt_no(made, attempt.get("count"))
     seconds = seconds_of(generated.get("duration")) or _on_task(generated)
     if seconds:
         made["seconds"] = seconds
@@ -142,12 +143,6 @@ def _interaction(event: dict[str, Json], report: ReadReport) -> Event:
     if kind == "ToolUseEvent" and seconds:
         made["kind"] = "dwell"
     return made
-
-
-def _add_attempt(made: Event, attempt: dict[str, Json]) -> None:
-    count = number(attempt.get("count"))
-    if count is not None and 0 < count < 1e9:
-        made["attempt_no"] = int(count)
 
 
 def _on_task(generated: dict[str, Json]) -> float | None:
@@ -191,7 +186,7 @@ def _grade(event: dict[str, Json], report: ReadReport) -> Iterator[Event]:
     if key:  # a grade given anew supersedes the one before, a grade taken away voids it
         made |= {"key": key, "removed": made["score"] is None}
     for attempt in reversed(attempts):
-        _add_attempt(made, attempt)
+        add_attempt_no(made, attempt.get("count"))
     seconds = seconds_of(attempts[0].get("duration"))
     if seconds:
         made["seconds"] = seconds

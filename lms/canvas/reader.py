@@ -12,7 +12,16 @@ from collections.abc import Callable, Iterable, Iterator
 from segue.lms.caliper import reader as caliper
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
-from segue.lms.records.untrusted_values import digest, instant, number, obj, score_of, text, type_name
+from segue.lms.records.untrusted_values import (
+    add_attempt_no,
+    digest,
+    instant,
+    number,
+    obj,
+    score_of,
+    text,
+    type_name,
+)
 
 SHARD = 10**13
 URN = "urn:instructure:canvas:"
@@ -166,12 +175,6 @@ def _event(metadata: Body, body: Body, kind: str, *, learner: Json, resource: tu
     return made
 
 
-def _add_number(made: Event, attempt: Json) -> None:
-    count = number(attempt)
-    if count is not None and 0 < count < 1e9:
-        made["attempt_no"] = int(count)
-
-
 def _grade(metadata: Body, body: Body, report: ReadReport) -> Event:
     learner = body.get("student_id") or body.get("user_id")  # never metadata.user_id: that is the teacher
     made = _event(
@@ -205,7 +208,7 @@ def _outcome(metadata: Body, body: Body, report: ReadReport) -> Event:
     if outcome[2]:
         made |= {"key": digest("outcome", *outcome), "removed": made["score"] is None}
     made["id"] = digest(made["id"], text(body.get("learning_outcome_id")), made["score"])
-    _add_number(made, body.get("attempt"))
+    add_attempt_no(made, body.get("attempt"))
     return made
 
 
@@ -214,7 +217,7 @@ def _submission(metadata: Body, body: Body, _: ReadReport) -> Event:
         ("assignment", body["assignment_id"]) if body.get("assignment_id") else ("quiz", body.get("quiz_id"))
     )
     made = _event(metadata, body, "completion", learner=body.get("user_id"), resource=task)
-    _add_number(made, body.get("attempt"))
+    add_attempt_no(made, body.get("attempt"))
     return made
 
 

@@ -17,6 +17,7 @@ from segue.lms.openedx.submissions import REGRADES, RESETS, KnownAttempts, Submi
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source, parse
 from segue.lms.records.untrusted_values import (
+    add_attempt_no,
     digest,
     instant,
     learner_id,
@@ -176,11 +177,10 @@ def _event(record: dict[str, Json], deed: Deed, report: ReadReport) -> Event:
         "id": "",
     }
     event["id"] = digest(*event.values(), deed.name, text(deed.data.get("event_transaction_id")))
-    course, attempts = text(deed.context.get("course_id")), number(deed.data.get("attempts"))
-    if course:
+    if course := text(deed.context.get("course_id")):
         event["class"] = course
-    if attempts is not None and 0 < attempts < 1e9 and score is not None:
-        event["attempt_no"] = int(attempts)
+    if score is not None:
+        add_attempt_no(event, deed.data.get("attempts"))
     return event
 
 

@@ -7,7 +7,7 @@ import math
 import re
 from datetime import UTC, datetime, tzinfo
 
-from segue.lms.records.source_records import Json, ReadReport
+from segue.lms.records.source_records import Event, Json, ReadReport
 
 
 def obj(value: Json) -> dict[str, Json]:
@@ -156,6 +156,13 @@ def seconds_of(value: Json) -> float | None:
 
 
 _TYPE = re.compile(r"[a-z][a-z0-9]*(?:[._][a-z0-9]+)+", re.ASCII)
+
+
+def add_attempt_no(event: Event, value: Json) -> None:
+    """Put down which try at the resource it was, where the source says so."""
+    count = number(value)
+    if count is not None and 0 < count < 1e9:
+        event["attempt_no"] = int(count)
 
 
 def type_name(name: str) -> str:

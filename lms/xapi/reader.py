@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
 from segue.lms.records.untrusted_values import (
+    add_attempt_no,
     digest,
     instant,
     learner_id,
     mail_hash,
-    number,
     obj,
     score_of,
     seconds_of,
@@ -220,9 +220,7 @@ def _add_optional(event: Event, statement: dict[str, Json]) -> None:
     if course:
         event["class"] = course
     definition = obj(obj(statement.get("object")).get("definition"))
-    attempt = number(obj(definition.get("extensions")).get(ATTEMPT_NUMBER))
-    if attempt is not None and 0 < attempt < 1e9:
-        event["attempt_no"] = int(attempt)
+    add_attempt_no(event, obj(definition.get("extensions")).get(ATTEMPT_NUMBER))
     around = _around(context.get("contextActivities"))
     if around:
         event["within"] = around
