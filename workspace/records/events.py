@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
@@ -252,9 +251,9 @@ def standing_events(connection: Connection) -> tuple[pd.DataFrame, int]:
     """Return what a fit reads of the events of all who have not opted out, corrected, in their order, and the
     number of the last event there was.
 
-    Columns kind, learner (the surrogate), resource, score, completed, time, seq, weight (NaN: 1). Texts are
-    categories, and ids of events are not kept: some forty bytes an event, where ``read_events`` takes five
-    times as many.
+    Columns kind, learner (the surrogate), resource, score, completed, time, seq, and `weight` where any score
+    is uncertain. Texts are categories, and ids of events are not kept: some forty bytes an event, where
+    ``read_events`` takes five times as many.
     """
     inside = select(learners.c.number, learners.c.surrogate).where(learners.c.opted_out.is_(False))
     people = {number: (place, who) for place, (number, who) in enumerate(connection.execute(inside))}
@@ -263,34 +262,36 @@ def standing_events(connection: Connection) -> tuple[pd.DataFrame, int]:
     said = said.where(c.number <= upto)
     gone = {(who, bytes(one)) for who, *both in connection.execute(said) for one in both if one}
     query = select(c.learner, c.event_id, c.kind, c.resource, c.time, c.seq, c.score, c.completed, c.weight)
-    query = query.where(c.number <= upto).order_by(c.number)
-    streamed = connection.execute(query.execution_options(stream_results=True))
-    kinds: dict[str, int] = {}
-    resources: dict[str, int] = {}
-    parts: list[dict[str, NDArray[Any]]] = []
-    for rows in streamed.partitions(READ_ROWS):
+    query = query.where(c.number <= upto).order_by(c.number).execution_options(stream_results=True)
+    size = connection.execute(select(func.count()).where(c.number <= upto)).scalar_one()
+    cells = {name: np.empty(size, dtype=kind) for name, kind in _FITTED.items()}
+    texts: dict[str, dict[str, int]] = {"kind": {}, "resource": {}}
+    end = 0
+    for rows in connection.execute(query).partitions(READ_ROWS):
         standing = [row for row in rows if row[0] in people and (row[0], bytes(row[1])) not in gone]
-        who, _, kind, resource, time, seq, *numbers = zip(*standing, strict=True) if standing else [()] * 9
-        part: dict[str, NDArray[Any]] = {
-            "learner": np.array([people[number][0] for number in who], dtype=np.int32),
-            "kind": np.array([kinds.setdefault(one, len(kinds)) for one in kind], dtype=np.int8),
-            "resource": np.array([resources.setdefault(r, len(resources)) for r in resource], dtype=np.int32),
-            "time": np.array([NEVER if t is None else 1000 * t for t in time], dtype="M8[ns]"),
-            "seq": np.array(seq, dtype=np.int64),
-        }
-        for name, values in zip(("score", "completed", "weight"), numbers, strict=True):
-            part[name] = np.array(values, dtype=np.float64)
-        parts.append(part)
-    if not parts:
-        return _frame(()), upto
-    whole: dict[str, Any] = {name: np.concatenate([p.pop(name) for p in parts]) for name in list(parts[0])}
-    texts: dict[str, list[str]] = {"kind": list(kinds), "resource": list(resources)}
-    texts["learner"] = [surrogate for _, surrogate in people.values()]
-    for name, names in texts.items():
-        codes: NDArray[np.int32] = whole[name]
-        whole[name] = pd.Categorical.from_codes(codes, pd.Index(names))
-    frame = pd.DataFrame(whole, copy=False)
-    return frame.assign(time=frame["time"].dt.tz_localize("UTC")), upto
+        at, end = end, end + len(standing)
+        who, _, kind, resource, time, *numbers = zip(*standing, strict=True) if standing else [()] * 9
+        cells["learner"][at:end] = [people[number][0] for number in who]
+        for (name, known), these in zip(texts.items(), (kind, resource), strict=True):
+            cells[name][at:end] = [known.setdefault(text, len(known)) for text in these]
+        cells["time"][at:end] = [NEVER if moment is None else 1000 * moment for moment in time]
+        for name, values in zip(("seq", "score", "completed", "weight"), numbers, strict=True):
+            cells[name][at:end] = values
+    if np.isnan(cells["weight"][:end]).all():  # every score is certain
+        del cells["weight"]
+    names = {"learner": [surrogate for _, surrogate in people.values()]}
+    names |= {name: list(known) for name, known in texts.items()}
+    frame = pd.DataFrame(
+        {name: values[:end] for name, values in cells.items() if name not in (*names, "time")}
+        | {name: pd.Categorical.from_codes(cells[name][:end], pd.Index(each)) for name, each in names.items()}
+        | {"time": pd.Series(cells["time"][:end].view("M8[ns]")).dt.tz_localize("UTC")},
+        copy=False,
+    )
+    return frame, upto
+
+
+_FITTED = {"learner": "i4", "kind": "i4", "resource": "i4", "time": "i8", "seq": "i8"}
+_FITTED |= {"score": "f8", "completed": "f8", "weight": "f8"}
 
 
 def what_was_done(
