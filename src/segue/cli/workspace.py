@@ -92,14 +92,13 @@ def import_(
     \b
     Columns in any order, * needed; "," or ";" or tab between cells:
       --catalogue      resource_id*, title, url, skills (a;b), tags (a;b),
-                       courses (a;b), difficulty, kind, minutes, language,
-                       grade_band, offline, source (publisher or collection),
-                       available_from, available_until
+                       courses (a;b), difficulty, kind, minutes, language, source,
+                       grade_band, offline, available_from, available_until
       --skills         skill_id*, code, statement, i_can
       --prerequisites  prerequisite*, skill*
       --events         learner*, resource*, score* (0 to 1), time, event_id,
                        kind (attempt, view, rating, ...), class_id, completed,
-                     decision_id (of playlists.csv: the step that was done)
+                       decision_id (of playlists.csv: the step that was done)
 
     \b
     Example:
