@@ -217,6 +217,8 @@ class Repeats:
         for part in self._parts:
             out += np.searchsorted(part, said, side="right") - np.searchsorted(part, said)
         self._parts.append(np.sort(said))
+        while len(self._parts) > 1 and len(self._parts[-2]) <= 2 * len(self._parts[-1]):
+            self._parts[-2:] = [np.sort(np.concatenate(self._parts[-2:]), kind="stable")]  # a few large ones
         return out
 
 
