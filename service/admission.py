@@ -142,11 +142,6 @@ class AdmissionControl:
             caller.tenant.metrics.count("segue_requests_total", labels)
         return _answer(refused, as_page=as_page, keep=keep)
 
-    def name_of(self, scope: Scope) -> str:
-        """Return the key by which a request came, "" without one."""
-        caller: Caller | None = scope.get("caller")
-        return caller.key.key_id if caller else ""
-
     def tell_shed(self) -> None:
         """Log how many were told to come back, once a second: a line for each would make it worse."""
         self._shed += 1

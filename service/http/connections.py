@@ -16,7 +16,6 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from segue.service.http.rate_limits import ServiceLimits
-from segue.service.http.turns import Turns
 
 SPARE_FILES = 200  # open files that are no connections: database, models, log
 WISHED_FILES = 65_536
@@ -43,7 +42,7 @@ class Bounded(uvicorn.Config):
 
     def __init__(self, app: Any, *, limits: ServiceLimits, **settings: Any) -> None:
         super().__init__(app, http=Guarded, **settings)
-        self.limits, self.turns = limits, Turns()
+        self.limits = limits
 
 
 class Admitting(Protocol):
@@ -51,9 +50,6 @@ class Admitting(Protocol):
 
     def turned_away(self, scope: MutableMapping[str, Any], *, keep: bool) -> bytes | None:
         """Return the whole answer to a request that is told so; None for every other one."""
-
-    def name_of(self, scope: MutableMapping[str, Any]) -> str:
-        """Return who asks, "" where it has not been found out."""
 
 
 class Guarded(HttpToolsProtocol):
@@ -63,13 +59,11 @@ class Guarded(HttpToolsProtocol):
     _head = 0
     _in_head = True
     _in_body = False
-    _unheard = b""
-    caller = ""  # who asked last: all that is known before a head is read
 
     def __init__(self, config: uvicorn.Config, *others: Any, **named: Any) -> None:
         super().__init__(config, *others, **named)
         assert isinstance(config, Bounded)
-        self.limits, self._turns = config.limits, config.turns
+        self.limits = config.limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, or say that there are too many."""
@@ -85,18 +79,9 @@ class Guarded(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has come, and nothing more until it is this connection's turn."""
-        waits = bool(self._unheard)
-        self._unheard += data
-        if not waits and not self._turns.take(self):
-            self.flow.pause_reading()
-
-    def hear(self) -> None:
         """Read on, unless a head has grown too long."""
-        data, self._unheard = self._unheard, b""
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         super().data_received(data)
         self._head = self._head + len(data) if self._in_head else 0
         if self._head > self.limits.head_bytes:
@@ -134,7 +119,6 @@ class Guarded(HttpToolsProtocol):
             cycle.keep_alive, words = False, TOO_LONG
         elif admitting is not None:
             words = admitting.turned_away(cycle.scope, keep=cycle.keep_alive)
-            self.caller = admitting.name_of(cycle.scope)
         if words is None:
             super()._start_asgi_task(cycle, app)
             return
