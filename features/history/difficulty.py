@@ -146,11 +146,12 @@ class _Tree:
         b_set = np.full(len(self.sets), root[0])
         b, ability = root[0] + root[1] * self.label, np.zeros(n_learners)
         for _ in range(NEWTON_STEPS):
-            p = _sigmoid(b[item] + ability[learner])
+            easiness = b[item]
+            p = _sigmoid(easiness + ability[learner])
             w = p * (1.0 - p)
             slope = right - np.bincount(learner, p, n_learners) - ABILITY_PRECISION * ability
             ability = ability + slope / (np.bincount(learner, w, n_learners) + ABILITY_PRECISION)
-            p = _sigmoid(b[item] + ability[learner])
+            p = _sigmoid(easiness + ability[learner])
             weight = np.maximum(np.bincount(item, p * (1.0 - p), n_items), 1e-12)
             target = b + (scored - np.bincount(item, p, n_items)) / weight
             before, (b, b_set, root) = b, self.solve(weight, target)
