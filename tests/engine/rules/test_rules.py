@@ -113,19 +113,6 @@ def test_intervening_explains_and_asks_for_a_person_when_tries_do_not_help(made:
     assert not any("person" in note for note in once.notes)
 
 
-def test_a_list_stops_where_its_skills_are_mastered(made: Recommender) -> None:
-    request = Request("u", NOW, k=4)
-    playlist = ask(made, request)
-    assert made.remaining(playlist, request, done=()) == tuple(playlist.steps)
-    first = playlist.steps[0].resource
-    assert first not in {step.resource for step in made.remaining(playlist, request, done={first})}
-    passed = [(name, 1.0, 0.1) for name in ("plain", "online", "german")] * 4
-    later = replace(request, state=state_of(made, passed), goal=Goal(("a",)))
-    assert made.remaining(playlist, later, done=()) == ()
-    without = made.remaining(playlist, replace(later, goal=None), done=())
-    assert 0 < len(without) < len(playlist.steps)
-
-
 def _at(made: Recommender, name: str) -> int:
     return made.catalogue.resource_index[name]
 
