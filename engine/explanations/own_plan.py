@@ -113,11 +113,7 @@ def check_plan(
 def _of_resource(
     kernel: Kernel, request: Request, name: str, place: int, seen: set[str]
 ) -> Iterator[PlanFinding]:
-    resource = kernel.catalogue.resources[kernel.catalogue.resource_index[name]]
-    now = request.now
-    before = resource.available_from is not None and resource.available_from > now
-    after = resource.available_until is not None and resource.available_until <= now
-    if before or after:
+    if name in request.excluded or not kernel.catalogue.is_open(name, request.now.timestamp()):
         yield PlanFinding("closed", place, name)
     if name in seen:
         yield PlanFinding("twice", place, name)

@@ -156,7 +156,7 @@ def coded(texts: pd.Series) -> tuple[Ints, tuple[str, ...]]:
     """
     each = texts if isinstance(texts.dtype, pd.CategoricalDtype) else texts.astype(str).astype("category")
     each = each.cat.remove_unused_categories()
-    different, code = each.cat.categories.tolist(), each.cat.codes.to_numpy()
+    different, code = list(map(str, each.cat.categories)), each.cat.codes.to_numpy()
     if (code < 0).any():  # nothing said
         different.append("")
     order = sorted(range(len(different)), key=different.__getitem__)

@@ -15,6 +15,7 @@ from segue import sample
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.logged_data import log_of_frame
 from segue.features.events.event_records import Frame, as_pandas, check
+from segue.features.history.attempts import encode
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 RESOURCES = [resource.resource_id for resource in sample.load().resources[:12]]
@@ -69,3 +70,13 @@ def test_another_library_s_frame_says_the_same(other: Callable[[pd.DataFrame], F
 def test_what_is_no_frame_is_named() -> None:
     with pytest.raises(TypeError, match="a frame of pandas, polars or Arrow is needed, got list"):
         as_pandas([1])  # type: ignore[arg-type]
+
+
+def test_categories_that_are_numbers_are_read_as_their_texts() -> None:
+    frame = log().assign(seq=range(48), learner=[[7, 12, 101, 9][n // 12] for n in range(48)])
+    texts, names = encode(frame.astype({"learner": str}), sample.load())
+    for learner in (frame["learner"], frame["learner"].astype("category")):
+        found, called = encode(frame.assign(learner=learner), sample.load())
+        assert called == names == ("101", "12", "7", "9")
+        assert found.learner.tolist() == texts.learner.tolist()
+        assert found.resource.tolist() == texts.resource.tolist()

@@ -304,7 +304,8 @@ def what_was_done(
     """
     names = ("number", "event_id", "supersedes", "voids", *DID)
     query = select(*(events.c[name] for name in names))
-    query = query.where((events.c.time >= since) | (events.c.step != "") | events.c.voids.is_not(None))
+    corrects = events.c.voids.is_not(None) | events.c.supersedes.is_not(None)
+    query = query.where((events.c.time >= since) | (events.c.step != "") | corrects)
     if learner_numbers is None:
         inside = select(learners.c.number).where(learners.c.opted_out.is_(False))
         rows: Iterable[Row[Any]] = connection.execute(query.where(events.c.learner.in_(inside)))

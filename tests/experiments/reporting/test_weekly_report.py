@@ -325,3 +325,8 @@ def test_what_is_done_without_naming_its_step_counts_for_the_list_before_it(scho
     named = pd.DataFrame([{"learner": who, "resource": late, "kind": "view", "step": given.decision_ids[3]}])
     space.add_events(school.checked(named.assign(time=pd.Timestamp(MONDAY) + pd.Timedelta(days=40))))
     assert done()[late]
+    earlier = {"event_id": "g", "supersedes": "b", "resource": after, "learner": who, "score": 1.0}
+    space.add_events(
+        school.checked(pd.DataFrame([earlier | {"time": pd.Timestamp(MONDAY) - pd.Timedelta(days=2)}]))
+    )
+    assert not done()[after]

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.iso_weeks import week_of
+from segue.workspace.dialogue.own_plans import plans_of, propose_plan
 from segue.workspace.errors import DeclinedError
 from segue.workspace.feedback.step_feedback import NOTHING_PUT_IN, StepChange
 from segue.workspace.operations import integrity as doctor
@@ -206,3 +208,17 @@ def test_the_week_of_the_lists(school: School) -> None:
     assert {one.week for one in listed(school)} == {week_of(MONDAY, school.space.time_zone)}
     assert school.space.lists(PUPIL, now=MONDAY, week="2026-W40") == []
     assert school.space.lists("a stranger", now=MONDAY) == []
+
+
+def test_a_plan_of_ones_own_is_checked_against_what_a_teacher_took_out(school: School) -> None:
+    first, second = drawn(school).steps[:2]
+
+    def kinds(*resources: str) -> set[tuple[str, str]]:
+        propose_plan(school.space, PUPIL, [PlanStep(one) for one in resources], now=MONDAY)
+        (plan,) = plans_of(school.space, [PUPIL], now=MONDAY)
+        return {(plan.steps[found.step].resource, found.kind) for found in plan.check.blocked}
+
+    assert kinds(first.resource, second.resource) == set()
+    school.space.override(first.decision_id, StepChange("remove", "t1", "too_hard"), now=MONDAY)
+    assert {resource for resource, _ in kinds(first.resource, second.resource)} == {first.resource}
+    assert {resource for resource, _ in kinds(first.resource)} == {first.resource}
