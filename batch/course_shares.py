@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from segue.batch.plan import WeeklyPlan
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue, Floats, WeighedManner
 from segue.features.contexts.context_columns import due
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import StateBlock
-from segue.workspace.models.model_registry import Champion
 from segue.workspace.playlists.answering import Question, answer
 from segue.workspace.playlists.learner_standing import LearnerStanding
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs
+from segue.workspace.sources.model_registry import Champion
 
 UNSHOWN = 2.0  # attempts at a skill at which half of its mastery counts as shown
 LEAST_NEED = 0.1  # a course all of whose skills are mastered still gets something

@@ -22,10 +22,10 @@ import pyarrow.parquet as pq
 from segue.batch import output, worker_pool
 from segue.batch.plan import Share, WeeklyPlan
 from segue.batch.shuffle import count_buckets, read_bucket, shuffle
-from segue.engine.randomness import generators
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnBlock
+from segue.engine.sampling.randomness import generators
 from segue.engine.scoring.factors import factors_of
 from segue.features.events.event_records import Frame, RecordsError, as_pandas
 from segue.features.history.attempts import Attempts, encode

@@ -28,8 +28,6 @@ from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import INDEX
 from segue.features.outward_text import csv_table
-from segue.workspace.configuration import open_store, read_configuration
-from segue.workspace.models.model_registry import Champion, Library
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of
@@ -40,6 +38,8 @@ from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.manners import fixed_for, fixed_manners
 from segue.workspace.records.rosters.enrolments import courses_of, left_by
 from segue.workspace.sources.catalogues import CatalogueSource
+from segue.workspace.sources.model_registry import Champion, Library
+from segue.workspace.storage.configuration import open_store, read_configuration
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace

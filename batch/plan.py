@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from segue.engine.practices.pace import paced_minutes
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
 
 

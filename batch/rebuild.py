@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from segue.batch.from_workspace import bring_up
-from segue.workspace.models import model_registry
-from segue.workspace.models.learning import BLOCK_LEARNERS, learned_upto
 from segue.workspace.records.learner_states import clear_states
 from segue.workspace.records.learners import every_learner
 from segue.workspace.records.matured_rewards import clear_rewards, record
 from segue.workspace.records.taught_effects import count_anew
+from segue.workspace.sources import model_registry
+from segue.workspace.sources.learning import BLOCK_LEARNERS, learned_upto
 from segue.workspace.workspace import Workspace
 
 

@@ -20,12 +20,12 @@ from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
 from segue.features.outward_text import csv_frame
-from segue.workspace.models.model_registry import current_fit
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms
 from segue.workspace.privacy.learner_rights import finish_erasures
 from segue.workspace.records.rosters.unknown_learners import unknown_to
+from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
 
 STEPS = ("import", "learn", "fit", "weekly")

@@ -20,7 +20,7 @@ from segue.engine.practices.rubrics import attempt_weight, fit_raters
 from segue.engine.practices.slots import Slot
 from segue.engine.practices.teaching_axes import axis_levels
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.audit.score_recomputation import faults
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, Floats
@@ -29,7 +29,6 @@ from segue.features.history.attempts import HistoryParameters
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import MEAN, VARIANCE
 from segue.features.history.streaming_update import Attempt, update
-from segue.workspace.configuration import Configuration
 from segue.workspace.operations.policy_versions import put_in_force, version_diff, version_in_force
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.feedback_given import talks_due
@@ -38,6 +37,7 @@ from segue.workspace.practices.placements import listed_steps, place_week
 from segue.workspace.practices.teaching_manners import fix_manners
 from segue.workspace.records.matured_rewards import Outcome, record
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 MONDAY = datetime(2026, 9, 7, 8, tzinfo=UTC)

@@ -21,9 +21,9 @@ import pandas as pd
 import vowpalwabbit
 
 from segue.engine.policies import Policy, Softmax
-from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.randomness import generator
 from segue.features.catalogue import Catalogue, Floats, Resource
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.streaming_update import LearnerState, encode, fold

@@ -20,9 +20,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from segue.engine.playlists import Playlist
-from segue.engine.randomness import generator
-from segue.engine.request import Dials, Request
+from segue.engine.requests.request import Dials, Request
+from segue.engine.sampling.playlists import Playlist
+from segue.engine.sampling.randomness import generator
 from segue.experiments.simulation.school_term import Stage, TermPlan, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import student_model

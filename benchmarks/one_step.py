@@ -21,9 +21,9 @@ import pandas as pd
 from scipy import stats
 
 from segue.engine.policies import Softmax
-from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.randomness import generator
 from segue.experiments.evaluation.estimators.single_step import Floats, Rounds, ips
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.closed_form import normal

@@ -24,7 +24,7 @@ import pandas as pd
 import uvicorn
 
 from segue.engine.explanations.own_plan import PlanStep
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.events.event_records import check, identify
 from segue.features.iso_weeks import start_of, week_of
@@ -33,9 +33,9 @@ from segue.service.http.rate_limits import ServiceLimits
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.server import configuration
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.configuration import Configuration
 from segue.workspace.dialogue import own_plans, requests
 from segue.workspace.playlists.answering import Ask
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import find
 from segue.workspace.workspace import Workspace
 

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from segue.engine.playlists import Playlist
 from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
@@ -35,7 +34,8 @@ from segue.engine.policies import (
     sample,
 )
 from segue.engine.recommender import Recommender
-from segue.engine.request import Dials, Place, Request
+from segue.engine.requests.request import Dials, Place, Request
+from segue.engine.sampling.playlists import Playlist
 from segue.experiments.audit import stress_cases as audits
 from segue.models.bayesian_linear import BayesianLinear
 

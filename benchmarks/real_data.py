@@ -20,11 +20,11 @@ from _data import shared_data
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.cli.text_output import playlist_text
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.events.event_records import Clock
 from segue.features.events.file_readers import Source, read_catalogue, read_events
-from segue.workspace.configuration import Configuration
 from segue.workspace.playlists.answering import Ask
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -28,13 +28,13 @@ import numpy as np
 import pandas as pd
 
 from segue import sample
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import check
 from segue.service.http.api_keys import KeyRing
-from segue.workspace.configuration import Configuration
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import find_learners
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 N_LEARNERS, N_ATTEMPTS, STEPS = 300, 60, 10

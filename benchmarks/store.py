@@ -25,11 +25,11 @@ from sqlalchemy import select
 
 from segue import sample
 from segue.batch.rebuild import rebuild
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.storage import schema
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

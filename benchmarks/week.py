@@ -31,10 +31,10 @@ from segue.batch.plan import WeeklyPlan
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.file_readers import Source, read_events
 from segue.features.iso_weeks import start_of
-from segue.workspace.configuration import Configuration
-from segue.workspace.models.model_registry import current_fit
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.records.learners import every_learner
+from segue.workspace.sources.model_registry import current_fit
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 

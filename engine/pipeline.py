@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from segue.engine.policies.base import Policy
-from segue.engine.request import Request
-from segue.engine.request_batch import Asked, Scene
-from segue.engine.request_facts import goal_marks, minutes_a_step, wishes
+from segue.engine.requests.request import Request
+from segue.engine.requests.request_batch import Asked, Scene
+from segue.engine.requests.request_facts import goal_marks, minutes_a_step, wishes
 from segue.engine.rules.conflicts import conflicts
 from segue.engine.rules.relaxation import firm_from
 from segue.engine.rules.rule_book import enter, learner_masks

@@ -20,13 +20,13 @@ from segue.engine.explanations.what_if import Edit, edited
 from segue.engine.explanations.why import ENGLISH, Explanation, explain
 from segue.engine.explanations.why_not import WhyNot, why_not
 from segue.engine.pipeline import Kernel, menu_size
-from segue.engine.playlists import Playlist, Step
 from segue.engine.policies.base import Policy
-from segue.engine.policy_version import PolicyVersion
-from segue.engine.request import Request
-from segue.engine.request_batch import Asked
+from segue.engine.policies.policy_version import PolicyVersion
+from segue.engine.requests.request import Request
+from segue.engine.requests.request_batch import Asked
 from segue.engine.rules.rule_book import RULES, SENTENCES
 from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
+from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.serialization import load, save, save_over
 from segue.engine.settings import Settings
 from segue.engine.training.fit import REPLAY_ATTEMPTS, fit_kernel, latest_learners, learned_from

@@ -34,6 +34,7 @@ Band = Literal["excelling", "progressing", "struggling", "not enough evidence"]
 Trend = Literal["rising", "steady", "falling"]
 EXCELLING, STRUGGLING = 0.75, 0.6  # chance on a standard item: from here up, and below here
 FEWEST_ATTEMPTS = 3
+FEWEST_LEARNERS = 5  # smaller groups are not summed up: a mean of four is nearly a name
 OWN_ATTEMPTS = 4.0  # attempts at which half of a band comes from the skill's own record
 NORMAL_80 = 1.2816
 STEADY = 0.05  # recent against usual residual

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from segue.service.http.refusals import RefusedError
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.privacy import learner_rights as privacy
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]

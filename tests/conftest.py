@@ -26,12 +26,12 @@ from hypothesis import settings
 from sqlalchemy import Engine, func, select
 
 from segue import sample
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import FILE, Configuration
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.storage import schema
+from segue.workspace.storage.configuration import FILE, Configuration
 from segue.workspace.workspace import Workspace
 
 # The same examples everywhere (HYPOTHESIS_PROFILE=explore draws new ones), and no deadline on a slow machine.

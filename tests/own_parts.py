@@ -178,7 +178,7 @@ def term(folder: Path) -> None:
 
     from segue import sample
     from segue.cli.main import app
-    from segue.engine.policy_version import PolicyVersion
+    from segue.engine.policies.policy_version import PolicyVersion
     from segue.features.contexts.context_columns import COLUMNS
     from segue.workspace.workspace import Workspace
 

@@ -27,8 +27,8 @@ MOST_FILES, MOST_FLOORS = 12, 7
 SQL = ("segue.workspace.storage.", "segue.workspace.records.")
 REACHED = {  # (rooms, floors, arrows, circles) at most
     "segue": (10, 7, 29, 0),
-    "segue.engine": (17, 7, 51, 0),
-    "segue.workspace": (14, 7, 53, 0),
+    "segue.engine": (12, 7, 38, 0),
+    "segue.workspace": (10, 6, 30, 0),
     "segue.batch": (11, 4, 15, 0),
     "segue.features": (12, 5, 19, 0),
     "segue.experiments": (7, 3, 4, 0),

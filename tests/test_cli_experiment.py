@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli.main import app
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check
-from segue.workspace.configuration import Configuration
 from segue.workspace.playlists.answering import Given
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 from tests.test_cli_width import OF_EXPERIMENTS
 

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 from segue import sample
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
 from segue.workspace.operations import integrity as doctor
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.journey

@@ -27,10 +27,10 @@ from segue.lms.oneroster.tables import TABLES
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
 from segue.lms.records.source_records import ReadReport
-from segue.workspace.configuration import Configuration
 from segue.workspace.practices.feedback_given import feedback_waiting, talks_due
 from segue.workspace.practices.group_work import form_groups, pair_reviews
 from segue.workspace.privacy import learner_rights
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 

@@ -16,24 +16,17 @@ from typing import Self
 import pandas as pd
 
 from segue.engine.explanations.why import ENGLISH, Explanation
-from segue.engine.playlists import Playlist
 from segue.engine.policies.base import Policy
-from segue.engine.policy_version import PolicyVersion
-from segue.engine.randomness import generator
+from segue.engine.policies.policy_version import PolicyVersion
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.playlists import Playlist
+from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
-from segue.workspace.configuration import Configuration, check_key, found, open_store, read_configuration
-from segue.workspace.errors import WorkspaceError, erased_learner
-from segue.workspace.feedback import step_feedback as feedback
-from segue.workspace.feedback.feedback_methods import FeedbackMethods
-from segue.workspace.models import model_registry as champions
-from segue.workspace.models.learning import Learnt, learn
-from segue.workspace.models.model_registry import Champion, Charge, Library, ModelSource, note_version
-from segue.workspace.models.prior_model import keep_prior, prior_in
+from segue.workspace.playlists import step_feedback as feedback
 from segue.workspace.playlists.answering import (
     Ask,
     Given,
@@ -49,6 +42,7 @@ from segue.workspace.playlists.answering import (
     under_name,
     with_acts,
 )
+from segue.workspace.playlists.feedback_methods import FeedbackMethods
 from segue.workspace.playlists.published_playlists import (
     Published,
     Reader,
@@ -70,9 +64,21 @@ from segue.workspace.records.practices.manners import earned_manners
 from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_effects
 from segue.workspace.reports.class_report import SkillOfClass, class_view
 from segue.workspace.reports.table_methods import TableMethods
+from segue.workspace.sources import model_registry as champions
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
+from segue.workspace.sources.learning import Learnt, learn
+from segue.workspace.sources.model_registry import Champion, Charge, Library, ModelSource, note_version
+from segue.workspace.sources.prior_model import keep_prior, prior_in
 from segue.workspace.sources.state_sources import StateSource, StoredStates
+from segue.workspace.storage.configuration import (
+    Configuration,
+    check_key,
+    found,
+    open_store,
+    read_configuration,
+)
 from segue.workspace.storage.database import Connection, Store
+from segue.workspace.storage.errors import WorkspaceError, erased_learner
 from segue.workspace.storage.pseudonyms import Keyring, find
 
 BLOCK_EVENTS = 20_000

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from segue.engine.pipeline import Kernel
-from segue.engine.request import Request
-from segue.engine.request_batch import Asked
+from segue.engine.requests.request import Request
+from segue.engine.requests.request_batch import Asked
 from segue.features.catalogue import Floats
 from segue.features.prerequisite_map import readiness
 

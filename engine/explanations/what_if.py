@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from segue.engine.pipeline import Kernel
-from segue.engine.request import Dials, Goal, Place, Request
+from segue.engine.requests.request import Dials, Goal, Place, Request
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.streaming_update import Attempt, update
 

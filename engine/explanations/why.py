@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations
 
-from segue.engine.playlists import Step
+from segue.engine.sampling.playlists import Step
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, LAST_TIME, SUCCESSES

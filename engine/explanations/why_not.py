@@ -10,7 +10,7 @@ import numpy as np
 
 from segue.engine.explanations.why import ENGLISH
 from segue.engine.pipeline import Kernel
-from segue.engine.request_batch import Asked
+from segue.engine.requests.request_batch import Asked
 from segue.engine.rules.rule_book import (
     SENTENCES,
     all_of,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from segue.engine.request_batch import Scene
+from segue.engine.requests.request_batch import Scene
 from segue.engine.rules.base import NEVER, OFFERED, Mask
 from segue.engine.rules.relaxation import smallest_conflict
 from segue.engine.rules.rule_book import entry_masks, growing, learner_masks, step_masks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.engine.request_batch import Scene
+from segue.engine.requests.request_batch import Scene
 from segue.engine.rules.base import FILL, RuleOn
 from segue.features.catalogue import Bools
 

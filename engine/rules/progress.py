@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from segue.engine.request_batch import Scene
+from segue.engine.requests.request_batch import Scene
 from segue.engine.rules.base import RuleOn
 from segue.engine.settings import LOG_DIVERSITY
 from segue.features.catalogue import Bools, Floats, Ints

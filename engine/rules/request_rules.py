@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.engine.request import Request
-from segue.engine.request_batch import Asked
+from segue.engine.requests.request import Request
+from segue.engine.requests.request_batch import Asked
 from segue.engine.rules.base import FILL, NEVER, RuleOn
 from segue.features.catalogue import Bools, Catalogue, grade_range
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.engine.request_batch import Asked, Scene
+from segue.engine.requests.request_batch import Asked, Scene
 from segue.engine.rules.base import NEVER, Mask, Rule, ask
 from segue.engine.rules.learner_rules import LEARNER_RULES
 from segue.engine.rules.progress import Progress

@@ -1,1 +1,1 @@
-"""Sampling."""
+"""How a list is drawn, step by step, and what it is when drawn; random generators by name."""

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from segue.engine.playlists import Step
+from segue.engine.sampling.playlists import Step
 from segue.engine.sampling.sampler import Drawn
 from segue.engine.scoring.score_parts import Parts
 from segue.features.catalogue import Catalogue, Floats, Ints

@@ -14,7 +14,7 @@ import numpy as np
 
 from segue.engine.policies.base import Field, Odds, Policy
 from segue.engine.policies.sampling import every
-from segue.engine.request_batch import Scene
+from segue.engine.requests.request_batch import Scene
 from segue.engine.rules.base import OFFERED, Mask
 from segue.engine.rules.progress import Progress
 from segue.engine.rules.relaxation import conflict, firm_from, give_way

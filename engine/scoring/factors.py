@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from segue.engine.request import Dials, Request
+from segue.engine.requests.request import Dials, Request
 from segue.engine.scoring.prospect import ProspectNetwork, prospect_network
 from segue.engine.settings import Settings, Weights
 from segue.features.catalogue import Floats

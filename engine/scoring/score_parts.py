@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.scoring.factors import FACTORS, Factor, factors_of, log_factors, weights_of
 from segue.engine.scoring.manners import NAME
 from segue.engine.settings import Settings

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from segue.engine.pipeline import Kernel
-from segue.engine.request import Request
-from segue.engine.request_batch import Asked
+from segue.engine.requests.request import Request
+from segue.engine.requests.request_batch import Asked
 from segue.features.catalogue import Bools, Floats, Ints
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.attempts import Attempts

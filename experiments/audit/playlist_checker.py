@@ -15,8 +15,8 @@ from math import ceil, inf, isclose, isnan
 import numpy as np
 
 from segue.engine.pipeline import Kernel
-from segue.engine.playlists import Playlist, Step
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.settings import Limits
 from segue.features.catalogue import Catalogue, Resource, grade_range
 from segue.features.contexts.context_columns import mastered

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import exp, log
 
-from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.playlists import Playlist
 from segue.engine.scoring.prospect import ProspectNetwork
 from segue.features.catalogue import Resource
 from segue.features.contexts.context_columns import COLUMNS

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from segue.engine.policies.base import Policy
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Dials, Goal, Mode, Place, Request
+from segue.engine.requests.request import Dials, Goal, Mode, Place, Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.attempts import encode
 from segue.features.history.batch_fold import fold

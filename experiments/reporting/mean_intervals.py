@@ -12,8 +12,7 @@ from scipy import special, stats
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error
-
-FEWEST = 5  # learners; a group of fewer is not reported
+from segue.features.learner_profile import FEWEST_LEARNERS
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class MeanInterval:
     def __str__(self) -> str:
         """Return the mean with its interval."""
         if not self.known:
-            return f"not reported (fewer than {FEWEST} learners)"
+            return f"not reported (fewer than {FEWEST_LEARNERS} learners)"
         return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
 
 
@@ -57,7 +56,7 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
     there = np.isfinite(values)
     values, learner = values[there], learner[there]
     learners = len(np.unique(learner))
-    if learners < FEWEST:
+    if learners < FEWEST_LEARNERS:
         return MeanInterval(nan, nan, nan, nan, len(values), learners)
     parts = EstimateParts(values, denominator=np.ones(len(values)))
     se, freedom = few_clusters_error(parts, learner)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.estimators.single_step import Floats
 from segue.experiments.evaluation.logs.shadow_policy import follow
 from segue.experiments.evaluation.verdicts.json_values import finite

@@ -12,14 +12,13 @@ import pandas as pd
 
 from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
 from segue.experiments.reporting.fairness import FairnessRow, fairness_rows
-from segue.experiments.reporting.mean_intervals import FEWEST
 from segue.experiments.reporting.personalisation import Personalisation, audit_personalisation
 from segue.experiments.reporting.step_frame import LoggedSteps, logged_steps
 from segue.features.iso_weeks import start_of, week_of
+from segue.features.learner_profile import FEWEST_LEARNERS
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import every_learner, find_learners
 from segue.workspace.records.statements import statements_of
-from segue.workspace.reports.class_report import mastery_table
 from segue.workspace.workspace import Workspace
 
 
@@ -90,9 +89,9 @@ def _left_out(logged: LoggedSteps, listed: int) -> tuple[str, ...]:
     there = set(logged.steps["learner"].tolist())
     for group, of in logged.groups.items():
         sizes = Counter(label for number, label in of.items() if number in there)
-        few = sum(size for size in sizes.values() if size < FEWEST)
+        few = sum(size for size in sizes.values() if size < FEWEST_LEARNERS)
         nowhere = len(there) - sum(sizes.values())
-        said = [f"{few} are in groups of fewer than {FEWEST}"] if few else []
+        said = [f"{few} are in groups of fewer than {FEWEST_LEARNERS}"] if few else []
         said += [f"{nowhere} have no label"] if nowhere else []
         if said:
             notes.append(f"{group}: of {len(there)} learners {' and '.join(said)}; they are not shown.")
@@ -130,5 +129,5 @@ def _audit(
     if not known:
         return audit_personalisation([], np.zeros((0, 1)), rng=rng)
     interests = np.array([state.stated + state.revealed for state in known])
-    profiles = np.hstack([mastery_table(champion, known, now.timestamp()), interests])
+    profiles = np.hstack([champion.chances(known, now), interests])
     return audit_personalisation(list(lists.values()), profiles, rng=rng, steps=steps)

@@ -14,10 +14,10 @@ import pandas as pd
 from segue.engine.pipeline import Kernel
 from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
-from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
-from segue.engine.request_batch import Asked
+from segue.engine.requests.request import Request
+from segue.engine.requests.request_batch import Asked
+from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
 from segue.engine.training.fit import fit_kernel, learned_from
 from segue.engine.training.replay import ReplaySteps, joined, replay

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 
 
 class PlaylistModel:

@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
-from segue.engine.policy_version import policy_from
+from segue.engine.policies.policy_version import policy_from
 
 Unit = Literal["learner", "class"]
 Metric = Literal["reward", "surprise", "done"]

@@ -8,7 +8,7 @@ from datetime import datetime
 from gettext import NullTranslations
 
 from segue.engine.explanations.why import ENGLISH, explain
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
 from segue.workspace.dialogue.learner_steps import open_options

@@ -16,7 +16,7 @@ from segue.service.http.said import page_bodies as answers
 from segue.service.reach import ReachedRoute
 from segue.service.tenant.activation import activate as put_in_charge
 from segue.service.tenant.row_pages import Kind, page
-from segue.workspace.models.model_registry import current_fit, kept_models
+from segue.workspace.sources.model_registry import current_fit, kept_models
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=ReachedRoute)
 Version = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$", description="`version` of a model.")]

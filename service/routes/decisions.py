@@ -35,7 +35,7 @@ from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.feedback.step_feedback import StepChange
+from segue.workspace.playlists.step_feedback import StepChange
 
 WORK = ("attempt", "completion")
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=ReachedRoute)

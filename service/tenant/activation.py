@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from segue.service.http.refusals import RefusedError
-from segue.workspace.errors import WorkspaceError
-from segue.workspace.models.model_registry import Library, current_fit
+from segue.workspace.sources.model_registry import Library, current_fit
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]

@@ -11,10 +11,10 @@ import pandas as pd
 from pydantic_core import to_json
 
 from segue.engine.explanations.what_if import Edit
-from segue.engine.playlists import Step
 from segue.engine.recommender import Recommender
-from segue.engine.request import Dials, Goal, Mode, Place, Request
+from segue.engine.requests.request import Dials, Goal, Mode, Place, Request
 from segue.engine.sampling.drawn_playlists import StepColumns
+from segue.engine.sampling.playlists import Step
 from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import AHEAD
 from segue.service.http import request_schemas as schemas

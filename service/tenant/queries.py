@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.history.learner_state import LearnerState
-from segue.features.learner_profile import profile
+from segue.features.learner_profile import FEWEST_LEARNERS, profile
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import AskBody, WhatIfBody
 from segue.service.tenant.conversion import edit_of, request_of
-from segue.workspace.models.model_registry import Charge
 from segue.workspace.playlists.answering import Met, Question, as_met
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw
@@ -26,7 +25,8 @@ from segue.workspace.records.learners import (
     learners_of_class,
 )
 from segue.workspace.records.rosters.enrolments import has_roster, roster_of
-from segue.workspace.reports.class_report import FEWEST, class_view
+from segue.workspace.reports.class_report import class_view
+from segue.workspace.sources.model_registry import Charge
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
@@ -111,8 +111,8 @@ def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, name
     """
     with workspace.store.read() as connection:
         people = _members(workspace, connection, class_id)
-        if not names and len(people) < FEWEST:
-            raise RefusedError(409, "too_few", f"a group under {FEWEST} learners is not reported")
+        if not names and len(people) < FEWEST_LEARNERS:
+            raise RefusedError(409, "too_few", f"a group under {FEWEST_LEARNERS} learners is not reported")
         champion, trouble = workspace.charge(connection)
         kept, _ = states.current(connection, list(people), champion.fold)
         sent = find_learners(connection, workspace.keyring, roster) if names else {}
@@ -124,8 +124,8 @@ def class_of(workspace: Workspace, class_id: str, roster: Sequence[str], *, name
             "skill": row.skill,
             "statement": row.statement,
             "mean_chance": row.mean_chance,
-            "tried": row.tried if names or row.tried >= FEWEST else None,
-            "n_stuck": len(row.stuck) if names or len(row.stuck) >= FEWEST else None,
+            "tried": row.tried if names or row.tried >= FEWEST_LEARNERS else None,
+            "n_stuck": len(row.stuck) if names or len(row.stuck) >= FEWEST_LEARNERS else None,
             "stuck": [called[int(n)] for n in row.stuck if int(n) in called],
         }
         for row in rows

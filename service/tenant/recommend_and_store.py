@@ -12,19 +12,19 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
 from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
 from segue.service.tenant.conversion import fault_of, frame_of, written
-from segue.workspace.errors import DeclinedError
-from segue.workspace.models.model_registry import Charge
 from segue.workspace.playlists.answering import Ask, Given
 from segue.workspace.records.decision_queries import set_received
 from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners
+from segue.workspace.sources.model_registry import Charge
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.storage.replies import Reply, keep_replies, replies_for
 from segue.workspace.workspace import Workspace
 

@@ -22,10 +22,10 @@ from segue.service.http.refusals import RefusedError
 from segue.service.tenant.recommend_and_store import Decider
 from segue.service.tenant.slow_calls import SlowCalls
 from segue.service.tenant.write_queue import Desk
-from segue.workspace.errors import DeclinedError, WorkspaceError
-from segue.workspace.models.fallback_model import FallbackLibrary
+from segue.workspace.sources.fallback_model import FallbackLibrary
 from segue.workspace.sources.state_sources import RememberedStates
 from segue.workspace.storage.database import DatabaseError, is_away
+from segue.workspace.storage.errors import DeclinedError, WorkspaceError
 from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import key_path
 from segue.workspace.workspace import Workspace

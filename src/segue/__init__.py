@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from segue.batch.weekly_job import weekly_job as week
     from segue.engine.explanations.what_if import Edit
     from segue.engine.explanations.why_not import WhyNot
-    from segue.engine.playlists import Playlist, Step
     from segue.engine.policies.base import Policy
     from segue.engine.policies.greedy import EpsilonGreedy, Greedy, Uniform
     from segue.engine.policies.inverse_gap import Exponentiated, InverseGap
     from segue.engine.policies.softmax import Softmax
     from segue.engine.policies.thompson import ThompsonSampling
     from segue.engine.recommender import Recommender
-    from segue.engine.request import Dials, Goal, Place, Request
+    from segue.engine.requests.request import Dials, Goal, Place, Request
+    from segue.engine.sampling.playlists import Playlist, Step
     from segue.engine.settings import Settings
     from segue.features.catalogue import Catalogue, Resource, Skill
     from segue.features.events.event_records import Frame
@@ -81,24 +81,24 @@ __all__ = [
 ]
 _HOMES = {
     "Catalogue": "segue.features.catalogue",
-    "Dials": "segue.engine.request",
+    "Dials": "segue.engine.requests.request",
     "Edit": "segue.engine.explanations.what_if",
     "EpsilonGreedy": "segue.engine.policies.greedy",
     "Exponentiated": "segue.engine.policies.inverse_gap",
-    "Goal": "segue.engine.request",
+    "Goal": "segue.engine.requests.request",
     "Greedy": "segue.engine.policies.greedy",
     "InverseGap": "segue.engine.policies.inverse_gap",
     "LearnerVectors": "segue.features.vectors.transformers",
-    "Place": "segue.engine.request",
-    "Playlist": "segue.engine.playlists",
+    "Place": "segue.engine.requests.request",
+    "Playlist": "segue.engine.sampling.playlists",
     "Policy": "segue.engine.policies.base",
     "Recommender": "segue.engine.recommender",
-    "Request": "segue.engine.request",
+    "Request": "segue.engine.requests.request",
     "Resource": "segue.features.catalogue",
     "Settings": "segue.engine.settings",
     "Skill": "segue.features.catalogue",
     "Softmax": "segue.engine.policies.softmax",
-    "Step": "segue.engine.playlists",
+    "Step": "segue.engine.sampling.playlists",
     "ThompsonSampling": "segue.engine.policies.thompson",
     "Uniform": "segue.engine.policies.greedy",
     "WeeklyPlan": "segue.batch.plan",

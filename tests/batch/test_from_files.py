@@ -20,8 +20,8 @@ from segue.batch import worker_pool
 from segue.batch.dask_runner import with_dask
 from segue.batch.from_files import Done, batch, playlists_of
 from segue.batch.plan import Share, WeeklyPlan
-from segue.engine.randomness import generator
 from segue.engine.recommender import Recommender
+from segue.engine.sampling.randomness import generator
 from segue.features.events.event_records import RecordsError
 from segue.features.history.attempts import encode
 from segue.features.history.batch_fold import fold

@@ -16,9 +16,9 @@ import pytest
 from segue.batch import from_workspace, output
 from segue.batch.plan import Course
 from segue.batch.weekly_job import Week, WeekDone, weekly_job
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.events.file_readers import Source
-from segue.workspace.feedback.step_feedback import StepChange
+from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
 from segue.workspace.records.statements import Statement, append_statement

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Dials, Request
+from segue.engine.requests.request import Dials, Request
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import LearnerState, encode, fold

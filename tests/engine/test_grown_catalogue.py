@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue, CatalogueError, Resource, with_resources
 from segue.features.contexts.context_columns import INDEX
 from segue.features.history.streaming_update import LearnerState, encode, update

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from segue import sample
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Dials, Goal, Place, Request
+from segue.engine.requests.request import Dials, Goal, Place, Request
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, CatalogueError, Resource

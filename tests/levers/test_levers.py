@@ -23,11 +23,11 @@ from segue import sample
 from segue.cli.main import app
 from segue.engine import policies
 from segue.engine.recommender import Recommender
-from segue.engine.request import Dials, Goal, Request
+from segue.engine.requests.request import Dials, Goal, Request
 from segue.engine.settings import Settings
 from segue.features.events.event_records import KINDS
 from segue.service.http.request_schemas import DialsBody, GoalBody, PlaceBody, RecommendBody
-from segue.workspace.feedback.step_feedback import ACTIONS
+from segue.workspace.playlists.step_feedback import ACTIONS
 from segue.workspace.workspace import Workspace
 from tests.service.conftest import fresh, headers, school, secrets, serving, template  # noqa: F401
 

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from segue.features.catalogue import Catalogue, Resource
-from segue.workspace.configuration import Configuration
 from segue.workspace.records.events import read_events
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 

@@ -24,7 +24,7 @@ from segue.service.http.api_keys import SCOPES, KeyRing
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.server import configuration
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

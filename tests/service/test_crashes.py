@@ -32,8 +32,8 @@ from segue.service.http.request_schemas import RecommendBody
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import KeyedQuestion
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.configuration import Configuration
 from segue.workspace.operations import integrity as doctor
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.schema import decisions, events
 from segue.workspace.workspace import Workspace
 

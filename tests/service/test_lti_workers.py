@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from segue import sample
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 pytest.importorskip("jwt")

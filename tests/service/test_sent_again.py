@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from segue import sample
 from segue.service.http.api_keys import KeyRing
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 from tests.service.conftest import fresh, headers, school, secrets, serving, template  # noqa: F401

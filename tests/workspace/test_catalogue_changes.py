@@ -12,12 +12,12 @@ import pytest
 
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue, Resource, with_resources
 from segue.features.iso_weeks import week_of
-from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback.step_feedback import StepChange
 from segue.workspace.operations import integrity
+from segue.workspace.playlists.step_feedback import StepChange
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 from tests.conftest import KEY, MONDAY, School
 

@@ -28,8 +28,6 @@ from segue.engine.practices.slots import Slot
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
-from segue.workspace.errors import WorkspaceError
-from segue.workspace.models import learning
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.operations.backup import backup
 from segue.workspace.practices.feedback_given import note_given
@@ -38,6 +36,8 @@ from segue.workspace.practices.placements import listed_steps, place_week
 from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy import retention as purging
+from segue.workspace.sources import learning
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.journey

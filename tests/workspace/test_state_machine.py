@@ -14,15 +14,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import select
 
 from segue.batch.rebuild import rebuild
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.records.learners import find_learners
 from segue.workspace.storage import schema
+from segue.workspace.storage.configuration import Configuration
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -14,15 +14,15 @@ from sqlalchemy import select
 
 from segue import sample
 from segue.batch.rebuild import rebuild
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.history.learner_state import StateBlock
-from segue.workspace.configuration import Configuration
-from segue.workspace.errors import WorkspaceError
-from segue.workspace.models.model_registry import load_sums
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.matured_rewards import latest_rewards
+from segue.workspace.sources.model_registry import load_sums
 from segue.workspace.storage import schema
+from segue.workspace.storage.configuration import Configuration
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.pseudonyms import KeyMissingError
 from segue.workspace.workspace import Workspace
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.iso_weeks import start_of
-from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback import step_feedback as feedback
-from segue.workspace.feedback.step_feedback import StepChange
-from segue.workspace.models.model_registry import Champion
-from segue.workspace.playlists.answering import Ask, alternatives
+from segue.workspace.playlists import step_feedback as feedback
+from segue.workspace.playlists.answering import Ask
 from segue.workspace.playlists.published_playlists import Reader, ShownStep, shown_lists
+from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.list_rows import list_rows
 from segue.workspace.records.overrides import OverrideRecord, acts_for
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 SURFACES = ("weekly", "lti")
@@ -164,10 +163,3 @@ def owner_of(workspace: Workspace, roster: Sequence[str], decision_id: str) -> s
     if row is None:
         return None
     return next((who for who, person in people.items() if person.number == row.learner), None)
-
-
-def others(
-    champion: Champion, asking: Request, *, taken: Collection[str]
-) -> list[tuple[str, Mapping[str, float]]]:
-    """Return what nearly came for a learner besides what is `taken`, with the parts of the scores."""
-    return alternatives(champion.recommender, asking, taken=taken)

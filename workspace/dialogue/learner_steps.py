@@ -8,9 +8,9 @@ from datetime import datetime
 
 from segue.features.catalogue import Resource
 from segue.workspace.dialogue.negotiation import standing
-from segue.workspace.errors import DeclinedError
 from segue.workspace.playlists.learner_standing import Claim
 from segue.workspace.playlists.published_playlists import ShownStep
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 MOST_TASKS = 2

@@ -11,15 +11,14 @@ from typing import Any, Literal
 import numpy as np
 
 from segue.engine.explanations.what_if import Edit, edited
-from segue.engine.request import Goal, Request
+from segue.engine.requests.request import Goal, Request
 from segue.features.catalogue import Catalogue
 from segue.features.history.claimed_mastery import Says
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
-from segue.workspace.errors import DeclinedError, opted_out_learner, unknown_learner
-from segue.workspace.feedback.step_feedback import state_interests
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import NOTHING_SAID, Claim, LearnerStanding, standing_in
+from segue.workspace.playlists.step_feedback import state_interests
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learner_states import Kept
@@ -32,6 +31,7 @@ from segue.workspace.records.statements import (
     find_statement,
 )
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.errors import DeclinedError, opted_out_learner, unknown_learner
 from segue.workspace.workspace import Workspace
 
 SURFACE = "weekly"  # what follows from a statement takes the place of the week's list, for every door

@@ -13,10 +13,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from segue.engine.explanations.own_plan import PlanCheck, PlanStep, check_plan
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.iso_weeks import week_of
 from segue.workspace.dialogue.negotiation import known_person, statement_name
-from segue.workspace.errors import DeclinedError
 from segue.workspace.playlists.answering import Question, answer
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.records import learner_states as states
@@ -30,6 +29,7 @@ from segue.workspace.records.statements import (
     statements_of,
 )
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 Verdict = Literal["waiting", "approved", "returned"]

@@ -10,7 +10,6 @@ from typing import Literal
 
 from segue.workspace.dialogue.negotiation import known_person, statement_name
 from segue.workspace.dialogue.passed_on import pass_on
-from segue.workspace.errors import DeclinedError
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.statements import (
     Statement,
@@ -19,6 +18,7 @@ from segue.workspace.records.statements import (
     standing_of,
     statements_of,
 )
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 Asks = Literal["talk", "contest", "suggestion"]

@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from segue.workspace.configuration import FILE, open_store
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.maintenance.table_copies import copied
+from segue.workspace.storage.configuration import FILE, open_store
 from segue.workspace.storage.database import Store
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.workspace.errors import WorkspaceError
-from segue.workspace.models import model_registry as champions
-from segue.workspace.models.learning import BLOCK_LEARNERS
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
+from segue.workspace.sources import model_registry as champions
+from segue.workspace.sources.learning import BLOCK_LEARNERS
 from segue.workspace.storage import schema
 from segue.workspace.storage.database import Connection, DatabaseError, database_fault, schema_version
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 

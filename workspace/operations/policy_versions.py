@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from segue.engine.policy_version import PolicyVersion, policy_from
-from segue.engine.request import Request
+from segue.engine.policies.policy_version import PolicyVersion, policy_from
+from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps
 from segue.features.iso_weeks import start_of, week_of
-from segue.workspace.models.model_registry import HISTORY, Champion, current_fit, load_sums, note_version
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
 from segue.workspace.records.learners import Learner, every_learner, find_learners
 from segue.workspace.records.taught_effects import carry_over, counted_since
+from segue.workspace.sources.model_registry import HISTORY, Champion, current_fit, load_sums, note_version
 from segue.workspace.storage.database import Connection, get_document
 from segue.workspace.workspace import Workspace
 

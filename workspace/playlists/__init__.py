@@ -1,1 +1,1 @@
-"""A learner's lists: asked for with what was said, drawn and stored, and as they are shown now."""
+"""A learner's lists: asked for, drawn and stored, shown as they are now, and what people say of steps."""

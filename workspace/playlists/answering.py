@@ -13,13 +13,12 @@ import numpy as np
 
 from segue.engine.explanations.why import ENGLISH
 from segue.engine.explanations.why_not import WhyNot
-from segue.engine.playlists import Playlist
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
+from segue.engine.sampling.playlists import Playlist
 from segue.features.catalogue import Catalogue
-from segue.workspace.models.model_registry import Champion, Charge
 from segue.workspace.playlists.learner_standing import (
     LearnerStanding,
     as_said,
@@ -34,6 +33,7 @@ from segue.workspace.records.overrides import StandingActs, standing_for
 from segue.workspace.records.practices.manners import fixed_for
 from segue.workspace.records.rosters.arms import WeekArms
 from segue.workspace.records.rosters.enrolments import courses_of
+from segue.workspace.sources.model_registry import Champion, Charge
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.pseudonyms import Keyring
 

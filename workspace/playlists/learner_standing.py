@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from segue.engine.playlists import Step
 from segue.engine.recommender import Recommender
-from segue.engine.request import Goal, Request
+from segue.engine.requests.request import Goal, Request
 from segue.engine.rules.rule_book import learner_masks
+from segue.engine.sampling.playlists import Step
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.history.claimed_mastery import Says, trust_of, with_claims
 from segue.workspace.records.statements import (

@@ -16,8 +16,8 @@ from itertools import groupby
 from typing import Any, Literal
 
 from segue.engine.explanations.why import ENGLISH, explain
-from segue.engine.playlists import Playlist, Step
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.playlists import Playlist, Step
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState

@@ -12,7 +12,7 @@ import numpy as np
 
 from segue.engine.practices.groups import suggest_groups
 from segue.engine.practices.reviews import review_pairs
-from segue.engine.randomness import generator
+from segue.engine.sampling.randomness import generator
 from segue.features.catalogue import Floats
 from segue.workspace.practices.members import Members, mastery_of, members_of
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of

@@ -8,12 +8,11 @@ from datetime import datetime
 
 import pandas as pd
 
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners
 from segue.workspace.records.rosters.enrolments import roster_of
-from segue.workspace.reports.class_report import mastery_table
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 
@@ -91,4 +90,4 @@ def mastery_of(
     nobody = champion.fold.fresh()
     states = [kept.get(one.number, nobody).state for one in members.people.values()]
     skills = [skill.skill_id for skill in champion.fitted.catalogue.skills]
-    return pd.DataFrame(mastery_table(champion, states, now.timestamp()), index=members.names, columns=skills)
+    return pd.DataFrame(champion.chances(states, now), index=members.names, columns=skills)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from segue.engine.practices.slots import ListedStep, Placed, Slot, drawn_places
-from segue.engine.randomness import generator
+from segue.engine.sampling.randomness import generator
 from segue.workspace.practices.members import mastery_of, members_of
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices
 from segue.workspace.workspace import Workspace

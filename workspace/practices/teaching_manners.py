@@ -10,11 +10,11 @@ import numpy as np
 
 from segue.engine.practices.teaching_axes import AxisLevel
 from segue.features.catalogue import AXES, Axis, WeighedManner
-from segue.workspace.errors import WorkspaceError
+from segue.features.learner_profile import FEWEST_LEARNERS
 from segue.workspace.records.learners import class_surrogates
 from segue.workspace.records.practices.manners import axis_effects, fixed_manners, put_fixed
 from segue.workspace.records.rosters.enrolments import has_roster
-from segue.workspace.reports.class_report import FEWEST
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 
@@ -32,7 +32,7 @@ def axes_of(workspace: Workspace, class_id: str) -> list[AxisLevel]:
     with workspace.store.read() as connection:
         catalogue = workspace.catalogue_in(connection)
         effects = axis_effects(connection, catalogue)
-        found = {(one.axis, one.level): one for one in effects if one.learners >= FEWEST}
+        found = {(one.axis, one.level): one for one in effects if one.learners >= FEWEST_LEARNERS}
         earned = workspace.champion(connection).fitted.kernel.manners
         inside = class_surrogates(connection, workspace.keyring, [class_id], create=False).get(class_id, "")
         fixed = fixed_manners(connection).get(inside, ())

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.practices.pace import fit_pace, paced_minutes
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Floats, Ints
 from segue.workspace.practices.members import members_of
 from segue.workspace.records.events import read_events

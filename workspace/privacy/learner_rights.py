@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from segue.workspace.errors import WorkspaceError
-from segue.workspace.models import model_registry as champions
 from segue.workspace.records.gradebook_links import forget_links, links_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.maintenance.learner_rows import (
@@ -26,7 +24,9 @@ from segue.workspace.records.maintenance.learner_rows import (
 )
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.records.rosters.arms import forget_arm
+from segue.workspace.sources import model_registry as champions
 from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 

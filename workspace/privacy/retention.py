@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from segue.workspace.models import model_registry as champions
-from segue.workspace.models.model_registry import OPENING_SUMS
 from segue.workspace.records.learner_states import Fold, Kept, events_of, in_order, openings_of, save_opening
 from segue.workspace.records.maintenance.old_rows import (
     delete_events,
@@ -22,6 +20,8 @@ from segue.workspace.records.maintenance.old_rows import (
     settled_lists,
 )
 from segue.workspace.records.matured_rewards import rewarded
+from segue.workspace.sources import model_registry as champions
+from segue.workspace.sources.model_registry import OPENING_SUMS
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Table
 
-from segue.engine.playlists import Playlist, Step
-from segue.engine.randomness import generator
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
+from segue.engine.sampling.playlists import Playlist, Step
+from segue.engine.sampling.randomness import generator
 from segue.features.catalogue import Floats
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import insert_columns, plain, take_numbers

@@ -11,8 +11,8 @@ from segue.features.catalogue import Skill
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import LAST_TIME
 from segue.features.learner_profile import EXCELLING, FEWEST_ATTEMPTS, STRUGGLING, banded
-from segue.workspace.models.model_registry import Champion
-from segue.workspace.reports.class_report import facts_of, standing_still
+from segue.workspace.reports.class_report import standing_still
+from segue.workspace.sources.model_registry import Champion
 
 MINUTES_EACH = 5  # a talk with one learner
 IDLE_DAYS = 10
@@ -55,7 +55,7 @@ def class_map(champion: Champion, known: Mapping[str, LearnerState], now: float,
     if not known:
         return ClassMap((), (), ())
     block = StateBlock.of(list(known.values()))
-    facts = facts_of(champion, block, now)
+    facts = champion.skill_facts(block, now)
     skills = champion.fitted.catalogue.skills
     bands = np.full(facts.chance.shape, "progressing", dtype=object)
     level = banded(facts.chance, block.skills)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from segue.features.catalogue import Bools, Floats
+from segue.features.catalogue import Bools
 from segue.features.contexts.context_columns import SkillFacts
-from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.learner_profile import banded
-from segue.workspace.models.model_registry import Champion
+from segue.features.learner_profile import FEWEST_LEARNERS, banded
+from segue.workspace.sources.model_registry import Champion
 
 STUCK_CHANCE, STUCK_ATTEMPTS = 0.5, 4
-FEWEST = 5  # smaller groups are not summed up: a mean of four is nearly a name
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float
     if not known:
         return []
     block = StateBlock.of(list(known.values()))
-    facts = facts_of(champion, block, now)
+    facts = champion.skill_facts(block, now)
     names = np.array(list(known))
     out = []
     for column, skill in enumerate(champion.fitted.catalogue.skills):
@@ -46,7 +44,7 @@ def class_view(champion: Champion, known: Mapping[str, LearnerState], now: float
             continue
         chance = facts.chance[:, column]
         stuck = standing_still(facts, block)[:, column]
-        mean = float(chance[tried].mean()) if tried.sum() >= FEWEST else None
+        mean = float(chance[tried].mean()) if tried.sum() >= FEWEST_LEARNERS else None
         order = np.argsort(chance[stuck], kind="stable")
         who = tuple(names[stuck][order].tolist())
         out.append(SkillOfClass(skill.skill_id, skill.i_can or skill.statement, mean, int(tried.sum()), who))
@@ -57,15 +55,3 @@ def standing_still(facts: SkillFacts, block: StateBlock) -> Bools:
     """Return who is stuck on which skill, (B, S): by what happened on it and by the chance (``banded``)."""
     level = banded(facts.chance, block.skills)
     return np.asarray((level < STUCK_CHANCE) & (facts.attempts >= STUCK_ATTEMPTS))
-
-
-def facts_of(champion: Champion, block: StateBlock, now: float) -> SkillFacts:
-    """Return what a block of learners' histories says of each skill at `now` (UTC epoch seconds)."""
-    when = np.full(len(block), now)
-    return skill_facts(block, champion.fitted.kernel.reader.reading(block, when))
-
-
-def mastery_table(champion: Champion, known: Sequence[LearnerState], now: float) -> Floats:
-    """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
-    block = StateBlock.of(list(known))
-    return facts_of(champion, block, now).chance

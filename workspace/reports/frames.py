@@ -13,8 +13,7 @@ from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, SUCCESSES
 from segue.features.history.streaming_update import StateBlock
-from segue.workspace.models.model_registry import Champion
-from segue.workspace.reports.class_report import facts_of
+from segue.workspace.sources.model_registry import Champion
 
 
 def resource_frame(catalogue: Catalogue, *, logit: Sequence[float] | None = None) -> pd.DataFrame:
@@ -68,7 +67,7 @@ def learner_frame(
     names = [skill.skill_id for skill in catalogue.skills]
     if not learners:
         return pd.DataFrame(columns=["learner", "attempts", "share_right"])
-    facts = facts_of(champion, StateBlock.of(list(states)), now.timestamp())
+    facts = champion.skill_facts(StateBlock.of(list(states)), now.timestamp())
     count = np.array([state.rows[-1][COUNT] for state in states])
     right = np.array([state.rows[-1][SUCCESSES] for state in states])
     frame = pd.DataFrame(

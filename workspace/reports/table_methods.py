@@ -11,12 +11,11 @@ import pandas as pd
 from segue.engine.explanations.taught import taught_table
 from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
-from segue.workspace.models.model_registry import Champion
 from segue.workspace.records import learner_states
 from segue.workspace.records.learners import every_learner, profiled
-from segue.workspace.reports.class_report import mastery_table
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
+from segue.workspace.sources.model_registry import Champion
 from segue.workspace.storage.database import Connection, Store
 
 
@@ -75,6 +74,6 @@ class TableMethods(ABC):
     def mastery(self, roster: Sequence[str], *, now: datetime) -> pd.DataFrame:
         """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
         champion, known = self.known(roster)
-        table = mastery_table(champion, list(known.values()), now.timestamp())
+        table = champion.chances(list(known.values()), now)
         skills = [skill.skill_id for skill in champion.fitted.catalogue.skills]
         return pd.DataFrame(table, index=list(known), columns=skills)

@@ -1,1 +1,1 @@
-"""Sources."""
+"""What decisions are made from: the catalogue, the learners' states, and the model in charge."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from segue.features.catalogue import Catalogue, Resource, merged, with_resources
 from segue.features.catalogue_json import catalogue_in, catalogue_out
-from segue.workspace.errors import DeclinedError, WorkspaceError
 from segue.workspace.records.list_rows import RETIRED
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
+from segue.workspace.storage.errors import DeclinedError, WorkspaceError
 
 CATALOGUE, CATALOGUE_HASH = "catalogue", "catalogue_hash"
 CHANGEABLE = tuple(field.name for field in fields(Resource) if field.name not in ("resource_id", "retired"))

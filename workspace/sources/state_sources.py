@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from segue.workspace.models.model_registry import CatalogueIn, Champion, Charge, ModelSource
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.events import learners_since
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, add_learners, spoken_since
+from segue.workspace.sources.model_registry import CatalogueIn, Champion, Charge, ModelSource
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import Keyring

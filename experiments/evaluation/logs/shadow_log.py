@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import follow
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.records.decision_log import Draw, playlist_id

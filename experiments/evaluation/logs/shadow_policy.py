@@ -17,7 +17,7 @@ from segue.engine.pipeline import menu_size
 from segue.engine.policies.base import Choice, Field, Odds, Policy
 from segue.engine.policies.sampling import UNIT
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.rules.rule_book import enter
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
 from segue.features.catalogue import Bools

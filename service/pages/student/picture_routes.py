@@ -8,7 +8,7 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.engine.request import Goal
+from segue.engine.requests.request import Goal
 from segue.features.catalogue import Catalogue
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show

@@ -13,7 +13,7 @@ from segue.service.pages.texts import translations
 from segue.workspace.dialogue import learner_steps, negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
-from segue.workspace.feedback.step_feedback import FACTS
+from segue.workspace.playlists.step_feedback import FACTS
 from segue.workspace.records.statements import Statement
 
 

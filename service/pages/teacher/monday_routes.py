@@ -19,7 +19,8 @@ from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
 from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
 from segue.workspace.dialogue.class_lists import TeacherAct
-from segue.workspace.feedback.step_feedback import StepChange
+from segue.workspace.playlists.answering import alternatives
+from segue.workspace.playlists.step_feedback import StepChange
 
 router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
 ACTIONS = ("approve", "pin", "remove", "swap")
@@ -140,7 +141,7 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     catalogue = space.catalogue()
     taken = {one.resource for one in mine.steps}
     champion, asking = space.asking([learner], now=visit.now)
-    near = class_lists.others(champion, asking[learner].said, taken=taken)
+    near = alternatives(champion.recommender, asking[learner].said, taken=taken)
     words = translations(visit.locale)
     known = wanted in champion.recommender.catalogue.resource_index
     why_not = asking[learner].why_not(champion.recommender, wanted, words=words) if known else None

@@ -8,9 +8,9 @@ import numpy as np
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.engine.policy_version import PolicyVersion
+from segue.engine.policies.policy_version import PolicyVersion
 from segue.engine.practices.groups import suggest_groups
-from segue.engine.randomness import generator
+from segue.engine.sampling.randomness import generator
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import limit_names, show, weight_names
 from segue.service.pages.sessions.forms import Form

@@ -10,7 +10,7 @@ from math import isfinite
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.engine.randomness import generator
+from segue.engine.sampling.randomness import generator
 from segue.experiments.reporting.week_figures import WeekFigures, week_figures
 from segue.features.iso_weeks import week_of
 from segue.service.pages.layout import show

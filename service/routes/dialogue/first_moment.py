@@ -13,7 +13,7 @@ from fastapi import Request
 from segue.service.admission import Caller
 from segue.service.http.bodies import key_of
 from segue.service.tenant.recommend_and_store import KEY_USED
-from segue.workspace.errors import DeclinedError
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.storage.replies import first_moment
 
 

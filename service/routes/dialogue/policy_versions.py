@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from segue.engine.policy_version import PolicyVersion
+from segue.engine.policies.policy_version import PolicyVersion
 from segue.features.iso_weeks import start_of
 from segue.service.admission import caller_of
 from segue.service.http.bodies import answer, read

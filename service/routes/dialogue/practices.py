@@ -23,7 +23,6 @@ from segue.service.http.refusals import RefusedError
 from segue.service.http.said import practice_bodies as practice
 from segue.service.reach import ReachedRoute, reaching
 from segue.service.routes.dialogue.first_moment import moment_of
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.practices import (
     feedback_given,
     group_work,
@@ -32,6 +31,7 @@ from segue.workspace.practices import (
     rubric_scores,
     teaching_manners,
 )
+from segue.workspace.storage.errors import WorkspaceError
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)

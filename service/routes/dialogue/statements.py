@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
-from segue.engine.request import Goal
+from segue.engine.requests.request import Goal
 from segue.service.admission import Caller, caller_of
 from segue.service.http.bodies import ID, DecisionId, LearnerId, answer, read
 from segue.service.http.openapi import OF_A_BODY, gives, takes

@@ -14,7 +14,7 @@ import typer
 from segue.cli.demo_class import show_practices
 
 if TYPE_CHECKING:
-    from segue.engine.playlists import Playlist
+    from segue.engine.sampling.playlists import Playlist
     from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.workspace.workspace import Workspace
 
@@ -78,7 +78,7 @@ def _school(folder: Path, seed: int) -> tuple[Workspace, SimulatedClass]:
 
     from segue import sample
     from segue.experiments.simulation.simulated_class import SimulatedClass
-    from segue.workspace.configuration import Configuration
+    from segue.workspace.storage.configuration import Configuration
     from segue.workspace.workspace import Workspace
 
     if folder.exists():
@@ -112,7 +112,7 @@ def _playlists(
     """Run the weekly batch, then read each playlist back as the single call gives it: the same one."""
     from segue.batch.from_workspace import weekly
     from segue.batch.plan import WeeklyPlan
-    from segue.engine.request import Request
+    from segue.engine.requests.request import Request
     from segue.workspace.playlists.answering import Ask
 
     roster = room.learners["learner"].tolist()
@@ -131,7 +131,7 @@ def _chosen(space: Workspace, room: SimulatedClass) -> str:
 
 def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
     from segue.cli.text_output import alternatives_text, playlist_text, profile_text
-    from segue.engine.request import Request
+    from segue.engine.requests.request import Request
 
     typer.echo("\n" + profile_text(space.profile(learner, now=MONDAY), title=f"What is known of {learner}"))
     words = space.explain(Request(learner, MONDAY), playlist)

@@ -47,11 +47,11 @@ def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...],
     import numpy as np
 
     from segue import sample
-    from segue.engine.request import Request
+    from segue.engine.requests.request import Request
     from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.features.iso_weeks import start_of, week_of
-    from segue.workspace.configuration import Configuration
     from segue.workspace.playlists.answering import Ask
+    from segue.workspace.storage.configuration import Configuration
     from segue.workspace.workspace import Workspace
 
     with Workspace.init(folder, environment={}, configuration=Configuration()) as space:

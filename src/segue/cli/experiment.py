@@ -152,7 +152,7 @@ def challenger(
     """
     import tempfile
 
-    from segue.engine.policy_version import read_policy
+    from segue.engine.policies.policy_version import read_policy
     from segue.experiments.tracking.mlflow_store import CHALLENGER, Run, Tracker
 
     deciding = None if policy is None else read_policy(policy)
@@ -187,7 +187,7 @@ def shadow(
     """
     import pandas as pd
 
-    from segue.engine.request import Request
+    from segue.engine.requests.request import Request
     from segue.experiments.evaluation.logs.shadow_log import shadow_frame
     from segue.experiments.evaluation.logs.workspace_log import decision_log
 

@@ -65,7 +65,7 @@ def override(
 
     Example: segue override school --decision ID --action remove --by rosa
     """
-    from segue.workspace.feedback.step_feedback import StepChange
+    from segue.workspace.playlists.step_feedback import StepChange
 
     end = moment(until) if until else None
     change = StepChange(action, by, reason, resource or None, end)

@@ -91,7 +91,7 @@ def _show(
     import pandas as pd
 
     from segue.features.catalogue import Catalogue, Resource
-    from segue.workspace.errors import WorkspaceError
+    from segue.workspace.storage.errors import WorkspaceError
 
     known: dict[str, Resource] = {}
     with suppress(WorkspaceError):

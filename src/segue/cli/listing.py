@@ -30,8 +30,8 @@ def list_(
     Example: segue list resources school --csv > resources.csv
     """
     from segue.cli.text_output import table
-    from segue.workspace.models.model_registry import current_fit, model_frame
     from segue.workspace.reports.frames import written
+    from segue.workspace.sources.model_registry import current_fit, model_frame
 
     with opened(workspace) as space:
         if what == "learners":

@@ -12,7 +12,7 @@ from segue.cli.arguments import AsJson, Folder, Now, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
-    from segue.engine.policy_version import PolicyVersion
+    from segue.engine.policies.policy_version import PolicyVersion
     from segue.workspace.workspace import Workspace
 
 Version = Annotated[str, typer.Argument(help="A JSON file, or `current` for the version in force.")]
@@ -45,7 +45,7 @@ def check(version: Annotated[Path, typer.Argument(help="A JSON file.")]) -> None
 
     Example: segue policy check version.json
     """
-    from segue.engine.policy_version import read_policy
+    from segue.engine.policies.policy_version import read_policy
 
     tell(f"{version} is valid: version {read_policy(version).id}")
 
@@ -110,7 +110,7 @@ def apply(
 
     Example: segue policy apply school version.json --by rosa
     """
-    from segue.engine.policy_version import read_policy
+    from segue.engine.policies.policy_version import read_policy
     from segue.workspace.operations.policy_versions import put_in_force
 
     new = read_policy(version)
@@ -120,7 +120,7 @@ def apply(
 
 
 def _version(space: Workspace, name: str) -> PolicyVersion:
-    from segue.engine.policy_version import read_policy
+    from segue.engine.policies.policy_version import read_policy
     from segue.workspace.operations.policy_versions import version_in_force
 
     return version_in_force(space) if name == "current" else read_policy(Path(name))

@@ -11,7 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from segue.engine.explanations.why import Explanation
-    from segue.engine.playlists import Playlist, Step
+    from segue.engine.sampling.playlists import Playlist, Step
     from segue.features.catalogue import Catalogue
     from segue.features.learner_profile import LearnerProfile, SkillProfile
     from segue.workspace.playlists.answering import Given

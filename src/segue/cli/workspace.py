@@ -49,7 +49,7 @@ def init(
 
     Example: segue init school --time-zone Europe/Paris
     """
-    from segue.workspace.configuration import Configuration
+    from segue.workspace.storage.configuration import Configuration
     from segue.workspace.storage.pseudonyms import VARIABLE, key_path
     from segue.workspace.workspace import Workspace
 
@@ -279,7 +279,7 @@ def fit(
 
     Example: segue fit school
     """
-    from segue.engine.policy_version import read_policy
+    from segue.engine.policies.policy_version import read_policy
 
     version = None if policy is None else read_policy(policy)
     other = _other_school(prior) if prior not in ("", "none") else None
@@ -300,7 +300,7 @@ def fit(
 def _other_school(prior: str) -> Recommender:
     """Return the model of another school's workspace, or of a folder."""
     from segue.engine.recommender import Recommender
-    from segue.workspace.configuration import FILE
+    from segue.workspace.storage.configuration import FILE
 
     if (Path(prior) / "recommender.json").exists():
         return Recommender.load(Path(prior))
@@ -364,7 +364,7 @@ def recommend(
     Example: segue recommend school --learner ada -k 5 --minutes 45
     """
     from segue.cli.text_output import playlist_json, playlist_text
-    from segue.engine.request import Goal, Place, Request
+    from segue.engine.requests.request import Goal, Place, Request
     from segue.features.iso_weeks import start_of
     from segue.workspace.playlists.answering import Ask
 

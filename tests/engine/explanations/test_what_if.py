@@ -11,7 +11,7 @@ import pytest
 
 from segue.engine.explanations.what_if import Edit
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Dials, Goal, Place, Request
+from segue.engine.requests.request import Dials, Goal, Place, Request
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from segue.engine.playlists import Playlist
 from segue.engine.recommender import fit
-from segue.engine.request import Place, Request
+from segue.engine.requests.request import Place, Request
 from segue.engine.rules.relaxation import smallest_conflict
 from segue.engine.rules.rule_book import RULES
+from segue.engine.sampling.playlists import Playlist
 from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import FIRM, ORDER, Checker, KnownLearner, _Reading
 from segue.experiments.audit.stress_cases import NOW, StressWorld

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.engine.playlists import Playlist
 from segue.engine.policies import Greedy
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Dials, Goal, Place, Request
+from segue.engine.requests.request import Dials, Goal, Place, Request
 from segue.engine.rules.rule_book import RULES, growing
 from segue.engine.rules.sequence_rules import STEP_RULES
+from segue.engine.sampling.playlists import Playlist
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.streaming_update import Attempt, LearnerState, update
 

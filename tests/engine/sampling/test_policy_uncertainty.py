@@ -13,7 +13,7 @@ from scipy.stats import chi2
 from segue.engine import policies
 from segue.engine.policies import Exponentiated, InverseGap, Policy, ThompsonSampling
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.audit import stress_cases
 from segue.experiments.audit.stress_cases import StressWorld
 

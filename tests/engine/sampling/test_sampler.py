@@ -12,7 +12,7 @@ from scipy import stats
 
 from segue.engine.policies import EpsilonGreedy, Policy, Softmax, Uniform
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.rules.base import Mask
 from segue.engine.rules.relaxation import give_way
 from segue.engine.rules.rule_book import enter

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from segue.engine.pipeline import UNTESTED, UNTRIED
-from segue.engine.randomness import generator
 from segue.engine.recommender import fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
 from segue.engine.training.fit import LEAST_SPAN, crowd_of, latest_learners, no_attempts, span_of
 from segue.engine.training.replay import ReplaySteps, replay

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from segue.engine.playlists import Playlist
-from segue.engine.request import Place, Request
+from segue.engine.requests.request import Place, Request
+from segue.engine.sampling.playlists import Playlist
 from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import ORDER, Checker, KnownLearner
 from segue.experiments.audit.stress_cases import NOW, StressWorld

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segue.engine.playlists import Playlist
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
+from segue.engine.sampling.playlists import Playlist
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.stress_cases import StressWorld

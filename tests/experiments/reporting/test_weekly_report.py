@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.csv_logs import read_texts
 from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
 from segue.experiments.reporting.fairness import fairness_rows

@@ -11,8 +11,8 @@ import pytest
 from segue.cli.lms import import_document
 from segue.features.catalogue import Catalogue, Resource
 from segue.lms.documents.read_document import answer
-from segue.workspace.configuration import Configuration
 from segue.workspace.records.events import read_events
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 

@@ -19,8 +19,8 @@ from segue.lms.documents.import_document import frames, to_frame
 from segue.lms.documents.read_document import answer
 from segue.lms.xapi import reader as xapi
 from segue.lms.xapi.rules import VOIDED
-from segue.workspace.configuration import Configuration
 from segue.workspace.records.events import read_events
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 

@@ -31,7 +31,7 @@ from segue.lms.outgoing.cartridge import cartridge
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
 from segue.lms.servers.canvas_modules import push
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 from tests.local_server import serving

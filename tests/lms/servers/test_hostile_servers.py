@@ -20,7 +20,7 @@ from segue.lms.servers.moodle_web_service import MoodleServer
 from segue.lms.servers.oneroster_rest import OneRosterServer
 from segue.lms.servers.record_store import Cursor, RecordStore
 from segue.lms.xapi import reader as xapi
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 from tests.lms.servers.test_pulls import KEY, statement

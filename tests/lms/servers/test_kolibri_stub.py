@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.cli.main import app
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 from tests.local_server import serving

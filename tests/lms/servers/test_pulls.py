@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from segue.cli.main import app
 from segue.features.catalogue import Catalogue, Resource
-from segue.workspace.configuration import Configuration
 from segue.workspace.records.events import read_events
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
 from tests.local_server import serving

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.iso_weeks import week_of
 from segue.service.lessons import lessons_of
 from segue.workspace.operations.policy_versions import version_in_force

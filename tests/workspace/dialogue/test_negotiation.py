@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 
 from segue import sample
-from segue.engine.request import Goal, Request
+from segue.engine.requests.request import Goal, Request
 from segue.engine.rules.rule_book import learner_masks
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange as Change
-from segue.workspace.errors import DeclinedError
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.playlists.learner_standing import NOTHING_SAID, as_said
 from segue.workspace.privacy import learner_rights
+from segue.workspace.storage.configuration import Configuration
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

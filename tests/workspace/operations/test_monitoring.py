@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.workspace.operations import fit_check
 from segue.workspace.operations import monitoring as drift
 from segue.workspace.records.maintenance.recent_steps import liking

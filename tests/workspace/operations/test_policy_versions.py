@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 
 from segue.cli.main import app
 from segue.engine.policies import EpsilonGreedy, Greedy
-from segue.engine.policy_version import PolicyVersion, policy_from, read_policy
-from segue.engine.request import Request
-from segue.workspace.models.model_registry import current_fit
+from segue.engine.policies.policy_version import PolicyVersion, policy_from, read_policy
+from segue.engine.requests.request import Request
 from segue.workspace.operations.policy_versions import (
     put_in_force,
     version_diff,
@@ -26,6 +25,7 @@ from segue.workspace.operations.policy_versions import (
 )
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.taught_effects import count_anew, counted_since
+from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 30, 8, tzinfo=UTC)

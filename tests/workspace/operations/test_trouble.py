@@ -18,12 +18,12 @@ from segue.batch import from_workspace as weekly
 from segue.batch import worker_pool as pool
 from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.storage import schema
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

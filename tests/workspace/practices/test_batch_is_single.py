@@ -17,9 +17,8 @@ from segue.batch.plan import WeeklyPlan
 from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.practices.projects import Milestone
 from segue.engine.practices.slots import Slot, broken_slots
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
 from segue.workspace.dialogue.own_plans import plans_of, propose_plan
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.playlists.answering import Ask
@@ -32,6 +31,7 @@ from segue.workspace.practices.teaching_manners import axes_of, fix_manners
 from segue.workspace.practices.work_pace import paces_of
 from segue.workspace.privacy import learner_rights
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

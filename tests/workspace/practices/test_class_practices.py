@@ -13,11 +13,9 @@ import pytest
 from segue import sample
 from segue.engine.practices.rubrics import attempt_weight
 from segue.engine.practices.slots import Slot, broken_slots
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.events.event_records import check, identify
 from segue.features.history.state_columns import MEAN, VARIANCE
-from segue.workspace.configuration import Configuration
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.feedback_given import feedback_waiting, note_given, talks_due
 from segue.workspace.practices.group_work import form_groups, pair_reviews
@@ -30,6 +28,8 @@ from segue.workspace.records.learner_states import clear_states
 from segue.workspace.records.practices.practice_rows import practices_of
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.records.whole_store import facts, orphans
+from segue.workspace.storage.configuration import Configuration
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

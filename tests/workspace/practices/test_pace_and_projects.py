@@ -18,12 +18,12 @@ from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.cli.main import app
 from segue.engine.practices.projects import Milestone
-from segue.engine.request import Goal, Request
+from segue.engine.requests.request import Goal, Request
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.project_work import ProjectPart, project_states
 from segue.workspace.practices.work_pace import paces_of, with_paces
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

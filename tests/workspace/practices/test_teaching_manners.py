@@ -14,17 +14,17 @@ from segue import sample
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import Course, WeeklyPlan
 from segue.engine.recommender import Recommender
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.scoring.manners import points_of
 from segue.experiments.audit.score_recomputation import faults
-from segue.workspace.configuration import Configuration
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.teaching_manners import axes_of, fix_manners
 from segue.workspace.privacy import learner_rights
 from segue.workspace.records.matured_rewards import Outcome, record
 from segue.workspace.records.practices.manners import axis_effects
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+from segue.workspace.storage.configuration import Configuration
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT
-from segue.workspace.feedback.step_feedback import StepChange
+from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy.retention import purge
 from segue.workspace.records.gradebook_links import GradebookLink, keep_links, links_of

@@ -13,16 +13,16 @@ from sqlalchemy import select
 
 from segue import sample
 from segue.batch.rebuild import rebuild
-from segue.engine.request import Request
-from segue.workspace.configuration import Configuration
-from segue.workspace.errors import WorkspaceError
-from segue.workspace.models import model_registry as champion
+from segue.engine.requests.request import Request
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.operations.backup import backup
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.privacy.retention import purge
 from segue.workspace.records.learners import find_learners
+from segue.workspace.sources import model_registry as champion
 from segue.workspace.storage import schema
+from segue.workspace.storage.configuration import Configuration
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.pseudonyms import KeyMissingError, Keyring
 from segue.workspace.workspace import Workspace
 

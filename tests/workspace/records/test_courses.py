@@ -10,7 +10,7 @@ import pandas as pd
 
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import Course, WeeklyPlan
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_log import shadow_frame
 from segue.features.events.event_records import check, identify
 from segue.features.events.file_readers import read_catalogue

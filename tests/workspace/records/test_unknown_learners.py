@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.workspace.configuration import Configuration
 from segue.workspace.records.learners import add_learners
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
 from segue.workspace.records.rosters.unknown_learners import (
@@ -21,6 +20,7 @@ from segue.workspace.records.rosters.unknown_learners import (
     spellings,
     unknown_to,
 )
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 

@@ -12,14 +12,14 @@ from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.engine.policies import Uniform
 from segue.engine.recommender import fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_log import shadow_frame
 from segue.experiments.evaluation.logs.shadow_policy import with_policy
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check
 from segue.features.iso_weeks import start_of
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 9, 7, tzinfo=UTC)

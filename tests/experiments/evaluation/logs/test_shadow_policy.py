@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from segue.engine.policies import Softmax, Uniform
-from segue.engine.policy_version import PolicyVersion
+from segue.engine.policies.policy_version import PolicyVersion
 from segue.engine.recommender import Recommender, fit
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import follow, shadow_lists
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.worlds.synthetic_course import course

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.logs.workspace_log import decision_log
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check, identify
-from segue.workspace.configuration import Configuration
 from segue.workspace.reports.decision_frame import COLUMNS, decision_frame
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 NOW = datetime(2026, 9, 7, tzinfo=UTC)

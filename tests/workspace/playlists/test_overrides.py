@@ -11,18 +11,18 @@ import pytest
 from sqlalchemy import select
 
 from segue.engine.explanations.own_plan import PlanStep
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.iso_weeks import week_of
 from segue.workspace.dialogue.own_plans import plans_of, propose_plan
-from segue.workspace.errors import DeclinedError
-from segue.workspace.feedback.step_feedback import NOTHING_PUT_IN, StepChange
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.playlists.published_playlists import ShownList
+from segue.workspace.playlists.step_feedback import NOTHING_PUT_IN, StepChange
 from segue.workspace.privacy import learner_rights as privacy
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.storage import schema
+from segue.workspace.storage.errors import DeclinedError
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 PUPIL, WEEK = "pupil-001", "2026-W48"

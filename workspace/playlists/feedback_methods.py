@@ -6,8 +6,8 @@ from abc import ABC
 from collections.abc import Sequence
 from datetime import datetime
 
-from segue.workspace.feedback import step_feedback as feedback
-from segue.workspace.feedback.step_feedback import LearnerFact, StepChange
+from segue.workspace.playlists import step_feedback as feedback
+from segue.workspace.playlists.step_feedback import LearnerFact, StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
 from segue.workspace.sources.catalogues import CatalogueSource

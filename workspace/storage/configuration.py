@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.storage.database import Durability, Store, get_document, put_document
 from segue.workspace.storage.digest_rotation import turn_digests
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.pseudonyms import VARIABLE, KeyMissingError, Keyring, find, key_path
 
 FILE = "workspace.json"

@@ -12,7 +12,7 @@ from segue import sample
 from segue.cli.main import app
 from segue.features.vectors.learner_vector import prior_weights
 from segue.features.vectors.success_model import SuccessModel
-from segue.workspace.configuration import Configuration
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
 KEY = {"SEGUE_KEY": "11" * 32}

@@ -12,7 +12,7 @@ import pandas as pd
 from segue.engine.recommender import fit
 from segue.engine.training.reward_model import fresh_model
 from segue.features.events.event_records import COLUMNS
-from segue.workspace.models.model_registry import (
+from segue.workspace.sources.model_registry import (
     CatalogueIn,
     Champion,
     Charge,

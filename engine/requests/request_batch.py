@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segue.engine.request import Request
+from segue.engine.requests.request import Request
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints, Once

@@ -10,7 +10,7 @@ import io
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,13 +23,15 @@ import numpy as np
 import pandas as pd
 
 from segue.engine.pipeline import UNTESTED, Learned
-from segue.engine.policy_version import PolicyVersion, policy_from
+from segue.engine.policies.policy_version import PolicyVersion, policy_from
 from segue.engine.recommender import Recommender
 from segue.engine.serialization import base_of
 from segue.engine.training.reward_model import fresh_model
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, Floats
+from segue.features.contexts.context_columns import SkillFacts
+from segue.features.contexts.context_facts import skill_facts
+from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.models.bayesian_linear import BayesianLinear
-from segue.workspace.errors import WorkspaceError
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
 from segue.workspace.records.matured_rewards import Change, rewarded
@@ -37,6 +39,7 @@ from segue.workspace.records.practices.manners import FIXED, FixedManners, fixed
 from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.errors import WorkspaceError
 
 POINTER, SUMS, OPENING_SUMS, HISTORY = "model", "sums", "opening_sums", "policy_versions"
 
@@ -91,6 +94,14 @@ class Champion:
     def fold(self) -> Fold:
         """How events become the states that this model reads."""
         return Fold(self.fitted.catalogue, self.fitted.kernel.parameters)
+
+    def skill_facts(self, block: StateBlock, now: float) -> SkillFacts:
+        """Return what a block of learners' histories says of each skill at `now` (UTC epoch seconds)."""
+        return skill_facts(block, self.fitted.kernel.reader.reading(block, np.full(len(block), now)))
+
+    def chances(self, known: Sequence[LearnerState], now: datetime) -> Floats:
+        """Return the chance of success of each learner (row) on a standard item of each skill (column)."""
+        return self.skill_facts(StateBlock.of(list(known)), now.timestamp()).chance
 
 
 class Charge(NamedTuple):

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Literal
 
 from segue.features.catalogue import Catalogue
-from segue.workspace.errors import DeclinedError, erased_learner, opted_out_learner
 from segue.workspace.records.decision_queries import decision_of, set_cell, steps_of
 from segue.workspace.records.events import (
     Fact,
@@ -33,6 +32,7 @@ from segue.workspace.records.overrides import (
     undo,
 )
 from segue.workspace.storage.database import Connection, Row
+from segue.workspace.storage.errors import DeclinedError, erased_learner, opted_out_learner
 from segue.workspace.storage.pseudonyms import Keyring, teacher_pseudonym
 
 REASONS = ("too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from segue.workspace.models import model_registry as champions
 from segue.workspace.records.decision_queries import last_decision
 from segue.workspace.records.events import last_number
 from segue.workspace.records.matured_rewards import Outcome, open_learners, record
+from segue.workspace.sources import model_registry as champions
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 
 BLOCK_LEARNERS = 200

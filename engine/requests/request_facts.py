@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segue.engine.request import Goal, Request
-from segue.engine.request_batch import Asked
+from segue.engine.requests.request import Goal, Request
+from segue.engine.requests.request_batch import Asked
 from segue.features.catalogue import Catalogue, CatalogueError, Floats
 from segue.features.contexts.context_columns import DAY
 from segue.features.history.learner_state import StateBlock
