@@ -398,7 +398,7 @@ def test_a_rating_moves_interest_and_completion(rating: float, template: Path, t
 
 
 def test_every_act_of_a_teacher_is_tested_where_it_holds() -> None:
-    text = (Path(__file__).parents[1] / "workspace" / "feedback" / "test_overrides.py").read_text()
+    text = (Path(__file__).parents[1] / "workspace" / "playlists" / "test_overrides.py").read_text()
     assert all(f'StepChange("{action}"' in text for action in ACTIONS)
 
 
