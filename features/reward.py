@@ -188,12 +188,6 @@ def _following(decisions: Tries, later: Tries) -> tuple[Ints, Ints, Ints, Ints]:
     return rows, slots, matches, ranks
 
 
-def next_day_success(decisions: Tries, later: Tries, *, now: float, time_zone: str = "UTC") -> Rewards:
-    """Return the raw score of the skill's next attempt on a later day (for study: rewards what is known)."""
-    row, _, match = _next_day(decisions, later, time_zone)
-    return _gather(decisions, row=row, each=later.score[match], when=later.time[match], now=now)
-
-
 def progress(decisions: Tries, *, window: int = 4, now: float) -> Rewards:
     """Return the ZPDES progress of the skill: mean of the last `window` scores less that of those before.
 

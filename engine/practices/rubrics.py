@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,43 +109,3 @@ def attempt_weight(score: float, std: float) -> float:
     """
     own = min(max(score, SURE), 1.0 - SURE)
     return own * (1.0 - own) / (own * (1.0 - own) + std**2)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a performance task says of one skill: the score freed of severity, and its uncertainty."""
-
-    skill: str
-    score: float
-    std: float
-
-
-def skill_evidence(
-    quality: Sequence[float],
-    std: Sequence[float],
-    criterion: Sequence[str],
-    skills: Mapping[str, Sequence[str]],
-) -> list[Evidence]:
-    """Return the evidence of one product for the skills of its criteria, and for no other skill.
-
-    Several criteria of one skill are averaged by precision. What kind of product it was does not enter: an
-    equal rubric is equal evidence.
-
-    Parameters
-    ----------
-    criterion : sequence of str
-        The criterion of each quality.
-    skills : mapping
-        Skills of each criterion; a criterion without one is no evidence.
-    """
-    total: dict[str, float] = {}
-    weight: dict[str, float] = {}
-    for value, error, name in zip(quality, std, criterion, strict=True):
-        for skill in skills.get(name, ()):
-            precision = 1.0 / max(error, 1e-3) ** 2
-            total[skill] = total.get(skill, 0.0) + precision * value
-            weight[skill] = weight.get(skill, 0.0) + precision
-    return [
-        Evidence(skill, float(np.clip(total[skill] / weight[skill], 0.0, 1.0)), weight[skill] ** -0.5)
-        for skill in total
-    ]

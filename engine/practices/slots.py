@@ -54,18 +54,6 @@ class Placed:
     taken: bool = True
 
 
-def place_steps(
-    steps: Sequence[ListedStep],
-    slots: Sequence[Slot],
-    need: Mapping[str, float],
-    *,
-    rng: np.random.Generator,
-    flipped: bool = False,
-) -> list[Placed]:
-    """Return which step of each learner happens in which slot; as `drawn_places`, of those that are taken."""
-    return [one for one in drawn_places(steps, slots, need, rng=rng, flipped=flipped) if one.taken]
-
-
 def drawn_places(
     steps: Sequence[ListedStep],
     slots: Sequence[Slot],

@@ -105,9 +105,6 @@ def _within(scaled: float, low: float | None, high: float | None) -> float | Non
     return None
 
 
-_OFFSET = re.compile(r"([+-]\d{2})(?::?(\d{2}))?$")
-
-
 def instant(value: Json, zone: tzinfo = UTC) -> str | None:
     """Return a time as ISO 8601 in UTC, or None when it is not one.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segue.engine.practices.pace import fit_pace
-from segue.engine.practices.rubrics import fit_raters, skill_evidence
+from segue.engine.practices.rubrics import fit_raters
 from segue.engine.practices.teaching_axes import axis_levels
 
 
@@ -40,15 +40,6 @@ def test_uncertainty_grows_with_disagreement() -> None:
     assert unsure.quality_std[0] > 2 * sure.quality_std[0]
     with pytest.raises(ValueError, match="divide by the highest"):
         fit_raters(np.array([3.0]), np.array([0]), np.array([0]))
-
-
-def test_evidence_moves_only_the_skills_of_its_criteria_whatever_the_product() -> None:
-    skills = {"argument": ("reasoning",), "sources": ("research", "reasoning"), "layout": ()}
-    essay = skill_evidence([0.9, 0.5, 0.1], [0.1, 0.1, 0.1], ["argument", "sources", "layout"], skills)
-    poster = skill_evidence([0.9, 0.5, 0.1], [0.1, 0.1, 0.1], ["argument", "sources", "layout"], skills)
-    assert essay == poster
-    assert {e.skill: pytest.approx(e.score) for e in essay} == {"reasoning": 0.7, "research": 0.5}
-    assert {e.skill: e.std for e in essay}["reasoning"] < 0.1
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.4])
