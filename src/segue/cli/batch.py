@@ -10,12 +10,10 @@ import typer
 from segue.cli.text_output import tell
 from segue.cli.weekly import BatchProgress, Engine, Scheduler, WeekName, Workers, runner_of
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("batch")(batch)
+app = typer.Typer()
 
 
+@app.command("batch")
 def batch(
     attempts: Annotated[Path, typer.Argument(help="Parquet file or folder; rows in any order.")],
     *,

@@ -8,15 +8,12 @@ import typer
 
 from segue.cli.arguments import Folder, opened
 
-
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    group = typer.Typer(help="Addresses that calendar programs subscribe to.", no_args_is_help=True)
-    group.command("address")(address)
-    group.command("revoke")(revoke)
-    app.add_typer(group, name="calendar")
+app = typer.Typer(
+    name="calendar", help="Addresses that calendar programs subscribe to.", no_args_is_help=True
+)
 
 
+@app.command("address")
 def address(
     workspace: Folder,
     *,
@@ -36,6 +33,7 @@ def address(
         typer.echo(f"{service.rstrip('/')}/calendar/{space.path.resolve().name}/{signed}.ics")
 
 
+@app.command("revoke")
 def revoke(
     workspace: Folder,
     *,

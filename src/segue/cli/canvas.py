@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.kolibri import push_kolibri
 from segue.cli.text_output import tell
 
 TOKEN = "SEGUE_CANVAS_TOKEN"
 Url = Annotated[str, typer.Option(help="Address of Canvas, as https://school.instructure.com.")]
 Course = Annotated[str, typer.Option(help="Id of the course, as the events have it.")]
 Week = Annotated[str, typer.Option(help="ISO week whose playlists are pushed, as 2026-W48.")]
+app = typer.Typer(name="push", help="Show playlists in a running LMS.", no_args_is_help=True)
+app.command("kolibri")(push_kolibri)
 
 
+@app.command("canvas")
 def push_canvas(workspace: Folder, *, url: Url, course: Course, week: Week) -> None:
     """Give each active student of a course a module with the week's playlist; a second run changes nothing.
 

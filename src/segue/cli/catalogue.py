@@ -16,23 +16,14 @@ if TYPE_CHECKING:
 
 Id = Annotated[str, typer.Argument(help="Id of the resource.")]
 Label = Annotated[str | None, typer.Option(help="As in the file of `segue import --catalogue`.")]
+app = typer.Typer(
+    name="catalogue",
+    help="Work on the catalogue: what is said of a resource holds from the next list on.",
+    no_args_is_help=True,
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    group = typer.Typer(
-        help="Work on the catalogue: what is said of a resource holds from the next list on.",
-        no_args_is_help=True,
-    )
-    group.command("list")(list_)
-    group.command("set")(set_)
-    group.command("retire")(retire)
-    group.command("restore")(restore)
-    group.command("suggest")(suggest)
-    group.command("confirm")(confirm)
-    app.add_typer(group, name="catalogue")
-
-
+@app.command("list")
 def list_(workspace: Folder, *, as_json: AsJson = False) -> None:
     """List the resources in the catalogue's order, retired ones among them.
 
@@ -48,6 +39,7 @@ def list_(workspace: Folder, *, as_json: AsJson = False) -> None:
     typer.echo("\n".join(line[2:] for line in table(rows, keep=1)))
 
 
+@app.command("set")
 def set_(
     workspace: Folder,
     resource: Id,
@@ -106,6 +98,7 @@ def set_(
     tell(f"{resource} was {'changed' if resource in known else 'added'}")
 
 
+@app.command("retire")
 def retire(workspace: Folder, resource: Id) -> None:
     """Take a resource out of every list, now and later; what was done with it stays, and counts.
 
@@ -116,6 +109,7 @@ def retire(workspace: Folder, resource: Id) -> None:
     tell(f"{resource} is retired")
 
 
+@app.command("restore")
 def restore(workspace: Folder, resource: Id) -> None:
     """Bring a retired resource back.
 
@@ -139,3 +133,7 @@ def _line(resource: Resource) -> dict[str, Any]:
 
     line = resource_out(resource)
     return line | {"difficulty": None if line["difficulty"] != line["difficulty"] else line["difficulty"]}
+
+
+app.command("suggest")(suggest)
+app.command("confirm")(confirm)

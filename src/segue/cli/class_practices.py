@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -22,28 +22,10 @@ Roster = Annotated[
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Remember it; without, it is only shown.")]
 By = Annotated[str, typer.Option(help="The teacher's id; a keyed digest is kept.")]
+app = typer.Typer(name="class", help="What a class does together.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    group = typer.Typer(help="What a class does together.", no_args_is_help=True)
-    commands: dict[str, Callable[..., None]] = {
-        "groups": groups,
-        "reviews": reviews,
-        "feedback": feedback,
-        "talks": talks,
-        "given": given,
-        "slots": slots,
-        "projects": projects,
-        "scores": scores,
-        "pace": pace,
-        "axes": axes,
-    }
-    for name, command in commands.items():
-        group.command(name)(command)
-    app.add_typer(group, name="class")
-
-
+@app.command("groups")
 def groups(
     workspace: Folder,
     *,
@@ -83,6 +65,7 @@ def groups(
     _say([asdict(group) for group in found], [("group", "learner", "role"), *rows], as_json=as_json)
 
 
+@app.command("reviews")
 def reviews(
     workspace: Folder,
     *,
@@ -110,6 +93,7 @@ def reviews(
     _say(told, [("reviewer", "reviews"), *pairs], as_json=as_json)
 
 
+@app.command("feedback")
 def feedback(
     workspace: Folder,
     *,
@@ -134,6 +118,7 @@ def feedback(
     _say(told, [("learner", "last feedback"), *rows], as_json=as_json)
 
 
+@app.command("talks")
 def talks(
     workspace: Folder,
     *,
@@ -165,6 +150,7 @@ def talks(
     _say([asdict(one) for one in queue], [("learner", "min", "why"), *rows], as_json=as_json)
 
 
+@app.command("given")
 def given(
     workspace: Folder,
     learner: Annotated[list[str], typer.Argument(help="Who had it: the LMS's ids.")],
@@ -190,6 +176,7 @@ def given(
     typer.echo(f"{n_new} remembered")
 
 
+@app.command("slots")
 def slots(
     workspace: Folder,
     *,
@@ -228,6 +215,7 @@ def slots(
     _say([asdict(one) for one in drawn], [("slot", "learner", "step", "chance"), *rows], as_json=as_json)
 
 
+@app.command("projects")
 def projects(
     workspace: Folder,
     *,
@@ -279,6 +267,7 @@ def projects(
     _say([asdict(one) for one in found], [("learner", "done", "min", "", "why"), *rows], as_json=as_json)
 
 
+@app.command("scores")
 def scores(
     workspace: Folder,
     *,
@@ -324,6 +313,7 @@ def scores(
     _say(told, [("learner", "criterion", "score", ""), *shown], as_json=as_json)
 
 
+@app.command("pace")
 def pace(
     workspace: Folder,
     *,
@@ -348,6 +338,7 @@ def pace(
     _say(told, [("learner", "times", "works", "minutes"), *rows], as_json=as_json)
 
 
+@app.command("axes")
 def axes(
     workspace: Folder,
     *,

@@ -22,13 +22,10 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 WEEK, NEXT_WEEK = "2026-W48", "2026-W49"
 LEARNERS, WEEKS_BEFORE, STEPS = 30, 8, 10
 MARK = "made-by-segue-demo"
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("demo")(demo)
-
-
+@app.command("demo")
 def demo(
     folder: Annotated[Path, typer.Option(help="Where to put the workspace and the output.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Another seed is another class.")] = 7,

@@ -37,13 +37,10 @@ RewardRange = Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can
 MaxWeight = Annotated[float | None, typer.Option(help="Largest possible weight, when it is known.")]
 Report = Annotated[Path | None, typer.Option(help="Also write the answer as an HTML page of one file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("evaluate")(evaluate)
-
-
+@app.command("evaluate")
 def evaluate(
     log: LogFile,
     *,

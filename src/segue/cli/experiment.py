@@ -28,21 +28,12 @@ Alias = Annotated[str, typer.Option(help="Which model of the registry.")]
 Store = Annotated[Path, typer.Option(help="Folder of the tracking store (SQLite and artefacts).")]
 RUNS = Path("demo-experiment")
 FIGURES = ("mean", "se", "worst")
+app = typer.Typer(
+    name="experiment", help="Studies, and the way of a new model into service.", no_args_is_help=True
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    experiment = typer.Typer(help="Studies, and the way of a new model into service.", no_args_is_help=True)
-    experiment.command("list")(list_)
-    experiment.command("sweep")(sweep)
-    experiment.command("compare")(compare)
-    experiment.command("challenger")(challenger)
-    experiment.command("shadow")(shadow)
-    experiment.command("gate")(gate)
-    experiment.command("deploy")(deploy)
-    app.add_typer(experiment, name="experiment")
-
-
+@app.command("list")
 def list_() -> None:
     """Name the studies, with the question each answers.
 
@@ -54,6 +45,7 @@ def list_() -> None:
         tell(f"{name}: {study.n_runs} terms. {study.question}")
 
 
+@app.command("sweep")
 def sweep(
     name: Annotated[str, typer.Argument(help="Name of the study: segue experiment list.")],
     *,
@@ -107,6 +99,7 @@ def sweep(
     tell(f"  mlflow ui --backend-store-uri sqlite:///{store / 'mlflow.db'}")
 
 
+@app.command("compare")
 def compare(
     name: Annotated[str, typer.Argument(help="Name of a study that was run.")], *, store: Store = RUNS
 ) -> None:
@@ -137,6 +130,7 @@ def _gains(gains: pd.DataFrame) -> str:
     return whole if max(map(len, whole.split("\n"))) <= columns() else gains.T.round(3).to_string()
 
 
+@app.command("challenger")
 def challenger(
     workspace: Folder,
     *,
@@ -170,6 +164,7 @@ def challenger(
     tell(f"challenger is now version {version}, model {fitted.model_hash}")
 
 
+@app.command("shadow")
 def shadow(
     workspace: Folder,
     *,
@@ -214,6 +209,7 @@ def shadow(
     tell(f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}")
 
 
+@app.command("deploy")
 def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion") -> None:
     """Put the registry's champion in charge of a workspace; a service that runs takes it up by itself.
 
@@ -251,6 +247,7 @@ def _refuse_strangers(space: Workspace, recommender: Recommender) -> None:
         )
 
 
+@app.command("gate")
 def gate(
     log: Annotated[Path, typer.Argument(help="CSV log, one row a logged choice.")],
     *,

@@ -17,17 +17,10 @@ if TYPE_CHECKING:
 
 Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
+app = typer.Typer(name="export", help="Write a learner's playlist of a week as a file.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    export = typer.Typer(help="Write a learner's playlist of a week as a file.", no_args_is_help=True)
-    export.command("cartridge")(cartridge)
-    export.command("calendar")(calendar)
-    export.command("statements")(statements)
-    app.add_typer(export, name="export")
-
-
+@app.command("cartridge")
 def cartridge(workspace: Folder, *, learner: Learner, week: Week, out: Out) -> None:
     """Write a Common Cartridge 1.3 of links.
 
@@ -40,6 +33,7 @@ def cartridge(workspace: Folder, *, learner: Learner, week: Week, out: Out) -> N
     _write(out, packed(_lesson(workspace, learner, week)))
 
 
+@app.command("calendar")
 def calendar(
     workspace: Folder,
     *,
@@ -60,6 +54,7 @@ def calendar(
     _write(out, book(lesson, time_zone=zone, holidays=free))
 
 
+@app.command("statements")
 def statements(
     workspace: Folder,
     *,

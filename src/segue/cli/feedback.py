@@ -13,17 +13,10 @@ from segue.cli.text_output import tell
 Decision = Annotated[str, typer.Option("--decision", help="Id of a step, as `segue lists --json` shows it.")]
 By = Annotated[str, typer.Option(help="The teacher's id in the LMS; only a pseudonym is stored.")]
 Reason = Literal["too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other"]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to `app`."""
-    app.command("lists")(lists)
-    app.command("override")(override)
-    app.command("undo")(undo)
-    app.command("choose")(choose)
-    app.command("rate")(rate)
-
-
+@app.command("lists")
 def lists(
     workspace: Folder,
     *,
@@ -50,6 +43,7 @@ def lists(
             typer.echo(f"     {step.decision_id}")
 
 
+@app.command("override")
 def override(
     workspace: Folder,
     *,
@@ -73,6 +67,7 @@ def override(
     tell(f"override {act} {'holds' if new else 'held already'}")
 
 
+@app.command("undo")
 def undo(
     workspace: Folder,
     *,
@@ -88,6 +83,7 @@ def undo(
     tell("undone" if undone else "it was undone before")
 
 
+@app.command("choose")
 def choose(
     workspace: Folder,
     *,
@@ -103,6 +99,7 @@ def choose(
     tell("kept" if stored else "known already")
 
 
+@app.command("rate")
 def rate(
     workspace: Folder,
     *,

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
-from segue.cli.canvas import push_canvas
-from segue.cli.pull import add_pulls
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -26,18 +24,6 @@ Url = Annotated[str, typer.Option(help="Address of the server, as http://127.0.0
 User = Annotated[str, typer.Option(help=f"An administrator's login; {PASSWORD} holds the password.")]
 Classroom = Annotated[str, typer.Option("--class", help="Id of the class in Kolibri.")]
 Week = Annotated[str, typer.Option(help="ISO week whose playlists are pushed, as 2026-W48.")]
-
-
-def register(app: typer.Typer) -> None:
-    """Mount the commands, and those of other systems in the same two groups."""
-    pull = typer.Typer(help="Read from a running LMS into a workspace.", no_args_is_help=True)
-    pull.command("kolibri")(pull_kolibri)
-    add_pulls(pull)
-    app.add_typer(pull, name="pull")
-    push = typer.Typer(help="Show playlists in a running LMS.", no_args_is_help=True)
-    push.command("kolibri")(push_kolibri)
-    push.command("canvas")(push_canvas)
-    app.add_typer(push, name="push")
 
 
 def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom) -> None:

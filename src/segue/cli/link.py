@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     from segue.workspace.workspace import Workspace
 
 LONGEST_DAYS = 400
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command()(link)
-
-
+@app.command("link")
 def link(
     workspace: Folder,
     *,

@@ -12,13 +12,10 @@ What = Annotated[Literal["resources", "skills", "learners", "models"], typer.Arg
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print every column, as CSV.")]
 
 LONG = ("tags", "language", "difficulty", "i_can", "readable", "policy")
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("list")(list_)
-
-
+@app.command("list")
 def list_(
     what: What, workspace: Folder, *, now: Now = "", as_csv: AsCsv = False, as_json: AsJson = False
 ) -> None:

@@ -24,16 +24,10 @@ if TYPE_CHECKING:
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 Workspaced = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
+app = typer.Typer(name="lms", help="Read what learning management systems send.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the commands of the doors."""
-    lms = typer.Typer(help="Read what learning management systems send.", no_args_is_help=True)
-    lms.command("read")(read)
-    lms.command("link")(link)
-    app.add_typer(lms, name="lms")
-
-
+@app.command("read")
 def read(
     json_lines: Annotated[
         bool, typer.Option("--json-lines", help="One JSON request a line in, one JSON answer a line out.")
@@ -55,6 +49,7 @@ def read(
             sys.stdout.flush()
 
 
+@app.command("link")
 def link(
     workspace: Workspaced,
     table: Annotated[

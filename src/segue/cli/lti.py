@@ -11,17 +11,10 @@ import typer
 from segue.cli.text_output import tell
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
+app = typer.Typer(name="lti", help="Launch Segue from an LMS (LTI 1.3).", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    lti = typer.Typer(help="Launch Segue from an LMS (LTI 1.3).", no_args_is_help=True)
-    lti.command("register")(register_platform)
-    lti.command("invite")(invite)
-    lti.command("rotate")(rotate)
-    app.add_typer(lti, name="lti")
-
-
+@app.command("register")
 def register_platform(
     workspace: Folder,
     *,
@@ -67,6 +60,7 @@ def register_platform(
         tell(f"  {what}: /lti/{name}/{end}")
 
 
+@app.command("invite")
 def invite(
     workspace: Folder,
     *,
@@ -92,6 +86,7 @@ def invite(
         typer.echo(f"{address.rstrip('/')}/lti/{space.path.resolve().name}/register/{signed}")
 
 
+@app.command("rotate")
 def rotate(workspace: Folder) -> None:
     """Make a new key that signs from now on; old ones stay in the set until their files are deleted.
 

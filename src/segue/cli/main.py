@@ -1,4 +1,4 @@
-"""The command `segue`: each file beside this one that has `register(app)` adds its commands."""
+"""The command `segue`: the commands of each file beside this one that has an `app`."""
 
 from __future__ import annotations
 
@@ -55,11 +55,13 @@ def _segue(
 
 
 def mount(application: typer.Typer) -> None:
-    """Add the commands of every module of the package that has `register`."""
-    for name in sorted(module.name for module in pkgutil.iter_modules(cli.__path__)):
-        module = importlib.import_module(f"segue.cli.{name}")
-        if name != "main" and hasattr(module, "register"):
-            module.register(application)
+    """Add the commands of every module of the package; those of an application with a name are a group."""
+    for name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - {"main"}):
+        for part in vars(importlib.import_module(f"segue.cli.{name}")).values():
+            if isinstance(part, typer.Typer) and part.info.name:
+                application.add_typer(part, name=part.info.name)
+            elif isinstance(part, typer.Typer):
+                application.registered_commands += part.registered_commands
     inner = [group.typer_instance for group in application.registered_groups]
     for group in filter(None, inner):
         group.info.cls = SuggestingGroup

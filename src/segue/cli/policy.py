@@ -17,18 +17,10 @@ if TYPE_CHECKING:
 
 Version = Annotated[str, typer.Argument(help="A JSON file, or `current` for the version in force.")]
 EXAMPLES = 5
+app = typer.Typer(name="policy", help="How Segue decides: versions as files.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    policy = typer.Typer(help="How Segue decides: versions as files.", no_args_is_help=True)
-    policy.command("show")(show)
-    policy.command("check")(check)
-    policy.command("diff")(diff)
-    policy.command("apply")(apply)
-    app.add_typer(policy, name="policy")
-
-
+@app.command("show")
 def show(workspace: Folder) -> None:
     """Print the version in force as a file holds it.
 
@@ -40,6 +32,7 @@ def show(workspace: Folder) -> None:
         typer.echo(json.dumps(version_in_force(space).to_dict(), indent=1))
 
 
+@app.command("check")
 def check(version: Annotated[Path, typer.Argument(help="A JSON file.")]) -> None:
     """Say whether a file is a valid version, or what is wrong with it.
 
@@ -50,6 +43,7 @@ def check(version: Annotated[Path, typer.Argument(help="A JSON file.")]) -> None
     tell(f"{version} is valid: version {read_policy(version).id}")
 
 
+@app.command("diff")
 def diff(
     before: Version,
     after: Version,
@@ -98,6 +92,7 @@ def diff(
             tell(f"{who}: {', '.join(old_list)} -> {', '.join(new_list)}")
 
 
+@app.command("apply")
 def apply(
     workspace: Folder,
     version: Annotated[Path, typer.Argument(help="A JSON file.")],

@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STYLESHEET = Path(__file__).resolve().parents[1] / "service" / "pages" / "static" / "pages.css"
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("print")(print_)
-
-
+@app.command("print")
 def print_(
     out: Annotated[Path, typer.Argument(help="Output folder of `segue weekly --roster`.")],
     *,

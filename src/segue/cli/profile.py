@@ -14,13 +14,10 @@ Picture = Annotated[
     Path | None,
     typer.Option(help="Also draw it into this file (.png or .svg; needs segue[experiments])."),
 ]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("profile")(profile)
-
-
+@app.command("profile")
 def profile(
     workspace: Folder,
     *,

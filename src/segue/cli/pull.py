@@ -9,18 +9,15 @@ from typing import Annotated
 import typer
 
 from segue.cli.arguments import Folder, opened
+from segue.cli.kolibri import pull_kolibri
 from segue.cli.text_output import tell
 
 Url = Annotated[str, typer.Option(help="Address of the server.")]
+app = typer.Typer(name="pull", help="Read from a running LMS into a workspace.", no_args_is_help=True)
+app.command("kolibri")(pull_kolibri)
 
 
-def add_pulls(pull: typer.Typer) -> None:
-    """Add the commands to the group."""
-    pull.command("lrs")(lrs)
-    pull.command("oneroster")(oneroster)
-    pull.command("moodle")(moodle)
-
-
+@app.command("lrs")
 def lrs(
     workspace: Folder,
     *,
@@ -52,6 +49,7 @@ def lrs(
     tell(f"{n_statements} statements in {n_pages} pages; the next pull goes on from here")
 
 
+@app.command("oneroster")
 def oneroster(
     workspace: Folder,
     *,
@@ -77,6 +75,7 @@ def oneroster(
         tell(line)
 
 
+@app.command("moodle")
 def moodle(
     workspace: Folder,
     *,

@@ -23,13 +23,10 @@ Roster = Annotated[
 Store = Annotated[
     Path | None, typer.Option(help="Tracking store: also keep figures, pictures and page as a run.")
 ]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("report")(report)
-
-
+@app.command("report")
 def report(
     workspace: Folder,
     *,

@@ -11,13 +11,10 @@ from segue.cli.arguments import AsJson, Folder, opened
 from segue.cli.text_output import table, tell
 
 Most = Annotated[int, typer.Option(help="How many rows to show, from either end.")]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("resources")(resources)
-
-
+@app.command("resources")
 def resources(workspace: Folder, *, most: Most = 10, as_json: AsJson = False) -> None:
     """Show which resources teach better or less than others of the same skills, and where it cannot be told.
 

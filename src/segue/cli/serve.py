@@ -18,15 +18,11 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.", exists=True, file_okay=False)]
 Folders = Annotated[list[Path], typer.Argument(help="Folders of workspaces; each is a tenant.")]
-keys = typer.Typer(help="API keys of a workspace's HTTP service.", no_args_is_help=True)
+app = typer.Typer()
+keys = typer.Typer(name="keys", help="API keys of a workspace's HTTP service.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to `app`."""
-    app.command()(serve)
-    app.add_typer(keys, name="keys")
-
-
+@app.command("serve")
 def serve(
     workspaces: Folders,
     *,

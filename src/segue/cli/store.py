@@ -12,19 +12,10 @@ import typer
 from segue.cli.arguments import Folder, Learner, Now, moment, opened
 from segue.cli.text_output import tell
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to `app`."""
-    app.command("doctor")(doctor)
-    app.command("rebuild")(rebuild)
-    app.command("backup")(backup)
-    app.command("purge")(purge)
-    app.command("export-data")(export_data)
-    app.command("erase")(erase)
-    app.command("opt-out")(opt_out)
-    app.command("rotate-key")(rotate_key)
+app = typer.Typer()
 
 
+@app.command("doctor")
 def doctor(
     workspace: Folder,
     *,
@@ -48,6 +39,7 @@ def doctor(
             file.writelines(f"{line}\n" for line in canonical(space))
 
 
+@app.command("rebuild")
 def rebuild(
     workspace: Folder, *, workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1
 ) -> None:
@@ -60,6 +52,7 @@ def rebuild(
     tell(f"{make_anew(opened(workspace), workers=workers)} learners made anew")
 
 
+@app.command("backup")
 def backup(workspace: Folder, target: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
     """Copy a running workspace; the copy is a workspace itself. Its key is not copied.
 
@@ -72,6 +65,7 @@ def backup(workspace: Folder, target: Annotated[Path, typer.Argument(help="A new
     tell(f"{sum(counts.values())} rows copied to {target}; to open it, put the key at {key_path(target)}")
 
 
+@app.command("purge")
 def purge(
     workspace: Folder, *, before: Annotated[str, typer.Option(help="ISO 8601 with zone: older rows go.")]
 ) -> None:
@@ -87,6 +81,7 @@ def purge(
         tell(f"{done.untimed} learners have events without a time, and keep all of theirs")
 
 
+@app.command("export-data")
 def export_data(
     workspace: Folder,
     *,
@@ -107,6 +102,7 @@ def export_data(
         tell(f"written to {out}")
 
 
+@app.command("erase")
 def erase(
     workspace: Folder,
     *,
@@ -127,6 +123,7 @@ def erase(
         certificate.write_text(text, encoding="utf-8")
 
 
+@app.command("opt-out")
 def opt_out(
     workspace: Folder,
     *,
@@ -143,6 +140,7 @@ def opt_out(
     tell("profiled again" if undo else "opted out: lists are the class default from now on")
 
 
+@app.command("rotate-key")
 def rotate_key(workspace: Folder) -> None:
     """Add a key to the key file and turn every stored digest; no id of any learner is needed for it.
 

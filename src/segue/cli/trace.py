@@ -22,14 +22,10 @@ Views = Annotated[Path, typer.Option(help="CSV: user_id, item_id, created_at.")]
 Items = Annotated[Path, typer.Option(help="CSV: item_id, created_at, and the tag columns.")]
 Tags = Annotated[str, typer.Option(help="Tag columns of the items, joined by commas.")]
 TestFrom = Annotated[str, typer.Option(help="Day from which views are the test, as 2020-01-01.")]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to an application."""
-    app.command("trace")(trace)
-    app.command("trace-interests")(trace_interests)
-
-
+@app.command("trace")
 def trace(
     *,
     attempts: Attempts,
@@ -60,6 +56,7 @@ def trace(
     _show({"model": model, **summary, "rows_repeated": trial.repeats}, as_json=as_json)
 
 
+@app.command("trace-interests")
 def trace_interests(
     *,
     views: Views,

@@ -21,19 +21,10 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(help="Name of a declared experiment.")]
 Roster = Annotated[Path, typer.Option(help="CSV with column learner, and class and strata where they count.")]
+app = typer.Typer(name="trial", help="Experiments in class.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Mount the group."""
-    trial = typer.Typer(help="Experiments in class.", no_args_is_help=True)
-    trial.command("declare")(declare)
-    trial.command("arms")(arms)
-    trial.command("week")(week)
-    trial.command("look")(look)
-    trial.command("end")(end)
-    app.add_typer(trial, name="trial")
-
-
+@app.command("declare")
 def declare(
     workspace: Folder, trial: Annotated[Path, typer.Argument(help="A JSON file.")], *, now: Now = ""
 ) -> None:
@@ -50,6 +41,7 @@ def declare(
     tell(f"{read.name} is declared ({read.digest}); it starts {read.start.isoformat()}")
 
 
+@app.command("arms")
 def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> None:
     """Print the arm of each learner of a roster, as CSV.
 
@@ -66,6 +58,7 @@ def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> Non
         typer.echo(f"{learner},{arm}")
 
 
+@app.command("week")
 def week(
     workspace: Folder,
     name: Name,
@@ -87,6 +80,7 @@ def week(
     tell(f"{len(drawn)} lists are drawn")
 
 
+@app.command("look")
 def look(
     workspace: Folder,
     name: Name,
@@ -119,6 +113,7 @@ def look(
         raise typer.Exit(1)
 
 
+@app.command("end")
 def end(workspace: Folder, name: Name, *, now: Now = "") -> None:
     """End an experiment: from the next week on the model in charge decides for everybody again.
 

@@ -11,13 +11,10 @@ from segue.cli.arguments import Folder, opened
 from segue.cli.text_output import tell
 
 Out = Annotated[Path, typer.Option(help="Where to write the table: .parquet or .csv.")]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("vectors")(vectors)
-
-
+@app.command("vectors")
 def vectors(workspace: Folder, *, out: Out) -> None:
     """Write one row an attempt: who (by number), what, when, the score, and the vector just before it.
 

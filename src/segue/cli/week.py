@@ -30,13 +30,10 @@ if TYPE_CHECKING:
     from segue.batch.weekly_job import JobStep
 
 NewLearners = Annotated[bool, typer.Option(help="Take learners that no stored roster names.")]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("week")(week_)
-
-
+@app.command("week")
 def week_(
     workspace: Folder,
     *,

@@ -44,13 +44,10 @@ Courses = Annotated[
     typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share."),
 ]
 WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `app`."""
-    app.command("weekly")(weekly)
-
-
+@app.command("weekly")
 def weekly(
     workspace: Folder,
     *,

@@ -22,16 +22,10 @@ if TYPE_CHECKING:
     from segue.features.events.file_readers import Source
     from segue.workspace.workspace import Workspace
 
-
-def register(app: typer.Typer) -> None:
-    """Add the commands of this module to `app`."""
-    app.command("init")(init)
-    app.command("import")(import_)
-    app.command("fit")(fit)
-    app.command("recommend")(recommend)
-    app.command("learn")(learn)
+app = typer.Typer()
 
 
+@app.command("init")
 def init(
     workspace: Folder,
     *,
@@ -59,6 +53,7 @@ def init(
     tell(f"workspace {workspace} is ready; its key is in {where}")
 
 
+@app.command("import")
 def import_(
     workspace: Folder,
     *,
@@ -259,6 +254,7 @@ def _report(
             tell("  nothing of this file was stored (--strict)", err=True)
 
 
+@app.command("fit")
 def fit(
     workspace: Folder,
     *,
@@ -326,6 +322,7 @@ def _start_from(space: Workspace, other: Recommender | None) -> None:
     )
 
 
+@app.command("learn")
 def learn(workspace: Folder, *, now: Now = "") -> None:
     """Join rewards to the decisions they belong to, and teach the reward model: each reward once.
 
@@ -338,6 +335,7 @@ def learn(workspace: Folder, *, now: Now = "") -> None:
     )
 
 
+@app.command("recommend")
 def recommend(
     workspace: Folder,
     *,
