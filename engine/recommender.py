@@ -29,13 +29,12 @@ from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.serialization import load, save, save_over
 from segue.engine.settings import Settings
-from segue.engine.training.fit import REPLAY_ATTEMPTS, fit_kernel, latest_learners, learned_from
+from segue.engine.training.fit import REPLAY_ATTEMPTS, TrainingLog, fit_kernel, latest_learners, learned_from
 from segue.engine.training.replay import replay
 from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
 from segue.features.catalogue import AXES, Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
-from segue.features.history.attempts import learners_of
 from segue.features.vectors.success_model import SuccessModel
 
 BLOCK = 128
@@ -241,7 +240,7 @@ class Recommender:
 
 def fit(
     catalogue: Catalogue,
-    events: pd.DataFrame,
+    events: pd.DataFrame | TrainingLog,
     *,
     rng: np.random.Generator,
     now: datetime,
@@ -256,9 +255,9 @@ def fit(
 
     Parameters
     ----------
-    events : DataFrame
-        Columns of ``segue.features.events.event_records.COLUMNS``; what came after `now` is an error of the
-        caller.
+    events : DataFrame or TrainingLog
+        Columns of ``segue.features.events.event_records.COLUMNS``, or what a fit reads of them; what came
+        after `now` is an error of the caller.
     rng : Generator
         Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
     time_zone : str
@@ -276,13 +275,14 @@ def fit(
         When an attempt names a resource that the catalogue does not have.
     """
     with threadpool_limits(limits=1):  # threaded sums round otherwise: cores decide nothing
-        kernel, attempts = fit_kernel(catalogue, events, rng=rng, config=config, policy=policy, prior=prior)
-        steps = replay(kernel, latest_learners(attempts, REPLAY_ATTEMPTS))
-        half = halves(learners_of(events)) if len(events) else None
+        log = events if isinstance(events, TrainingLog) else TrainingLog.of(events, catalogue)
+        kernel = fit_kernel(catalogue, log, rng=rng, config=config, policy=policy, prior=prior)
+        steps = replay(kernel, latest_learners(log.attempts, REPLAY_ATTEMPTS))
+        half = halves(log.learners) if log.learners else None
         past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
         kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
     fitted = {
-        "attempts": str(len(attempts)),
+        "attempts": str(len(log.attempts)),
         "now": now.isoformat(),
         "rewards": str(kernel.learned.n if kernel.learned else 0),
     }

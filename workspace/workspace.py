@@ -23,6 +23,7 @@ from segue.engine.requests.request import Request
 from segue.engine.sampling.playlists import Playlist
 from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
+from segue.engine.training.fit import TrainingLog
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
@@ -56,7 +57,7 @@ from segue.workspace.playlists.published_playlists import (
 from segue.workspace.records import learner_states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.decision_queries import first_decision, heads_of, set_received
-from segue.workspace.records.events import Appended, append_events, standing_events
+from segue.workspace.records.events import Appended, append_events, last_number, standing_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
@@ -214,7 +215,8 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Fit a model on all events, and put nothing in charge; arguments as of `fit`."""
         catalogue = self.catalogue()
         with self.store.read() as connection:
-            events, upto = standing_events(connection)
+            upto = last_number(connection)
+            log = TrainingLog.of(standing_events(connection, upto), catalogue)
             decided = first_decision(connection)
             if policy is None or settings is None:
                 going = self._models.going_on(connection) or PolicyVersion()
@@ -222,7 +224,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             prior = prior_in(connection)
         recommender = fit(
             catalogue,
-            events,
+            log,
             rng=generator(self.configuration.seed, "fit", "", "", 0),
             now=now,
             time_zone=self.time_zone,

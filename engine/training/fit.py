@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -17,7 +17,7 @@ from segue.engine.training.resource_effects import effect_sums
 from segue.engine.training.reward_model import learn_rewards, reward_model
 from segue.engine.training.trust import trusted
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
-from segue.features.contexts.population import crowd_of
+from segue.features.contexts.population import crowd_of, kind_rates
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
 from segue.features.reward import learning
@@ -31,24 +31,41 @@ REPLAY_ATTEMPTS = 250_000
 LEAST_SPAN = 0.3
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingLog:
+    """What a fit reads of events: the attempts, whose they are by code, how gladly work was finished by kind.
+
+    It takes a third of their frame's memory, which may be let go before the fit.
+    """
+
+    attempts: Attempts
+    learners: tuple[str, ...]
+    kind_rate: Floats
+
+    @classmethod
+    def of(cls, events: pd.DataFrame, catalogue: Catalogue) -> TrainingLog:
+        """Return what a fit reads of a frame of events, which may be empty."""
+        attempts, learners = encode(events, catalogue) if len(events) else (no_attempts(), ())
+        return cls(attempts, learners, kind_rates(events, catalogue))
+
+
 def fit_kernel(
     catalogue: Catalogue,
-    events: pd.DataFrame,
+    log: TrainingLog,
     *,
     rng: np.random.Generator,
     config: Settings | None = None,
     policy: Policy | None = None,
     prior: SuccessModel | None = None,
-) -> tuple[Kernel, Attempts]:
-    """Return what decides before any reward is learned from, and the attempts it was fitted on."""
-    attempts = encode(events, catalogue)[0] if len(events) else no_attempts()
+) -> Kernel:
+    """Return what decides before any reward is learned from."""
+    attempts = log.attempts
     parameters, success, span = fit_success(attempts, catalogue, rng, prior=prior)
-    crowd = crowd_of(attempts, events, catalogue)
+    crowd = crowd_of(attempts, log.kind_rate, catalogue)
     settings, policy = config or Settings(), policy or Softmax()
     skill = catalogue.skill_matrix[attempts.resource, 0]
     answers = next_answers(attempts.learner, skill, attempts.score, attempts.time)
-    kernel = Kernel(catalogue, parameters, success, crowd, settings, policy, span=span, answers=answers)
-    return kernel, attempts
+    return Kernel(catalogue, parameters, success, crowd, settings, policy, span=span, answers=answers)
 
 
 def learned_from(

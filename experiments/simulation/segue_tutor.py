@@ -19,7 +19,7 @@ from segue.engine.requests.request import Request
 from segue.engine.requests.request_batch import Asked
 from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
-from segue.engine.training.fit import fit_kernel, learned_from
+from segue.engine.training.fit import TrainingLog, fit_kernel, learned_from
 from segue.engine.training.replay import ReplaySteps, joined, replay
 from segue.experiments.simulation.class_events import ClassEvents
 from segue.features.catalogue import Catalogue, Resource
@@ -207,12 +207,11 @@ class ClassTutor:
         """Fit difficulty and success; the first time, read the log of the former class with them."""
         rng = generator(self.settings.seed, "fit", str(self._week), "", 0)
         frame = pd.DataFrame() if events is None else events.frame(self.catalogue)
-        kernel, attempts = fit_kernel(
-            self.catalogue, frame, config=self.settings, policy=self.policy, rng=rng
-        )
-        if self.recommender is None and len(attempts):
-            self._steps = [replay(kernel, attempts)]
-            self._n_former = int(attempts.learner.max()) + 1
+        log = TrainingLog.of(frame, self.catalogue)
+        kernel = fit_kernel(self.catalogue, log, config=self.settings, policy=self.policy, rng=rng)
+        if self.recommender is None and len(log.attempts):
+            self._steps = [replay(kernel, log.attempts)]
+            self._n_former = int(log.attempts.learner.max()) + 1
         return kernel
 
     def _observe(self, kernel: Kernel, ordered: ClassEvents) -> None:

@@ -60,21 +60,21 @@ def crowd_over(crowd: Crowd, before: Catalogue, after: Catalogue) -> Crowd:
     )
 
 
-def crowd_of(attempts: Attempts, events: pd.DataFrame, catalogue: Catalogue) -> Crowd:
-    """Return what everybody did: how often, how gladly, and in which order."""
+def crowd_of(attempts: Attempts, kind_rate: Floats, catalogue: Catalogue) -> Crowd:
+    """Return what everybody did: how often, how gladly (``kind_rates``), and in which order."""
     n = len(catalogue.resources)
     uses = np.bincount(attempts.resource, minlength=n).astype(np.float64)
     start, item, share = _transitions(attempts, n)
     return Crowd(
         popularity=np.log1p(uses) / np.log1p(max(float(uses.max(initial=0.0)), 1.0)),
-        kind_rate=_kind_rates(events, catalogue),
+        kind_rate=kind_rate,
         next_start=start,
         next_item=item,
         next_share=share,
     )
 
 
-def _kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
+def kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
     """Return completion rates by kind, shrunk to .8 by twenty offers."""
     rates = np.full(len(catalogue.kind_ids), 0.8)
     if "completed" not in events:

@@ -128,23 +128,19 @@ def encode(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, tuple[
     kept = frame["score"].notna().to_numpy()
     if "kind" in frame:
         kept = kept & (frame["kind"] == "attempt").to_numpy()
-    resource, resource_ids = coded(frame["resource"][kept])
+    rows = slice(None) if kept.all() else kept  # of all, no copy is made
+    resource, resource_ids = coded(frame["resource"][rows])
     return (
         Attempts.sorted(
-            learner[kept],
+            learner[rows],
             catalogue.resource_codes(resource_ids)[resource],
-            frame["score"].to_numpy(np.float64)[kept],
-            _seconds(pd.to_datetime(frame["time"][kept], utc=True)),
-            frame["seq"].to_numpy(np.int64)[kept],
-            weight=_weights(frame["weight"][kept]) if "weight" in frame else None,
+            frame["score"].to_numpy(np.float64)[rows],
+            _seconds(pd.to_datetime(frame["time"][rows], utc=True)),
+            frame["seq"].to_numpy(np.int64)[rows],
+            weight=_weights(frame["weight"][rows]) if "weight" in frame else None,
         ),
         learner_ids,
     )
-
-
-def learners_of(events: pd.DataFrame) -> tuple[str, ...]:
-    """Return the learner ids that the codes of ``encode`` point into."""
-    return coded(corrected(events)["learner"])[1]
 
 
 def coded(texts: pd.Series) -> tuple[Ints, tuple[str, ...]]:

@@ -12,12 +12,14 @@ items; the Hessian of each is a diagonal or a tree, so a step costs one pass ove
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from segue.features.catalogue import Catalogue, row_kinds
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
+from segue.features.history.batch_replay import whole_learners
 
 ITEM_PRECISION = 1.0 / 0.7**2
 SET_PRECISION = 1.0
@@ -25,6 +27,7 @@ ROOT_MEAN = np.array([0.5, -0.3])  # of b_0 and the slope
 ROOT_PRECISION = np.array([0.1, 1.0 / 0.3**2])
 ABILITY_PRECISION = 1.0
 NEWTON_STEPS = 15
+PART_ROWS = 32_768  # attempts looked at together: they stay in the cache, and memory stays flat
 SURE = 1e6  # attempts' worth of information: known, beside what an item's set says of it
 
 
@@ -98,8 +101,10 @@ def fit_difficulty_out_of_fold(
 
     `fold` (n_learners,) numbers the fold of each learner code.
     """
-    tree, own = _Tree.of(catalogue), fold[attempts.learner]
-    parts = tuple(tree.fit(attempts.take(own != number)) for number in range(int(fold.max(initial=0)) + 1))
+    tree = _Tree.of(catalogue)
+    parts = tuple(
+        tree.fit(attempts, without=fold == number) for number in range(int(fold.max(initial=0)) + 1)
+    )
     return tree.fit(attempts), parts
 
 
@@ -134,30 +139,37 @@ class _Tree:
         first, group = row_kinds(skills)
         return cls(group, skills[first], _standardised(catalogue.difficulty), len(catalogue.skills))
 
-    def fit(self, attempts: Attempts) -> Difficulty:
-        """Newton's method on the posterior; concave, started at the prior mean of the pooled rate."""
-        item, learner, y = attempts.resource, attempts.local, attempts.score
-        n_items, n_learners = len(self.group), len(attempts.starts) - 1
-        tries, right = np.bincount(item, minlength=n_items), np.bincount(learner, y, n_learners)
-        scored = np.bincount(item, y, n_items)
-        root = ROOT_MEAN.copy()
+    def fit(self, attempts: Attempts, *, without: Bools | None = None) -> Difficulty:
+        """Newton's method on the posterior; concave, started at the prior mean of the pooled rate.
+
+        Each learner's ability rests on own attempts alone, so one pass over the log makes both steps.
+        `without` marks the learners left out, by code.
+        """
+        n_items, n_learners = len(self.group), int(attempts.learner.max(initial=-1)) + 1
+        out = np.zeros(n_learners, dtype=np.bool_) if without is None else without
+        y = attempts.score[~out[attempts.learner]] if out.any() else attempts.score
         pooled = (y.sum() + 0.5) / (len(y) + 1.0)
+        root = ROOT_MEAN.copy()
         root[0] = np.log(pooled / (1.0 - pooled))
+        del y
+        tries, scored = np.zeros((2, n_items))
+        for item, _, y in _parts(attempts, out):
+            np.add.at(tries, item, 1.0)
+            np.add.at(scored, item, y)
         b_set = np.full(len(self.sets), root[0])
         b, ability = root[0] + root[1] * self.label, np.zeros(n_learners)
         for _ in range(NEWTON_STEPS):
-            easiness = b[item]
-            p = _sigmoid(easiness + ability[learner])
-            w = p * (1.0 - p)
-            slope = right - np.bincount(learner, p, n_learners) - ABILITY_PRECISION * ability
-            ability = ability + slope / (np.bincount(learner, w, n_learners) + ABILITY_PRECISION)
-            p = _sigmoid(easiness + ability[learner])
-            weight = np.maximum(np.bincount(item, p * (1.0 - p), n_items), 1e-12)
-            target = b + (scored - np.bincount(item, p, n_items)) / weight
+            weight, expected = np.zeros((2, n_items))
+            for item, learner, y in _parts(attempts, out):
+                p = _answered(b[item], learner, y, ability)
+                np.add.at(expected, item, p)
+                np.add.at(weight, item, p * (1.0 - p))
+            weight = np.maximum(weight, 1e-12)
+            target = b + (scored - expected) / weight
             before, (b, b_set, root) = b, self.solve(weight, target)
             if np.abs(b - before).max(initial=0.0) < 1e-9:
                 break
-        skills = self._skills(tries.astype(np.float64), b_set, float(root[0]))
+        skills = self._skills(tries, b_set, float(root[0]))
         return Difficulty(b, skills, float(root[0]), float(root[1]))
 
     def solve(self, weight: Floats, target: Floats) -> tuple[Floats, Floats, Floats]:
@@ -182,6 +194,27 @@ class _Tree:
         total = np.bincount(skill, seen[row], minlength=self.n_skills)
         shifted = np.bincount(skill, seen[row] * (b_set[row] - b_0), minlength=self.n_skills)
         return np.asarray(b_0 + shifted / (total + 1.0))
+
+
+def _parts(attempts: Attempts, out: Bools) -> Iterator[tuple[Ints, Ints, Floats]]:
+    """Yield item, learner and score of whole learners' attempts, a part at a time, but of those left out."""
+    for part in whole_learners(attempts, PART_ROWS):
+        item, learner, y = attempts.resource[part], attempts.learner[part], attempts.score[part]
+        kept = ~out[learner]
+        if kept.all():
+            yield item, learner, y
+        elif kept.any():
+            yield item[kept], learner[kept], y[kept]
+
+
+def _answered(easiness: Floats, learner: Ints, y: Floats, ability: Floats) -> Floats:
+    """Move the abilities of whole learners by one step, and return what is expected of each attempt then."""
+    first, many = learner[0], int(learner[-1] - learner[0]) + 1
+    mine, own = ability[first : first + many], learner - first
+    p = _sigmoid(easiness + mine[own])
+    slope = np.bincount(own, y, many) - np.bincount(own, p, many) - ABILITY_PRECISION * mine
+    mine += slope / (np.bincount(own, p * (1.0 - p), many) + ABILITY_PRECISION)
+    return _sigmoid(easiness + mine[own])
 
 
 def _sigmoid(x: Floats) -> Floats:

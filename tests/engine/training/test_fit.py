@@ -13,12 +13,13 @@ from segue.engine.recommender import fit
 from segue.engine.requests.request import Request
 from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
-from segue.engine.training.fit import LEAST_SPAN, crowd_of, latest_learners, no_attempts, span_of
+from segue.engine.training.fit import LEAST_SPAN, latest_learners, no_attempts, span_of
 from segue.engine.training.replay import ReplaySteps, replay
 from segue.engine.training.reward_model import learned_of, reward_model
 from segue.engine.training.trust import trusted
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import COLUMNS, INDEX
+from segue.features.contexts.population import crowd_of, kind_rates
 from segue.features.history.attempts import Attempts
 from segue.features.history.streaming_update import LearnerState, encode, update
 from segue.features.reward import Forecasts, Rewards, Tries
@@ -132,7 +133,7 @@ def test_the_learned_part_weighs_more_with_evidence_and_nothing_without() -> Non
 def test_the_crowd() -> None:
     frame = events()
     attempts, _ = encode(frame, catalogue())
-    crowd = crowd_of(attempts, frame, catalogue())
+    crowd = crowd_of(attempts, kind_rates(frame, catalogue()), catalogue())
     assert crowd.popularity.max() == 1.0
     assert ((crowd.kind_rate > 0) & (crowd.kind_rate < 1)).all()
     assert crowd.next_start[-1] == len(crowd.next_item) == len(crowd.next_share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from segue.engine.training.fit import fit_kernel
+from segue.engine.training.fit import TrainingLog, fit_kernel
 from segue.engine.training.resource_effects import N_FEATURES
 from segue.features.catalogue import Catalogue, Resource
 from segue.models.resource_effects import EffectSums
@@ -14,7 +14,8 @@ from segue.workspace.operations import monitoring as drift
 
 def test_what_is_done_gladly_and_teaches_less_rings_and_is_named() -> None:
     resources = [Resource(f"r{i}", skills=(f"s{i % 12}",)) for i in range(72)]
-    kernel = fit_kernel(Catalogue.build(resources), pd.DataFrame(), rng=np.random.default_rng(0))[0]
+    catalogue = Catalogue.build(resources)
+    kernel = fit_kernel(catalogue, TrainingLog.of(pd.DataFrame(), catalogue), rng=np.random.default_rng(0))
     rng = np.random.default_rng(1)
     charming = np.arange(72) < 12  # one of each skill
     at = np.repeat(np.arange(72), 200)

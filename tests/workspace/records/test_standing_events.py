@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.features.contexts.population import crowd_of
+from segue.features.contexts.population import kind_rates
 from segue.features.history.attempts import encode
 from segue.workspace.privacy.learner_rights import opt_out
 from segue.workspace.records import events as records
@@ -28,13 +28,11 @@ def test_a_fit_reads_what_all_events_say(school: School, monkeypatch: pytest.Mon
     opt_out(school.space, "pupil-001", out=True)
     catalogue = school.space.catalogue()
     with school.space.store.read() as connection:
-        everything, (standing, upto) = read_events(connection), standing_events(connection)
-        assert upto == last_number(connection)
+        everything, standing = read_events(connection), standing_events(connection, last_number(connection))
     (expected, learners), (found, known) = encode(everything, catalogue), encode(standing, catalogue)
     assert known == learners
     assert len(known) == len(school.roster) - 1
     for name in ("learner", "resource", "score", "time", "seq"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
-    for name in ("popularity", "kind_rate", "next_share"):
-        one, two = (crowd_of(expected, events, catalogue) for events in (everything, standing))
-        assert np.array_equal(getattr(one, name), getattr(two, name)), name
+    one, two = (kind_rates(events, catalogue) for events in (everything, standing))
+    assert np.array_equal(one, two)
