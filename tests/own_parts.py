@@ -135,11 +135,10 @@ from segue.cli.arguments import Folder, opened
 Notes = Annotated[Path, typer.Argument(help="Lines such as: 2026-11-02 ada pizza-fairly right.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to an application."""
-    app.command("diary")(diary)
+app = typer.Typer()
 
 
+@app.command("diary")
 def diary(workspace: Folder, notes: Notes) -> None:
     """Read a teacher's notes.
 

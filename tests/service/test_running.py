@@ -256,9 +256,7 @@ def test_a_stop_finishes_what_is_under_way(school: Path, headers: Headers) -> No
 
 def serve(*arguments: str) -> str:
     """Return what `segue serve` says when it ends at once, which is an error."""
-    app = typer.Typer()
-    cli_serve.register(app)
-    done = CliRunner().invoke(app, ["serve", *arguments, "--port", "0"])
+    done = CliRunner().invoke(cli_serve.app, [*arguments, "--port", "0"])
     assert done.exit_code == 2, done.output
     return done.output
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from segue.cli.evaluate import register
+from segue.cli.evaluate import app
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.hidden_confounding import flipping_strength, told
 from segue.experiments.evaluation.logs.logged_data import Log
@@ -19,8 +18,6 @@ WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    app = typer.Typer()
-    register(app)
     result = CliRunner().invoke(app, list(arguments))
     return result.exit_code, result.stdout, result.stderr
 

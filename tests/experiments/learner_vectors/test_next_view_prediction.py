@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from segue.cli.trace import register
+from segue.cli.trace import app
 from segue.experiments.learner_vectors.next_view_prediction import (
     InterestError,
     read_platform,
@@ -57,8 +56,6 @@ def test_interests_foretell_views_where_there_are_any(files: tuple[Path, Path]) 
 
 
 def test_the_command_prints_what_the_contract_asks(files: tuple[Path, Path]) -> None:
-    app = typer.Typer()
-    register(app)
     arguments = [
         "trace-interests",
         "--views",

@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from typer.testing import CliRunner
 
-from segue.cli.trace import register
 from segue.experiments.learner_vectors.success_prediction import (
     ModelName,
     TraceError,
@@ -27,13 +25,6 @@ from segue.experiments.learner_vectors.success_prediction import (
     scored,
     trace,
 )
-
-
-@pytest.fixture(name="app")
-def own_app() -> typer.Typer:
-    app = typer.Typer()
-    register(app)
-    return app
 
 
 @pytest.fixture(name="files", scope="module")
@@ -82,9 +73,7 @@ def test_calibration_is_measured_in_bins_of_equal_mass() -> None:
 
 
 @pytest.mark.parametrize("model", ["logistic", "boosting"])
-def test_the_command_prints_what_the_contract_asks(
-    app: typer.Typer, files: tuple[Path, Path], model: str
-) -> None:
+def test_the_command_prints_what_the_contract_asks(files: tuple[Path, Path], model: str) -> None:
     a, q = map(str, files)
     arguments = ["trace", "--attempts", a, "--item-skills", q, "--split", "part", "--test-value", "x"]
     result = CliRunner().invoke(app, [*arguments, "--model", model, "--json"])
@@ -95,9 +84,7 @@ def test_the_command_prints_what_the_contract_asks(
     assert found["auc"] > 0.6
 
 
-def test_boosting_is_refused_with_few_learners(
-    app: typer.Typer, files: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_boosting_is_refused_with_few_learners(files: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(files[0])
     frame[frame["user_id"] < 11].to_csv(tmp_path / "few.csv", index=False)
     arguments = ["trace", "--attempts", str(tmp_path / "few.csv"), "--item-skills", str(files[1]), "--json"]
@@ -138,7 +125,7 @@ def test_skills_may_stand_beside_the_attempts(files: tuple[Path, Path], tmp_path
     assert trace(trial, folds=2)[0].score.auc > 0.6
 
 
-def test_what_cannot_be_read_is_said(files: tuple[Path, Path], tmp_path: Path, app: typer.Typer) -> None:
+def test_what_cannot_be_read_is_said(files: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(files[0])
     frame.assign(correct=87).to_csv(tmp_path / "percent.csv", index=False)
     with pytest.raises(TraceError, match=r"correct must be in \[0, 1\], got 87.0"):
@@ -242,18 +229,14 @@ def test_random_labels_cannot_be_predicted_in_any_layout(name: str, tmp_path: Pa
         ("user_id,item_id,correct\n1,2,1\n1,3,0\n", "two learners"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_in_json_too(
-    text: str, said: str, app: typer.Typer, tmp_path: Path
-) -> None:
+def test_what_is_wrong_with_a_file_is_said_in_json_too(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(text)
     result = CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "a.csv"), "--json"])
     assert result.exit_code == 2
     assert said in json.loads(result.stdout)["error"]
 
 
-def test_a_fold_of_one_class_and_fewer_learners_than_folds_are_valid_json(
-    app: typer.Typer, tmp_path: Path
-) -> None:
+def test_a_fold_of_one_class_and_fewer_learners_than_folds_are_valid_json(tmp_path: Path) -> None:
     rows = [f"{u},{i},{int(u > 0 or i % 2)}" for u in range(3) for i in range(12)]
     (tmp_path / "a.csv").write_text("user_id,item_id,correct\n" + "\n".join(rows))
     result = CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "a.csv"), "--json"])

@@ -6,7 +6,6 @@ import hashlib
 import json
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from segue.cli import lms as cli_lms
@@ -23,11 +22,8 @@ STATEMENT = {
 
 
 def run(lines: list[str | bytes]) -> list[dict[str, object]]:
-    app = typer.Typer()
-    app.command("evaluate")(lambda: None)  # one command alone would lose its name
-    cli_lms.register(app)
     data = b"\n".join(line.encode() if isinstance(line, str) else line for line in lines)
-    result = CliRunner().invoke(app, ["lms", "read", "--json-lines"], input=data)
+    result = CliRunner().invoke(cli_lms.app, ["read", "--json-lines"], input=data)
     assert result.exit_code == 0, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
 
