@@ -14,6 +14,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from typer.testing import CliRunner
 
+from segue.cli.trace import app
 from segue.experiments.learner_vectors.success_prediction import (
     ModelName,
     TraceError,
