@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from segue.workspace.playlists.answering import Given
 
 MODES: dict[str, Mode] = {"menu": "next"}
 OPTIONS = {"menu": 3}
+Line = dict[str, object]
 
 
 def request_of(body: schemas.AskBody, now: datetime, learner: str) -> Request:
@@ -107,17 +109,11 @@ def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bo
     notes = [*playlist.notes]
     if trouble:
         notes.append(f"{trouble}: these steps rest on pedagogy alone")
-    if entry.columns is not None and not explain:
-        steps = _lines(entry.columns, entry.decision_ids, recommender.catalogue)
-    else:
-        shown = tuple(playlist.steps)
-        steps = [
-            _step(step, decision_id, recommender.catalogue)
-            for step, decision_id in zip(shown, entry.decision_ids, strict=True)
-        ]
-        if explain:
-            for line, step in zip(steps, shown, strict=True):
-                line.update(asdict(recommender.explain(step, entry.request)))
+    shown = entry.columns if entry.columns is not None and not explain else tuple(playlist.steps)
+    steps = _lines(shown, entry.decision_ids, recommender.catalogue)
+    if explain:
+        for line, step in zip(steps, playlist.steps, strict=True):
+            line.update(asdict(recommender.explain(step, entry.request)))
     return to_json(
         {
             "playlist_id": entry.playlist_id,
@@ -131,51 +127,43 @@ def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bo
     )
 
 
-def _step(step: Step, decision_id: str, catalogue: Catalogue) -> dict[str, object]:
-    resource = catalogue.resources[catalogue.resource_index[step.resource]]
-    return {
-        "decision_id": decision_id,
-        "position": step.position,
-        "resource": step.resource,
-        "title": resource.title,
-        "url": resource.url,
-        "minutes": resource.minutes,
-        "propensity": step.propensity,
-        "joint_propensity": step.joint_propensity,
-        "score": step.score,
-        "reasons": dict(step.reasons),
-        "explored": step.explored,
-        "relaxed": step.relaxed,
-        "menu": step.menu,
-    }
+class _Told(NamedTuple):
+    """What is told of a step besides its resource, in this order."""
+
+    position: int
+    resource: str
+    propensity: float
+    joint_propensity: float
+    score: float
+    reasons: Mapping[str, float]
+    explored: bool
+    relaxed: Sequence[str]
+    menu: Sequence[str] = ()
 
 
-def _lines(
-    columns: StepColumns, decision_ids: Sequence[str], catalogue: Catalogue
-) -> list[dict[str, object]]:
-    """Return what `_step` returns of each step, without making the steps first."""
-    names, index, all_of_them = columns.names, catalogue.resource_index, catalogue.resources
-    lines: list[dict[str, object]] = []
-    for position, decision_id in enumerate(decision_ids):
-        resource = all_of_them[index[columns.resource[position]]]
-        lines.append(
-            {
-                "decision_id": decision_id,
-                "position": position,
-                "resource": resource.resource_id,
-                "title": resource.title,
-                "url": resource.url,
-                "minutes": resource.minutes,
-                "propensity": columns.propensity[position],
-                "joint_propensity": columns.joint[position],
-                "score": columns.score[position],
-                "reasons": dict(zip(names, columns.parts[position], strict=True)),
-                "explored": columns.explored[position],
-                "relaxed": columns.relaxed[position],
-                "menu": (),
-            }
-        )
-    return lines
+def _lines(steps: Sequence[Step] | StepColumns, ids: Sequence[str], catalogue: Catalogue) -> list[Line]:
+    """Return the JSON of steps; those that are columns still are read as they are, none is made first."""
+    if isinstance(steps, StepColumns):
+        reasons = [dict(zip(steps.names, parts, strict=True)) for parts in steps.parts]
+        columns = (steps.propensity, steps.joint, steps.score, reasons, steps.explored, steps.relaxed)
+        told = list(map(_Told, range(len(ids)), steps.resource, *columns))
+    else:
+        told = [_told(step) for step in steps]
+    return [
+        {"decision_id": name, "position": one.position, **facts_of(catalogue, one.resource), **one._asdict()}
+        for name, one in zip(ids, told, strict=True)
+    ]
+
+
+def _told(s: Step) -> _Told:
+    drawn = (s.propensity, s.joint_propensity, s.score, dict(s.reasons), s.explored)
+    return _Told(s.position, s.resource, *drawn, s.relaxed, s.menu)
+
+
+def facts_of(catalogue: Catalogue, name: str) -> Line:
+    """Return what a step says of its resource."""
+    resource = catalogue.resources[catalogue.resource_index[name]]
+    return {"resource": name, "title": resource.title, "url": resource.url, "minutes": resource.minutes}
 
 
 def frame_of(events: Sequence[schemas.EventBody]) -> pd.DataFrame:
