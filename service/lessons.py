@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from segue.workspace.workspace import Workspace
 
 
-def lessons_of(space: Workspace, roster: Sequence[str], week: str) -> list[Lesson]:
-    """Return the week's lists of a roster as lessons; who has none, or opted out, is left out."""
+def lessons_of(space: Workspace, roster: Sequence[str], week: str, *, now: datetime) -> list[Lesson]:
+    """Return the week's lists of a roster as lessons, as they stand at `now` (UTC-aware).
+
+    Who has none, or opted out, is left out.
+    """
     found = []
     for who in roster:
-        lists = space.lists(who, now=None, week=week, surface="weekly")
+        lists = space.lists(who, now=None, at=now, week=week, surface="weekly")
         if any(one.current for one in lists):
             found.append(_lesson(space, who, week, lists))
     return found
@@ -29,7 +32,7 @@ def lessons_since(space: Workspace, learner: str, now: datetime) -> list[Lesson]
     first = week_of(now - timedelta(days=7), space.time_zone)
     lists = space.lists(learner, now=None, surface="weekly")
     weeks = sorted({one.week for one in lists if one.week >= first})
-    return [lesson for week in weeks for lesson in lessons_of(space, [learner], week)]
+    return [lesson for week in weeks for lesson in lessons_of(space, [learner], week, now=now)]
 
 
 def _lesson(space: Workspace, who: str, week: str, lists: Sequence[ShownList]) -> Lesson:

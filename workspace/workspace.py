@@ -40,23 +40,22 @@ from segue.workspace.playlists.answering import (
     named,
     nothing_beside,
     store_answers,
-    under_name,
     with_acts,
 )
 from segue.workspace.playlists.feedback_methods import FeedbackMethods
+from segue.workspace.playlists.lists_given_again import standing_again
 from segue.workspace.playlists.published_playlists import (
+    LONG_AGO,
+    Moment,
     Published,
-    Reader,
     ShownList,
     ShownStep,
-    given_again,
+    lists_of,
     published,
-    rows_for,
-    shown_lists,
 )
 from segue.workspace.records import learner_states
 from segue.workspace.records.decision_log import Draw
-from segue.workspace.records.decision_queries import first_decision, heads_of, set_received
+from segue.workspace.records.decision_queries import first_decision, set_received
 from segue.workspace.records.events import Appended, append_events, last_number, standing_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
@@ -274,7 +273,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """
         with self.store.write() as connection:
             charge, questions, known = self._looked_up(connection, requests, ask)
-            questions, again = self._standing(connection, questions, known)
+            questions, again = standing_again(connection, questions, known, self.catalogue_in(connection))
             new = [q for q in questions if q.name not in again]
             if self.store.is_sqlite:
                 entries = answer_by_arms(charge.champion, new, known, looked_at=looked_at)
@@ -307,30 +306,6 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         seed = self.configuration.seed if ask.seed is None else ask.seed
         draw = Draw(seed, request.mode, week, learner.number, ask.request_no or 0)
         return Question(request, learner, draw, ask.surface)
-
-    def _standing(
-        self, connection: Connection, questions: Sequence[Question], known: Mapping[int, Kept]
-    ) -> tuple[list[Question], dict[str, Given]]:
-        """Return the lists that stand already, by name, as they are now, and the questions.
-
-        Where something in a list has closed meanwhile, the question gets a new name, for a new list.
-        """
-        names = [q.name for q in questions if q.name and not q.learner.opted_out]
-        heads = heads_of(connection, names) if names else {}
-        found: dict[str, Given] = {}
-        asked = []
-        for question in questions:
-            if question.name in heads and question.name not in found:
-                state = known[question.learner.number].state
-                request = replace(question.request, learner=question.learner.surrogate, state=state)
-                head, catalogue = heads[question.name], self.catalogue_in(connection)
-                given = given_again(connection, head, catalogue, request, quiet=question.quiet)
-                if given is None:
-                    asked.append(under_name(question, question.name, fresh=True))
-                    continue
-                found[question.name] = given
-            asked.append(question)
-        return asked, found
 
     def not_received(self, playlist_id: str) -> None:
         """Say that nobody got a list: it does not count as shown until it is asked for again."""
@@ -392,20 +367,23 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         week: str | None = None,
         surface: str | None = None,
         words: NullTranslations = ENGLISH,
+        at: datetime = LONG_AGO,
     ) -> list[ShownList]:
         """Return a learner's lists as they stand, the newest first; `current` says which of them count.
 
-        Nothing for a learner never seen, or who opted out. Without `now`: worded as when they were drawn.
-        `words` is the catalogue of the language of the sentences.
+        Nothing for a learner never seen, or who opted out. Without `now`: worded as when they were drawn, and
+        without what is left with courses that ended by `at`. `words` is the catalogue of the language of the
+        sentences.
         """
         with self.store.read() as connection:
-            champion = self.champion(connection)
+            fold = self.champion(connection).fold
             person = find_learners(connection, self.keyring, [learner]).get(learner)
             if person is None or person.opted_out:
                 return []
-            rows = rows_for(connection, person.number, week=week, surface=surface)
-            reader = Reader.of(connection, person.number, champion.fold, self.catalogue_in(connection), now)
-            return shown_lists(rows, person.number, replace(reader, words=words))
+            moment = Moment(self.keyring, self.catalogue_in(connection), now or at)
+            return lists_of(
+                connection, moment, person.number, fold, now=now, week=week, surface=surface, words=words
+            )
 
     def decision(self, decision_id: str, *, now: datetime) -> tuple[ShownList, ShownStep]:
         """Return a logged decision as it stands, with the list it belongs to.
@@ -416,21 +394,31 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             When there is none of this id, or its learner opted out.
         """
         with self.store.read() as connection:
-            row = feedback.known_decision(connection, decision_id)
-            rows = rows_for(connection, row.learner, week=None, surface=None)
-            fold, catalogue = self.champion(connection).fold, self.catalogue_in(connection)
-            reader = Reader.of(connection, row.learner, fold, catalogue, now)
-        for one in shown_lists(rows, row.learner, reader):
+            learner = feedback.known_decision(connection, decision_id).learner
+            fold = self.champion(connection).fold
+            moment = Moment(self.keyring, self.catalogue_in(connection), now)
+            lists = lists_of(connection, moment, learner, fold, now=now)
+        for one in lists:
             for step in one.steps:
                 if step.decision_id == decision_id:
                     return one, step
         raise feedback.no_decision()
 
     def published(
-        self, roster: Sequence[str], week: str, *, surfaces: Sequence[str] = ("weekly",)
+        self,
+        roster: Sequence[str],
+        week: str,
+        *,
+        surfaces: Sequence[str] = ("weekly",),
+        now: datetime = LONG_AGO,
     ) -> dict[str, Published]:
-        """Return what each learner of a roster is to do in a week; who has no list is left out."""
-        return published(self.store, self.keyring, roster, week, surfaces=surfaces)
+        """Return what each learner of a roster is to do in a week; who has no list is left out.
+
+        So is what has been left with courses that ended by `now`.
+        """
+        with self.store.read() as connection:
+            moment = Moment(self.keyring, self.catalogue_in(connection), now)
+            return published(connection, moment, roster, week, surfaces=surfaces)
 
     def learn(self, *, now: datetime) -> Learnt:
         """Join rewards to decisions, and count them and what every attempt followed, each once."""

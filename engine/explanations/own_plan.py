@@ -1,12 +1,12 @@
 """What speaks for and against a plan that a learner made: order, time, what it covers and what it leaves out.
 
 Nothing is forbidden here: a plan is the learner's, its teacher decides. Only what cannot be done at all (a
-resource that is not there or not open) keeps a plan from being served.
+resource that is not there, not open, retired or taken out for this learner) is not served.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,11 +15,14 @@ import numpy as np
 from segue.engine.pipeline import Kernel
 from segue.engine.requests.request import Request
 from segue.engine.requests.request_batch import Asked
-from segue.features.catalogue import Floats
+from segue.features.catalogue import Catalogue, Floats
 from segue.features.prerequisite_map import readiness
 
-FindingKind = Literal["empty", "unknown", "closed", "twice", "early", "no time", "too long", "gap"]
-BLOCKING: tuple[FindingKind, ...] = ("empty", "unknown", "closed")
+FindingKind = Literal[
+    "empty", "unknown", "taken out", "retired", "closed", "twice", "early", "no time", "too long", "gap"
+]
+LEFT_OUT: tuple[FindingKind, ...] = ("taken out", "retired", "closed")
+BLOCKING: tuple[FindingKind, ...] = ("empty", "unknown", *LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class PlanCheck:
 
     @property
     def blocked(self) -> tuple[PlanFinding, ...]:
-        """The findings that keep the plan from being served."""
+        """The findings that keep the plan, or a step of it (`LEFT_OUT`), from being served."""
         return tuple(finding for finding in self.findings if finding.kind in BLOCKING)
 
 
@@ -113,10 +116,19 @@ def check_plan(
 def _of_resource(
     kernel: Kernel, request: Request, name: str, place: int, seen: set[str]
 ) -> Iterator[PlanFinding]:
-    if name in request.excluded or not kernel.catalogue.is_open(name, request.now.timestamp()):
-        yield PlanFinding("closed", place, name)
+    if kind := shut(kernel.catalogue, name, request.now.timestamp(), out=request.excluded):
+        yield PlanFinding(kind, place, name)
     if name in seen:
         yield PlanFinding("twice", place, name)
+
+
+def shut(catalogue: Catalogue, name: str, now: float, *, out: Collection[str]) -> FindingKind | None:
+    """Return why a resource cannot be a step at `now` (UTC epoch seconds); `out` is what was taken out."""
+    if name in out:
+        return "taken out"
+    if catalogue.resources[catalogue.resource_index[name]].retired:
+        return "retired"
+    return None if catalogue.is_open(name, now) else "closed"
 
 
 def _early(kernel: Kernel, mastery: Floats, skills: Sequence[int], place: int) -> Iterator[PlanFinding]:

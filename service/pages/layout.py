@@ -14,7 +14,7 @@ from starlette.responses import Response
 from segue.engine.explanations.own_plan import PlanFinding
 from segue.engine.recommender import RELAXED
 from segue.engine.rules.rule_book import SENTENCES
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, Resource
 from segue.service.pages.rendering import render, respond
 from segue.service.pages.sessions.forms import MARK
 from segue.service.pages.sessions.signed_tokens import sign
@@ -241,6 +241,8 @@ def finding_words(locale: str, catalogue: Catalogue, finding: PlanFinding) -> st
         "empty": _("The plan is empty."),
         "unknown": _("Step %(at)s: this is not in the catalogue: %(about)s"),
         "closed": _("Step %(at)s: this is not open now: %(about)s"),
+        "retired": _("Step %(at)s: this is no longer in the catalogue: %(about)s"),
+        "taken out": _("Step %(at)s: a teacher took this out: %(about)s"),
         "twice": _("Step %(at)s: this is in the plan twice: %(about)s"),
         "early": _("Step %(at)s comes early; what it builds on is not there yet: %(about)s"),
         "no time": _("Step %(at)s has no minutes: %(about)s"),
@@ -248,6 +250,24 @@ def finding_words(locale: str, catalogue: Catalogue, finding: PlanFinding) -> st
         "gap": _("The goal is left out: %(about)s"),
     }
     return says[finding.kind] % {"at": at, "about": about}
+
+
+def left_words(locale: str, resource: Resource, why: str) -> str:
+    """Return what was left out of a list and why, as a sentence."""
+    _ = translations(locale).gettext
+    says = {
+        "closed": _("“%(about)s” is not open now."),
+        "retired": _("“%(about)s” is no longer in the catalogue."),
+        "course": _("“%(about)s” belongs to a course that has ended for you."),
+    }
+    out = _("A teacher took out “%(about)s”.")
+    return says.get(why, out) % {"about": resource.title or resource.resource_id}
+
+
+def open_now(visit: Visit, catalogue: Catalogue) -> list[Resource]:
+    """Return the resources that a form may offer: those that are open."""
+    now = visit.now.timestamp()
+    return [one for one in catalogue.resources if catalogue.is_open(one.resource_id, now)]
 
 
 @dataclass(frozen=True)

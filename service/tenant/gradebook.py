@@ -62,7 +62,7 @@ def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Grad
     this_week = week_of(now, workspace.time_zone)
     over = running = (0, 0)
     for week in weeks:
-        found = workspace.published([learner], week, surfaces=SURFACES).get(learner)
+        found = workspace.published([learner], week, surfaces=SURFACES, now=now).get(learner)
         counts = (len(found.done), len(found.resources)) if found else (0, 0)
         if week < this_week:
             over = over[0] + counts[0], over[1] + counts[1]

@@ -17,8 +17,9 @@ from segue.features.catalogue import Catalogue
 from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import unreadable
 from segue.service.http.request_schemas import EventBody, EventsBody
-from segue.service.tenant.conversion import fault_of, frame_of, written
+from segue.service.tenant.conversion import facts_of, fault_of, frame_of, written
 from segue.workspace.playlists.answering import Ask, Given
+from segue.workspace.playlists.published_playlists import Moment, standing_resources
 from segue.workspace.records.decision_queries import set_received
 from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners
@@ -100,7 +101,8 @@ class Decider:
     def _once(self, asked: Sequence[KeyedQuestion], ask: Ask) -> list[bytes]:
         """Return the answers; a question that was asked under its key before gets the answer it got then.
 
-        Answer, decisions and key are one commit.
+        What a teacher changed since, or what was retired, is as it stands now. Answer, decisions and key are
+        one commit.
 
         Raises
         ------
@@ -126,14 +128,26 @@ class Decider:
                 if key and same != question.digest:
                     raise DeclinedError("conflict", "key_used", KEY_USED)
             with store.write() as connection:
-                for reply in known.values():  # the caller who hung up is here again
-                    set_received(connection, from_json(reply.body)["playlist_id"], received=True)
+                told = {key: self._told_again(connection, reply) for key, reply in known.items()}
             mine = {key: question for key, question in first.items() if key}
             new = [*mine.values(), *(q for q in asked if not q.key)]
             answers = self._recommend(new, ask, mine) if new else []
-        made = dict(zip(mine, answers, strict=False)) | {key: reply.body for key, reply in known.items()}
+        made = dict(zip(mine, answers, strict=False)) | told
         others = iter(answers[len(mine) :])
         return [made[key] if key else next(others) for key in keys]
+
+    def _told_again(self, connection: Connection, reply: Reply) -> bytes:
+        """Return a kept answer for the caller who hung up and is here again, with each step as it stands."""
+        said = from_json(reply.body)
+        set_received(connection, said["playlist_id"], received=True)
+        catalogue = self.workspace.catalogue_in(connection)
+        moment = Moment(self.workspace.keyring, catalogue, datetime.now(UTC))
+        stands = standing_resources(connection, moment, reply.learner, said["playlist_id"])
+        steps = [step for step in said["steps"] if step["decision_id"] in stands]
+        for step in steps:
+            if (name := stands[step["decision_id"]]) != step["resource"]:
+                step.update(facts_of(catalogue, name))
+        return reply.body if steps == from_json(reply.body)["steps"] else to_json(said | {"steps": steps})
 
     def _recommend(
         self, asked: Sequence[KeyedQuestion], ask: Ask, mine: Mapping[bytes, KeyedQuestion]

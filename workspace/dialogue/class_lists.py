@@ -10,11 +10,10 @@ from segue.engine.requests.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace.playlists import step_feedback as feedback
 from segue.workspace.playlists.answering import Ask
-from segue.workspace.playlists.published_playlists import Reader, ShownStep, shown_lists
+from segue.workspace.playlists.published_playlists import Moment, Reader, ShownStep, rows_at, shown_lists
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import find_learners
-from segue.workspace.records.list_rows import list_rows
 from segue.workspace.records.overrides import OverrideRecord, acts_for
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
@@ -58,9 +57,10 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
     with workspace.store.read() as connection:
         people = find_learners(connection, workspace.keyring, roster)
         inside = {who: person.number for who, person in people.items() if not person.opted_out}
-        rows = list_rows(connection, inside.values(), weeks=[week], surfaces=SURFACES)
-        acts = acts_for(connection, inside.values())
         catalogue = workspace.catalogue_in(connection)
+        moment = Moment(workspace.keyring, catalogue, now)
+        rows = rows_at(connection, moment, list(inside.values()), weeks=[week], surfaces=SURFACES)
+        acts = acts_for(connection, inside.values())
     names = {number: who for who, number in inside.items()}
     found = []
     for who in roster:

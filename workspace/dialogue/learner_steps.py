@@ -27,8 +27,8 @@ class SkillCheck:
     claim: Claim | None
 
 
-def skill_check(workspace: Workspace, learner: str, skill: str) -> SkillCheck:
-    """Return the check of a skill.
+def skill_check(workspace: Workspace, learner: str, skill: str, *, now: datetime) -> SkillCheck:
+    """Return the check of a skill: tasks that are open, of the learner's courses, and not taken out.
 
     Raises
     ------
@@ -39,7 +39,17 @@ def skill_check(workspace: Workspace, learner: str, skill: str) -> SkillCheck:
     if skill not in catalogue.skill_index:
         raise DeclinedError("absent", "no_skill", "the catalogue has no such skill")
     found = catalogue.skills[catalogue.skill_index[skill]]
-    tasks = [r for r in catalogue.resources if skill in r.skills and r.kind in ASKING]
+    asked = workspace.asking([learner], now=now)[1][learner].record
+    courses = None if asked.courses is None else set(asked.courses)
+    tasks = [
+        r
+        for r in catalogue.resources
+        if skill in r.skills
+        and r.kind in ASKING
+        and catalogue.is_open(r.resource_id, now.timestamp())
+        and r.resource_id not in asked.excluded
+        and (courses is None or not r.courses or courses & set(r.courses))
+    ]
     tasks.sort(key=lambda r: (ASKING.index(r.kind), len(r.skills), r.resource_id))
     claim = next((one for one in standing(workspace, learner).claims if one.skill == skill), None)
     return SkillCheck(skill, found.i_can or found.statement or skill, tuple(tasks[:MOST_TASKS]), claim)

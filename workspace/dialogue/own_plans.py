@@ -1,7 +1,9 @@
 """A learner's own plan: proposed, looked over, approved or returned, and served as the learner's own.
 
-An approved plan becomes the list in force. Each of its steps is logged as put in by the learner, beside what
-the engine would have drawn and how likely that was, so that no estimate takes it for the engine's choice.
+An approved plan becomes the list in force, without what was retired, is not open, or was taken out for this
+learner by then: that is said of the plan and on the list. Each step is logged as put in by the learner,
+beside what the engine would have drawn and how likely that was, so that no estimate takes it for the engine's
+choice.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from segue.engine.explanations.own_plan import PlanCheck, PlanStep, check_plan
+from segue.engine.explanations.own_plan import FindingKind, PlanCheck, PlanStep, check_plan, shut
 from segue.engine.requests.request import Request
 from segue.features.iso_weeks import week_of
 from segue.workspace.dialogue.negotiation import known_person, statement_name
@@ -21,6 +23,7 @@ from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, find_learners
+from segue.workspace.records.overrides import StandingActs, standing_for
 from segue.workspace.records.statements import (
     Statement,
     append_statement,
@@ -33,12 +36,20 @@ from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 Verdict = Literal["waiting", "approved", "returned"]
+WHY_LEFT_OUT: Mapping[FindingKind, str] = {
+    "taken out": "a teacher took it out",
+    "retired": "it was retired from the catalogue",
+    "closed": "it is not open now",
+}
 LONGEST, MOST_STEPS = 80, 30  # letters of an activity or a word of the teacher's; steps of a plan
 
 
 @dataclass(frozen=True)
 class OwnPlan:
-    """A plan as it stands: who made it and when, its steps, what Segue and the teacher say of it."""
+    """A plan as it stands: who made it and when, its steps, what Segue and the teacher say of it.
+
+    `left_out` has the resources that were not put on the list when it was approved, and why.
+    """
 
     statement_id: str
     learner: str
@@ -48,6 +59,7 @@ class OwnPlan:
     verdict: Verdict
     note: str = ""
     review_id: str = ""
+    left_out: tuple[tuple[str, FindingKind], ...] = ()
 
 
 def propose_plan(
@@ -97,14 +109,16 @@ def plans_of(
         review = reviews.get(statement.statement_id)
         verdict: Verdict = review.body["verdict"] if review else "waiting"
         note, name = (review.body["note"], review.statement_id) if review else ("", "")
-        out.append(OwnPlan(statement.statement_id, who, statement.time, steps, found, verdict, note, name))
+        left = tuple((r, kind) for r, kind in review.body.get("left_out", ())) if review else ()
+        about = (statement.statement_id, who, statement.time, steps)
+        out.append(OwnPlan(*about, found, verdict, note, name, left))
     return out
 
 
 def review_plan(
     workspace: Workspace, plan_id: str, *, by: str, approve: bool, note: str = "", now: datetime
 ) -> Statement:
-    """Approve a plan, which puts it in force, or return it with a word.
+    """Approve a plan, which puts what is open of it in force, or return it with a word.
 
     Raises
     ------
@@ -118,9 +132,10 @@ def review_plan(
         every = statements_of(connection, [plan.learner], ("plan", "review", "undo"))
         said = standing_of(every)
         teacher = workspace.keyring.digest("teacher", by).hex()[:24]
-        body = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
+        body: dict[str, Any] = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
         for there in said:
-            if (there.kind, there.about, there.said_by, there.body) == ("review", plan_id, teacher, body):
+            same = (there.kind, there.about, there.said_by) == ("review", plan_id, teacher)
+            if same and {name: there.body[name] for name in body} == body:
                 return there
         if any(s.kind == "review" and s.about == plan_id for s in said):
             raise DeclinedError("conflict", "answered", "this plan was answered: take that back first")
@@ -128,7 +143,8 @@ def review_plan(
             raise DeclinedError("conflict", "taken_back", "this plan was taken back")
         playlist = ""
         if approve:
-            entry = _served(workspace, connection, plan, now=now)
+            entry, left = _served(workspace, connection, plan, now=now)
+            body |= {"left_out": left} if left else {}
             log(connection, rows_of([entry]))
             playlist = entry.playlist_id
         name = hashlib.blake2b(f"review:{plan_id}:{plan.number}:{len(every)}".encode(), digest_size=16)
@@ -136,13 +152,26 @@ def review_plan(
         return append_statement(connection, review)
 
 
+def left_out(workspace: Workspace, learner: str) -> tuple[tuple[str, FindingKind], ...]:
+    """Return what was left out of the last plan of a learner's that was approved, and why."""
+    with workspace.store.read() as connection:
+        person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+        if person is None or person.opted_out:
+            return ()
+        said = standing_of(statements_of(connection, [person.number], ("review", "undo")))
+    approved = [s for s in said if s.kind == "review" and s.playlist_id]
+    return tuple((r, kind) for r, kind in approved[-1].body.get("left_out", ())) if approved else ()
+
+
 def steps_in(body: Mapping[str, Any]) -> tuple[PlanStep, ...]:
     """Return the steps of a plan's statement."""
     return tuple(PlanStep(row["resource"], row["activity"], row["minutes"]) for row in body["steps"])
 
 
-def _served(workspace: Workspace, connection: Connection, plan: Statement, *, now: datetime) -> Entry:
-    """Return the list that an approved plan is: its resources in order, each put in by the learner."""
+def _served(
+    workspace: Workspace, connection: Connection, plan: Statement, *, now: datetime
+) -> tuple[Entry, list[tuple[str, FindingKind]]]:
+    """Return the list of an approved plan, each step put in by the learner, and what is left out of it."""
     champion = workspace.champion(connection)
     catalogue = champion.fitted.catalogue
     names = tuple(dict.fromkeys(step.resource for step in steps_in(plan.body) if step.resource))
@@ -150,6 +179,14 @@ def _served(workspace: Workspace, connection: Connection, plan: Statement, *, no
     if unknown or not names:
         what = f"{unknown[0]!r} is not in the catalogue" if unknown else "it names no resource"
         raise DeclinedError("invalid", "not_servable", f"this plan cannot be served: {what}")
+    acts = standing_for(connection, [plan.learner], round(now.timestamp() * 1e6))
+    out = acts.get(plan.learner, StandingActs()).out
+    found = {name: shut(catalogue, name, now.timestamp(), out=out) for name in names}
+    left = [(name, kind) for name, kind in found.items() if kind]
+    notes = tuple(f"{name!r} of the plan is left out: {WHY_LEFT_OUT[kind]}" for name, kind in left)
+    names = tuple(name for name, kind in found.items() if not kind)
+    if not names:
+        raise DeclinedError("invalid", "not_servable", f"this plan cannot be served: {'; '.join(notes)}")
     kept, newer = states.current(connection, [plan.learner], champion.fold)
     states.save(connection, newer, champion.fold)
     person = Learner(plan.learner, str(plan.learner))
@@ -158,7 +195,8 @@ def _served(workspace: Workspace, connection: Connection, plan: Statement, *, no
     draw = Draw(seed, request.mode, week_of(now, workspace.time_zone), plan.learner, 0)
     (entry,) = answer(champion, [Question(request, person, draw, "weekly")], kept)
     own = [replace(step, override=_by_learner(step.override)) for step in entry.playlist.steps]
-    return replace(entry, playlist=replace(entry.playlist, steps=tuple(own)))
+    playlist = replace(entry.playlist, steps=tuple(own), notes=(*notes, *entry.playlist.notes))
+    return replace(entry, playlist=playlist), left
 
 
 def _by_learner(override: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from segue.workspace.records.learners import class_surrogates, find_learners
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
+from segue.workspace.records.rosters.enrolments import has_left
 from segue.workspace.records.statements import Statement, find_statement, standing_of, statements_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
@@ -48,7 +49,7 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
 
     Only what may be drawn for this learner as it is: nothing gated opens by it, nor comes again what is
     mastered or was just done, nor what a teacher took out. It goes when the teacher takes the answer back,
-    and after a fortnight.
+    when the learner leaves the class, and after a fortnight.
     """
     with workspace.store.read() as connection:
         person = find_learners(connection, workspace.keyring, [learner]).get(learner)
@@ -56,7 +57,11 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
             return []
         rows = practices_of(connection, [person.number], ("suggestion",))
         recent = {row.about: row for row in rows if now - timedelta(days=SHOWN_DAYS) <= row.time <= now}
-        standing = [row for row in recent.values() if _stands(connection, row.act)]
+        standing = [
+            row
+            for row in recent.values()
+            if _stands(connection, row.act) and not has_left(connection, row.class_id, person.number, at=now)
+        ]
     if not standing:
         return []
     champion, asking = workspace.asking([learner], now=now)

@@ -51,12 +51,15 @@ def ask_teacher(workspace: Workspace, learner: str, kind: Asks, about: str, *, n
     Raises
     ------
     DeclinedError
-        When the catalogue does not have what it is about, or too much of it waits for an answer already.
+        When the catalogue does not have what it is about, a resource to suggest is not open, or too much
+        waits for an answer already.
     """
     catalogue = workspace.catalogue()
     known = catalogue.resource_index if kind == "suggestion" else catalogue.skill_index
     if kind not in KINDS or about not in known:
         raise DeclinedError("invalid", "unknown", "say what it is about: a skill, or a resource to suggest")
+    if kind == "suggestion" and not catalogue.is_open(about, now.timestamp()):
+        raise DeclinedError("invalid", "closed", f"{about!r} is not open at this time")
     with workspace.store.write() as connection:
         person = known_person(workspace, connection, learner)
         said = standing_of(statements_of(connection, [person.number], (kind, "answer", "undo")))

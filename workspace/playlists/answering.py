@@ -164,9 +164,10 @@ def with_acts(
     held = standing_for(connection, numbers, now)
     if not held:
         return list(questions)
-    index = catalogue.resource_index
     return [
-        replace(q, under=_under(q.request, held[q.learner.number], index)) if q.learner.number in held else q
+        replace(q, under=_under(q.request, held[q.learner.number], catalogue))
+        if q.learner.number in held
+        else q
         for q in questions
     ]
 
@@ -219,13 +220,15 @@ def _in_manner(
     ]
 
 
-def _under(request: Request, held: StandingActs, index: Collection[str]) -> Request:
+def _under(request: Request, held: StandingActs, catalogue: Catalogue) -> Request:
+    index, now = catalogue.resource_index, request.now.timestamp()
     out = [r for r in held.out if r in index and r not in request.excluded and r not in request.pins]
     pinned: list[str] = []
     if request.mode == "playlist":
         named = {*request.excluded, *request.pins}
         room = max(request.k - len(request.pins), 0)
-        pinned = [r for r in held.pinned if r in index and r not in named][:room]
+        there = [r for r in held.pinned if r in index and r not in named]
+        pinned = [r for r in there if catalogue.is_open(r, now)][:room]
     return replace(request, excluded=(*request.excluded, *out), pins=(*request.pins, *pinned))
 
 
@@ -245,15 +248,14 @@ def named(
         if champion.arms is not None and (arm := _arm_of(champion.arms, question)):
             about = f"{about} {champion.arms.named} {arm}"
         name = standing_name(question.draw, about, question.request, upto=kept.upto, model_hash=model)
-        out.append(under_name(question, name, fresh=ask.fresh))
+        out.append(under_name(question, name, but=question.request.now.timestamp() if ask.fresh else ""))
     return out
 
 
-def under_name(question: Question, name: str, *, fresh: bool) -> Question:
-    """Return a question whose list has a name, with the draw of it; with `fresh` the name of this moment."""
-    if fresh:
-        said = f"{name}{question.request.now.timestamp()}".encode()
-        name = hashlib.blake2b(said, digest_size=16).hexdigest()
+def under_name(question: Question, name: str, *, but: object = "") -> Question:
+    """Return a question whose list has a name, with the draw of it; `but` makes it another name."""
+    if but:
+        name = hashlib.blake2b(f"{name}{but}".encode(), digest_size=16).hexdigest()
     was = question.draw
     draw = Draw(was.seed, was.purpose, was.week, was.learner, int(name[:8], 16) >> 1)
     return replace(question, draw=draw, name=name)
@@ -285,8 +287,9 @@ def _on_path(champion: Champion, arms: WeekArms, arm: str, question: Question) -
     """Return a question with the week's part of the arm's path for steps; as it is where there is none."""
     request = question.under or question.request
     part = arms.part(arm, question.draw.week, k=request.k)
-    known = champion.recommender.catalogue.resource_index
-    steps = tuple(r for r in part or () if r in known and r not in request.excluded)
+    catalogue, now = champion.recommender.catalogue, request.now.timestamp()
+    there = [r for r in part or () if r in catalogue.resource_index and r not in request.excluded]
+    steps = tuple(r for r in there if catalogue.is_open(r, now))
     if not steps or request.mode != "playlist":
         return question
     return replace(question, under=replace(request, pins=steps, k=len(steps)))

@@ -25,7 +25,10 @@ class FeedbackMethods(ABC):
     def choose(self, decision_id: str, resource: str, *, now: datetime) -> bool:
         """Keep which option of a step's menu was picked; see ``feedback.choose``."""
         with self.store.write() as connection:
-            return feedback.choose(connection, self.keyring, decision_id, resource, now)
+            catalogue = self.catalogue_in(connection)
+            return feedback.choose(
+                connection, self.keyring, catalogue, decision_id=decision_id, resource=resource, now=now
+            )
 
     def rate(self, decision_id: str, rating: float, *, now: datetime) -> bool:
         """Keep how a learner liked a step, 0 to 1; see ``feedback.rate``."""

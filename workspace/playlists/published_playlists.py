@@ -13,25 +13,21 @@ from datetime import UTC, datetime
 from functools import partial
 from gettext import NullTranslations
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from segue.engine.explanations.why import ENGLISH, explain
-from segue.engine.requests.request import Request
 from segue.engine.sampling.playlists import Playlist, Step
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
-from segue.workspace.playlists.answering import Given
+from segue.workspace.playlists.step_standing import LeftOut, StepState, held_at, is_gone, read_cell
 from segue.workspace.records.decision_log import context_of
-from segue.workspace.records.decision_queries import set_received, steps_of
 from segue.workspace.records.learner_states import Fold, current, state_before
 from segue.workspace.records.learners import find_learners
-from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows, retired_in
-from segue.workspace.records.overrides import OverrideRecord
-from segue.workspace.storage.database import Connection, Row, Store
+from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows
+from segue.workspace.records.rosters.enrolments import ended_courses
+from segue.workspace.storage.database import Connection, Row
 from segue.workspace.storage.pseudonyms import Keyring
-
-StepState = Literal["open", "done", "removed", "swapped", "pinned"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,11 @@ class ShownStep:
     resource, title, url, minutes, kind
         What is shown: what was drawn, what the learner picked from the menu, or what a teacher put in.
     state : str
-        "done" also where a teacher put it in; "removed" steps are kept to be undone, and shown to no one, as
-        are those whose resource was retired before they were done.
+        "done" also where a teacher put it in; "removed" steps are kept to be undone, and shown to no one.
+    left_out : str
+        Why a step is "removed": "teacher" took it out, here or of another list since this one was drawn;
+        "retired" from the catalogue before it was done; the learner left the "course" that has it. "" for
+        all others.
     instead_of : str
         What the engine had drawn, where a teacher put in something else, else "".
     override_id, teacher : str
@@ -52,7 +51,7 @@ class ShownStep:
     approved : bool
         Whether a teacher approved of it.
     menu, picked
-        Options offered (none without a menu), and the learner's pick, "" before it.
+        Options offered that are still there (none without a menu), and the learner's pick, "" before it.
     step : Step
         The step as it was logged.
     why : str
@@ -75,6 +74,7 @@ class ShownStep:
     menu: tuple[str, ...] = ()
     picked: str = ""
     rating: float | None = None
+    left_out: LeftOut = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Reader:
     ) -> Reader:
         """Return the reader of a learner's lists as of `now`, or of when each was drawn."""
         if now is None:
-            return cls(catalogue, None, _NEVER, before=partial(state_before, connection, learner, fold))
+            return cls(catalogue, None, LONG_AGO, before=partial(state_before, connection, learner, fold))
         return cls(catalogue, current(connection, [learner], fold)[0][learner].state, now)
 
     def at(self, time: int) -> Reader:
@@ -138,7 +138,25 @@ class Reader:
         return replace(self, state=self.before(time), now=datetime.fromtimestamp(time / 1e6, UTC))
 
 
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def lists_of(
+    connection: Connection,
+    moment: Moment,
+    learner: int,
+    fold: Fold,
+    *,
+    now: datetime | None,
+    week: str | None = None,
+    surface: str | None = None,
+    words: NullTranslations = ENGLISH,
+) -> list[ShownList]:
+    """Return the lists of a learner (a number of the store); see ``Workspace.lists``."""
+    weeks, surfaces = None if week is None else [week], None if surface is None else [surface]
+    rows = rows_at(connection, moment, [learner], weeks=weeks, surfaces=surfaces)
+    reader = Reader.of(connection, learner, fold, moment.catalogue, now)
+    return shown_lists(rows, learner, replace(reader, words=words))
 
 
 def shown_lists(rows: ListRows, learner: int, reader: Reader) -> list[ShownList]:
@@ -171,8 +189,8 @@ def current_ids(heads: Sequence[Row]) -> set[str]:
 
 
 def published(
-    store: Store,
-    keyring: Keyring,
+    connection: Connection,
+    moment: Moment,
     roster: Collection[str],
     week: str,
     *,
@@ -183,10 +201,9 @@ def published(
     `roster` holds the LMS's own ids: each is looked up, nothing stored is turned back into an id. Of several
     playlists of one week the last one counts; the lists of a week's courses follow one another.
     """
-    with store.read() as connection:
-        people = find_learners(connection, keyring, roster)
-        inside = {person.number: who for who, person in people.items() if not person.opted_out}
-        rows = list_rows(connection, inside, weeks=[week], surfaces=surfaces)
+    people = find_learners(connection, moment.keyring, roster)
+    inside = {person.number: who for who, person in people.items() if not person.opted_out}
+    rows = rows_at(connection, moment, inside, weeks=[week], surfaces=surfaces)
     heads = sorted(rows.heads, key=lambda head: (head.learner, int(head.number)))
     by_learner = groupby(heads, key=lambda head: int(head.learner))
     return {inside[n]: _published(list(mine), rows) for n, mine in by_learner}
@@ -196,63 +213,10 @@ def _published(heads: Sequence[Row], rows: ListRows) -> Published:
     """Return one learner's list of a week: that of the surface drawn last, all of its courses in order."""
     counts = current_ids(heads)
     mine = [h for h in heads if h.playlist_id in counts and h.surface == heads[-1].surface]
-    steps = [_standing(row, rows, head) for head in mine for row in rows.steps.get(head.playlist_id, ())]
+    steps = [held_at(row, rows, head) for head in mine for row in rows.steps.get(head.playlist_id, ())]
     steps = [step for step in steps if step.state != "removed"]
     done = frozenset(step.resource for step in steps if step.state == "done")
     return Published(tuple(dict.fromkeys(step.resource for step in steps)), done)
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A step's resource and state as they stand, and the act that made them so."""
-
-    resource: str
-    state: StepState
-    act: OverrideRecord | None = None
-    picked: str = ""
-    approved: bool = False
-
-
-def _standing(row: Row, rows: ListRows, head: Row) -> _Held:
-    acts = [act for act in rows.acts.get(row.decision_id, ()) if act.undone is None]
-    changes = [act for act in acts if act.action != "approve"]
-    act = changes[-1] if changes else None
-    menu = _said(row.menu)
-    picked = str(menu.get("picked") or "")
-    since = rows.since.get(head.learner, ShownSince())
-    tried = "" if picked else _tried(menu.get("offered") or (), since, head.time)
-    if tried and tried != row.resource:  # rarely: what it cannot be is read only then
-        beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
-        offered = [name for name in menu["offered"] if name not in beside]
-        tried = _tried(offered, since, head.time)
-    resource = picked or tried or row.resource
-    put_in = act.resource if act is not None else ""
-    resource = put_in or resource
-    approved = any(one.action == "approve" for one in acts)
-    done = any(time >= head.time for time in since.done.get(resource, ()))
-    state = "removed" if resource in rows.retired and not done else _state(act, row, done=done)
-    return _Held(resource, state, act, picked, approved)
-
-
-def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
-    if act is not None and act.action == "remove":
-        return "removed"
-    if done:
-        return "done"
-    if act is not None:
-        return "pinned" if act.action == "pin" else "swapped"
-    asked = _said(row.override)
-    return "pinned" if asked.get("reason") == "pin" else "open"
-
-
-def _drawn_or_picked(row: Row) -> str:
-    return str(_said(row.menu).get("picked") or row.resource)
-
-
-def _tried(offered: Sequence[str], since: ShownSince, made: int) -> str:
-    """Return the first option of a menu that was worked on without being picked, "" when none was."""
-    done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
-    return done[0] if done else ""
 
 
 def _list(head: Row, rows: ListRows, reader: Reader, *, current: bool) -> ShownList:
@@ -271,7 +235,7 @@ def _list(head: Row, rows: ListRows, reader: Reader, *, current: bool) -> ShownL
 
 
 def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
-    held, logged = _standing(row, rows, head), logged_step(row)
+    held, logged = held_at(row, rows, head), logged_step(row)
     catalogue = reader.catalogue
     shown = replace(logged, resource=held.resource)
     resource = catalogue.resources[catalogue.resource_index[held.resource]]
@@ -296,15 +260,16 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
         override_id="" if held.act is None else held.act.override_id,
         teacher="" if held.act is None else held.act.teacher,
         approved=held.approved,
-        menu=logged.menu,
+        menu=tuple(name for name in logged.menu if not is_gone(name, rows, head, catalogue, reader.now)),
         picked=held.picked,
         rating=rows.since.get(head.learner, ShownSince()).rated.get(row.decision_id),
+        left_out=held.left_out,
     )
 
 
 def logged_step(row: Row) -> Step:
     """Return a decision row as the step it was."""
-    menu = _said(row.menu)
+    menu = read_cell(row.menu)
     return Step(
         position=row.position,
         resource=row.resource,
@@ -313,9 +278,9 @@ def logged_step(row: Row) -> Step:
         score=row.score,
         reasons=json.loads(row.reasons),
         context=dict(zip(COLUMNS, context_of(row.context).tolist(), strict=False)),
-        relaxed=tuple(_said(row.relaxed)),
+        relaxed=tuple(read_cell(row.relaxed)),
         explored=row.explored,
-        override=_said(row.override) or None,
+        override=read_cell(row.override) or None,
         menu=tuple(menu.get("offered") or ()),
         menu_propensities=tuple(menu.get("propensities") or ()),
     )
@@ -331,58 +296,55 @@ def logged_playlist(head: Row, steps: Sequence[Row], learner: str) -> Playlist:
         model_hash=head.model_hash,
         schema_hash=head.schema_hash,
         candidates_hash=head.candidates_hash,
-        notes=tuple(_said(head.notes)),
+        notes=tuple(read_cell(head.notes)),
     )
 
 
-def _said(cell: str) -> Any:
-    """Return what a cell of JSON says; most say nothing, and need not be parsed."""
-    return EMPTY[cell]() if cell in EMPTY else json.loads(cell)
+def standing_resources(
+    connection: Connection, moment: Moment, learner: int, playlist_id: str
+) -> dict[str, str]:
+    """Return what stands at each step of a list by decision, without what is left out by now."""
+    rows = rows_at(connection, moment, [learner], ids=[playlist_id])
+    held = {
+        row.decision_id: held_at(row, rows, head)
+        for head in rows.heads
+        for row in rows.steps[head.playlist_id]
+    }
+    return {name: one.resource for name, one in held.items() if not one.left_out}
 
 
-EMPTY: Mapping[str, Callable[[], Any]] = {"{}": dict, "[]": list}
+@dataclass(frozen=True)
+class Moment:
+    """When lists are read (UTC-aware), and where: what has closed by then is left out."""
+
+    keyring: Keyring
+    catalogue: Catalogue
+    at: datetime
 
 
-def given_again(
-    connection: Connection, head: Row, catalogue: Catalogue, request: Request, *, quiet: bool
-) -> Given | None:
-    """Return a stored list as it stands, within a write; None when something in it has closed meanwhile.
-
-    `quiet` as in a ``Question``.
-    """
-    as_drawn = _quiet_rows(connection, head) if quiet else None
-    rows = as_drawn or list_rows(connection, [head.learner], ids=[head.playlist_id])
-    steps, ids, now = [], [], request.now.timestamp()
-    for row in rows.steps.get(head.playlist_id, ()):
-        held = _Held(row.resource, "open") if as_drawn else _standing(row, rows, head)
-        if held.resource in rows.retired:
-            return None
-        if held.state == "removed":
-            continue
-        known = held.resource in catalogue.resource_index
-        if not known or not catalogue.is_open(held.resource, now):
-            return None
-        logged = logged_step(row)
-        steps.append(logged if held.resource == row.resource else replace(logged, resource=held.resource))
-        ids.append(row.decision_id)
-    if head.undelivered:
-        set_received(connection, head.playlist_id, received=True)
-    playlist = replace(logged_playlist(head, (), request.learner), steps=tuple(steps))
-    return Given(head.playlist_id, tuple(ids), playlist, request, new=False)
-
-
-def _quiet_rows(connection: Connection, head: Row) -> ListRows | None:
-    """Return the rows of a list that nobody has said anything about; None where its menus were tried."""
-    steps = steps_of(connection, head.playlist_id)
-    if any(row.menu != "{}" for row in steps):
-        return None
-    return ListRows([head], {head.playlist_id: steps}, {}, {}, retired_in(connection))
-
-
-def rows_for(connection: Connection, learner: int, *, week: str | None, surface: str | None) -> ListRows:
-    """Return the rows of one learner's lists, of one week or surface where they are named."""
-    weeks = None if week is None else [week]
-    return list_rows(connection, [learner], weeks=weeks, surfaces=None if surface is None else [surface])
+def rows_at(
+    connection: Connection,
+    moment: Moment,
+    learners: Collection[int],
+    *,
+    weeks: Collection[str] | None = None,
+    surfaces: Collection[str] | None = None,
+    ids: Collection[str] | None = None,
+) -> ListRows:
+    """Return the rows of some learners' lists (see ``list_rows``), and what they left with their courses."""
+    rows = list_rows(connection, learners, weeks=weeks, surfaces=surfaces, ids=ids)
+    courses = moment.catalogue.courses
+    ended = ended_courses(connection, moment.keyring, courses, learners, at=moment.at)
+    if not ended:
+        return rows
+    within = [one for one in moment.catalogue.resources if one.courses]
+    left = {
+        number: {
+            r.resource_id: max(ends[c] for c in r.courses) for r in within if ends.keys() >= {*r.courses}
+        }
+        for number, ends in ended.items()
+    }
+    return replace(rows, left=left)
 
 
 def list_line(one: ShownList) -> dict[str, Any]:
@@ -416,4 +378,5 @@ def step_line(step: ShownStep) -> dict[str, Any]:
         "menu": list(step.menu),
         "picked": step.picked or None,
         "rating": step.rating,
+        "left_out": step.left_out or None,
     }

@@ -57,13 +57,22 @@ class StepChange:
     until: datetime | None = None
 
 
-def choose(connection: Connection, keyring: Keyring, decision_id: str, resource: str, now: datetime) -> bool:
+def choose(
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    *,
+    decision_id: str,
+    resource: str,
+    now: datetime,
+) -> bool:
     """Keep which option of a menu was picked; return False when it was known.
 
     Raises
     ------
     DeclinedError
-        For another decision, a step without a menu, no option of it, or after another pick.
+        For another decision, a step without a menu, no option of it or one that is closed or taken out for
+        this learner by now, or after another pick.
     """
     row = known_decision(connection, decision_id)
     menu = json.loads(row.menu)
@@ -75,6 +84,8 @@ def choose(connection: Connection, keyring: Keyring, decision_id: str, resource:
         raise DeclinedError("invalid", "not_offered", message)
     if menu.get("picked") not in (None, resource):
         raise DeclinedError("conflict", "chosen", "another option of this step was picked before")
+    if "picked" not in menu:
+        _check_open(connection, catalogue, row.learner, resource, now)
     set_cell(connection, decision_id, "menu", {**menu, "picked": resource})
     return note_fact(connection, keyring, row, Fact("choice", resource, now))
 
@@ -245,19 +256,25 @@ def _put_in(
     if resource not in catalogue.resource_index:
         message = f"unknown resource {resource!r}: import it first"
         raise DeclinedError("invalid", "unknown_resource", message)
-    if not catalogue.is_open(resource, now.timestamp()):
-        raise DeclinedError("invalid", "closed", f"{resource!r} is not open at this time")
-    micros = round(now.timestamp() * 1e6)
-    standing = standing_for(connection, [row.learner], micros).get(row.learner)
-    if standing is not None and resource in standing.out:
-        message = f"{resource!r} was taken out for this learner: undo that first"
-        raise DeclinedError("conflict", "taken_out", message)
+    _check_open(connection, catalogue, row.learner, resource, now)
     if resource != shown:
         beside = [other for other in steps_of(connection, row.playlist_id) if other is not row]
         taken = {shown_resource(connection, o) for o in beside if o.decision_id != row.decision_id}
         if resource in taken:
             raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
     return resource
+
+
+def _check_open(
+    connection: Connection, catalogue: Catalogue, learner: int, resource: str, now: datetime
+) -> None:
+    """Refuse what is closed or retired, or was taken out for this learner."""
+    if not catalogue.is_open(resource, now.timestamp()):
+        raise DeclinedError("invalid", "closed", f"{resource!r} is not open at this time")
+    standing = standing_for(connection, [learner], round(now.timestamp() * 1e6)).get(learner)
+    if standing is not None and resource in standing.out:
+        message = f"{resource!r} was taken out for this learner: undo that first"
+        raise DeclinedError("conflict", "taken_out", message)
 
 
 def state_interests(

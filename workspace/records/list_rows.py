@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 
 from segue.workspace.records.decision_queries import steps_of
 from segue.workspace.records.learners import where_in
-from segue.workspace.records.overrides import OverrideRecord, acts_for
+from segue.workspace.records.overrides import OverrideRecord, acts_for, taken_out
 from segue.workspace.records.statements import lists_taken_back
 from segue.workspace.storage.database import get_document
 from segue.workspace.storage.schema import events, playlists
@@ -30,13 +30,19 @@ class ShownSince:
 
 @dataclass(frozen=True, eq=False)
 class ListRows:
-    """Heads in the order they were made, the steps of each in order, and what became of them."""
+    """Heads in the order they were made, the steps of each in order, and what became of them.
+
+    `out` has, by learner and resource, the last act that took it out of the learner's lists; `left` when the
+    learner left the last of the courses that have it (UTC microseconds).
+    """
 
     heads: Sequence[Row[Any]]
     steps: Mapping[str, Sequence[Row[Any]]]
     acts: Mapping[str, Sequence[OverrideRecord]]
     since: Mapping[int, ShownSince]
     retired: Collection[str] = ()
+    out: Mapping[int, Mapping[str, OverrideRecord]] = field(default_factory=dict)
+    left: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 def list_rows(
@@ -66,11 +72,12 @@ def list_rows(
     heads = sorted((row for row in found if row.playlist_id not in gone), key=lambda row: int(row.number))
     steps = {head.playlist_id: steps_of(connection, head.playlist_id) for head in heads}
     acts: dict[str, list[OverrideRecord]] = {}
-    for act in acts_for(connection, learners):
+    every = acts_for(connection, learners)
+    for act in every:
         acts.setdefault(act.decision_id, []).append(act)
     earliest = min((head.time for head in heads), default=0)
     since = _since(connection, {head.learner for head in heads}, earliest)
-    return ListRows(heads, steps, acts, since, retired_in(connection))
+    return ListRows(heads, steps, acts, since, retired_in(connection), taken_out(every))
 
 
 def retired_in(connection: Connection) -> frozenset[str]:

@@ -118,6 +118,18 @@ def acts_for(connection: Connection, learners: Collection[int]) -> list[Override
 PIN_DAYS = 7  # how long a pin without an end is put into later lists
 
 
+def taken_out(acts: Iterable[OverrideRecord]) -> dict[int, dict[str, OverrideRecord]]:
+    """Return, of acts in order, the last one that took each resource out of a learner's lists, by learner.
+
+    The end of a removal is not asked for: lists drawn before it stay without the resource.
+    """
+    found: dict[int, dict[str, OverrideRecord]] = {}
+    for act in acts:
+        if act.undone is None and act.action in OUT:
+            found.setdefault(act.learner, {})[act.taken] = act
+    return found
+
+
 @dataclass(frozen=True)
 class StandingActs:
     """What teachers' acts ask of a learner's next lists: resources taken out, and resources put in."""

@@ -212,6 +212,13 @@ class FindingAnswer(AnswerBody):
     about: str
 
 
+class LeftOutAnswer(AnswerBody):
+    """A resource of a plan that was not put on the list when the plan was approved, and why."""
+
+    resource: str
+    why: Literal["taken out", "retired", "closed"]
+
+
 class OwnPlanAnswer(AnswerBody):
     """A plan as it stands, with what Segue and the teacher say of it."""
 
@@ -221,6 +228,7 @@ class OwnPlanAnswer(AnswerBody):
     verdict: Literal["waiting", "approved", "returned"]
     note: str
     review_id: str
+    left_out: list[LeftOutAnswer]
     minutes: float
     findings: list[FindingAnswer]
     covers: list[str]

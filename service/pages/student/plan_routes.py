@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, request_words, show
+from segue.service.pages.layout import finding_words, left_words, open_now, request_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import shown, standing
@@ -40,9 +40,12 @@ def _plan(visit: Visit) -> dict[str, object]:
     return {
         "plan": found[0] if found else None,
         "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
-        "resources": catalogue.resources,
+        "resources": open_now(visit, catalogue),
         "rows": ROWS,
         "finding_words": partial(finding_words, visit.locale, catalogue),
+        "left_words": lambda name, why: left_words(
+            visit.locale, catalogue.resources[catalogue.resource_index[name]], why
+        ),
     }
 
 
@@ -100,7 +103,7 @@ def _feedback(visit: Visit) -> dict[str, object]:
         "aims": aims,
         "follows": follows,
         "skills": catalogue.skills,
-        "resources": catalogue.resources,
+        "resources": open_now(visit, catalogue),
         "lines": [request_words(visit.locale, catalogue, one) for one in reversed(asked)],
     }
 

@@ -9,7 +9,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import show
+from segue.service.pages.layout import left_words, show
 from segue.service.pages.sessions.visits import person, posted, visit_of
 from segue.service.pages.student import week_views as views
 from segue.workspace.dialogue.learner_steps import skill_check
@@ -24,7 +24,9 @@ async def week(request: Request) -> Response:
     """Show what to do this week, and why."""
     visit = visit_of(request, "learner", "parent")
     view = await visit.tenant.do(partial(views.week_view, visit))
-    return show(visit, "week", request, view=view, why=request.query_params.get("why", ""))
+    left = partial(left_words, visit.locale)
+    why = request.query_params.get("why", "")
+    return show(visit, "week", request, view=view, why=why, left_words=left)
 
 
 @router.post("/choose")
@@ -82,7 +84,7 @@ async def check(request: Request) -> Response:
     """Show the check of a claim, and what came of it."""
     visit = visit_of(request, "learner")
     space, skill = visit.tenant.workspace, request.query_params.get("skill", "")
-    view = await visit.tenant.aside(partial(skill_check, space, visit.ticket.who, skill))
+    view = await visit.tenant.aside(partial(skill_check, space, visit.ticket.who, skill, now=visit.now))
     return show(visit, "check", request, view=view)
 
 

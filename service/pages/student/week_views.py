@@ -10,7 +10,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, PageStep, shown, standing
 from segue.service.pages.texts import translations
-from segue.workspace.dialogue import learner_steps, negotiation
+from segue.workspace.dialogue import learner_steps, negotiation, own_plans
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.playlists.step_feedback import FACTS
@@ -28,6 +28,7 @@ class WeekView:
     minutes_left: int
     may_edit: bool
     suggested: tuple[Resource, ...] = ()
+    left_out: tuple[tuple[Resource, str], ...] = ()
 
 
 def week_view(visit: Visit) -> WeekView:
@@ -40,6 +41,13 @@ def week_view(visit: Visit) -> WeekView:
     catalogue, there = visit.tenant.workspace.catalogue(), {step.resource.resource_id for step in steps}
     passed = suggested_to(visit.tenant.workspace, visit.ticket.who, now=visit.now)
     names = [one.resource for one in passed if one.resource not in there]
+    gone: list[tuple[str, str]] = [
+        (step.resource.resource_id, step.shown.left_out) for step in every if step.state == "removed"
+    ]
+    if any(step.by_learner for step in every):
+        gone += own_plans.left_out(visit.tenant.workspace, visit.ticket.who)
+    why = {name: said for name, said in gone if name not in there}
+    index = catalogue.resource_index
     return WeekView(
         week=week,
         aims=aims_of([step.resource for step in steps], catalogue),
@@ -47,7 +55,8 @@ def week_view(visit: Visit) -> WeekView:
         done=sum(step.state == "done" for step in steps),
         minutes_left=round(sum(left)),
         may_edit=visit.ticket.role == "learner" and all(step.kept for step in steps),
-        suggested=tuple(catalogue.resources[catalogue.resource_index[name]] for name in names),
+        suggested=tuple(catalogue.resources[index[name]] for name in names),
+        left_out=tuple((catalogue.resources[index[name]], said) for name, said in why.items()),
     )
 
 

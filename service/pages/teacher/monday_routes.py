@@ -12,7 +12,7 @@ from segue.engine.explanations.why import lost
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, gave_way, rule_words, show
+from segue.service.pages.layout import finding_words, gave_way, left_words, open_now, rule_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
 from segue.service.pages.standing_list import OPTIONS, STEPS
@@ -49,11 +49,12 @@ def _week(visit: Visit, asked: str) -> dict[str, object]:
     return {
         "view": view,
         "weeks": [(this, _("This week")), (following, _("Next week"))],
-        "resources": catalogue.resources,
+        "resources": open_now(visit, catalogue),
         "titles": titles,
         "numbers": {who: at for at, who in enumerate(roster)},
         "plans": own_plans.plans_of(space, roster, now=visit.now),
         "finding_words": partial(finding_words, visit.locale, catalogue),
+        "left_words": lambda name, why: left_words(visit.locale, _resource(catalogue, name), why),
         "act_words": partial(_act_words, visit, titles),
         "gave_way": partial(gave_way, visit.locale),
     }

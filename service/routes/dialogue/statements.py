@@ -120,7 +120,7 @@ async def check(request: Request, learner: LearnerId, skill: Skill) -> Response:
     """Return what settles "I know this" about a skill, and what came of it."""
     found = await _aside(
         caller_of(request, "backend", "teacher"),
-        lambda space: learner_steps.skill_check(space, learner, skill),
+        lambda space: learner_steps.skill_check(space, learner, skill, now=datetime.now(UTC)),
     )
     tasks = [one.resource_id for one in found.tasks]
     claim = found.claim and _claim(found.claim)
@@ -348,6 +348,7 @@ def _plan(plan: own_plans.OwnPlan) -> dict[str, Any]:
         "verdict": plan.verdict,
         "note": plan.note,
         "review_id": plan.review_id,
+        "left_out": [{"resource": name, "why": why} for name, why in plan.left_out],
         "minutes": plan.check.minutes,
         "findings": findings,
         "covers": list(plan.check.covers),

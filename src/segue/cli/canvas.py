@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import Folder, moment, opened
 from segue.cli.kolibri import push_kolibri
 from segue.cli.text_output import tell
 
@@ -38,7 +38,7 @@ def push_canvas(workspace: Folder, *, url: Url, course: Course, week: Week) -> N
         raise ValueError(f"the token is read from the environment only: set {TOKEN}")
     space, there = opened(workspace), course_at(url, token, course)
     roster = students(there, course)
-    lessons = lessons_of(space, roster, week)
+    lessons = lessons_of(space, roster, week, now=moment(""))
     done = push(there, lessons)
     tell(
         f"{len(roster)} learners: {done['added']} modules added, {done['updated']} updated, "

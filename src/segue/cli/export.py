@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from segue.cli.arguments import Folder, Learner, opened
+from segue.cli.arguments import Folder, Learner, moment, opened
 
 if TYPE_CHECKING:
     from segue.lms.outgoing.lesson import Lesson
@@ -79,7 +79,7 @@ def statements(
 def _lesson(workspace: Path, learner: str, week: str) -> Lesson:
     from segue.service.lessons import lessons_of
 
-    lessons = lessons_of(opened(workspace), (learner,), week)
+    lessons = lessons_of(opened(workspace), (learner,), week, now=moment(""))
     if not lessons:
         raise ValueError(f"this learner has no playlist of {week}: run `segue weekly` for the week first")
     return lessons[0]

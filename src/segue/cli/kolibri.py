@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import Folder, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
 
     space, server = opened(workspace), _server(url, user)
     roster = server.roster(classroom)
-    lessons = lessons_of(space, roster, week)
+    lessons = lessons_of(space, roster, week, now=moment(""))
     changes = server.push(classroom, lessons)
     tell(
         f"{len(roster)} learners: {changes['added']} lessons added, {changes['updated']} updated, "

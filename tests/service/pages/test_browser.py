@@ -125,7 +125,11 @@ def test_a_student_and_a_teacher_from_launch_to_undo(
         words = title.partition(":")[0]
         calendar = client.get(f"{base}/calendar.ics").text.replace("\r\n ", "").replace("\\,", ",")
         with Workspace.open(school, environment={}) as space:
-            lesson = [item.title for one in lessons_of(space, [ME], now_week) for item in one.items]
+            lesson = [
+                item.title
+                for one in lessons_of(space, [ME], now_week, now=datetime.now(UTC))
+                for item in one.items
+            ]
         asked = {"learner": ME, "k": 10, "fresh": True}
         following = client.post("/v1/recommend", json=asked, headers=headers("teacher")).json()["steps"]
         places = (titles(student), lesson, [step["title"] for step in following])

@@ -129,6 +129,40 @@ def courses_of(
     return {number: tuple(sorted(taken)) for number, taken in found.items()}
 
 
+def ended_courses(
+    connection: Connection,
+    keyring: Keyring,
+    courses: Collection[str],
+    numbers: Collection[int],
+    *,
+    at: datetime,
+) -> dict[int, dict[str, int]]:
+    """Return which of some courses (the source's ids) learners were in and are not at `at`, by number.
+
+    With each course the time its enrolment ended (UTC microseconds).
+    """
+    if not courses or not numbers:
+        return {}
+    inside = class_surrogates(connection, keyring, courses, create=False)
+    called = {surrogate: source for source, surrogate in inside.items()}
+    query = select(enrolments.c.learner, enrolments.c.class_id, enrolments.c.ends).where(
+        enrolments.c.role == "student", enrolments.c.ends <= _micros(at)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for row in where_in(connection, query, enrolments.c.learner, numbers):
+        if row.class_id in called:
+            found.setdefault(row.learner, {})[called[row.class_id]] = row.ends
+    return found
+
+
+def has_left(connection: Connection, class_id: str, number: int, *, at: datetime) -> bool:
+    """Return whether a learner's place as a student in a class (as called inside) has ended by `at`."""
+    ends = enrolments.c.ends <= _micros(at)
+    place = (enrolments.c.class_id == class_id) & (enrolments.c.learner == number)
+    query = select(enrolments.c.learner).where(place, enrolments.c.role == "student", ends)
+    return connection.execute(query).first() is not None
+
+
 def unknown_courses(connection: Connection, keyring: Keyring, courses: Collection[str]) -> list[str]:
     """Return which of some courses are no class of any roster or event, where there are classes at all."""
     some = select(aliases.c.surrogate).where(aliases.c.domain == "class").limit(1)

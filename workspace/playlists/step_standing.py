@@ -1,0 +1,101 @@
+"""What stands at one step of a stored list: what was drawn, picked, put in or done, and what is left out.
+
+A step is left out when a teacher took its resource out, here or of another list of the learner's since this
+one was drawn, and when before it was done the resource was retired, or the learner left all courses that have
+it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from segue.features.catalogue import Catalogue
+from segue.workspace.records.list_rows import ListRows, ShownSince
+from segue.workspace.records.overrides import OverrideRecord
+from segue.workspace.storage.database import Row
+
+StepState = Literal["open", "done", "removed", "swapped", "pinned"]
+LeftOut = Literal["", "teacher", "retired", "course"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A step's resource and state as they stand, and the act that made them so."""
+
+    resource: str
+    state: StepState
+    act: OverrideRecord | None = None
+    picked: str = ""
+    approved: bool = False
+    left_out: LeftOut = ""
+
+
+def held_at(row: Row, rows: ListRows, head: Row) -> Held:
+    """Return what stands at a step of a list."""
+    acts = [act for act in rows.acts.get(row.decision_id, ()) if act.undone is None]
+    changes = [act for act in acts if act.action != "approve"]
+    act = changes[-1] if changes else None
+    menu = read_cell(row.menu)
+    picked = str(menu.get("picked") or "")
+    since = rows.since.get(head.learner, ShownSince())
+    tried = "" if picked else _tried(menu.get("offered") or (), since, head.time)
+    if tried and tried != row.resource:  # rarely: what it cannot be is read only then
+        beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
+        offered = [name for name in menu["offered"] if name not in beside]
+        tried = _tried(offered, since, head.time)
+    resource = picked or tried or row.resource
+    put_in = act.resource if act is not None else ""
+    resource = put_in or resource
+    approved = any(one.action == "approve" for one in acts)
+    done = any(time >= head.time for time in since.done.get(resource, ()))
+    if act is not None and act.action == "remove":
+        return Held(resource, "removed", act, picked, approved, "teacher")
+    if not done:
+        placed = act.time if act is not None and put_in else head.time
+        out = rows.out.get(head.learner, {}).get(resource)
+        if out is not None and out.time >= placed:
+            return Held(resource, "removed", out, picked, approved, "teacher")
+        if resource in rows.retired:
+            return Held(resource, "removed", act, picked, approved, "retired")
+        if rows.left.get(head.learner, {}).get(resource, -1) >= placed:
+            return Held(resource, "removed", act, picked, approved, "course")
+    return Held(resource, _state(act, row, done=done), act, picked, approved)
+
+
+def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
+    if done:
+        return "done"
+    if act is not None:
+        return "pinned" if act.action == "pin" else "swapped"
+    asked = read_cell(row.override)
+    return "pinned" if asked.get("reason") == "pin" else "open"
+
+
+def _drawn_or_picked(row: Row) -> str:
+    return str(read_cell(row.menu).get("picked") or row.resource)
+
+
+def _tried(offered: Sequence[str], since: ShownSince, made: int) -> str:
+    """Return the first option of a menu that was worked on without being picked, "" when none was."""
+    done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
+    return done[0] if done else ""
+
+
+def is_gone(name: str, rows: ListRows, head: Row, catalogue: Catalogue, now: datetime) -> bool:
+    """Return whether an option of a menu is closed, taken out for the learner, or of a course left since."""
+    out = rows.out.get(head.learner, {}).get(name)
+    closed = not catalogue.is_open(name, now.timestamp())
+    left = rows.left.get(head.learner, {}).get(name, -1) >= head.time
+    return closed or left or (out is not None and out.time >= head.time)
+
+
+def read_cell(cell: str) -> Any:
+    """Return what a cell of JSON says; most say nothing, and need not be parsed."""
+    return EMPTY[cell]() if cell in EMPTY else json.loads(cell)
+
+
+EMPTY: Mapping[str, Callable[[], Any]] = {"{}": dict, "[]": list}
