@@ -31,6 +31,7 @@ from segue.workspace.workspace import Workspace
 STEPS = ("import", "learn", "fit", "weekly")
 SCHOOL_DAYS = 5
 AS_WRITTEN = Source()
+Tick = Callable[[int, int], object]  # so many done since it was told last, of so many in all
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,14 @@ def weekly_job(
     clock: datetime | None = None,
     workers: int | None = None,
     runner: worker_pool.Runner = worker_pool.run,
-    tick: Callable[[int, int], object] = lambda _, __: None,
+    tick: Tick = lambda _, __: None,
+    begin: Callable[[str], object] = lambda _: None,
     say: Callable[[str, JobStep], object] = lambda _, __: None,
 ) -> WeekDone:
-    """Do a week's work; what a run cut off had done is not done again. `say` hears of each step as it ends.
+    """Do a week's work; what a run cut off had done is not done again.
+
+    `begin` hears of each step that begins, `say` as it ends; `tick` how many rows are imported (and 0: their
+    number is not known), or how many learners have their lists, and how many are to get one.
 
     Events dated more than a day after the `clock`, and after the week's beginning, are set aside.
 
@@ -161,9 +166,9 @@ def weekly_job(
     now = start_of(asked.week, workspace.time_zone)
     busy = f"another `segue week` is at work on {workspace.path}: wait until it has ended"
     with output.holding(workspace.path / "week.lock", said=busy):
-        record = _Record(workspace, out, asked)
+        record = _Record(workspace, out, asked, begin)
         latest = None if clock is None else max(clock, now)
-        record.do("import", lambda: _import(workspace, asked, out, latest), say)
+        record.do("import", lambda: _import(workspace, asked, out, latest, tick), say)
         record.do("learn", lambda: _learn(workspace, now), say)
         record.do("fit", lambda: _fit(workspace, now), say)
         plan = asked.plan(workspace, now)
@@ -195,8 +200,8 @@ def weekly_job(
 class _Record:
     """The steps done, on disk after each one."""
 
-    def __init__(self, workspace: Workspace, out: Path, asked: Week) -> None:
-        self._workspace, self._skip = workspace, asked.skip
+    def __init__(self, workspace: Workspace, out: Path, asked: Week, begin: Callable[[str], object]) -> None:
+        self._workspace, self._skip, self._begin = workspace, asked.skip, begin
         self._path = out / output.RECORD
         self._said = output.claim(out, asked.week, asked.named(), record=output.RECORD)
         found = self._said.get("steps", {})
@@ -212,6 +217,7 @@ class _Record:
             say(name, JobStep("skipped"))
             return
         if name not in self.steps:
+            self._begin(name)
             began = time.monotonic()
             done = work()
             self.steps[name] = replace(done, seconds=round(time.monotonic() - began, 1))
@@ -236,14 +242,14 @@ def school_days(week: str, holidays: Sequence[str]) -> int:
     return sum(monday + timedelta(days=n) not in free for n in range(SCHOOL_DAYS))
 
 
-def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None) -> JobStep:
+def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, tick: Tick) -> JobStep:
     if not asked.events:
         return JobStep("no files given")
     added = repeats = rejected = 0
     unread = []
     unknown = None if asked.new_learners else unknown_to(workspace.store, workspace.keyring)
     for number, path in enumerate(asked.events):
-        read = import_file(workspace, path, asked.source, now=now, unknown=unknown)
+        read = import_file(workspace, path, asked.source, now=now, unknown=unknown, tick=tick)
         bad = len(read.rejects)
         if done := read.done:
             added, repeats = added + done.added, repeats + done.repeats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from segue.cli.main import app, sentence
+from segue.cli.weekly import BatchProgress
 from segue.workspace.storage.schema import events
 from segue.workspace.workspace import Workspace
 from tests.conftest import MONDAY
@@ -112,3 +114,27 @@ def test_a_step_of_the_weeks_file_comes_back_with_its_decision(files: Path) -> N
     with Workspace.open(files / "school", environment={}) as space, space.store.read() as connection:
         steps = connection.execute(select(events.c.step).where(events.c.step != "")).scalars().all()
     assert steps == asked["decision_id"].tolist()
+
+
+def test_where_there_is_no_terminal_a_long_work_says_now_and_then_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("segue.cli.weekly.MINUTE", 0.001)
+
+    def heard(line: str) -> bool:
+        for _ in range(1000):
+            if line in capsys.readouterr().err:
+                return True
+            time.sleep(0.005)
+        return False
+
+    with BatchProgress() as tick:
+        tick.begin("import")
+        tick(1500, 0)
+        tick(200, 0)
+        assert heard("import: 0 min, 1,700 rows\n")
+        tick.begin("fit")
+        assert heard("fit: 0 min\n")
+        tick.begin("weekly")
+        tick(20, 50)
+        assert heard("weekly: 0 min, 20 of 50 learners\n")

@@ -190,6 +190,31 @@ def test_columns_of_events_are_named(school: School, out: Path, tmp_path: Path) 
     assert job(school, named, out).steps["import"].said.startswith("1 events stored")
 
 
+def test_a_week_is_heard_of_while_it_is_at_work(school: School, out: Path, tmp_path: Path) -> None:
+    heard: list[object] = []
+    asked = with_events(school, tmp_path / "in", "new")
+    weekly_job(
+        school.space,
+        asked,
+        out,
+        workers=1,
+        tick=lambda *far: heard.append(far),
+        begin=heard.append,
+        say=lambda name, _: heard.append(f"{name} ended"),
+    )
+    n = len(rows(out)["learner"].unique())
+    assert heard[:5] == [
+        "import",
+        (1, 0),
+        "import ended",
+        "learn ended",
+        "fit ended",
+    ]  # these two are skipped
+    assert heard[5] == "weekly"
+    assert sum(done for done, _ in heard[6:-1]) == heard[-2][1] == n
+    assert heard[-1] == "weekly ended"
+
+
 def test_a_record_that_cannot_be_read_is_another_runs(school: School, out: Path) -> None:
     job(school, W48, out)
     (out / "week.json").write_text("{")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,11 +41,13 @@ def import_file(
     unknown: UnknownLearners | None = None,
     strict: bool = False,
     mistyped: bool = False,
+    tick: Callable[[int, int], object] = lambda _, __: None,
 ) -> FileImport:
     """Store the events of a file; with `strict`, all of them or none.
 
     Parts are committed one by one: a second call goes on where a first was cut off. `now` and `unknown` set
-    rows aside as ``check`` says.
+    rows aside as ``check`` says. `tick` is told how many rows each part had, and 0: how many there are is not
+    known.
 
     Raises
     ------
@@ -63,7 +65,10 @@ def import_file(
         if len(bad):
             rows, events = sum(part.rows for part in whole), sum(part.events for part in whole)
             return FileImport(rows, events, None, bad, whole[-1].dropped)
-    stored = [_stored(workspace, part, mistyped) for part in parts()]
+    stored = []
+    for checked in parts():
+        stored.append(_stored(workspace, checked, mistyped))
+        tick(checked.rows, 0)
     done = Appended(0, 0, 0, 0)
     like: list[str] = []
     for part in stored:

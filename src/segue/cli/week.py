@@ -88,11 +88,11 @@ def week_(
         paced=paced,
         deciding=None if "weekly" in (skip or ()) else deciding_for(space, roster, now=at),
     )
-    runner = runner_of(engine, scheduler, workspace, out)
-
-    with BatchProgress() as tick:
-        now = datetime.now(UTC)
-        done = weekly_job(space, asked, out, clock=now, workers=workers, runner=runner, tick=tick, say=_say)
+    runner, now = runner_of(engine, scheduler, workspace, out), datetime.now(UTC)
+    with BatchProgress() as bar:
+        done = weekly_job(
+            space, asked, out, clock=now, workers=workers, runner=runner, tick=bar, begin=bar.begin, say=_say
+        )
     for name, alarm in done.alarms.items():
         tell(f"{'ALARM' if alarm.rings else 'ok   '} {name}: {alarm}")
     if done.rings:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -43,6 +44,7 @@ Courses = Annotated[
     Path | None,
     typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share."),
 ]
+MINUTE = 60.0  # seconds between two lines of progress where there is no terminal
 WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 app = typer.Typer()
 
@@ -170,20 +172,47 @@ def _table(path: Path, *needed: str) -> pd.DataFrame:
 
 
 class BatchProgress:
-    """A bar on a terminal, with rate and time left; nothing elsewhere."""
+    """How far a long work is: a bar on a terminal, with rate and time left; elsewhere a line a minute."""
 
     def __init__(self, unit: str = "learners") -> None:
         self._unit = unit
 
-    def __enter__(self) -> Callable[[int, int], None]:
+    def __enter__(self) -> BatchProgress:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=0, unit=f" {self._unit}", disable=None)
-        return self._tick
+        self._bar = tqdm(disable=None, bar_format="{elapsed}")
+        self.begin("")
+        self._over = threading.Event()
+        self._clock = threading.Thread(target=self._tell, daemon=True)
+        self._clock.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._clock.join()
         self._bar.close()
 
-    def _tick(self, done: int, total: int) -> None:
-        self._bar.total = total
+    def begin(self, name: str) -> None:
+        """Begin a step of the work; `import` counts rows."""
+        self._name, self._began, self._done, self._total = name, time.monotonic(), 0, 0
+        self._bar.unit = " rows" if name == "import" else f" {self._unit}"
+        self._bar.bar_format = "{desc} {elapsed}"  # while nothing is counted
+        self._bar.set_description_str(name, refresh=False)
+        self._bar.reset()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Count what has been done since the last call, of so many in all (0: not known)."""
+        self._done, self._total = self._done + done, total
+        self._bar.total, self._bar.bar_format = total or None, None
         self._bar.update(done)
+
+    def _tell(self) -> None:
+        """Say what is at work and since when, also while it counts nothing."""
+        while not self._over.wait(MINUTE if self._bar.disable else 1.0):
+            if self._bar.disable:
+                minutes = round((time.monotonic() - self._began) / 60)
+                whole = f" of {self._total:,}" if self._total else ""
+                far = f", {self._done:,}{whole}{self._bar.unit}" if self._done else ""
+                typer.echo(f"{self._name or 'at work'}: {minutes} min{far}", err=True)
+            else:
+                self._bar.refresh()

@@ -211,13 +211,22 @@ def _import_catalogue(
 
 def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool, new_learners: bool) -> int:
     """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
+    from segue.cli.weekly import BatchProgress
     from segue.workspace.operations.file_import import import_file
     from segue.workspace.records.rosters.unknown_learners import unknown_to
 
     unknown = None if new_learners else unknown_to(space.store, space.keyring)
-    read = import_file(
-        space, path, source, now=datetime.now(UTC), unknown=unknown, strict=strict, mistyped=True
-    )
+    with BatchProgress("rows") as tick:
+        read = import_file(
+            space,
+            path,
+            source,
+            now=datetime.now(UTC),
+            unknown=unknown,
+            strict=strict,
+            mistyped=True,
+            tick=tick,
+        )
     bad, done, twice = len(read.rejects), read.done, read.mistyped
     if done is not None:
         more = [f"{done.erased} of erased learners"] if done.erased else []
@@ -275,6 +284,7 @@ def fit(
 
     Example: segue fit school
     """
+    from segue.cli.weekly import BatchProgress
     from segue.engine.policies.policy_version import read_policy
 
     version = None if policy is None else read_policy(policy)
@@ -283,7 +293,9 @@ def fit(
     if prior:
         _start_from(space, other)
     asked, settings = (None, None) if version is None else (version.policy, version.settings)
-    recommender = space.fit(now=moment(now), policy=asked, settings=settings)
+    with BatchProgress() as bar:
+        bar.begin("fit")
+        recommender = space.fit(now=moment(now), policy=asked, settings=settings)
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     tell(f"model {recommender.model_hash} is in charge ({facts})")
     if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
