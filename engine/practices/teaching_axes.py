@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from segue.features.catalogue import Axis, Floats, Ints
 
@@ -77,7 +77,7 @@ def axis_levels(
         effect, error, learners = _slope(mine, freed, who, spare=spare)
         low, high = -np.inf, np.inf
         if learners >= LEAST_LEARNERS:
-            half = float(stats.t.ppf(0.5 + confidence / 2, learners - 1)) * error
+            half = float(special.stdtrit(learners - 1, 0.5 + confidence / 2)) * error
             low, high = effect - half, effect + half
         earned = effect if low > 0.0 or high < 0.0 else 0.0
         weight = (fixed or {}).get(name, earned)

@@ -8,7 +8,7 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
 from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error
@@ -84,5 +84,5 @@ def difference(one: MeanInterval, other: MeanInterval, *, level: float = 0.95) -
         return MeanInterval(nan, nan, nan, nan, one.rows + other.rows, min(one.learners, other.learners))
     gap, se = one.mean - other.mean, sqrt(one.se**2 + other.se**2)
     learners = min(one.learners, other.learners)
-    half = float(stats.t.isf((1 - level) / 2, learners - 1)) * se
+    half = float(-special.stdtrit(learners - 1, (1 - level) / 2)) * se
     return MeanInterval(gap, se, gap - half, gap + half, one.rows + other.rows, learners)

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from segue.experiments.evaluation.estimators.single_step import Floats
 from segue.experiments.reporting.mean_intervals import mean_interval
@@ -61,7 +61,7 @@ def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[Resour
     table = pd.DataFrame(rows, columns=columns)
     told = table[table["se"] > 0]
     beyond, error = _beyond(told)
-    chance = 2 * stats.t.sf(np.abs(beyond) / error, np.maximum(told["learners"].to_numpy() - 1, 1))
+    chance = 2 * special.stdtr(np.maximum(told["learners"].to_numpy() - 1, 1), -np.abs(beyond) / error)
     sure = discoveries(np.asarray(chance, dtype=np.float64), rate=rate)
     found_at = dict(zip(told.index, zip(beyond, error, chance, sure, strict=True), strict=True))
     out = []

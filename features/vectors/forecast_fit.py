@@ -20,7 +20,6 @@ from segue.features.history.batch_replay import Chunk, chunks
 from segue.features.history.state_columns import COUNT, LAST_TIME
 from segue.features.history.state_rows import N_ROW, elapsed_since, read_rows
 from segue.features.vectors.success_model import PRIOR_FADING, ForecastWeights
-from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 
 HORIZONS = (0.0, 1.0, 7.0, 30.0, 60.0)  # days
 SINCE_PRACTICE = -1.0  # in place of a horizon: the state just after the skill's last practice
@@ -200,6 +199,8 @@ def fit_forecast(
         return before
     rows = on_another_occasion(rows)
     n_learners = len(np.unique(attempts.learner[train]))
+    from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
+
     model = LogisticSuccess(
         prior=_packed(before),
         precision=learner_precision(n_learners),

@@ -21,7 +21,6 @@ from segue.features.vectors.learner_vector import (
 )
 from segue.features.vectors.success_model import GROUP_AT, ITEM_AT, SuccessModel
 from segue.models.success_layers import HiddenUnits, group_slopes
-from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 
 MOST_ROWS = 500_000  # attempts that vectors are made for: those of whole learners, drawn by lot
 FEWEST_LEARNERS = 12  # below, only the first layer is fitted
@@ -121,6 +120,8 @@ def fit_model(
     train = slice(None) if rows.train.all() else np.flatnonzero(rows.train)  # of all, no copy is made
     n_learners = len(np.unique(rows.attempts.learner[train]))
     X, y = rows.X[train], rows.attempts.score[train]
+    from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
+
     precision = learner_precision(n_learners)
     linear = LogisticSuccess(
         prior=base.weights,
