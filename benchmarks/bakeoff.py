@@ -76,13 +76,17 @@ MakeAgent = Callable[..., Agent]  # keywords: n_features, n_classes, seed
 class SegueAgent:
     """A Bayesian linear regression a class, a policy over their predictions.
 
-    Noise and prior are those of a reward in [0, 1] on standardised features, the same for every set.
+    Noise and prior are those of a reward in [0, 1] on standardised features, the same for every set; before
+    any reward each class is believed to be right as often as by chance.
     """
 
     def __init__(self, policy: Policy, *, n_features: int, n_classes: int, seed: int) -> None:
         self.policy = policy
+        by_chance = np.zeros(n_features)
+        by_chance[-1] = 1.0 / n_classes  # the intercept is last
         self.models = [
-            BayesianLinear(n_features, prior_precision=10.0, noise_variance=0.1) for _ in range(n_classes)
+            BayesianLinear(n_features, by_chance, prior_precision=30.0, noise_variance=0.1)
+            for _ in range(n_classes)
         ]
         self.rng = np.random.default_rng(seed)
         self.allowed = np.ones(n_classes, dtype=bool)
@@ -178,7 +182,7 @@ def competitors() -> dict[str, MakeAgent]:
     """Return every agent that can run here, by name; say which cannot."""
     policies: dict[str, Policy] = {
         "Segue InverseGap": InverseGap(),
-        "Segue InverseGap, gamma 1000": InverseGap(gamma=1000.0),
+        "Segue InverseGap, gamma 4000": InverseGap(gamma=4000.0, alpha=0.5),
         "Segue InverseGap, no optimism": InverseGap(alpha=0.0),
         "Segue Softmax": Softmax(),
         "Segue ThompsonSampling": ThompsonSampling(n_cells=32),

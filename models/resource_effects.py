@@ -9,7 +9,8 @@ For a step x (its context) on resource a with surprise r (how much better than f
 4. they are shrunk by τ² / (τ² + s² / n), averaged over what τ may be in the light of the *covariance of the
    means of two halves of the learners*: noise of one half says nothing of the other, so without a spread
    there is no effect, and it turns itself off; s² comes from the halves' difference, so that it counts
-   learners and not rows;
+   learners and not rows. Beforehand resources are believed to differ little, as in most courses; the
+   intervals allow for courses in which they differ much;
 5. what a step brings, against which effects are held, is how much better a second attempt after it goes than
    a first one: a forecast that is off is off for both.
 
@@ -31,7 +32,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 RIDGE = 50.0  # rows that say "no effect of the context"
 MOST_SPREAD = 1.0  # of what a step brings: more than large field studies suggest
-LIKELY_SPREAD = 0.7  # of that, in a normal law
+USUAL_SPREAD = 0.1  # of that, in an exponential law: what effects are shrunk by
+WIDE_SPREAD = 0.7  # of that, in a normal law: what their intervals allow for
 STEP = 0.02  # what a step is believed to bring before it is seen: two points of success
 STEP_EVIDENCE = 750.0  # steps that this belief weighs as much as
 LEAST_TYPICAL = 0.005
@@ -202,7 +204,7 @@ class Effects:
     Attributes
     ----------
     mean, std : arrays of shape (R,)
-        Posterior of each resource's effect.
+        Each resource's effect, and the root of its expected squared error.
     count : array of shape (R,)
         Steps that each rests on.
     weight : array of shape (R,)
@@ -280,41 +282,43 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     for alike in (groups.kinds, groups.sources):
         of_group, variance = _of_alike(whole - prior, weight, alike, noise)
         prior, prior_variance = prior + of_group[alike], prior_variance + variance[alike]
-    spreads, chance = _spreads(
-        half - prior, weights, noise, most=MOST_SPREAD * typical, free=n_free, both=both
-    )
+    most = MOST_SPREAD * typical
+    spreads = np.linspace(0.0, most, GRID)
+    told = _told_of_spreads(spreads, half - prior, weights, noise, free=n_free, both=both)
+    usual = _chances(told - spreads / (USUAL_SPREAD * most))
+    wide = _chances(told - 0.5 * (spreads / (WIDE_SPREAD * most)) ** 2)
     own = noise / np.maximum(weight, 1e-9) + 1e-12
     shares = spreads[:, None] ** 2 / (spreads[:, None] ** 2 + own) * (count > 0)
-    share = chance @ shares
-    apart = whole - prior
-    inside = chance @ (spreads[:, None] ** 2 * (1.0 - shares) + (1.0 - shares) ** 2 * prior_variance)
-    between = (chance @ shares**2 - share**2) * apart**2
-    mean, std = prior + share * apart, np.sqrt(inside + between)
-    return Effects(mean, std, count, weight, typical, float(np.sqrt(chance @ spreads**2)), noise, whole)
+    share, apart = usual @ shares, whole - prior
+    inside = spreads[:, None] ** 2 * (1.0 - shares) + (1.0 - shares) ** 2 * prior_variance
+    std = np.sqrt(wide @ (inside + ((shares - share) * apart) ** 2))
+    spread = float(np.sqrt(wide @ spreads**2))
+    return Effects(prior + share * apart, std, count, weight, typical, spread, noise, whole)
 
 
-def _spreads(
-    half: Floats, count: Floats, noise: float, *, most: float, free: int, both: Bools
-) -> tuple[Floats, Floats]:
-    """Return spreads τ that resources may have, (G,), and the posterior chance of each.
+def _told_of_spreads(
+    spreads: Floats, half: Floats, count: Floats, noise: float, *, free: int, both: Bools
+) -> Floats:
+    """Return the log-likelihood of each spread τ that resources may have, (G,).
 
-    Before any data τ follows half of a normal law of standard deviation `LIKELY_SPREAD` · `most`. A
-    resource's means in two halves of the learners share its effect and nothing else, so their covariance is
+    A resource's means in two halves of the learners share its effect and nothing else, so their covariance is
     τ²; how well it is known is a matter of the noise and of how many resources are free to differ.
     """
-    spreads = np.linspace(0.0, most, GRID)
-    prior = np.exp(-0.5 * (spreads / (LIKELY_SPREAD * most)) ** 2)
     if free < 1:
-        return spreads, prior / prior.sum()
+        return np.zeros(len(spreads))
     n = count[:, both]
     weight = n[0] * n[1] / n.sum(axis=0)
     seen = float((weight * half[0, both] * half[1, both]).sum() / weight.sum()) * int(both.sum()) / free
     one, two = (spreads[:, None] ** 2 + noise / part for part in n)
     square = ((one * two + spreads[:, None] ** 4) * weight**2).sum(axis=1) / weight.sum() ** 2
     variance = square * int(both.sum()) / free
-    log = -0.5 * (seen - spreads**2) ** 2 / variance - 0.5 * np.log(variance) + np.log(prior)
+    return np.asarray(-0.5 * (seen - spreads**2) ** 2 / variance - 0.5 * np.log(variance))
+
+
+def _chances(log: Floats) -> Floats:
+    """Return chances from their logarithms, up to a constant."""
     chance = np.exp(log - log.max())
-    return spreads, chance / chance.sum()
+    return np.asarray(chance / chance.sum())
 
 
 def _means(total: Floats, count: Floats, groups: Groups) -> Floats:
