@@ -278,12 +278,12 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     noise = float((shared * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
     typical = (sums.rise[1] + STEP_EVIDENCE * STEP) / (sums.rise[0] + STEP_EVIDENCE)
     typical = max(float(typical), LEAST_TYPICAL)
-    prior, prior_variance = np.zeros(len(whole)), np.zeros(len(whole))
-    for alike in (groups.kinds, groups.sources):
-        of_group, variance = _of_alike(whole - prior, weight, alike, noise)
-        prior, prior_variance = prior + of_group[alike], prior_variance + variance[alike]
     most = MOST_SPREAD * typical
     spreads = np.linspace(0.0, most, GRID)
+    prior, prior_variance = np.zeros(len(whole)), np.zeros(len(whole))
+    for alike in (groups.kinds, groups.sources):
+        of_group, variance = _of_alike(whole - prior, weight, alike, noise, spreads)
+        prior, prior_variance = prior + of_group[alike], prior_variance + variance[alike]
     told = _told_of_spreads(spreads, half - prior, weights, noise, free=n_free, both=both)
     usual = _chances(told - spreads / (USUAL_SPREAD * most))
     wide = _chances(told - 0.5 * (spreads / (WIDE_SPREAD * most)) ** 2)
@@ -327,15 +327,24 @@ def _means(total: Floats, count: Floats, groups: Groups) -> Floats:
     return np.asarray(np.where(count > 0, mean, 0.0))
 
 
-def _of_alike(whole: Floats, count: Floats, groups: Ints, noise: float) -> tuple[Floats, Floats]:
-    """Return the effect of each group (n_groups,), shrunk by how much groups differ, and its variance."""
+def _of_alike(
+    whole: Floats, count: Floats, groups: Ints, noise: float, spreads: Floats
+) -> tuple[Floats, Floats]:
+    """Return the effect of each group (n_groups,), shrunk by how much groups differ, and its variance.
+
+    The means of groups follow a normal law of spread τ and their own error; each of `spreads` is as likely as
+    it makes them.
+    """
     n_groups = int(groups.max(initial=0)) + 1
     number = np.bincount(groups, count, minlength=n_groups)
     mean = np.bincount(groups, count * whole, minlength=n_groups) / np.maximum(number, 1e-9)
-    error = noise / np.maximum(number, 1e-9)
     seen = number > 0
     if seen.sum() < 2:
         return np.zeros(n_groups), np.zeros(n_groups)
-    between = max(float((mean[seen] ** 2 - error[seen]).mean()), 0.0)
-    share = np.where(seen, between / (between + error + 1e-12), 0.0)
-    return share * mean, between * (1.0 - share)
+    error = noise / np.maximum(number, 1e-9) + 1e-12
+    square = spreads[:, None] ** 2
+    told = -0.5 * (mean**2 / (square + error) + np.log(square + error))[:, seen].sum(axis=1)
+    chance = _chances(told - spreads / (USUAL_SPREAD * spreads[-1]))
+    shares = square / (square + error) * seen
+    share = chance @ shares
+    return share * mean, chance @ (square * (1.0 - shares) + ((shares - share) * mean) ** 2)

@@ -88,6 +88,17 @@ def test_without_a_spread_there_is_no_effect_and_nothing_is_told() -> None:
     assert told < 0.05 * 10 * N
 
 
+def test_where_resources_hardly_differ_their_effects_are_no_worse_than_none() -> None:
+    wrong = none = 0.0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        truth = centred(rng.normal(0, 0.008, N))  # a sixth of what a step brings; standard error of .04
+        found = estimate(sums(steps(truth, 80, rng)), groups(rng))
+        wrong += float(((found.mean - truth) ** 2).sum())
+        none += float((truth**2).sum())
+    assert wrong < 1.02 * none
+
+
 def test_a_learner_taken_out_was_never_there() -> None:
     rng = np.random.default_rng(2)
     made = steps(rng.normal(0, 0.05, N), 20, rng)
