@@ -28,7 +28,7 @@ test-journeys: $(VENV)/.dev
 
 check: $(VENV)/.dev lint types docs
 	$(BIN)/python -m pytest -n 0 --doctest-modules --ignore-glob='*migrations*' --pyargs segue
-	$(BIN)/python -m pytest -n 0 --nbmake notebooks -W default
+	$(BIN)/python -m pytest -n 0 -p nbmake.pytest_plugin --nbmake notebooks -W default
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -14,7 +14,7 @@ from segue.cli.main import app, sentence
 from segue.cli.weekly import BatchProgress
 from segue.workspace.storage.schema import events
 from segue.workspace.workspace import Workspace
-from tests.conftest import MONDAY
+from tests.school import MONDAY
 
 NOW = ("--now", MONDAY.isoformat())
 

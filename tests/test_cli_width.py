@@ -18,9 +18,9 @@ import typer
 from segue import sample
 from segue.cli import main as cli
 from segue.workspace.workspace import Workspace
-from tests.conftest import MONDAY
 from tests.lms.catalogues.test_case import package
 from tests.lms.servers.test_pulls import Stub, stub  # noqa: F401
+from tests.school import MONDAY
 
 COLUMNS = 80
 NOW = "--now 2026-11-23T08:00:00+00:00"

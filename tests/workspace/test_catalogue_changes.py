@@ -19,7 +19,7 @@ from segue.workspace.operations import integrity
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
-from tests.conftest import KEY, MONDAY, School
+from tests.school import KEY, MONDAY, School
 
 PUPIL, NEW = "pupil-001", "brand-new"
 TUESDAY = MONDAY + timedelta(days=1)

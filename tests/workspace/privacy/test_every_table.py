@@ -24,7 +24,7 @@ from segue.workspace.records.rosters.identities import link_ids
 from segue.workspace.records.statements import Statement, append_statement, statements_of
 from segue.workspace.storage.replies import Reply, keep_replies
 from segue.workspace.storage.schema import metadata
-from tests.conftest import MONDAY, School
+from tests.school import MONDAY, School
 
 WHO, OTHER = "pupil-003", "pupil-004"
 LATER = MONDAY + timedelta(days=60)

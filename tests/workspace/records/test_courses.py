@@ -16,7 +16,7 @@ from segue.features.events.event_records import check, identify
 from segue.features.events.file_readers import read_catalogue
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments, unknown_courses
-from tests.conftest import MONDAY, School
+from tests.school import MONDAY, School
 
 NEW = ("ada", "ben", "cleo", "dan")  # whose events name no class
 ANEW = Ask(surface="service", request_no=None)
