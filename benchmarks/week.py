@@ -1,12 +1,12 @@
 """The district's week end to end: import, learn, fit, gate, weekly on a store, by stage, beside the batch.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/week.py [--learners 2000] [--each 200] [--resources 2000]
-     [--skills 300] [--k 10] [--growth]
+     [--skills 300] [--k 10] [--growth | --command]
 
 Synthetic attempts as in ``benchmarks/weekly.py``. Each stage runs in a process of its own, which prints its
 seconds and its largest memory. Beside it: the batch from the same attempts, without a store, and the floor of
 both (decode, fold, masks, one pass over the contexts, write). `--growth` prints the table for more of one
-thing at a time.
+thing at a time; `--command` runs `segue week` itself, as for a district: --learners 50000 --resources 3000.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,8 +32,9 @@ from segue.batch.from_files import batch
 from segue.batch.from_workspace import bring_up, weekly
 from segue.batch.plan import WeeklyPlan
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.events.file_readers import Source, read_events
+from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
+from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.records.learners import every_learner
 from segue.workspace.sources.model_registry import current_fit
@@ -115,9 +119,7 @@ def set_up(folder: Path, district: District) -> None:
 def import_(folder: Path) -> None:
     """Store the log."""
     space = opened(folder)
-    source = Source(clock=replace(Source().clock, epoch="s"))
-    checked = read_events(folder / "log.parquet", source, resources=space.catalogue().resource_index)
-    space.add_events(checked.events)
+    import_file(space, folder / "log.parquet", Source(clock=replace(Source().clock, epoch="s")))
 
 
 def fit(folder: Path) -> None:
@@ -184,6 +186,48 @@ def week(district: District) -> dict[str, float]:
     return spent
 
 
+def command(district: District) -> None:
+    """Run `segue week` on a store of its own; print what it says, and its largest memory."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        set_up(folder, district)
+        words = [
+            "week",
+            "district",
+            "--week",
+            WEEK,
+            "--events",
+            "log.parquet",
+            "--epoch",
+            "s",
+            "--out",
+            "out",
+        ]
+        began, largest = time.perf_counter(), 0.0
+        with subprocess.Popen(
+            [sys.executable, "-m", "segue.cli.main", *words], cwd=folder, env={**os.environ, **KEY}
+        ) as job:
+            while job.poll() is None:
+                largest = max(largest, memory(job.pid))
+                time.sleep(0.5)
+        seconds = time.perf_counter() - began
+        print(
+            f"exit {job.returncode}, {seconds:,.0f} s, all its processes together {largest:,.0f} MB at most"
+        )
+
+
+def memory(pid: int) -> float:
+    """Return the megabytes of a process and all that it began, what they share counted once."""
+    try:
+        said = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        below = [
+            child for by in Path(f"/proc/{pid}/task").glob("*/children") for child in by.read_text().split()
+        ]
+    except OSError:  # it has ended
+        return 0.0
+    return int(said.split("Pss:")[1].split()[0]) / 1024 + sum(memory(int(child)) for child in below)
+
+
 def growth(base: District) -> None:
     """Print how many times the seconds grow with ten times of one thing."""
     table: dict[str, Any] = {"base": week(base)}
@@ -207,10 +251,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("learners", "each", "resources", "skills", "k"):
         parser.add_argument(f"--{name}", type=int, default=getattr(District(), name))
-    parser.add_argument("--growth", action="store_true")
+    for name in ("growth", "command"):
+        parser.add_argument(f"--{name}", action="store_true")
     given = vars(parser.parse_args())
-    more = given.pop("growth")
-    (growth if more else week)(District(**given))
+    more, whole = given.pop("growth"), given.pop("command")
+    (command if whole else growth if more else week)(District(**given))
 
 
 if __name__ == "__main__":
