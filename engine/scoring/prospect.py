@@ -5,7 +5,7 @@
 x are columns of skills. a says how the class learns, as far as its answers tell (``NextAnswers``, in standard
 deviations from the usual class, 0 without answers): what is worth practising differs between classes that
 forget and classes that learn all or nothing. In a simulation the worth of a step is known (expected rise of
-mastery at the examinations, and what it opens); ``segue.experiments.simulation.prospect_training`` chooses
+mastery at the examinations, and what it opens); ``benchmarks.prospect_training`` chooses
 W, U, b and v such that a draw by the whole score collects as much of it as it can, over student models that
 disagree.
 """

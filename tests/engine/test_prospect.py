@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from segue.engine.scoring.prospect import FARTHEST, FILE, SPREAD, from_usual, prospect_network
-from segue.experiments.simulation.prospect_training import (
+from benchmarks.prospect_training import (
     COLUMNS,
     Lists,
     train,
     varied,
     written,
 )
+from segue.engine.scoring.prospect import FARTHEST, FILE, SPREAD, from_usual, prospect_network
 from segue.experiments.simulation.student_models import MODELS
 from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import LEVEL, Level

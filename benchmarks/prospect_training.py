@@ -1,6 +1,6 @@
 """How the network of ``engine.scoring.prospect`` is made: simulated classes, and a reference that sees all.
 
-Run: ``python -m segue.experiments.simulation.prospect_training`` (about 20 minutes of CPU; writes the
+Run: ``python -m benchmarks.prospect_training`` (about 20 minutes of CPU; writes the
 network that comes with the package). Classes of varied student models are taught by the engine. Of some of
 those who ask, the columns, the score without the network and the true worth of every candidate
 (`Clairvoyant.prospects`) are kept. The network is then chosen such that a softmax draw by score + h collects
