@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from segue.engine.explanations.own_plan import shut
 from segue.engine.explanations.why import lost
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
@@ -140,13 +141,15 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     learner = visit.ticket.roster[number]
     mine, step = space.decision(decision, now=visit.now)
     catalogue = space.catalogue()
-    taken = {one.resource for one in mine.steps}
+    taken = {one.resource for one in mine.todo}
     champion, asking = space.asking([learner], now=visit.now)
     near = alternatives(champion.recommender, asking[learner].said, taken=taken)
     words = translations(visit.locale)
     known = wanted in champion.recommender.catalogue.resource_index
     why_not = asking[learner].why_not(champion.recommender, wanted, words=words) if known else None
     resource = partial(_resource, catalogue)
+    out = asking[learner].record.excluded
+    closed = shut(catalogue, wanted, visit.now.timestamp(), out=out) if known else None
     return {
         "learner": learner,
         "number": number,
@@ -155,6 +158,8 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
         "resources": catalogue.resources,
         "wanted": wanted,
         "why_not": why_not,
+        "closed": left_words(visit.locale, resource(wanted), closed) if closed else "",
+        "in_list": wanted in taken,
         "rules": [rule_words(visit.locale, name) for name in (why_not.rules if why_not else ())],
     }
 

@@ -119,3 +119,18 @@ def press(client: httpx.Client) -> Callable[..., Page]:
         return Page(client.post(str(form["action"]), data=data, follow_redirects=True))
 
     return pressed
+
+
+@pytest.fixture
+def call(client: httpx.Client, headers: Callable[[str], dict[str, str]]) -> Callable[..., Any]:
+    """Return a function that calls with the administrator's key, and returns the JSON of its answer."""
+
+    def called(
+        path: str, body: dict[str, Any] | None = None, *, method: str = "", status: int = 200, key: str = ""
+    ) -> Any:
+        sent = headers("admin") | ({"idempotency-key": key} if key else {})
+        found = client.request(method or ("GET" if body is None else "POST"), path, json=body, headers=sent)
+        assert found.status_code == status, found.text
+        return found.json()
+
+    return called

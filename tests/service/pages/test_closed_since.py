@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import pytest
 
 from segue import sample
 
@@ -18,21 +17,6 @@ Call = Callable[..., Any]
 WHO = "student-3"
 ME = f"/v1/learners/{WHO}"
 PLAN = ("trail-mix-talk", "team-colours", "rate-race")
-
-
-@pytest.fixture
-def call(client: httpx.Client, headers: Callable[[str], dict[str, str]]) -> Call:
-    """Return a function that calls with the administrator's key, and returns the JSON of its answer."""
-
-    def called(
-        path: str, body: dict[str, Any] | None = None, *, method: str = "", status: int = 200, key: str = ""
-    ) -> Any:
-        sent = headers("admin") | ({"idempotency-key": key} if key else {})
-        found = client.request(method or ("GET" if body is None else "POST"), path, json=body, headers=sent)
-        assert found.status_code == status, found.text
-        return found.json()
-
-    return called
 
 
 def take_out(call: Call, resource: str) -> str:
