@@ -115,6 +115,7 @@ def test_what_is_done_without_naming_its_step_is_liked_too(school: School) -> No
     with school.space.store.read() as connection:
         before = liking(connection, until)
     rows = [(first, 2, school.roster[0]), (second, 29, school.roster[0]), (second, 2, school.roster[1])]
+    rows.append((first, 35, school.roster[0]))  # done again when the reward could come no more
     did = [{"resource": r, "learner": who, "score": 1.0, "time": MONDAY + timedelta(d)} for r, d, who in rows]
     school.space.add_events(school.checked(pd.DataFrame(did)))
     with school.space.store.read() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, case, exists, func, or_, select
 
 from segue.features.reward import CENSOR_DAYS
 from segue.workspace.records.matured_rewards import latest_rewards
@@ -69,24 +69,44 @@ def drawn_propensities(connection: Connection, since: int) -> list[float]:
     return list(connection.execute(query).scalars())
 
 
+def _bare(span: int, which: ColumnElement[int]) -> tuple[Subquery, ColumnElement[bool]]:
+    """Return the first and last event of each learner, resource and span that names no step, and how to join.
+
+    Spans (microseconds) are counted from 0; `which` is the one that is joined to a decision.
+    """
+    at = (events.c.time // span).label("at")
+    bare = select(
+        events.c.learner,
+        events.c.resource,
+        at,
+        func.min(events.c.time).label("first"),
+        func.max(events.c.time).label("last"),
+    ).where(events.c.kind.in_(_DONE), events.c.step == "")
+    found = bare.group_by(events.c.learner, events.c.resource, at).subquery()
+    same = (found.c.learner == decisions.c.learner) & (found.c.resource == decisions.c.resource)
+    return found, same & (found.c.at == which)
+
+
 def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]:
     """Return, by resource, how often it was offered up to a time or rated, and how much of that was liked.
 
     A step of a list, or work that an event says was offered, is liked when it was done: an event names the
-    step, or the last one that names none was at its resource while its reward could still come. A rating
-    counts what it says, in [0, 1].
+    step, or one that names none was at its resource while its reward could still come. A rating counts what
+    it says, in [0, 1].
     """
     named = exists().where(events.c.step == decisions.c.decision_id, events.c.kind.in_(_DONE))
-    bare = select(events.c.learner, events.c.resource, func.max(events.c.time).label("time"))
-    bare = bare.where(events.c.kind.in_(_DONE), events.c.step == "")
-    last = bare.group_by(events.c.learner, events.c.resource).subquery()
-    same = (last.c.learner == decisions.c.learner) & (last.c.resource == decisions.c.resource)
-    in_time = last.c.time.between(playlists.c.time, playlists.c.time + CENSOR_DAYS * DAY)
+    span, time = (
+        CENSOR_DAYS * DAY,
+        playlists.c.time,
+    )  # a span from `time` on lies in two of those counted from 0
+    (here, same), (after, next_) = (_bare(span, time // span + more) for more in (0, 1))
+    done = or_(named, here.c.last >= time, after.c.first <= time + span)
     steps = (
-        select(decisions.c.resource, func.count(), func.sum(case((or_(named, in_time), 1.0), else_=0.0)))
+        select(decisions.c.resource, func.count(), func.sum(case((done, 1.0), else_=0.0)))
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .outerjoin(last, same)
-        .where(playlists.c.time < until, decisions.c.override == "{}")
+        .outerjoin(here, same)
+        .outerjoin(after, next_)
+        .where(time < until, decisions.c.override == "{}")
         .group_by(decisions.c.resource)
     )
     offers = select(events.c.resource, func.count(), func.sum(events.c.completed)).where(
