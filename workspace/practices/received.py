@@ -42,7 +42,7 @@ def received_of(workspace: Workspace, learner: str) -> list[Received]:
             return []
         rows = practices_of(connection, [person.number], KINDS)
         catalogue = workspace.catalogue_in(connection)
-    scores: dict[tuple[str, str], list[float]] = {}
+    scores: dict[tuple[str, str], dict[str, float]] = {}  # of each rater the last word
     out: dict[tuple[str, ...], Received] = {}
     for row in rows:
         criterion = str(row.body.get("criterion", ""))
@@ -50,11 +50,11 @@ def received_of(workspace: Workspace, learner: str) -> list[Received]:
             continue
         found = Received(cast(ReceivedKind, row.kind), row.about, row.time)
         if row.kind == "score":
-            given = scores.setdefault((row.about, criterion), [])
-            given.append(float(row.body["score"]))
+            given = scores.setdefault((row.about, criterion), {})
+            given[row.by] = float(row.body["score"])
             at = catalogue.resource_index.get(str(row.body.get("resource", "")))
             skills = () if at is None else catalogue.resources[at].skills
-            mean = sum(given) / len(given)
+            mean = sum(given.values()) / len(given)
             found = Received("score", row.about, row.time, criterion, mean, skills)
         act = row.act if row.kind == "review" else "" if row.kind == "score" else row.time.isoformat()
         out[row.kind, row.about, criterion, act] = found

@@ -20,6 +20,7 @@ from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.feedback_given import feedback_waiting, note_given, talks_due
 from segue.workspace.practices.group_work import form_groups, pair_reviews
 from segue.workspace.practices.placements import listed_steps, place_week
+from segue.workspace.practices.received import received_of
 from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 from segue.workspace.privacy import learner_rights
 from segue.workspace.privacy.retention import purge
@@ -162,6 +163,11 @@ def test_a_score_corrected_after_it_was_accepted_takes_the_first_ones_place(fitt
     before = tried(fitted, "corrected")
     assert accepted("corrected", 0.6, 0.3) == pytest.approx([0.3])
     assert accepted("corrected") == pytest.approx([0.3])
+    again = [RubricScore("corrected", "poster", "reasoning", "r1", value) for value in (0.8, 0.3)]
+    assert [keep_scores(fitted, "h", [one], now=NOW + timedelta(days=1)) for one in again] == [1, 1]
+    assert accepted("corrected") == pytest.approx([0.3]), "of the same moment the last word counts as well"
+    (told,) = received_of(fitted, "corrected")
+    assert told.score == pytest.approx(0.3)
     assert tried(fitted, "corrected") == before, "one attempt, corrected"
     states = fitted.known(["right-at-once", "corrected"])[1]
     assert states["corrected"].to_bytes() == states["right-at-once"].to_bytes()

@@ -54,7 +54,10 @@ class PracticeRow:
 
 
 def append_practices(connection: Connection, rows: Sequence[PracticeRow]) -> int:
-    """Write rows within a write and return how many are new; a row that is there already is left alone."""
+    """Write rows within a write and return how many are new; a row that is there already is left alone.
+
+    Another score by the same rater is another row, at the same microsecond too: the last one written counts.
+    """
     named = {_name(row): row for row in rows}
     there = where_in(connection, select(practices.c.row_id), practices.c.row_id, named)
     for known in [row.row_id for row in there]:
@@ -92,7 +95,8 @@ def practices_of(
 def _name(row: PracticeRow) -> str:
     micros = round(row.time.timestamp() * 1e6)
     parts = (row.learner, row.class_id, row.kind, row.about, row.act, row.by, micros)
-    text = json.dumps([*parts, row.body.get("criterion", "")])
+    score = [row.body["score"]] if row.kind == "score" else []
+    text = json.dumps([*parts, row.body.get("criterion", ""), *score])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
