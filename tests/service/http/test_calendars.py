@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,10 @@ from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.cli.main import app
 from segue.features.iso_weeks import week_of
+from segue.service.pages.sessions.calendar_addresses import learner_of, revoke
+from segue.service.pages.sessions.signed_tokens import TicketError
 from segue.workspace.privacy.learner_rights import erase
+from segue.workspace.storage.pseudonyms import find
 from segue.workspace.workspace import Workspace
 
 
@@ -52,8 +57,11 @@ def test_an_address_follows_the_list_until_it_is_taken_back(
         events = Calendar.from_ical(answer.content).walk("VEVENT")
         assert {str(event["summary"]) for event in events} == drawn
         assert client.get(own).content == answer.content
-        body, _, signature = own.rpartition("/")[2].partition(".")
-        for wrong in (own.replace(body, body[:-1] + "A"), own.replace("/school/", "/elsewhere/"), own[:-9]):
+        sealed = own.rpartition("/")[2].removesuffix(".ics")
+        assert b"student-1" not in base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+        assert len({len(one) for one in (own, path_of(school, "x"))}) == 1
+        turned = sealed[:40] + ("B" if sealed[40] == "A" else "A") + sealed[41:]
+        for wrong in (own.replace(sealed, turned), own.replace("/school/", "/elsewhere/"), own[:-9]):
             assert client.get(wrong).status_code in (404, 405)
         run("revoke", str(school), "--address", f"https://s.example{own}")
         assert client.get(own).status_code == 404
@@ -63,7 +71,20 @@ def test_an_address_follows_the_list_until_it_is_taken_back(
         assert not Calendar.from_ical(client.get(other).content).walk("VEVENT")
         run("revoke", str(school), "--all")
         assert client.get(again).status_code == 404
-    assert signature
+
+
+def test_an_address_signed_as_before_still_opens_and_is_taken_back(school: Path) -> None:
+    keyring = find(school, {})
+    body = base64.urlsafe_b64encode(json.dumps(["student-1", 0, "number"]).encode()).rstrip(b"=").decode()
+    digest = base64.urlsafe_b64encode(keyring.digest("calendar", f"address:{body}")).rstrip(b"=").decode()
+    with Workspace.open(school, environment={}) as space, space.store.write() as connection:
+        assert learner_of(connection, keyring, f"{body}.{digest}") == "student-1"
+        for wrong in (f"{body}.{digest[:-1]}", f"{body}A.{digest}", body, "", "?", "A" * 3_000):
+            with pytest.raises(TicketError, match="not made here"):
+                learner_of(connection, keyring, wrong)
+        revoke(connection, keyring, f"{body}.{digest}")
+        with pytest.raises(TicketError, match="taken back"):
+            learner_of(connection, keyring, f"{body}.{digest}")
 
 
 @pytest.mark.parametrize("words", [(), ("--all", "--address", "x")])
