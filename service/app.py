@@ -13,7 +13,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from segue.service.access_middleware import Gate, SpanSource
 from segue.service.admission import AdmissionControl
@@ -38,21 +37,6 @@ TICK_SECONDS = 0.5
 SUMMARY = "What should this student do next, and why?"
 
 
-class Service(FastAPI):
-    """The application: what is asked all day goes through the gate alone, all else through all."""
-
-    direct: AskedAllDay
-    gate: Gate
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or begin and end with the server."""
-        if self.direct.takes(scope):
-            scope["app"] = self
-            await self.gate(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-
 def create_app(
     tenants: Sequence[Tenant], *, limits: ServiceLimits, spans: SpanSource | None = None
 ) -> FastAPI:
@@ -62,7 +46,7 @@ def create_app(
     """
     spans = spans or _spans_of_process()
     control = AdmissionControl(tuple(tenants), limits)
-    app = Service(
+    app = FastAPI(
         title="Segue",
         summary=SUMMARY,
         version=version("segue"),
@@ -76,9 +60,8 @@ def create_app(
     app.state.lti_tools = {}
     app.state.progress = _no_gradebook
     app.state.seats = control.seats
+    app.add_middleware(AskedAllDay, routes=routes_decide.ASKED_ALL_DAY)  # the last one added is asked first
     app.add_middleware(Gate, control=control, limits=limits, spans=spans)
-    app.direct = AskedAllDay(routes_decide.ASKED_ALL_DAY)
-    app.gate = Gate(app.direct, control=control, limits=limits, spans=spans)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _not_valid)
     sent = (routes_lms, record_store)

@@ -15,7 +15,7 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from segue.service.admission import Caller, beyond_key
 from segue.service.http.api_keys import ApiKey
@@ -83,21 +83,22 @@ class ReachedRoute(APIRoute):
 
 
 class AskedAllDay:
-    """ASGI application of the few routes that are asked all day: past the search for one, and its frames.
+    """ASGI middleware with the few routes that are asked all day: past the search for one, and its frames.
 
     Their functions take a request and return a response, and nothing else.
     """
 
-    def __init__(self, routes: Collection[ReachedRoute]) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Collection[ReachedRoute]) -> None:
+        self.app = app
         self._routes = {(method, route.path): route for route in routes for method in route.methods or ()}
 
-    def takes(self, scope: Scope) -> bool:
-        """Whether a request is for one of them."""
-        return scope["type"] == "http" and (scope["method"], scope["path"]) in self._routes
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        scope["route"] = route = self._routes[scope["method"], scope["path"]]
+        """Answer a request for one of them, and pass any other on."""
+        route = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        if route is None:
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = route
         request = Request(scope, receive)
         await route.look(request)
         response: Response = await route.endpoint(request)
