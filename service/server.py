@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import multiprocessing
 import os
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -67,9 +70,17 @@ def application(plan: ServerPlan) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """Return the application of the plan in the environment; each worker process calls this."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logs.set_up()
     sys.setswitchinterval(TURN_SECONDS)
     return application(ServerPlan.read(os.environ[PLAN]))
+
+
+def _end_with_parent() -> None:
+    """Finish what is under way and end once the process that started this one is gone, however it went."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -188,13 +189,18 @@ def check(folder: Path, events_of: list[str], decisions_of: list[str]) -> None:
     assert [found for found in findings if not found.well] == []
 
 
-def test_a_kill(place: tuple[Path, str, int]) -> None:
-    rounds(place, 1)
+def test_a_kill(place: tuple[Path, str, int], request: pytest.FixtureRequest) -> None:
+    rounds(place, request.config.getoption("--kills"))
 
 
-@pytest.mark.slow
-def test_a_hundred_kills(place: tuple[Path, str, int]) -> None:
-    rounds(place, 100)
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_workers_end_when_their_parent_is_killed(place: tuple[Path, str, int]) -> None:
+    folder, _, workers = place
+    with served(folder, workers) as (pid, url):
+        os.kill(pid, signal.SIGKILL)  # nobody tells the workers
+        with contextlib.suppress(httpx.TransportError):
+            while httpx.get(f"{url}/readyz", timeout=60):
+                time.sleep(0.05)
 
 
 def stopped(server: Any) -> None:
