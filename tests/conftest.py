@@ -25,7 +25,6 @@ if TYPE_CHECKING:  # the process that only hands tests out does without the hous
     from tests.school import School
 
 
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Say how often a service is killed under load, for each database."""
     parser.addoption("--kills", type=int, default=1, help="Rounds of kill -9 of the service under load.")
