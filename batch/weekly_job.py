@@ -192,6 +192,7 @@ def weekly_job(
                 return JobStep(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
 
             record.do("weekly", write, say)
+        begin("alarms")
         rung = {a.name: JobStep(a.said, a.rings) for a in alarms(workspace, now=now)}
     table = out / output.TABLE
     return WeekDone(record.steps, rung, table if table.exists() else None)
