@@ -106,7 +106,7 @@ def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]
     span, time = (
         CENSOR_DAYS * DAY,
         playlists.c.time,
-    )  # a span from `time` on lies in two of those counted from 0
+    )  # what lies within a span of `time` is here or in the next
     (here, same), (after, next_) = (_bare(span, time // span + more) for more in (0, 1))
     done = or_(named, here.c.last >= time, after.c.first <= time + span)
     steps = (
