@@ -4,7 +4,7 @@ Worlds that differ in everything the rules read, requests that mix every wish, l
 cannot be met. A rule counts as violated when it is broken without having been said to give way, when it gave
 way without need or out of turn, or when a list ended though something was possible.
 
-Run: ``python -m benchmarks.checker [--playlists 100000]``. Ends with status 1 if anything is wrong.
+Run: ``python benchmarks/checker.py [--playlists 100000]``. Ends with status 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections import Counter
 
 import numpy as np
 
-from tests.audit import stress_cases as audits
-from tests.audit.playlist_checker import Checker, KnownLearner
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.playlist_checker import Checker, KnownLearner
 
 WORLDS = 10
 

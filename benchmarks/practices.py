@@ -1,6 +1,6 @@
 """Do the practices of a class keep what they promise? One figure a line, and whether it holds.
 
-Run: ``python -m benchmarks.practices [--draws 200000] [--weeks 10000] [--rooms 400]``. Ends with status 1
+Run: ``python benchmarks/practices.py [--draws 200000] [--weeks 10000] [--rooms 400]``. Ends with status 1
 when a figure misses its bar.
 """
 
@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import numpy as np
-from scipy import stats
-
-from benchmarks._practices_of_schools import (
+from _practices_of_schools import (
     MONDAY,
     Figure,
     axes,
@@ -25,14 +23,15 @@ from benchmarks._practices_of_schools import (
     staff,
     versions,
 )
-from segue.engine.practices.capacity import draw_places, inclusion_probabilities
+from scipy import stats
+
+from segue.engine.practices.capacity import draw_places, enumerated, inclusion_probabilities
 from segue.engine.practices.groups import imbalance, suggest_groups
 from segue.engine.practices.pace import fit_pace
 from segue.engine.practices.projects import WEEK, Milestone, reserved_minutes, stall_of
 from segue.engine.practices.reviews import feedback_due, review_pairs
 from segue.engine.practices.rubrics import fit_raters
 from segue.engine.practices.slots import ListedStep, Slot, broken_slots, drawn_places
-from tests.audit.enumerated_places import enumerated
 
 
 def marginals(draws: int, rng: np.random.Generator) -> Iterator[Figure]:

@@ -5,7 +5,7 @@ sampling on draws of a reward model's weights, where each decision has a vector 
 playlists under rules, with menus and limits, against their joint propensities. A chi-square test each; with
 Bonferroni's correction every p must exceed 1e-4.
 
-Run: ``python -m benchmarks.propensities [--draws 200000] [--playlists 50000]``. Ends with status 1 if a test
+Run: ``python benchmarks/propensities.py [--draws 200000] [--playlists 50000]``. Ends with status 1 if a test
 fails.
 """
 
@@ -36,8 +36,8 @@ from segue.engine.policies import (
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Dials, Place, Request
 from segue.engine.sampling.playlists import Playlist
+from segue.experiments.audit import stress_cases as audits
 from segue.models.bayesian_linear import BayesianLinear
-from tests.audit import stress_cases as audits
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

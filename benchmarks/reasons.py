@@ -1,6 +1,6 @@
 """10,000 playlists with their reasons added up again: every part by its formula, from the logged columns.
 
-Run: ``python -m benchmarks.reasons [--playlists 10000]``. Ends with status 1 if any part of a step is off by
+Run: ``python benchmarks/reasons.py [--playlists 10000]``. Ends with status 1 if any part of a step is off by
 more than 1e-9, missing, or left over.
 """
 
@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from tests.audit import score_recomputation as rescoring
-from tests.audit import stress_cases as audits
+from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.audit import stress_cases as audits
 
 WORLDS = 5
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from segue.features.catalogue import Bools, Floats
 
+MOST_ENUMERATED = 16
+
 
 def inclusion_probabilities(need: Floats, places: int, *, least: float = 0.05) -> Floats:
     """Return the probability with which each learner gets one of `places`, in proportion to need.
@@ -122,6 +124,37 @@ def _chance(first: float, second: float) -> float:
     if total < 1.0:
         return first / total if total > 0.0 else 0.5
     return (1.0 - second) / (2.0 - total) if total < 2.0 else 0.5
+
+
+def enumerated(probability: Floats) -> dict[tuple[int, ...], float]:
+    """Return every set of learners that `draw_places` can give one *fixed* order, with its probability.
+
+    For small classes (n at most 16): summed over the sets with a learner, they give its probability back.
+
+    Examples
+    --------
+    >>> sets = enumerated(np.array([0.5, 0.75, 0.75]))
+    >>> round(sum(p for who, p in sets.items() if 1 in who), 12)
+    0.75
+    """
+    p = _checked(probability)
+    if len(p) > MOST_ENUMERATED:
+        raise ValueError(f"a class of {len(p)} is too large to enumerate, at most {MOST_ENUMERATED}")
+    branches: list[tuple[Floats, int, float]] = [(p, 0, 1.0)]
+    for other in range(1, len(p)):
+        grown: list[tuple[Floats, int, float]] = []
+        for left, pivot, weight in branches:
+            share = _chance(float(left[pivot]), float(left[other]))
+            for uniform, chance in ((-1.0, share), (2.0, 1.0 - share)):
+                if chance > 0.0:
+                    after = left.copy()
+                    grown.append((after, _duel(after, pivot, other, uniform), weight * chance))
+        branches = grown
+    out: dict[tuple[int, ...], float] = {}
+    for left, _, weight in branches:
+        who = tuple(np.flatnonzero(left > 0.5).tolist())
+        out[who] = out.get(who, 0.0) + weight
+    return out
 
 
 def _checked(probability: Floats) -> Floats:

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from segue.engine.practices.capacity import draw_places, inclusion_probabilities
-from tests.audit.enumerated_places import enumerated
+from segue.engine.practices.capacity import draw_places, enumerated, inclusion_probabilities
 
 
 @given(
@@ -55,6 +54,7 @@ def test_draws_come_up_as_often_as_said_and_keep_to_the_places(n: int) -> None:
         (lambda: inclusion_probabilities(np.array([1.0]), -1), "places must be at least 0"),
         (lambda: draw_places(np.array([0.5, 0.2]), np.random.default_rng(0)), "whole number of places"),
         (lambda: draw_places(np.array([1.5, 0.5]), np.random.default_rng(0)), r"in \[0, 1\]"),
+        (lambda: enumerated(np.full(20, 0.5)), "too large to enumerate"),
     ],
 )
 def test_what_cannot_be_is_said(call: object, says: str) -> None:
