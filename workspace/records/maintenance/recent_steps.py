@@ -103,17 +103,15 @@ def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]
     it says, in [0, 1].
     """
     named = exists().where(events.c.step == decisions.c.decision_id, events.c.kind.in_(_DONE))
-    span, time = (
-        CENSOR_DAYS * DAY,
-        playlists.c.time,
-    )  # what lies within a span of `time` is here or in the next
-    (here, same), (after, next_) = (_bare(span, time // span + more) for more in (0, 1))
+    time, span = playlists.c.time, CENSOR_DAYS * DAY
+    here, same = _bare(span, time // span)  # what begins in one span ends in the next
+    after, following = _bare(span, time // span + 1)
     done = or_(named, here.c.last >= time, after.c.first <= time + span)
     steps = (
         select(decisions.c.resource, func.count(), func.sum(case((done, 1.0), else_=0.0)))
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
         .outerjoin(here, same)
-        .outerjoin(after, next_)
+        .outerjoin(after, following)
         .where(time < until, decisions.c.override == "{}")
         .group_by(decisions.c.resource)
     )
