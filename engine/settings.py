@@ -63,7 +63,7 @@ class Settings:
 
     weights: Weights = field(default_factory=Weights)
     limits: Limits = field(default_factory=Limits)
-    eta: float = 0.5
+    eta: float = 0.25
     eta_evidence: float = 4000.0
     optimism: float = 0.0
     seed: str = "segue"
