@@ -42,7 +42,7 @@ from segue.workspace.workspace import Workspace
 
 MONDAY = datetime(2026, 9, 7, 8, tzinfo=UTC)
 WEEK = "2026-W37"
-CLOSED = "trail-mix-talk"  # what is no longer open in plans
+CLOSED, RETIRED, TAKEN_OUT = "trail-mix-talk", "tangram-areas", "folding-paper"  # what no plan may hold
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def valid_plan(recommender: Recommender, request: Request, rng: np.random.Genera
     out: list[PlanStep] = []
     for at in rng.permutation(len(catalogue.resources)).tolist():
         one = catalogue.resources[at]
-        if one.available_from or one.available_until or unready(catalogue, mastery, one.skills, limit):
+        shut = one.resource_id in request.excluded or one.retired or one.available_from or one.available_until
+        if shut or unready(catalogue, mastery, one.skills, limit):
             continue
         out.append(PlanStep(one.resource_id) if rng.random() < 0.8 else PlanStep(one.resource_id, "", 12.0))
         mastery[[catalogue.skill_index[name] for name in one.skills]] = 1.0
@@ -114,7 +115,13 @@ def violated(
         return steps, {"minutes": 1.0}
     if kind == "empty":
         return [], {}
-    put = {"unknown": PlanStep("no-such"), "closed": PlanStep(CLOSED), "no time": PlanStep("", "think")}
+    put = {
+        "unknown": PlanStep("no-such"),
+        "taken out": PlanStep(TAKEN_OUT),
+        "retired": PlanStep(RETIRED),
+        "closed": PlanStep(CLOSED),
+        "no time": PlanStep("", "think"),
+    }
     steps.insert(max(int(rng.integers(len(steps) + 1)), 1), put.get(kind, steps[0]))
     return steps, {}
 
@@ -125,12 +132,13 @@ def own_plans(rounds: int, rng: np.random.Generator) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         space, roster = small_school(Path(folder) / "school", seed=11, learners=10)
         space.change_resource(CLOSED, {"available_until": pd.Timestamp(MONDAY - timedelta(days=1))})
+        space.retire_resource(RETIRED)
         champion, known = space.known(roster)
         strict = champion.recommender.version.drafted({"limits": {"ready": 0.6}})  # so that much is early
         recommender = champion.recommender.deciding_by(strict)
         for n in range(rounds):
             who = roster[n % len(roster)]
-            request = Request(who, MONDAY, state=known[who])
+            request = Request(who, MONDAY, state=known[who], excluded=(TAKEN_OUT,))
             asked = recommender.asked((request,))
             plan = valid_plan(recommender, request, rng)
             false += bool(check_plan(recommender.kernel, asked, plan, minutes=600.0).findings)

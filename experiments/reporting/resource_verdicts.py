@@ -61,7 +61,8 @@ def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[Resour
     table = pd.DataFrame(rows, columns=columns)
     told = table[table["se"] > 0]
     beyond, error = _beyond(told)
-    chance = 2 * special.stdtr(np.maximum(told["learners"].to_numpy() - 1, 1), -np.abs(beyond) / error)
+    freedom = np.maximum(told["learners"].to_numpy(np.float64) - 1.0, 1.0)
+    chance = 2 * special.stdtr(freedom, np.asarray(-np.abs(beyond) / error, np.float64))
     sure = discoveries(np.asarray(chance, dtype=np.float64), rate=rate)
     found_at = dict(zip(told.index, zip(beyond, error, chance, sure, strict=True), strict=True))
     out = []
