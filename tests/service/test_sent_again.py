@@ -61,7 +61,10 @@ def test_a_key_sent_by_many_at_once_is_decided_on_once(
     school: Path,  # noqa: F811
 ) -> None:
     def one(number: int) -> bytes:
-        return ask("all" if number % 2 else f"own {number}", fresh=True).content
+        key = "all" if number % 2 else f"own {number}"
+        while (answer := ask(key, fresh=True)).status_code == 503:  # a busy service asks to be asked again
+            pass
+        return answer.content
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(one, range(16)))
@@ -162,7 +165,10 @@ def test_workers_decide_on_a_key_once_and_store_it_with_the_decision(
 
         def ask(place: int) -> httpx.Response:
             sent = headers("backend") | {"idempotency-key": f"key {place // 4}"}
-            return (one, two)[place % 2].post("/v1/recommend", json=body, headers=sent)
+            asked = (one, two)[place % 2]
+            while (answer := asked.post("/v1/recommend", json=body, headers=sent)).status_code == 503:
+                pass
+            return answer
 
         found = [answer.content for answer in people.map(ask, range(24))]
         assert [len({*found[at : at + 4]}) for at in range(0, 24, 4)] == [1] * 6
