@@ -192,6 +192,8 @@ def fit_forecast(
 
     `logit` (n,) is the easiness met at each attempt. Precision counts learners, as in the success model.
     """
+    from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
+
     before = prior or ForecastWeights.prior()
     share = min(1.0, MOST_ROWS / (len(CASES) * max(int(train.sum()), 1)))
     rows = forecast_rows(attempts, parameters, logit=logit, chosen=train, share=share, rng=rng)
@@ -199,8 +201,6 @@ def fit_forecast(
         return before
     rows = on_another_occasion(rows)
     n_learners = len(np.unique(attempts.learner[train]))
-    from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
-
     model = LogisticSuccess(
         prior=_packed(before),
         precision=learner_precision(n_learners),

@@ -117,6 +117,8 @@ def fit_model(
     the first are left to the prior. `prior` is another school's model: its first layer and its forecasts are
     the prior means, and its hidden units stand until there are learners enough for own ones.
     """
+    from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
+
     sizes = {
         "n_combinations": int(rows.parameters.combination_of.max(initial=-1)) + 1,
         "n_items": len(rows.parameters.item_logit),
@@ -125,8 +127,6 @@ def fit_model(
     train = slice(None) if rows.train.all() else np.flatnonzero(rows.train)  # of all, no copy is made
     n_learners = len(np.unique(rows.attempts.learner[train]))
     X, y = rows.X[train], rows.attempts.score[train]
-    from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
-
     precision = learner_precision(n_learners)
     linear = LogisticSuccess(
         prior=base.weights,
