@@ -276,3 +276,9 @@ class HistoryParameters:
         """`item_logit` as Python floats: what the streaming update reads."""
         logits: list[float] = self.item_logit.tolist()
         return logits
+
+    @cached_property
+    def chance_list(self) -> list[float]:
+        """An average learner's success on each resource, as Python floats."""
+        chances: list[float] = (1.0 / (1.0 + np.exp(-self.item_logit))).tolist()
+        return chances

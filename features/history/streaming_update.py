@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from struct import Struct
 
+import numpy as np
+
 from segue.features.history.attempts import Attempt, Attempts, HistoryParameters, encode
 from segue.features.history.batch_fold import fold
 from segue.features.history.learner_state import LearnerState, StateBlock
@@ -46,7 +48,7 @@ __all__ = [
 
 _ROW, _ITEM = Struct(f"{N_COLUMNS}d"), Struct("4d")  # how a row of state, and of a resource's memory, lies
 _FAST, _SLOW, _EVER = DECAYS
-_HOUR, _DAY, _WEEK, _MONTH = (-1.0 / span for span in SPANS)
+_RATES = np.array([-1.0 / span for span in SPANS])
 _Row = tuple[float, ...]
 
 
@@ -61,7 +63,7 @@ def update(state: LearnerState, attempt: Attempt, parameters: HistoryParameters)
     rows = [_ROW.unpack_from(table, place) for place in places]
     position = rows[0][COUNT]
     surprise, moved = _kalman(rows, b, score, weight)
-    seen = (score, weight * (score - 1.0 / (1.0 + math.exp(-b))), time, position)
+    seen = (score, weight * (score - parameters.chance_list[resource]), time, position)
     for place, row, (mean, variance) in zip(places, rows, moved, strict=True):
         _ROW.pack_into(table, place, mean, variance, *_remembered(row, seen), surprise)
         surprise = 0.0  # the learner's own row comes first, and it alone keeps it
@@ -81,7 +83,7 @@ def _kalman(rows: list[_Row], b: float, y: float, weight: float) -> tuple[float,
     for row in rows[1:]:  # in the order of the batch: to the bit
         level += share * row[MEAN]
         spread += share * (share * row[VARIANCE])
-    p = 1.0 / (1.0 + math.exp(-(level + b)))
+    p = 1.0 / (1.0 + float(np.exp(-(level + b))))  # numpy's, as in the batch
     w = weight * (p * (1.0 - p))
     den = 1.0 + w * spread
     surprise = weight * (y - p)
@@ -106,8 +108,7 @@ def _remembered(row: _Row, seen: tuple[float, float, float, float]) -> _Row:
     miss = 1.0 - y
     if not math.isnan(time):
         gone = time - last if time > last else 0.0
-        hour, day = math.exp(gone * _HOUR), math.exp(gone * _DAY)
-        week, month = math.exp(gone * _WEEK), math.exp(gone * _MONTH)
+        hour, day, week, month = np.exp(gone * _RATES).tolist()
         tried_1, tried_2 = hour * tried_1 + 1.0, day * tried_2 + 1.0
         tried_3, tried_4 = week * tried_3 + 1.0, month * tried_4 + 1.0
         right_1, right_2 = hour * right_1 + y, day * right_2 + y
