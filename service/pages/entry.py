@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import render, respond, static_file
 from segue.service.pages.sessions.signed_tokens import Ticket, TicketError, read, sign
-from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_of
+from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_named
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.records.learners import find_learners
@@ -38,7 +38,7 @@ async def static(request: Request) -> Response:
 @person
 async def enter(request: Request) -> Response:
     """Open a session from a signed link."""
-    tenant, now = tenant_of(request, request.path_params["tenant"]), datetime.now(UTC)
+    tenant, now = tenant_named(request.app, request.path_params["tenant"]), datetime.now(UTC)
     try:
         link = read(request.path_params["ticket"], tenant.workspace.keyring, use="link", now=now)
     except TicketError as error:

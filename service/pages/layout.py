@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from markupsafe import Markup
-from starlette.requests import Request
 from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanFinding
@@ -23,7 +22,7 @@ from segue.service.pages.texts import translations
 from segue.workspace.dialogue.requests import LearnerRequest
 
 
-def show(visit: Visit, page: str, request: Request, **values: object) -> Response:
+def show(visit: Visit, page: str, **values: object) -> Response:
     """Return a page of a visit, filled in."""
     common: dict[str, object] = {
         "page": page,
@@ -33,7 +32,7 @@ def show(visit: Visit, page: str, request: Request, **values: object) -> Respons
         "menu": menu(visit),
         "class_id": visit.ticket.class_id,
         "name": visit.name,
-        "said": said(visit, request),
+        "said": said(visit),
         "hidden": cache(
             lambda action: Markup('<input type="hidden" name="{}" value="{}">').format(
                 MARK, visit.mark(action)
@@ -51,7 +50,7 @@ def children(visit: Visit) -> list[tuple[str, str]]:
     ticket = visit.ticket
     if ticket.role != "parent":
         return []
-    keyring = visit.tenant.workspace.keyring
+    keyring = visit.space.keyring
     others = [who for who in ticket.roster if who != ticket.who]
     return [(visit.name(who), f"../{sign(replace(ticket, who=who), keyring)}/week") for who in others]
 
@@ -83,10 +82,10 @@ class Said:
     refused: bool = False
 
 
-def said(visit: Visit, request: Request) -> Said | None:
+def said(visit: Visit) -> Said | None:
     """Return the message that a posted form asked for; only codes travel in addresses, never text."""
-    code = request.query_params.get("said", "")
-    undo = request.query_params.get("undo", "")
+    code = visit.request.query_params.get("said", "")
+    undo = visit.request.query_params.get("undo", "")
     text = messages(visit.locale).get(code)
     if text is None:
         return None

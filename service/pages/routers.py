@@ -14,19 +14,16 @@ from segue.service.pages.teacher import (
     report_routes,
 )
 
-ROUTERS: tuple[APIRouter, ...] = tuple(
-    room.router
-    for room in (
-        entry,
-        undo,
-        week_routes,
-        picture_routes,
-        paper_routes,
-        plan_routes,
-        class_routes,
-        monday_routes,
-        asked_routes,
-        practice_routes,
-        report_routes,
-    )
+ROOMS = (
+    undo,
+    week_routes,
+    picture_routes,
+    paper_routes,
+    plan_routes,
+    class_routes,
+    monday_routes,
+    asked_routes,
+    practice_routes,
+    report_routes,
 )
+ROUTERS: tuple[APIRouter, ...] = (entry.router, *(room.pages.router for room in ROOMS))

@@ -14,7 +14,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.lessons import lessons_since
 from segue.service.pages.sessions.calendar_addresses import learner_of
 from segue.service.pages.sessions.signed_tokens import TicketError
-from segue.service.pages.sessions.visits import tenant_of
+from segue.service.pages.sessions.visits import tenant_named
 from segue.service.tenant.tenant import Tenant
 
 router = APIRouter(include_in_schema=False)
@@ -25,7 +25,7 @@ PRIVATE = {"cache-control": "private, no-store", "referrer-policy": "no-referrer
 async def subscribed(request: Request) -> Response:
     """Return the learner's weeks from the last one on; 404 for an address that is none any more."""
     try:
-        tenant = tenant_of(request, request.path_params["tenant"])
+        tenant = tenant_named(request.app, request.path_params["tenant"])
         body = await run_in_threadpool(_book, tenant, request.path_params["address"])
     except RefusedError as refused:
         return refused.response()

@@ -20,7 +20,7 @@ from segue.service.http.plain_page import PAGE_HEADERS
 from segue.service.http.refusals import RefusedError
 from segue.service.pages import entry
 from segue.service.pages.sessions.signed_tokens import MOST_ROSTER, SESSION_HOURS, Ticket
-from segue.service.pages.sessions.visits import tenant_named, tenant_of
+from segue.service.pages.sessions.visits import tenant_named
 from segue.service.pages.standing_list import standing
 from segue.service.tenant import gradebook
 from segue.service.tenant.tenant import Tenant
@@ -59,7 +59,11 @@ async def login(request: Request, tenant: str) -> Response:
 @router.post("/{tenant}/launch")
 async def launch(request: Request, tenant: str) -> Response:
     """Check a launch and open the pages of whoever it brings."""
-    tool, served, now = await tool_of(request.app, tenant), tenant_of(request, tenant), datetime.now(UTC)
+    tool, served, now = (
+        await tool_of(request.app, tenant),
+        tenant_named(request.app, tenant),
+        datetime.now(UTC),
+    )
 
     async def once(name: str, until: float) -> bool:
         return await served.do(partial(_once, served.workspace, name, until, now.timestamp()))

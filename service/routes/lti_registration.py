@@ -16,7 +16,7 @@ from segue.lms.lti.platforms import LtiError, Platform, read_platforms, write_pl
 from segue.lms.lti.signing_keys import Keys
 from segue.service.http.plain_page import PAGE_HEADERS, page
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.sessions.visits import tenant_of
+from segue.service.pages.sessions.visits import tenant_named
 from segue.workspace.storage.one_use import take_once
 from segue.workspace.workspace import Workspace
 
@@ -33,7 +33,7 @@ POLICY = (
 @router.get("/{tenant}/register/{invitation}")
 async def register(request: Request, tenant: str, invitation: str) -> HTMLResponse:
     """Register with the platform whose administrator opened the invitation; each is good once."""
-    space = tenant_of(request, tenant).workspace
+    space = tenant_named(request.app, tenant).workspace
     here = str(request.url).partition("/register/")[0]
     try:
         found = read_invitation(invitation, partial(space.keyring.digest, "lti"), now=datetime.now(UTC))

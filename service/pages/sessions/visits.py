@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
 
+from fastapi import APIRouter
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +21,7 @@ from segue.service.pages.sessions.session_names import SessionNames
 from segue.service.pages.sessions.signed_tokens import Role, Ticket, TicketError, form_mark, is_mark, read
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
+from segue.workspace.workspace import Workspace
 
 Route = Callable[..., Awaitable[Response]]
 
@@ -28,6 +30,7 @@ Route = Callable[..., Awaitable[Response]]
 class Visit:
     """A request for a page that its ticket opens; `base` is the address up to the page's name."""
 
+    request: Request
     tenant: Tenant
     ticket: Ticket
     text: str
@@ -36,13 +39,18 @@ class Visit:
     names: SessionNames
     base: str
 
+    @property
+    def space(self) -> Workspace:
+        """The school's workspace."""
+        return self.tenant.workspace
+
     def name(self, learner: str) -> str:
         """Return what a learner is called in this session: the name that came with the launch, or the id."""
         return self.names.of(self.ticket.sid).get(learner, learner)
 
     def mark(self, action: str) -> str:
         """Return the hidden field of a form that is posted to `action`."""
-        return form_mark(self.text, action, self.tenant.workspace.keyring)
+        return form_mark(self.text, action, self.space.keyring)
 
     def back(self, page: str, **said: str) -> Response:
         """Return the answer to a posted form: go and look at `page`."""
@@ -51,17 +59,6 @@ class Visit:
 
 
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
-
-
-def tenant_of(request: Request, name: str) -> Tenant:
-    """Return the tenant of an address.
-
-    Raises
-    ------
-    RefusedError
-        404 when there is none of this name.
-    """
-    return tenant_named(request.app, name)
 
 
 def tenant_named(app: Starlette, name: str) -> Tenant:
@@ -97,7 +94,7 @@ def visit_of(request: Request, *roles: Role) -> Visit:
         403 when the ticket does not open this page.
     """
     text, name = request.path_params["ticket"], request.path_params["tenant"]
-    tenant, now = tenant_of(request, name), datetime.now(UTC)
+    tenant, now = tenant_named(request.app, name), datetime.now(UTC)
     try:
         ticket = read(text, tenant.workspace.keyring, use="session", now=now)
     except TicketError as error:
@@ -105,10 +102,10 @@ def visit_of(request: Request, *roles: Role) -> Visit:
     if ticket.role not in roles:
         raise RefusedError(403, "role", f"a {ticket.role} may not open this page")
     locale = choose(ticket.locale, request.headers.get("accept-language", ""))
-    return Visit(tenant, ticket, text, locale, now, names_of(request), f"/pages/{name}/s/{text}")
+    return Visit(request, tenant, ticket, text, locale, now, names_of(request), f"/pages/{name}/s/{text}")
 
 
-async def posted(request: Request, visit: Visit) -> Form:
+async def posted(visit: Visit) -> Form:
     """Return the form posted by a page of this visit.
 
     Raises
@@ -116,9 +113,9 @@ async def posted(request: Request, visit: Visit) -> Form:
     RefusedError
         403 for a form that no page of this session made.
     """
-    form = await read_form(request)
-    action = request.url.path.rpartition("/")[2]
-    if not is_mark(form.one(MARK), visit.text, action, visit.tenant.workspace.keyring):
+    form = await read_form(visit.request)
+    action = visit.request.url.path.rpartition("/")[2]
+    if not is_mark(form.one(MARK), visit.text, action, visit.space.keyring):
         raise RefusedError(403, "forged", "the form's mark is not of this session")
     return form
 
@@ -136,3 +133,42 @@ def person(route: Route) -> Route:
             return refusal_page(refused, choose("", request.headers.get("accept-language", "")))
 
     return told
+
+
+Page = Callable[[Visit], Awaitable[Response]]
+Act = Callable[[Visit, Form], Awaitable[Response]]
+
+
+class Pages:
+    """Pages that a ticket opens for some roles: each is given its visit, and what a form does the form."""
+
+    def __init__(self) -> None:
+        self.router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+
+    def get(self, path: str, *roles: Role) -> Callable[[Page], Page]:
+        """Mount a page that is looked at."""
+
+        def mounted(page: Page) -> Page:
+            self._mount("GET", path, roles, page)
+            return page
+
+        return mounted
+
+    def post(self, path: str, *roles: Role) -> Callable[[Act], Act]:
+        """Mount what a form does."""
+
+        def mounted(act: Act) -> Act:
+            async def done(visit: Visit) -> Response:
+                return await act(visit, await posted(visit))
+
+            self._mount("POST", path, roles, done)
+            return act
+
+        return mounted
+
+    def _mount(self, method: str, path: str, roles: tuple[Role, ...], page: Page) -> None:
+        @person
+        async def told(request: Request) -> Response:
+            return await page(visit_of(request, *roles))
+
+        self.router.add_api_route(path, told, methods=[method])

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -15,41 +14,35 @@ from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.service.pages.layout import show
 from segue.service.pages.rendering import headers, safe_url, static_file
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
-from segue.service.pages.sessions.visits import Visit, person, visit_of
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.student.week_views import WeekView, week_view
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 CODE_DAYS = 8  # that the code on the paper opens the page
 
 
-@router.get("/print")
-@person
-async def print_page(request: Request) -> Response:
+@pages.get("/print", "learner", "parent")
+async def print_page(visit: Visit) -> Response:
     """Show the week as it goes on paper, with a code to scan."""
-    visit = visit_of(request, "learner", "parent")
     view = await visit.tenant.do(partial(week_view, visit))
-    return show(visit, "print", request, view=view, offline=False, code=_code(visit, str(request.base_url)))
+    return show(visit, "print", view=view, offline=False, code=_code(visit, str(visit.request.base_url)))
 
 
-@router.get("/offline.html")
-@person
-async def offline(request: Request) -> Response:
+@pages.get("/offline.html", "learner", "parent")
+async def offline(visit: Visit) -> Response:
     """Return the week as one file that needs nothing else."""
-    visit = visit_of(request, "learner", "parent")
     view = await visit.tenant.do(partial(week_view, visit))
     style = Markup(static_file("pages.css")[0].decode())
-    page = show(visit, "print", request, view=view, offline=True, code="", stylesheet=style)
+    page = show(visit, "print", view=view, offline=True, code="", stylesheet=style)
     page.headers["content-disposition"] = f'attachment; filename="week-{view.week}.html"'
     return page
 
 
-@router.get("/calendar.ics")
-@person
-async def ics(request: Request) -> Response:
+@pages.get("/calendar.ics", "learner", "parent")
+async def ics(visit: Visit) -> Response:
     """Return the week as a calendar, spread over its school days."""
-    visit = visit_of(request, "learner", "parent")
     view = await visit.tenant.do(partial(week_view, visit))
-    zone = ZoneInfo(visit.tenant.workspace.time_zone)
+    zone = ZoneInfo(visit.space.time_zone)
     body = calendar(_lesson(visit, view), time_zone=zone)
     told = {**headers(), "content-disposition": f'attachment; filename="week-{view.week}.ics"'}
     return Response(body, media_type="text/calendar; charset=utf-8", headers=told)
@@ -78,6 +71,6 @@ def _code(visit: Visit, address: str) -> str:
         return ""
     until = int((visit.now + timedelta(days=CODE_DAYS)).timestamp())
     link = Ticket("link", visit.ticket.role, visit.ticket.who, until, locale=visit.ticket.locale)
-    text = sign(link, visit.tenant.workspace.keyring)
+    text = sign(link, visit.space.keyring)
     path = f"{address.rstrip('/')}/pages/{visit.tenant.name}/enter/{text}"
     return str(segno.make(path, micro=False).svg_data_uri(scale=3))

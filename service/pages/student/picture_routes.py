@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.requests.request import Goal
@@ -13,28 +12,26 @@ from segue.features.catalogue import Catalogue
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
-from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.texts import translations
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 FRESH_MINUTES = 60  # a preview may be saved for this long
 KEPT = ("kind", "skill", "says", "due", "drop", "tag")
 
 
-@router.get("/me")
-@person
-async def me(request: Request) -> Response:
+@pages.get("/me", "learner", "parent")
+async def me(visit: Visit) -> Response:
     """Show strengths, needs, interests and goal, and what may be said of them."""
-    visit = visit_of(request, "learner", "parent")
     values = await visit.tenant.aside(partial(_picture, visit))
-    return show(visit, "me", request, **values)
+    return show(visit, "me", **values)
 
 
 def _picture(visit: Visit) -> dict[str, object]:
-    space, who = visit.tenant.workspace, visit.ticket.who
+    space, who = visit.space, visit.ticket.who
     catalogue, said = space.catalogue(), negotiation.standing(space, who)
     profile = space.profile(who, now=visit.now)
     goal = said.goal
@@ -54,26 +51,21 @@ def _picture(visit: Visit) -> dict[str, object]:
     }
 
 
-@router.post("/preview")
-@person
-async def preview(request: Request) -> Response:
+@pages.post("/preview", "learner")
+async def preview(visit: Visit, form: Form) -> Response:
     """Show the list that would follow from a change, before it is saved."""
-    visit = visit_of(request, "learner")
-    form = await posted(request, visit)
-    change = _change(form)
-    await visit.tenant.do(partial(standing, visit.tenant.workspace, visit.ticket.who, now=visit.now))
-    found = await visit.tenant.aside(partial(_asked, visit, change))
-    catalogue = visit.tenant.workspace.catalogue()
-    _, now_steps = await visit.tenant.aside(
-        partial(standing, visit.tenant.workspace, visit.ticket.who, now=visit.now)
-    )
+    change, work = _change(form), partial(standing, visit.space, visit.ticket.who, now=visit.now)
+    await visit.tenant.do(work)
+    look = partial(negotiation.preview, visit.space, visit.ticket.who, change, now=visit.now)
+    found = await visit.tenant.aside(partial(look, k=STEPS, menu=OPTIONS))
+    catalogue = visit.space.catalogue()
+    _, now_steps = await visit.tenant.aside(work)
     before = [step.resource for step in now_steps if step.state != "removed"]
     after = [catalogue.resources[catalogue.resource_index[name]] for name in found.after]
     fields = [(key, value) for key, value in form.fields if key in KEPT]
     return show(
         visit,
         "preview",
-        request,
         what=_words(visit, change, catalogue),
         before=before,
         after=after,
@@ -84,29 +76,12 @@ async def preview(request: Request) -> Response:
     )
 
 
-def _asked(visit: Visit, change: PictureChange) -> negotiation.Preview:
-    space = visit.tenant.workspace
-    work = partial(negotiation.preview, space, visit.ticket.who, change, now=visit.now)
-    return work(k=STEPS, menu=OPTIONS)
-
-
-@router.post("/save")
-@person
-async def save(request: Request) -> Response:
+@pages.post("/save", "learner")
+async def save(visit: Visit, form: Form) -> Response:
     """Save a change that was looked at; the list shown is the one that is in force from now on."""
-    visit = visit_of(request, "learner")
-    form = await posted(request, visit)
     change, seen = _change(form), _moment(form, visit.now)
-    work = partial(
-        negotiation.save_change,
-        visit.tenant.workspace,
-        visit.ticket.who,
-        change,
-        now=seen,
-        k=STEPS,
-        menu=OPTIONS,
-    )
-    statement = await visit.tenant.do(work)
+    keep = partial(negotiation.save_change, visit.space, visit.ticket.who, change, now=seen)
+    statement = await visit.tenant.do(partial(keep, k=STEPS, menu=OPTIONS))
     return visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
 
 

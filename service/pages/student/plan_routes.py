@@ -6,35 +6,32 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import get_args
 
-from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import finding_words, left_words, open_now, request_words, show
 from segue.service.pages.sessions.forms import Form
-from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import shown, standing
 from segue.workspace.dialogue import own_plans, requests
 from segue.workspace.dialogue.requests import Asks
 from segue.workspace.practices.received import received_of
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 ROWS = 5  # steps of a plan's form
 ASKS: dict[str, Asks] = {"talk": "talk", "contest": "contest", "suggest": "suggestion"}
 assert set(ASKS.values()) == set(get_args(Asks))
 
 
-@router.get("/plan")
-@person
-async def plan(request: Request) -> Response:
+@pages.get("/plan", "learner")
+async def plan(visit: Visit) -> Response:
     """Show the plan that the learner made, what Segue says of it, and a form for a new one."""
-    visit = visit_of(request, "learner")
-    return show(visit, "plan", request, **await visit.tenant.aside(partial(_plan, visit)))
+    return show(visit, "plan", **await visit.tenant.aside(partial(_plan, visit)))
 
 
 def _plan(visit: Visit) -> dict[str, object]:
-    space, who = visit.tenant.workspace, visit.ticket.who
+    space, who = visit.space, visit.ticket.who
     catalogue = space.catalogue()
     found = own_plans.plans_of(space, [who], now=visit.now)
     return {
@@ -49,15 +46,12 @@ def _plan(visit: Visit) -> dict[str, object]:
     }
 
 
-@router.post("/propose")
-@person
-async def propose(request: Request) -> Response:
+@pages.post("/propose", "learner")
+async def propose(visit: Visit, form: Form) -> Response:
     """Send a plan to the teacher."""
-    visit = visit_of(request, "learner")
-    form = await posted(request, visit)
-    named = {one.title: one.resource_id for one in visit.tenant.workspace.catalogue().resources if one.title}
+    named = {one.title: one.resource_id for one in visit.space.catalogue().resources if one.title}
     steps = _steps(form, named)
-    space, who = visit.tenant.workspace, visit.ticket.who
+    space, who = visit.space, visit.ticket.who
     await visit.tenant.do(partial(standing, space, who, now=visit.now))
     made = await visit.tenant.do(partial(own_plans.propose_plan, space, who, steps, now=visit.now))
     return visit.back("plan", said="proposed", undo=f"statement:{made.statement_id}")
@@ -76,16 +70,14 @@ def _steps(form: Form, named: Mapping[str, str]) -> list[PlanStep]:
     return steps
 
 
-@router.get("/feedback")
-@person
-async def feedback(request: Request) -> Response:
+@pages.get("/feedback", "learner")
+async def feedback(visit: Visit) -> Response:
     """Show what the learner asked and what came back."""
-    visit = visit_of(request, "learner")
-    return show(visit, "feedback", request, **await visit.tenant.aside(partial(_feedback, visit)))
+    return show(visit, "feedback", **await visit.tenant.aside(partial(_feedback, visit)))
 
 
 def _feedback(visit: Visit) -> dict[str, object]:
-    space = visit.tenant.workspace
+    space = visit.space
     catalogue = space.catalogue()
     asked = requests.requests_of(space, [visit.ticket.who])
     _, steps = shown(space, visit.ticket.who, now=visit.now)
@@ -108,19 +100,16 @@ def _feedback(visit: Visit) -> dict[str, object]:
     }
 
 
-@router.post("/talk")
-@router.post("/contest")
-@router.post("/suggest")
-@person
-async def ask(request: Request) -> Response:
+@pages.post("/talk", "learner")
+@pages.post("/contest", "learner")
+@pages.post("/suggest", "learner")
+async def ask(visit: Visit, form: Form) -> Response:
     """Ask the teacher for a talk, a look at a record, or to pass a resource on to the class."""
-    visit = visit_of(request, "learner")
-    form = await posted(request, visit)
-    kind = ASKS.get(request.url.path.rpartition("/")[2])
+    kind = ASKS.get(visit.request.url.path.rpartition("/")[2])
     if kind is None:
         raise RefusedError(404, "no_page", "there is no such page")
     about = form.one("about") or form.one("skill") or form.one("resource")
-    space, who = visit.tenant.workspace, visit.ticket.who
+    space, who = visit.space, visit.ticket.who
     await visit.tenant.do(partial(standing, space, who, now=visit.now))
     made = await visit.tenant.do(partial(requests.ask_teacher, space, who, kind, about, now=visit.now))
     return visit.back("feedback", said="asked", undo=f"statement:{made.statement_id}")

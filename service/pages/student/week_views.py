@@ -35,17 +35,17 @@ def week_view(visit: Visit) -> WeekView:
     """Return the learner's list of this week as a page shows it."""
     read = standing if visit.ticket.role == "learner" else shown  # only its learner has a list drawn
     words = translations(visit.locale)
-    week, every = read(visit.tenant.workspace, visit.ticket.who, now=visit.now, words=words)
+    week, every = read(visit.space, visit.ticket.who, now=visit.now, words=words)
     steps = tuple(step for step in every if step.state != "removed")
     left = [step.resource.minutes for step in steps if step.state != "done"]
-    catalogue, there = visit.tenant.workspace.catalogue(), {step.resource.resource_id for step in steps}
-    passed = suggested_to(visit.tenant.workspace, visit.ticket.who, now=visit.now)
+    catalogue, there = visit.space.catalogue(), {step.resource.resource_id for step in steps}
+    passed = suggested_to(visit.space, visit.ticket.who, now=visit.now)
     names = [one.resource for one in passed if one.resource not in there]
     gone: list[tuple[str, str]] = [
         (step.resource.resource_id, step.shown.left_out) for step in every if step.state == "removed"
     ]
     if any(step.by_learner for step in every):
-        gone += own_plans.left_out(visit.tenant.workspace, visit.ticket.who)
+        gone += own_plans.left_out(visit.space, visit.ticket.who)
     why = {name: said for name, said in gone if name not in there}
     index = catalogue.resource_index
     return WeekView(
@@ -68,7 +68,7 @@ def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, .
 
 
 def _step(visit: Visit, decision_id: str) -> PageStep:
-    _, steps = standing(visit.tenant.workspace, visit.ticket.who, now=visit.now)
+    _, steps = standing(visit.space, visit.ticket.who, now=visit.now)
     for step in steps:
         if step.decision_id == decision_id:
             return step
@@ -78,18 +78,18 @@ def _step(visit: Visit, decision_id: str) -> PageStep:
 def another(visit: Visit, decision_id: str) -> bool:
     """Put the next option of a step's menu in its place; False when there is none left."""
     _step(visit, decision_id)
-    return learner_steps.another(visit.tenant.workspace, decision_id, now=visit.now) is not None
+    return learner_steps.another(visit.space, decision_id, now=visit.now) is not None
 
 
 def choose(visit: Visit, decision_id: str, resource: str) -> None:
     """Take one of the options of a step of the learner's own list."""
     _step(visit, decision_id)
-    visit.tenant.workspace.choose(decision_id, resource, now=visit.now)
+    visit.space.choose(decision_id, resource, now=visit.now)
 
 
 def rate(visit: Visit, decision_id: str, rating: float) -> None:
     """Say how a step of the learner's own list was; what was said of it before gives way."""
-    step, space = _step(visit, decision_id), visit.tenant.workspace
+    step, space = _step(visit, decision_id), visit.space
     if step.shown.rating not in (None, rating):
         space.take_back(decision_id, "rating", now=visit.now)
     space.rate(decision_id, rating, now=visit.now)
@@ -98,21 +98,21 @@ def rate(visit: Visit, decision_id: str, rating: float) -> None:
 def finish(visit: Visit, decision_id: str) -> bool:
     """Keep that a step of the learner's own list was finished; False when it was kept before."""
     _step(visit, decision_id)
-    return visit.tenant.workspace.finish(decision_id, now=visit.now)
+    return visit.space.finish(decision_id, now=visit.now)
 
 
 def claim_step(visit: Visit, decision_id: str) -> Statement:
     """Keep the claim that the learner knows what a step practises."""
     skill = _step(visit, decision_id).resource.skills[0]
     change = PictureChange(skill=skill, says="know")
-    space, who = visit.tenant.workspace, visit.ticket.who
+    space, who = visit.space, visit.ticket.who
     return negotiation.save_change(space, who, change, now=visit.now, k=STEPS, menu=OPTIONS)
 
 
 def take_back(visit: Visit, what: str) -> None:
     """Take back a statement ("statement:ID"), or what was said of a step ("choice:ID", "rating:ID" ...)."""
     kind, _, name = what.partition(":")
-    space = visit.tenant.workspace
+    space = visit.space
     for fact in FACTS:
         if kind == fact:
             _step(visit, name)

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import request_words, show
-from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.workspace.dialogue import requests
 from segue.workspace.practices.feedback_given import feedback_waiting, note_given
 from segue.workspace.records.practices.practice_rows import PracticeKind
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 
 
-@router.get("/asked")
-@person
-async def asked(request: Request) -> Response:
+@pages.get("/asked", "teacher")
+async def asked(visit: Visit) -> Response:
     """Show talks asked for, records contested, suggestions, and who waits for feedback."""
-    visit = visit_of(request, "teacher")
-    return show(visit, "asked", request, **await visit.tenant.aside(partial(_asked, visit)))
+    return show(visit, "asked", **await visit.tenant.aside(partial(_asked, visit)))
 
 
 def _asked(visit: Visit) -> dict[str, object]:
-    space, roster = visit.tenant.workspace, visit.ticket.roster
+    space, roster = visit.space, visit.ticket.roster
     catalogue = space.catalogue()
     found = [request_words(visit.locale, catalogue, one) for one in requests.requests_of(space, roster)]
     due = feedback_waiting(space, visit.ticket.class_id, now=visit.now, names=roster) if roster else []
@@ -38,14 +36,11 @@ def _asked(visit: Visit) -> dict[str, object]:
     }
 
 
-@router.post("/reply")
-@person
-async def reply(request: Request) -> Response:
+@pages.post("/reply", "teacher")
+async def reply(visit: Visit, form: Form) -> Response:
     """Agree to what a learner asked, or decline it, with a word."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
     name, accept = form.one("request"), form.one("verdict") == "accept"
-    space, roster = visit.tenant.workspace, visit.ticket.roster
+    space, roster = visit.space, visit.ticket.roster
     theirs = await visit.tenant.aside(partial(requests.requests_of, space, roster))
     if name not in {one.statement_id for one in theirs}:
         raise RefusedError(404, "no_request", "no learner of this class asked this")
@@ -55,17 +50,14 @@ async def reply(request: Request) -> Response:
     return visit.back("asked", said="replied", undo=f"answer:{made.statement_id}")
 
 
-@router.post("/given")
-@person
-async def given(request: Request) -> Response:
+@pages.post("/given", "teacher")
+async def given(visit: Visit, form: Form) -> Response:
     """Remember that a learner had feedback, or a talk."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
     number, roster = form.one("learner"), visit.ticket.roster
     if not (number.isdigit() and len(number) < 5 and int(number) < len(roster)):
         raise RefusedError(404, "no_learner", "there is no such learner in this class")
     kind: PracticeKind = "talk" if form.one("kind") == "talk" else "feedback"
-    space, who = visit.tenant.workspace, roster[int(number)]
+    space, who = visit.space, roster[int(number)]
     work = partial(note_given, space, visit.ticket.class_id, kind, [who], by=visit.ticket.who, now=visit.now)
     await visit.tenant.do(work)
     return visit.back("asked", said="given")

@@ -22,7 +22,7 @@ MINUTES = 30  # what a teacher has for talks, unless she says otherwise
 
 def class_of(visit: Visit, *, minutes: int = MINUTES) -> ClassMap:
     """Return the map of the class of a visit."""
-    champion, known = visit.tenant.workspace.known(visit.ticket.roster)
+    champion, known = visit.space.known(visit.ticket.roster)
     return class_map(champion, known, visit.now.timestamp(), minutes=minutes)
 
 
@@ -42,7 +42,7 @@ STEPS = 6
 
 def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[str, object]:
     """Return the page of one learner of the class; with `did`, also what would follow from that attempt."""
-    space, who = visit.tenant.workspace, visit.ticket.roster[number]
+    space, who = visit.space, visit.ticket.roster[number]
     catalogue, said = space.catalogue(), negotiation.standing(space, who)
     return {
         "learner": who,
@@ -61,7 +61,7 @@ def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[st
 
 
 def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str], list[str]]:
-    champion, asking = visit.tenant.workspace.asking([who], now=visit.now, k=STEPS)
+    champion, asking = visit.space.asking([who], now=visit.now, k=STEPS)
     recommender, request = champion.recommender, asking[who].said
     edit = Edit(answers=((did, 1.0 if right else 0.0),))
     now = recommender.recommend(request, rng=np.random.default_rng(0))
@@ -77,7 +77,5 @@ def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str
 def _as_learner(visit: Visit, who: str) -> str:
     """Return the address of the learner's own page, to be read only."""
     ticket = Ticket("session", "parent", who, visit.ticket.expires, locale=visit.ticket.locale)
-    text = sign(
-        replace(ticket, frame=visit.ticket.frame, sid=visit.ticket.sid), visit.tenant.workspace.keyring
-    )
+    text = sign(replace(ticket, frame=visit.ticket.frame, sid=visit.ticket.sid), visit.space.keyring)
     return f"/pages/{visit.tenant.name}/s/{text}/week"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import shut
@@ -15,7 +14,7 @@ from segue.features.iso_weeks import week_of
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import finding_words, gave_way, left_words, open_now, rule_words, show
 from segue.service.pages.sessions.forms import Form
-from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
 from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
@@ -23,21 +22,19 @@ from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.playlists.answering import alternatives
 from segue.workspace.playlists.step_feedback import StepChange
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 ACTIONS = ("approve", "pin", "remove", "swap")
 
 
-@router.get("/monday")
-@person
-async def monday(request: Request) -> Response:
+@pages.get("/monday", "teacher")
+async def monday(visit: Visit) -> Response:
     """Show the lists of a week: next week's when they are drawn, else this week's."""
-    visit = visit_of(request, "teacher")
-    values = await visit.tenant.aside(partial(_week, visit, request.query_params.get("week", "")))
-    return show(visit, "monday", request, **values)
+    values = await visit.tenant.aside(partial(_week, visit, visit.request.query_params.get("week", "")))
+    return show(visit, "monday", **values)
 
 
 def _week(visit: Visit, asked: str) -> dict[str, object]:
-    space, roster = visit.tenant.workspace, visit.ticket.roster
+    space, roster = visit.space, visit.ticket.roster
     _ = translations(visit.locale).gettext
     this, following = weeks(visit)
     view = class_lists.class_week(
@@ -63,53 +60,41 @@ def _week(visit: Visit, asked: str) -> dict[str, object]:
 
 def weeks(visit: Visit) -> tuple[str, str]:
     """Return this week and the next, in the tenant's time zone."""
-    zone = visit.tenant.workspace.time_zone
+    zone = visit.space.time_zone
     return week_of(visit.now, zone), week_of(visit.now + timedelta(days=7), zone)
 
 
-@router.post("/draw")
-@person
-async def draw(request: Request) -> Response:
+@pages.post("/draw", "teacher")
+async def draw(visit: Visit, form: Form) -> Response:
     """Draw the lists that are missing in a week."""
-    visit = visit_of(request, "teacher")
-    week = _named(visit, await posted(request, visit))
-    work = partial(class_lists.draw_week, visit.tenant.workspace, visit.ticket.roster, week)
+    week = _named(visit, form)
+    work = partial(class_lists.draw_week, visit.space, visit.ticket.roster, week)
     await visit.tenant.do(partial(work, k=STEPS, menu=OPTIONS))
     return visit.back("monday", week=week, said="drawn")
 
 
-@router.post("/approve")
-@person
-async def approve(request: Request) -> Response:
+@pages.post("/approve", "teacher")
+async def approve(visit: Visit, form: Form) -> Response:
     """Approve a class's week."""
-    visit = visit_of(request, "teacher")
-    week = _named(visit, await posted(request, visit))
-    work = partial(class_lists.approve_week, visit.tenant.workspace, visit.ticket.roster, week)
+    week = _named(visit, form)
+    work = partial(class_lists.approve_week, visit.space, visit.ticket.roster, week)
     await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
     return visit.back("monday", week=week, said="approved")
 
 
-@router.post("/mustdo")
-@person
-async def must_do(request: Request) -> Response:
+@pages.post("/mustdo", "teacher")
+async def must_do(visit: Visit, form: Form) -> Response:
     """Put a resource into every list of a week."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
     week = _named(visit, form)
-    work = partial(
-        class_lists.must_do, visit.tenant.workspace, visit.ticket.roster, week, form.one("resource")
-    )
+    work = partial(class_lists.must_do, visit.space, visit.ticket.roster, week, form.one("resource"))
     await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
     return visit.back("monday", week=week, said="mustdo")
 
 
-@router.post("/act")
-@person
-async def act(request: Request) -> Response:
+@pages.post("/act", "teacher")
+async def act(visit: Visit, form: Form) -> Response:
     """Do what a button of a step says: approve, pin, remove, swap or undo."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
-    week, space = _named(visit, form), visit.tenant.workspace
+    week, space = _named(visit, form), visit.space
     if override_id := form.one("undo"):
         await visit.tenant.do(partial(_undo, visit, override_id))
         return visit.back("monday", week=week, said="undone")
@@ -125,18 +110,16 @@ async def act(request: Request) -> Response:
     return visit.back("monday", week=week, said=action, undo=f"override:{made}")
 
 
-@router.get("/swap")
-@person
-async def swap(request: Request) -> Response:
+@pages.get("/swap", "teacher")
+async def swap(visit: Visit) -> Response:
     """Show what could stand in the place of a step, and what speaks against any other resource."""
-    visit = visit_of(request, "teacher")
-    asked = request.query_params
+    asked = visit.request.query_params
     values = await visit.tenant.aside(partial(_swap, visit, asked.get("step", ""), asked.get("wanted", "")))
-    return show(visit, "swap", request, **values, week=asked.get("week", ""))
+    return show(visit, "swap", **values, week=asked.get("week", ""))
 
 
 def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
-    space = visit.tenant.workspace
+    space = visit.space
     number = owner_of(visit, decision)
     learner = visit.ticket.roster[number]
     mine, step = space.decision(decision, now=visit.now)
@@ -164,14 +147,11 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     }
 
 
-@router.post("/review")
-@person
-async def review(request: Request) -> Response:
+@pages.post("/review", "teacher")
+async def review(visit: Visit, form: Form) -> Response:
     """Approve a learner's plan, or return it with a word."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
     plan, approve_it = form.one("plan"), form.one("verdict") == "approve"
-    space, roster = visit.tenant.workspace, visit.ticket.roster
+    space, roster = visit.space, visit.ticket.roster
     theirs = await visit.tenant.aside(partial(own_plans.plans_of, space, roster, now=visit.now))
     if plan not in {one.statement_id for one in theirs}:
         raise RefusedError(404, "no_plan", "no learner of this class has such a plan")
@@ -193,7 +173,7 @@ def undo_of_teacher(visit: Visit, what: str) -> None:
     if kind == "override":
         _undo(visit, name)
         return
-    space = visit.tenant.workspace
+    space = visit.space
     if kind == "answer" and name in {r.answer_id for r in requests.requests_of(space, visit.ticket.roster)}:
         negotiation.undo_reply(space, name, kind="answer", by=visit.ticket.who, now=visit.now)
         return
@@ -204,10 +184,10 @@ def undo_of_teacher(visit: Visit, what: str) -> None:
 
 
 def _undo(visit: Visit, override_id: str) -> None:
-    shown = class_lists.class_week(visit.tenant.workspace, visit.ticket.roster, "", now=visit.now)
+    shown = class_lists.class_week(visit.space, visit.ticket.roster, "", now=visit.now)
     if override_id not in {act.record.override_id for act in shown.acts}:
         raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
-    visit.tenant.workspace.undo_override(override_id, by=visit.ticket.who, now=visit.now)
+    visit.space.undo_override(override_id, by=visit.ticket.who, now=visit.now)
 
 
 def owner_of(visit: Visit, decision: str) -> int:
@@ -218,7 +198,7 @@ def owner_of(visit: Visit, decision: str) -> int:
     RefusedError
         404 when no learner of this class has it: a teacher touches her own class only.
     """
-    found = class_lists.owner_of(visit.tenant.workspace, visit.ticket.roster, decision)
+    found = class_lists.owner_of(visit.space, visit.ticket.roster, decision)
     if found is None:
         raise RefusedError(404, "no_step", "no learner of this class has this step")
     return visit.ticket.roster.index(found)
@@ -248,5 +228,5 @@ def _act_words(visit: Visit, titles: dict[str, str], act: TeacherAct) -> str:
     line = says[record.action] % (words | {"taken": titles.get(record.taken, record.taken)})
     if record.undone is not None:
         line += " " + _("(taken back)")
-    own = visit.tenant.workspace.pseudonym_of_teacher(visit.ticket.who) == record.teacher
+    own = visit.space.pseudonym_of_teacher(visit.ticket.who) == record.teacher
     return line if own else line + " " + _("(by another teacher)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.policies.policy_version import PolicyVersion
@@ -14,7 +13,7 @@ from segue.engine.sampling.randomness import generator
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import limit_names, show, weight_names
 from segue.service.pages.sessions.forms import Form
-from segue.service.pages.sessions.visits import Visit, person, posted, visit_of
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import STEPS
 from segue.service.pages.teacher.monday_routes import weeks
 from segue.workspace.operations.policy_versions import (
@@ -25,25 +24,23 @@ from segue.workspace.operations.policy_versions import (
     version_in_force,
 )
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 SIZES = (2, 3, 4, 5, 6)
 MOST_EXAMPLES = 5
 
 
-@router.get("/groups")
-@person
-async def groups(request: Request) -> Response:
+@pages.get("/groups", "teacher")
+async def groups(visit: Visit) -> Response:
     """Show groups that mix skills."""
-    visit = visit_of(request, "teacher")
-    asked = request.query_params.get("size", "")
+    asked = visit.request.query_params.get("size", "")
     size = int(asked) if asked in {str(n) for n in SIZES} else 4
-    roles = [part.strip() for part in request.query_params.get("roles", "").split(",") if part.strip()]
+    roles = [part.strip() for part in visit.request.query_params.get("roles", "").split(",") if part.strip()]
     found = await visit.tenant.aside(partial(_groups, visit, size, roles[:size]))
-    return show(visit, "groups", request, groups=found, size=size, sizes=SIZES, roles=", ".join(roles[:size]))
+    return show(visit, "groups", groups=found, size=size, sizes=SIZES, roles=", ".join(roles[:size]))
 
 
 def _groups(visit: Visit, size: int, roles: list[str]) -> list[list[tuple[str, str]]]:
-    space, roster = visit.tenant.workspace, visit.ticket.roster
+    space, roster = visit.space, visit.ticket.roster
     if len(roster) < size:
         return []
     table = space.mastery(roster, now=visit.now)
@@ -56,39 +53,31 @@ def _groups(visit: Visit, size: int, roles: list[str]) -> list[list[tuple[str, s
     ]
 
 
-@router.get("/policy")
-@person
-async def policy(request: Request) -> Response:
+@pages.get("/policy", "teacher")
+async def policy(visit: Visit) -> Response:
     """Show how Segue decides here: weights and rules in force, a form for a draft, and the history."""
-    visit = visit_of(request, "teacher")
-    space = visit.tenant.workspace
+    space = visit.space
     version = await visit.tenant.aside(partial(version_in_force, space))
     values = await visit.tenant.aside(partial(_policy, visit, version))
-    return show(visit, "policy", request, **values, diff=None)
+    return show(visit, "policy", **values, diff=None)
 
 
-@router.post("/policy_try")
-@person
-async def try_draft(request: Request) -> Response:
+@pages.post("/policy_try", "teacher")
+async def try_draft(visit: Visit, form: Form) -> Response:
     """Show what a draft would change, with nothing stored."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
-    space, (this, _) = visit.tenant.workspace, weeks(visit)
+    space, (this, _) = visit.space, weeks(visit)
     before = await visit.tenant.aside(partial(version_in_force, space))
     draft = _draft(form, before)
     look = partial(version_diff, space, before, draft, now=visit.now, week=this, k=STEPS)
     diff = await visit.tenant.aside(partial(look, learners=visit.ticket.roster))
     values = await visit.tenant.aside(partial(_policy, visit, draft))
-    return show(visit, "policy", request, **values, diff=diff, most=MOST_EXAMPLES)
+    return show(visit, "policy", **values, diff=diff, most=MOST_EXAMPLES)
 
 
-@router.post("/policy_save")
-@person
-async def save_draft(request: Request) -> Response:
+@pages.post("/policy_save", "teacher")
+async def save_draft(visit: Visit, form: Form) -> Response:
     """Put a draft in force, or an earlier version back."""
-    visit = visit_of(request, "teacher")
-    form = await posted(request, visit)
-    space = visit.tenant.workspace
+    space = visit.space
     if back := form.one("back"):
         draft = await visit.tenant.aside(partial(earlier_version, space, back))
         if draft is None:
@@ -102,14 +91,14 @@ async def save_draft(request: Request) -> Response:
 
 def _policy(visit: Visit, version: PolicyVersion) -> dict[str, object]:
     said, words, limits = version.to_dict(), weight_names(visit.locale), limit_names(visit.locale)
-    catalogue = visit.tenant.workspace.catalogue()
+    catalogue = visit.space.catalogue()
     return {
         "version": version.id,
         "weights": [(name, words.get(name, name), value) for name, value in said["weights"].items()],
         "limits": [(name, limits[name], said["limits"][name]) for name in limits],
         "settings": {f"weights.{name}": text for name, text in words.items()}
         | {f"limits.{name}": text for name, text in limits.items()},
-        "history": list(reversed(version_history(visit.tenant.workspace))),
+        "history": list(reversed(version_history(visit.space))),
         "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
     }
 

@@ -7,32 +7,29 @@ from datetime import timedelta
 from functools import partial
 from math import isfinite
 
-from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.engine.sampling.randomness import generator
 from segue.experiments.reporting.week_figures import WeekFigures, week_figures
 from segue.features.iso_weeks import week_of
 from segue.service.pages.layout import show
-from segue.service.pages.sessions.visits import Visit, person, visit_of
+from segue.service.pages.sessions.visits import Pages, Visit
 from segue.workspace.records.decision_queries import last_decision
 from segue.workspace.records.events import last_number
 
-router = APIRouter(prefix="/pages/{tenant}/s/{ticket}", include_in_schema=False)
+pages = Pages()
 WEEKS, MOST = 4, 5
 
 
-@router.get("/report")
-@person
-async def report(request: Request) -> Response:
+@pages.get("/report", "teacher")
+async def report(visit: Visit) -> Response:
     """Show what a week taught, which resources teach, what learners said, and whether it is personal."""
-    visit = visit_of(request, "teacher")
-    state = request.app.state
+    state = visit.request.app.state
     if not hasattr(state, "week_figures"):
         state.week_figures = OrderedDict()
-    work = partial(_report, visit, request.query_params.get("week", ""), state.week_figures)
+    work = partial(_report, visit, visit.request.query_params.get("week", ""), state.week_figures)
     values = await visit.tenant.aside(work)
-    return show(visit, "report", request, **values)
+    return show(visit, "report", **values)
 
 
 Known = OrderedDict[tuple[object, ...], WeekFigures | None]
@@ -40,7 +37,7 @@ MOST_KNOWN = 50
 
 
 def _report(visit: Visit, asked: str, known: Known) -> dict[str, object]:
-    space, roster = visit.tenant.workspace, visit.ticket.roster
+    space, roster = visit.space, visit.ticket.roster
     weeks = [week_of(visit.now - timedelta(days=7 * n), space.time_zone) for n in range(WEEKS)]
     week = asked if asked in weeks else weeks[0]
     with space.store.read() as connection:
