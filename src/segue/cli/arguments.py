@@ -16,6 +16,9 @@ Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 Now = Annotated[
     str, typer.Option(help="The time it is, ISO 8601 with zone (default: the clock, to the full hour).")
 ]
+WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+Address = Annotated[str, typer.Option("--address", help="Where the service is reached.")]
+ADDRESS = "http://127.0.0.1:8800"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Learner = Annotated[str, typer.Option("--learner", "-l", help="The learner's id in the LMS.")]
 
@@ -25,6 +28,14 @@ def opened(folder: Path) -> Workspace:
     from segue.workspace.workspace import Workspace
 
     return Workspace.open(folder, environment=os.environ)
+
+
+def secret(variable: str) -> str:
+    """Return a password or token from the environment: never from the command line, which others see."""
+    found = os.environ.get(variable)
+    if found is None:
+        raise ValueError(f"the secret is read from the environment only: set {variable}")
+    return found
 
 
 def moment(now: str) -> datetime:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.arguments import WeekName
 from segue.cli.text_output import tell
-from segue.cli.weekly import BatchProgress, Engine, Scheduler, WeekName, Workers, runner_of
+from segue.cli.weekly import BatchProgress, Engine, Scheduler, Workers, runner_of
 
 app = typer.Typer()
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import ADDRESS, Address, Folder, opened
 
 app = typer.Typer(
     name="calendar", help="Addresses that calendar programs subscribe to.", no_args_is_help=True
@@ -18,9 +18,7 @@ def address(
     workspace: Folder,
     *,
     learner: Annotated[str, typer.Option(help="The LMS's id of the learner.")],
-    service: Annotated[
-        str, typer.Option("--address", help="Where the service is reached.")
-    ] = "http://127.0.0.1:8800",
+    service: Address = ADDRESS,
 ) -> None:
     """Print an address of a learner's calendar: whoever has it reads the list until it is taken back.
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, moment, opened
+from segue.cli.arguments import Folder, WeekName, moment, opened, secret
 from segue.cli.kolibri import push_kolibri
 from segue.cli.text_output import tell
 
-TOKEN = "SEGUE_CANVAS_TOKEN"
 Url = Annotated[str, typer.Option(help="Address of Canvas, as https://school.instructure.com.")]
 Course = Annotated[str, typer.Option(help="Id of the course, as the events have it.")]
-Week = Annotated[str, typer.Option(help="ISO week whose playlists are pushed, as 2026-W48.")]
 app = typer.Typer(name="push", help="Show playlists in a running LMS.", no_args_is_help=True)
 app.command("kolibri")(push_kolibri)
 
 
 @app.command("canvas")
-def push_canvas(workspace: Folder, *, url: Url, course: Course, week: Week) -> None:
+def push_canvas(workspace: Folder, *, url: Url, course: Course, week: WeekName) -> None:
     """Give each active student of a course a module with the week's playlist; a second run changes nothing.
 
     Objectives and reasons stand in it as headings. SEGUE_CANVAS_TOKEN holds a teacher's access token.
@@ -33,10 +30,7 @@ def push_canvas(workspace: Folder, *, url: Url, course: Course, week: Week) -> N
     from segue.lms.servers.canvas_modules import course_at, push, students
     from segue.service.lessons import lessons_of
 
-    token = os.environ.get(TOKEN)
-    if token is None:
-        raise ValueError(f"the token is read from the environment only: set {TOKEN}")
-    space, there = opened(workspace), course_at(url, token, course)
+    space, there = opened(workspace), course_at(url, secret("SEGUE_CANVAS_TOKEN"), course)
     roster = students(there, course)
     lessons = lessons_of(space, roster, week, now=moment(""))
     done = push(there, lessons)

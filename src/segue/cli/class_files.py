@@ -1,4 +1,4 @@
-"""The tables that `segue class` reads: rosters, plans, lists; each fault names the file."""
+"""The tables that commands read: rosters, courses, plans, lists; each fault names the file."""
 
 from __future__ import annotations
 
@@ -57,14 +57,16 @@ def steps_in(catalogue: Any, path: Path) -> list[ListedStep]:
 
 def rows_in(path: Path, *needed: str) -> pd.DataFrame:
     """Return a table of texts, which must have some columns."""
+    from segue.features.events.file_readers import EVENT_ALIASES
     from segue.features.events.table_files import read_table
 
-    names = {"student": "learner", "class": "class_id", "resource_id": "resource", "learner_id": "learner"}
-    frame = read_table(path, {}, aliases={}).frame
-    frame = frame.rename(columns={k: v for k, v in names.items() if k in frame and v not in frame})
+    frame = read_table(path, {}, aliases=EVENT_ALIASES).frame
+    if "learner" not in frame:
+        frame = frame.rename(columns={"student": "learner"})
     for name in needed:
         if name not in frame:
-            raise ValueError(f"{path} has no column {name} (found: {', '.join(map(str, frame.columns))})")
+            said = name.removesuffix("_id")
+            raise ValueError(f"{path} has no column {said} (found: {', '.join(map(str, frame.columns))})")
     for name in frame.columns:
         frame[name] = frame[name].fillna("").astype("str").str.strip()
     return frame

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, Now, moment, opened, zoned
+from segue.cli.arguments import AsJson, Folder, Now, WeekName, moment, opened, zoned
 from segue.cli.class_files import members_in, number_in, rows_in, slots_in, steps_in
 from segue.cli.text_output import prose, table
 
@@ -182,7 +182,7 @@ def slots(
     *,
     class_id: ClassId,
     plan: Annotated[Path, typer.Option(help="CSV with columns slot, role, begins and capacity.")],
-    week: Annotated[str, typer.Option(help="ISO week, as 2026-W48.")],
+    week: WeekName,
     roster: Roster = None,
     lists: Annotated[
         Path | None, typer.Option(help="CSV with columns learner and resource; left out, the week's lists.")

@@ -10,18 +10,17 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from segue.cli.arguments import Folder, Learner, moment, opened
+from segue.cli.arguments import Folder, Learner, WeekName, moment, opened
 
 if TYPE_CHECKING:
     from segue.lms.outgoing.lesson import Lesson
 
-Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 app = typer.Typer(name="export", help="Write a learner's playlist of a week as a file.", no_args_is_help=True)
 
 
 @app.command("cartridge")
-def cartridge(workspace: Folder, *, learner: Learner, week: Week, out: Out) -> None:
+def cartridge(workspace: Folder, *, learner: Learner, week: WeekName, out: Out) -> None:
     """Write a Common Cartridge 1.3 of links.
 
     \b
@@ -38,7 +37,7 @@ def calendar(
     workspace: Folder,
     *,
     learner: Learner,
-    week: Week,
+    week: WeekName,
     out: Out,
     holiday: Annotated[list[str] | None, typer.Option(help="Day without school, as 2026-11-26.")] = None,
 ) -> None:
@@ -59,7 +58,7 @@ def statements(
     workspace: Folder,
     *,
     learner: Learner,
-    week: Week,
+    week: WeekName,
     out: Out,
     home_page: Annotated[str, typer.Option(help="Address of the LMS, half of an xAPI account.")],
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, moment, opened
+from segue.cli.arguments import Folder, WeekName, moment, opened, secret
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ CLASSES = "kolibri:resources"  # which resources each class has had
 Url = Annotated[str, typer.Option(help="Address of the server, as http://127.0.0.1:8080.")]
 User = Annotated[str, typer.Option(help=f"An administrator's login; {PASSWORD} holds the password.")]
 Classroom = Annotated[str, typer.Option("--class", help="Id of the class in Kolibri.")]
-Week = Annotated[str, typer.Option(help="ISO week whose playlists are pushed, as 2026-W48.")]
 
 
 def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom) -> None:
@@ -101,7 +99,7 @@ def _show(
     space.set_catalogue(Catalogue.build([*map(there, shelf.found), *moved, *closed]))
 
 
-def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: Week) -> None:
+def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroom, week: WeekName) -> None:
     """Give each learner of a class one lesson with the week's playlist; a second run changes nothing.
 
     \b
@@ -125,7 +123,4 @@ def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
 def _server(url: str, user: str) -> Kolibri:
     from segue.lms.servers.kolibri import Kolibri
 
-    password = os.environ.get(PASSWORD)
-    if password is None:
-        raise ValueError(f"the password is read from the environment only: set {PASSWORD}")
-    return Kolibri(url, user, password)
+    return Kolibri(url, user, secret(PASSWORD))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import ADDRESS, Address, Folder, opened
+from segue.cli.class_files import rows_in
 
 if TYPE_CHECKING:
     from segue.service.pages.sessions.signed_tokens import Ticket
@@ -30,7 +31,7 @@ def link(
     ] = None,
     days: Annotated[float, typer.Option(help="Days until it runs out.", min=0.001, max=LONGEST_DAYS)] = 1.0,
     locale: Annotated[str, typer.Option(help="Language, as es; the browser's if left out.")] = "",
-    address: Annotated[str, typer.Option(help="Where the service is reached.")] = "http://127.0.0.1:8800",
+    address: Address = ADDRESS,
 ) -> None:
     """Print a signed address: whoever has it sees these pages until it runs out.
 
@@ -62,15 +63,10 @@ def link_text(space: Workspace, ticket: Ticket, address: str) -> str:
 def _members(roster: Path | None, class_id: str) -> tuple[str, ...]:
     if roster is None:
         return ()
-    from segue.features.events.file_readers import EVENT_ALIASES
-    from segue.features.events.table_files import read_table
     from segue.service.pages.sessions.signed_tokens import MOST_ROSTER
 
-    frame = read_table(roster, {}, aliases=EVENT_ALIASES).frame
-    if not {"learner", "class_id"} <= set(frame.columns):
-        raise ValueError(f"{roster} needs the columns learner and class")
-    rows = frame[frame["class_id"].astype("str").str.strip() == class_id]
-    names = tuple(rows["learner"].astype("str").str.strip().drop_duplicates())
+    rows = rows_in(roster, "learner", "class_id")
+    names = tuple(rows["learner"][rows["class_id"] == class_id].drop_duplicates())
     if not names or len(names) > MOST_ROSTER:
         raise ValueError(f"{roster} has {len(names)} learners in class {class_id}: 1 to {MOST_ROSTER} go")
     return names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from segue.cli.arguments import Folder, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from segue.workspace.workspace import Workspace
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
-Workspaced = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 app = typer.Typer(name="lms", help="Read what learning management systems send.", no_args_is_help=True)
 
 
@@ -51,7 +50,7 @@ def read(
 
 @app.command("link")
 def link(
-    workspace: Workspaced,
+    workspace: Folder,
     table: Annotated[
         Path,
         typer.Argument(help="CSV: a learner's id in the first column, other ids of the same after it."),
@@ -63,7 +62,6 @@ def link(
     """
     from segue.lms.records.delimited import rows_of
     from segue.lms.records.untrusted_values import learner_id
-    from segue.workspace.workspace import Workspace
 
     header, *rows = list(rows_of(table)) or [[]]
     if len(header) < 2:
@@ -74,7 +72,7 @@ def link(
         for cell in row[1:]
         if row[0].strip() and cell.strip()
     ]
-    tell(_linked(Workspace.open(workspace, environment=os.environ), pairs))
+    tell(_linked(opened(workspace), pairs))
 
 
 def _linked(space: Workspace, pairs: list[tuple[str, str]]) -> str:
@@ -191,7 +189,7 @@ def _told(report: ReadReport) -> list[str]:
 
 
 def suggest(
-    workspace: Workspaced,
+    workspace: Folder,
     framework: Annotated[Path, typer.Option(help="CASE package with the standards.")],
     *,
     cartridge: Annotated[
@@ -209,14 +207,13 @@ def suggest(
     from segue.lms.catalogues.common_cartridge.reader import open_cartridge
     from segue.lms.catalogues.standard_suggestions import suggest as nearest
     from segue.lms.records.source_records import ReadReport
-    from segue.workspace.workspace import Workspace
 
     report = ReadReport()
     skills = open_framework(framework, "lenient", report).skills
     texts = open_cartridge(cartridge, "lenient", report).descriptions if cartridge else {}
     if report.refused:
         raise ValueError(report.reason)
-    resources = Workspace.open(workspace, environment=os.environ).catalogue().resources
+    resources = opened(workspace).catalogue().resources
     table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
     from segue.features.outward_text import csv_frame
 
@@ -225,7 +222,7 @@ def suggest(
 
 
 def confirm(
-    workspace: Workspaced,
+    workspace: Folder,
     suggestions: Annotated[Path, typer.Argument(help="CSV of `suggest`, with the wrong rows struck out.")],
 ) -> None:
     """Give resources the skills that a person has looked through.
@@ -235,9 +232,8 @@ def confirm(
     import pandas as pd
 
     from segue.lms.catalogues.standard_suggestions import confirm as apply
-    from segue.workspace.workspace import Workspace
 
-    space = Workspace.open(workspace, environment=os.environ)
+    space = opened(workspace)
     kept = pd.read_csv(suggestions, dtype=str, keep_default_na=False)
     if missing := {"resource_id", "skill_id"} - set(kept.columns):
         raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")

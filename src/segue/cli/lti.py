@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from segue.cli.arguments import ADDRESS, Address, Folder, opened
 from segue.cli.text_output import tell
 
-Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 app = typer.Typer(name="lti", help="Launch Segue from an LMS (LTI 1.3).", no_args_is_help=True)
 
 
@@ -43,7 +42,6 @@ def register_platform(
         --auth-token-url https://lms.example/token \\
         --key-set-url https://lms.example/keys
     """
-    from segue.cli.arguments import opened
     from segue.lms.lti.platforms import Platform, read_platforms, write_platforms
     from segue.lms.lti.signing_keys import Keys
 
@@ -67,7 +65,7 @@ def invite(
     host: Annotated[list[str], typer.Option(help="A host of the platform, as lms.example; may be repeated.")],
     days: Annotated[float, typer.Option(help="Days until it runs out.", min=0.001, max=30.0)] = 1.0,
     learner_claim: Annotated[str, typer.Option(help="Claim with other doors' id, see register.")] = "sub",
-    address: Annotated[str, typer.Option(help="Where the service is reached.")] = "http://127.0.0.1:8800",
+    address: Address = ADDRESS,
 ) -> None:
     """Print the address that an LMS's administrator enters for dynamic registration; it is good once.
 
@@ -76,7 +74,6 @@ def invite(
     from datetime import UTC, datetime, timedelta
     from functools import partial
 
-    from segue.cli.arguments import opened
     from segue.lms.lti.dynamic_registration import Invitation
 
     with opened(workspace) as space:
@@ -92,7 +89,6 @@ def rotate(workspace: Folder) -> None:
 
     Example: segue lti rotate school
     """
-    from segue.cli.arguments import opened
     from segue.lms.lti.signing_keys import Keys
 
     with contextlib.closing(opened(workspace)) as space:

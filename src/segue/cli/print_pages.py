@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.class_files import rows_in
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -30,13 +31,8 @@ def print_(
     """
     import pandas as pd
 
-    from segue.features.events.file_readers import EVENT_ALIASES
-    from segue.features.events.table_files import read_table
-
     table = pd.read_csv(out / "playlists.csv", dtype={"learner": "str"})
-    people = read_table(roster, {}, aliases=EVENT_ALIASES).frame
-    if not {"learner", "class_id"} <= set(people.columns):
-        raise ValueError(f"{roster} needs the columns learner and class")
+    people = rows_in(roster, "learner", "class_id")
     folder = out / "print"
     folder.mkdir(exist_ok=True)
     for number, (name, members) in enumerate(people.groupby("class_id", sort=True)):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import Folder, opened, secret
 from segue.cli.kolibri import pull_kolibri
 from segue.cli.text_output import tell
 
@@ -39,7 +38,7 @@ def lrs(
     with space.store.read() as connection:
         cursor = Cursor.from_json(get_document(connection, name) or b"")
     n_pages = n_statements = 0
-    for page in RecordStore(url, user, _secret("SEGUE_LRS_PASSWORD")).pages(cursor, limit=limit):
+    for page in RecordStore(url, user, secret("SEGUE_LRS_PASSWORD")).pages(cursor, limit=limit):
         events, _ = xapi.read(page.statements, "lenient")
         lines = store_events(space, f"page {n_pages + 1}", events)
         with space.store.write() as connection:  # after its events: cut off here, the page comes again
@@ -70,7 +69,7 @@ def oneroster(
     from segue.lms.servers.oneroster_rest import OneRosterServer
 
     space = opened(workspace)
-    bundle = OneRosterServer(url, token_url, client_id, _secret("SEGUE_ONEROSTER_SECRET")).bundle()
+    bundle = OneRosterServer(url, token_url, client_id, secret("SEGUE_ONEROSTER_SECRET")).bundle()
     for line in store_events(space, "oneroster", events_of(bundle, ReadReport())):
         tell(line)
 
@@ -90,14 +89,7 @@ def moodle(
     from segue.lms.records.source_records import ReadReport
     from segue.lms.servers.moodle_web_service import MoodleServer
 
-    space, server = opened(workspace), MoodleServer(url, _secret("SEGUE_MOODLE_TOKEN"))
+    space, server = opened(workspace), MoodleServer(url, secret("SEGUE_MOODLE_TOKEN"))
     enrolled(space, course, server.students(course))
     for line in store_events(space, "moodle", server.events(course, ReadReport())):
         tell(line)
-
-
-def _secret(variable: str) -> str:
-    found = os.environ.get(variable)
-    if found is None:
-        raise ValueError(f"the secret is read from the environment only: set {variable}")
-    return found

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, Now, moment, opened
+from segue.cli.arguments import AsJson, Folder, Now, WeekName, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.experiments.reporting.weekly_report import WeeklyReport
 
-Week = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 Out = Annotated[Path, typer.Option(help="Where the HTML page goes.")]
 Roster = Annotated[
     Path | None,
@@ -30,7 +29,7 @@ app = typer.Typer()
 def report(
     workspace: Folder,
     *,
-    week: Week,
+    week: WeekName,
     out: Out,
     roster: Roster = None,
     store: Store = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import Folder, WeekName, opened
 from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
 from segue.cli.weekly import (
@@ -18,7 +18,6 @@ from segue.cli.weekly import (
     Paced,
     Roster,
     Scheduler,
-    WeekName,
     Workers,
     read_courses,
     read_roster,

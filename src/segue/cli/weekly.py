@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from segue.cli.arguments import Folder, opened
+from segue.cli.arguments import Folder, WeekName, opened
+from segue.cli.class_files import rows_in
 from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from segue.batch.plan import Course
     from segue.batch.worker_pool import Runner
 
@@ -45,7 +44,6 @@ Courses = Annotated[
     typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share."),
 ]
 MINUTE = 60.0  # seconds between two lines of progress where there is no terminal
-WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 app = typer.Typer()
 
 
@@ -129,7 +127,7 @@ def read_roster(
     if is_roster(path):
         rows = roster_in(path, at=at)
     else:
-        frame = _table(path, "learner", *(["class_id"] if courses else []))
+        frame = rows_in(path, "learner", *(["class_id"] if courses else []))
         rows = frame[frame["learner"] != ""]
     names = rows["learner"].drop_duplicates().tolist()
     return names, dict(rows.groupby("learner")["class_id"].agg(list)) if "class_id" in rows else {}
@@ -140,7 +138,7 @@ def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
     from segue.batch.plan import Course
 
     out = []
-    for row in _table(path, "class_id", "minutes").to_dict("records"):
+    for row in rows_in(path, "class_id", "minutes").to_dict("records"):
         named = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
         if unknown := [skill for skill in named if skill not in skills]:
             raise ValueError(
@@ -155,20 +153,6 @@ def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
     if len({course.class_id for course in out}) < len(out):
         raise ValueError(f"{path} names a class twice: one row a class")
     return tuple(out)
-
-
-def _table(path: Path, *needed: str) -> pd.DataFrame:
-    from segue.features.events.file_readers import EVENT_ALIASES
-    from segue.features.events.table_files import read_table
-
-    frame = read_table(path, {}, aliases=EVENT_ALIASES).frame
-    for name in needed:
-        if name not in frame:
-            said = name.removesuffix("_id")
-            raise ValueError(f"{path} has no column {said} (found: {', '.join(map(str, frame.columns))})")
-    for name in frame.columns:
-        frame[name] = frame[name].fillna("").astype("str").str.strip()
-    return frame
 
 
 class BatchProgress:
