@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,6 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from segue import sample
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
@@ -24,6 +21,7 @@ from segue.engine.practices.slots import Slot
 from segue.engine.practices.teaching_axes import axis_levels
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
+from segue.experiments.audit.score_recomputation import faults
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.events.event_records import check, identify
@@ -41,7 +39,6 @@ from segue.workspace.records.matured_rewards import Outcome, record
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
-from tests.audit.score_recomputation import faults
 
 MONDAY = datetime(2026, 9, 7, 8, tzinfo=UTC)
 WEEK = "2026-W37"

@@ -13,14 +13,11 @@ import argparse
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tests.audit import stress_cases as audits
-from tests.audit.playlist_checker import Checker, KnownLearner
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.playlist_checker import Checker, KnownLearner
 
 WORLDS = 10
 

@@ -17,13 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from segue.engine.policies import (
     EpsilonGreedy,
@@ -39,8 +36,8 @@ from segue.engine.policies import (
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Dials, Place, Request
 from segue.engine.sampling.playlists import Playlist
+from segue.experiments.audit import stress_cases as audits
 from segue.models.bayesian_linear import BayesianLinear
-from tests.audit import stress_cases as audits
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -9,14 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from tests.audit import score_recomputation as rescoring
-from tests.audit import stress_cases as audits
+from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.audit import stress_cases as audits
 
 WORLDS = 5
 

@@ -17,12 +17,12 @@ from threadpoolctl import threadpool_limits
 from segue import sample
 from segue.engine.recommender import Recommender, fit
 from segue.engine.requests.request import Dials, Goal, Place, Request
+from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
 from segue.features.events.event_records import check, identify
 from segue.features.history.streaming_update import LearnerState, encode, fold
 from segue.features.vectors.mastery import StateBlock
-from tests.audit import score_recomputation as rescoring
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_LEARNERS, N_RESOURCES, N_SKILLS = 30, 60, 12

@@ -18,11 +18,11 @@ from segue.engine.requests.request import Place, Request
 from segue.engine.rules.relaxation import smallest_conflict
 from segue.engine.rules.rule_book import RULES
 from segue.engine.sampling.playlists import Playlist
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.playlist_checker import FIRM, ORDER, Checker, KnownLearner, _Reading
+from segue.experiments.audit.stress_cases import NOW, StressWorld
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.learner_state import LearnerState
-from tests.audit import stress_cases as audits
-from tests.audit.playlist_checker import FIRM, ORDER, Checker, KnownLearner, _Reading
-from tests.audit.stress_cases import NOW, StressWorld
 
 NAMES = [rule.name for rule in RULES if rule.name != "offered"]
 

@@ -14,8 +14,8 @@ from segue.engine import policies
 from segue.engine.policies import Exponentiated, InverseGap, Policy, ThompsonSampling
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
-from tests.audit import stress_cases
-from tests.audit.stress_cases import StressWorld
+from segue.experiments.audit import stress_cases
+from segue.experiments.audit.stress_cases import StressWorld
 
 EVERY = [
     kind()

@@ -16,6 +16,7 @@ from segue.batch.plan import Course, WeeklyPlan
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
 from segue.engine.scoring.manners import points_of
+from segue.experiments.audit.score_recomputation import faults
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.practices.teaching_manners import axes_of, fix_manners
 from segue.workspace.privacy import learner_rights
@@ -25,7 +26,6 @@ from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
-from tests.audit.score_recomputation import faults
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 WEEK = "2026-W48"

@@ -10,9 +10,9 @@ import pytest
 
 from segue.engine.requests.request import Place, Request
 from segue.engine.sampling.playlists import Playlist
-from tests.audit import stress_cases as audits
-from tests.audit.playlist_checker import ORDER, Checker, KnownLearner
-from tests.audit.stress_cases import NOW, StressWorld
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.playlist_checker import ORDER, Checker, KnownLearner
+from segue.experiments.audit.stress_cases import NOW, StressWorld
 
 
 @dataclass(frozen=True)

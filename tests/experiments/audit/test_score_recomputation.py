@@ -9,9 +9,9 @@ import pytest
 
 from segue.engine.requests.request import Request
 from segue.engine.sampling.playlists import Playlist
-from tests.audit import score_recomputation as rescoring
-from tests.audit import stress_cases as audits
-from tests.audit.stress_cases import StressWorld
+from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.stress_cases import StressWorld
 
 Lists = list[tuple[Request, Playlist]]
 
