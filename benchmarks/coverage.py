@@ -25,8 +25,8 @@ import numpy as np
 from _awkward_logs import AWKWARD
 
 from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.logs.synthetic_logs import LogWorld, make_world
 from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
-from segue.experiments.simulation.worlds.synthetic_logs import LogWorld, make_world
 
 NAMES = ("IPS", "SNIPS", "DR", "SNDR")
 

@@ -1,8 +1,11 @@
-"""Text on its way out, to where programs read more into it than is meant: spreadsheets and browsers."""
+"""Values on their way out, to where programs read other things into them: spreadsheets, browsers, JSON."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,3 +79,20 @@ def csv_frame(table: pd.DataFrame) -> pd.DataFrame:
             cells = [csv_cell(cell) if isinstance(cell, str) else cell for cell in column]
             safe.isetitem(place, np.array(cells, dtype=object))
     return safe
+
+
+def finite(value: Any) -> Any:
+    """Return the same structure with None for every number JSON cannot hold.
+
+    Examples
+    --------
+    >>> finite({"a": float("nan"), "b": [1.0, np.float64("inf")]})
+    {'a': None, 'b': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

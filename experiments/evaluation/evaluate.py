@@ -14,7 +14,7 @@ from segue.experiments.evaluation.estimators.single_step import (
     Rounds,
     estimators_for,
 )
-from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
+from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.estimators.support import with_support
 from segue.experiments.evaluation.intervals.closed_form import (
     Bounds,
@@ -32,6 +32,7 @@ from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagn
 from segue.experiments.evaluation.verdicts.evaluation_result import Estimate, Evaluation, Verdict
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule, default_interval
 from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
+from segue.models.cluster_errors import recoded
 
 SMALLEST_GROUP = 5
 

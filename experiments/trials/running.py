@@ -18,7 +18,6 @@ from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import led_along
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
-from segue.experiments.reporting.step_frame import logged_steps
 from segue.experiments.trials.assignment import arms_of, moved_on, units_of
 from segue.experiments.trials.declaration import TrialDeclaration, declared_before
 from segue.experiments.trials.sequential import TrialLook, look
@@ -28,6 +27,7 @@ from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learners import Learner, add_learners, find_learners
 from segue.workspace.records.rosters.arms import Began, WeekArms, began_in, keep_arms, keep_began
+from segue.workspace.reports.week.step_frame import logged_steps
 from segue.workspace.sources.model_registry import Champion, load_sums
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring

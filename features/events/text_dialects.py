@@ -1,10 +1,14 @@
-"""How a table of text is written: its encoding, its delimiter, the spelling of its columns."""
+"""How a table of text is written: its encoding, its delimiter, the spelling of columns and labels."""
 
 from __future__ import annotations
 
 import re
 
+import numpy as np
+import pandas as pd
+
 DELIMITERS = ",;\t|"
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
 def encoding_of(head: bytes) -> str:
@@ -35,3 +39,18 @@ def snake_case(name: str) -> str:
     """
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[^a-z0-9]+", "_", split.lower()).strip("_")
+
+
+def label_of(value: object) -> str:
+    """Return a label as text, empty when there is none: 1, 1.0 and "1.0" are "1"; "None" and "NA" are names.
+
+    Examples
+    --------
+    >>> [label_of(value) for value in (1.0, " 1.00 ", "None", "NA", True, None, float("nan"), "")]
+    ['1', '1', 'None', 'NA', 'True', '', '', '']
+    """
+    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    text = str(value).strip()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text

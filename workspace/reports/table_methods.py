@@ -17,12 +17,19 @@ from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
 from segue.workspace.sources.model_registry import Champion
 from segue.workspace.storage.database import Connection, Store
+from segue.workspace.storage.pseudonyms import Keyring
 
 
 class TableMethods(ABC):
     """The part of a workspace that hands out tables."""
 
     store: Store
+    keyring: Keyring
+
+    @property
+    @abstractmethod
+    def time_zone(self) -> str:
+        """The tenant's time zone."""
 
     @abstractmethod
     def catalogue(self) -> Catalogue:

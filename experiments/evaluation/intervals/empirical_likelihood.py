@@ -15,8 +15,8 @@ import numpy as np
 from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Rounds
-from segue.experiments.evaluation.estimators.standard_errors import recoded
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval
+from segue.models.cluster_errors import recoded
 
 FLAT = 1e-12  # a control that varies less than this, relatively, is constant up to rounding
 

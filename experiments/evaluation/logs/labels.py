@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from segue.experiments.evaluation.estimators.single_step import Ints
-
-_WHOLE = re.compile(r"([+-]?\d+)\.0+")
-
-
-def label_of(value: object) -> str:
-    """Return a label as text, empty when there is none: 1, 1.0 and "1.0" are "1"; "None" and "NA" are names.
-
-    Examples
-    --------
-    >>> [label_of(value) for value in (1.0, " 1.00 ", "None", "NA", True, None, float("nan"), "")]
-    ['1', '1', 'None', 'NA', 'True', '', '', '']
-    """
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    text = str(value).strip()
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
+from segue.features.events.text_dialects import label_of
 
 
 def coded(values: ArrayLike | pd.Series) -> tuple[Ints, tuple[str, ...]]:

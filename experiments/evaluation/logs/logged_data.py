@@ -17,7 +17,6 @@ from segue.experiments.evaluation.estimators.single_step import (
     rounds_of,
     rounds_of_tables,
 )
-from segue.experiments.evaluation.estimators.standard_errors import recoded
 from segue.experiments.evaluation.estimators.support import with_support
 from segue.experiments.evaluation.intervals.closed_form import check_range
 from segue.experiments.evaluation.logs.action_tables import tables
@@ -26,6 +25,7 @@ from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected, RowFaults
 from segue.features.events.event_records import Frame, as_pandas
+from segue.models.cluster_errors import recoded
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,19 @@ def follow(challenger: Recommender, request: Request, steps: Sequence[GivenStep]
     return ShadowList(tuple(steps), target, probabilities, scores, codes)
 
 
+def total_variation(
+    recommender: Recommender, request: Request, changed: Request, *, rng: np.random.Generator
+) -> float:
+    """Return the largest total variation over the steps of a list between two requests' probabilities.
+
+    The list is drawn for `request`; `changed` is asked along it. Where they differ only in what must not
+    count (who asks, from which class, under which label), the answer is 0.
+    """
+    steps = recommender.recommend(request, rng=rng).steps
+    one, other = (follow(recommender, asked, steps).probabilities for asked in (request, changed))
+    return float(0.5 * np.abs(one - other).sum(axis=-1).max(initial=0.0))
+
+
 def led_along(
     recommender: Recommender, request: Request, resources: Sequence[str], *, policy: Policy
 ) -> Recommender:

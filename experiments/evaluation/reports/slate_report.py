@@ -13,13 +13,14 @@ from scipy import stats
 from segue.experiments.evaluation.estimators.difference import Difference
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints, Rounds
 from segue.experiments.evaluation.estimators.slates import Slates, by_position, controls, slates_of
-from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
+from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_of
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends
 from segue.experiments.evaluation.logs.logged_data import Log, with_gaps
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
-from segue.experiments.evaluation.verdicts.json_values import finite
+from segue.features.outward_text import finite
+from segue.models.cluster_errors import recoded
 
 CHANCE = 0.01  # of marking an estimator whose assumption holds
 

@@ -20,7 +20,7 @@ from segue.experiments.evaluation.estimators.single_step import (
     doubly_robust,
     snips,
 )
-from segue.experiments.evaluation.estimators.standard_errors import recoded, standard_error
+from segue.experiments.evaluation.estimators.standard_errors import standard_error
 from segue.experiments.evaluation.intervals.closed_form import (
     Bounds,
     Interval,
@@ -33,7 +33,8 @@ from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
-from segue.experiments.evaluation.verdicts.json_values import finite
+from segue.features.outward_text import finite
+from segue.models.cluster_errors import recoded
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]
 

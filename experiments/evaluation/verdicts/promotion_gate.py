@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.experiments.evaluation.estimators.single_step import NIL, Ints, Rounds
-from segue.experiments.evaluation.estimators.standard_errors import recoded
 from segue.experiments.evaluation.intervals.closed_form import Bounds, bounds_of
-from segue.experiments.evaluation.logs.labels import label_of, labels_of
+from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule
-from segue.experiments.evaluation.verdicts.json_values import finite
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
+from segue.features.events.text_dialects import label_of
+from segue.features.outward_text import finite
+from segue.models.cluster_errors import recoded
 
 Decision = Literal["promote", "hold", "reject"]
 

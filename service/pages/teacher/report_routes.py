@@ -10,12 +10,12 @@ from math import isfinite
 from starlette.responses import Response
 
 from segue.engine.sampling.randomness import generator
-from segue.experiments.reporting.week_figures import WeekFigures, week_figures
 from segue.features.iso_weeks import week_of
 from segue.service.pages.layout import show
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.workspace.records.decision_queries import last_decision
 from segue.workspace.records.events import last_number
+from segue.workspace.reports.week.week_figures import WeekFigures, week_figures
 
 pages = Pages()
 WEEKS, MOST = 4, 5

@@ -107,7 +107,7 @@ def evaluate(
 
 def _as_json(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More]) -> str:
     """Return one JSON object, without a NaN."""
-    from segue.experiments.evaluation.verdicts.json_values import finite
+    from segue.features.outward_text import finite
 
     slates = {} if lists is None else {"slates": lists.to_dict()}
     others = {"more": {name: finite(one.to_dict()) for name, one in more.items()}} if more else {}

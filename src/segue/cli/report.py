@@ -12,7 +12,7 @@ from segue.cli.arguments import AsJson, Folder, Now, WeekName, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
-    from segue.experiments.reporting.weekly_report import WeeklyReport
+    from segue.experiments.evaluation.reports.weekly_report import WeeklyReport
 
 Out = Annotated[Path, typer.Option(help="Where the HTML page goes.")]
 Roster = Annotated[
@@ -43,7 +43,7 @@ def report(
     import numpy as np
 
     from segue.experiments.evaluation.logs.csv_logs import read_texts
-    from segue.experiments.reporting.weekly_report import weekly_report
+    from segue.experiments.evaluation.reports.weekly_report import weekly_report
 
     table = None if roster is None else read_texts(roster)
     with opened(workspace) as space:

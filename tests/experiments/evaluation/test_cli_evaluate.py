@@ -12,7 +12,7 @@ from segue.cli.evaluate import app
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.hidden_confounding import flipping_strength, told
 from segue.experiments.evaluation.logs.logged_data import Log
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(1), n_actions=3)
 

@@ -17,11 +17,11 @@ from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.csv_logs import read_csv_log
 from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 from segue.experiments.evaluation.reports.slate_report import evaluate_lists
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
 from segue.experiments.evaluation.verdicts.promotion_gate import gate_log
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
 
 TABLES = Columns("r", "p", action="a", target_prefix="pi_", qhat_prefix="q_")
 

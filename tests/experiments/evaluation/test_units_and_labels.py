@@ -15,15 +15,15 @@ from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.closed_form import Bounds
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.csv_logs import read_csv_log
-from segue.experiments.evaluation.logs.labels import label_of
 from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 from segue.experiments.evaluation.verdicts.policy_comparison import (
     compare,
     compare_groups,
     logging_policy,
 )
 from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate, gate_log
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.features.events.text_dialects import label_of
 
 WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1), n_actions=3)
 PLAIN = Columns("r", "p", target="t", group="g", cluster="c")

@@ -14,7 +14,7 @@ from segue.experiments.evaluation.estimators.single_step import (
     rounds_of_tables,
 )
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 
 N = 12
 unit = st.floats(0.05, 1)

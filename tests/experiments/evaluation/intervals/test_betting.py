@@ -6,7 +6,7 @@ import pytest
 from segue.experiments.evaluation.estimators.single_step import ips
 from segue.experiments.evaluation.intervals.betting import betting, mean_by_betting
 from segue.experiments.evaluation.intervals.closed_form import Bounds, empirical_bernstein
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1))
 ROUNDS = WORLD.draw(3_000, np.random.default_rng(4)).rounds()

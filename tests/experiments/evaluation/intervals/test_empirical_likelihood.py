@@ -11,7 +11,7 @@ from segue.experiments.evaluation.intervals.empirical_likelihood import (
     cressie_read_bounds,
     unseen_rounds,
 )
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1))
 ROUNDS = WORLD.draw(3_000, np.random.default_rng(4)).rounds()

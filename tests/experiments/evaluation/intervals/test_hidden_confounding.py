@@ -11,7 +11,7 @@ from segue.experiments.evaluation.intervals.hidden_confounding import (
     sensitivity_bounds,
     told,
 )
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(1))
 LOG = WORLD.draw(8_000, np.random.default_rng(2))

@@ -9,9 +9,9 @@ from scipy import stats
 from segue.experiments.evaluation.estimators.single_step import Rounds, snips
 from segue.experiments.evaluation.intervals.closed_form import Bounds, normal
 from segue.experiments.evaluation.intervals.pseudo_round import PART, between, ends_of, typical_weight
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import default_interval
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.1, reward_rate=0.3, rng=np.random.default_rng(1))
 

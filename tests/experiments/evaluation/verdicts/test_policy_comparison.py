@@ -9,12 +9,12 @@ import pytest
 from segue.experiments.evaluation.estimators.difference import Difference
 from segue.experiments.evaluation.estimators.single_step import Rounds, ips, snips
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 from segue.experiments.evaluation.verdicts.policy_comparison import (
     compare,
     compare_groups,
     logging_policy,
 )
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
 
 WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(1))
 LOG = WORLD.draw(8_000, np.random.default_rng(2))

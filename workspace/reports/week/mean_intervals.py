@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints
-from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error
+from segue.features.catalogue import Floats, Ints
 from segue.features.learner_profile import FEWEST_LEARNERS
+from segue.models.cluster_errors import cluster_error
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
     learners = len(np.unique(learner))
     if learners < FEWEST_LEARNERS:
         return MeanInterval(nan, nan, nan, nan, len(values), learners)
-    parts = EstimateParts(values, denominator=np.ones(len(values)))
-    se, freedom = few_clusters_error(parts, learner)
+    mean = float(values.sum()) / len(values)
+    se, freedom = cluster_error(values - mean, learner)
     half = float(special.stdtrit(freedom, (1 + level) / 2)) * se
-    return MeanInterval(parts.value, se, parts.value - half, parts.value + half, len(values), learners)
+    return MeanInterval(mean, se, mean - half, mean + half, len(values), learners)
 
 
 def means_by(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segue.experiments.simulation.worlds.synthetic_logs import make_world
+from segue.experiments.evaluation.logs.synthetic_logs import make_world
 
 
 @pytest.mark.parametrize("grades", [None, 4.0])

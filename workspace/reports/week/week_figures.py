@@ -10,16 +10,16 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
-from segue.experiments.reporting.fairness import FairnessRow, fairness_rows
-from segue.experiments.reporting.personalisation import Personalisation, audit_personalisation
-from segue.experiments.reporting.step_frame import LoggedSteps, logged_steps
 from segue.features.iso_weeks import start_of, week_of
 from segue.features.learner_profile import FEWEST_LEARNERS
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import every_learner, find_learners
 from segue.workspace.records.statements import statements_of
-from segue.workspace.workspace import Workspace
+from segue.workspace.reports.table_methods import TableMethods
+from segue.workspace.reports.week.effectiveness import Effectiveness, effectiveness
+from segue.workspace.reports.week.fairness import FairnessRow, fairness_rows
+from segue.workspace.reports.week.personalisation import Personalisation, audit_personalisation
+from segue.workspace.reports.week.step_frame import LoggedSteps, logged_steps
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class WeekFigures:
 
 
 def week_figures(
-    workspace: Workspace,
+    workspace: TableMethods,
     week: str,
     *,
     now: datetime,
@@ -98,7 +98,7 @@ def _left_out(logged: LoggedSteps, listed: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _numbers(workspace: Workspace, only: Collection[str] | None) -> list[int]:
+def _numbers(workspace: TableMethods, only: Collection[str] | None) -> list[int]:
     with workspace.store.read() as connection:
         people = every_learner(connection)
         if only is not None:
@@ -106,7 +106,7 @@ def _numbers(workspace: Workspace, only: Collection[str] | None) -> list[int]:
     return [person.number for person in people if not person.opted_out]
 
 
-def _statements(workspace: Workspace, week: str, numbers: Collection[int]) -> dict[str, int]:
+def _statements(workspace: TableMethods, week: str, numbers: Collection[int]) -> dict[str, int]:
     """Return what students said in a week, counted by kind."""
     with workspace.store.read() as connection:
         said = statements_of(connection, numbers)
@@ -115,7 +115,7 @@ def _statements(workspace: Workspace, week: str, numbers: Collection[int]) -> di
 
 
 def _audit(
-    workspace: Workspace, logged: LoggedSteps, week: str, *, now: datetime, rng: np.random.Generator
+    workspace: TableMethods, logged: LoggedSteps, week: str, *, now: datetime, rng: np.random.Generator
 ) -> Personalisation:
     """Return whether the week's lists follow what is known of their learners."""
     steps = logged.steps[(logged.steps["week"] == week) & ~logged.steps["overridden"].astype(bool)]

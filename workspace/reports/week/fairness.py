@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.experiments.evaluation.verdicts.json_values import finite
-from segue.experiments.reporting.mean_intervals import MeanInterval, difference, mean_interval
+from segue.features.outward_text import finite
+from segue.workspace.reports.week.mean_intervals import MeanInterval, difference, mean_interval
 
 MEASURES: Mapping[str, str] = {
     "gain": "reward",

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from segue.experiments.evaluation.estimators.single_step import Floats
-from segue.experiments.reporting.mean_intervals import mean_interval
+from segue.features.catalogue import Floats
+from segue.workspace.reports.week.mean_intervals import mean_interval
 
 Teaches = Literal["teaches more", "teaches less", "cannot be told yet"]
 RATE = 0.05

@@ -9,14 +9,14 @@ from math import isfinite
 
 from matplotlib.figure import Figure
 
+from segue.experiments.evaluation.reports import weekly_figures as figures
 from segue.experiments.evaluation.reports.html_report import STYLE
 from segue.experiments.evaluation.reports.plots import as_data_uri
-from segue.experiments.reporting import figures
-from segue.experiments.reporting.effectiveness import Effectiveness
-from segue.experiments.reporting.fairness import FairnessRow
-from segue.experiments.reporting.mean_intervals import MeanInterval
-from segue.experiments.reporting.personalisation import Personalisation
-from segue.experiments.reporting.resource_verdicts import ResourceVerdict, in_words
+from segue.workspace.reports.week.effectiveness import Effectiveness
+from segue.workspace.reports.week.fairness import FairnessRow
+from segue.workspace.reports.week.mean_intervals import MeanInterval
+from segue.workspace.reports.week.personalisation import Personalisation
+from segue.workspace.reports.week.resource_verdicts import ResourceVerdict, in_words
 
 LISTED = 10
 

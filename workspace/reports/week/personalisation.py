@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from segue.engine.recommender import Recommender
-from segue.engine.requests.request import Request
-from segue.experiments.evaluation.estimators.single_step import Floats
-from segue.experiments.evaluation.logs.shadow_policy import follow
-from segue.experiments.evaluation.verdicts.json_values import finite
+from segue.features.catalogue import Floats
+from segue.features.outward_text import finite
 
 SHUFFLES = 999
 CHANCE = 0.01
@@ -110,24 +107,6 @@ def audit_personalisation(
     chance = float((1 + (shuffled >= own).sum()) / (1 + SHUFFLES))
     share = float((own - shuffled.mean()) / (1 - shuffled.mean()))
     return Personalisation(chance <= CHANCE and share >= LEAST_SHARE, share, chance, unlike, principles)
-
-
-def total_variation(
-    recommender: Recommender, request: Request, changed: Request, *, rng: np.random.Generator
-) -> float:
-    """Return the largest total variation over the steps of a list between two requests' probabilities.
-
-    The list is drawn for `request`; `changed` is asked along it. Where they differ only in what must not
-    count (who asks, from which class, under which label), the answer is 0.
-    """
-    steps = recommender.recommend(request, rng=rng).steps
-    one, other = (follow(recommender, asked, steps).probabilities for asked in (request, changed))
-    return float(0.5 * np.abs(one - other).sum(axis=-1).max(initial=0.0))
-
-
-def renamed(request: Request, learner: str) -> Request:
-    """Return the request of somebody else of whom the same is known."""
-    return replace(request, learner=learner)
 
 
 def _gram(lists: Sequence[Sequence[str]]) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,18 +16,15 @@ import pytest
 
 from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.csv_logs import read_texts
-from segue.experiments.reporting.effectiveness import Effectiveness, effectiveness
-from segue.experiments.reporting.fairness import fairness_rows
-from segue.experiments.reporting.figures import intervals
-from segue.experiments.reporting.personalisation import (
-    audit_personalisation,
-    renamed,
-    total_variation,
-)
-from segue.experiments.reporting.report_page import report_page
-from segue.experiments.reporting.resource_verdicts import resource_verdicts
-from segue.experiments.reporting.step_frame import COLUMNS, LoggedSteps, logged_steps
-from segue.experiments.reporting.week_figures import WeekFigures, week_figures
+from segue.experiments.evaluation.logs.shadow_policy import total_variation
+from segue.experiments.evaluation.reports.weekly_figures import intervals
+from segue.experiments.evaluation.reports.weekly_page import report_page
+from segue.workspace.reports.week.effectiveness import Effectiveness, effectiveness
+from segue.workspace.reports.week.fairness import fairness_rows
+from segue.workspace.reports.week.personalisation import audit_personalisation
+from segue.workspace.reports.week.resource_verdicts import resource_verdicts
+from segue.workspace.reports.week.step_frame import COLUMNS, LoggedSteps, logged_steps
+from segue.workspace.reports.week.week_figures import WeekFigures, week_figures
 
 School = Any  # the class in conftest.py
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -182,7 +180,10 @@ def test_who_asks_changes_nothing(school: School) -> None:
     for who in school.roster[:3]:
         request = Request(who, MONDAY, k=4, state=known[who])
         rng = np.random.default_rng(1)
-        assert total_variation(champion.recommender, request, renamed(request, "somebody"), rng=rng) == 0.0
+        assert (
+            total_variation(champion.recommender, request, replace(request, learner="somebody"), rng=rng)
+            == 0.0
+        )
         other = Request(who, MONDAY, k=4, state=known[school.roster[-1]])
         assert total_variation(champion.recommender, request, other, rng=np.random.default_rng(1)) > 0.0
 

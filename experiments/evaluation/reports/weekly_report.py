@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segue.experiments.reporting.effectiveness import Effectiveness
-from segue.experiments.reporting.fairness import FairnessRow
-from segue.experiments.reporting.personalisation import Personalisation
-from segue.experiments.reporting.report_page import pictures, report_page
-from segue.experiments.reporting.week_figures import week_figures
+from segue.experiments.evaluation.reports.weekly_page import pictures, report_page
+from segue.workspace.reports.week.effectiveness import Effectiveness
+from segue.workspace.reports.week.fairness import FairnessRow
+from segue.workspace.reports.week.personalisation import Personalisation
+from segue.workspace.reports.week.week_figures import week_figures
 from segue.workspace.workspace import Workspace
 
 

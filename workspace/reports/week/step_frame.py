@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.experiments.evaluation.logs.labels import label_of
+from segue.features.events.text_dialects import label_of
 from segue.features.iso_weeks import week_of
 from segue.features.reward import CENSOR_DAYS
 from segue.workspace.records.events import what_was_done
 from segue.workspace.records.learners import find_learners
 from segue.workspace.reports.decision_frame import decision_cells
-from segue.workspace.workspace import Workspace
+from segue.workspace.reports.table_methods import TableMethods
 
 COLUMNS = (
     "learner",
@@ -59,7 +59,7 @@ class LoggedSteps:
 
 
 def logged_steps(
-    workspace: Workspace, roster: pd.DataFrame | None = None, *, only: Collection[int] | None = None
+    workspace: TableMethods, roster: pd.DataFrame | None = None, *, only: Collection[int] | None = None
 ) -> LoggedSteps:
     """Return the logged steps of a workspace.
 

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from segue.experiments.evaluation.reports.plots import BAD, GOOD, INK, QUIET, canvas
-from segue.experiments.reporting.fairness import FairnessRow
-from segue.experiments.reporting.mean_intervals import MeanInterval
-from segue.experiments.reporting.resource_verdicts import ResourceVerdict
+from segue.workspace.reports.week.fairness import FairnessRow
+from segue.workspace.reports.week.mean_intervals import MeanInterval
+from segue.workspace.reports.week.resource_verdicts import ResourceVerdict
 
 MOST = 24  # lines of one picture
 MOST_FAIR = 60

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.experiments.evaluation.verdicts.json_values import finite
-from segue.experiments.reporting.mean_intervals import MeanInterval, difference, mean_interval, means_by
-from segue.experiments.reporting.resource_verdicts import ResourceVerdict, resource_verdicts
-from segue.experiments.reporting.step_frame import LoggedSteps
+from segue.features.outward_text import finite
+from segue.workspace.reports.week.mean_intervals import MeanInterval, difference, mean_interval, means_by
+from segue.workspace.reports.week.resource_verdicts import ResourceVerdict, resource_verdicts
+from segue.workspace.reports.week.step_frame import LoggedSteps
 
 WEEKS_SHOWN = 8
 

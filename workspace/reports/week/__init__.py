@@ -1,0 +1,1 @@
+"""What a week showed of a class or school: learning, resources, fairness, and whether it is personal."""
