@@ -30,7 +30,7 @@ from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.evaluation_result import Estimate, Evaluation, Verdict
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule, default_interval
+from segue.experiments.evaluation.verdicts.interval_rule import RULE, default_interval
 from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
 from segue.models.cluster_errors import recoded
 
@@ -43,7 +43,6 @@ def evaluate(
     reward_range: tuple[float, float] | None = None,
     max_weight: float | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
 ) -> Evaluation:
     """Return the evaluation of the log's target policy.
 
@@ -66,9 +65,9 @@ def evaluate(
     """
     rounds = log.rounds()
     bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
-    refused = rule.refusal_of_log(log.lost)
+    refused = RULE.refusal_of_log(log.lost)
     found = diagnose(rounds, log.propensity, cluster=log.cluster)
-    whole = judge(rounds, found, cluster=log.cluster, bounds=bounds, level=level, rule=rule, refused=refused)
+    whole = judge(rounds, found, cluster=log.cluster, bounds=bounds, level=level, refused=refused)
     refused = "" if whole.verdict == "enough evidence" else whole.reason
     gain = compare(
         rounds,
@@ -76,14 +75,13 @@ def evaluate(
         bounds=bounds,
         cluster=log.cluster,
         level=level,
-        rule=rule,
         refused=refused,
     )
-    groups = {} if log.group is None else _by_group(log, rounds, bounds, level, rule)
+    groups = {} if log.group is None else _by_group(log, rounds, bounds, level)
     return replace(
         whole,
         rejected=log.rejected,
-        warnings=_warnings(log, bounds, rule),
+        warnings=_warnings(log, bounds),
         versus_logging=gain,
         log=log,
         groups=groups,
@@ -97,7 +95,6 @@ def judge(
     bounds: Bounds,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> Evaluation:
     """Return every estimate these rounds allow, with the default interval or the refusal.
@@ -105,8 +102,8 @@ def judge(
     `refused` says why the log as a whole gives no answer, if it does not.
     """
     bounds.largest(rounds.weight)
-    refusal = refused or rule.refusal(found) or _nothing_varies(rounds, bounds)
-    if not refusal and not rule.trusts_normal(found):
+    refusal = refused or RULE.refusal(found) or _nothing_varies(rounds, bounds)
+    if not refusal and not RULE.trusts_normal(found):
         refusal = without_mean(rounds, bounds=bounds)
     verdict: Verdict = "not enough evidence" if refusal else "enough evidence"
     reason = refusal or (
@@ -122,7 +119,6 @@ def judge(
             bounds=bounds,
             cluster=cluster,
             level=level,
-            rule=rule,
             refused=bool(refusal),
         )
         estimates[name] = Estimate(
@@ -163,9 +159,9 @@ def _nothing_varies(rounds: Rounds, bounds: Bounds) -> str:
     return "all rewards are alike and no range is stated: what else could have come is not known"
 
 
-def _warnings(log: Log, bounds: Bounds, rule: IntervalRule) -> tuple[str, ...]:
+def _warnings(log: Log, bounds: Bounds) -> tuple[str, ...]:
     """Return what a reader must know of the log itself."""
-    notes = [*rule.cautions(log.lost)]
+    notes = [*RULE.cautions(log.lost)]
     if log.rejected.n:
         notes.append(f"{log.rejected}.")
     notes += log.notes
@@ -179,12 +175,10 @@ def _warnings(log: Log, bounds: Bounds, rule: IntervalRule) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _by_group(
-    log: Log, rounds: Rounds, bounds: Bounds, level: float, rule: IntervalRule
-) -> dict[str, Evaluation]:
+def _by_group(log: Log, rounds: Rounds, bounds: Bounds, level: float) -> dict[str, Evaluation]:
     """Return the evaluation of every named group of at least five rounds; their intervals hold jointly."""
     assert log.group is not None
-    refused = rule.refusal_of_log(log.lost)
+    refused = RULE.refusal_of_log(log.lost)
     group = labels_of(log.group)
     names, sizes = np.unique(group, return_counts=True)
     shown = [str(n) for n, size in zip(names, sizes, strict=True) if n and size >= SMALLEST_GROUP]
@@ -197,5 +191,5 @@ def _by_group(
             part = with_support(part, log.policy[keep], log.action[keep], log.propensity[keep])
         cluster = None if log.cluster is None else recoded(log.cluster[keep])
         found = diagnose(part, log.propensity[keep], cluster=cluster)
-        out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, rule=rule, refused=refused)
+        out[name] = judge(part, found, cluster=cluster, bounds=bounds, level=each, refused=refused)
     return out

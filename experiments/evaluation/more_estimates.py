@@ -23,7 +23,7 @@ from segue.experiments.evaluation.intervals.betting import betting
 from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule
+from segue.experiments.evaluation.verdicts.interval_rule import RULE
 
 FOLDS = 5
 
@@ -94,7 +94,6 @@ def more_estimates(
     max_weight: float | None = None,
     level: float = 0.95,
     refused: str = "",
-    rule: IntervalRule = DEFAULT_RULE,
 ) -> dict[str, More]:
     """Return the further estimates that were asked for, by name.
 
@@ -113,7 +112,7 @@ def more_estimates(
     if asked.betting:
         bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
         found = betting(rounds, bounds=bounds, cluster=log.cluster, level=level)
-        doubt = rule.refusal_of_log(log.lost) or rule.doubt(diagnose(rounds, cluster=log.cluster))
+        doubt = RULE.refusal_of_log(log.lost) or RULE.doubt(diagnose(rounds, cluster=log.cluster))
         out["betting"] = _refusal(doubt) if doubt else _bet(rounds, found)
     if asked.balanced:
         own = _balanced(log, rng)

@@ -6,6 +6,8 @@ Source: Experience API 1.0.3, part two (data), section 2; IEEE 9274.1.1 (xAPI 2.
 
 from __future__ import annotations
 
+from functools import partial
+
 from segue.lms.records.source_records import Json, RecordRefusedError
 from segue.lms.xapi.types import (
     Check,
@@ -60,10 +62,7 @@ def _components(value: Json, path: str) -> None:
         raise RecordRefusedError(f"{path} must not give two components one id")
 
 
-def _strings(value: Json, path: str) -> None:
-    array(value, path, string)
-
-
+_strings = partial(array, check=string)
 _DEFINITION: dict[str, Check] = {
     "name": language_map,
     "description": language_map,
@@ -120,12 +119,10 @@ def _activities(value: Json, path: str) -> None:
         activity(value, path)
 
 
-def _context_activities(value: Json, path: str) -> None:
-    shape(value, path, dict.fromkeys(("parent", "grouping", "category", "other"), _activities))
-
-
-def _verb(value: Json, path: str) -> None:
-    shape(value, path, {"id": iri, "display": language_map}, ("id",))
+_context_activities = partial(
+    shape, properties=dict.fromkeys(("parent", "grouping", "category", "other"), _activities)
+)
+_verb = partial(shape, properties={"id": iri, "display": language_map}, required=("id",))
 
 
 def _score(value: Json, path: str) -> None:
@@ -140,22 +137,18 @@ def _score(value: Json, path: str) -> None:
         raise RecordRefusedError(f"{path}.raw must lie between min and max")
 
 
-_RESULT: dict[str, Check] = {
-    "score": _score,
-    "success": boolean,
-    "completion": boolean,
-    "response": string,
-    "duration": duration,
-    "extensions": extensions,
-}
-
-
-def _result(value: Json, path: str) -> None:
-    shape(value, path, _RESULT)
-
-
-def _types(value: Json, path: str) -> None:
-    array(value, path, iri)
+_result = partial(
+    shape,
+    properties={
+        "score": _score,
+        "success": boolean,
+        "completion": boolean,
+        "response": string,
+        "duration": duration,
+        "extensions": extensions,
+    },
+)
+_types = partial(array, check=iri)
 
 
 def _context_actor(kind: str, check: Check) -> Check:
@@ -168,31 +161,25 @@ def _context_actor(kind: str, check: Check) -> Check:
         if checked["objectType"] != kind:
             raise RecordRefusedError(f"{path}.objectType must be {kind}")
 
-    def each(value: Json, path: str) -> None:
-        array(value, path, one)
-
-    return each
+    return partial(array, check=one)
 
 
-_CONTEXT: dict[str, Check] = {
-    "registration": uuid,
-    "instructor": actor,
-    "team": group,
-    "contextActivities": _context_activities,
-    "contextAgents": _context_actor("contextAgent", agent),
-    "contextGroups": _context_actor("contextGroup", group),
-    "revision": string,
-    "platform": string,
-    "language": language,
-    "statement": reference,
-    "extensions": extensions,
-}
-
-
-def _context(value: Json, path: str) -> None:
-    shape(value, path, _CONTEXT)
-
-
+_context = partial(
+    shape,
+    properties={
+        "registration": uuid,
+        "instructor": actor,
+        "team": group,
+        "contextActivities": _context_activities,
+        "contextAgents": _context_actor("contextAgent", agent),
+        "contextGroups": _context_actor("contextGroup", group),
+        "revision": string,
+        "platform": string,
+        "language": language,
+        "statement": reference,
+        "extensions": extensions,
+    },
+)
 _ATTACHMENT: dict[str, Check] = {
     "usageType": iri,
     "display": language_map,
@@ -211,8 +198,7 @@ def _attachment(value: Json, path: str) -> None:
         raise RecordRefusedError(f"{path}: a signature must have contentType application/octet-stream")
 
 
-def _attachments(value: Json, path: str) -> None:
-    array(value, path, _attachment)
+_attachments = partial(array, check=_attachment)
 
 
 def _object(value: Json, path: str, others: dict[str, Check]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from segue.lms.records.source_records import Json, RecordRefusedError
 from segue.lms.records.untrusted_values import DURATION, number
 
-Check = Callable[[Json, str], None]
+Check = Callable[[Json, str], object]
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I | re.ASCII)
 IRI = re.compile(r"[a-z][a-z0-9+.\-]*:[^\s<>\"{}|\\^`\x00-\x20]+", re.I)
@@ -152,12 +152,7 @@ def extensions(value: Json, path: str) -> None:
 # --- actors -----------------------------------------------------------------------------------------------
 
 
-def _account(value: Json, path: str) -> None:
-    shape(value, path, {"homePage": iri, "name": string}, ("homePage", "name"))
-
-
-def _members(value: Json, path: str) -> None:
-    array(value, path, agent)
+_account = partial(shape, properties={"homePage": iri, "name": string}, required=("homePage", "name"))
 
 
 def _one_identifier(value: dict[str, Json], path: str, least: int) -> int:
@@ -177,7 +172,7 @@ _AGENT: dict[str, Check] = {
     "openid": iri,
     "account": _account,
 }
-_GROUP: dict[str, Check] = _AGENT | {"member": _members}
+_GROUP: dict[str, Check] = _AGENT | {"member": lambda value, path: array(value, path, agent)}
 
 
 def agent(value: Json, path: str) -> None:

@@ -18,7 +18,7 @@ from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends
 from segue.experiments.evaluation.logs.logged_data import Log, with_gaps
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
+from segue.experiments.evaluation.verdicts.interval_rule import NOTHING, RULE, around
 from segue.features.outward_text import finite
 from segue.models.cluster_errors import recoded
 
@@ -125,7 +125,6 @@ def evaluate_lists(
     *,
     reward_range: tuple[float, float] | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
 ) -> SlateEvaluation:
     """Return the evaluation of a log's whole lists; what refuses the log refuses its lists.
 
@@ -141,8 +140,7 @@ def evaluate_lists(
         reward_range=reward_range,
         cluster=list_clusters(log),
         level=level,
-        rule=rule,
-        refused=rule.refusal_of_log(log.lost),
+        refused=RULE.refusal_of_log(log.lost),
     )
     return replace(found, set_aside=len(np.unique(log.slate)) - slates.n)
 
@@ -163,7 +161,6 @@ def evaluate_slates(
     reward_range: tuple[float, float] | None = None,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> SlateEvaluation:
     """Return every slate estimate with an interval for the list's total reward, or the refusal.
@@ -177,10 +174,10 @@ def evaluate_slates(
     estimates = {}
     made = controls(slates)
     judged = {name: diagnose(Rounds(w, _typical(p, w)), cluster=cluster) for name, (p, w) in made.items()}
-    tested = not (refused or rule.refusal(judged["SIPS"]))
+    tested = not (refused or RULE.refusal(judged["SIPS"]))
     for name, (parts, weight) in made.items():
         found = judged[name]
-        refusal = refused or rule.refusal(found)
+        refusal = refused or RULE.refusal(found)
         interval = (
             Interval(NOTHING, NOTHING, "none: not enough evidence")
             if refusal

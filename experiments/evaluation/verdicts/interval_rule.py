@@ -158,7 +158,7 @@ class IntervalRule:
         return events >= self.normal_rewards and found.share_of_max <= self.normal_share
 
 
-DEFAULT_RULE = IntervalRule()
+RULE = IntervalRule()
 
 
 def default_interval(
@@ -169,15 +169,14 @@ def default_interval(
     bounds: Bounds,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
     refused: bool = False,
 ) -> Interval:
     """Return the interval the diagnostics allow (see `IntervalRule`); NaN ends when there is none."""
-    if refused or rule.refusal(found):
+    if refused or RULE.refusal(found):
         return Interval(NOTHING, NOTHING, "none: not enough evidence")
     if parts.biased:
         return Interval(NOTHING, NOTHING, "none: its bias is unknown")
-    if rule.trusts_normal(found):
+    if RULE.trusts_normal(found):
         return normal(parts, cluster=cluster, level=level)
     seen = rounds if parts.base is not None else rounds.without_predictions()
     low, high = ends_of(seen, bounds)

@@ -32,7 +32,7 @@ from segue.experiments.evaluation.intervals.heavy_tail import with_tails, withou
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of, typical_weight
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, NOTHING, IntervalRule, around
+from segue.experiments.evaluation.verdicts.interval_rule import NOTHING, RULE, around
 from segue.features.outward_text import finite
 from segue.models.cluster_errors import recoded
 
@@ -124,7 +124,6 @@ def compare(
     margin: float = 0.0,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> Comparison:
     """Return the paired comparison of two policies on the same rounds.
@@ -154,8 +153,8 @@ def compare(
     pair = Difference(_parts(challenger), _parts(champion))
     found = [diagnose(rounds, cluster=cluster) for rounds in (challenger, champion)]
     bounds = bounds or bounds_of(challenger)
-    refusal = refused or next(filter(None, map(rule.refusal, found)), "")
-    if not refusal and not all(map(rule.trusts_normal, found)):
+    refusal = refused or next(filter(None, map(RULE.refusal, found)), "")
+    if not refusal and not all(map(RULE.trusts_normal, found)):
         refusal = without_mean(challenger, champion, bounds=bounds)
     if refusal:
         interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
@@ -168,7 +167,6 @@ def compare(
             bounds=bounds,
             cluster=cluster,
             level=level,
-            rule=rule,
         )
     if not refusal and not (isfinite(interval.low) and isfinite(interval.high)):
         refusal = "all rewards are alike and no range is stated: what else could have come is not known"
@@ -197,7 +195,6 @@ def compare_groups(
     margin: float = 0.0,
     cluster: Ints | None = None,
     level: float = 0.95,
-    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
 ) -> Mapping[str, Comparison]:
     """Return a comparison for each label of `group` (n,) but the missing ones; the intervals hold jointly."""
@@ -215,7 +212,6 @@ def compare_groups(
             margin=margin,
             cluster=None if cluster is None else recoded(cluster[keep]),
             level=each,
-            rule=rule,
             refused=refused,
         )
     return out
@@ -235,10 +231,9 @@ def _interval(
     bounds: Bounds,
     cluster: Ints | None,
     level: float,
-    rule: IntervalRule,
 ) -> Interval:
     """Return the interval both policies' diagnostics allow."""
-    if all(map(rule.trusts_normal, found)):
+    if all(map(RULE.trusts_normal, found)):
         return normal(pair, cluster=cluster, level=level)
     apart = typical_weight(challenger.weight - champion.weight)  # what both share carries no variance
     low, high = ends_of(challenger, bounds, heavy=apart)

@@ -15,7 +15,7 @@ from segue.experiments.evaluation.intervals.closed_form import Bounds, bounds_of
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE, IntervalRule
+from segue.experiments.evaluation.verdicts.interval_rule import RULE
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
 from segue.features.events.text_dialects import label_of
 from segue.features.outward_text import finite
@@ -108,7 +108,6 @@ def gate(
     weeks: float = 1.0,
     bounds: Bounds | None = None,
     rules: GateRules | None = None,
-    rule: IntervalRule = DEFAULT_RULE,
     refused: str = "",
     cautions: tuple[str, ...] = (),
 ) -> GatePassage:
@@ -131,8 +130,8 @@ def gate(
         Weeks the log covers.
     bounds : Bounds, optional
         Reward range and largest weight; `bounds_of` the rounds if not given.
-    rules, rule
-        What must be shown (margins in the reward's unit); when an interval may be given.
+    rules : GateRules, optional
+        What must be shown; margins in the reward's unit.
     refused, cautions : str
         Why the log as a whole gives no answer, if it does not: hold; what else to know of it.
     """
@@ -153,10 +152,9 @@ def gate(
             margin=margin,
             cluster=own,
             level=1 - 2 * rules.alpha,
-            rule=rule,
             refused=refused,
         )
-        return found, _weeks_needed(found, part, own, weeks=weeks, rule=rule)
+        return found, _weeks_needed(found, part, own, weeks=weeks)
 
     overall, wait = one(np.ones(challenger.n, dtype=np.bool_), 0.0)
     nil = NIL * float(np.abs(challenger.reward).max(initial=0.0))
@@ -185,7 +183,6 @@ def gate_log(
     weeks: float = 1.0,
     reward_range: tuple[float, float] | None = None,
     rules: GateRules | None = None,
-    rule: IntervalRule = DEFAULT_RULE,
 ) -> GatePassage:
     """Return what the gate says of a log: what refuses the log, or one of its groups, means hold.
 
@@ -204,9 +201,8 @@ def gate_log(
         weeks=weeks,
         bounds=bounds_of(rounds, reward_range=reward_range),
         rules=rules,
-        rule=rule,
-        refused=rule.refusal_of_log(log.lost),
-        cautions=(*rule.cautions(log.lost), *rejected),
+        refused=RULE.refusal_of_log(log.lost),
+        cautions=(*RULE.cautions(log.lost), *rejected),
     )
 
 
@@ -265,14 +261,12 @@ def _sentence(who: str, found: Comparison, needed: str) -> str:
     return f"{who}: {found.difference:+.4g}, lower bound {found.low:+.4g} ({needed} is needed)"
 
 
-def _weeks_needed(
-    found: Comparison, part: Rounds, cluster: Ints | None, *, weeks: float, rule: IntervalRule
-) -> float:
+def _weeks_needed(found: Comparison, part: Rounds, cluster: Ints | None, *, weeks: float) -> float:
     """Return the weeks still to log before this comparison can be expected to say something."""
     if isfinite(found.low):
         return found.weeks_needed(part.n / weeks)
     log = diagnose(part, cluster=cluster)
-    if not rule.events(log) > 0:
+    if not RULE.events(log) > 0:
         return inf
-    factor = max(rule.rewards / rule.events(log), rule.size / log.ess)
+    factor = max(RULE.rewards / RULE.events(log), RULE.size / log.ess)
     return float(ceil(max(factor - 1.0, 1.0 / weeks) * weeks))

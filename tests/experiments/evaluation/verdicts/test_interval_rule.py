@@ -5,7 +5,7 @@ import pytest
 
 from segue.experiments.evaluation.estimators.single_step import Rounds
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE
+from segue.experiments.evaluation.verdicts.interval_rule import RULE
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from segue.experiments.evaluation.verdicts.interval_rule import DEFAULT_RULE
     ],
 )
 def test_refusals_name_their_reason(rounds: Rounds, reason: str) -> None:
-    assert reason in DEFAULT_RULE.refusal(diagnose(rounds))
+    assert reason in RULE.refusal(diagnose(rounds))
 
 
 def test_few_clusters_are_refused() -> None:
     rounds = Rounds(np.ones(400), np.ones(400))
-    assert "effective clusters" in DEFAULT_RULE.refusal(diagnose(rounds, cluster=np.arange(400) // 100))
+    assert "effective clusters" in RULE.refusal(diagnose(rounds, cluster=np.arange(400) // 100))
