@@ -14,21 +14,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import uuid4
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.types import Scope
 
 from segue.service.http import request_log as logs
 from segue.service.http.api_keys import ApiKey
 from segue.service.http.api_keys import Scope as KeyScope
+from segue.service.http.bodies import read
 from segue.service.http.plain_page import PAGE_HEADERS, brief_page
 from segue.service.http.rate_limits import TOO_FAST, Buckets, ServiceLimits, too_fast, too_large
 from segue.service.http.refusals import BUSY, RefusedError
 from segue.service.seats import Seat, Seats
 from segue.service.tenant.tenant import Tenant
+from segue.workspace.workspace import Workspace
 
+B = TypeVar("B", bound=BaseModel)
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 FRONT_DOOR = frozenset({"/", "/docs"})
 BROWSER = (
@@ -46,6 +50,11 @@ class Caller:
 
     tenant: Tenant
     key: ApiKey
+
+    @property
+    def space(self) -> Workspace:
+        """The tenant's workspace."""
+        return self.tenant.workspace
 
 
 def caller_of(request: Request, *scopes: KeyScope) -> Caller:
@@ -65,6 +74,11 @@ def caller_of(request: Request, *scopes: KeyScope) -> Caller:
         needed = " or ".join(sorted({*scopes, "admin"}))
         raise RefusedError(403, "wrong_scope", f"this key may not do that: use one with scope {needed}")
     return caller
+
+
+async def received(request: Request, model: type[B], *scopes: KeyScope) -> tuple[Caller, B]:
+    """Return who asks, and what: see `caller_of` and `read`."""
+    return caller_of(request, *scopes), await read(request, model)
 
 
 def beyond_key() -> RefusedError:

@@ -95,6 +95,13 @@ def gives(answer: type[BaseModel], faults: Sequence[int]) -> dict[int | str, dic
     return found
 
 
+def asks(
+    body: type[BaseModel], answer: type[BaseModel], faults: Sequence[int] = (404, 409), *, keyed: bool = False
+) -> dict[str, Any]:
+    """Return the description of a call with a JSON body, for its decorator."""
+    return {"openapi_extra": takes(body, keyed=keyed), "responses": gives(answer, (*OF_A_BODY, *faults))}
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """Return FastAPI's document with our bodies, the key, and which paths need none."""
     document = FastAPI.openapi(app)

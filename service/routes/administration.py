@@ -28,7 +28,7 @@ Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows of a page.")]
 async def models(request: Request) -> Response:
     """Return the fitted models that are kept, the newest first, and which one decides."""
     caller = caller_of(request, "admin")
-    workspace = caller.tenant.workspace
+    workspace = caller.space
     with workspace.store.read() as connection:
         current = current_fit(connection)
     kept = await caller.tenant.aside(partial(kept_models, workspace.path / "models", current))
@@ -39,7 +39,7 @@ async def models(request: Request) -> Response:
 async def activate(request: Request, version: Version) -> Response:
     """Put a model in charge: an earlier one, to roll back, or a later one again."""
     caller = caller_of(request, "admin")
-    done = await caller.tenant.alone(partial(put_in_charge, caller.tenant.workspace, version))
+    done = await caller.tenant.alone(partial(put_in_charge, caller.space, version))
     logs.write("activated", {"tenant": caller.tenant.name, "model": version, "key": caller.key.key_id})
     return answer(done)
 
@@ -63,5 +63,5 @@ async def learners(request: Request, after: After = "0", limit: Limit = 100) -> 
 
 
 async def _page(caller: Caller, kind: Kind, after: str, limit: int) -> Response:
-    work = partial(page, caller.tenant.workspace, kind, after=int(after), limit=limit)
+    work = partial(page, caller.space, kind, after=int(after), limit=limit)
     return answer(await caller.tenant.aside(work))

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
-from segue.service.admission import caller_of
+from segue.service.admission import caller_of, received
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import ID, ClassId, answer, read
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.bodies import ID, ClassId, answer
+from segue.service.http.openapi import asks, gives
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant import rosters
@@ -25,16 +25,11 @@ Roster = Annotated[
 router = APIRouter(prefix="/v1/classes", tags=["classes"], route_class=ReachedRoute)
 
 
-@router.put(
-    "/{class_id:path}/roster",
-    openapi_extra=takes(schemas.RosterBody),
-    responses=gives(answers.RosterAnswer, (*OF_A_BODY, 409)),
-)
+@router.put("/{class_id:path}/roster", **asks(schemas.RosterBody, answers.RosterAnswer, (409,)))
 async def roster(request: Request, class_id: ClassId) -> Response:
     """Make these the members of a class: who is not among them has left."""
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.RosterBody)
-    return answer(await caller.tenant.do(partial(rosters.put, caller.tenant.workspace, class_id, body)))
+    caller, body = await received(request, schemas.RosterBody, "backend", "teacher")
+    return answer(await caller.tenant.do(partial(rosters.put, caller.space, class_id, body)))
 
 
 @router.get("/{class_id:path}", responses=gives(answers.ClassAnswer, (404, 409, 422)))
@@ -42,5 +37,5 @@ async def class_view(request: Request, class_id: ClassId, learner: Roster = ()) 
     """Return who is stuck where. To analysts only counts, and none of a group under five."""
     caller = caller_of(request, "teacher", "analyst")
     names = caller.key.allows(("teacher",))
-    work = partial(asking.class_of, caller.tenant.workspace, class_id, learner, names=names)
+    work = partial(asking.class_of, caller.space, class_id, learner, names=names)
     return answer(await caller.tenant.aside(work))

@@ -14,7 +14,7 @@ from pydantic_core import from_json, to_json
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from segue.service.admission import Caller, caller_of
+from segue.service.admission import Caller, caller_of, received
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import (
@@ -24,10 +24,9 @@ from segue.service.http.bodies import (
     body_of,
     hung_up,
     key_of,
-    read,
     read_one,
 )
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.openapi import asks, gives
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import EventBody
 from segue.service.reach import ReachedRoute, reaching
@@ -47,18 +46,13 @@ def progress_of(request: Request, tenant: Tenant, batch: Batch) -> BackgroundTas
     return BackgroundTask(request.app.state.progress, tenant, worked) if worked else None
 
 
-@router.post(
-    "/recommend",
-    openapi_extra=takes(schemas.RecommendBody, keyed=True),
-    responses=gives(answers.RecommendAnswer, (*OF_A_BODY, 409)),
-)
+@router.post("/recommend", **asks(schemas.RecommendBody, answers.RecommendAnswer, (409,), keyed=True))
 async def recommend(request: Request) -> Response:
     """Return what a learner should do next, and why. The decisions are on disk before the answer is sent.
 
     A request that is sent again with the same `Idempotency-Key` within a day gets the same answer.
     """
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.RecommendBody)
+    caller, body = await received(request, schemas.RecommendBody, "backend", "teacher")
     await reaching(request, [body.learner])
     tenant = caller.tenant
     asked = _question(caller, body, key_of(request), await request.body())
@@ -69,18 +63,13 @@ async def recommend(request: Request) -> Response:
     return answer(found)
 
 
-@router.post(
-    "/recommend:batch",
-    openapi_extra=takes(schemas.BatchBody, keyed=True),
-    responses=gives(answers.BatchAnswer, OF_A_BODY),
-)
+@router.post("/recommend:batch", **asks(schemas.BatchBody, answers.BatchAnswer, (), keyed=True))
 async def recommend_batch(request: Request) -> Response:
     """Return one answer a request, in order; one that cannot be answered does not hold up the others.
 
     Sent again with the same `Idempotency-Key` within a day, each request gets the answer it got.
     """
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.BatchBody)
+    caller, body = await received(request, schemas.BatchBody, "backend", "teacher")
     key = key_of(request)
     keys = [f"{key} {place}" if key else "" for place in range(len(body.requests))]
     found = await asyncio.gather(*map(partial(_one, request, caller), body.requests, keys))
@@ -108,9 +97,7 @@ def _question(caller: Caller, body: schemas.RecommendBody, key: str, sent: bytes
     return KeyedQuestion(request, body.explain, f"{caller.key.key_id} {key}", digest)
 
 
-@router.post(
-    "/events", openapi_extra=takes(schemas.EventsBody), responses=gives(answers.EventsAnswer, OF_A_BODY)
-)
+@router.post("/events", **asks(schemas.EventsBody, answers.EventsAnswer, ()))
 async def events(request: Request) -> Response:
     """Store what learners did. An event sent again is a no-op; a wrong one does not hold up the others."""
     caller = caller_of(request, "backend")
@@ -124,62 +111,42 @@ async def events(request: Request) -> Response:
 async def decision(request: Request, decision: DecisionId) -> Response:
     """Return a logged decision in words, as it stands, with what teachers did with it."""
     caller = caller_of(request, "backend", "teacher")
-    return answer(await caller.tenant.aside(partial(lists.decision, caller.tenant.workspace, decision)))
+    return answer(await caller.tenant.aside(partial(lists.decision, caller.space, decision)))
 
 
-@router.post(
-    "/decisions/{decision}/choice",
-    openapi_extra=takes(schemas.ChoiceBody),
-    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
-)
+@router.post("/decisions/{decision}/choice", **asks(schemas.ChoiceBody, answers.Stored))
 async def choice(request: Request, decision: DecisionId) -> Response:
     """Store which option of a step's menu the learner picked."""
-    caller = caller_of(request, "backend")
-    body = await read(request, schemas.ChoiceBody)
-    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    caller, body = await received(request, schemas.ChoiceBody, "backend")
+    workspace, now = caller.space, body.time or datetime.now(UTC)
     stored = await caller.tenant.do(lambda: workspace.choose(decision, body.resource, now=now))
     return answer({"stored": stored})
 
 
-@router.post(
-    "/decisions/{decision}/override",
-    openapi_extra=takes(schemas.OverrideBody),
-    responses=gives(answers.OverrideAnswer, (*OF_A_BODY, 404, 409)),
-)
+@router.post("/decisions/{decision}/override", **asks(schemas.OverrideBody, answers.OverrideAnswer))
 async def override(request: Request, decision: DecisionId) -> Response:
     """Do what a teacher wants with a step, at once; such a step never counts as the engine's own choice."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, schemas.OverrideBody)
+    caller, body = await received(request, schemas.OverrideBody, "teacher")
     change = StepChange(body.action, body.by, body.reason, body.resource, body.until)
-    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    workspace, now = caller.space, body.time or datetime.now(UTC)
     act, new = await caller.tenant.do(lambda: workspace.override(decision, change, now=now))
     return answer({"stored": new, "override_id": act})
 
 
-@router.post(
-    "/overrides/{override_id}/undo",
-    openapi_extra=takes(schemas.UndoBody),
-    responses=gives(answers.Undone, (*OF_A_BODY, 404, 409)),
-)
+@router.post("/overrides/{override_id}/undo", **asks(schemas.UndoBody, answers.Undone))
 async def undo(request: Request, override_id: OverrideId) -> Response:
     """Take back what a teacher did with a step; what stood there before stands again."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, schemas.UndoBody)
-    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    caller, body = await received(request, schemas.UndoBody, "teacher")
+    workspace, now = caller.space, body.time or datetime.now(UTC)
     undone = await caller.tenant.do(lambda: workspace.undo_override(override_id, by=body.by, now=now))
     return answer({"undone": undone})
 
 
-@router.post(
-    "/decisions/{decision}/rating",
-    openapi_extra=takes(schemas.RatingBody),
-    responses=gives(answers.Stored, (*OF_A_BODY, 404, 409)),
-)
+@router.post("/decisions/{decision}/rating", **asks(schemas.RatingBody, answers.Stored))
 async def rating(request: Request, decision: DecisionId) -> Response:
     """Store how the learner liked a step."""
-    caller = caller_of(request, "backend")
-    body = await read(request, schemas.RatingBody)
-    workspace, now = caller.tenant.workspace, body.time or datetime.now(UTC)
+    caller, body = await received(request, schemas.RatingBody, "backend")
+    workspace, now = caller.space, body.time or datetime.now(UTC)
     return answer({"stored": await caller.tenant.do(lambda: workspace.rate(decision, body.rating, now=now))})
 
 

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from segue.service import rights
-from segue.service.admission import caller_of
+from segue.service.admission import caller_of, received
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import ID, LearnerId, answer, read
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.bodies import ID, LearnerId, answer
+from segue.service.http.openapi import asks, gives
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant.lists import Wanted, lists_of
@@ -33,9 +33,7 @@ ResourceId = Annotated[
 async def profile(request: Request, learner: LearnerId) -> Response:
     """Return strengths, needs and interests, each with its uncertainty."""
     caller = caller_of(request, "backend", "teacher")
-    return answer(
-        await caller.tenant.aside(partial(asking.learner_profile, caller.tenant.workspace, learner))
-    )
+    return answer(await caller.tenant.aside(partial(asking.learner_profile, caller.space, learner)))
 
 
 @router.get("/{learner:path}/lists", responses=gives(answers.ListsAnswer, (404, 422)))
@@ -50,7 +48,7 @@ async def lists(
 ) -> Response:
     """Return the learner's lists as they stand everywhere: on the page, in the calendar, in the LMS."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(lists_of, caller.tenant.workspace, learner, Wanted(week, surface, after, limit))
+    work = partial(lists_of, caller.space, learner, Wanted(week, surface, after, limit))
     return answer(await caller.tenant.aside(work))
 
 
@@ -58,71 +56,51 @@ async def lists(
 async def why_not(request: Request, learner: LearnerId, resource: ResourceId) -> Response:
     """Return the rule that keeps a resource from this learner, or the points it lacks."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(asking.why_not, caller.tenant.workspace, learner, resource, schemas.AskBody())
+    work = partial(asking.why_not, caller.space, learner, resource, schemas.AskBody())
     return answer(await caller.tenant.aside(work))
 
 
-@router.post(
-    "/{learner:path}/why-not",
-    openapi_extra=takes(schemas.WhyNotBody),
-    responses=gives(answers.WhyNotAnswer, (*OF_A_BODY, 404, 409)),
-)
+@router.post("/{learner:path}/why-not", **asks(schemas.WhyNotBody, answers.WhyNotAnswer))
 async def why_not_of(request: Request, learner: LearnerId) -> Response:
     """Return the same for a whole request: minutes, pins, place, goal."""
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.WhyNotBody)
-    work = partial(asking.why_not, caller.tenant.workspace, learner, body.resource, body)
+    caller, body = await received(request, schemas.WhyNotBody, "backend", "teacher")
+    work = partial(asking.why_not, caller.space, learner, body.resource, body)
     return answer(await caller.tenant.aside(work))
 
 
-@router.put(
-    "/{learner:path}/opt-out",
-    openapi_extra=takes(schemas.OptOutBody),
-    responses=gives(answers.OptedOut, (*OF_A_BODY, 409)),
-)
+@router.put("/{learner:path}/opt-out", **asks(schemas.OptOutBody, answers.OptedOut, (409,)))
 async def opt_out(request: Request, learner: LearnerId) -> Response:
     """Stop profiling a learner, or take it up again: afterwards nothing new is stored, by any door."""
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.OptOutBody)
-    work = partial(rights.opt_out, caller.tenant.workspace, learner, out=body.opted_out)
+    caller, body = await received(request, schemas.OptOutBody, "backend", "teacher")
+    work = partial(rights.opt_out, caller.space, learner, out=body.opted_out)
     return answer(await caller.tenant.do(work))
 
 
-@router.put(
-    "/{learner:path}/interests",
-    openapi_extra=takes(schemas.InterestsBody),
-    responses=gives(answers.Stored, (*OF_A_BODY, 409)),
-)
+@router.put("/{learner:path}/interests", **asks(schemas.InterestsBody, answers.Stored, (409,)))
 async def interests(request: Request, learner: LearnerId) -> Response:
     """Keep the interests that a learner states, in place of those stated before."""
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.InterestsBody)
-    workspace, now = caller.tenant.workspace, datetime.now(UTC)
+    caller, body = await received(request, schemas.InterestsBody, "backend", "teacher")
+    workspace, now = caller.space, datetime.now(UTC)
     stored = await caller.tenant.do(lambda: workspace.set_interests(learner, body.interests, now=now))
     return answer({"stored": stored})
 
 
-@router.post(
-    "/{learner:path}/what-if",
-    openapi_extra=takes(schemas.WhatIfBody),
-    responses=gives(answers.WhatIfAnswer, (*OF_A_BODY, 404, 409)),
-)
+@router.post("/{learner:path}/what-if", **asks(schemas.WhatIfBody, answers.WhatIfAnswer))
 async def what_if(request: Request, learner: LearnerId) -> Response:
     """Return what would be proposed after some imagined attempts. Nothing is stored."""
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, schemas.WhatIfBody)
-    return answer(await caller.tenant.aside(partial(asking.what_if, caller.tenant.workspace, learner, body)))
+    caller, body = await received(request, schemas.WhatIfBody, "backend", "teacher")
+    return answer(await caller.tenant.aside(partial(asking.what_if, caller.space, learner, body)))
 
 
 @router.get("/{learner:path}/export", responses=gives(answers.ExportAnswer, (404, 409, 422)))
 async def export(request: Request, learner: LearnerId) -> Response:
     """Return all that is kept of one learner."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.aside(partial(rights.export, caller.tenant.workspace, learner)))
+    return answer(await caller.tenant.aside(partial(rights.export, caller.space, learner)))
 
 
 @router.delete("/{learner:path}", responses=gives(answers.ErasedAnswer, (404, 409, 422)))
 async def erase(request: Request, learner: LearnerId) -> Response:
     """Erase one learner, also from the model, and return the certificate. This cannot be undone."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.alone(partial(rights.erase, caller.tenant.workspace, learner)))
+    return answer(await caller.tenant.alone(partial(rights.erase, caller.space, learner)))

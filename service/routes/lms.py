@@ -74,7 +74,7 @@ async def take(request: Request, format_name: Literal["xapi", "caliper"], docume
         422 when nothing in it could be taken.
     """
     caller = caller_of(request, "backend")
-    workspace = caller.tenant.workspace
+    workspace = caller.space
     names = ResourceNames(workspace.catalogue(), {})
     known = last_grades(workspace.store, workspace.keyring)
     body = await body_of(request) if document is None else to_json(document)

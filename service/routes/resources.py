@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from segue.service.admission import caller_of
+from segue.service.admission import caller_of, received
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
-from segue.service.http.bodies import ID, answer, read
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.http.bodies import ID, answer
+from segue.service.http.openapi import asks, gives
 from segue.service.tenant import catalogue
 
 MOST = 1_000
@@ -30,39 +30,29 @@ router = APIRouter(prefix="/v1/resources", tags=["resources"])
 async def resources(request: Request, after: After | None = None, limit: Limit = 100) -> Response:
     """Return the resources in the catalogue's order, retired ones among them, a page at a time."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(catalogue.page, caller.tenant.workspace, after=after or "", limit=limit)
+    work = partial(catalogue.page, caller.space, after=after or "", limit=limit)
     return answer(await caller.tenant.aside(work))
 
 
-@router.put(
-    "/{resource:path}",
-    openapi_extra=takes(schemas.ResourceBody),
-    responses=gives(answers.ResourceAnswer, (*OF_A_BODY, 409)),
-)
+@router.put("/{resource:path}", **asks(schemas.ResourceBody, answers.ResourceAnswer, (409,)))
 async def put(request: Request, resource: ResourceId) -> Response:
     """Add a resource, or put it in the place of the one of its id; it can be recommended at once."""
-    caller = caller_of(request, "backend")
-    body = await read(request, schemas.ResourceBody)
-    return answer(await caller.tenant.do(partial(catalogue.put, caller.tenant.workspace, resource, body)))
+    caller, body = await received(request, schemas.ResourceBody, "backend")
+    return answer(await caller.tenant.do(partial(catalogue.put, caller.space, resource, body)))
 
 
-@router.patch(
-    "/{resource:path}",
-    openapi_extra=takes(schemas.ResourceBody),
-    responses=gives(answers.ResourceAnswer, (*OF_A_BODY, 404, 409)),
-)
+@router.patch("/{resource:path}", **asks(schemas.ResourceBody, answers.ResourceAnswer))
 async def patch(request: Request, resource: ResourceId) -> Response:
     """Change the fields that are sent, and no others."""
-    caller = caller_of(request, "backend")
-    body = await read(request, schemas.ResourceBody)
-    return answer(await caller.tenant.do(partial(catalogue.patch, caller.tenant.workspace, resource, body)))
+    caller, body = await received(request, schemas.ResourceBody, "backend")
+    return answer(await caller.tenant.do(partial(catalogue.patch, caller.space, resource, body)))
 
 
 @router.delete("/{resource:path}", responses=gives(answers.RetiredAnswer, (404, 422)))
 async def retire(request: Request, resource: ResourceId) -> Response:
     """Take a resource out of every list, now and later; what was done with it stays, and counts."""
     caller = caller_of(request, "backend")
-    space = caller.tenant.workspace
+    space = caller.space
     changed = await caller.tenant.do(lambda: space.retire_resource(resource))
     return answer({"retired": True, "changed": changed})
 
@@ -71,6 +61,6 @@ async def retire(request: Request, resource: ResourceId) -> Response:
 async def restore(request: Request, resource: ResourceId) -> Response:
     """Bring a retired resource back."""
     caller = caller_of(request, "backend")
-    space = caller.tenant.workspace
+    space = caller.space
     changed = await caller.tenant.do(lambda: space.restore_resource(resource))
     return answer({"retired": False, "changed": changed})

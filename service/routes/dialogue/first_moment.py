@@ -28,7 +28,7 @@ async def moment_of(request: Request, caller: Caller, sent: datetime | None) -> 
     key, now = key_of(request), datetime.now(UTC)
     if sent is not None or not key:
         return sent or now
-    workspace = caller.tenant.workspace
+    workspace = caller.space
     digest = workspace.keyring.digest("reply", f"{caller.key.key_id} {key}")
     said = f"{request.method} {request.url.path} ".encode() + await request.body()
     asked = hashlib.blake2b(said, digest_size=16).digest()

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from segue.engine.policies.policy_version import PolicyVersion
 from segue.features.iso_weeks import start_of
-from segue.service.admission import caller_of
-from segue.service.http.bodies import answer, read
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.admission import caller_of, received
+from segue.service.http.bodies import answer
+from segue.service.http.openapi import asks, gives
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import policy_bodies as said
 from segue.service.reach import ReachedRoute
@@ -34,23 +34,21 @@ router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=ReachedRout
 async def in_force(request: Request) -> Response:
     """Return the version in force, and those that were before."""
     caller = caller_of(request, "teacher")
-    return answer(await caller.tenant.aside(partial(_in_force, caller.tenant.workspace)))
+    return answer(await caller.tenant.aside(partial(_in_force, caller.space)))
 
 
-@router.post("/dry-run", openapi_extra=takes(said.DraftBody), responses=gives(said.DryRunAnswer, OF_A_BODY))
+@router.post("/dry-run", **asks(said.DraftBody, said.DryRunAnswer, ()))
 async def dry_run(request: Request) -> Response:
     """Return which lists a draft would change, with nothing stored."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, said.DraftBody)
-    return answer(await caller.tenant.aside(partial(_tried, caller.tenant.workspace, body)))
+    caller, body = await received(request, said.DraftBody, "teacher")
+    return answer(await caller.tenant.aside(partial(_tried, caller.space, body)))
 
 
-@router.put("", openapi_extra=takes(said.InForceBody), responses=gives(said.PolicyAnswer, (*OF_A_BODY, 404)))
+@router.put("", **asks(said.InForceBody, said.PolicyAnswer, (404,)))
 async def put(request: Request) -> Response:
     """Put a draft in force, or an earlier version back; what is in force already is kept once."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, said.InForceBody)
-    return answer(await caller.tenant.do(partial(_put, caller.tenant.workspace, body)))
+    caller, body = await received(request, said.InForceBody, "teacher")
+    return answer(await caller.tenant.do(partial(_put, caller.space, body)))
 
 
 def _drafted(before: PolicyVersion, draft: Mapping[str, Any]) -> PolicyVersion:

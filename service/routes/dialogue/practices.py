@@ -16,9 +16,9 @@ from starlette.responses import Response
 from segue.engine.practices.projects import Milestone
 from segue.engine.practices.slots import Placed, Slot
 from segue.engine.practices.teaching_axes import AxisLevel
-from segue.service.admission import Caller, caller_of
-from segue.service.http.bodies import ClassId, answer, read
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.admission import Caller, received
+from segue.service.http.bodies import ClassId, answer
+from segue.service.http.openapi import asks
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import practice_bodies as practice
 from segue.service.reach import ReachedRoute, reaching
@@ -36,13 +36,11 @@ from segue.workspace.storage.errors import WorkspaceError
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
 router = APIRouter(prefix="/v1/classes", tags=["practices"], route_class=ReachedRoute)
-OF_A_CLASS = (*OF_A_BODY, 404, 409)
 
 
-async def _asked(request: Request, model: type[B]) -> tuple[Caller, B]:
+async def _named(request: Request, model: type[B]) -> tuple[Caller, B]:
     """Return who asks what, once it is known that the key reaches everyone whom the body names."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, model)
+    caller, body = await received(request, model, "teacher")
     named = {*getattr(body, "learners", ()), *getattr(body, "asked", ())}
     if isinstance(body, practice.RubricBody):
         named |= {one.learner for one in body.scores}
@@ -70,124 +68,63 @@ async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = Fals
     return await (caller.tenant.do(told) if keep else caller.tenant.aside(told))
 
 
-@router.post(
-    "/{class_id:path}/groups",
-    openapi_extra=takes(practice.GroupsBody, keyed=True),
-    responses=gives(practice.GroupsAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/groups", **asks(practice.GroupsBody, practice.GroupsAnswer, keyed=True))
 async def groups(request: Request, class_id: ClassId) -> Response:
     """Suggest groups for a project: skills mixed, every role filled, not the same groups again."""
-    caller, body = await _asked(request, practice.GroupsBody)
-    work = partial(
-        group_work.form_groups,
-        caller.tenant.workspace,
-        class_id,
-        body.project,
-        size=body.size,
-        now=await moment_of(request, caller, body.now),
-        names=body.learners,
-        roles=body.roles,
-        skills=body.skills,
-        keep=body.keep,
-    )
-    found = await _practised(caller, work, keep=body.keep)
-    return answer({"groups": [{"members": list(g.members), "roles": list(g.roles)} for g in found]})
+    caller, body = await _named(request, practice.GroupsBody)
+    now = await moment_of(request, caller, body.now)
+    work = partial(group_work.form_groups, caller.space, class_id, body.project, size=body.size, now=now)
+    work = partial(work, names=body.learners, roles=body.roles, skills=body.skills, keep=body.keep)
+    return answer({"groups": [asdict(one) for one in await _practised(caller, work, keep=body.keep)]})
 
 
-@router.post(
-    "/{class_id:path}/reviews",
-    openapi_extra=takes(practice.ReviewsBody, keyed=True),
-    responses=gives(practice.PairsAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/reviews", **asks(practice.ReviewsBody, practice.PairsAnswer, keyed=True))
 async def reviews(request: Request, class_id: ClassId) -> Response:
     """Say who reviews whom: nobody their own, equal loads, no pair again."""
-    caller, body = await _asked(request, practice.ReviewsBody)
-    work = partial(
-        group_work.pair_reviews,
-        caller.tenant.workspace,
-        class_id,
-        body.work,
-        body.learners,
-        each=body.each,
-        now=await moment_of(request, caller, body.now),
-        keep=body.keep,
-    )
+    caller, body = await _named(request, practice.ReviewsBody)
+    now = await moment_of(request, caller, body.now)
+    work = partial(group_work.pair_reviews, caller.space, class_id, body.work, body.learners)
+    work = partial(work, each=body.each, now=now, keep=body.keep)
     pairs = await _practised(caller, work, keep=body.keep)
     return answer({"pairs": [{"reviewer": one, "author": other} for one, other in pairs]})
 
 
-@router.post(
-    "/{class_id:path}/feedback-due",
-    openapi_extra=takes(practice.FeedbackDueBody),
-    responses=gives(practice.DueAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/feedback-due", **asks(practice.FeedbackDueBody, practice.DueAnswer))
 async def feedback_due(request: Request, class_id: ClassId) -> Response:
     """Return whose feedback is due, the longest wait first."""
-    caller, body = await _asked(request, practice.FeedbackDueBody)
-    work = partial(
-        feedback_given.feedback_waiting,
-        caller.tenant.workspace,
-        class_id,
-        now=body.now or datetime.now(UTC),
-        names=body.learners,
-        period=timedelta(days=body.days),
-    )
+    caller, body = await _named(request, practice.FeedbackDueBody)
+    now, period = body.now or datetime.now(UTC), timedelta(days=body.days)
+    work = partial(feedback_given.feedback_waiting, caller.space, class_id, now=now, period=period)
+    work = partial(work, names=body.learners)
     due = await _practised(caller, work)
     return answer({"due": [{"learner": who, "last": last and last.isoformat()} for who, last in due]})
 
 
-@router.post(
-    "/{class_id:path}/feedback",
-    openapi_extra=takes(practice.GivenBody, keyed=True),
-    responses=gives(practice.KeptAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/feedback", **asks(practice.GivenBody, practice.KeptAnswer, keyed=True))
 async def feedback(request: Request, class_id: ClassId) -> Response:
     """Remember feedback or a talk that learners had."""
-    caller, body = await _asked(request, practice.GivenBody)
-    work = partial(
-        feedback_given.note_given,
-        caller.tenant.workspace,
-        class_id,
-        body.kind,
-        body.learners,
-        by=body.by,
-        now=await moment_of(request, caller, body.now),
-        about=body.about,
-        minutes=body.minutes,
-    )
+    caller, body = await _named(request, practice.GivenBody)
+    now = await moment_of(request, caller, body.now)
+    work = partial(feedback_given.note_given, caller.space, class_id, body.kind, body.learners)
+    work = partial(work, by=body.by, now=now, about=body.about, minutes=body.minutes)
     return answer({"kept": await _practised(caller, work, keep=True)})
 
 
-@router.post(
-    "/{class_id:path}/talks",
-    openapi_extra=takes(practice.TalksBody),
-    responses=gives(practice.TalksAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/talks", **asks(practice.TalksBody, practice.TalksAnswer))
 async def talks(request: Request, class_id: ClassId) -> Response:
     """Return whom to talk to within the minutes there are, and why."""
-    caller, body = await _asked(request, practice.TalksBody)
-    work = partial(
-        feedback_given.talks_due,
-        caller.tenant.workspace,
-        class_id,
-        minutes=body.minutes,
-        minutes_each=body.minutes_each,
-        now=body.now or datetime.now(UTC),
-        names=body.learners,
-        asked=body.asked,
-    )
+    caller, body = await _named(request, practice.TalksBody)
+    now, minutes = body.now or datetime.now(UTC), body.minutes
+    work = partial(feedback_given.talks_due, caller.space, class_id, minutes=minutes, now=now)
+    work = partial(work, minutes_each=body.minutes_each, names=body.learners, asked=body.asked)
     return answer({"talks": [asdict(one) for one in await _practised(caller, work)]})
 
 
-@router.post(
-    "/{class_id:path}/places",
-    openapi_extra=takes(practice.PlacesBody, keyed=True),
-    responses=gives(practice.PlacesAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/places", **asks(practice.PlacesBody, practice.PlacesAnswer, keyed=True))
 async def places(request: Request, class_id: ClassId) -> Response:
     """Draw who has which place of a week: by need, at random, never above capacity; with probabilities."""
-    caller, body = await _asked(request, practice.PlacesBody)
-    now, space = await moment_of(request, caller, body.now), caller.tenant.workspace
+    caller, body = await _named(request, practice.PlacesBody)
+    now, space = await moment_of(request, caller, body.now), caller.space
     slots = [Slot(one.slot, one.role, one.begins, one.capacity) for one in body.slots]
 
     def drawn() -> list[Placed]:
@@ -201,28 +138,17 @@ async def places(request: Request, class_id: ClassId) -> Response:
     return answer({"places": [asdict(one) for one in await _practised(caller, drawn, keep=body.keep)]})
 
 
-@router.post(
-    "/{class_id:path}/project",
-    openapi_extra=takes(practice.ProjectBody),
-    responses=gives(practice.ProjectAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/project", **asks(practice.ProjectBody, practice.ProjectAnswer))
 async def project(request: Request, class_id: ClassId) -> Response:
     """Return where learners stand in a project: parts done, minutes to reserve, who stands still and why."""
-    caller, body = await _asked(request, practice.ProjectBody)
+    caller, body = await _named(request, practice.ProjectBody)
     parts = [
         project_work.ProjectPart(Milestone(one.name, one.due, one.minutes), one.resource)
         for one in body.parts
     ]
-    work = partial(
-        project_work.project_states,
-        caller.tenant.workspace,
-        class_id,
-        parts,
-        started=body.started,
-        minutes_a_week=body.minutes_a_week,
-        now=body.now or datetime.now(UTC),
-        names=body.learners,
-    )
+    now = body.now or datetime.now(UTC)
+    work = partial(project_work.project_states, caller.space, class_id, parts, started=body.started, now=now)
+    work = partial(work, minutes_a_week=body.minutes_a_week, names=body.learners)
     found = await _practised(caller, work)
     lines = [
         {"learner": one.learner, "done": one.done, "minutes": one.minutes}
@@ -232,15 +158,11 @@ async def project(request: Request, class_id: ClassId) -> Response:
     return answer({"learners": lines})
 
 
-@router.post(
-    "/{class_id:path}/rubric",
-    openapi_extra=takes(practice.RubricBody, keyed=True),
-    responses=gives(practice.RubricAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/rubric", **asks(practice.RubricBody, practice.RubricAnswer, keyed=True))
 async def rubric(request: Request, class_id: ClassId) -> Response:
     """Keep scores by criterion, free them of raters' severity, and make them evidence of its skills."""
-    caller, body = await _asked(request, practice.RubricBody)
-    now, space = await moment_of(request, caller, body.now), caller.tenant.workspace
+    caller, body = await _named(request, practice.RubricBody)
+    now, space = await moment_of(request, caller, body.now), caller.space
     scores = [
         rubric_scores.RubricScore(one.learner, body.work, one.criterion, one.rater, one.score)
         for one in body.scores
@@ -257,15 +179,11 @@ async def rubric(request: Request, class_id: ClassId) -> Response:
     return answer({"accepted": [asdict(one) for one in await _practised(caller, kept, keep=True)]})
 
 
-@router.post(
-    "/{class_id:path}/axes",
-    openapi_extra=takes(practice.AxesBody, keyed=True),
-    responses=gives(practice.AxesAnswer, OF_A_CLASS),
-)
+@router.post("/{class_id:path}/axes", **asks(practice.AxesBody, practice.AxesAnswer, keyed=True))
 async def axes(request: Request, class_id: ClassId) -> Response:
     """Return what each manner of teaching has brought and weighs in a class, after fixing some."""
-    caller, body = await _asked(request, practice.AxesBody)
-    space = caller.tenant.workspace
+    caller, body = await _named(request, practice.AxesBody)
+    space = caller.space
 
     def told() -> list[AxisLevel]:
         if body.fixed:

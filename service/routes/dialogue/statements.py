@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.requests.request import Goal
-from segue.service.admission import Caller, caller_of
-from segue.service.http.bodies import ID, DecisionId, LearnerId, answer, read
-from segue.service.http.openapi import OF_A_BODY, gives, takes
+from segue.service.admission import Caller, caller_of, received
+from segue.service.http.bodies import ID, DecisionId, LearnerId, answer
+from segue.service.http.openapi import asks, gives
 from segue.service.http.request_schemas import UndoBody
 from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
@@ -33,15 +33,14 @@ StatementId = Annotated[
     str, Path(min_length=1, max_length=40, pattern=ID, description="`statement_id` of what was said.")
 ]
 Skill = Annotated[str, Query(min_length=1, max_length=200, pattern=ID, description="A skill id.")]
-CHANGED = (*OF_A_BODY, 404, 409)
 
 
 async def _do(caller: Caller, work: Callable[[Workspace], T]) -> T:
-    return await caller.tenant.do(partial(work, caller.tenant.workspace))
+    return await caller.tenant.do(partial(work, caller.space))
 
 
 async def _aside(caller: Caller, work: Callable[[Workspace], T]) -> T:
-    return await caller.tenant.aside(partial(work, caller.tenant.workspace))
+    return await caller.tenant.aside(partial(work, caller.space))
 
 
 # ------------------------------------------------------------ the picture
@@ -67,15 +66,10 @@ async def standing(request: Request, learner: LearnerId) -> Response:
     return answer({"goal": goal, "claims": claims, "trust": found.trust, "last": found.last})
 
 
-@router.post(
-    "/learners/{learner:path}/statements/preview",
-    openapi_extra=takes(said.StatementBody),
-    responses=gives(said.PreviewAnswer, CHANGED),
-)
+@router.post("/learners/{learner:path}/statements/preview", **asks(said.StatementBody, said.PreviewAnswer))
 async def preview(request: Request, learner: LearnerId) -> Response:
     """Return the list that would follow from a claim, a goal or interests. Nothing is stored."""
-    caller = caller_of(request, "backend", "teacher")
-    body = await read(request, said.StatementBody)
+    caller, body = await received(request, said.StatementBody, "backend", "teacher")
     now = body.now or datetime.now(UTC)
     change, k, menu = _change(body), body.k, body.menu
     found = await _aside(
@@ -85,15 +79,10 @@ async def preview(request: Request, learner: LearnerId) -> Response:
     return answer(after | {"now": now.isoformat()})
 
 
-@router.post(
-    "/learners/{learner:path}/statements",
-    openapi_extra=takes(said.StatementBody, keyed=True),
-    responses=gives(said.SaidAnswer, CHANGED),
-)
+@router.post("/learners/{learner:path}/statements", **asks(said.StatementBody, said.SaidAnswer, keyed=True))
 async def say(request: Request, learner: LearnerId) -> Response:
     """Keep a claim, a goal or interests, and put the list that follows in force."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.StatementBody)
+    caller, body = await received(request, said.StatementBody, "backend")
     change, now, k, menu = _change(body), await moment_of(request, caller, body.now), body.k, body.menu
     return _said(
         await _do(
@@ -102,15 +91,10 @@ async def say(request: Request, learner: LearnerId) -> Response:
     )
 
 
-@router.post(
-    "/learners/{learner:path}/statements/{statement}/undo",
-    openapi_extra=takes(said.MomentBody),
-    responses=gives(said.SaidAnswer, CHANGED),
-)
+@router.post("/learners/{learner:path}/statements/{statement}/undo", **asks(said.MomentBody, said.SaidAnswer))
 async def undo(request: Request, learner: LearnerId, statement: StatementId) -> Response:
     """Take back anything that a learner said; the list before it is in force again, as it was."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.MomentBody)
+    caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
     return _said(await _do(caller, lambda space: negotiation.take_back(space, learner, statement, now=now)))
 
@@ -130,44 +114,31 @@ async def check(request: Request, learner: LearnerId, skill: Skill) -> Response:
 # ------------------------------------------------------------ one step
 
 
-@router.post(
-    "/decisions/{decision}/another",
-    openapi_extra=takes(said.MomentBody),
-    responses=gives(said.AnotherAnswer, CHANGED),
-)
+@router.post("/decisions/{decision}/another", **asks(said.MomentBody, said.AnotherAnswer))
 async def another(request: Request, decision: DecisionId) -> Response:
     """Put the next option of a step's menu in its place."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.MomentBody)
+    caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
     return answer(
         {"resource": await _do(caller, lambda space: learner_steps.another(space, decision, now=now))}
     )
 
 
-@router.post(
-    "/decisions/{decision}/done", openapi_extra=takes(said.MomentBody), responses=gives(Stored, CHANGED)
-)
+@router.post("/decisions/{decision}/done", **asks(said.MomentBody, Stored))
 async def done(request: Request, decision: DecisionId) -> Response:
     """Keep that the learner is done with a step."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.MomentBody)
+    caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
-    workspace = caller.tenant.workspace
+    workspace = caller.space
     return answer({"stored": await caller.tenant.do(partial(workspace.finish, decision, now=now))})
 
 
-@router.post(
-    "/decisions/{decision}/take-back",
-    openapi_extra=takes(said.TakeBackBody),
-    responses=gives(Undone, CHANGED),
-)
+@router.post("/decisions/{decision}/take-back", **asks(said.TakeBackBody, Undone))
 async def take_back(request: Request, decision: DecisionId) -> Response:
     """Take back what the learner said of a step: the choice, the rating, or that it is done."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.TakeBackBody)
+    caller, body = await received(request, said.TakeBackBody, "backend")
     now = body.time or datetime.now(UTC)
-    workspace = caller.tenant.workspace
+    workspace = caller.space
     return answer(
         {"undone": await caller.tenant.do(partial(workspace.take_back, decision, body.said, now=now))}
     )
@@ -184,29 +155,19 @@ async def plans(request: Request, learner: LearnerId) -> Response:
     return answer({"plans": [_plan(one) for one in found]})
 
 
-@router.post(
-    "/learners/{learner:path}/plans",
-    openapi_extra=takes(said.OwnPlanBody, keyed=True),
-    responses=gives(said.SaidAnswer, CHANGED),
-)
+@router.post("/learners/{learner:path}/plans", **asks(said.OwnPlanBody, said.SaidAnswer, keyed=True))
 async def propose(request: Request, learner: LearnerId) -> Response:
     """Keep a plan of the learner's own for the teacher to look at."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.OwnPlanBody)
+    caller, body = await received(request, said.OwnPlanBody, "backend")
     steps = [PlanStep(step.resource, step.activity, step.minutes) for step in body.steps]
     now = await moment_of(request, caller, body.now)
     return _said(await _do(caller, lambda space: own_plans.propose_plan(space, learner, steps, now=now)))
 
 
-@router.post(
-    "/plans/{statement}/review",
-    openapi_extra=takes(said.VerdictBody, keyed=True),
-    responses=gives(said.SaidAnswer, CHANGED),
-)
+@router.post("/plans/{statement}/review", **asks(said.VerdictBody, said.SaidAnswer, keyed=True))
 async def review(request: Request, statement: StatementId) -> Response:
     """Approve a plan, which puts it in force as the learner's own, or return it with a word."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, said.VerdictBody)
+    caller, body = await received(request, said.VerdictBody, "teacher")
     now = await moment_of(request, caller, body.now)
 
     def told(space: Workspace) -> Statement:
@@ -217,13 +178,10 @@ async def review(request: Request, statement: StatementId) -> Response:
     return _said(await _do(caller, told))
 
 
-@router.post(
-    "/reviews/{statement}/undo", openapi_extra=takes(UndoBody), responses=gives(said.SaidAnswer, CHANGED)
-)
+@router.post("/reviews/{statement}/undo", **asks(UndoBody, said.SaidAnswer))
 async def undo_review(request: Request, statement: StatementId) -> Response:
     """Take the answer to a plan back; the list before it is in force again."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, UndoBody)
+    caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
     undo = partial(negotiation.undo_reply, statement_id=statement, kind="review", by=body.by, now=now)
     return _said(await _do(caller, undo))
@@ -253,30 +211,20 @@ async def asked(request: Request, learner: LearnerId) -> Response:
     return answer({"requests": lines})
 
 
-@router.post(
-    "/learners/{learner:path}/requests",
-    openapi_extra=takes(said.AskedBody, keyed=True),
-    responses=gives(said.SaidAnswer, CHANGED),
-)
+@router.post("/learners/{learner:path}/requests", **asks(said.AskedBody, said.SaidAnswer, keyed=True))
 async def ask(request: Request, learner: LearnerId) -> Response:
     """Keep what a learner asks: a talk, another look at a record, a resource for the class."""
-    caller = caller_of(request, "backend")
-    body = await read(request, said.AskedBody)
+    caller, body = await received(request, said.AskedBody, "backend")
     now = await moment_of(request, caller, body.now)
     return _said(
         await _do(caller, lambda space: requests.ask_teacher(space, learner, body.kind, body.about, now=now))
     )
 
 
-@router.post(
-    "/requests/{statement}/answer",
-    openapi_extra=takes(said.RequestVerdictBody, keyed=True),
-    responses=gives(said.SaidAnswer, CHANGED),
-)
+@router.post("/requests/{statement}/answer", **asks(said.RequestVerdictBody, said.SaidAnswer, keyed=True))
 async def answer_to(request: Request, statement: StatementId) -> Response:
     """Keep a teacher's answer to what a learner asked; a suggestion goes on to the class that is named."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, said.RequestVerdictBody)
+    caller, body = await received(request, said.RequestVerdictBody, "teacher")
     await reaching(request, body.learners)
     if body.class_id:
         reaching_class(request, body.class_id)
@@ -303,7 +251,7 @@ async def suggestions(request: Request, learner: LearnerId) -> Response:
     caller = caller_of(request, "backend", "teacher")
     now = datetime.now(UTC)
     found = await _aside(caller, lambda space: suggested_to(space, learner, now=now))
-    catalogue = caller.tenant.workspace.catalogue()
+    catalogue = caller.space.catalogue()
     titles = {one.resource_id: one.title for one in catalogue.resources}
     lines = [
         {"resource": one.resource, "title": titles[one.resource], "time": one.time.isoformat()}
@@ -312,13 +260,10 @@ async def suggestions(request: Request, learner: LearnerId) -> Response:
     return answer({"suggestions": lines})
 
 
-@router.post(
-    "/answers/{statement}/undo", openapi_extra=takes(UndoBody), responses=gives(said.SaidAnswer, CHANGED)
-)
+@router.post("/answers/{statement}/undo", **asks(UndoBody, said.SaidAnswer))
 async def undo_answer(request: Request, statement: StatementId) -> Response:
     """Take the answer to a request back; it waits again."""
-    caller = caller_of(request, "teacher")
-    body = await read(request, UndoBody)
+    caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
     undo = partial(negotiation.undo_reply, statement_id=statement, kind="answer", by=body.by, now=now)
     return _said(await _do(caller, undo))
