@@ -34,7 +34,8 @@ class ClassTutor:
     """The recommender of a class, driven by frames and ids as they come.
 
     Ids may be of any type that can be a key; inside they are text. Learners nobody has named are cold
-    starts. Prerequisites that close a cycle are left out and logged.
+    starts. Prerequisites that close a cycle are left out and logged. A next step is none that still stands in
+    the learner's list of the week.
     """
 
     def __init__(self, settings: Settings | None = None, *, policy: Policy | None = None) -> None:
@@ -49,6 +50,7 @@ class ClassTutor:
         self._block: StateBlock | None = None
         self._states: dict[str, LearnerState] | None = None
         self._steps: list[ReplaySteps] = []
+        self._ahead: dict[str, set[str]] = {}  # what stands in each learner's list and was not come to yet
         self._asked = 0
         self._seq = 0
         self._seen = 0
@@ -117,6 +119,7 @@ class ClassTutor:
             self._asked += 1
             rngs.append(generator(self.settings.seed, "class", str(self._week), request.learner, self._asked))
         playlists = recommender.recommend_batch(asked, rngs=rngs)
+        self._ahead |= {p.learner: {s.resource for s in p.steps} for p in playlists if len(p.steps) > 1}
         return [[(self._original[s.resource], s.propensity) for s in p.steps] for p in playlists]
 
     def asked(self, requests: list[dict[str, Any]]) -> tuple[Kernel, Asked]:
@@ -149,6 +152,8 @@ class ClassTutor:
 
     def _request(self, asked: dict[str, Any], shared: _Shared) -> Request:
         learner, candidates = str(asked["learner_id"]), shared.candidates(asked["candidates"])
+        if asked["k"] == 1 and (ahead := self._ahead.get(learner)):
+            candidates = tuple(one for one in candidates if one not in ahead) or candidates
         return Request(
             learner=learner,
             now=shared.moment(asked["now"]),
@@ -173,6 +178,8 @@ class ClassTutor:
 
     def _tell(self, events: pd.DataFrame) -> None:
         """Take in events of this class; they are folded when somebody asks."""
+        for learner, resource in zip(events["learner_id"], events["resource_id"], strict=True):
+            self._ahead.get(str(learner), set()).discard(str(resource))
         told = self._read(events, self._codes)
         self._log.append(told)
         self._pending.append(told)

@@ -152,3 +152,15 @@ def test_two_events_of_one_learner_in_one_call_are_folded_in_order(tutor: ClassT
     for i in range(3):
         apart.learn(frame.iloc[[i]])
     np.testing.assert_allclose(both.states["1"].rows, apart.states["1"].rows, rtol=1e-12)
+
+
+def test_a_next_step_is_none_that_stands_in_the_list_of_the_week(tutor: ClassTutor) -> None:
+    standing = {resource for resource, _ in ask(tutor, k=8)}
+    left = set(range(12)) - standing
+    assert {ask(tutor, k=1)[0][0] for _ in range(40)} <= left
+    assert holds(ask(tutor, k=1, candidates=sorted(standing)), sorted(standing), 1)  # nothing else is open
+    first = min(standing)
+    tutor.learn(events([(1, first, float("nan"))], kind="playlist"))  # its time came, done or not
+    open_now = [first, min(standing - {first})]
+    assert {ask(tutor, k=1, candidates=open_now)[0][0] for _ in range(40)} == {first}
+    assert holds(ask(tutor, learner=2, k=1, candidates=sorted(standing)), sorted(standing), 1)
