@@ -273,7 +273,9 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """
         with self.store.write() as connection:
             charge, questions, known = self._looked_up(connection, requests, ask)
-            questions, again = standing_again(connection, questions, known, self.catalogue_in(connection))
+            questions, again = standing_again(
+                connection, questions, known, charge.champion.recommender.catalogue
+            )
             new = [q for q in questions if q.name not in again]
             if self.store.is_sqlite:
                 entries = answer_by_arms(charge.champion, new, known, looked_at=looked_at)

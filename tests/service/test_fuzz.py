@@ -5,10 +5,10 @@ The quick run tries four of each operation, and `pytest -m slow tests/service/te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -22,6 +22,7 @@ Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
 Answers = dict[str, set[int]]
 PARTS = 16
+SKILL = "unit-rates"
 LONGEST_URL = 30_000  # with the rest of the head 32 kB
 CHECKS: list[CheckFunction] = [
     not_a_server_error,
@@ -37,16 +38,7 @@ def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callab
     """Return a function that tries each operation (of a part) so often, validly and brokenly: its answers."""
     sent = headers("admin")
     with serving(school) as client:
-        asked = client.post("/v1/recommend", json={"learner": "student-3", "mode": "menu"}, headers=sent)
-        decision = asked.json()["steps"][0]["decision_id"]
-        act = {"action": "approve", "by": "t1"}
-        acted = client.post(f"/v1/decisions/{decision}/override", json=act, headers=sent)
-        known = {
-            "learner": "student-3",
-            "class_id": "7b",
-            "decision": decision,
-            "override_id": acted.json()["override_id"],
-        }
+        known = known_in(client, sent)
         schema = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json", timeout=120)
 
         def attempt(n: int, part: slice = slice(None)) -> Answers:
@@ -59,7 +51,72 @@ def attempt(school: Path, serving: Serving, headers: Headers) -> Iterator[Callab
         assert client.get("/readyz").status_code == 200
 
 
-def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: int) -> set[int]:
+def known_in(client: httpx.Client, sent: dict[str, str]) -> Known:
+    """Return ids that the store knows: by the names of fields, those of statements by path."""
+
+    def post(path: str, body: dict[str, object]) -> dict[str, Any]:
+        answer = client.post(path, json=body, headers=sent)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    step = post("/v1/recommend", {"learner": "student-3", "mode": "menu"})["steps"][0]
+    act = post(f"/v1/decisions/{step['decision_id']}/override", {"action": "approve", "by": "t1"})
+    said = "/v1/learners/student-3"
+    claim = post(f"{said}/statements", {"claim": {"skill": SKILL, "says": "know"}})["statement_id"]
+    plans = [
+        post(f"{said}/plans", {"steps": [{"resource": one}]})["statement_id"]
+        for one in ("trail-mix-talk", "pizza-fairly")
+    ]
+    wishes = [
+        post(f"{said}/requests", {"kind": "talk", "about": skill})["statement_id"]
+        for skill in (SKILL, "percents")
+    ]
+    yes = {"by": "t1", "accept": True}
+    of_paths = {
+        "/v1/learners/{learner}/statements": claim,
+        "/v1/plans/": plans[0],
+        "/v1/reviews/": post(f"/v1/plans/{plans[1]}/review", yes)["statement_id"],
+        "/v1/requests/": wishes[0],
+        "/v1/answers/": post(f"/v1/requests/{wishes[1]}/answer", yes)["statement_id"],
+    }
+    return Known(
+        {
+            "learner": "student-3",
+            "learners": ["student-3", "student-4"],
+            "class_id": "7b",
+            "decision": step["decision_id"],
+            "override_id": act["override_id"],
+            "resource": step["resource"],
+            "skill": SKILL,
+            "version": client.get("/v1/models", headers=sent).json()["models"][0]["version"],
+        },
+        of_paths,
+    )
+
+
+class Known(NamedTuple):
+    """Ids by the names of fields and parameters; those of statements by how the path begins."""
+
+    names: Mapping[str, Any]
+    statements: Mapping[str, str]
+
+    def on_path(self, path: str, names: Iterable[str]) -> dict[str, str]:
+        """Return the parameters of a path."""
+        said = next((one for begin, one in self.statements.items() if path.startswith(begin)), "nobody")
+        return {name: said if name == "statement" else self.names.get(name, "nobody") for name in names}
+
+    def within(self, value: Any) -> Any:
+        """Return what is sent, with ids in the place of made-up ones of the same kind."""
+        if isinstance(value, list):
+            return [self.within(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        alike = {name: one for name, one in self.names.items() if type(value.get(name)) is type(one)}
+        return {name: alike.get(name, self.within(one)) for name, one in value.items()}
+
+
+def attempt_one(operation: Any, sent: dict[str, str], known: Known, n: int) -> set[int]:
     modes = schemathesis.GenerationMode
     seen: set[int] = set()
 
@@ -82,7 +139,8 @@ def attempt_one(operation: Any, sent: dict[str, str], known: dict[str, str], n: 
         made_up = {name: value for name, value in (case.headers or {}).items() if name.lower() not in sent}
         case.headers = {**made_up, **sent}
         if someone:  # a made-up id is hardly ever one that the store knows
-            case.path_parameters = {name: known.get(name, "nobody") for name in case.path_parameters or {}}
+            case.path_parameters = known.on_path(operation.path, case.path_parameters or {})
+            case.query, case.body = known.within(case.query), known.within(case.body)
         response = case.call(timeout=120)
         if "authorization" not in response.request.headers:  # the case is one that drops it
             assert response.status_code == 401

@@ -13,7 +13,7 @@ from itertools import compress
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection
 
 from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
@@ -21,7 +21,7 @@ from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.sampling.randomness import generator
 from segue.features.catalogue import Floats
 from segue.workspace.records.learners import QUERY_ROWS, present
-from segue.workspace.storage.database import insert_columns, plain, take_numbers
+from segue.workspace.storage.database import insert_columns, plain, take_numbers_of
 from segue.workspace.storage.schema import decisions, playlists
 
 
@@ -170,8 +170,14 @@ def log(connection: Connection, rows: Rows) -> int:
         staying = set(rows.playlists["learner"]) - out
         rows = Rows(_of_learners(rows.playlists, staying), _of_learners(rows.decisions, staying))
         ids = rows.playlists.get("playlist_id", ())
-    _insert_new(connection, playlists, rows.playlists, there)
-    _insert_new(connection, decisions, rows.decisions, there)
+    new = {playlists: _new(rows.playlists, there), decisions: _new(rows.decisions, there)}
+    counts = {table.name: len(columns["playlist_id"]) for table, columns in new.items() if columns}
+    if counts:
+        first = take_numbers_of(connection, counts)
+        for table, columns in new.items():
+            if columns:
+                numbers = range(first[table.name], first[table.name] + counts[table.name])
+                insert_columns(connection, table, {**columns, "number": numbers})
     return len(set(ids) - there)
 
 
@@ -196,23 +202,17 @@ def _there_and_out(
     return there, out
 
 
-def _insert_new(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], there: set[str]
-) -> None:
-    """Insert the rows of playlists not there yet, numbered in order; of a playlist given twice, the first."""
+def _new(columns: Mapping[str, Sequence[Any]], there: set[str]) -> Mapping[str, Sequence[Any]]:
+    """Return the rows of playlists not there yet, in order; of a playlist given twice, the first."""
     places = _places(columns)
-    n = len(set(places))
-    if there or n < len(places):
-        seen: set[tuple[str, int]] = set()
-        keep = []
-        for place in places:
-            keep.append(place[0] not in there and place not in seen)
-            seen.add(place)
-        columns = {name: list(compress(cells, keep)) for name, cells in columns.items()}
-        n = sum(keep)
-    if n:
-        first = take_numbers(connection, table.name, n)
-        insert_columns(connection, table, {**columns, "number": range(first, first + n)})
+    if not there and len(set(places)) == len(places):
+        return columns if places else {}
+    seen: set[tuple[str, int]] = set()
+    keep = []
+    for place in places:
+        keep.append(place[0] not in there and place not in seen)
+        seen.add(place)
+    return {name: list(compress(cells, keep)) for name, cells in columns.items()} if any(keep) else {}
 
 
 def _places(columns: Mapping[str, Sequence[Any]]) -> list[tuple[str, int]]:

@@ -140,9 +140,16 @@ LOCK = select(schema.counters.c.value).where(schema.counters.c.name == "events")
 
 def take_numbers(connection: Connection, name: str, count: int) -> int:
     """Return the first of `count` fresh numbers of a counter ("events", "decisions", ...), within a write."""
-    take = "UPDATE counters SET value = value + ? WHERE name = ? RETURNING value"
-    (last,) = plain(connection, take, (count, name))[0]
-    return int(last) - count
+    return take_numbers_of(connection, {name: count})[name]
+
+
+def take_numbers_of(connection: Connection, counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the first of so many fresh numbers of each counter, within a write."""
+    cases, marks = " WHEN ? THEN ?" * len(counts), ", ".join("?" * len(counts))
+    add = f"UPDATE counters SET value = value + CASE name{cases} END"
+    take = f"{add} WHERE name IN ({marks}) RETURNING name, value"
+    values = [one for pair in counts.items() for one in pair]
+    return {name: int(last) - counts[name] for name, last in plain(connection, take, (*values, *counts))}
 
 
 def plain(connection: Connection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
