@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,13 +12,11 @@ from starlette.responses import RedirectResponse, Response
 
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import render, respond, static_file
+from segue.service.pages.sessions.class_rosters import without_leavers
 from segue.service.pages.sessions.signed_tokens import Ticket, TicketError, read, sign
 from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_named
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.records.learners import find_learners
-from segue.workspace.records.rosters.enrolments import ended_courses
-from segue.workspace.workspace import Workspace
 
 router = APIRouter(prefix="/pages", include_in_schema=False)
 FIRST = {"learner": "week", "parent": "week", "teacher": "class"}
@@ -44,18 +41,8 @@ async def enter(request: Request) -> Response:
     except TicketError as error:
         raise RefusedError(403, "run_out" if "run out" in str(error) else "ticket", str(error)) from None
     if link.class_id:
-        link = await tenant.aside(partial(_without_leavers, tenant.workspace, link, now))
+        link = await tenant.aside(partial(without_leavers, tenant.workspace, link, now))
     return opened(request, tenant, link, now=now)
-
-
-def _without_leavers(workspace: Workspace, link: Ticket, now: datetime) -> Ticket:
-    """Return a teacher's link without those who have left the class since it was made."""
-    with workspace.store.read() as connection:
-        people = find_learners(connection, workspace.keyring, link.roster)
-        numbers = [person.number for person in people.values()]
-        left = ended_courses(connection, workspace.keyring, [link.class_id], numbers, at=now)
-    gone = {who for who, person in people.items() if person.number in left}
-    return replace(link, roster=tuple(who for who in link.roster if who not in gone))
 
 
 def opened(

@@ -122,6 +122,8 @@ def messages(locale: str) -> Mapping[str, str]:
         "rated": _("Thank you. What you said counts for the next lists."),
         "undone": _("Taken back: everything is as it was."),
         "saved": _("Saved. The new list is in force everywhere."),
+        "left": _("Somebody has left the class, and is not on these pages any more."),
+        "not_kept": _("Somebody has left the class meanwhile, so this was not done. Please do it again."),
         "not_told": _(
             "The class list did not come from your learning site. Open this page again in a minute."
         ),

@@ -8,27 +8,24 @@ number of the address, or that all made before are void.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import json
 import secrets
 
+from segue.service.pages.sessions.sealing import NUMBER, seal, unseal
 from segue.service.pages.sessions.signed_tokens import TicketError
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring
 
 KEPT = "calendars"
 LONGEST = 2_000
-NUMBER, TAG, BLOCK = 12, 16, 32  # bytes: the number of an address, the proof that it was made here, a mask's
+USE = "calendar"
 
 
 def new_address(connection: Connection, keyring: Keyring, learner: str) -> str:
     """Return the sealed part of an address for a learner (the LMS's id), to be read at any time."""
     said = json.dumps([learner, _kept(connection)[0]]).encode()
-    said += b" " * (-len(said) % (2 * BLOCK))  # its length tells nothing of the id's
-    number = secrets.token_bytes(NUMBER)
-    body = number + _masked(said, number, keyring)
-    return base64.urlsafe_b64encode(body + _tag(body, keyring)).rstrip(b"=").decode()
+    return seal(said, secrets.token_bytes(NUMBER), keyring, use=USE)
 
 
 def learner_of(connection: Connection, keyring: Keyring, address: str) -> str:
@@ -58,38 +55,22 @@ def _read(keyring: Keyring, address: str) -> tuple[str, int, str]:
         raise _not_ours()
     if "." in address:
         return _read_signed(keyring, address)
-    try:
-        sealed = base64.urlsafe_b64decode(address + "=" * (-len(address) % 4))
-    except (binascii.Error, ValueError):
-        raise _not_ours() from None
-    body, tag = sealed[:-TAG], sealed[-TAG:]
-    if not hmac.compare_digest(tag, _tag(body, keyring)):
+    if (opened := unseal(address, keyring, use=USE)) is None:
         raise _not_ours()
-    number = body[:NUMBER]
-    learner, epoch = json.loads(_masked(body[NUMBER:], number, keyring))
+    said, number = opened
+    learner, epoch = json.loads(said)
     return str(learner), int(epoch), number.hex()
 
 
 def _read_signed(keyring: Keyring, address: str) -> tuple[str, int, str]:
     """Return the same of an address as they were made before: signed, and readable by anybody."""
     body, _, signature = address.partition(".")
-    digest = keyring.digest("calendar", f"address:{body}")
+    digest = keyring.digest(USE, f"address:{body}")
     known = base64.urlsafe_b64encode(digest).rstrip(b"=")
     if not hmac.compare_digest(signature.encode(), known):
         raise _not_ours()
     learner, epoch, number = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return str(learner), int(epoch), str(number)
-
-
-def _masked(text: bytes, number: bytes, keyring: Keyring) -> bytes:
-    """Return a text under the mask of an address's number, or from under it."""
-    blocks = range(0, len(text), BLOCK)
-    mask = b"".join(keyring.digest("calendar", f"mask:{number.hex()}:{at}") for at in blocks)
-    return bytes(one ^ other for one, other in zip(text, mask, strict=False))
-
-
-def _tag(body: bytes, keyring: Keyring) -> bytes:
-    return keyring.digest("calendar", f"seal:{body.hex()}")[:TAG]
 
 
 def _kept(connection: Connection) -> tuple[int, list[str]]:

@@ -1,8 +1,9 @@
-"""Who opens a page: a signed ticket that runs out, carried in the address and in no cookie.
+"""Who opens a page: a sealed ticket that runs out, carried in the address and in no cookie.
 
 Inside an LMS's frame browsers block the cookies of other sites, so the session is part of the page's own
-address: ``/pages/{tenant}/s/{ticket}/week``. A ticket says who may see whose pages until when, signed with
-the tenant's key; it opens the pages of that one person or class and nothing else. Names are never in it.
+address: ``/pages/{tenant}/s/{ticket}/week``. A ticket says who may see whose pages until when, sealed under
+the tenant's key; it opens the pages of that one person or class and nothing else. Names are never in it, and
+whoever reads it in a log learns no id.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from segue.service.pages.sessions.sealing import NUMBER, seal, unseal
 from segue.workspace.storage.pseudonyms import Keyring
 
 Role = Literal["learner", "teacher", "parent"]
 Use = Literal["link", "session"]
+USE = "pages"
 SESSION_HOURS = 10  # a school day
 MOST_ROSTER = 500
 LARGEST = 60_000  # letters of a ticket
@@ -83,8 +86,8 @@ def sign(ticket: Ticket, keyring: Keyring) -> str:
     """
     fields = {name: value for name, value in asdict(ticket).items() if value not in ("", ())}
     packed = zlib.compress(json.dumps(fields, separators=(",", ":")).encode(), 9)
-    body = base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
-    return f"{body}.{_signature(body, keyring)}"
+    number = keyring.digest(USE, f"number:{packed.hex()}")[:NUMBER]  # the same ticket, the same text
+    return seal(packed, number, keyring, use=USE)
 
 
 def read(text: str, keyring: Keyring, *, use: Use, now: datetime) -> Ticket:
@@ -95,11 +98,9 @@ def read(text: str, keyring: Keyring, *, use: Use, now: datetime) -> Ticket:
     TicketError
         When it was changed, was made for another use or another tenant, or has run out.
     """
-    body, _, signature = text.partition(".")
-    if len(text) > LARGEST or not hmac.compare_digest(signature.encode(), _signature(body, keyring).encode()):
-        raise TicketError("the ticket was not signed by this tenant's key")
-    packed = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-    fields = json.loads(zlib.decompress(packed))
+    if len(text) > LARGEST or (packed := _packed(text, keyring)) is None:
+        raise TicketError("the ticket was not sealed by this tenant's key")
+    fields = json.loads(zlib.decompressobj().decompress(packed))  # blanks may follow
     ticket = Ticket(**{**fields, "roster": tuple(fields.get("roster", ()))})
     if ticket.use != use:
         raise TicketError(f"the ticket is a {ticket.use}, a {use} is needed")
@@ -110,7 +111,7 @@ def read(text: str, keyring: Keyring, *, use: Use, now: datetime) -> Ticket:
 
 def form_mark(ticket_text: str, action: str, keyring: Keyring) -> str:
     """Return the hidden field of a form: it belongs to one session and one action."""
-    return _mark(keyring.digest("pages", f"form:{action}:{ticket_text}"))
+    return _mark(keyring.digest(USE, f"form:{action}:{ticket_text}"))
 
 
 def is_mark(mark: str, ticket_text: str, action: str, keyring: Keyring) -> bool:
@@ -118,8 +119,15 @@ def is_mark(mark: str, ticket_text: str, action: str, keyring: Keyring) -> bool:
     return hmac.compare_digest(mark.encode(), form_mark(ticket_text, action, keyring).encode())
 
 
-def _signature(body: str, keyring: Keyring) -> str:
-    return _mark(keyring.digest("pages", f"ticket:{body}"))
+def _packed(text: str, keyring: Keyring) -> bytes | None:
+    """Return what a ticket says, packed; None for one that was not made here."""
+    if "." not in text:
+        opened = unseal(text, keyring, use=USE)
+        return opened and opened[0]
+    body, _, signature = text.partition(".")  # as they were made before: signed, and readable by anybody
+    if not hmac.compare_digest(signature.encode(), _mark(keyring.digest(USE, f"ticket:{body}")).encode()):
+        return None
+    return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
 
 
 def _mark(digest: bytes) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,9 +16,18 @@ from starlette.responses import RedirectResponse, Response
 from segue.service.http import request_log as logs
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import refusal_page
+from segue.service.pages.sessions.class_rosters import without_leavers
 from segue.service.pages.sessions.forms import MARK, Form, read_form
 from segue.service.pages.sessions.session_names import SessionNames
-from segue.service.pages.sessions.signed_tokens import Role, Ticket, TicketError, form_mark, is_mark, read
+from segue.service.pages.sessions.signed_tokens import (
+    Role,
+    Ticket,
+    TicketError,
+    form_mark,
+    is_mark,
+    read,
+    sign,
+)
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.workspace import Workspace
@@ -105,6 +114,29 @@ def visit_of(request: Request, *roles: Role) -> Visit:
     return Visit(request, tenant, ticket, text, locale, now, names_of(request), f"/pages/{name}/s/{text}")
 
 
+async def _without_leavers(visit: Visit) -> Response | None:
+    """Return the way to a session without those who left the class since this one began; None if nobody has.
+
+    Pages count learners by their place in the roster, so a form of the old session is not carried out.
+
+    Raises
+    ------
+    RefusedError
+        403 when the session is about one learner, who has left.
+    """
+    if not visit.ticket.class_id:
+        return None
+    here = await visit.tenant.aside(partial(without_leavers, visit.space, visit.ticket, visit.now))
+    if here == visit.ticket:
+        return None
+    if here.role != "teacher":
+        raise RefusedError(403, "ticket", "the learner of this session has left the class")
+    base = f"/pages/{visit.tenant.name}/s/{sign(here, visit.space.keyring)}"
+    return replace(visit, base=base).back(
+        "class", said="left" if visit.request.method == "GET" else "not_kept"
+    )
+
+
 async def posted(visit: Visit) -> Form:
     """Return the form posted by a page of this visit.
 
@@ -169,6 +201,7 @@ class Pages:
     def _mount(self, method: str, path: str, roles: tuple[Role, ...], page: Page) -> None:
         @person
         async def told(request: Request) -> Response:
-            return await page(visit_of(request, *roles))
+            visit = visit_of(request, *roles)
+            return await _without_leavers(visit) or await page(visit)
 
         self.router.add_api_route(path, told, methods=[method])

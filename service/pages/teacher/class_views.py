@@ -76,6 +76,7 @@ def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str
 
 def _as_learner(visit: Visit, who: str) -> str:
     """Return the address of the learner's own page, to be read only."""
-    ticket = Ticket("session", "parent", who, visit.ticket.expires, locale=visit.ticket.locale)
-    text = sign(replace(ticket, frame=visit.ticket.frame, sid=visit.ticket.sid), visit.space.keyring)
+    hers = visit.ticket
+    ticket = Ticket("session", "parent", who, hers.expires, hers.class_id, (who,), hers.locale)
+    text = sign(replace(ticket, frame=hers.frame, sid=hers.sid), visit.space.keyring)
     return f"/pages/{visit.tenant.name}/s/{text}/week"
