@@ -374,8 +374,8 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """Return a learner's lists as they stand, the newest first; `current` says which of them count.
 
         Nothing for a learner never seen, or who opted out. Without `now`: worded as when they were drawn, and
-        without what is left with courses that ended by `at`. `words` is the catalogue of the language of the
-        sentences.
+        without what has closed, or was left with courses that ended, by `at`. `words` is the catalogue of the
+        language of the sentences.
         """
         with self.store.read() as connection:
             fold = self.champion(connection).fold
@@ -416,7 +416,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     ) -> dict[str, Published]:
         """Return what each learner of a roster is to do in a week; who has no list is left out.
 
-        So is what has been left with courses that ended by `now`.
+        So is what has closed, or been left with courses that ended, by `now`.
         """
         with self.store.read() as connection:
             moment = Moment(self.keyring, self.catalogue_in(connection), now)

@@ -210,7 +210,7 @@ class ListedStepAnswer(AnswerBody):
     menu: list[str]
     picked: str | None
     rating: float | None
-    left_out: Literal["teacher", "retired", "course"] | None
+    left_out: Literal["teacher", "retired", "closed", "course"] | None
     """Why a step is "removed": a teacher took its resource out, it was retired, or its course has ended."""
 
 

@@ -127,8 +127,11 @@ class Decider:
                 same = known[key].asked if key in known else first.setdefault(key, question).digest
                 if key and same != question.digest:
                     raise DeclinedError("conflict", "key_used", KEY_USED)
+            asked_at = {key: question.request.now for key, question in zip(keys, asked, strict=True)}
             with store.write() as connection:
-                told = {key: self._told_again(connection, reply) for key, reply in known.items()}
+                told = {
+                    key: self._told_again(connection, reply, asked_at[key]) for key, reply in known.items()
+                }
             mine = {key: question for key, question in first.items() if key}
             new = [*mine.values(), *(q for q in asked if not q.key)]
             answers = self._recommend(new, ask, mine) if new else []
@@ -136,18 +139,19 @@ class Decider:
         others = iter(answers[len(mine) :])
         return [made[key] if key else next(others) for key in keys]
 
-    def _told_again(self, connection: Connection, reply: Reply) -> bytes:
-        """Return a kept answer for the caller who hung up and is here again, with each step as it stands."""
+    def _told_again(self, connection: Connection, reply: Reply, now: datetime) -> bytes:
+        """Return a kept answer for the caller who asks again at `now`, with each step as it stands."""
         said = from_json(reply.body)
         set_received(connection, said["playlist_id"], received=True)
         catalogue = self.workspace.catalogue_in(connection)
-        moment = Moment(self.workspace.keyring, catalogue, datetime.now(UTC))
+        moment = Moment(self.workspace.keyring, catalogue, now)
         stands = standing_resources(connection, moment, reply.learner, said["playlist_id"])
-        steps = [step for step in said["steps"] if step["decision_id"] in stands]
-        for step in steps:
-            if (name := stands[step["decision_id"]]) != step["resource"]:
-                step.update(facts_of(catalogue, name))
-        return reply.body if steps == from_json(reply.body)["steps"] else to_json(said | {"steps": steps})
+        steps = [
+            step if name == step["resource"] else step | facts_of(catalogue, name)
+            for step in said["steps"]
+            if (name := stands.get(step["decision_id"]))
+        ]
+        return reply.body if steps == said["steps"] else to_json(said | {"steps": steps})
 
     def _recommend(
         self, asked: Sequence[KeyedQuestion], ask: Ask, mine: Mapping[bytes, KeyedQuestion]

@@ -9,7 +9,7 @@ from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
 from segue.workspace.playlists.answering import Given, Question, under_name
 from segue.workspace.playlists.published_playlists import logged_playlist, logged_step
-from segue.workspace.playlists.step_standing import Held, held_at
+from segue.workspace.playlists.step_standing import Held, held_at, insisted
 from segue.workspace.records.decision_queries import heads_of, set_received, steps_of
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.list_rows import ListRows, list_rows, retired_in
@@ -60,7 +60,7 @@ def given_again(
         if held.state == "removed" and held.left_out == "teacher" and not elsewhere:
             continue
         gone = elsewhere or held.resource in rows.retired or not catalogue.is_open(held.resource, now)
-        if gone and held.resource not in request.pins:
+        if gone and not (held.resource in request.pins and (elsewhere or insisted(row))):
             closed.append(held.resource)
         logged = logged_step(row)
         steps.append(logged if held.resource == row.resource else replace(logged, resource=held.resource))

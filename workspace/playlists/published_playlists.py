@@ -15,6 +15,8 @@ from gettext import NullTranslations
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from segue.engine.explanations.why import ENGLISH, explain
 from segue.engine.sampling.playlists import Playlist, Step
 from segue.features.catalogue import Catalogue
@@ -42,8 +44,8 @@ class ShownStep:
         "done" also where a teacher put it in; "removed" steps are kept to be undone, and shown to no one.
     left_out : str
         Why a step is "removed": "teacher" took it out, here or of another list since this one was drawn;
-        "retired" from the catalogue before it was done; the learner left the "course" that has it. "" for
-        all others.
+        "retired" from the catalogue or "closed" (open no more) before it was done; the learner left the
+        "course" that has it. "" for all others.
     instead_of : str
         What the engine had drawn, where a teacher put in something else, else "".
     override_id, teacher : str
@@ -331,8 +333,9 @@ def rows_at(
     surfaces: Collection[str] | None = None,
     ids: Collection[str] | None = None,
 ) -> ListRows:
-    """Return the rows of some learners' lists (see ``list_rows``), and what they left with their courses."""
+    """Return the rows of some learners' lists (see ``list_rows``), what closed, what left with courses."""
     rows = list_rows(connection, learners, weeks=weeks, surfaces=surfaces, ids=ids)
+    rows = replace(rows, closed=closed_by(moment))
     courses = moment.catalogue.courses
     ended = ended_courses(connection, moment.keyring, courses, learners, at=moment.at)
     if not ended:
@@ -345,6 +348,13 @@ def rows_at(
         for number, ends in ended.items()
     }
     return replace(rows, left=left)
+
+
+def closed_by(moment: Moment) -> frozenset[str]:
+    """Return the resources that were open before a moment, and are no more."""
+    closes = moment.catalogue.opening[1]
+    shut = np.flatnonzero(closes <= moment.at.timestamp())
+    return frozenset(moment.catalogue.resources[code].resource_id for code in shut.tolist())
 
 
 def list_line(one: ShownList) -> dict[str, Any]:

@@ -258,8 +258,8 @@ def _put_in(
         raise DeclinedError("invalid", "unknown_resource", message)
     _check_open(connection, catalogue, row.learner, resource, now)
     if resource != shown:
-        beside = [other for other in steps_of(connection, row.playlist_id) if other is not row]
-        taken = {shown_resource(connection, o) for o in beside if o.decision_id != row.decision_id}
+        beside = [o for o in steps_of(connection, row.playlist_id) if o.decision_id != row.decision_id]
+        taken = {shown_resource(connection, other) for other in beside}
         if resource in taken:
             raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
     return resource

@@ -1,8 +1,8 @@
 """What stands at one step of a stored list: what was drawn, picked, put in or done, and what is left out.
 
 A step is left out when a teacher took its resource out, here or of another list of the learner's since this
-one was drawn, and when before it was done the resource was retired, or the learner left all courses that have
-it.
+one was drawn, and when before it was done the resource was retired or closed, or the learner left all courses
+that have it. What was closed already and asked for by name all the same (a request's pin) stands.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from segue.engine.rules.request_rules import Available
 from segue.features.catalogue import Catalogue
 from segue.workspace.records.list_rows import ListRows, ShownSince
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.storage.database import Row
 
 StepState = Literal["open", "done", "removed", "swapped", "pinned"]
-LeftOut = Literal["", "teacher", "retired", "course"]
+AVAILABLE = Available.name
+LeftOut = Literal["", "teacher", "retired", "closed", "course"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,17 @@ def held_at(row: Row, rows: ListRows, head: Row) -> Held:
         out = rows.out.get(head.learner, {}).get(resource)
         if out is not None and out.time >= placed:
             return Held(resource, "removed", out, picked, approved, "teacher")
-        if resource in rows.retired:
-            return Held(resource, "removed", act, picked, approved, "retired")
+        shut: LeftOut = "retired" if resource in rows.retired else "closed" if resource in rows.closed else ""
+        if shut and not (resource == row.resource and insisted(row)):
+            return Held(resource, "removed", act, picked, approved, shut)
         if rows.left.get(head.learner, {}).get(resource, -1) >= placed:
             return Held(resource, "removed", act, picked, approved, "course")
     return Held(resource, _state(act, row, done=done), act, picked, approved)
+
+
+def insisted(row: Row) -> bool:
+    """Return whether a step was pinned by its request though it was not open."""
+    return read_cell(row.override).get("reason") == "pin" and AVAILABLE in read_cell(row.relaxed)
 
 
 def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:

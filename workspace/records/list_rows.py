@@ -33,7 +33,7 @@ class ListRows:
     """Heads in the order they were made, the steps of each in order, and what became of them.
 
     `out` has, by learner and resource, the last act that took it out of the learner's lists; `left` when the
-    learner left the last of the courses that have it (UTC microseconds).
+    learner left the last of the courses that have it (UTC microseconds); `closed` what is open no more.
     """
 
     heads: Sequence[Row[Any]]
@@ -41,6 +41,7 @@ class ListRows:
     acts: Mapping[str, Sequence[OverrideRecord]]
     since: Mapping[int, ShownSince]
     retired: Collection[str] = ()
+    closed: Collection[str] = ()
     out: Mapping[int, Mapping[str, OverrideRecord]] = field(default_factory=dict)
     left: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
@@ -77,7 +78,7 @@ def list_rows(
         acts.setdefault(act.decision_id, []).append(act)
     earliest = min((head.time for head in heads), default=0)
     since = _since(connection, {head.learner for head in heads}, earliest)
-    return ListRows(heads, steps, acts, since, retired_in(connection), taken_out(every))
+    return ListRows(heads, steps, acts, since, retired_in(connection), out=taken_out(every))
 
 
 def retired_in(connection: Connection) -> frozenset[str]:

@@ -31,6 +31,7 @@ from segue.lms.outgoing.cartridge import cartridge
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 from segue.lms.outgoing.statements import statements
 from segue.lms.servers.canvas_modules import push
+from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.pseudonyms import VARIABLE
 from segue.workspace.workspace import Workspace
@@ -282,3 +283,18 @@ def test_a_class_is_pushed_to_canvas_by_command(
     shown = [item["title"] for item in items.values()]
     assert [title for title in shown if title.startswith("Item")] == shown[::2], "each with its reason below"
     assert len(shown) == 6
+    with Workspace.open(tmp_path / "s", environment=os.environ) as space:
+        out, retired, closed = (step for one in space.lists("7", now=NOW) for step in one.todo)
+        act, _ = space.override(out.decision_id, StepChange("remove", "t1"), now=NOW)
+        space.retire_resource(retired.resource)
+        space.change_resource(closed.resource, {"available_until": datetime.now(UTC) - timedelta(hours=1)})
+    assert "0 modules added, 1 updated" in pushed().output
+    (items,) = canvas.items.values()
+    assert not [item["title"] for item in items.values() if item["title"].startswith("Item")]
+    with Workspace.open(tmp_path / "s", environment=os.environ) as space:
+        space.undo_override(act, by="t1", now=NOW)
+        space.restore_resource(retired.resource)
+    assert "1 updated" in pushed().output
+    (items,) = canvas.items.values()
+    shown = [item["title"] for item in items.values() if item["title"].startswith("Item")]
+    assert shown == [out.title, retired.title]

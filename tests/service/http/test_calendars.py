@@ -73,6 +73,45 @@ def test_an_address_follows_the_list_until_it_is_taken_back(
         assert client.get(again).status_code == 404
 
 
+def test_a_subscribed_calendar_serves_nothing_that_has_closed_since(
+    school: Path, serving: Any, tmp_path: Path, headers: Any
+) -> None:
+    now = datetime.now(UTC)
+    week, who = week_of(now, "UTC"), "student-1"
+    with Workspace.open(school, environment={}) as space:
+        weekly(space, WeeklyPlan(week, now, "seed", k=5), tmp_path / "out", roster=[who])
+        steps = [step for one in space.lists(who, now=now, week=week) for step in one.todo]
+    own = path_of(school, who)
+    out, retired, closed, left, stays = steps
+
+    def titles(client: Any) -> set[str]:
+        events = Calendar.from_ical(client.get(own).content).walk("VEVENT")
+        return {str(one["summary"]) for one in events if one.get("status") != "CANCELLED"}
+
+    with serving(school) as client:
+
+        def call(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+            answer = client.request(method, path, json=body, headers=headers("admin"))
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        assert titles(client) == {step.title for step in steps}
+        changed = f"/v1/decisions/{out.decision_id}/override"
+        act = call("POST", changed, {"action": "remove", "by": "t1"})["override_id"]
+        assert titles(client) == {step.title for step in (retired, closed, left, stays)}
+        call("DELETE", f"/v1/resources/{retired.resource}")
+        call("PATCH", f"/v1/resources/{closed.resource}", {"available_until": now.isoformat()})
+        assert titles(client) == {left.title, stays.title}
+        call("PUT", "/v1/classes/art/roster", {"learners": [{"id": who}]})
+        call("PATCH", f"/v1/resources/{left.resource}", {"courses": ["art"]})
+        assert titles(client) == {left.title, stays.title}
+        call("PUT", "/v1/classes/art/roster", {"learners": []})
+        assert titles(client) == {stays.title}
+        call("POST", f"/v1/overrides/{act}/undo", {"by": "t1"})
+        call("POST", f"/v1/resources/{retired.resource}/restore")
+        assert titles(client) == {out.title, retired.title, stays.title}
+
+
 def test_an_address_signed_as_before_still_opens_and_is_taken_back(school: Path) -> None:
     keyring = find(school, {})
     body = base64.urlsafe_b64encode(json.dumps(["student-1", 0, "number"]).encode()).rstrip(b"=").decode()

@@ -220,3 +220,55 @@ def test_a_teachers_link_and_a_suggestion_follow_the_class(call: Call, link: Lin
     page = browse(teacher).text
     assert f">{WHO}<" not in page
     assert ">student-4<" in page
+
+
+def test_what_closes_on_its_day_leaves_the_list_until_it_opens_again(
+    call: Call, link: Link, browse: Browse, client: httpx.Client
+) -> None:
+    browse(link("learner", WHO))
+    made = approve(call, *PLAN)
+    done, closes = PLAN[0], PLAN[1]
+    call(
+        "/v1/events",
+        {"events": [{"id": "e1", "learner": WHO, "resource": done, "score": 1.0, "time": soon()}]},
+    )
+    for name in (done, closes):
+        call(f"/v1/resources/{name}", {"available_until": soon()}, method="PATCH")
+    assert {one["resource"]: (one["state"], one["left_out"]) for one in list_of(call, made)["steps"]} == {
+        done: ("done", None),
+        closes: ("removed", "closed"),
+        PLAN[2]: ("open", None),
+    }
+    found = papers(browse, client, link)
+    assert re.search("“Team colours.*” is not open now", found["week"])
+    for name in ("print", "offline.html", "calendar.ics"):
+        assert "Team colours" not in found[name], name
+        assert "Rate race" in found[name], name
+    teacher = str(browse(link("teacher", "t1", class_id="7b")).url).rpartition("/")[0]
+    assert re.search(r"<del>Team colours[^<]*</del> \(not open any more\)", browse(f"{teacher}/monday").text)
+    call(f"/v1/resources/{closes}", {"available_until": None}, method="PATCH")
+    assert stands(call, made) == list(PLAN)
+
+
+def soon() -> str:
+    """Return now: the next moment is behind it."""
+    return datetime.now(UTC).isoformat()
+
+
+def test_what_is_pinned_though_it_is_closed_stands_in_every_answer(call: Call) -> None:
+    """An LMS that asks for a retired resource by name gets it, with a note, and finds it in the list."""
+    asked = {"learner": WHO, "k": 3, "pins": ["trail-mix-talk"]}
+    before = call("/v1/recommend", asked)
+    retire(call, "trail-mix-talk")
+    assert "trail-mix-talk" not in stands(call, before["playlist_id"]), "it was open when it was asked for"
+    made = call("/v1/recommend", asked)
+    assert made["playlist_id"] != before["playlist_id"]
+    names = [one["resource"] for one in made["steps"]]
+    assert names[0] == "trail-mix-talk"
+    assert "was pinned though it is not open at this time" in " ".join(made["notes"])
+    assert stands(call, made["playlist_id"]) == names
+    assert call("/v1/recommend", asked) == made
+    step = call(f"/v1/decisions/{made['steps'][0]['decision_id']}")
+    assert (step["resource"], step["state"], step["left_out"]) == ("trail-mix-talk", "pinned", None)
+    keyed = call("/v1/recommend", asked, key="k1")
+    assert call("/v1/recommend", asked, key="k1") == keyed

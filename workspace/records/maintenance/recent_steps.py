@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
 
 from segue.features.reward import CENSOR_DAYS
 from segue.workspace.records.matured_rewards import latest_rewards
@@ -102,14 +102,16 @@ def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]
     step, or one that names none was at its resource while its reward could still come. A rating counts what
     it says, in [0, 1].
     """
-    named = exists().where(events.c.step == decisions.c.decision_id, events.c.kind.in_(_DONE))
+    work = (events.c.kind.in_(_DONE), events.c.step != "")
+    named = select(events.c.step).where(*work).distinct().subquery()  # joined: `step` has no index
     time, span = playlists.c.time, CENSOR_DAYS * DAY
     here, same = _bare(span, time // span)  # what begins in one span ends in the next
     after, following = _bare(span, time // span + 1)
-    done = or_(named, here.c.last >= time, after.c.first <= time + span)
+    done = or_(named.c.step.is_not(None), here.c.last >= time, after.c.first <= time + span)
     steps = (
         select(decisions.c.resource, func.count(), func.sum(case((done, 1.0), else_=0.0)))
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
+        .outerjoin(named, named.c.step == decisions.c.decision_id)
         .outerjoin(here, same)
         .outerjoin(after, following)
         .where(time < until, decisions.c.override == "{}")
