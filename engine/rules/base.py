@@ -11,44 +11,45 @@ with `NEVER` do not give way at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Generic, TypeVar
 
 from segue.features.catalogue import Bools
 
 FILL = 100
 NEVER = 1000
 OFFERED = "offered"  # says who the candidates are; never part of a conflict
-Subject_contra = TypeVar("Subject_contra", contravariant=True)
 Read = TypeVar("Read")
 
 
-class Rule(Protocol):
-    """What every rule says of itself: its name, why not, and the rank at which it gives way."""
+@dataclass(frozen=True)
+class Rule(Generic[Read]):
+    """What every rule says of itself, and how it is asked.
 
-    @property
-    def name(self) -> str:
-        """Return the name in certificates."""
-        ...
+    Attributes
+    ----------
+    name : str
+        In certificates.
+    sentence : str
+        The answer to "why not this one?".
+    relaxed : int
+        The rank at which it gives way.
+    mask : callable
+        Of what it reads (requests, what is known of learners, or lists as they grow): (B, n), False where
+        withheld; None when the rule withholds nothing.
+    """
 
-    @property
-    def sentence(self) -> str:
-        """Return the answer to "why not this one?"."""
-        ...
-
-    @property
-    def relaxed(self) -> int:
-        """Return the rank at which it gives way."""
-        ...
+    name: str
+    sentence: str
+    relaxed: int
+    mask: Callable[[Read], Bools | None]
 
 
-class RuleOn(Rule, Protocol[Subject_contra]):
-    """A rule that reads one kind of subject: requests, what is known of learners, or lists as they grow."""
-
-    def mask(self, subject: Subject_contra, /) -> Bools | None:
-        """Return (B, n), False where withheld; None when the rule withholds nothing."""
-        ...
+def rule(name: str, sentence: str, *, relaxed: int) -> Callable[[Callable[[Read], Bools | None]], Rule[Read]]:
+    """Make the function below a rule."""
+    return partial(Rule, name, sentence, relaxed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Mask:
     allowed: Bools
 
 
-def ask(rules: Iterable[RuleOn[Read]], subject: Read) -> tuple[Mask, ...]:
+def ask(rules: Iterable[Rule[Read]], subject: Read) -> tuple[Mask, ...]:
     """Return what the rules that withhold something leave of the candidates of `subject`, in their order."""
     return tuple(
         Mask(rule.name, rule.relaxed, mask) for rule in rules if (mask := rule.mask(subject)) is not None

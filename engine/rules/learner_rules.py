@@ -2,75 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from segue.engine.requests.request_batch import Scene
-from segue.engine.rules.base import FILL, RuleOn
+from segue.engine.rules.base import FILL, Rule, rule
 from segue.features.catalogue import Bools
 
 
-@dataclass(frozen=True)
-class Prerequisites:
-    """Nothing whose prerequisites are not yet there."""
-
-    name: str = "prerequisites"
-    sentence: str = "something it builds on is not there yet"
-    relaxed: int = FILL + 1
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return where readiness reaches the limit."""
-        return scene.spread(scene.of_skills("readiness") >= scene.settings.limits.ready)
+@rule("prerequisites", "something it builds on is not there yet", relaxed=FILL + 1)
+def prerequisites(scene: Scene) -> Bools | None:
+    """Nothing whose prerequisites are not yet there: readiness must reach the limit."""
+    return scene.spread(scene.of_skills("readiness") >= scene.settings.limits.ready)
 
 
-@dataclass(frozen=True)
-class Mastered:
+@rule("mastered", "it is mastered and not yet due for review", relaxed=5)
+def mastered(scene: Scene) -> Bools | None:
     """Nothing that is mastered and not yet due for review."""
-
-    name: str = "mastered"
-    sentence: str = "it is mastered and not yet due for review"
-    relaxed: int = 5
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return where a skill is not mastered, or review is due."""
-        limits = scene.settings.limits
-        least = limits.mastered_attempts / (limits.mastered_attempts + 5.0)
-        open_ = scene.of_skills("mastery_min") < limits.mastered
-        open_ |= scene.of_skills("evidence") < least
-        open_ |= scene.of_skills("due") >= limits.due
-        return scene.spread(open_)
+    limits = scene.settings.limits
+    least = limits.mastered_attempts / (limits.mastered_attempts + 5.0)
+    open_ = scene.of_skills("mastery_min") < limits.mastered
+    open_ |= scene.of_skills("evidence") < least
+    open_ |= scene.of_skills("due") >= limits.due
+    return scene.spread(open_)
 
 
-@dataclass(frozen=True)
-class RepeatSpacing:
+@rule("repeat spacing", "it was done only a few days ago", relaxed=4)
+def repeat_spacing(scene: Scene) -> Bools | None:
     """Not the same resource again within some days."""
-
-    name: str = "repeat spacing"
-    sentence: str = "it was done only a few days ago"
-    relaxed: int = 4
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return what was not used lately."""
-        return np.asarray(scene.idle_days >= scene.settings.limits.repeat_days)
+    return np.asarray(scene.idle_days >= scene.settings.limits.repeat_days)
 
 
-@dataclass(frozen=True)
-class ModeScope:
+@rule("mode", "it is not about what this list is for", relaxed=FILL + 2)
+def mode_scope(scene: Scene) -> Bools | None:
     """What the mode is about: the skill just struggled with and what it builds on; or what was practised."""
-
-    name: str = "mode"
-    sentence: str = "it is not about what this list is for"
-    relaxed: int = FILL + 2
-
-    def mask(self, scene: Scene) -> Bools | None:
-        """Return what belongs to the mode, None for the modes without a scope."""
-        mode = scene.requests[0].mode
-        if mode == "review":
-            return scene.pool.any(scene.skills.attempts > 0)
-        if mode == "intervene":
-            return scene.pool.any(struggled(scene))
-        return None
+    mode = scene.requests[0].mode
+    if mode == "review":
+        return scene.pool.any(scene.skills.attempts > 0)
+    if mode == "intervene":
+        return scene.pool.any(struggled(scene))
+    return None
 
 
 def struggled(scene: Scene) -> Bools:
@@ -88,4 +58,4 @@ def struggled(scene: Scene) -> Bools:
     return out
 
 
-LEARNER_RULES: tuple[RuleOn[Scene], ...] = (Prerequisites(), Mastered(), RepeatSpacing(), ModeScope())
+LEARNER_RULES: tuple[Rule[Scene], ...] = (prerequisites, mastered, repeat_spacing, mode_scope)

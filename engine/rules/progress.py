@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from segue.engine.requests.request_batch import Scene
-from segue.engine.rules.base import RuleOn
+from segue.engine.rules.base import Rule
 from segue.engine.settings import LOG_DIVERSITY
 from segue.features.catalogue import Bools, Floats, Ints
 
@@ -155,4 +155,4 @@ def below_floor(scene: Scene) -> Bools | None:
     return np.asarray(scene.asked.catalogue.grades[1][scene.pool.codes] < limit)
 
 
-StepRule: TypeAlias = RuleOn[Progress]
+StepRule: TypeAlias = Rule[Progress]

@@ -3,14 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from segue.engine.requests.request import Request
 from segue.engine.requests.request_batch import Asked
-from segue.engine.rules.base import FILL, NEVER, RuleOn
+from segue.engine.rules.base import FILL, NEVER, OFFERED, Rule, rule
 from segue.features.catalogue import Bools, Catalogue, grade_range
+
+
+@rule(OFFERED, "it is not among the candidates of this request", relaxed=NEVER)
+def offered(asked: Asked) -> Bools | None:
+    """Only the candidates of the request."""
+    return asked.offered
+
+
+@rule("excluded", "the teacher took it out", relaxed=NEVER)
+def excluded(asked: Asked) -> Bools | None:
+    """Nothing that the teacher took out."""
+    return _rows(asked, [_without(asked.catalogue, request.excluded) for request in asked.requests])
+
+
+def _without(catalogue: Catalogue, out: Sequence[str]) -> Bools | None:
+    if not out:
+        return None
+    mask = np.ones(len(catalogue.resources), dtype=np.bool_)
+    mask[catalogue.resource_codes(out)] = False
+    return mask
+
+
+@rule("available", "it is not open at this time", relaxed=NEVER)
+def available(asked: Asked) -> Bools | None:
+    """Only what is open at each request's `now`."""
+    if asked.catalogue.always_open:
+        return None
+    opens, closes = asked.catalogue.opening
+    codes, now = asked.pool.codes, asked.now[:, None]
+    return np.asarray((opens[codes] <= now) & (now < closes[codes]))
+
+
+@rule("course", "it belongs to a course that this learner does not take", relaxed=NEVER)
+def in_course(asked: Asked) -> Bools | None:
+    """Only what is for all, or belongs to a course that the learner takes."""
+    if not asked.catalogue.courses:
+        return None
+    masks = {taken: _of_courses(asked.catalogue, taken) for taken in {r.courses for r in asked.requests}}
+    return _rows(asked, [masks[r.courses] for r in asked.requests])
+
+
+def _of_courses(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | None:
+    if taken is None:
+        return None
+    there = catalogue.in_course
+    mine = [there[course] for course in taken if course in there]
+    return np.asarray(np.any([there[""], *mine], axis=0))
+
+
+@rule("language", "it is in another language", relaxed=NEVER)
+def in_language(asked: Asked) -> Bools | None:
+    """Only resources in the language asked for, or in none."""
+    return _rows(asked, [_speaking(asked.catalogue, r.place.language) for r in asked.requests])
+
+
+def _speaking(catalogue: Catalogue, wanted: str) -> Bools | None:
+    if wanted in ("", "*"):
+        return None
+    out = np.zeros(len(catalogue.resources), dtype=np.bool_)
+    for tag, there in catalogue.in_language.items():
+        if speaks(tag, wanted):
+            out |= there
+    return out
+
+
+@rule("device", "it needs a connection", relaxed=NEVER)
+def on_device(asked: Asked) -> Bools | None:
+    """Only what works without a connection, where there is none."""
+    offline = asked.catalogue.works_offline
+    return _rows(asked, [offline if r.place.offline else None for r in asked.requests])
+
+
+@rule("grade band", "it is for other grades", relaxed=NEVER)
+def in_grades(asked: Asked) -> Bools | None:
+    """Only resources whose grades overlap the band asked for."""
+    return _rows(asked, [_overlapping(asked.catalogue, r.place.grade_band) for r in asked.requests])
+
+
+def _overlapping(catalogue: Catalogue, band: str) -> Bools | None:
+    if not band:
+        return None
+    low, high = catalogue.grades
+    first, last = grade_range(band)
+    if np.isnan(first):
+        return _fits(catalogue, "grade_band", band)
+    return np.asarray(~((high < first) | (low > last)))
+
+
+@rule("manner", "it is not the kind of work that was asked for", relaxed=FILL)
+def in_manner(asked: Asked) -> Bools | None:
+    """How the work is done: kinds, content, process and product that were asked for."""
+    return _rows(asked, [_of_kind(asked.catalogue, request) for request in asked.requests])
+
+
+def _of_kind(catalogue: Catalogue, request: Request) -> Bools | None:
+    place = request.place
+    if not (place.kinds or place.content or place.process or place.product):
+        return None
+    parts = [_fits(catalogue, name, getattr(place, name)) for name in ("content", "process", "product")]
+    if place.kinds:
+        parts.append(_where(catalogue, [r.kind in place.kinds for r in catalogue.resources]))
+    return np.asarray(np.logical_and.reduce([part for part in parts if part is not None]))
 
 
 def _rows(asked: Asked, wanted: Sequence[Bools | None]) -> Bools | None:
@@ -26,165 +127,6 @@ def _rows(asked: Asked, wanted: Sequence[Bools | None]) -> Bools | None:
 
 def _where(catalogue: Catalogue, test: Sequence[bool]) -> Bools:
     return np.fromiter(test, dtype=np.bool_, count=len(catalogue.resources))
-
-
-@dataclass(frozen=True)
-class Offered:
-    """Only the candidates of the request."""
-
-    name: str = "offered"
-    sentence: str = "it is not among the candidates of this request"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return which candidates each learner was offered."""
-        return asked.offered
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """Nothing that the teacher took out."""
-
-    name: str = "excluded"
-    sentence: str = "the teacher took it out"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what is not excluded."""
-        return _rows(asked, [self._of(asked.catalogue, request) for request in asked.requests])
-
-    @staticmethod
-    def _of(catalogue: Catalogue, request: Request) -> Bools | None:
-        if not request.excluded:
-            return None
-        mask = np.ones(len(catalogue.resources), dtype=np.bool_)
-        mask[catalogue.resource_codes(request.excluded)] = False
-        return mask
-
-
-@dataclass(frozen=True)
-class Available:
-    """Only what is open now."""
-
-    name: str = "available"
-    sentence: str = "it is not open at this time"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what is open at each request's `now`."""
-        if asked.catalogue.always_open:
-            return None
-        opens, closes = asked.catalogue.opening
-        codes, now = asked.pool.codes, asked.now[:, None]
-        return np.asarray((opens[codes] <= now) & (now < closes[codes]))
-
-
-@dataclass(frozen=True)
-class InCourse:
-    """Only what is for all, or belongs to a course that the learner takes."""
-
-    name: str = "course"
-    sentence: str = "it belongs to a course that this learner does not take"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what each learner's courses have."""
-        if not asked.catalogue.courses:
-            return None
-        masks = {taken: self._of(asked.catalogue, taken) for taken in {r.courses for r in asked.requests}}
-        return _rows(asked, [masks[r.courses] for r in asked.requests])
-
-    @staticmethod
-    def _of(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | None:
-        if taken is None:
-            return None
-        there = catalogue.in_course
-        mine = [there[course] for course in taken if course in there]
-        return np.asarray(np.any([there[""], *mine], axis=0))
-
-
-@dataclass(frozen=True)
-class Language:
-    """Only resources in the language asked for, or in none."""
-
-    name: str = "language"
-    sentence: str = "it is in another language"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what each learner can read."""
-        return _rows(asked, [self._of(asked.catalogue, r.place.language) for r in asked.requests])
-
-    @staticmethod
-    def _of(catalogue: Catalogue, wanted: str) -> Bools | None:
-        if wanted in ("", "*"):
-            return None
-        out = np.zeros(len(catalogue.resources), dtype=np.bool_)
-        for tag, there in catalogue.in_language.items():
-            if speaks(tag, wanted):
-                out |= there
-        return out
-
-
-@dataclass(frozen=True)
-class Device:
-    """Only what works without a connection, where there is none."""
-
-    name: str = "device"
-    sentence: str = "it needs a connection"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what works where the learner is."""
-        offline = asked.catalogue.works_offline
-        return _rows(asked, [offline if r.place.offline else None for r in asked.requests])
-
-
-@dataclass(frozen=True)
-class GradeBand:
-    """Only resources whose grades overlap the band asked for."""
-
-    name: str = "grade band"
-    sentence: str = "it is for other grades"
-    relaxed: int = NEVER
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what suits the grades asked for."""
-        return _rows(asked, [self._of(asked.catalogue, r.place.grade_band) for r in asked.requests])
-
-    @staticmethod
-    def _of(catalogue: Catalogue, band: str) -> Bools | None:
-        if not band:
-            return None
-        low, high = catalogue.grades
-        first, last = grade_range(band)
-        if np.isnan(first):
-            return _fits(catalogue, "grade_band", band)
-        return np.asarray(~((high < first) | (low > last)))
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How the work is done: kinds, content, process and product that were asked for."""
-
-    name: str = "manner"
-    sentence: str = "it is not the kind of work that was asked for"
-    relaxed: int = FILL
-
-    def mask(self, asked: Asked) -> Bools | None:
-        """Return what is of the kind asked for."""
-        return _rows(asked, [self._of(asked.catalogue, request) for request in asked.requests])
-
-    @staticmethod
-    def _of(catalogue: Catalogue, request: Request) -> Bools | None:
-        place = request.place
-        if not (place.kinds or place.content or place.process or place.product):
-            return None
-        parts = [_fits(catalogue, name, getattr(place, name)) for name in ("content", "process", "product")]
-        if place.kinds:
-            parts.append(_where(catalogue, [r.kind in place.kinds for r in catalogue.resources]))
-        asked = [part for part in parts if part is not None]
-        return np.asarray(np.logical_and.reduce(asked))
 
 
 def speaks(language: str, wanted: str) -> bool:
@@ -207,13 +149,13 @@ def _fits(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:
     return _where(catalogue, [getattr(r, name) in ("", wanted) for r in catalogue.resources])
 
 
-ENTRY_RULES: tuple[RuleOn[Asked], ...] = (
-    Offered(),
-    Excluded(),
-    Available(),
-    InCourse(),
-    Language(),
-    Device(),
-    GradeBand(),
-    Manner(),
+ENTRY_RULES: tuple[Rule[Asked], ...] = (
+    offered,
+    excluded,
+    available,
+    in_course,
+    in_language,
+    on_device,
+    in_grades,
+    in_manner,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from segue.engine.requests.request_batch import Asked, Scene
@@ -12,7 +14,7 @@ from segue.engine.rules.request_rules import ENTRY_RULES
 from segue.engine.rules.sequence_rules import STEP_RULES
 from segue.features.catalogue import Bools
 
-RULES: tuple[Rule, ...] = (*ENTRY_RULES, *LEARNER_RULES, *STEP_RULES)
+RULES: tuple[Rule[Any], ...] = (*ENTRY_RULES, *LEARNER_RULES, *STEP_RULES)
 SENTENCES = {rule.name: rule.sentence for rule in RULES}
 
 
