@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from segue.engine.rules.request_rules import Available
+from segue.engine.rules.request_rules import available
 from segue.features.catalogue import Catalogue
 from segue.workspace.records.list_rows import ListRows, ShownSince
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.storage.database import Row
 
 StepState = Literal["open", "done", "removed", "swapped", "pinned"]
-AVAILABLE = Available.name
+AVAILABLE = available.name
 LeftOut = Literal["", "teacher", "retired", "closed", "course"]
 
 
