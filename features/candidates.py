@@ -95,6 +95,12 @@ class Combinations:
             return self._overlap(given)
         return self._table.take(given, axis=0)
 
+    def overlap_of(self, given: int) -> Floats:
+        """Return the same for one of them, (1, D)."""
+        if self.passing or len(self) > _TABLE:
+            return self._overlap(np.array([given]))
+        return self._table[given : given + 1]
+
     def _overlap(self, given: Ints) -> Floats:
         marks = np.zeros((len(given), self.n_skills + 1))
         marks[np.arange(len(given))[:, None], self.own_skills[given]] = 1.0
@@ -186,9 +192,11 @@ class AlikeGroups:
         return np.where(real, self.order[np.where(real, first[:, None] + places, 0)], 0), real
 
     @cached_property
-    def own_members(self) -> list[Ints]:
-        """The candidates of each group, D arrays."""
-        return [places[real] for places, real in zip(*self.members, strict=True)]
+    def own_members(self) -> list[list[int]]:
+        """The candidates of each group, D lists."""
+        first = np.cumsum(self.sizes) - self.sizes
+        order = self.order.tolist()
+        return [order[a : a + size] for a, size in zip(first.tolist(), self.sizes.tolist(), strict=True)]
 
     @cached_property
     def _slots(self) -> tuple[Ints, list[Ints]]:
@@ -211,9 +219,19 @@ class AlikeGroups:
             for slot in slots:
                 out[:, : len(slot)] += numbers.take(slot, axis=1, mode="clip")
             return out.take(place, axis=1, mode="clip")
-        at = self.of if n_rows == 1 else self.of + (np.arange(n_rows) * self.n_groups)[:, None]
+        at = self.of + (np.arange(n_rows) * self.n_groups)[:, None]
         flat = np.bincount(at.ravel(), weights=numbers.ravel(), minlength=n_rows * self.n_groups)
         return np.asarray(flat.reshape(n_rows, self.n_groups), dtype=np.float64)
+
+    def sums_of(self, numbers: Floats, marked: Bools) -> tuple[Floats, Floats]:
+        """Return sum and count of those marked in each group, both (B, D), of numbers and marks (B, n)."""
+        if len(numbers) > 1:
+            return self.sums(numbers * marked), self.sums(marked)
+        at = marked[0].nonzero()[0]
+        group = self.of.take(at)
+        sums = np.bincount(group, numbers[0].take(at), self.n_groups)
+        counts = np.bincount(group, minlength=self.n_groups).astype(np.float64)
+        return sums[None], counts[None]
 
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +20,9 @@ from segue.engine.policies.base import (
 from segue.engine.policies.sampling import UNIT, drawn_from, every
 from segue.features.catalogue import Bools, Floats, Ints
 
-_LEAST_EXPONENT = -700.0  # numpy's exp is four times slower where it underflows
+_LEAST_EXPONENT = np.array(-700.0)  # numpy's exp is four times slower where it underflows
 _BEST = 2.0**38  # weight of the best candidate: whole numbers of it have exact sums
+_NOTHING = np.array(0.0)
 _FAINT = 1e-200
 _BELOW_ONE = 1.0 - 2.0**-53
 _PART = 16
@@ -62,9 +61,14 @@ class Softmax(Policy):
     def weights(self, scores: Floats, top: Floats | float) -> Floats:
         """Return exp((s - top) / temperature), written over `scores`."""
         scores -= top
-        scores *= 1.0 / self.temperature
+        scores *= self._per_degree
         np.maximum(scores, _LEAST_EXPONENT, out=scores)
         return np.exp(scores, out=scores)
+
+    @cached_property
+    def _per_degree(self) -> Floats:
+        """1 / temperature; a number of Python's would be converted at every use."""
+        return np.array(1.0 / self.temperature)
 
     def units(self, weights: Floats, keep: Floats, *, best: Floats | float) -> Floats:
         """Return the probabilities in `UNIT`s, written over `weights` (..., n).
@@ -107,8 +111,7 @@ class SoftmaxOdds(Odds):
         for first in range(0, len(scores), _PART):  # in place; what is worked on stays in the cache
             policy.weights(scores[first : first + _PART], top[first : first + _PART])
         self.weights = scores
-        self.sums = groups.sums(self.weights * open_)
-        self.counts = groups.sums(open_)
+        self.sums, self.counts = groups.sums_of(scores, open_)
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
         self._known: tuple[Floats, Floats, Floats] | None = None
@@ -165,7 +168,7 @@ class SoftmaxOdds(Odds):
         """
         if self._known is None:
             pulled = shares * self.field.pull
-            self._known = shares.copy(), pulled, self.softmax.weights(pulled.copy(), 0.0)
+            self._known = shares.copy(), pulled, self.softmax.weights(pulled.copy(), _NOTHING)
             return self._known[1:]
         known, pulled, ratio = self._known
         if len(at := np.flatnonzero(known != shares)):
@@ -173,7 +176,7 @@ class SoftmaxOdds(Odds):
             known.put(at, new)
             new *= self.field.pull
             pulled.put(at, new)
-            ratio.put(at, self.softmax.weights(new, 0.0))
+            ratio.put(at, self.softmax.weights(new, _NOTHING))
         return pulled, ratio
 
     def _left(self, shares: Floats, pulled: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
@@ -206,11 +209,15 @@ class SoftmaxOdds(Odds):
 
 
 class LoneSoftmaxOdds(SoftmaxOdds):
-    """The same for a lone list: the same sums in the same order, but searched by halves, not written out."""
+    """The same for a lone list: the same sums in the same order, number by number."""
 
     def __init__(self, policy: Softmax, field: Field) -> None:
         super().__init__(policy, field)
         self._of_group: dict[int, _Left] = {}
+        self._open, self._scores, self._weights = field.open[0], field.scores[0], self.weights[0]
+        self._sums, self._best = self.sums[0], self.best[0]
+        self._counted = np.add.accumulate(self.counts[0])
+        self._pull, self._keep = np.array(field.pull), np.array(1.0 - policy.floor)
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (1,) draws."""
@@ -223,85 +230,88 @@ class LoneSoftmaxOdds(SoftmaxOdds):
 
     def draw_one(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
         """Return the candidate that `uniform` draws, its probability, and the best score allowed."""
-        field, keep = self.field, 1.0 - self.softmax.floor
-        fallen = shares[0] * field.pull
-        if allowed is field.open:
-            sums, counts = self.sums[0], self.counts[0]
-            best = np.maximum.reduce(self.best[0] + fallen)
-        elif (allowed > field.open).any():  # what was not open has no weight here
+        fallen = shares[0] * self._pull
+        if allowed is self.field.open:
+            sums, counted, scores = self._sums, self._counted, self._best + fallen
+        elif np.count_nonzero(allowed > self.field.open):  # what was not open has no weight here
             return self._at_length(shares, allowed, uniform)
         else:
-            sums, counts = field.groups.sums(self.weights * allowed)[0], field.groups.sums(allowed)[0]
-            best = np.maximum.reduce(np.where(allowed[0], field.fallen(shares)[0], -np.inf))
-        self.softmax.weights(fallen, 0.0)
-        running, counted = np.add.accumulate(sums * fallen), np.add.accumulate(counts)
+            may = allowed[0].nonzero()[0]
+            group = self.field.group.take(may)
+            sums = np.bincount(group, self._weights.take(may), len(fallen))
+            counted = np.add.accumulate(np.bincount(group, minlength=len(fallen)))
+            scores = fallen.take(group) + self._scores.take(may)
+        best = scores.item(scores.argmax())
+        self.softmax.weights(fallen, _NOTHING)
+        running = np.add.accumulate(sums * fallen)
         weight = running.item(-1)
         if not weight > _FAINT:
             return self._at_length(shares, allowed, uniform)
         alike = self.softmax.floor * weight / counted.item(-1)
-        running *= keep
-        counted *= alike
-        running += counted
+        running *= self._keep
+        running += counted * alike
         total = running.item(-1)
         target = total * uniform
-        group = int(running.searchsorted(target, side="right"))
-        before = running.item(group - 1) if group else 0.0
-        left, ratio = self._left_of(group, allowed), fallen.item(group) * keep
+        group_drawn = int(running.searchsorted(target, "right"))
+        before = running.item(group_drawn - 1) if group_drawn else 0.0
+        left, ratio = self._left_of(group_drawn, allowed), fallen.item(group_drawn) * self._keep.item()
         at = left.reached(target - before, ratio, alike)
-        return left.places[at], min((left.weights[at] * ratio + alike) / total, 1.0), float(best)
+        return left.places[at], min((left.weights[at] * ratio + alike) / total, 1.0), best
 
     def close_one(self, position: int) -> None:
         """Take the candidate at `position`, which the list has been given, out of the sums of its group."""
         group = self.field.group.item(position)
-        known = self._of_group.get(group)
-        left = known.without(position) if known else self._open_of(group, self.field.open)
-        self._of_group[group] = left
-        self.sums[0, group] = left.running[-1] if left.running else 0.0
-        self.counts[0, group] = len(left.places)
-        self.best[0, group] = max(left.scores, default=-np.inf)
+        left = self._of_group.get(group)
+        if left is None:  # what is given is open no more
+            left = self._of_group[group] = self._open_of(group, self.field.open)
+        elif position in left.places:  # a rule that gave way may have let in another candidate
+            left.take_out(position)
+        scores = [self._scores.item(place) for place in left.places]
+        self._sums[group] = left.running[-1] if left.running else 0.0
+        self._counted[group:] -= self.counts.item(group) - len(scores)
+        self.counts[0, group] = len(scores)
+        self._best[group] = max(scores) if scores else -np.inf
 
     def _left_of(self, group: int, allowed: Bools) -> _Left:
         if allowed is not self.field.open:
             return self._open_of(group, allowed)
-        if group not in self._of_group:
-            self._of_group[group] = self._open_of(group, allowed)
-        return self._of_group[group]
+        left = self._of_group.get(group)
+        if left is None:
+            left = self._of_group[group] = self._open_of(group, allowed)
+        return left
 
     def _open_of(self, group: int, allowed: Bools) -> _Left:
-        places = self.field.groups.own_members[group]
-        places = places[allowed[0].take(places)]
-        weights, scores = self.weights[0].take(places).tolist(), self.field.scores[0].take(places).tolist()
-        return _Left(places.tolist(), weights, scores, list(accumulate(weights)))
+        places = [place for place in self.field.groups.own_members[group] if allowed.item(place)]
+        weights = [self._weights.item(place) for place in places]
+        return _Left(places, weights, list(accumulate(weights)))
 
     def _at_length(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
         position, propensity, best = super().draw(shares, allowed, np.array([uniform]))
         return position.item(), propensity.item(), best.item()
 
 
-class _Left(NamedTuple):
-    """What is left of a group: candidates, their weights and scores, and the sums of the weights so far."""
+@dataclass(slots=True, eq=False)
+class _Left:
+    """What is left of a group: candidates, their weights, and the sums of the weights so far."""
 
     places: list[int]
     weights: list[float]
-    scores: list[float]
     running: list[float]
 
-    def without(self, place: int) -> _Left:
-        """Return the same without one of them; a rule that gave way may have let in another candidate."""
-        if place not in self.places:
-            return self
+    def take_out(self, place: int) -> None:
+        """Take out one of the candidates."""
         at = self.places.index(place)
-        before, after = slice(at), slice(at + 1, None)
-        weights = self.weights[before] + self.weights[after]
-        scores = self.scores[before] + self.scores[after]
-        places = self.places[before] + self.places[after]
-        return _Left(places, weights, scores, list(accumulate(weights)))
+        del self.places[at], self.weights[at]
+        self.running = list(accumulate(self.weights))
 
     def reached(self, target: float, ratio: float, alike: float) -> int:
         """Return the first at which `ratio` × weights + `alike` each add up to more than `target`."""
-        running, end = self.running, len(self.running)
-        target = min(target, (running[-1] * ratio + end * alike) * _BELOW_ONE)
-        return bisect_right(range(end), target, key=lambda at: running[at] * ratio + (at + 1) * alike)
+        end = len(self.running)
+        target = min(target, (self.running[-1] * ratio + end * alike) * _BELOW_ONE)
+        for at, weight in enumerate(self.running, 1):
+            if weight * ratio + at * alike > target:
+                return at - 1
+        return end
 
 
 def _sums(whole: Floats) -> Floats | float:

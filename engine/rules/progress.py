@@ -51,7 +51,8 @@ class Progress:
         self.open = allowed
         self.spare = min(np.count_nonzero(row) for row in allowed)
         self.never = never
-        self._first: list[Ints] = []
+        self._met_skills = np.zeros((n_rows, pool.combinations.n_skills + 1), dtype=np.int64)
+        self._met_kinds = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.rules: list[StepRule] = list(rules)
         self.quiet: dict[str, int] = {}
@@ -75,8 +76,11 @@ class Progress:
         """Return the rules that may withhold something from this step."""
         if self.step < self._asleep_until:
             return []
-        self._asleep_until = min([self.quiet.get(rule.name, 0) for rule in self.rules], default=self.step + 1)
-        return [rule for rule in self.rules if self.quiet.get(rule.name, 0) <= self.step]
+        quiet, step = self.quiet, self.step
+        awake = [rule for rule in self.rules if quiet.get(rule.name, 0) <= step]
+        if not awake:
+            self._asleep_until = min([quiet[rule.name] for rule in self.rules], default=step + 1)
+        return awake
 
     def drop(self, rule: StepRule) -> None:
         """Do not ask `rule` again: it withholds nothing from this list any more."""
@@ -92,18 +96,11 @@ class Progress:
 
     def per_skill(self) -> Ints:
         """Return the steps given to each skill, (B, S)."""
-        combinations, first = self.pool.combinations, self.pool.combination.take(self._first)
-        return self._counts(combinations.own_skills.take(first, axis=0), combinations.n_skills + 1)[:, :-1]
+        return self._met_skills[:, :-1]
 
     def per_kind(self) -> Ints:
         """Return the steps given to each kind, (B, n_kinds)."""
-        return self._counts(self.pool.kind.take(self._first), len(self.scene.asked.catalogue.kind_ids))
-
-    def _counts(self, met: Ints, width: int) -> Ints:
-        """Return how often each list met each of `width` things; `met` is (steps, B, ...)."""
-        shape = (len(self.rows), width)
-        met = met.reshape(len(met), len(self.rows), -1) + (self.rows * width)[:, None]
-        return np.bincount(met.ravel(), minlength=shape[0] * width).reshape(shape)
+        return self._met_kinds
 
     def diversity(self, position: Ints) -> Floats:
         """Return the log-factor of diversity of the candidates at `position` (B, k, m) at their steps."""
@@ -121,22 +118,27 @@ class Progress:
         """
         if self.minutes_left is not None and minutes is not None:
             self.minutes_left[:, 0] -= minutes
-        self._first.append(first)
         if self.below_floor is not None:
             self.below += self.below_floor[self.rows, first] & given
         group = self.pool.combination.take(first)
+        self._met_skills[self.rows[:, None], self.pool.combinations.own_skills.take(group, axis=0)] += 1
+        self._met_kinds[self.rows, self.pool.kind.take(first)] += 1
         self.shares.append(self.shares[-1] + self.pool.combinations.overlap(group))
         self.step += 1
 
     def close_one(self, first: int) -> None:
         """Do what `close` does for a lone list that goes on."""
-        given, minutes = np.array([first]), None
+        pool = self.pool
         if self.minutes_left is not None:
-            minutes = self.pool.minutes.take(given)
-        self.close(given, minutes, given=_GIVEN)
-
-
-_GIVEN = np.ones(1, dtype=np.bool_)
+            self.minutes_left[0, 0] -= pool.minutes.item(first)
+        if self.below_floor is not None:
+            self.below += self.below_floor[0, first]
+        group = pool.combination.item(first)
+        for skill in pool.combinations.own_skills[group].tolist():
+            self._met_skills[0, skill] += 1
+        self._met_kinds[0, pool.kind.item(first)] += 1
+        self.shares.append(self.shares[-1] + pool.combinations.overlap_of(group))
+        self.step += 1
 
 
 def minutes_at_hand(scene: Scene) -> Floats | None:

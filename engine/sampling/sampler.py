@@ -93,12 +93,11 @@ def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
     groups = plan.scene.pool.groups
     odds = plan.policy.odds(Field(plan.scores, plan.std, static, groups, progress.pull))
     alive = np.ones(n_rows, dtype=np.bool_)
-    lone = n_rows == menu == 1 and not plan.pins
+    if n_rows == menu == 1 and not plan.pins:
+        _alone(plan, progress, odds, alive=alive, uniforms=uniforms.ravel().tolist(), drawn=drawn)
+        return drawn
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
-        if lone and open_.item():
-            _one(progress, odds, allowed, uniforms.item(step), drawn=drawn)
-            continue
         alive = _step(
             plan, progress, odds, allowed=allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn
         )
@@ -123,6 +122,8 @@ def _allowed(plan: DrawPlan, progress: Progress, alive: Bools, drawn: Drawn) -> 
         return allowed, alive
     for mask in moving:
         allowed = allowed & mask.allowed
+    if len(alive) == 1 and np.count_nonzero(allowed):
+        return allowed, alive
     some = np.logical_or.reduce(allowed, axis=1)
     if every(some):
         return allowed, some
@@ -139,14 +140,30 @@ def _allowed(plan: DrawPlan, progress: Progress, alive: Bools, drawn: Drawn) -> 
     return allowed, some
 
 
-def _one(progress: Progress, odds: Odds, allowed: Bools, uniform: float, *, drawn: Drawn) -> None:
-    """Draw one step of a lone list without menu and pins: what `_step` does, number by number."""
-    position, propensity, best = odds.draw_one(progress.shares[-1], allowed, uniform)
-    at = (0, progress.step, 0)
-    drawn.position[at], drawn.propensity[at], drawn.best[at] = position, propensity, best
-    progress.open[0, position] = False
-    odds.close_one(position)
-    progress.close_one(position)
+def _alone(
+    plan: DrawPlan, progress: Progress, odds: Odds, *, alive: Bools, uniforms: list[float], drawn: Drawn
+) -> None:
+    """Draw a lone list without menu and pins: what `_step` and the end of `draw` do, number by number."""
+    group, scores, pull = plan.scene.pool.combination, plan.scores[0], progress.pull
+    numbers: list[tuple[float, float, float, float]] = []
+    for step, uniform in enumerate(uniforms):
+        allowed, open_ = _allowed(plan, progress, alive, drawn)
+        if not open_.item():
+            break
+        shares = progress.shares[-1]
+        position, propensity, best = odds.draw_one(shares, allowed, uniform)
+        diversity = pull * shares.item(group.item(position))
+        numbers.append((propensity, best, diversity + scores.item(position), diversity))
+        drawn.position[0, step, 0] = position
+        progress.open[0, position] = False
+        odds.close_one(position)
+        progress.close_one(position)
+    if numbers:
+        n = len(numbers)
+        propensity_, best_, score_, diversity_ = np.array(numbers).T
+        drawn.propensity[0, :n, 0], drawn.best[0, :n, 0] = propensity_, best_
+        drawn.score[0, :n, 0], drawn.diversity[0, :n, 0] = score_, diversity_
+        drawn.explored[0, :n, 0] = score_ < best_
 
 
 def _step(
