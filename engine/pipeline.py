@@ -278,7 +278,8 @@ class Kernel:
         """Return the lists of a block, one generator a request, each spent before the next is asked for."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
         # the first options first: a larger menu changes no step
-        uniforms = np.array([rng.random((menu, n_steps)) for rng in rngs]).swapaxes(1, 2)
+        each = [rng.random((menu, n_steps)) for rng in rngs]
+        uniforms = (np.array(each) if len(each) > 1 else each[0][None]).swapaxes(1, 2)
         whole, (asked, entry) = asked, enter(asked)
         scene = self.scene(asked)
         parts = self.score(scene)

@@ -208,7 +208,7 @@ class Recommender:
         if not len(asked.pool):
             return [self._nothing(request) for request in requests]
         drawn = self.kernel.draw(asked, rngs)
-        lengths = np.add.reduce(drawn.drawn.position[:, :, 0] >= 0, axis=1, dtype=np.int64).tolist()
+        lengths = [int(np.count_nonzero(given)) for given in drawn.drawn.position[:, :, 0] >= 0]
         hashes, certificates = _hashes(asked), _certificates(drawn)
         return [
             Playlist(

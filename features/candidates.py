@@ -15,6 +15,7 @@ import numpy as np
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints, row_kinds
 
 _MANY_ROWS, _FEW_MEMBERS = 8, 32
+_SPARSE = 5
 _TABLE = 1024  # combinations whose overlaps are kept: 8 MB
 TEACHING = ("lesson", "video", "text")
 
@@ -78,7 +79,7 @@ class Combinations:
             first = slice(len(at))
             if len(at) and at[-1] + 1 == len(at):  # side by side
                 out.append((first, skill[first], weight[first]))
-            elif 2 * len(at) > len(weight):
+            elif _SPARSE * len(at) > len(weight):  # here and there: adding zeros is quicker than picking
                 out.append((slice(None), skill, weight))
             elif len(at):
                 out.append((at, skill[at], weight[at]))
@@ -229,9 +230,10 @@ class AlikeGroups:
             return self.sums(numbers * marked), self.sums(marked)
         at = marked[0].nonzero()[0]
         group = self.of.take(at)
-        sums = np.bincount(group, numbers[0].take(at), self.n_groups)
-        counts = np.bincount(group, minlength=self.n_groups).astype(np.float64)
-        return sums[None], counts[None]
+        sums, counts = np.zeros((2, 1, self.n_groups))
+        sums[0] = np.bincount(group, numbers[0].take(at), self.n_groups)
+        counts[0] = np.bincount(group, minlength=self.n_groups)
+        return sums, counts
 
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
@@ -333,6 +335,11 @@ class Pool:
     def one_kind(self) -> bool:
         """Whether all candidates are of the same kind."""
         return bool((self.kind == self.kind[:1]).all())
+
+    @cached_property
+    def ones(self) -> Floats:
+        """1 for each candidate, (n,)."""
+        return np.ones(len(self))
 
     @cached_property
     def hash(self) -> str:

@@ -70,6 +70,11 @@ class Map:
         return Map(numbered(self.before[skills]), numbered(self.after[skills]), course, near)
 
     @cached_property
+    def easiest(self) -> list[int]:
+        """The skills that nothing comes before in the course."""
+        return np.flatnonzero(self.place == 0).tolist()
+
+    @cached_property
     def before_slots(self) -> list[Ints]:
         """The columns of `before`, each contiguous."""
         return list(np.ascontiguousarray(self.before.T))
@@ -106,7 +111,8 @@ def frontier(mastery: Floats, skill_map: Map) -> Floats:
     known = total.take(end, axis=1)
     known -= total.take(start, axis=1)
     known /= many
-    known[:, end == 0] = 1.0
+    for skill in skill_map.easiest:
+        known[:, skill] = 1.0
     return known
 
 

@@ -133,11 +133,11 @@ class Progress:
             self.minutes_left[0, 0] -= pool.minutes.item(first)
         if self.below_floor is not None:
             self.below += self.below_floor[0, first]
-        group = pool.combination.item(first)
-        for skill in pool.combinations.own_skills[group].tolist():
+        group, combinations = pool.combination.item(first), pool.combinations
+        for skill in combinations.own_skills[group].tolist():
             self._met_skills[0, skill] += 1
         self._met_kinds[0, pool.kind.item(first)] += 1
-        self.shares.append(self.shares[-1] + pool.combinations.overlap_of(group))
+        self.shares.append(self.shares[-1] + combinations.overlap_of(group))
         self.step += 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -14,6 +15,19 @@ from segue.engine.scoring.manners import NAME
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats, Ints
 from segue.features.contexts.context_columns import Contexts, Level, spread
+
+
+@lru_cache(maxsize=64)
+def layout(
+    factors: tuple[Factor, ...], further: tuple[str, ...], sizes: tuple[int, ...]
+) -> tuple[tuple[str, ...], tuple[Level, ...], tuple[int, ...]]:
+    """Return names, levels and ends (``Parts``) of factors and of `further` parts, known of each candidate.
+
+    `sizes` is how many numbers each level has. Remembered, for most ask alike.
+    """
+    names = (*[factor.name for factor in factors], *further)
+    levels = (*[factor.level for factor in factors], *[Level.ITEM] * len(further))
+    return names, levels, tuple(accumulate([sizes[level] for level in levels], initial=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,18 +68,14 @@ class Parts:
 
         `usual` are the factors of every request.
         """
-        factors = factors_of(requests[0], usual)
-        names, levels = tuple([f.name for f in factors]), tuple([f.level for f in factors])
-        sizes = tuple([contexts.sizes[level] for level in levels])
-        ends = tuple(accumulate(sizes, initial=0))
-        for name, more in (("learned", learned), (NAME, manner)):
-            if more is not None:
-                names, levels = (*names, name), (*levels, Level.ITEM)
-                ends = (*ends, ends[-1] + more.shape[1])
+        factors, sizes = factors_of(requests[0], usual), contexts.sizes
+        further = tuple([name for name, more in (("learned", learned), (NAME, manner)) if more is not None])
+        names, levels, ends = layout(factors, further, sizes)
         values = np.empty((len(requests), ends[-1]))
         pedagogy = values[:, : ends[len(factors)]]
         log_factors(factors, contexts.columns, pedagogy, ends=ends)
-        pedagogy *= weights_of(factors, requests, settings, eta=eta, sizes=sizes)
+        each = tuple([sizes[level] for level in levels[: len(factors)]])
+        pedagogy *= weights_of(factors, requests, settings, eta=eta, sizes=each)
         if learned is not None:
             at = len(factors)
             np.multiply(learned, eta, out=values[:, ends[at] : ends[at + 1]])
@@ -107,7 +117,8 @@ class Parts:
         """Return every part of the candidates at `position` (B, ...), shape (F, B, ...)."""
         groups = self.contexts.groups
         each = np.array([position if group is None else group.take(position) for group in groups])
-        each += (np.arange(len(position)) * self.ends[-1]).reshape(-1, *[1] * (position.ndim - 1))
-        place = each[list(self.levels)]
+        if len(position) > 1:
+            each += (np.arange(len(position)) * self.ends[-1]).reshape(-1, *[1] * (position.ndim - 1))
+        place = each.take(self.levels, axis=0)
         place += np.array(self.ends[:-1]).reshape(-1, *[1] * position.ndim)
         return np.asarray(self.values.take(place))

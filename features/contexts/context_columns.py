@@ -17,6 +17,7 @@ from segue.features.catalogue import Floats, Ints, Once
 from segue.features.prerequisite_map import Map, frontier, readiness, unlocking
 
 DAY = 86400.0
+_PER_LOG_61 = 1.0 / np.log(61.0)
 ZONE_CENTRE = 0.75
 
 
@@ -95,7 +96,7 @@ def due(attempts: Floats, days: Floats) -> Floats:
     an unknown time.
     """
     waited = days * -0.5
-    waited[np.isinf(days)] = 0.0
+    np.putmask(waited, np.isinf(days), 0.0)
     waited /= attempts + 1.0
     np.exp2(waited, out=waited)
     return np.subtract(1.0, waited, out=waited)
@@ -184,7 +185,7 @@ TABLE: tuple[Column, ...] = (
     _mean("recent", lambda f: f.skills.recent, "decayed mean of (score - expected) on the skill", low=-1.0),
     _mean(
         "lag",
-        lambda f: np.log1p(np.minimum(f.skills.days, 60.0)) * (1.0 / np.log(61.0)),
+        lambda f: np.log1p(np.minimum(f.skills.days, 60.0)) * _PER_LOG_61,
         "days since the skill was practised, log(1 + d) / log(61), 1 if never",
     ),
     _mean(
@@ -228,7 +229,7 @@ TABLE: tuple[Column, ...] = (
     Column(
         "goal_due",
         Level.SKILLS,
-        lambda f: f.pool.combinations.mean(f.goal) * f.goal_due,
+        lambda f: f.pool.combinations.mean(f.goal) * f.goal_due if f.goal_due.any() else f.goal_due,
         0.0,
         1.0,
         "goal × 2^(-days to the due date / 7)",
@@ -241,7 +242,7 @@ TABLE: tuple[Column, ...] = (
         1.0,
         "skills practised at once, min(K, 4) / 4",
     ),
-    _item("bias", lambda f: np.ones((1, len(f.pool))), "1", alike=True),
+    _item("bias", lambda f: f.pool.ones[None], "1", alike=True),
     _item("success", lambda f: f.items.success, "probability of success on this very resource now"),
     _item(
         "difficulty",
@@ -272,7 +273,7 @@ TABLE: tuple[Column, ...] = (
     Column("kind", Level.KIND, lambda f: f.items.kind, 0.0, 1.0, "shrunk completion rate of its kind"),
     _item(
         "time_fit",
-        lambda f: np.atleast_2d(f.items.time_fit),
+        lambda f: f.items.time_fit if f.items.time_fit.ndim == 2 else f.items.time_fit[None],
         "minutes at hand per step / its minutes, at most 1",
     ),
     _item(
@@ -294,6 +295,12 @@ TABLE: tuple[Column, ...] = (
 )
 """Every context column, in the order in which they are logged: what to add to, and nothing else."""
 
+
+def _places(at: list[int]) -> slice | Ints:
+    """Return places of an array as a slice where they lie side by side."""
+    return slice(at[0], at[-1] + 1) if at == list(range(at[0], at[-1] + 1)) else np.array(at)
+
+
 COLUMNS: tuple[str, ...] = tuple(column.name for column in TABLE)
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
 LEVEL = {column.name: column.level for column in TABLE}
@@ -308,7 +315,8 @@ _BY_LEVEL = [
 ]
 _ALIKE = [(INDEX[c.name], c.name) for c in _OTHERS if c.alike]
 _OWN = [(INDEX[c.name], c.name, c.level) for c in _OTHERS if not c.alike]
-_SKILLS_AT = np.array([INDEX[column.name] for column in _OF_SKILLS])
+_OF_SKILLS_NAMES = tuple(column.name for column in _OF_SKILLS)
+_SKILLS_AT = _places([INDEX[name] for name in _OF_SKILLS_NAMES])
 _ONE_OF = [next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level]
 
 
@@ -374,11 +382,18 @@ class Contexts:
     def dot(self, weights: Floats) -> Floats:
         """Return the sum of all columns by their weights (C,), (B, n), added up in one and the same order."""
         total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1, mode="clip")
-        of = weights.tolist()
-        total += sum(self.columns[name] * of[i] for i, name in _ALIKE)
+        total += self._alike(weights)
         for i, name, level in _OWN:
-            total += spread(self.columns[name] * of[i], self.groups[level])
+            total += spread(self.columns[name] * weights[i, ...], self.groups[level])
         return total
+
+    def _alike(self, weights: Floats) -> Floats:
+        """Return what is the same for all learners; the pool keeps that of the last weights."""
+        kept: tuple[Floats, Floats] | None = self.pool.__dict__.get("_alike")
+        if kept is None or kept[0] is not weights:
+            kept = weights, sum((self.columns[name] * weights[i] for i, name in _ALIKE), np.zeros((1, 1)))
+            self.pool.__dict__["_alike"] = kept
+        return kept[1]
 
     def _of_skills(self, weights: Floats) -> Floats:
         flat = self.of_skills.reshape(len(weights), -1)
@@ -399,5 +414,7 @@ def build(facts: Facts) -> Contexts:
         of_skills[first:last] = gather(by_skill)
     for i in range(_LEASTS[1], len(_OF_SKILLS)):
         of_skills[i] = _OF_SKILLS[i].formula(facts)
-    columns = dict(zip((column.name for column in _OF_SKILLS), of_skills, strict=True))
-    return Contexts(facts.pool, of_skills, columns | {c.name: c.formula(facts) for c in _OTHERS})
+    columns = dict(zip(_OF_SKILLS_NAMES, of_skills, strict=True))
+    for column in _OTHERS:
+        columns[column.name] = column.formula(facts)
+    return Contexts(facts.pool, of_skills, columns)

@@ -84,8 +84,8 @@ def item_facts(
         The column of each candidate.
     """
     shape = (len(block), len(pool))
-    used = Used.of(block, pool.where)
-    memory, place = block.item_values.take(used.memory, axis=0), used.owner * shape[1] + used.position
+    used = Used.of(block, pool.where, len(pool))
+    memory, place = block.item_values.take(used.memory, axis=0), used.place
     uses, idle = np.zeros(shape), np.full(shape, np.inf)
     uses.put(place, memory[:, USES])
     idle.put(place, np.maximum(now.take(used.owner) - memory[:, ITEM_TIME], 0.0) * (1.0 / DAY))
@@ -127,7 +127,8 @@ def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, 
     row, edge = edges(crowd.next_start, block.item_id.take(latest))
     at = where.take(crowd.next_item[edge])
     here = (at >= 0).nonzero()[0]
-    out[owner.take(latest.take(row.take(here))), at.take(here)] = crowd.next_share[edge].take(here)
+    learner = owner.take(latest.take(row.take(here)))
+    out.put(learner * shape[1] + at.take(here), crowd.next_share[edge].take(here))
     return out
 
 
@@ -139,5 +140,5 @@ def _kind_rates(block: StateBlock, crowd: Crowd) -> Floats:
 
 def _time_fit(minutes: Floats | None, pool: Pool) -> Floats:
     if minutes is None:
-        return np.ones(len(pool))
+        return pool.ones
     return np.minimum(minutes[:, None] / np.maximum(pool.minutes, 1e-9), 1.0)

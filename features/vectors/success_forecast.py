@@ -107,7 +107,7 @@ class SuccessReader:
             each,
             combination,
             cut=lambda numbers: numbers.take(candidates, axis=-1),
-            used=Used.of(block, where),
+            used=Used.of(block, where, len(candidates)),
         )
 
     @cached_property
@@ -352,7 +352,8 @@ class Reading:
         if len(used.memory):
             values, position = self.block.item_values, self.block.general[:, COUNT].take(used.owner)
             reads = read_items(values.take(used.memory, axis=0), position, _of(self.moment, used.owner))
-            logit[used.owner, used.position] += np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
+            told = np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
+            logit.put(used.place, logit.take(used.place) + told)
         if model.layered:
             logit += self._units(said, known.parts[1 : 1 + UNITS], combination, ease)
             mean = said[MEAN_SAID].take(combination, axis=1, mode="clip")
@@ -407,8 +408,8 @@ class Reading:
             sets[:, : self.block.n_skills] = self._by_skill[AS_SET]
             weights = self.reader.skill_weights[AS_SET:FIRST_UNIT]
             of_sets = _said(weights, self._reads[:, self.block.rows.sets])
-            met = self.block.n_skills + self.block.set_id
-            sets[self.block.set_owner, met] = of_sets[0, : len(self.block.set_owner)]
+            met = self.block.set_owner * sets.shape[1] + (self.block.n_skills + self.block.set_id)
+            sets.put(met, of_sets[0, : len(met)])
             out += sets.take(known.column, axis=1)
             below = known.combinations.least(self._by_skill[MEAN_SAID]) - said[MEAN_SAID]
             out += (known.several * model.weights[OF_WEAKEST]) * below
@@ -431,12 +432,11 @@ class Reading:
         by_set = np.empty((len(block), n_sets))
         by_set.fill(carry.overall)
         row, then, value = carry.sets.onward(set_of.take(last))
-        by_set[learner.take(row), then] = value
+        by_set.put(learner.take(row) * n_sets + then, value)
         out = by_set.take(code, axis=1, mode="clip")
         row, then, value = carry.items.onward(last)
-        place = where.take(then)
-        here = (place >= 0).nonzero()[0]
-        out[learner.take(row.take(here)), place.take(here)] = value.take(here)
+        here = ((place := where.take(then)) >= 0).nonzero()[0]
+        out.put(learner.take(row.take(here)) * len(code) + place.take(here), value.take(here))
         out *= block.general[:, SURPRISE, None] * self.reader.model.carry_weight
         return np.asarray(out)
 
@@ -447,4 +447,4 @@ def _said(weights: Floats, reads: Floats) -> Floats:
 
 
 def _of(moments: Floats, owner: Ints) -> Floats:
-    return moments.take(owner) if len(moments) > 1 else moments
+    return moments.take(owner) if len(moments) > 1 else moments.reshape(())  # numpy adds that at once

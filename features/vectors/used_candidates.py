@@ -13,22 +13,24 @@ from segue.features.history.learner_state import StateBlock
 
 
 class Used(NamedTuple):
-    """Which candidates the learners of a block have used: memory, learner and candidate of each, (M,).
+    """Which candidates the learners of a block have used: memory and learner of each, (M,), and its place
+    in an array (B, n).
 
-    `where` is the position of each resource among the candidates, -1: none.
+    `where` is the position of each resource among the n candidates, -1: none.
     """
 
     memory: Ints
     owner: Ints
-    position: Ints
+    place: Ints
     where: Ints
 
     @classmethod
-    def of(cls, block: StateBlock, where: Ints) -> Used:
-        """Return the uses of candidates; `where` is the position of each resource among them, -1: none."""
+    def of(cls, block: StateBlock, where: Ints, n: int) -> Used:
+        """Return the uses of `n` candidates; `where` is the place of each resource among them, -1: none."""
         position = where.take(block.item_id)
         memory = (position >= 0).nonzero()[0]
-        return cls(memory, block.item_owner.take(memory), position.take(memory), where)
+        owner = block.item_owner.take(memory)
+        return cls(memory, owner, owner * n + position.take(memory), where)
 
 
 @dataclass(frozen=True, eq=False)
