@@ -83,7 +83,7 @@ def batch(
     share : Share, optional
         The part of the buckets that this machine does.
     runner : callable
-        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.dask_runner.with_dask(address)``.
+        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.worker_pool.with_dask(address)``.
     """
     share = share or Share()
     recommender = Recommender.load(artefact)

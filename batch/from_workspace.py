@@ -137,7 +137,7 @@ def weekly(
     workers : int, optional
         Processes; by default one for few learners, and one a core for many.
     runner : callable
-        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.dask_runner.with_dask(address)``.
+        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.worker_pool.with_dask(address)``.
     tick : callable
         Told how many learners have been finished since it was told last, and how many this run has in all.
 

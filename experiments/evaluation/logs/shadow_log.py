@@ -8,11 +8,10 @@ The challenger reads the events that were there at the time, folded with its own
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,7 +19,7 @@ import pandas as pd
 
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
-from segue.experiments.evaluation.logs.shadow_policy import follow
+from segue.experiments.evaluation.logs.shadow_policy import LoggedStep, follow
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.records.decision_log import Draw, playlist_id
 from segue.workspace.records.decision_queries import heads_since, steps_of
@@ -32,15 +31,6 @@ from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
 
 MOST_COURSES = 2  # of a learner by a roster that was given and is not stored: so many are tried
-
-
-@dataclass(frozen=True)
-class LoggedStep:
-    """A step as the log has it."""
-
-    resource: str
-    menu: tuple[str, ...]
-    override: Mapping[str, Any] | None
 
 
 def shadow_frame(

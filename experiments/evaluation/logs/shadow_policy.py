@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -19,26 +19,23 @@ from segue.engine.policies.sampling import UNIT
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
 from segue.engine.rules.rule_book import enter
+from segue.engine.sampling.playlists import Step
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
 from segue.features.catalogue import Bools
 
 UNKNOWN, NOTHING = -1, -2  # a candidate the challenger does not know; no further option
 
 
-class GivenStep(Protocol):
-    """A step of somebody's list: an engine's `Step`, or what a log says of one."""
+@dataclass(frozen=True)
+class LoggedStep:
+    """A step as the log has it: what was to be done, the options offered, what a teacher changed."""
 
-    @property
-    def resource(self) -> str:
-        """What is to be done."""
+    resource: str
+    menu: tuple[str, ...]
+    override: Mapping[str, Any] | None
 
-    @property
-    def menu(self) -> tuple[str, ...]:
-        """The options offered, in order; empty without a menu."""
 
-    @property
-    def override(self) -> Mapping[str, Any] | None:
-        """What a teacher changed."""
+GivenStep = Step | LoggedStep
 
 
 @dataclass(frozen=True)

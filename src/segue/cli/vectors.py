@@ -22,7 +22,7 @@ def vectors(workspace: Folder, *, out: Out) -> None:
     """
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"--out must end in .parquet or .csv, got {out.name}")
-    from segue.batch.attempt_vectors import attempt_vectors
+    from segue.workspace.reports.attempt_vectors import attempt_vectors
 
     table = attempt_vectors(opened(workspace))
     if out.suffix == ".parquet":

@@ -106,7 +106,7 @@ def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
         return worker_pool.run
     if not scheduler:
         raise ValueError("--engine dask needs --scheduler ADDRESS, as tcp://10.0.0.1:8786")
-    from segue.batch.dask_runner import with_dask
+    from segue.batch.worker_pool import with_dask
 
     return with_dask(scheduler, shared)
 

@@ -6,12 +6,12 @@ import pandas as pd
 
 from segue.features.vectors.transformers import learner_vectors
 from segue.workspace.records.events import read_events
-from segue.workspace.workspace import Workspace
+from segue.workspace.reports.table_methods import TableMethods
 
 COLUMNS = ("learner", "resource", "time", "score")
 
 
-def attempt_vectors(space: Workspace) -> pd.DataFrame:
+def attempt_vectors(space: TableMethods) -> pd.DataFrame:
     """Return one row an attempt: `COLUMNS`, and those of ``LearnerVectors``.
 
     Learners are the store's own numbers, never the school's ids. Difficulties do not know the learner's own
