@@ -59,8 +59,9 @@ class Request:
     `candidates` are resource ids (None: the whole catalogue). `courses` are those that the learner takes:
     what is for others only is withheld (None: nothing is; a workspace then asks its rosters). `k` is the
     number of steps; `menu` how many options each step offers. `fill` asks for exactly `k` distinct steps even
-    when rules must be relaxed. `now` is UTC-aware. `manners` are the weights that a teacher has set, in place
-    of what outcomes have earned.
+    when rules must be relaxed. `planned` are resources that stand in another list of the learner's: they come
+    only where nothing else is left. `now` is UTC-aware. `manners` are the weights that a teacher has set, in
+    place of what outcomes have earned.
     """
 
     learner: str
@@ -80,3 +81,4 @@ class Request:
     fill: bool = False
     courses: tuple[str, ...] | None = None
     manners: tuple[WeighedManner, ...] = ()
+    planned: tuple[str, ...] = ()

@@ -32,6 +32,12 @@ def _without(catalogue: Catalogue, out: Sequence[str]) -> Bools | None:
     return mask
 
 
+@rule("planned", "it is in the learner's plan already", relaxed=0)
+def planned(asked: Asked) -> Bools | None:
+    """Nothing that stands in another list of the learner's."""
+    return _rows(asked, [_without(asked.catalogue, request.planned) for request in asked.requests])
+
+
 @rule("available", "it is not open at this time", relaxed=NEVER)
 def available(asked: Asked) -> Bools | None:
     """Only what is open at each request's `now`."""
@@ -158,4 +164,5 @@ ENTRY_RULES: tuple[Rule[Asked], ...] = (
     on_device,
     in_grades,
     in_manner,
+    planned,
 )

@@ -25,7 +25,14 @@ from segue.features.history.state_columns import COUNT, ITEM_TIME, LAST_TIME
 
 FIRM = ("offered", "excluded", "available", "course", "language", "device", "grade band")
 FOR_A_FULL_LIST = ("manner", "prerequisites", "mode", "grade floor", "minutes")
-GIVES_WAY = ("role of the slot", "variety of kinds", "variety of skills", "repeat spacing", "mastered")
+GIVES_WAY = (
+    "planned",
+    "role of the slot",
+    "variety of kinds",
+    "variety of skills",
+    "repeat spacing",
+    "mastered",
+)
 ORDER = (*GIVES_WAY, *FOR_A_FULL_LIST)  # the first to give way first
 SLACK = 1e-9
 DAY = 86400.0
@@ -279,6 +286,7 @@ _HOLDS: Mapping[str, Callable[[_Reading, Resource], bool]] = {
     "device": lambda c, r: r.offline or not c.request.place.offline,
     "grade band": _Reading._suits_grades,
     "manner": _Reading._suits_manner,
+    "planned": lambda c, r: r.resource_id not in c.request.planned,
     "prerequisites": _Reading._is_ready,
     "mastered": _Reading._is_open_to_learning,
     "repeat spacing": _Reading._is_rested,

@@ -137,6 +137,7 @@ def _request(rng: np.random.Generator, of: StressWorld, i: int) -> Request:
         excluded=tuple(some[:4]) if maybe[6] < 0.2 else (),
         fill=bool(maybe[7] < 0.3),
         courses=COURSES[i % len(COURSES)],
+        planned=tuple(some[4:9]) if i % 5 == 0 else (),
     )
 
 

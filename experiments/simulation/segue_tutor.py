@@ -152,8 +152,7 @@ class ClassTutor:
 
     def _request(self, asked: dict[str, Any], shared: _Shared) -> Request:
         learner, candidates = str(asked["learner_id"]), shared.candidates(asked["candidates"])
-        if asked["k"] == 1 and (ahead := self._ahead.get(learner)):
-            candidates = tuple(one for one in candidates if one not in ahead) or candidates
+        ahead = self._ahead.get(learner, set()) if asked["k"] == 1 else set()
         return Request(
             learner=learner,
             now=shared.moment(asked["now"]),
@@ -162,6 +161,7 @@ class ClassTutor:
             candidates=candidates,
             k=min(int(asked["k"]), len(candidates)),
             fill=True,
+            planned=tuple(sorted(ahead)),
         )
 
     def _ready(self) -> Recommender:

@@ -133,6 +133,9 @@ class AskBody(Body):
     pins: Names = ()
     """Resources that the teacher wants in the list."""
     excluded: Names = ()
+    planned: Names = ()
+    """Resources in another list of the learner's: drawn only where nothing else is left. One next step leaves
+    out what is still to be done of the list of the week, said or not."""
     fill: bool = False
     """Return exactly k steps, relaxing rules if need be."""
     now: Time | None = None

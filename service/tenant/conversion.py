@@ -50,6 +50,7 @@ def request_of(body: schemas.AskBody, now: datetime, learner: str) -> Request:
         dials=dials_of(body.dials),
         pins=body.pins,
         excluded=body.excluded,
+        planned=body.planned,
         fill=body.fill,
         courses=body.courses,
     )

@@ -129,6 +129,14 @@ def _excluded(ask: Ask) -> None:
     assert not set(got(ask(k=5, excluded=first))) & set(first)
 
 
+def _planned(ask: Ask) -> None:
+    first = got(ask(k=1))
+    assert got(ask(k=1, planned=first)) != first
+    alone = ask(k=1, planned=first, candidates=first)
+    assert got(alone) == first
+    assert alone["certificate"]["planned"] != "held"
+
+
 def _fill(ask: Ask) -> None:
     few = ["pizza-fairly", "balance-scale"]
     assert len(got(ask(candidates=few, k=2, fill=True))) == 2
@@ -205,6 +213,7 @@ TABLE = (
     Lever("goal.due", "nearer means more; the past is refused", SAME, _due),
     Lever("pins", "what stands first; too many are refused", "what else is drawn is no pin", _pins),
     Lever("excluded", "what is left out", SAME, _excluded),
+    Lever("planned", "what comes last", SAME, _planned),
     Lever("fill", "a full list", SAME, _fill),
     Lever("now", "what has faded", SAME, _now),
     Lever("explain", "words", "the steps", _explain),

@@ -315,6 +315,20 @@ def standing_resources(
     return {name: one.resource for name, one in held.items() if not one.left_out}
 
 
+def planned_for(
+    connection: Connection, moment: Moment, learners: Collection[int], week: str
+) -> dict[int, tuple[str, ...]]:
+    """Return what is still to be done of the current weekly lists of learners (numbers of the store)."""
+    rows = rows_at(connection, moment, learners, weeks=[week], surfaces=["weekly"])
+    out: dict[int, tuple[str, ...]] = {}
+    for head in rows.heads:
+        if head.playlist_id in current_ids([one for one in rows.heads if one.learner == head.learner]):
+            stands = [held_at(row, rows, head) for row in rows.steps[head.playlist_id]]
+            ahead = [one.resource for one in stands if one.state != "done" and not one.left_out]
+            out[head.learner] = (*out.get(head.learner, ()), *ahead)
+    return out
+
+
 @dataclass(frozen=True)
 class Moment:
     """When lists are read (UTC-aware), and where: what has closed by then is left out."""

@@ -109,13 +109,14 @@ def decision_id(playlist_id: str, position: int) -> str:
 def _question(request: Request, *, now: datetime | None = None) -> str:
     """Return the request as text, without the learner's state (`upto` stands for it) and surrogate.
 
-    `now` stands for the request's own. Manners that nobody has set are left out: such questions are named as
-    before there were any.
+    `now` stands for the request's own. Manners that nobody has set, and a plan of nothing, are left out: such
+    questions are named as before there were any.
     """
     fields = dict(vars(request))
     del fields["state"], fields["learner"]
-    if not request.manners:
-        del fields["manners"]
+    for name in ("manners", "planned"):
+        if not fields[name]:
+            del fields[name]
     if request.courses is None:
         del fields["courses"]
     if now is not None:
