@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,19 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segue.features.outward_text import web_address
-
-KINDS = (
-    "lesson",
-    "video",
-    "text",
-    "exercise",
-    "quiz",
-    "game",
-    "project",
-    "performance task",
-    "discussion",
-)
+KINDS = ("lesson", "video", "text", "exercise", "quiz", "game", "project", "performance task", "discussion")
 NEVER = -1e18  # seconds: what closed then is open at no time
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,6 +22,8 @@ Bools = NDArray[np.bool_]
 T = TypeVar("T")
 OWN = "resource:"
 """Begins the id of the skill of a resource that names none."""
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+UNSEEN = re.compile(r"[\x00-\x20\x7f-\x9f]")  # browsers read java\tscript: as one word
 
 
 def row_kinds(rows: Ints) -> tuple[Ints, Ints]:
@@ -150,6 +142,18 @@ class Resource:
             object.__setattr__(self, "url", "")
 
 
+def web_address(url: str) -> str:
+    """Return an address that a page may link to, or "" for one that would run or read something else.
+
+    Examples
+    --------
+    >>> web_address("https://lms.example/a"), web_address("java\\tscript:alert(1)"), web_address("a/b.html")
+    ('https://lms.example/a', '', 'a/b.html')
+    """
+    scheme = SCHEME.match(UNSEEN.sub("", url))
+    return url if scheme is None or scheme[1].lower() in ("http", "https") else ""
+
+
 class CatalogueError(ValueError):
     """The catalogue cannot be used as it stands; the message names what to change."""
 
@@ -196,13 +200,8 @@ class Catalogue:
             For duplicate resource ids, or a prerequisite cycle when ``on_cycle="refuse"`` (it is named).
         """
         notes: list[str] = []
-        seen: set[str] = set()
-        for resource in resources:
-            if resource.resource_id in seen:
-                raise CatalogueError(
-                    f"resource_id must be unique, found {resource.resource_id!r} twice: keep one"
-                )
-            seen.add(resource.resource_id)
+        if twice := [name for name, n in Counter(r.resource_id for r in resources).items() if n > 1]:
+            raise CatalogueError(f"resource_id must be unique, found {twice[0]!r} twice: keep one")
         bare = [r for r in resources if not r.skills]
         if bare:
             notes.append(f"{len(bare)} of {len(resources)} resources name no skill: each is its own skill")
@@ -368,12 +367,8 @@ def merged(before: Catalogue, new: Catalogue) -> Catalogue:
     """
     retired = {r.resource_id for r in before.resources if r.retired}
     fresh = (replace(r, retired=True) if r.resource_id in retired else r for r in new.resources)
-    resources = {r.resource_id: r for r in (*before.resources, *fresh)}
-    skills = {s.skill_id: s for s in (*before.skills, *new.skills)}
     source = new if len(new.prerequisites) else before
-    names = [skill.skill_id for skill in source.skills]
-    edges = [(names[a], names[b]) for a, b in source.prerequisites.tolist()]
-    whole = Catalogue.build(list(resources.values()), list(skills.values()), edges)
+    whole = _rebuilt((*before.resources, *fresh), (*before.skills, *new.skills), source)
     n_kept = len(set(before.resource_index) - set(new.resource_index))
     kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
     return replace(whole, notes=(*new.notes, *kept))
@@ -381,10 +376,15 @@ def merged(before: Catalogue, new: Catalogue) -> Catalogue:
 
 def with_resources(catalogue: Catalogue, changed: Sequence[Resource]) -> Catalogue:
     """Return a catalogue with some resources changed in their places, and new ones at its end."""
-    resources = {r.resource_id: r for r in (*catalogue.resources, *changed)}
-    names = [skill.skill_id for skill in catalogue.skills]
-    edges = [(names[a], names[b]) for a, b in catalogue.prerequisites.tolist()]
-    return Catalogue.build(list(resources.values()), catalogue.skills, edges)
+    return _rebuilt((*catalogue.resources, *changed), catalogue.skills, catalogue)
+
+
+def _rebuilt(resources: Sequence[Resource], skills: Sequence[Skill], source: Catalogue) -> Catalogue:
+    """Return a catalogue with the prerequisites of `source`; of two under one id the later one counts."""
+    names = [skill.skill_id for skill in source.skills]
+    edges = [(names[a], names[b]) for a, b in source.prerequisites.tolist()]
+    by_id = {r.resource_id: r for r in resources}, {s.skill_id: s for s in skills}
+    return Catalogue.build(list(by_id[0].values()), list(by_id[1].values()), edges)
 
 
 def grade_range(band: str) -> tuple[float, float]:
@@ -437,14 +437,12 @@ def _acyclic(
 
 def _path(after: Mapping[str, Sequence[str]], start: str, goal: str) -> list[str] | None:
     """Return a path of links from `start` to `goal`, or None."""
-    stack = [[start]]
-    visited = {start}
+    stack, visited = [[start]], {start}
     while stack:
         path = stack.pop()
         if path[-1] == goal:
             return path
-        for follower in after.get(path[-1], ()):
-            if follower not in visited:
-                visited.add(follower)
-                stack.append([*path, follower])
+        further = [name for name in after.get(path[-1], ()) if name not in visited]
+        visited.update(further)
+        stack += [[*path, name] for name in further]
     return None

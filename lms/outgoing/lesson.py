@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from segue.features.outward_text import one_line, web_address
+from segue.features.catalogue import web_address
+from segue.features.outward_text import one_line
 
 Change = Literal["added", "updated", "unchanged", "closed"]
 WEEK = re.compile(r"\d{4}-W\d{2}")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from segue.features.catalogue import Resource
-from segue.features.outward_text import web_address
+from segue.features.catalogue import Resource, web_address
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import ResourceBody
 from segue.workspace.workspace import Workspace

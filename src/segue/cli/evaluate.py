@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.experiments.evaluation.logs.logged_data import Log
-    from segue.experiments.evaluation.more_estimates import More, MoreWanted
+    from segue.experiments.evaluation.more_estimates import More
     from segue.experiments.evaluation.reports.slate_report import SlateEvaluation
     from segue.experiments.evaluation.verdicts.evaluation_result import Evaluation
 
@@ -68,96 +69,47 @@ def evaluate(
 
     Example: segue evaluate log.csv --reward r --propensity p --target t
     """
+    import numpy as np
+
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
     from segue.experiments.evaluation.logs.columns import Columns
     from segue.experiments.evaluation.logs.csv_logs import read_csv_log
-    from segue.experiments.evaluation.more_estimates import MoreWanted
+    from segue.experiments.evaluation.more_estimates import MoreWanted, more_estimates, with_predictions
+    from segue.experiments.evaluation.reports.slate_report import evaluate_lists
 
     try:
         limits = limits_of(reward_range)
-        columns = Columns(
-            reward=reward,
-            propensity=propensity,
-            target=target,
-            action=action,
-            target_prefix=target_prefix,
-            qhat_prefix=qhat_prefix,
-            cluster=cluster,
-            group=group,
-            slate=slate_id,
-            position=position,
-            context_prefix=context_prefix,
-        )
+        prefixes = {"qhat_prefix": qhat_prefix, "context_prefix": context_prefix}
+        units = {"cluster": cluster, "group": group, "slate": slate_id, "position": position}
+        columns = Columns(reward, propensity, target, action, target_prefix, **prefixes, **units)
         read = read_csv_log(log, columns, reward_range=limits)
+        if qhat and qhat_prefix:
+            raise ValueError("--qhat predicts what --qhat-prefix already gives: state one of them")
         if qhat:
-            read = _predicted(read, qhat_prefix)
+            read = with_predictions(read, rng=np.random.default_rng(0))
         result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
-        more = _more(read, MoreWanted(slope, balanced, betting), limits, max_weight, result)
-        lists = _lists(read, limits) if slate_id else None
+        refused = "" if result.verdict == "enough evidence" else result.reason
+        ask = partial(more_estimates, read, MoreWanted(slope, balanced, betting), refused=refused)
+        more = ask(rng=np.random.default_rng(0), reward_range=limits, max_weight=max_weight)
+        lists = evaluate_lists(read, reward_range=limits) if slate_id else None
     except (ValueError, OSError) as problem:
         tell(f"segue evaluate: {problem}", err=True)
         raise typer.Exit(2) from None
     if report is not None:
         _write_report(report, read, result)
-    if as_json:
-        typer.echo(_as_json(result, lists, more))
-    else:
-        tell(_as_text(result, lists, more))
+    _say(result, lists, more, as_json=as_json)
 
 
-def _as_json(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More]) -> str:
-    """Return one JSON object, without a NaN."""
+def _say(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More], *, as_json: bool) -> None:
     from segue.features.outward_text import finite
 
-    slates = {} if lists is None else {"slates": lists.to_dict()}
-    others = {"more": {name: finite(one.to_dict()) for name, one in more.items()}} if more else {}
-    return json.dumps(result.to_dict() | slates | others, allow_nan=False)
-
-
-def _as_text(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More]) -> str:
-    """Return sentences."""
-    further = [f"{name} — {one.told}." for name, one in more.items()]
-    return "\n".join([str(result), *further, *([] if lists is None else [str(lists)])])
-
-
-def _predicted(log: Log, qhat_prefix: str) -> Log:
-    """Return the log with predictions of its own."""
-    import numpy as np
-
-    from segue.experiments.evaluation.more_estimates import with_predictions
-
-    if qhat_prefix:
-        raise ValueError("--qhat predicts what --qhat-prefix already gives: state one of them")
-    return with_predictions(log, rng=np.random.default_rng(0))
-
-
-def _more(
-    log: Log,
-    asked: MoreWanted,
-    limits: tuple[float, float] | None,
-    max_weight: float | None,
-    result: Evaluation,
-) -> dict[str, More]:
-    """Return the further estimates that were asked for."""
-    import numpy as np
-
-    from segue.experiments.evaluation.more_estimates import more_estimates
-
-    return more_estimates(
-        log,
-        asked,
-        rng=np.random.default_rng(0),
-        reward_range=limits,
-        max_weight=max_weight,
-        refused="" if result.verdict == "enough evidence" else result.reason,
-    )
-
-
-def _lists(log: Log, limits: tuple[float, float] | None) -> SlateEvaluation:
-    """Return the evaluation of whole playlists."""
-    from segue.experiments.evaluation.reports.slate_report import evaluate_lists
-
-    return evaluate_lists(log, reward_range=limits)
+    if as_json:
+        told = result.to_dict() | ({} if lists is None else {"slates": lists.to_dict()})
+        told |= {"more": {name: finite(one.to_dict()) for name, one in more.items()}} if more else {}
+        typer.echo(json.dumps(told, allow_nan=False))
+    else:
+        further = [f"{name} — {one.told}." for name, one in more.items()]
+        tell("\n".join([str(result), *further, *([] if lists is None else [str(lists)])]))
 
 
 def _write_report(path: Path, log: Log, evaluation: Evaluation) -> None:

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import Folder, Now, moment, opened
-from segue.cli.evaluate import limits_of
+from segue.cli.evaluate import (
+    Action,
+    LogFile,
+    Propensity,
+    Reward,
+    RewardRange,
+    Target,
+    TargetPrefix,
+    limits_of,
+)
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -249,16 +258,14 @@ def _refuse_strangers(space: Workspace, recommender: Recommender) -> None:
 
 @app.command("gate")
 def gate(
-    log: Annotated[Path, typer.Argument(help="CSV log, one row a logged choice.")],
+    log: LogFile,
     *,
-    reward: Annotated[str, typer.Option(help="Column of the reward.")],
-    propensity: Annotated[str, typer.Option(help="Column of the propensity.")],
-    target: Annotated[
-        str, typer.Option(help="Column of the challenger's probability of the logged choice.")
-    ] = "",
-    action: Annotated[str, typer.Option(help="Column of the logged choice, with --target-prefix.")] = "",
-    target_prefix: Annotated[str, typer.Option(help="PREFIX<action>: the challenger's probability.")] = "",
-    reward_range: Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")] = "",
+    reward: Reward,
+    propensity: Propensity,
+    target: Target = "",
+    action: Action = "",
+    target_prefix: TargetPrefix = "",
+    reward_range: RewardRange = "",
     protect: Annotated[list[str] | None, typer.Option(help="A group to protect; may be repeated.")] = None,
     group: Annotated[str, typer.Option(help="Column of the groups to protect.")] = "",
     cluster: Annotated[str, typer.Option(help="Column of clusters.")] = "",
