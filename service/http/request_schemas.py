@@ -135,7 +135,7 @@ class AskBody(Body):
     excluded: Names = ()
     planned: Names = ()
     """Resources in another list of the learner's: drawn only where nothing else is left. One next step leaves
-    out what is still to be done of the list of the week, said or not."""
+    out what stands in the list of the week, said or not."""
     fill: bool = False
     """Return exactly k steps, relaxing rules if need be."""
     now: Time | None = None

@@ -26,7 +26,7 @@ from segue.workspace.playlists.learner_standing import (
     standings_in,
     unclaimed_forecasts,
 )
-from segue.workspace.playlists.published_playlists import Moment, planned_for
+from segue.workspace.playlists.published_playlists import planned_for
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of, standing_name
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
@@ -141,12 +141,11 @@ def with_acts(
 ) -> list[Question]:
     """Return questions as what rosters, teachers and learners said before makes them.
 
-    Of rosters: the courses that a learner takes, where the request says none. Of the list of the week: what
-    is still to be done, where one next step is asked for (neither is looked up without `keyring`). Of
-    teachers' acts: resources out, pins in, and what is fixed of the manner of teaching. Of learners'
-    statements: goal and claims (``as_said``). Pins go into lists only, after those of the request, as far as
-    the list has room. `spoken` are the learners of whom anything said or done may be stored (None: perhaps
-    all).
+    Of rosters: the courses that a learner takes, where the request says none. Of the list of the week: its
+    resources, where one next step is asked for (neither is looked up without `keyring`). Of teachers' acts:
+    resources out, pins in, and what is fixed of the manner of teaching. Of learners' statements: goal and
+    claims (``as_said``). Pins go into lists only, after those of the request, as far as the list has room.
+    `spoken` are the learners of whom anything said or done may be stored (None: perhaps all).
     """
     if not questions:
         return []
@@ -155,7 +154,7 @@ def with_acts(
         questions = _in_courses(connection, keyring, catalogue, questions)
     questions = _in_manner(connection, champion, questions)
     if keyring is not None:
-        questions = _beside_the_week(connection, keyring, catalogue, questions)
+        questions = _beside_the_week(connection, catalogue, questions, spoken)
     numbers = {q.learner.number for q in questions}
     if spoken is not None:
         numbers &= set(spoken)
@@ -208,28 +207,31 @@ def _in_courses(
 
 
 def _beside_the_week(
-    connection: Connection, keyring: Keyring, catalogue: Catalogue, questions: Sequence[Question]
+    connection: Connection,
+    catalogue: Catalogue,
+    questions: Sequence[Question],
+    spoken: Collection[int] | None,
 ) -> Sequence[Question]:
-    """Return questions for one next step with what is still to be done of the learner's list of the week."""
-    weeks: dict[str, list[Question]] = {}
+    """Return questions for one next step with what stands in the learner's list of the week."""
+    weeks: dict[str, set[int]] = {}
     for q in questions:
         if q.request.k == 1 and q.surface != "weekly" and not q.learner.opted_out:
-            weeks.setdefault(q.draw.week, []).append(q)
-    for week, asking in weeks.items():
-        moment = Moment(keyring, catalogue, max(q.request.now for q in asking))
-        ahead = planned_for(connection, moment, {q.learner.number for q in asking}, week)
-        questions = [
-            replace(q, request=_planning(q.request, ahead[q.learner.number], catalogue))
-            if q in asking and q.learner.number in ahead
-            else q
-            for q in questions
-        ]
-    return questions
+            weeks.setdefault(q.draw.week, set()).add(q.learner.number)
+    if not weeks:
+        return questions
+    planned: dict[tuple[str, int], tuple[str, ...]] = {}
+    for week, numbers in weeks.items():
+        found = planned_for(connection, numbers, week, acted_on=numbers if spoken is None else spoken)
+        planned |= {(week, number): names for number, names in found.items()}
+    return [_beside(q, planned.get((q.draw.week, q.learner.number), ()), catalogue) for q in questions]
 
 
-def _planning(request: Request, ahead: Sequence[str], catalogue: Catalogue) -> Request:
-    there = [name for name in ahead if name in catalogue.resource_index and name not in request.planned]
-    return replace(request, planned=(*request.planned, *there))
+def _beside(question: Question, names: Sequence[str], catalogue: Catalogue) -> Question:
+    request = question.request
+    there = [name for name in dict.fromkeys(names) if name in catalogue.resource_index]
+    if request.k != 1 or not there:
+        return question
+    return replace(question, request=replace(request, planned=(*request.planned, *there)))
 
 
 def _in_manner(

@@ -24,9 +24,11 @@ from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.playlists.step_standing import LeftOut, StepState, held_at, is_gone, read_cell
 from segue.workspace.records.decision_log import context_of
+from segue.workspace.records.decision_queries import drawn_in, weekly_heads
 from segue.workspace.records.learner_states import Fold, current, state_before
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.list_rows import ListRows, ShownSince, list_rows
+from segue.workspace.records.overrides import acts_for
 from segue.workspace.records.rosters.enrolments import ended_courses
 from segue.workspace.storage.database import Connection, Row
 from segue.workspace.storage.pseudonyms import Keyring
@@ -316,16 +318,23 @@ def standing_resources(
 
 
 def planned_for(
-    connection: Connection, moment: Moment, learners: Collection[int], week: str
+    connection: Connection, learners: Collection[int], week: str, *, acted_on: Collection[int]
 ) -> dict[int, tuple[str, ...]]:
-    """Return what is still to be done of the current weekly lists of learners (numbers of the store)."""
-    rows = rows_at(connection, moment, learners, weeks=[week], surfaces=["weekly"])
-    out: dict[int, tuple[str, ...]] = {}
-    for head in rows.heads:
-        if head.playlist_id in current_ids([one for one in rows.heads if one.learner == head.learner]):
-            stands = [held_at(row, rows, head) for row in rows.steps[head.playlist_id]]
-            ahead = [one.resource for one in stands if one.state != "done" and not one.left_out]
-            out[head.learner] = (*out.get(head.learner, ()), *ahead)
+    """Return the resources of the current weekly lists of learners (numbers of the store), done or not.
+
+    `acted_on` are those of whom there may be acts of teachers: what these put in is among them.
+    """
+    heads: dict[int, list[Row]] = {}
+    for head in weekly_heads(connection, learners, week):
+        heads.setdefault(head.learner, []).append(head)
+    put_in: dict[str, list[str]] = {}
+    for act in acts_for(connection, heads.keys() & set(acted_on)) if acted_on else ():
+        if act.undone is None and act.resource:
+            put_in.setdefault(act.decision_id, []).append(act.resource)
+    out = {}
+    for learner, mine in heads.items():
+        steps = [step for name in sorted(current_ids(mine)) for step in drawn_in(connection, name).items()]
+        out[learner] = tuple([one for name, drawn in steps for one in (drawn, *put_in.get(name, ()))])
     return out
 
 

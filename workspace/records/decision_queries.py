@@ -68,6 +68,23 @@ _STEPS = (  # a list's steps lie side by side by their ids, so that no other ind
 )
 
 
+def weekly_heads(connection: Connection, learners: Collection[int], week: str) -> Rows:
+    """Return the weekly playlists that learners received in an ISO week, in order."""
+    query = select(playlists).where(playlists.c.surface == "weekly", playlists.c.week == week)
+    found = where_in(connection, query.where(~playlists.c.undelivered), playlists.c.learner, learners)
+    return sorted(found, key=lambda head: int(head.number))
+
+
+def drawn_in(connection: Connection, playlist_id: str) -> dict[str, str]:
+    """Return what was drawn at each step of a playlist, by decision, in order."""
+    beside = {"first": decision_id(playlist_id, 0), "last": decision_id(playlist_id, 0xFFFF)}
+    rows = connection.execute(_DRAWN, beside | {"name": playlist_id})
+    return {row.decision_id: row.resource for row in rows}
+
+
+_DRAWN = _STEPS.with_only_columns(decisions.c.decision_id, decisions.c.resource)
+
+
 def heads_since(connection: Connection, week: str) -> Rows:
     """Return the playlists from an ISO week on, in order."""
     query = select(playlists).where(playlists.c.week >= week)

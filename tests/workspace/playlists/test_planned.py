@@ -1,4 +1,4 @@
-"""One next step beside the list of the week: what is still to be done there is not drawn a second time."""
+"""One next step beside the list of the week: what stands there is not drawn a second time."""
 
 from __future__ import annotations
 
@@ -50,9 +50,12 @@ def test_it_comes_all_the_same_where_nothing_else_is_left(school: School) -> Non
     assert next_steps(school, candidates=(first.resource,)) == {first.resource}
 
 
-def test_what_is_removed_or_of_another_week_is_not_planned(school: School) -> None:
+def test_what_a_teacher_put_in_is_planned_and_what_is_of_another_week_is_not(school: School) -> None:
     first, *others = weekly(school)
-    school.space.override(first.decision_id, StepChange("remove", "t1", "too_hard"), now=MONDAY)
-    assert planned(school) == {step.resource for step in others}
+    standing = {first.resource, *(step.resource for step in others)}
+    other = min(next_steps(school) - standing)
+    school.space.override(first.decision_id, StepChange("swap", "t1", "too_hard", other), now=MONDAY)
+    assert planned(school) == {*standing, other}
+    assert other not in next_steps(school)
     later = school.space.asking([PUPIL], now=MONDAY + timedelta(7), k=1)[1][PUPIL]
     assert not later.record.planned
