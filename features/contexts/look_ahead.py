@@ -146,10 +146,8 @@ def _counters(reading: Reading, columns: Floats, owner: Ints) -> Floats:
     out = np.empty((8, 2, len(owner)))
     out[:4] = (columns[TRIED] * fade + 1.0)[:, None]
     out[4:] = (columns[RIGHT] * fade)[:, None] + _Y
-    if np.count_nonzero(reading.moments >= reading.known) == len(
-        reading.known
-    ):  # so that nobody's last answer is later than this one
-        return out
+    if np.count_nonzero(reading.moments >= reading.known) == len(reading.known):
+        return out  # nobody's last answer is later than this one
     if not known.all():
         out[:, :, ~known] = columns[TRIED.start : RIGHT.stop, None, ~known]
     after = np.where(known, np.maximum(time, last), last)

@@ -211,7 +211,7 @@ class ListedStepAnswer(AnswerBody):
     picked: str | None
     rating: float | None
     left_out: Literal["teacher", "retired", "closed", "course"] | None
-    """Why a step is "removed": a teacher took its resource out, it was retired, or its course has ended."""
+    """Why a step is "removed": a teacher took it out, it was retired or has closed, or its course ended."""
 
 
 class ListAnswer(AnswerBody):
