@@ -27,7 +27,7 @@ from segue.engine.explanations.why import READ, student_words
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import INDEX
-from segue.features.outward_text import csv_table
+from segue.features.events.outward_text import csv_table
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of

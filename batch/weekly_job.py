@@ -18,8 +18,8 @@ from segue.batch import output, worker_pool
 from segue.batch.from_workspace import Deciding, is_whole, weekly
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
+from segue.features.events.outward_text import csv_frame
 from segue.features.iso_weeks import start_of
-from segue.features.outward_text import csv_frame
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from segue.features.catalogue import web_address
-from segue.features.outward_text import one_line
+from segue.features.events.outward_text import one_line
 
 Change = Literal["added", "updated", "unchanged", "closed"]
 WEEK = re.compile(r"\d{4}-W\d{2}")

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from segue.experiments.trials.declaration import TrialDeclaration
-from segue.experiments.trials.running import deciding_in, declare, end, trial_arms
+from segue.experiments.evaluation.trials.declaration import TrialDeclaration
+from segue.experiments.evaluation.trials.running import deciding_in, declare, end, trial_arms
 from segue.service.http.rate_limits import ServiceLimits
 from segue.workspace.records.rosters.arms import DECIDING
 from segue.workspace.storage.database import get_document

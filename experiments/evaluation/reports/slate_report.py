@@ -19,7 +19,7 @@ from segue.experiments.evaluation.intervals.pseudo_round import between, ends
 from segue.experiments.evaluation.logs.logged_data import Log, with_gaps
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import NOTHING, RULE, around
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 from segue.models.cluster_errors import recoded
 
 CHANCE = 0.01  # of marking an estimator whose assumption holds

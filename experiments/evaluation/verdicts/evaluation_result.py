@@ -16,7 +16,7 @@ from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.logs.rejected_rows import Rejected
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 
 Verdict = Literal["enough evidence", "not enough evidence"]
 SHOWN = ("n", "ess", "max_weight", "share_of_max", "mean_weight", "unseen_support", "effective_rewards")

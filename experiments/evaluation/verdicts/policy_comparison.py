@@ -33,7 +33,7 @@ from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import NOTHING, RULE, around
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 from segue.models.cluster_errors import recoded
 
 Shipping = Literal["ship", "do not ship", "not enough evidence"]

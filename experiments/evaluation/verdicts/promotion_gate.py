@@ -17,8 +17,8 @@ from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import RULE
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
+from segue.features.events.outward_text import finite
 from segue.features.events.text_dialects import label_of
-from segue.features.outward_text import finite
 from segue.models.cluster_errors import recoded
 
 Decision = Literal["promote", "hold", "reject"]

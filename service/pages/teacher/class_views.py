@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from segue.engine.explanations.what_if import Edit
-from segue.features.outward_text import csv_cell
+from segue.features.events.outward_text import csv_cell
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.texts import translations

@@ -101,7 +101,7 @@ def evaluate(
 
 
 def _say(result: Evaluation, lists: SlateEvaluation | None, more: dict[str, More], *, as_json: bool) -> None:
-    from segue.features.outward_text import finite
+    from segue.features.events.outward_text import finite
 
     if as_json:
         told = result.to_dict() | ({} if lists is None else {"slates": lists.to_dict()})

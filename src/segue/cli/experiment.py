@@ -92,7 +92,7 @@ def sweep(
     }
     gains = table.drop(columns=list(FIGURES))
     figures = {"gain.png": gain_by_policy(gains)}
-    from segue.features.outward_text import csv_frame
+    from segue.features.events.outward_text import csv_frame
 
     texts = {"gain.csv": csv_frame(table).to_csv(), "question.txt": study.question}
     tracker.record(f"{study.name} summary", Run(name, {"quick": quick}, _named(summary), figures, texts))
@@ -212,7 +212,7 @@ def shadow(
         "propensity": log.propensity,
         "target": log.target,
     }
-    from segue.features.outward_text import csv_frame
+    from segue.features.events.outward_text import csv_frame
 
     csv_frame(pd.DataFrame(columns)).to_csv(out, index=False)
     tell(f"{log.n} decisions of {len(frame)} are in {out}{f'; {log.rejected}' if log.rejected.n else ''}")

@@ -215,7 +215,7 @@ def suggest(
         raise ValueError(report.reason)
     resources = opened(workspace).catalogue().resources
     table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
-    from segue.features.outward_text import csv_frame
+    from segue.features.events.outward_text import csv_frame
 
     text = csv_frame(table).to_csv(output, index=False)
     typer.echo(text if output is None else f"{len(table)} suggestions: strike out what is wrong in {output}")

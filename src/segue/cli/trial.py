@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from segue.batch.from_workspace import Deciding
-    from segue.experiments.trials.declaration import TrialDeclaration
+    from segue.experiments.evaluation.trials.declaration import TrialDeclaration
     from segue.workspace.workspace import Workspace
 
 Name = Annotated[str, typer.Argument(help="Name of a declared experiment.")]
@@ -32,8 +32,8 @@ def declare(
 
     Example: segue trial declare school trial.json
     """
-    from segue.experiments.trials.declaration import read_trial
-    from segue.experiments.trials.running import declare as write_down
+    from segue.experiments.evaluation.trials.declaration import read_trial
+    from segue.experiments.evaluation.trials.running import declare as write_down
 
     read = read_trial(trial)
     with opened(workspace) as space:
@@ -47,7 +47,7 @@ def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> Non
 
     Example: segue trial arms school reading --roster roster.csv
     """
-    from segue.experiments.trials.running import declared, trial_arms
+    from segue.experiments.evaluation.trials.running import declared, trial_arms
 
     with opened(workspace) as space:
         trial = declared(space, name)
@@ -71,7 +71,7 @@ def week(
 
     Example: segue trial week school reading --roster roster.csv
     """
-    from segue.experiments.trials.running import declared, trial_week
+    from segue.experiments.evaluation.trials.running import declared, trial_week
 
     with opened(workspace) as space:
         trial = declared(space, name)
@@ -95,8 +95,8 @@ def look(
 
     Example: segue trial look school reading --roster roster.csv
     """
+    from segue.experiments.evaluation.trials.running import as_comparison, declared, trial_looks
     from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
-    from segue.experiments.trials.running import as_comparison, declared, trial_looks
 
     with opened(workspace) as space:
         found = trial_looks(space, declared(space, name), _read(roster), now=moment(now))
@@ -119,7 +119,7 @@ def end(workspace: Folder, name: Name, *, now: Now = "") -> None:
 
     Example: segue trial end school reading
     """
-    from segue.experiments.trials.running import end as end_it
+    from segue.experiments.evaluation.trials.running import end as end_it
 
     with opened(workspace) as space:
         end_it(space, name, now=moment(now))
@@ -134,7 +134,7 @@ def deciding_for(space: Workspace, roster: Path | None, *, now: datetime) -> Dec
     ValueError
         When several run, or there is no roster to say who is in which arm.
     """
-    from segue.experiments.trials.running import deciding_in, running
+    from segue.experiments.evaluation.trials.running import deciding_in, running
 
     found = running(space, now=now)
     if not found:

@@ -253,7 +253,7 @@ def _report(
     if len(rejects):
         target = space.path / "rejects" / f"{path.name}.rejects.csv"
         target.parent.mkdir(exist_ok=True)
-        from segue.features.outward_text import csv_frame
+        from segue.features.events.outward_text import csv_frame
 
         csv_frame(rejects).to_csv(target, index=False)
         first = rejects.iloc[0]

@@ -11,7 +11,7 @@ from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.logs.synthetic_logs import LogWorld, make_world
 from segue.experiments.evaluation.reports.slate_report import evaluate_slates, list_clusters, slates_of_log
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 
 
 def world(ess: float, rate: float = 0.3) -> LogWorld:

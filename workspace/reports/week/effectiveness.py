@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 from segue.workspace.reports.week.mean_intervals import MeanInterval, difference, mean_interval, means_by
 from segue.workspace.reports.week.resource_verdicts import ResourceVerdict, resource_verdicts
 from segue.workspace.reports.week.step_frame import LoggedSteps

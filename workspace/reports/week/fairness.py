@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 from segue.workspace.reports.week.mean_intervals import MeanInterval, difference, mean_interval
 
 MEASURES: Mapping[str, str] = {

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from segue.features.catalogue import Floats
-from segue.features.outward_text import finite
+from segue.features.events.outward_text import finite
 
 SHUFFLES = 999
 CHANCE = 0.01

@@ -14,10 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli.main import app
-from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
-from segue.experiments.trials.assignment import arms_of, units_of
-from segue.experiments.trials.declaration import TrialDeclaration, read_trial, trial_from
-from segue.experiments.trials.running import (
+from segue.experiments.evaluation.trials.assignment import arms_of, units_of
+from segue.experiments.evaluation.trials.declaration import TrialDeclaration, read_trial, trial_from
+from segue.experiments.evaluation.trials.running import (
     as_comparison,
     declare,
     declared,
@@ -26,7 +25,8 @@ from segue.experiments.trials.running import (
     trial_week,
     weeks_since,
 )
-from segue.experiments.trials.sequential import TrialLook, look
+from segue.experiments.evaluation.trials.sequential import TrialLook, look
+from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.arms import began_in, forget_arm
 

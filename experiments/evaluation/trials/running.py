@@ -17,10 +17,10 @@ from segue.engine.policies.policy_version import policy_from
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import led_along
+from segue.experiments.evaluation.trials.assignment import arms_of, moved_on, units_of
+from segue.experiments.evaluation.trials.declaration import TrialDeclaration, declared_before
+from segue.experiments.evaluation.trials.sequential import TrialLook, look
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
-from segue.experiments.trials.assignment import arms_of, moved_on, units_of
-from segue.experiments.trials.declaration import TrialDeclaration, declared_before
-from segue.experiments.trials.sequential import TrialLook, look
 from segue.features.iso_weeks import start_of, week_of
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.records import learner_states as states

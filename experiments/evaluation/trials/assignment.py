@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from segue.experiments.trials.declaration import TrialDeclaration
+from segue.experiments.evaluation.trials.declaration import TrialDeclaration
 
 
 def order_of(trial: str, unit: str, *, seed: str) -> float:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.features.catalogue import Resource, web_address
-from segue.features.outward_text import FORMULA, csv_cell, csv_frame, csv_table
+from segue.features.events.outward_text import FORMULA, csv_cell, csv_frame, csv_table
 
 HEADS = ["", "0", "a", "'", *FORMULA]
 BAD = [
