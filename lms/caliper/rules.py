@@ -119,7 +119,7 @@ def _property(name: str, value: Json, path: str, depth: int, *, kind: str) -> No
         _value(value, terms.DATATYPE[name], path)
     if name == "roles":
         for role in value:
-            _word(role.partition("#")[0], frozenset(terms.ROLES), path)
+            _word(role.partition("#")[0], terms.ROLES, path)
 
 
 _KNOWN = frozenset(("id", *terms.ENTITIES, *terms.LISTS, *terms.WORDS, *terms.DATATYPE))

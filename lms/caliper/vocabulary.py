@@ -149,68 +149,25 @@ REQUIRED = {
 }
 WITHOUT_ID = ("SystemIdentifier", "Selector")
 
-ROLES = [
-    "Administrator",
-    "ContentDeveloper",
-    "Instructor",
-    "Learner",
-    "Manager",
-    "Member",
-    "Mentor",
-    "Officer",
-]
-WORDS = {
-    "metric": frozenset(
-        [
-            "AssessmentsPassed",
-            "AssessmentsSubmitted",
-            "MinutesOnTask",
-            "SkillsMastered",
-            "StandardsMastered",
-            "UnitsCompleted",
-            "UnitsPassed",
-            "WordsRead",
-        ]
+_ROLES = "Administrator ContentDeveloper Instructor Learner Manager Member Mentor Officer"
+ROLES = frozenset(_ROLES.split())
+_PROFILES = (
+    "Annotation Assessment Assignable Basic Feedback Forum General Grading Media Reading "
+    "ResourceManagement Search Session Survey ToolLaunch ToolUse"
+)
+_WORDS = {
+    "metric": (
+        "AssessmentsPassed AssessmentsSubmitted MinutesOnTask SkillsMastered StandardsMastered "
+        "UnitsCompleted UnitsPassed WordsRead"
     ),
-    "identifierType": frozenset(
-        [
-            "AccountUserName",
-            "EmailAddress",
-            "LisSourcedId",
-            "LtiContextId",
-            "LtiDeploymentId",
-            "LtiPlatformId",
-            "LtiToolId",
-            "LtiUserId",
-            "OneRosterSourcedId",
-            "Other",
-            "SisSourcedId",
-            "SystemId",
-        ]
+    "identifierType": (
+        "AccountUserName EmailAddress LisSourcedId LtiContextId LtiDeploymentId LtiPlatformId LtiToolId "
+        "LtiUserId OneRosterSourcedId Other SisSourcedId SystemId"
     ),
-    "status": frozenset(("Active", "Inactive")),
-    "profile": frozenset(
-        f"{name}Profile"
-        for name in [
-            "Annotation",
-            "Assessment",
-            "Assignable",
-            "Basic",
-            "Feedback",
-            "Forum",
-            "General",
-            "Grading",
-            "Media",
-            "Reading",
-            "ResourceManagement",
-            "Search",
-            "Session",
-            "Survey",
-            "ToolLaunch",
-            "ToolUse",
-        ]
-    ),
+    "status": "Active Inactive",
+    "profile": " ".join(f"{name}Profile" for name in _PROFILES.split()),
 }
+WORDS = {name: frozenset(words.split()) for name, words in _WORDS.items()}
 """Properties whose words are a closed list."""
 
 

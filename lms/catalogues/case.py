@@ -13,33 +13,19 @@ from dataclasses import dataclass
 from segue.features.catalogue import Skill
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
-from segue.lms.records.untrusted_values import obj, text
+from segue.lms.records.untrusted_values import listed, obj, text
 from segue.lms.xapi.types import IRI, UUID
 
-RELATIONS = (
-    "exactMatchOf",
-    "exemplar",
-    "hasSkillLevel",
-    "isChildOf",
-    "isPartOf",
-    "isPeerOf",
-    "isRelatedTo",
-    "isTranslationOf",
-    "precedes",
-    "replacedBy",
+_RELATIONS = (
+    "exactMatchOf exemplar hasSkillLevel isChildOf isPartOf isPeerOf isRelatedTo isTranslationOf precedes "
+    "replacedBy"
 )
+RELATIONS = tuple(_RELATIONS.split())
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 REQUIRED = {
-    "document": ("identifier", "uri", "creator", "title", "lastChangeDateTime"),
-    "item": ("identifier", "uri", "fullStatement", "lastChangeDateTime"),
-    "association": (
-        "identifier",
-        "uri",
-        "associationType",
-        "originNodeURI",
-        "destinationNodeURI",
-        "lastChangeDateTime",
-    ),
+    "document": "identifier uri creator title lastChangeDateTime",
+    "item": "identifier uri fullStatement lastChangeDateTime",
+    "association": "identifier uri associationType originNodeURI destinationNodeURI lastChangeDateTime",
 }
 _VERBS = (
     "add analyze apply approximate assess ask attend build calculate choose classify combine compare "
@@ -111,11 +97,7 @@ def _parts(package: dict[str, Json]) -> tuple[dict[str, Json], list[Json], list[
         package.get(long, package.get(short))
         for long, short in (("CFItems", "items"), ("CFAssociations", "associations"))
     )
-    return obj(document), _list(items), _list(associations)
-
-
-def _list(value: Json) -> list[Json]:
-    return value if isinstance(value, list) else []
+    return obj(document), listed(items), listed(associations)
 
 
 # --- strict -----------------------------------------------------------------------------------------------
@@ -138,7 +120,7 @@ def _check(
 def _check_part(kind: str, part: Json) -> None:
     if not isinstance(part, dict):
         raise RecordRefusedError(f"{kind} must be an object")
-    for name in REQUIRED[kind]:
+    for name in REQUIRED[kind].split():
         if not part.get(name):
             raise RecordRefusedError(f"{kind} needs {name}")
     if not UUID.fullmatch(text(part["identifier"])):

@@ -39,7 +39,7 @@ def translate(statement: Json, mode: Mode, report: ReadReport) -> Iterator[Event
         When a rule of xAPI or (strict) of cmi5 is broken.
     """
     verb = VERBS.get(text(obj(obj(statement).get("verb")).get("id")), "")
-    if not verb or not _is_defined(statement):
+    if not verb or not _has_category(statement, CATEGORY):
         yield from xapi.translate(statement, mode, report)
         return
     if mode == "strict":
@@ -52,19 +52,14 @@ def translate(statement: Json, mode: Mode, report: ReadReport) -> Iterator[Event
         yield event | {"resource": _publisher_id(statement) or event["resource"]}
 
 
-def _activities(statement: Json, place: str) -> list[Json]:
-    found = obj(obj(obj(statement).get("context")).get("contextActivities")).get(place)
-    return found if isinstance(found, list) else [found]
+def _has_category(statement: Json, name: str) -> bool:
+    context = obj(statement).get("context")
+    return any(activity.get("id") == name for activity in xapi.activities(context, "category"))
 
 
-def _is_defined(statement: Json) -> bool:
-    return any(obj(activity).get("id") == CATEGORY for activity in _activities(statement, "category"))
-
-
-def _publisher_id(statement: Json) -> str:
-    return next(
-        (text(obj(one).get("id")) for one in _activities(statement, "grouping") if obj(one).get("id")), ""
-    )
+def _publisher_id(statement: dict[str, Json]) -> str:
+    around = xapi.activities(statement.get("context"), "grouping")
+    return next((text(activity["id"]) for activity in around if activity.get("id")), "")
 
 
 def _check(statement: dict[str, Json], verb: str) -> None:
@@ -84,6 +79,5 @@ def _check(statement: dict[str, Json], verb: str) -> None:
         raise RecordRefusedError("result.completion must be true for completed")
     if verb in ("completed", "passed", "failed", "terminated") and "duration" not in result:
         raise RecordRefusedError(f"{verb} needs result.duration")
-    moves = any(obj(activity).get("id") == MOVE_ON for activity in _activities(statement, "category"))
-    if moves != ("success" in result or "completion" in result):
+    if _has_category(statement, MOVE_ON) != ("success" in result or "completion" in result):
         raise RecordRefusedError("the moveOn category goes with success or completion, and only with them")

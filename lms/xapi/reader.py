@@ -8,6 +8,7 @@ voiding statement becomes an event that `voids` another, which may arrive later.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from segue.lms.records import source_records as base
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source
@@ -216,36 +217,34 @@ def _add_optional(event: Event, statement: dict[str, Json]) -> None:
     seconds = seconds_of(result.get("duration"))
     if seconds is not None:
         event["seconds"] = seconds
-    course = course_of(context.get("contextActivities"))
+    course = course_of(context)
     if course:
         event["class"] = course
     definition = obj(obj(statement.get("object")).get("definition"))
     add_attempt_no(event, obj(definition.get("extensions")).get(ATTEMPT_NUMBER))
-    around = _around(context.get("contextActivities"))
+    around = _around(context)
     if around:
         event["within"] = around
 
 
-def _around(activities: Json) -> tuple[str, ...]:
+def activities(context: Json, *places: str) -> Iterator[dict[str, Json]]:
+    """Yield the activities that a context names in some places; one may stand without a list."""
+    for place in places:
+        found = obj(obj(context).get("contextActivities")).get(place)
+        yield from map(obj, found if isinstance(found, list) else (found,))
+
+
+def _around(context: Json) -> tuple[str, ...]:
     """Return the ids of the activities around the object, parents first, at most ten."""
-    found: list[str] = []
-    for place in ("parent", "grouping"):
-        given = obj(activities).get(place)
-        for activity in given if isinstance(given, list) else (given,):
-            name = text(obj(activity).get("id"))
-            if name and len(found) < 10:
-                found.append(name)
-    return tuple(found)
+    names = (text(activity.get("id")) for activity in activities(context, "parent", "grouping"))
+    return tuple(islice(filter(None, names), 10))
 
 
-def course_of(activities: Json) -> str:
+def course_of(context: Json) -> str:
     """Return the id of the first context activity whose type is a course; '' without one."""
-    for place in ("parent", "grouping", "category", "other"):
-        found = obj(activities).get(place)
-        for activity in found if isinstance(found, list) else (found,):
-            kind = text(obj(obj(activity).get("definition")).get("type"))
-            if kind.rstrip("/").endswith("/course"):
-                return text(obj(activity).get("id"))
+    for activity in activities(context, "parent", "grouping", "category", "other"):
+        if text(obj(activity.get("definition")).get("type")).rstrip("/").endswith("/course"):
+            return text(activity.get("id"))
     return ""
 
 
