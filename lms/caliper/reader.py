@@ -110,14 +110,7 @@ def _made(event: dict[str, Json], kind: str, learner: Json, resource: Json) -> E
     who, what = learner_id(_id(learner)), _id(resource)
     if not who or not what:
         raise RecordRefusedError("event must say who (actor or assignee) and what (object or assignable)")
-    made: Event = {
-        "kind": kind,
-        "learner": who,
-        "resource": what,
-        "score": None,
-        "time": instant(event.get("eventTime")),
-        "id": text(event.get("id")),
-    }
+    made = base.new_event(kind, who, what, instant(event.get("eventTime")), name=text(event.get("id")))
     if not made["id"]:
         made["id"] = digest(*made.values(), event.get("action"))
     if _id(event.get("group")):

@@ -159,18 +159,11 @@ def _event(metadata: Body, body: Body, kind: str, *, learner: Json, resource: tu
     home = metadata.get("root_account_id") or metadata.get("context_id")
     kind_of_resource, number_of_resource = resource
     name = global_id(number_of_resource, home)
-    made: Event = {
-        "kind": kind,
-        "learner": global_id(learner, home),
-        "resource": f"{kind_of_resource.lower()}:{name}" if name else "",
-        "score": None,
-        "time": instant(metadata.get("event_time")),
-        "id": "",
-    }
+    what = f"{kind_of_resource.lower()}:{name}" if name else ""
     in_course = metadata.get("context_id") if metadata.get("context_type") == "Course" else None
     course = global_id(body.get("course_id") or in_course, home)
-    if course:
-        made["class"] = course
+    time = instant(metadata.get("event_time"))
+    made = base.new_event(kind, global_id(learner, home), what, time, place=course or None)
     made["id"] = digest(*made.values(), text(metadata.get("event_name")), text(body.get("submission_id")))
     return made
 
@@ -323,12 +316,6 @@ def _enrolled(
     if not is_student or not name or not global_id(course_id, ""):
         report.skip("enrolment that is not a student's")
         return
-    yield {
-        "kind": "enrol",
-        "learner": name,
-        "resource": _named(course_id),
-        "score": None,
-        "time": instant(event.get("eventTime")),
-        "id": text(event.get("id")) or digest("enrol", name, course_id),
-        "class": global_id(course_id, ""),
-    }
+    event_id = text(event.get("id")) or digest("enrol", name, course_id)
+    time, place = instant(event.get("eventTime")), global_id(course_id, "")
+    yield base.new_event("enrol", name, _named(course_id), time, name=event_id, place=place)

@@ -209,15 +209,7 @@ def _event(
         raise RecordRefusedError(
             "a row of the standard log must say who (userid) and where (contextinstanceid)"
         )
-    event: Event = {
-        "kind": KINDS[name],
-        "learner": learner,
-        "resource": place,
-        "score": None,
-        "time": _time(row.get("timecreated")),
-        "id": "",
-        "class": course,
-    }
+    event = base.new_event(KINDS[name], learner, place, _time(row.get("timecreated")), place=course)
     if KINDS[name] == "attempt":
         high = other.get("grademax", other.get("maxgrade", item.high if item else None))
         low = other.get("grademin", item.low if item else None)

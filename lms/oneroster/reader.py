@@ -17,6 +17,7 @@ from segue.features.catalogue import Resource
 from segue.lms.oneroster.dialects import NEEDED, READ_AS, columns_of, one_place_a_row, table_by, table_of
 from segue.lms.oneroster.rows import refuse
 from segue.lms.oneroster.rules import check
+from segue.lms.records import source_records as base
 from segue.lms.records.delimited import columns_said, plain_name, rows_of
 from segue.lms.records.safe_archive import Files, open_files
 from segue.lms.records.source_records import Event, Json, Mode, ReadReport, RecordRefusedError, Source, parse
@@ -297,17 +298,10 @@ def _enrolled(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
         if role not in ("student", "test student"):
             report.skip("enrolment that is not a student's")
         elif learner and place:
-            event: Event = {
-                "kind": "enrol",
-                "learner": learner,
-                "resource": place,
-                "score": None,
-                "time": instant(row.get("beginDate")) or instant(row.get("dateLastModified")),
-                "id": row.get("sourcedId") or digest("enrol", learner, place, row.get("beginDate")),
-                "class": place,
-                "role": role,
-                "until": until_of(row),
-            }
+            name = row.get("sourcedId") or digest("enrol", learner, place, row.get("beginDate"))
+            time = instant(row.get("beginDate")) or instant(row.get("dateLastModified"))
+            event = base.new_event("enrol", learner, place, time, name=name, place=place)
+            event |= {"role": role, "until": until_of(row)}
             if is_gone(row):
                 report.skip("enrolment that has ended")
             yield event | {"removed": True} if is_gone(row) else event
@@ -330,16 +324,10 @@ def _graded(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
         if not learner:
             continue
         key = row.get("sourcedId") or digest("result", learner, resource)
-        event: Event = {
-            "kind": "other" if score is None else "attempt",
-            "learner": learner,
-            "resource": resource,
-            "score": score,
-            "time": instant(row.get("scoreDate")) or instant(row.get("dateLastModified")),
-            "id": key,
-            "key": key,
-            "removed": score is None,
-        }
+        time = instant(row.get("scoreDate")) or instant(row.get("dateLastModified"))
+        kind = "other" if score is None else "attempt"
+        event = base.new_event(kind, learner, resource, time, score, name=key)
+        event |= {"key": key, "removed": score is None}
         place = row.get("classSourcedId") or item.get("classSourcedId", "")
         yield event | {"class": place} if place else event
 

@@ -168,14 +168,9 @@ def _event(record: dict[str, Json], deed: Deed, report: ReadReport) -> Event:
     if not learner or not resource:
         raise RecordRefusedError("record must say who (user_id) and on what (block or course)")
     score, completed = _score(deed, report), _completed(deed)
-    event: Event = {
-        "kind": "hint" if "hint" in deed.name else kind_of(deed.verb, score, completed=completed or None),
-        "learner": learner,
-        "resource": resource,
-        "score": score,
-        "time": instant(record.get("timestamp")) or instant(record.get("time")),
-        "id": "",
-    }
+    kind = "hint" if "hint" in deed.name else kind_of(deed.verb, score, completed=completed or None)
+    time = instant(record.get("timestamp")) or instant(record.get("time"))
+    event = base.new_event(kind, learner, resource, time, score)
     event["id"] = digest(*event.values(), deed.name, text(deed.data.get("event_transaction_id")))
     if course := text(deed.context.get("course_id")):
         event["class"] = course

@@ -56,6 +56,30 @@ first; `role` and `until` belong to an enrolment; `also` are other ids that the 
 INTERNAL = ("key", "removed", "within", "role", "until", "also")
 
 
+def new_event(
+    kind: str,
+    learner: str,
+    resource: str,
+    time: str | None,
+    score: float | None = None,
+    *,
+    name: str = "",
+    place: str | None = None,
+) -> Event:
+    """Return an event with the id `name`; `place` is the class that it happened in, where that is said."""
+    made: Event = {
+        "kind": kind,
+        "learner": learner,
+        "resource": resource,
+        "score": score,
+        "time": time,
+        "id": name,
+    }
+    if place is not None:
+        made["class"] = place
+    return made
+
+
 class RecordRefusedError(ValueError):
     """A document that cannot be taken: the message says why, `code` names the rule where it has a name."""
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from segue.lms.outgoing.lesson import Change, Lesson
-from segue.lms.records.source_records import Event
+from segue.lms.records.source_records import Event, new_event
 
 Json = Any
 _SECONDS = 60
@@ -268,21 +268,8 @@ def _events(content_id: str, log: Json) -> Iterator[Event]:
     if not learner or not time:
         return
     if log.get("complete") and isinstance(log.get("correct"), int | float):
-        yield Event(
-            kind="attempt",
-            learner=str(learner),
-            resource=content_id,
-            score=min(max(float(log["correct"]), 0.0), 1.0),
-            time=str(time),
-            id=str(log["id"]),
-            seconds=float(log.get("time_spent") or 0.0),
-        )
+        score = min(max(float(log["correct"]), 0.0), 1.0)
+        made = new_event("attempt", str(learner), content_id, str(time), score, name=str(log["id"]))
+        yield made | {"seconds": float(log.get("time_spent") or 0.0)}
     if log.get("hinted"):
-        yield Event(
-            kind="hint",
-            learner=str(learner),
-            resource=content_id,
-            score=None,
-            time=str(time),
-            id=f"{log['id']}:hint",
-        )
+        yield new_event("hint", str(learner), content_id, str(time), name=f"{log['id']}:hint")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segue.lms.moodle.companions import STAFF
-from segue.lms.records.source_records import Event, Json, ReadReport
+from segue.lms.records.source_records import Event, Json, ReadReport, new_event
 from segue.lms.records.untrusted_values import digest, instant, listed, number, obj, score_of, text
 from segue.lms.servers.json_calls import JsonServer, ServerError
 
@@ -60,14 +60,7 @@ def _graded(item: dict[str, Json], student: str, course: str, report: ReadReport
     score = score_of(report, raw=raw, low=item.get("grademin"), high=item.get("grademax"))
     module = text(item.get("cmid"))
     time = number(item.get("gradedategraded")) or number(item.get("gradedatesubmitted"))
-    yield {
-        "kind": "other" if score is None else "attempt",
-        "learner": student,
-        "resource": f"cm:{module}" if module else f"item:{text(item['id'])}",
-        "score": score,
-        "time": instant(time),
-        "id": (key := digest("grade", student, text(item["id"]))),
-        "class": course,
-        "key": key,
-        "removed": score is None,
-    }
+    kind, key = "other" if score is None else "attempt", digest("grade", student, text(item["id"]))
+    place = f"cm:{module}" if module else f"item:{text(item['id'])}"
+    made = new_event(kind, student, place, instant(time), score, name=key, place=course)
+    yield made | {"key": key, "removed": score is None}

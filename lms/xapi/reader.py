@@ -181,14 +181,8 @@ def event_of(statement: dict[str, Json], report: ReadReport) -> Event:
         high=points.get("max"),
         success=success,
     )
-    event: Event = {
-        "kind": kind_of(verb, score, completed=result.get("completion")),
-        "learner": learner,
-        "resource": resource,
-        "score": score,
-        "time": instant(statement.get("timestamp")) or instant(statement.get("stored")),
-        "id": "",
-    }
+    kind = kind_of(verb, score, completed=result.get("completion"))
+    event = base.new_event(kind, learner, resource, _time(statement), score)
     event["id"] = text(statement.get("id")) or digest(*event.values(), verb)
     _add_optional(event, statement)
     return event
@@ -252,12 +246,9 @@ def _voiding(statement: dict[str, Json], target: str) -> Event:
     learner = learner_of(statement.get("actor"))
     if not target:
         raise RecordRefusedError("a voiding statement must name the statement that it voids")
-    return {
-        "kind": "other",
-        "learner": learner,
-        "resource": "",
-        "score": None,
-        "time": instant(statement.get("timestamp")) or instant(statement.get("stored")),
-        "id": text(statement.get("id")) or digest("void", target),
-        "voids": target,
-    }
+    name = text(statement.get("id")) or digest("void", target)
+    return base.new_event("other", learner, "", _time(statement), name=name) | {"voids": target}
+
+
+def _time(statement: dict[str, Json]) -> str | None:
+    return instant(statement.get("timestamp")) or instant(statement.get("stored"))
