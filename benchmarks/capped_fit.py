@@ -13,15 +13,9 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from _data import DATA
+from _data import trial_of
 
-from segue.experiments.learner_vectors.success_prediction import (
-    INNER_FOLDS,
-    Trial,
-    masks,
-    read_trial,
-    scored,
-)
+from segue.experiments.learner_vectors.success_prediction import INNER_FOLDS, Trial, masks, scored
 from segue.features.catalogue import Bools, Ints
 from segue.features.history.difficulty import learner_folds
 from segue.features.vectors.success_fit import drawn_learners, fit_model, training_rows
@@ -56,8 +50,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     options = parser.parse_args()
     for name in options.sets:
-        folder = DATA / name
-        trial = read_trial(folder / "interactions.csv.gz", folder / "item_skills.csv.gz")
+        trial = trial_of(name)
         inner = learner_folds(trial.n_learners, INNER_FOLDS, np.random.default_rng(1))
         print(f"\n## {name}: {len(trial.attempts):,} attempts of {trial.n_learners} learners", flush=True)
         folds = [test for _, test in masks(trial, folds=5, seed=0, test_value=None)]

@@ -17,9 +17,9 @@ import math
 
 import numpy as np
 import pandas as pd
-from _data import DATA
+from _data import trial_of
 
-from segue.experiments.learner_vectors.success_prediction import INNER_FOLDS, Trial, masks, read_trial
+from segue.experiments.learner_vectors.success_prediction import INNER_FOLDS, Trial, masks
 from segue.features.history.difficulty import learner_folds, out_of_fold_logit
 from segue.features.vectors.forecast_fit import (
     CASES,
@@ -48,11 +48,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    folder = DATA / options.set
-    if not folder.exists():
-        print(f"skipped: {options.set} is not on this machine (set SEGUE_DATA to its folder)")
-        return
-    trial = read_trial(folder / "interactions.csv.gz", folder / "item_skills.csv.gz")
+    trial = trial_of(options.set)
     spaced = spaced_columns(trial)
     parts = [
         _fold(trial, spaced, test, options.seed)

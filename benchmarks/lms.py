@@ -91,8 +91,9 @@ def main() -> None:
     """Print the figures as JSON lines."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--statements", type=int, default=100_000)
+    statements = options.parse_args().statements
     print(json.dumps({"agreement": agreement()}))
-    print(json.dumps({"xapi": throughput(options.parse_args().statements)}))
+    print(json.dumps({"xapi": throughput(statements)}))
     started = time.perf_counter()
     framework = open_framework(shared_data("lms") / "case" / "ccss_math_k5.json", "lenient", ReadReport())
     seconds = time.perf_counter() - started

@@ -8,9 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +18,7 @@ from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.cli.text_output import playlist_text
 from segue.engine.requests.request import Request
+from segue.experiments.learner_vectors.success_prediction import StageClock
 from segue.features.events.event_records import Clock
 from segue.features.events.file_readers import Source, read_catalogue, read_events
 from segue.workspace.playlists.answering import Ask
@@ -65,29 +63,21 @@ JOBS = {
 }
 
 
-@contextmanager
-def stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Add the time that passes to a stage."""
-    began = time.perf_counter()
-    yield
-    seconds[name] = time.perf_counter() - began
-
-
 def run(name: str, folder: Path, workers: int) -> None:
     """Do one data set and print what happened."""
-    job, seconds = JOBS[name], dict[str, float]()
+    job, clock = JOBS[name], StageClock()
     data = shared_data(name)
     space = Workspace.init(folder / name, environment={}, configuration=Configuration())
-    with stage("catalogue", seconds):
+    with clock.stage("catalogue"):
         read = read_catalogue(data / job.catalogue, names={data / job.catalogue: job.columns})
         catalogue = space.set_catalogue(read.catalogue)
-    with stage("read", seconds):
+    with clock.stage("read"):
         checked = read_events(data / job.events, job.source, resources=catalogue.resource_index)
-    with stage("store", seconds):
+    with clock.stage("store"):
         stored = space.add_events(checked.events)
-    with stage("fit", seconds):
+    with clock.stage("fit"):
         space.fit(now=NOW)
-    with stage("weekly", seconds):
+    with clock.stage("weekly"):
         plan = WeeklyPlan(WEEK, NOW, space.configuration.seed)
         report = weekly(space, plan, folder / name / "out", workers=workers)
     print(f"\n{name}")
@@ -97,7 +87,7 @@ def run(name: str, folder: Path, workers: int) -> None:
         end="",
     )
     print(f"{stored.added:,} events stored; {report.learners:,} learners")
-    print("  seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items()))
+    print("  seconds: " + ", ".join(f"{stage} {spent:.1f}" for stage, spent in clock.seconds.items()))
     learner = checked.events["learner"].iloc[0]
     request = Request(learner, NOW)
     given = space.recommend(request, ask=Ask(week=WEEK))

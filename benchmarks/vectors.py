@@ -24,7 +24,7 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from _data import DATA
+from _data import DATA, trial_of
 
 from segue.experiments.learner_vectors.next_view_prediction import trace_interests
 from segue.experiments.learner_vectors.success_prediction import (
@@ -32,7 +32,6 @@ from segue.experiments.learner_vectors.success_prediction import (
     StageClock,
     Traced,
     Trial,
-    read_trial,
     reliability,
     scored,
     trace,
@@ -62,9 +61,7 @@ def main() -> None:
         if not folder.exists():
             print(f"skipped: {name} is not on this machine (set SEGUE_DATA to its folder)")
             continue
-        trial = changed(
-            read_trial(folder / "interactions.csv.gz", folder / "item_skills.csv.gz"), name.partition(":")[2]
-        )
+        trial = changed(trial_of(folder.name), name.partition(":")[2])
         print(f"\n## {name}: {len(trial.attempts):,} attempts of {trial.n_learners} learners")
         regimes = []
         for model in options.models:

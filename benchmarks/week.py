@@ -20,18 +20,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import weekly as synthetic  # beside this file
+from weekly import District
 
 from segue.batch.from_files import batch
 from segue.batch.from_workspace import bring_up, weekly
 from segue.batch.plan import WeeklyPlan
-from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
 from segue.workspace.operations.file_import import import_file
@@ -45,31 +44,6 @@ from segue.workspace.workspace import Workspace
 KEY = {VARIABLE: "11" * 32}
 WEEK = "2026-W48"
 NOW = start_of(WEEK, "UTC")
-
-
-@dataclass(frozen=True)
-class District:
-    """How much there is of everything."""
-
-    learners: int = 2_000
-    each: int = 200
-    resources: int = 2_000
-    skills: int = 300
-    k: int = 10
-
-    def catalogue(self, rng: np.random.Generator) -> Catalogue:
-        """Return a catalogue in which every third skill builds on the one before."""
-        made = [
-            Resource(
-                f"r{i:05d}",
-                skills=(f"k{i % self.skills:04d}",),
-                tags=(f"t{i % 40}",),
-                minutes=float(rng.integers(5, 20)),
-            )
-            for i in range(self.resources)
-        ]
-        edges = [(f"k{i - 1:04d}", f"k{i:04d}") for i in range(1, self.skills, 3)]
-        return Catalogue.build(made, prerequisites=edges)
 
 
 def stage(name: str, work: Callable[[Path], object], folder: Path, district: District) -> float:
@@ -108,9 +82,7 @@ def opened(folder: Path) -> Workspace:
 def set_up(folder: Path, district: District) -> None:
     """Write the attempts and make a workspace with the catalogue."""
     rng = np.random.default_rng(1)
-    synthetic.RESOURCES, synthetic.SKILLS, synthetic.EACH = district.resources, district.skills, district.each
-    synthetic.NAME = "r{:05d}"
-    synthetic.log(district.learners, rng, folder / "log.parquet")
+    district.log(rng, folder / "log.parquet")
     space = Workspace.init(folder / "district", environment=KEY, configuration=Configuration())
     space.set_catalogue(district.catalogue(rng))
     space.close()

@@ -14,6 +14,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,57 +37,55 @@ from segue.features.history.learner_state import LearnerState, StateBlock
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 PLAN = WeeklyPlan("2026-W48", NOW, "segue")
-RESOURCES, SKILLS, EACH = 2_000, 300, 200
-NAME = "r{:04d}"
 
 
-def catalogue(rng: np.random.Generator) -> Catalogue:
-    """Return a catalogue in which every third skill builds on the one before."""
-    made = [
-        Resource(
-            NAME.format(i),
-            skills=(f"k{i % SKILLS:03d}",),
-            tags=(f"t{i % 40}",),
-            minutes=float(rng.integers(5, 20)),
+@dataclass(frozen=True)
+class District:
+    """How much there is of everything."""
+
+    learners: int = 2_000
+    each: int = 200
+    resources: int = 2_000
+    skills: int = 300
+    k: int = 10
+
+    def catalogue(self, rng: np.random.Generator) -> Catalogue:
+        """Return a catalogue in which every third skill builds on the one before."""
+        made = [
+            Resource(
+                f"r{i:05d}",
+                skills=(f"k{i % self.skills:04d}",),
+                tags=(f"t{i % 40}",),
+                minutes=float(rng.integers(5, 20)),
+            )
+            for i in range(self.resources)
+        ]
+        edges = [(f"k{i - 1:04d}", f"k{i:04d}") for i in range(1, self.skills, 3)]
+        return Catalogue.build(made, prerequisites=edges)
+
+    def log(self, rng: np.random.Generator, path: Path) -> None:
+        """Write everybody's attempts, each ten thousand learners' mixed."""
+        with pq.ParquetWriter(path, self.attempts(2, rng).schema) as writer:
+            for first in range(0, self.learners, 10_000):
+                writer.write_table(self.attempts(min(10_000, self.learners), rng, first=first))
+
+    def attempts(self, n_learners: int, rng: np.random.Generator, *, first: int = 0) -> pa.Table:
+        """Return attempts of some learners, mixed, most on a band of skills."""
+        n = n_learners * self.each
+        learner = np.repeat(np.arange(first, first + n_learners), self.each)
+        start = rng.integers(0, self.skills - 40, n_learners)
+        skill = np.repeat(start, self.each) + rng.integers(0, 40, n)
+        item = (skill + self.skills * rng.integers(0, self.resources // self.skills, n)) % self.resources
+        seconds = 1.76e9 + np.tile(np.sort(rng.integers(0, 8_000_000, self.each)), n_learners)
+        order = rng.permutation(n)
+        return pa.table(
+            {
+                "learner": [f"u{i:07d}" for i in learner[order].tolist()],
+                "resource": [f"r{i:05d}" for i in item[order].tolist()],
+                "score": (rng.random(n) < 0.65).astype(np.float64),
+                "time": seconds[order],
+            }
         )
-        for i in range(RESOURCES)
-    ]
-    return Catalogue.build(made, prerequisites=[(f"k{i - 1:03d}", f"k{i:03d}") for i in range(1, SKILLS, 3)])
-
-
-def log(n_learners: int, rng: np.random.Generator, path: Path) -> None:
-    """Write a log in order of time, learners mixed: 200 attempts each, most on a band of skills."""
-    with pq.ParquetWriter(path, frame_of(2, rng).schema) as writer:
-        for _ in range(0, n_learners, 10_000):
-            writer.write_table(frame_of(min(10_000, n_learners), rng, first=_))
-
-
-def frame_of(n_learners: int, rng: np.random.Generator, *, first: int = 0) -> pa.Table:
-    """Return attempts of some learners, mixed."""
-    n = n_learners * EACH
-    learner = np.repeat(np.arange(first, first + n_learners), EACH)
-    start = rng.integers(0, SKILLS - 40, n_learners)
-    skill = np.repeat(start, EACH) + rng.integers(0, 40, n)
-    item = (skill + SKILLS * rng.integers(0, RESOURCES // SKILLS, n)) % RESOURCES
-    seconds = 1.76e9 + np.tile(np.sort(rng.integers(0, 8_000_000, EACH)), n_learners)
-    order = rng.permutation(n)
-    return pa.table(
-        {
-            "learner": pa.array([f"u{i:07d}" for i in learner[order].tolist()]),
-            "resource": pa.array([NAME.format(i) for i in item[order].tolist()]),
-            "score": rng.random(n) < 0.65,
-            "time": seconds[order],
-        }
-    ).cast(
-        pa.schema(
-            [
-                ("learner", pa.string()),
-                ("resource", pa.string()),
-                ("score", pa.float64()),
-                ("time", pa.float64()),
-            ]
-        )
-    )
 
 
 def floor_of(recommender: Recommender, bucket: Path, target: Path) -> float:
@@ -140,10 +139,11 @@ def main() -> None:
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        log(asked.learners, rng, folder / "log.parquet")
-        slice_ = frame_of(300, rng).to_pandas().assign(seq=0)
+        district = District(asked.learners)
+        district.log(rng, folder / "log.parquet")
+        slice_ = district.attempts(300, rng).to_pandas().assign(seq=0)
         slice_["time"] = pd.to_datetime(slice_["time"], unit="s", utc=True)
-        recommender = segue.fit(catalogue(rng), slice_, now=NOW, rng=rng)
+        recommender = segue.fit(district.catalogue(rng), slice_, now=NOW, rng=rng)
         recommender.save(folder / "model")
         one_core(recommender, folder, min(asked.learners, 2_000), rng)
         began = time.perf_counter()
@@ -167,7 +167,7 @@ def main() -> None:
 
 def one_core(recommender: Recommender, folder: Path, n_learners: int, rng: np.random.Generator) -> None:
     """Print the rates of one process, on processor time: other work on the machine does not count."""
-    pq.write_table(frame_of(n_learners, rng), folder / "some.parquet")
+    pq.write_table(District().attempts(n_learners, rng), folder / "some.parquet")
     began = time.process_time()
     shuffled = shuffle(folder / "some.parquet", recommender.catalogue, folder / "some")
     spent = time.process_time() - began
