@@ -9,191 +9,81 @@ Langford & Mineiro 2020, "Empirical likelihood for contextual bandits"). Closed 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite, sqrt
 
 import numpy as np
 from scipy import stats
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Rounds
+from segue.experiments.evaluation.estimators.single_step import Floats, Rounds
 from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval
-from segue.models.cluster_errors import recoded
 
-FLAT = 1e-12  # a control that varies less than this, relatively, is constant up to rounding
+FLAT = 1e-12  # weights that vary less than this, relatively, are constant up to rounding
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over rounds of a control c and a value v; arrays hold many logs at once."""
+    """Sums over n rounds, or means: of the weight w, the value v, and their products."""
 
-    n: Floats
-    c: Floats
-    cc: Floats
-    v: Floats
-    cv: Floats
-    vv: Floats
+    n: float
+    w: float
+    ww: float
+    v: float
+    wv: float
+    vv: float
 
     @classmethod
-    def of(cls, control: Floats, value: Floats) -> Sums:
-        """Return the sums along the last axis."""
+    def of(cls, weight: Floats, value: Floats) -> Sums:
+        """Return the sums of weights and values, (n,) each."""
+        ww, wv, vv = (np.einsum("i,i", a, b) for a, b in ((weight, weight), (weight, value), (value, value)))
+        return cls(len(weight), float(weight.sum()), float(ww), float(value.sum()), float(wv), float(vv))
 
-        def dot(a: Floats, b: Floats) -> Floats:
-            return np.asarray(np.einsum("...i,...i->...", a, b))
+    def means_with(self, w: float, v: float) -> Sums:
+        """Return the means with one imagined round added."""
+        n = self.n + 1
+        sums = (self.w + w, self.ww + w * w, self.v + v, self.wv + w * v, self.vv + v * v)
+        return Sums(n, *(one / n for one in sums))
 
-        n = np.asarray(control.shape[-1], dtype=np.float64)
-        return cls(
-            n,
-            np.asarray(control.sum(-1)),
-            dot(control, control),
-            np.asarray(value.sum(-1)),
-            dot(control, value),
-            dot(value, value),
-        )
+    @property
+    def spread(self) -> float:
+        """Of means, the variance of the weights, away from zero."""
+        return max(self.ww - self.w * self.w, FLAT * (1 + self.ww))
 
-    def means_with(self, control: Floats, value: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Return the means of c, c², v, cv and v² with one imagined round added."""
-        total = self.n + 1
-        return (
-            (self.c + control) / total,
-            (self.cc + control * control) / total,
-            (self.v + value) / total,
-            (self.cv + control * value) / total,
-            (self.vv + value * value) / total,
-        )
+    @property
+    def divergence(self) -> float:
+        """Of means, how far a distribution must go from even chances for its weights to average 1."""
+        return self.n * (self.w - 1) * (self.w - 1) / self.spread
 
-
-@dataclass(frozen=True)
-class Imagined:
-    """A round nobody saw: its control, and the lowest and highest value it could have."""
-
-    control: Floats
-    lowest: Floats
-    highest: Floats
+    def smallest(self, room: float, sign: float) -> float:
+        """Return the smallest mean of sign × v where weights average 1; inf where nothing fits."""
+        left = room + (1 - self.w) * (1 - self.w) / self.spread / 2
+        if left > 0:
+            return inf
+        covariance = sign * (self.wv - self.w * self.v)
+        residual = min(covariance * covariance / self.spread - (self.vv - self.v * self.v), 0.0)
+        return sign * self.v + (1 - self.w) * covariance / self.spread - sqrt(2 * residual * left)
 
 
-def unseen_rounds(largest: Floats, *, low: float | Floats, high: float | Floats) -> tuple[Imagined, Imagined]:
-    """Return the two extreme rounds of one policy: weight 0, and weight `largest` with reward low to high."""
-    largest = np.asarray(largest, dtype=np.float64)
-    nothing = np.zeros_like(largest)
-    return Imagined(nothing, nothing, nothing), Imagined(largest, largest * low, largest * high)
-
-
-def cressie_read_bounds(
-    sums: Sums,
-    imagined: tuple[Imagined, Imagined],
-    *,
-    mean: float,
-    dof: Floats,
-    design: float | Floats = 1.0,
-    level: float = 0.95,
-) -> tuple[Floats, Floats]:
-    """Return the lower and upper bound of the mean value, given the true `mean` of the control.
-
-    Parameters
-    ----------
-    sums : Sums
-    imagined : two rounds
-        Arrays broadcast with those of `sums`.
-    dof : degrees of freedom of the F quantile that sets the ball's size.
-    design : factor on the ball, the squared ratio of cluster to iid error (Rao & Scott 1981).
-
-    Returns
-    -------
-    (low, high), -inf or inf where no distribution of that kind fits in the ball.
-    """
-    slack = np.minimum(*(_least_divergence(sums, i.control, mean) for i in imagined))
-    room = (-slack - stats.f.isf(1 - level, 1, dof) * design) / (2 * (1 + sums.n))
-    low = [_smallest_mean(sums, i.control, i.lowest, mean=mean, room=room, sign=1.0) for i in imagined]
-    high = [_smallest_mean(sums, i.control, i.highest, mean=mean, room=room, sign=-1.0) for i in imagined]
-    return _or_infinite(np.minimum(*low)), -_or_infinite(np.minimum(*high))
-
-
-def _least_divergence(sums: Sums, control: Floats, mean: float) -> Floats:
-    """Return how far a distribution must go from even weights to have the control's mean."""
-    m, square, *_ = sums.means_with(control, np.zeros_like(control))
-    return np.asarray((1 + sums.n) * (m - mean) ** 2 / _spread(m, square))
-
-
-def _smallest_mean(
-    sums: Sums, control: Floats, value: Floats, *, mean: float, room: Floats, sign: float
-) -> Floats:
-    """Return the smallest mean of sign × value with this imagined round; inf where nothing fits."""
-    c, cc, v, cv, vv = sums.means_with(control, value)
-    spread = _spread(c, cc)
-    covariance = sign * (cv - c * v)
-    centre = sign * v + (mean - c) * covariance / spread
-    residual = np.minimum(covariance**2 / spread - (vv - v * v), 0.0)
-    left = room + (mean - c) ** 2 / spread / 2
-    return np.where(left <= 0, centre - np.sqrt(np.maximum(2 * residual * left, 0.0)), inf)
-
-
-def _spread(mean: Floats, square: Floats) -> Floats:
-    """Return the variance of a control from its mean and mean square, away from zero."""
-    return np.maximum(square - mean * mean, FLAT * (1 + square))
-
-
-def _or_infinite(bound: Floats) -> Floats:
-    """Return the bound, minus infinity where nothing fitted."""
-    return np.where(np.isfinite(bound), bound, -inf)
-
-
-def design_effect(control: Floats, value: Floats, cluster: Ints | None) -> float:
-    """Return the factor by which clusters (n,) inflate the variance of the mean value, at least 1.
-
-    Of the value less what the control explains, for that is the noise of the interval.
-
-    Examples
-    --------
-    >>> noise = np.repeat([1.0, -1.0, 2.0, -2.0], 3)
-    >>> design_effect(np.tile([0.0, 1.0, 2.0], 4), noise, np.repeat([0, 1, 2, 3], 3))
-    4.0
-    """
-    if cluster is None:
-        return 1.0
-    centred, about = control - control.mean(), value - value.mean()
-    spread = float(centred @ centred)
-    residual = about - (float(centred @ about) / spread if spread else 0.0) * centred
-    totals = np.bincount(recoded(cluster), weights=residual)
-    alone, groups = float(residual @ residual), len(totals)
-    return max(1.0, float(totals @ totals) / alone * groups / (groups - 1)) if alone and groups > 1 else 1.0
-
-
-def cressie_read(
-    rounds: Rounds,
-    *,
-    bounds: Bounds,
-    largest: float | None = None,
-    dof: float | None = None,
-    cluster: Ints | None = None,
-    level: float = 0.95,
-) -> Interval:
+def cressie_read(rounds: Rounds, *, bounds: Bounds, level: float = 0.95) -> Interval:
     """Return the Cressie-Read interval of the target policy's value, within the reward range
     (without a known one, the sample's).
 
-    With predictions a round's value is dm + w (r - q), without w r. The imagined round's reward spans the
-    range, its prediction is the mean one, its weight is `largest`: by default the stated bound, or else the
-    sample's maximum. `dof` defaults to n.
+    The imagined round has weight 0 or the largest one (the stated bound, or else the sample's maximum), and a
+    reward at either end of the range. Predictions are not read.
     """
     weight = rounds.weight
-    largest = bounds.largest(weight) if largest is None else largest
-    bounds = bounds.over(rounds.reward)
-    base, low, high = 0.0, bounds.low, bounds.high
-    value = weight * rounds.reward
-    if rounds.q_target is not None and rounds.q_logged is not None:
-        base = float(rounds.q_target.mean())
-        value = rounds.q_target - base + weight * (rounds.reward - rounds.q_logged)
-        typical = float(rounds.q_logged.mean())
-        low, high = low - typical, high - typical
-    lower, upper = cressie_read_bounds(
-        Sums.of(weight, value),
-        unseen_rounds(np.asarray(largest), low=low, high=high),
-        mean=1.0,
-        dof=np.asarray(rounds.n if dof is None else dof),
-        design=design_effect(weight, value, cluster),
-        level=level,
+    largest, bounds = bounds.largest(weight), bounds.over(rounds.reward)
+    sums = Sums.of(weight, weight * rounds.reward)
+    low, high = (
+        [sums.means_with(w, w * reward) for w in (0.0, largest)] for reward in (bounds.low, bounds.high)
+    )
+    slack = min(one.divergence for one in low)
+    room = (-slack - float(stats.f.isf(1 - level, 1, rounds.n))) / (2 * (1 + rounds.n))
+    lowest, highest = (
+        min(one.smallest(room, sign) for one in ends) for ends, sign in ((low, 1.0), (high, -1.0))
     )
     return Interval(
-        max(bounds.low, base + float(lower)),
-        min(bounds.high, base + float(upper)),
+        max(bounds.low, lowest if isfinite(lowest) else -inf),
+        min(bounds.high, -highest if isfinite(highest) else inf),
         "Cressie-Read",
         bounds.caveat,
     )
