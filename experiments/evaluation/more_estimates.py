@@ -55,7 +55,7 @@ class More:
         return {"estimate": self.value, "se": self.se, "low": self.low, "high": self.high, "told": self.told}
 
 
-def with_predictions(log: Log, *, rng: np.random.Generator, folds: int = FOLDS) -> Log:
+def with_predictions(log: Log, *, rng: np.random.Generator) -> Log:
     """Return the log with rewards predicted for every action from its contexts, cross-fitted by cluster.
 
     Logistic regression for rewards of 0 and 1, ridge regression for others; contexts in any unit.
@@ -79,7 +79,7 @@ def with_predictions(log: Log, *, rng: np.random.Generator, folds: int = FOLDS) 
         reward=log.reward,
         n_actions=retired + 1,
         rng=rng,
-        folds=_folds(log, folds),
+        folds=_folds(log),
         cluster=log.cluster,
     )
     return replace(log, prediction=prediction[:, :retired])
@@ -148,7 +148,7 @@ def _standard(contexts: Floats) -> Floats:
     return np.asarray(np.where(spread > NIL, centred / np.where(spread > NIL, spread, 1.0), 0.0))
 
 
-def _folds(log: Log, folds: int = FOLDS) -> int:
+def _folds(log: Log) -> int:
     """Return the folds such a log allows.
 
     Raises
@@ -162,7 +162,7 @@ def _folds(log: Log, folds: int = FOLDS) -> int:
         raise ValueError(
             f"what is predicted for some {what}s must come from others, and the log is a single {what}"
         )
-    return min(folds, units)
+    return min(FOLDS, units)
 
 
 def _tuned(log: Log, rounds: Rounds) -> More:

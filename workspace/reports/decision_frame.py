@@ -35,22 +35,20 @@ COLUMNS = (
 )
 
 
-def decision_frame(connection: Connection, learners: Collection[int] | None = None) -> pd.DataFrame:
+def decision_frame(connection: Connection) -> pd.DataFrame:
     """Return logged decisions in order, one row a step, with the rewards as they stand now.
-
-    Those of `learners` (numbers), of everybody when left out.
 
     Columns `COLUMNS`: `learner` is the store's number, `time` UTC, `menu` the offered resources (empty
     without one), `propensity` that of the whole menu; `status` is matured, pending or censored, and `reward`
     NaN unless matured; `parts` are its forecasts as JSON, `matured` when it did (microseconds, UTC).
     """
-    frame = pd.DataFrame(decision_cells(connection, learners), columns=list(COLUMNS))
+    frame = pd.DataFrame(decision_cells(connection), columns=list(COLUMNS))
     frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="us", utc=True)
     return frame
 
 
 def decision_cells(connection: Connection, learners: Collection[int] | None = None) -> dict[str, list[Any]]:
-    """Return the columns of `decision_frame` as plain lists, `time` in microseconds."""
+    """Return the columns of `decision_frame` (of some learners, by number), `time` in microseconds."""
     rows = steps_with_rewards(connection, learners)
     if not rows:
         return {name: [] for name in COLUMNS}

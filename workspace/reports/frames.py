@@ -16,12 +16,9 @@ from segue.features.history.streaming_update import StateBlock
 from segue.workspace.sources.model_registry import Champion
 
 
-def resource_frame(catalogue: Catalogue, *, logit: Sequence[float] | None = None) -> pd.DataFrame:
-    """Return one row a resource, in catalogue order; lists are joined by ";".
-
-    `logit` adds the fitted easiness of each, in logits.
-    """
-    frame = pd.DataFrame(
+def resource_frame(catalogue: Catalogue) -> pd.DataFrame:
+    """Return one row a resource, in catalogue order; lists are joined by ";"."""
+    return pd.DataFrame(
         {
             "resource": [r.resource_id for r in catalogue.resources],
             "title": [r.title for r in catalogue.resources],
@@ -34,7 +31,6 @@ def resource_frame(catalogue: Catalogue, *, logit: Sequence[float] | None = None
             "language": [r.language for r in catalogue.resources],
         }
     )
-    return frame if logit is None else frame.assign(easiness_logit=np.asarray(logit))
 
 
 def skill_frame(catalogue: Catalogue) -> pd.DataFrame:

@@ -41,7 +41,6 @@ def fit_qhat(
     n_actions: int,
     rng: np.random.Generator,
     folds: int = 5,
-    action_features: Floats | None = None,
     cluster: Ints | None = None,
 ) -> Floats:
     """Return predicted rewards of every action in every round, (n, K), from models that never saw the round.
@@ -57,8 +56,6 @@ def fit_qhat(
         K.
     folds : int
         Number of folds; `cluster` (n,) keeps clusters together.
-    action_features : (K, f), optional
-        What describes the actions, put beside the contexts; one-hot by default.
 
     Examples
     --------
@@ -69,7 +66,7 @@ def fit_qhat(
     >>> fit_qhat(LinearRegression(), np.zeros((300, 1)), **seen, rng=rng)[0].round(6).tolist()
     [1.0, 1.5, 2.0]
     """
-    described = np.eye(n_actions) if action_features is None else action_features
+    described = np.eye(n_actions)
     order = canonical_order(contexts, action, reward, cluster=cluster)
     contexts, action, reward = contexts[order], action[order], reward[order]
     fold = folds_of(len(reward), folds, rng=rng, cluster=None if cluster is None else cluster[order])

@@ -32,9 +32,8 @@ def slope(
     *,
     grid: Sequence[float],
     cluster: Ints | None = None,
-    level: float = 0.95,
 ) -> TunedSetting:
-    """Return the setting with the least noise whose interval meets those of all noisier ones.
+    """Return the setting with the least noise whose 95 % interval meets those of all noisier ones.
 
     Ordered by error e from large to small, candidate i is kept while |v_i - v_j| <= e_i + (√6 - 1) e_j for
     all j before it (SLOPE++, Tucker & Lee 2021, algorithm 1).
@@ -55,7 +54,7 @@ def slope(
     """
     if not grid:
         raise ValueError("grid must hold at least one setting")
-    z = float(stats.norm.isf((1 - level) / 2))
+    z = float(stats.norm.isf(0.025))
     tried = [TunedSetting(setting, estimator(rounds, setting)) for setting in grid]
     errors = {choice.setting: z * standard_error(choice.parts, cluster) for choice in tried}
     tried.sort(key=lambda choice: (-errors[choice.setting], -choice.setting))

@@ -152,16 +152,13 @@ def joint_level(level: float, n_groups: int) -> float:
     return 1 - (1 - level) / (n_groups + 1)
 
 
-def empirical_bernstein(
-    parts: Linearised, *, reach: float | None = None, cluster: Ints | None = None, level: float = 0.95
-) -> Interval:
+def empirical_bernstein(parts: Linearised, *, reach: float | None = None, level: float = 0.95) -> Interval:
     """Return the empirical Bernstein interval (Maurer & Pontil 2009, theorem 4, two-sided).
 
     `reach` is the stated range of one round's contribution (for IPS: largest weight × reward range). Without
-    it the sample's largest contribution stands in, and the guarantee is gone. With clusters, a cluster's sum
-    over the mean cluster size is one contribution, and `reach` is the range of that.
+    it the sample's largest contribution stands in, and the guarantee is gone.
     """
-    values = contributions(parts, cluster)
+    values = np.asarray(parts.influence() + parts.value)
     caveat = "" if reach is not None else "range taken from the sample: no guarantee"
     n = len(values)
     if n < 2:
@@ -170,17 +167,6 @@ def empirical_bernstein(
     term = log(4 / (1 - level))
     half = sqrt(2 * float(values.var(ddof=1)) * term / n) + 7 * span * term / (3 * (n - 1))
     return Interval(parts.value - half, parts.value + half, "empirical Bernstein", caveat)
-
-
-def contributions(parts: Linearised, cluster: Ints | None = None) -> Floats:
-    """Return independent contributions whose mean is the value: one a round, or one a cluster.
-
-    A cluster's is its sum over the mean cluster size.
-    """
-    if cluster is None:
-        return np.asarray(parts.influence() + parts.value)
-    labels, code = np.unique(cluster, return_inverse=True)
-    return np.bincount(code, weights=parts.influence()) * len(labels) / parts.n + parts.value
 
 
 def _around(value: float, half: float, method: str) -> Interval:

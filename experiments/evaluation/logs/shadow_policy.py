@@ -108,7 +108,6 @@ def shadow_lists(
     *,
     rngs: Sequence[np.random.Generator],
     challenger: Policy | Recommender,
-    own: Sequence[Request] | None = None,
 ) -> list[ShadowList]:
     """Return the champion's lists as `recommend_batch` draws them, with the challenger beside each step.
 
@@ -119,17 +118,12 @@ def shadow_lists(
     requests, rngs : one a list
         To look back on logged lists, give the requests and generators of then: the same bits come out.
     challenger : Policy or Recommender
-        A policy reads the champion's scores; another fitted model brings its own.
-    own : sequence of Request, optional
-        The same requests with the states that the challenger reads, if it is a model that folds histories
-        with parameters of its own.
+        A policy reads the champion's scores; another fitted model brings its own, and reads the states of
+        the same requests: one that folds histories otherwise is asked by `follow`.
     """
     rival = challenger if isinstance(challenger, Recommender) else with_policy(recommender, challenger)
     lists = recommender.recommend_batch(requests, rngs=rngs)
-    return [
-        follow(rival, request, playlist.steps)
-        for request, playlist in zip(own or requests, lists, strict=True)
-    ]
+    return [follow(rival, *one) for one in zip(requests, (drawn.steps for drawn in lists), strict=True)]
 
 
 def with_policy(recommender: Recommender, policy: Policy) -> Recommender:

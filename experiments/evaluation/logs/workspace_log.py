@@ -17,7 +17,7 @@ from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected
 
 
-def decision_log(frame: pd.DataFrame, target: Floats, *, cluster: str = "learner") -> Log:
+def decision_log(frame: pd.DataFrame, target: Floats) -> Log:
     """Return the decisions that can be evaluated, with a target policy's probabilities beside them.
 
     Parameters
@@ -28,8 +28,6 @@ def decision_log(frame: pd.DataFrame, target: Floats, *, cluster: str = "learner
     target : (rows,)
         The target's probability of what was logged, given the steps before (`shadow_lists`); not read
         where a teacher decided.
-    cluster : str
-        Column whose labels group dependent rows.
 
     Notes
     -----
@@ -54,17 +52,17 @@ def decision_log(frame: pd.DataFrame, target: Floats, *, cluster: str = "learner
         reward=kept["reward"].to_numpy(np.float64),
         propensity=kept["propensity"].to_numpy(np.float64),
         target=target[~left_out],
-        cluster=clusters_of(kept[cluster]),
+        cluster=clusters_of(kept["learner"]),
         slate=pd.factorize(kept["playlist_id"])[0].astype(np.int64),
         position=kept["position"].to_numpy(np.int64),
         rejected=Rejected(int(left_out.sum()), counts),
-        lost=_lost(frame[settled], target[settled], cluster),
+        lost=_lost(frame[settled], target[settled]),
     )
 
 
-def _lost(settled: pd.DataFrame, target: Floats, cluster: str) -> Lost:
+def _lost(settled: pd.DataFrame, target: Floats) -> Lost:
     """Return how many rewards will never be known, and of which decisions; pending ones are no loss."""
     weight = target / settled["propensity"].to_numpy(np.float64)
     action = coded(settled["resource"])[0] if "resource" in settled else None
     lost = settled["reward"].isna().to_numpy()
-    return lost_rows(lost, weight=weight, action=action, cluster=clusters_of(settled[cluster]))
+    return lost_rows(lost, weight=weight, action=action, cluster=clusters_of(settled["learner"]))

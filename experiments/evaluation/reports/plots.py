@@ -38,13 +38,13 @@ def forest(estimates: Mapping[str, Estimate], *, reference: float | None = None)
     return figure
 
 
-def weights(weight: Floats, *, bins: int = 40) -> Figure:
+def weights(weight: Floats) -> Figure:
     """Return the histogram of the positive importance weights on a logarithmic axis."""
     positive = weight[weight > 0]
     figure, axes = canvas(7.0, 2.6)
     if positive.size:
         low, high = np.log10(positive.min()), np.log10(positive.max())
-        axes.hist(positive, bins=np.logspace(low - 0.01, high + 0.01, bins).tolist(), color=QUIET)
+        axes.hist(positive, bins=np.logspace(low - 0.01, high + 0.01, 40).tolist(), color=QUIET)
         axes.set_xscale("log")
     axes.axvline(1.0, color=INK, linewidth=1)
     axes.set_xlabel("importance weight (logarithmic)")

@@ -27,10 +27,9 @@ def arms_of(
     units: Mapping[str, tuple[str, ...]],
     *,
     seed: str,
-    week: int = 0,
     began: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the arm of each unit.
+    """Return the arm in which each unit begins.
 
     Arms of classes, and of learners within a stratum, drawn together, differ in size by one at most: of few
     classes all could fall into one arm by chance.
@@ -42,11 +41,8 @@ def arms_of(
         without strata depends on the learner alone, so that newcomers move nobody.
     seed : str
         The tenant's.
-    week : int
-        Weeks since the start: in a crossover units move on to the next arm after each period.
     began : mapping, optional
-        The arm in which units began that were drawn before. Where arms are kept even, newcomers
-        fill up the smaller ones.
+        The arm of units that were drawn before. Where arms are kept even, newcomers fill up the smaller ones.
     """
     names = tuple(trial.arms)
     place = {unit: order_of(trial.name, unit, seed=seed) for unit in units}
@@ -63,11 +59,11 @@ def arms_of(
                 size[first[unit]] += 1
     else:
         first = {unit: names[int(at * len(names))] for unit, at in place.items()} | first
-    return {unit: moved_on(trial, first[unit], week=week) for unit in units}
+    return first
 
 
 def moved_on(trial: TrialDeclaration, arm: str, *, week: int) -> str:
-    """Return the arm of a week after the start of who began in an arm."""
+    """Return the arm of a week after the start of who began in an arm: in a crossover each period's next."""
     names = tuple(trial.arms)
     moved = week // trial.period_weeks if trial.period_weeks else 0
     return names[(names.index(arm) + moved) % len(names)]

@@ -265,12 +265,7 @@ def trial_week(
 
 
 def trial_looks(
-    workspace: Workspace,
-    trial: TrialDeclaration,
-    roster: Roster,
-    *,
-    now: datetime,
-    margin: float = 0.0,
+    workspace: Workspace, trial: TrialDeclaration, roster: Roster, *, now: datetime
 ) -> list[TrialLook]:
     """Return each arm against the first as it stands; one may look every week.
 
@@ -314,13 +309,12 @@ def trial_looks(
                 names=(other, first),
                 alpha=trial.alpha / len(others),
                 expected_se=trial.expected_se,
-                margin=margin,
             )
         )
     return out
 
 
-def as_comparison(found: TrialLook, *, margin: float = 0.0) -> Comparison:
+def as_comparison(found: TrialLook) -> Comparison:
     """Return a look as the gate reads it."""
     return Comparison(
         difference=found.difference,
@@ -329,7 +323,7 @@ def as_comparison(found: TrialLook, *, margin: float = 0.0) -> Comparison:
         high=found.high,
         interval="always valid",
         level=1 - found.alpha,
-        margin=margin,
+        margin=0.0,
         verdict=found.verdict,
         reason=found.reason,
         n=sum(found.units),

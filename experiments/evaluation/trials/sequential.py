@@ -94,7 +94,6 @@ def look(
     names: tuple[str, str],
     alpha: float,
     expected_se: float,
-    margin: float = 0.0,
 ) -> TrialLook:
     """Return the difference of two arms' means over their units as it stands.
 
@@ -128,7 +127,7 @@ def look(
         estimate, se, dof = _welch(np.array(list(mine.values())), np.array(list(first.values())))
     wider = float(stats.t.isf(alpha / 2, dof) / stats.norm.isf(alpha / 2))
     low, high = always_valid(estimate, se * wider, alpha=alpha, expected_se=expected_se)
-    verdict, reason = _verdict(low, high, margin)
+    verdict, reason = _verdict(low, high)
     return TrialLook(*names, estimate, se, low, high, alpha, counts, verdict, reason)
 
 
@@ -147,13 +146,11 @@ def _welch(one: Floats, other: Floats) -> tuple[float, float, float]:
     return float(one.mean() - other.mean()), sqrt(a + b), dof
 
 
-def _verdict(low: float, high: float, margin: float) -> tuple[Shipping, str]:
+def _verdict(low: float, high: float) -> tuple[Shipping, str]:
     if not (isfinite(low) and isfinite(high)):
         return "not enough evidence", "nothing varies yet"
     if low > 0:
         return "ship", "all of it better"
-    if low > -margin:
-        return "ship", f"not worse by more than {margin:g}"
-    if high < -margin:
+    if high < 0:
         return "do not ship", "all of it worse"
     return "not enough evidence", "both sides are possible; one may look again next week"

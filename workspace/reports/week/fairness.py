@@ -56,9 +56,7 @@ class FairnessRow:
         return said | {"mean": finite(asdict(self.mean)), "beside": finite(asdict(self.beside))}
 
 
-def fairness_rows(
-    steps: pd.DataFrame, groups: Mapping[str, Mapping[int, str]], *, level: float = 0.95
-) -> list[FairnessRow]:
+def fairness_rows(steps: pd.DataFrame, groups: Mapping[str, Mapping[int, str]]) -> list[FairnessRow]:
     """Return every measure of every label with intervals that hold together; labels under five are left out.
 
     Measures: `gain` (learning beyond forecast), `minutes` (a week of a learner), `level` (share of the
@@ -83,7 +81,7 @@ def fairness_rows(
         for measure, column in MEASURES.items()
         if column in table
     ]
-    each = 1 - (1 - level) / max(2 * len(wanted), 1)
+    each = 1 - 0.05 / max(2 * len(wanted), 1)
     rows = []
     for group, label, measure, column in wanted:
         labels = table["learner"].map(groups[group])

@@ -64,15 +64,10 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
     return MeanInterval(mean, se, mean - half, mean + half, len(values), learners)
 
 
-def means_by(
-    frame: pd.DataFrame, value: str, by: str, *, level: float = 0.95, others: int = 0
-) -> Mapping[str, MeanInterval]:
-    """Return the mean of a column for each label of `by`, in order of label; the intervals hold jointly.
-
-    `others` is how many more intervals are reported beside these.
-    """
+def means_by(frame: pd.DataFrame, value: str, by: str) -> Mapping[str, MeanInterval]:
+    """Return the mean of a column for each label of `by`, in order of label; the intervals hold jointly."""
     labels = [str(label) for label in sorted(frame[by].dropna().unique()) if str(label)]
-    each = 1 - (1 - level) / max(len(labels) + others, 1)
+    each = 1 - 0.05 / max(len(labels), 1)
     values, learner = frame[value].to_numpy(np.float64), frame["learner"].to_numpy(np.int64)
     at = frame[by].to_numpy(object)
     return {label: mean_interval(values[at == label], learner[at == label], level=each) for label in labels}

@@ -38,15 +38,13 @@ class ResourceVerdict:
     verdict: Teaches
 
 
-def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[ResourceVerdict]:
+def resource_verdicts(steps: pd.DataFrame) -> list[ResourceVerdict]:
     """Return a verdict on every resource with matured steps, the surest first.
 
     Parameters
     ----------
     steps : DataFrame
         Columns resource, skill, learner (int), reward (NaN: not known).
-    rate : float
-        False discovery rate among resources that are said to teach more or less.
     """
     reward, learner = steps["reward"].to_numpy(np.float64), steps["learner"].to_numpy(np.int64)
     at: dict[tuple[str, str], list[int]] = {}
@@ -63,7 +61,7 @@ def resource_verdicts(steps: pd.DataFrame, *, rate: float = RATE) -> list[Resour
     beyond, error = _beyond(told)
     freedom = np.maximum(told["learners"].to_numpy(np.float64) - 1.0, 1.0)
     chance = 2 * special.stdtr(freedom, np.asarray(-np.abs(beyond) / error, np.float64))
-    sure = discoveries(np.asarray(chance, dtype=np.float64), rate=rate)
+    sure = discoveries(np.asarray(chance, dtype=np.float64))
     found_at = dict(zip(told.index, zip(beyond, error, chance, sure, strict=True), strict=True))
     out = []
     for place, (resource, skill, n_steps, n_learners, _, _) in enumerate(rows):
