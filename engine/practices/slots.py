@@ -51,7 +51,7 @@ class Placed:
     resource: str
     slot_id: str
     probability: float
-    taken: bool = True
+    taken: bool
 
 
 def drawn_places(

@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from segue.engine.practices.reviews import Talk
+from segue.engine.practices.slots import Placed
 from segue.service.http.request_schemas import Body, Name, Share, Time
 from segue.service.http.response_schemas import AnswerBody
 from segue.service.http.said.statement_bodies import Week
+from segue.workspace.practices.group_work import FormedGroup
+from segue.workspace.practices.rubric_scores import AcceptedScore
 
 Members = Annotated[tuple[Name, ...], Field(max_length=500)]
 Minutes = Annotated[float, Field(gt=0, le=10_000)]
@@ -181,17 +185,10 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
 }
 
 
-class GroupAnswer(AnswerBody):
-    """A group, and the role of each member ("" without roles)."""
-
-    members: list[str]
-    roles: list[str]
-
-
 class GroupsAnswer(AnswerBody):
     """The groups of a class."""
 
-    groups: list[GroupAnswer]
+    groups: list[FormedGroup]
 
 
 class PairAnswer(AnswerBody):
@@ -247,34 +244,16 @@ class KeptAnswer(AnswerBody):
     kept: int
 
 
-class TalkAnswer(AnswerBody):
-    """One talk, and why now."""
-
-    learner: str
-    minutes: float
-    reason: str
-
-
 class TalksAnswer(AnswerBody):
     """Who asked first, then by need and wait."""
 
-    talks: list[TalkAnswer]
-
-
-class PlaceAnswer(AnswerBody):
-    """A step that could be in a slot, the probability that it was drawn with, and whether it is there."""
-
-    learner: str
-    resource: str
-    slot_id: str
-    probability: float
-    taken: bool
+    talks: list[Talk]
 
 
 class PlacesAnswer(AnswerBody):
     """All places that were drawn for."""
 
-    places: list[PlaceAnswer]
+    places: list[Placed]
 
 
 class ProjectLine(AnswerBody):
@@ -294,16 +273,7 @@ class ProjectAnswer(AnswerBody):
     learners: list[ProjectLine]
 
 
-class ScoreAnswer(AnswerBody):
-    """A criterion's score freed of the raters' severity, and its standard error."""
-
-    learner: str
-    criterion: str
-    score: float
-    std: float
-
-
 class RubricAnswer(AnswerBody):
     """The scores that are evidence now."""
 
-    accepted: list[ScoreAnswer]
+    accepted: list[AcceptedScore]
