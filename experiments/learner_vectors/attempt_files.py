@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
     """
     frame = _read(attempts)
     item = "item_id" if "item_id" in frame else "skill_id"
-    _require(frame, attempts, ["user_id", item, "correct", *([split] if split else [])])
+    require(frame, attempts, ["user_id", item, "correct", *([split] if split else [])])
     if not len(frame):
         raise TraceError(f"{attempts} has no rows")
     correct = _numbers(frame, "correct", attempts)
@@ -74,7 +75,7 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
             )
     table = _read(item_skills) if item_skills is not None else frame
     if item_skills is not None:
-        _require(table, item_skills, ["item_id", "skill_id"])
+        require(table, item_skills, ["item_id", "skill_id"])
     seconds = _numbers(frame, "t", attempts, known=False) if "t" in frame else np.full(len(frame), np.nan)
     seq = _numbers(frame, "seq", attempts).astype(np.int64) if "seq" in frame else np.arange(len(frame))
     items, resource = np.unique(frame[item].to_numpy(), return_inverse=True)
@@ -97,7 +98,8 @@ def _read(path: Path) -> pd.DataFrame:
         raise TraceError(f"{path} is empty: the first line must name the columns") from None
 
 
-def _require(frame: pd.DataFrame, path: Path, columns: list[str]) -> None:
+def require(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
+    """Raise when a file lacks a column."""
     missing = [c for c in columns if c not in frame]
     if missing:
         raise TraceError(

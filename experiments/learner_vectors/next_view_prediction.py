@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from segue.experiments.learner_vectors.attempt_files import TraceError, require
 from segue.features.history.attempts import Floats, Ints
 from segue.features.vectors.interests import NAMES, Shelf, Views, choices
 from segue.models.conditional_logit import ConditionalLogit
@@ -18,10 +19,6 @@ from segue.models.conditional_logit import ConditionalLogit
 VALIDATION_SHARE = 0.2  # of the views before the test: the period on which the mixture is fitted
 MOST_CHOICES = 2500  # to fit on: evenly spread over the validation period
 NO_TAG = ("", "N/A", "nan", "None")
-
-
-class InterestError(ValueError):
-    """A file of views or items cannot be traced as it stands; the message says what to change."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +41,13 @@ def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatf
         optionally `created_at`: an item is on offer from then on.
     """
     seen, shelf = pd.read_csv(views), pd.read_csv(items)
-    _require(seen, views, ("user_id", "item_id", "created_at"))
-    _require(shelf, items, ("item_id", *tags))
+    require(seen, views, ("user_id", "item_id", "created_at"))
+    require(shelf, items, ("item_id", *tags))
     shelf = shelf.drop_duplicates("item_id").sort_values("item_id").reset_index(drop=True)
     index = pd.Series(np.arange(len(shelf)), index=shelf["item_id"])
     unknown = ~seen["item_id"].isin(index.index)
     if unknown.any():
-        raise InterestError(
+        raise TraceError(
             f"{views} names item {seen['item_id'][unknown].iloc[0]}, which {items} does not have"
         )
     learner = np.unique(seen["user_id"].to_numpy(), return_inverse=True)[1]
@@ -61,12 +58,6 @@ def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatf
         Views.sorted(learner, item, _seconds(seen["created_at"])),
         Shelf(codes, n_tags, np.where(np.isnan(created), -np.inf, created)),
     )
-
-
-def _require(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
-    missing = [c for c in columns if c not in frame]
-    if missing:
-        raise InterestError(f"{path} must have a column {missing[0]!r}, found {', '.join(frame.columns)}")
 
 
 def _seconds(texts: pd.Series[str]) -> Floats:
@@ -101,7 +92,7 @@ def fit_mixture(platform: ViewPlatform, *, until: float) -> ConditionalLogit:
     """Return the weights of the mixture, fitted to the first views of the last views before `until`."""
     before = platform.views.time[platform.views.time < until]
     if not len(before):
-        raise InterestError("there must be views before the test period, got none: choose a later first day")
+        raise TraceError("there must be views before the test period, got none: choose a later first day")
     start = float(np.quantile(before, 1.0 - VALIDATION_SHARE))
     seen = list(choices(platform.views, platform.shelf, start=start, end=until))
     spread = np.linspace(0, len(seen) - 1, min(MOST_CHOICES, len(seen)))
@@ -128,7 +119,7 @@ def trace_interests(views: Path, items: Path, *, tags: Sequence[str], test_from:
     fitted = time.perf_counter()
     found = ranks(platform, model, start=start)
     if not len(found):
-        raise InterestError(f"there is no first view from {test_from} on: choose an earlier day")
+        raise TraceError(f"there is no first view from {test_from} on: choose an earlier day")
     return {
         **_measures(found),
         "n": len(found),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from segue.experiments.evaluation.estimators.single_step import SINGLE, Floats, Ints
 from segue.experiments.evaluation.logs.columns import Columns
-from segue.experiments.evaluation.logs.labels import coded
+from segue.experiments.evaluation.logs.labels import coded, numbers_of
 from segue.experiments.evaluation.logs.rejected_rows import RowFaults
 from segue.features.events.text_dialects import label_of
 
@@ -30,7 +30,7 @@ def tables(
         )
     names = tuple(taken.values())
     action = _action(frame[columns.action], names, faults, columns)
-    policy = _policy(np.column_stack([_number(frame[column]) for column in taken]), faults)
+    policy = _policy(np.column_stack([numbers_of(frame[column]) for column in taken]), faults)
     if not columns.qhat_prefix:
         return names, action, policy, None
     predicted = {name: column for column, name in _named(frame, columns, columns.qhat_prefix).items()}
@@ -39,7 +39,7 @@ def tables(
         raise ValueError(
             f"action {absent[0]!r} has no column {columns.qhat_prefix}{absent[0]}; every action needs one"
         )
-    prediction = np.column_stack([_number(frame[predicted[name]]) for name in names])
+    prediction = np.column_stack([numbers_of(frame[predicted[name]]) for name in names])
     needless = ~np.isfinite(prediction) & (policy == 0)
     prediction[needless] = 0.0
     faults.add(~np.isfinite(prediction).all(axis=1), "predicted reward is not a number")
@@ -103,8 +103,3 @@ def _as_booleans(names: tuple[str, ...]) -> dict[str, int]:
         return {}
     own = {name.lower(): at for at, name in enumerate(names)}
     return own | {YES[name]: at for name, at in own.items()}
-
-
-def _number(column: pd.Series) -> Floats:
-    """Return a column as floats, NaN where it is not a number."""
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from segue.experiments.evaluation.estimators.single_step import Ints
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints
 from segue.features.events.text_dialects import label_of
 
 
@@ -35,3 +35,8 @@ def clusters_of(values: ArrayLike | pd.Series) -> Ints:
     alone = codes < 0
     codes[alone] = len(labels) + np.arange(int(alone.sum()))
     return codes
+
+
+def numbers_of(column: pd.Series) -> Floats:
+    """Return a column as floats, NaN where it is not a number."""
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)

@@ -21,7 +21,7 @@ from segue.experiments.evaluation.estimators.support import with_support
 from segue.experiments.evaluation.intervals.closed_form import check_range
 from segue.experiments.evaluation.logs.action_tables import tables
 from segue.experiments.evaluation.logs.columns import Columns
-from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of
+from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of, numbers_of
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.rejected_rows import Rejected, RowFaults
 from segue.features.events.event_records import Frame, as_pandas
@@ -117,7 +117,7 @@ def log_of_frame(
             f"the log has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns[:12]))}"
         )
     faults = RowFaults(len(frame))
-    reward, propensity = _number(frame, columns.reward), _number(frame, columns.propensity)
+    reward, propensity = numbers_of(frame[columns.reward]), numbers_of(frame[columns.propensity])
     faults.add(~np.isfinite(reward), _no_number(frame, columns.reward))
     if reward_range is not None:
         check_range(reward_range, reward, columns.reward)
@@ -168,7 +168,7 @@ def _contexts(frame: pd.DataFrame, columns: Columns, faults: RowFaults) -> Float
     names = [name for name in map(str, frame.columns) if name.startswith(columns.context_prefix)]
     if not names:
         raise ValueError(f"no column starts with context_prefix {columns.context_prefix!r}")
-    table = np.column_stack([_number(frame, name) for name in names])
+    table = np.column_stack([numbers_of(frame[name]) for name in names])
     for index, name in enumerate(names):
         faults.add(~np.isfinite(table[:, index]), f"{name} is not a number")
     return table
@@ -214,11 +214,6 @@ def _read_as(names: tuple[str, ...]) -> str:
     return f"; the columns were read as the actions {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
 
 
-def _number(frame: pd.DataFrame, name: str) -> Floats:
-    """Return a column as floats, NaN where it is not a number."""
-    return pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
-
-
 def _no_number(frame: pd.DataFrame, name: str) -> str:
     """Return the sentence for cells of a column that are no numbers."""
     comma = not is_numeric_dtype(frame[name]) and frame[name].astype(str).str.fullmatch(r"-?\d+,\d+").any()
@@ -228,7 +223,7 @@ def _no_number(frame: pd.DataFrame, name: str) -> str:
 def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, policy: Floats | None) -> Floats:
     """Return the target's probability of the logged action."""
     if policy is None or action is None:
-        return _number(frame, columns.target)
+        return numbers_of(frame[columns.target])
     return np.where(action >= 0, policy[np.arange(len(frame)), action], 0.0)
 
 
@@ -245,7 +240,7 @@ def _whole(frame: pd.DataFrame, name: str, faults: RowFaults) -> Ints | None:
     """Return whole numbers; anything else is a fault."""
     if not name:
         return None
-    values = _number(frame, name)
+    values = numbers_of(frame[name])
     bad = ~np.isfinite(values) | (values != np.floor(values))
     faults.add(bad, f"{name} is not a whole number")
     return np.where(bad, 0, values).astype(np.int64)

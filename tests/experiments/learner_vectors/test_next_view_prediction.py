@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli.trace import app
+from segue.experiments.learner_vectors.attempt_files import TraceError
 from segue.experiments.learner_vectors.next_view_prediction import (
-    InterestError,
     read_platform,
     tag_codes,
     trace_interests,
@@ -77,7 +77,7 @@ def test_an_item_that_is_not_on_the_shelf_is_named(files: tuple[Path, Path], tmp
     pd.DataFrame({"user_id": [1], "item_id": [999], "created_at": ["2019-01-01"]}).to_csv(
         tmp_path / "v.csv", index=False
     )
-    with pytest.raises(InterestError, match="names item 999"):
+    with pytest.raises(TraceError, match="names item 999"):
         read_platform(tmp_path / "v.csv", files[1], tags=TAGS)
 
 
