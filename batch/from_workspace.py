@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -23,16 +25,27 @@ from segue.batch import output
 from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
 from segue.batch.plan import Share, WeeklyPlan
-from segue.engine.explanations.why import READ, student_words
+from segue.engine.explanations.why import READ, students_words
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import INDEX
 from segue.features.events.outward_text import csv_table
+from segue.features.history.learner_state import LearnerState
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.decision_log import Draw, Entry, Rows, log, rows_of, without_erased
+from segue.workspace.records.decision_log import (
+    Draw,
+    Entry,
+    Rows,
+    StepCells,
+    cells_of,
+    log,
+    once_a_step,
+    rows_of,
+    without_erased,
+)
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.manners import fixed_for, fixed_manners
@@ -46,6 +59,7 @@ from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together
 FOLD_BLOCK = 256  # learners folded by one task
+Tick = Callable[[int, int], object]  # so many done since it was told last, of so many in all
 
 
 class Deciding(Protocol):
@@ -115,7 +129,8 @@ def weekly(
     deciding: Deciding | None = None,
     workers: int | None = None,
     runner: pool.Runner = pool.run,
-    tick: Callable[[int, int], object] = lambda _, __: None,
+    tick: Tick = lambda _, __: None,
+    begin: Callable[[str], object] = lambda _: None,
 ) -> BatchReport:
     """Write playlists for a week to `out`: a Parquet dataset ``playlists/`` and one ``playlists.csv``.
 
@@ -139,7 +154,10 @@ def weekly(
     runner : callable
         What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.worker_pool.with_dask(address)``.
     tick : callable
-        Told how many learners have been finished since it was told last, and how many this run has in all.
+        Told how many learners have been finished since it was told last, and how many there are in all: first
+        of those whose new events are folded, if any, then of those who get lists.
+    begin : callable
+        Told "states" or "weekly" as the one or the other begins.
 
     Raises
     ------
@@ -161,12 +179,14 @@ def weekly(
     (out / output.PARTS).mkdir(exist_ok=True)
     workers = pool.sensible(len(people), workers)
     todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
-    total = sum(len(b.people) for b in todo.values())
-    tick(0, total)
     mine = sum(share.has(b.number) for b in blocks)
     numbers = [p.number for b in todo.values() for p in b.people]
-    folded = bring_up(workspace, numbers, workers=workers, runner=runner)
-    here = (workspace.path.resolve(), plan, deciding)
+    begin("states")
+    folded = bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
+    begin("weekly")
+    total = len(numbers)
+    tick(0, total)
+    here = (_Place.of(workspace), plan, deciding)
     for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
         with workspace.store.write() as connection:
             log(connection, without_erased(connection, rows))
@@ -186,68 +206,68 @@ def is_whole(out: Path) -> bool:
 
 
 def bring_up(
-    workspace: Workspace, numbers: Sequence[int], *, workers: int, runner: pool.Runner = pool.run
+    workspace: Workspace,
+    numbers: Sequence[int],
+    *,
+    workers: int,
+    runner: pool.Runner = pool.run,
+    tick: Tick = lambda _, __: None,
 ) -> int:
     """Fold the events that stored states lack, in parallel; return how many learners had some."""
     with workspace.store.read() as connection:
-        champion = workspace.champion(connection)
-        behind = sorted(set(states.stale(connection, champion.fold)) & set(numbers))
+        fold = workspace.champion(connection).fold
+        behind = sorted(set(states.stale(connection, fold)) & set(numbers))
     tasks = {i: behind[i : i + FOLD_BLOCK] for i in range(0, len(behind), FOLD_BLOCK)}
-    here = (workspace.path.resolve(), None)
-    for _, columns in runner(_fold_block, tasks, workers=workers, prepare=_prepare, arguments=here):
+    here = (_Place.of(workspace), None)
+    for number, columns in runner(_fold_block, tasks, workers=workers, prepare=_prepare, arguments=here):
         with workspace.store.write() as connection:
             states.save_columns(connection, columns)
+        tick(len(tasks[number]), len(behind))
     return len(behind)
 
 
-def table_of(entries: Sequence[Entry], block: Block, recommender: Recommender, plan: WeeklyPlan) -> pa.Table:
+def table_of(
+    entries: Sequence[Entry], cells: StepCells, block: Block, recommender: Recommender, plan: WeeklyPlan
+) -> pa.Table:
     """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
-    catalogue = recommender.catalogue
+    catalogue, lengths = recommender.catalogue, cells.lengths
     name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
     course_of = ("", *(course.class_id for course in plan.courses))
-    lists = [entry.steps for entry in entries]
-    rows = [len(cells.resource) for cells in lists]
-
-    def of_list(values: Iterable[Any]) -> list[Any]:
-        """Return what is said of each list, once a row."""
-        return [value for value, n in zip(values, rows, strict=True) for _ in range(n)]
-
-    def of_row(name: str) -> list[Any]:
-        return list(chain.from_iterable(getattr(cells, name) for cells in lists))
-
-    resources = [catalogue.resources[catalogue.resource_index[name]] for name in of_row("resource")]
+    resources = [catalogue.resources[catalogue.resource_index[name]] for name in cells.resource]
     columns = {
-        "week": of_list(entry.draw.week for entry in entries),
-        "learner": of_list(name_of[entry.draw.learner] for entry in entries),
-        "position": [position for n in rows for position in range(1, n + 1)],
-        "resource": of_row("resource"),
+        "week": once_a_step((entry.draw.week for entry in entries), lengths),
+        "learner": once_a_step((name_of[entry.draw.learner] for entry in entries), lengths),
+        "position": [position for n in lengths for position in range(1, n + 1)],
+        "resource": cells.resource,
         "title": [resource.title for resource in resources],
         "minutes": [resource.minutes for resource in resources],
-        "propensity": of_row("propensity"),
-        "score": of_row("score"),
-        "explored": of_row("explored"),
-        "why": _words(entries, iter(resources), catalogue),
-        "reasons": of_row("reasons"),
-        "decision_id": list(chain.from_iterable(entry.decision_ids for entry in entries)),
-        "course": of_list(course_of[entry.draw.request_no] for entry in entries),
+        "propensity": cells.propensity,
+        "score": cells.score,
+        "explored": cells.explored,
+        "why": _words(entries, cells, resources, catalogue),
+        "reasons": cells.reasons,
+        "decision_id": [name for entry in entries for name in entry.decision_ids],
+        "course": once_a_step((course_of[entry.draw.request_no] for entry in entries), lengths),
     }
     return pa.table(columns, schema=SCHEMA)
 
 
-def _words(entries: Sequence[Entry], resources: Iterator[Resource], catalogue: Catalogue) -> list[str]:
-    """Return each step in the learner's words; `resources` has those of all entries."""
-    return [
-        student_words(
-            catalogue,
-            next(resources),
-            dict(zip(READ, read, strict=True)),
-            state=entry.request.state,
-            now=entry.request.now.timestamp(),
-            interests=entry.request.interests,
-        )
-        for entry in entries
-        for read in entry.steps.contexts.reshape(-1, len(INDEX))[:, _READ].tolist()
-    ]
+def _words(
+    entries: Sequence[Entry], cells: StepCells, resources: Sequence[Resource], catalogue: Catalogue
+) -> list[str]:
+    """Return each step in the learner's words."""
+    lengths, skills = cells.lengths, [catalogue.skill_index[resource.skills[0]] for resource in resources]
+    states = [entry.request.state or LearnerState.fresh(catalogue) for entry in entries]
+    ends = [0, *accumulate(lengths)]
+    said = [state.rows[skills[a:b]] for state, (a, b) in zip(states, pairwise(ends), strict=True)]
+    return students_words(
+        catalogue,
+        resources,
+        cells.contexts[:, _READ],
+        rows=np.concatenate(said),
+        now=np.repeat([entry.request.now.timestamp() for entry in entries], lengths),
+        interests=once_a_step((entry.request.interests for entry in entries), lengths),
+    )
 
 
 _READ = [INDEX[name] for name in READ]
@@ -357,7 +377,8 @@ def _join(blocks: Sequence[Block], path: Path) -> None:
     draft = output.draft_of(path)
     with pa_csv.CSVWriter(draft, SCHEMA) as whole:
         for block in blocks:
-            whole.write_table(csv_table(pq.read_table(block.path, columns=SCHEMA.names)))
+            with pq.ParquetFile(block.path) as part:
+                whole.write_table(csv_table(part.read(SCHEMA.names, use_threads=False)))
     output.seal(draft, path)
 
 
@@ -368,12 +389,46 @@ SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
 # ---------------------------------------------------------------- in a worker
 
 
-class _Worker:
-    """What a worker holds: the store, the models, the plan."""
+class _Place:
+    """A workspace as a worker needs it, without its key: the one open here, or opened where it arrives."""
 
-    store: Store
-    library: Library
-    catalogue: CatalogueSource
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.store: Store | None = None
+        self.champion: Callable[[Connection], Champion]
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> _Place:
+        """Return the place of a workspace, its model in memory."""
+        place = cls(workspace.path.resolve())
+        place.store, place.champion = workspace.store, workspace.champion
+        return place
+
+    def __reduce__(self) -> tuple[type[_Place], tuple[Path]]:
+        return _Place, (self.path,)
+
+    def __repr__(self) -> str:
+        return f"_Place({str(self.path)!r})"
+
+    def open(self) -> Callable[[], None]:
+        """Open it where it is not open yet; return what closes it again."""
+        if self.store is not None:
+            return lambda: None
+        self.store = open_store(self.path, read_configuration(self.path), Store)
+        library, catalogue = Library(self.path / "models"), CatalogueSource(self.path)
+        self.champion = lambda connection: library.champion(connection, catalogue)
+        return self.store.close
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a connection that sees one moment."""
+        assert self.store is not None, "opened before it is read"
+        return self.store.read()
+
+
+class _Worker:
+    """What a worker holds: the workspace, the plan, who decides."""
+
+    place: _Place
     plan: WeeklyPlan | None
     deciding: Deciding | None
 
@@ -381,30 +436,27 @@ class _Worker:
 _here = _Worker()  # one a process, set by `_prepare`
 
 
-def _prepare(path: Path, plan: WeeklyPlan | None, deciding: Deciding | None = None) -> Callable[[], None]:
-    _here.store = open_store(path, read_configuration(path), Store)
-    _here.library = Library(path / "models")
-    _here.catalogue = CatalogueSource(path)
-    _here.plan = plan
-    _here.deciding = deciding
-    return _here.store.close
+def _prepare(place: _Place, plan: WeeklyPlan | None, deciding: Deciding | None = None) -> Callable[[], None]:
+    _here.place, _here.plan, _here.deciding = place, plan, deciding
+    return place.open()
 
 
 def _fold_block(numbers: Sequence[int]) -> dict[str, list[Any]]:
-    with _here.store.read() as connection:
-        fold = _here.library.champion(connection, _here.catalogue).fold
+    with _here.place.read() as connection:
+        fold = _here.place.champion(connection).fold
         return states.columns_of(states.current(connection, numbers, fold)[1], fold)
 
 
 def _decide_block(block: Block) -> Rows:
     """Decide for a block, write its file under a draft's name, and return what is to be logged."""
     assert _here.plan is not None
-    with _here.store.read() as connection:
-        champion = _here.library.champion(connection, _here.catalogue)
+    with _here.place.read() as connection:
+        champion = _here.place.champion(connection)
         entries = list(_entries(connection, champion, block, _here.plan, _here.deciding))
-    table = table_of(entries, block, champion.recommender, _here.plan)
+    cells = cells_of(entries)
+    table = table_of(entries, cells, block, champion.recommender, _here.plan)
     pq.write_table(table, output.draft_of(block.path))
-    return rows_of(entries)
+    return rows_of(entries, cells=cells)
 
 
 def _entries(
@@ -415,7 +467,7 @@ def _entries(
     takes = list(zip(block.people, block.taken, strict=True))
     questions = [
         Question(
-            replace(plan.request(person.surrogate), courses=courses),
+            plan.request(person.surrogate, courses=courses),
             person,
             Draw(plan.seed, "playlist", plan.week, person.number),
             "weekly",

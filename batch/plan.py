@@ -49,10 +49,10 @@ class WeeklyPlan:
     paced: bool = False
     paces: Mapping[str, float] = field(default_factory=dict)
 
-    def request(self, learner: str) -> Request:
-        """Return the question asked for one learner."""
+    def request(self, learner: str, *, courses: tuple[str, ...] | None = None) -> Request:
+        """Return the question asked for one learner, who takes `courses` (None: not known)."""
         minutes = None if self.minutes is None else paced_minutes(self.minutes, self.pace_of(learner))
-        return Request(learner, self.now, k=self.k, minutes=minutes)
+        return Request(learner, self.now, k=self.k, minutes=minutes, courses=courses)
 
     def pace_of(self, learner: str) -> float:
         """Return how many times the catalogue's minutes a learner (by surrogate) takes."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segue.batch import output, worker_pool
-from segue.batch.from_workspace import Deciding, is_whole, weekly
+from segue.batch.from_workspace import Deciding, Tick, is_whole, weekly
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.events.outward_text import csv_frame
@@ -31,7 +31,6 @@ from segue.workspace.workspace import Workspace
 STEPS = ("import", "learn", "fit", "weekly")
 SCHOOL_DAYS = 5
 AS_WRITTEN = Source()
-Tick = Callable[[int, int], object]  # so many done since it was told last, of so many in all
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def weekly_job(
     """Do a week's work; what a run cut off had done is not done again.
 
     `begin` hears of each step that begins, `say` as it ends; `tick` how many rows are imported (and 0: their
-    number is not known), or how many learners have their lists, and how many are to get one.
+    number is not known), or how many learners have their states and then their lists, and how many are to.
 
     Events dated more than a day after the `clock`, and after the week's beginning, are set aside.
 
@@ -188,6 +187,7 @@ def weekly_job(
                     workers=workers,
                     runner=runner,
                     tick=tick,
+                    begin=begin,
                 )
                 return JobStep(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
 

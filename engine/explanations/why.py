@@ -7,12 +7,15 @@ is stored are the numbers. The teacher's line is English.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from gettext import NullTranslations
+from typing import NamedTuple
+
+import numpy as np
 
 from segue.engine.sampling.playlists import Step
-from segue.features.catalogue import Catalogue, Resource, Skill
+from segue.features.catalogue import Catalogue, Floats, Resource, Skill
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, LAST_TIME, SUCCESSES
 
@@ -117,14 +120,90 @@ def student_words(
 ) -> str:
     """Return a step in the student's words; of the `context` it reads `READ`."""
     index = catalogue.skill_index[resource.skills[0]]
-    skill, past = catalogue.skills[index], record_of(state, index, now)
+    past = record_of(state, index, now)
+    due, success, readiness = (context[name] for name in READ)
+    days, outlook = _days_said(due, past.days), _outlook(success, readiness)
+    told = _Told(past.tries, past.right, days, outlook, _shared(resource, interests))
+    return _sentences(_SkillWords.of(catalogue.skills[index], words), told, words)
+
+
+def students_words(
+    catalogue: Catalogue,
+    resources: Sequence[Resource],
+    contexts: Floats,
+    *,
+    rows: Floats,
+    now: Floats,
+    interests: Sequence[tuple[str, ...]],
+) -> list[str]:
+    """Return many steps in English, each in the words that `student_words` has for it.
+
+    Parameters
+    ----------
+    contexts : array of shape (n, 3)
+        The columns `READ` of each step.
+    rows : array of shape (n, N_COLUMNS)
+        What the learner's state says of the first skill of each resource.
+    now : array of shape (n,)
+        UTC epoch seconds.
+    interests : sequence of tuples of str, length n
+    """
+    last = rows[:, LAST_TIME]
+    since = np.where(np.isfinite(last), np.maximum(now - last, 0.0) / DAY, -1.0)  # days; -1: not known
+    columns = (rows[:, COUNT].astype(np.int64), rows[:, SUCCESSES], since, *contexts.T)
+    skills: dict[str, _SkillWords] = {}
+    out = []
+    for resource, stated, tries, right, days, due, success, readiness in zip(
+        resources, interests, *(column.tolist() for column in columns), strict=True
+    ):
+        tag = _shared(resource, stated) if stated else ""
+        told = _Told(tries, right, _days_said(due, days), _outlook(success, readiness), tag)
+        name = resource.skills[0]
+        if name not in skills:
+            skills[name] = _SkillWords.of(catalogue.skills[catalogue.skill_index[name]], ENGLISH)
+        out.append(_sentences(skills[name], told, ENGLISH))
+    return out
+
+
+class _Told(NamedTuple):
+    """What the sentences of a step say, besides its skill.
+
+    `days` since the last try, where it is time for another (else 0); `tag`: an interest that it is about.
+    """
+
+    tries: int
+    right: float
+    days: int
+    outlook: int
+    tag: str
+
+
+class _SkillWords(NamedTuple):
+    """A skill in words: what it is called, the sentence where it is new, and what one can say afterwards."""
+
+    name: str
+    new: str
+    can: str
+
+    @classmethod
+    def of(cls, skill: Skill, words: NullTranslations) -> _SkillWords:
+        name = skill_name(skill, words)
+        if name == words.gettext("this skill"):  # it has no name to say
+            new = words.gettext("This skill is new for you.")
+        else:
+            new = words.gettext("This is new for you: %(skill)s.") % {"skill": name}
+        can = words.gettext("Then you can say: “%(i_can)s”") % {"i_can": skill.i_can} if skill.i_can else ""
+        return cls(name, new, can)
+
+
+def _sentences(skill: _SkillWords, told: _Told, words: NullTranslations) -> str:
     said = (
-        _past(past, skill, words),
-        _now(context, past, words),
-        _taste(resource, interests, words),
-        _can(skill, words),
+        _past(told, skill, words) if told.tries else skill.new,
+        _since(told, words) if told.days else _now(told.outlook, words),
+        words.gettext("It is about %(tag)s, which you like.") % {"tag": told.tag} if told.tag else "",
+        skill.can,
     )
-    return " ".join(part for part in said if part)
+    return " ".join(filter(None, said))
 
 
 def skill_name(skill: Skill, words: NullTranslations = ENGLISH) -> str:
@@ -141,39 +220,51 @@ def skill_name(skill: Skill, words: NullTranslations = ENGLISH) -> str:
     return name if name.replace(" ", "").isalpha() else words.gettext("this skill")
 
 
-def _past(past: Record, skill: Skill, words: NullTranslations) -> str:
-    said = {"skill": skill_name(skill, words), "right": f"{past.right:.3g}", "tries": past.tries}
-    if past.tries >= FEW_TRIES:
+def _past(told: _Told, skill: _SkillWords, words: NullTranslations) -> str:
+    said = {"skill": skill.name, "right": f"{told.right:.3g}", "tries": told.tries}
+    if told.tries >= FEW_TRIES:
         return words.gettext("You were right %(right)s of %(tries)s times on %(skill)s.") % said
-    if past.tries:
-        return words.gettext("You have tried %(skill)s once.") % said
-    if said["skill"] == words.gettext("this skill"):  # it has no name to say
-        return words.gettext("This skill is new for you.")
-    return words.gettext("This is new for you: %(skill)s.") % said
+    return words.gettext("You have tried %(skill)s once.") % said
 
 
-def _now(context: Mapping[str, float], past: Record, words: NullTranslations) -> str:
-    if context["due"] >= 0.5 and past.days is not None and past.days >= 1.0:
-        days = max(round(past.days), 1)
-        if 2 * past.right >= past.tries:
-            said = words.ngettext(
-                "That was a day ago: time to refresh it.",
-                "That was %(num)s days ago: time to refresh it.",
-                days,
-            )
-        else:
-            said = words.ngettext(
-                "That was a day ago: time to try it again.",
-                "That was %(num)s days ago: time to try it again.",
-                days,
-            )
-        return said % {"num": days}
-    chance = context["success"]
-    if chance >= 0.85:
+def _days_said(due: float, days: float | None) -> int:
+    """Return how many days ago the last attempt was, where the step is a review of it; else 0."""
+    return max(round(days), 1) if due >= 0.5 and days is not None and days >= 1.0 else 0
+
+
+def _since(told: _Told, words: NullTranslations) -> str:
+    if 2 * told.right >= told.tries:
+        said = words.ngettext(
+            "That was a day ago: time to refresh it.",
+            "That was %(num)s days ago: time to refresh it.",
+            told.days,
+        )
+    else:
+        said = words.ngettext(
+            "That was a day ago: time to try it again.",
+            "That was %(num)s days ago: time to try it again.",
+            told.days,
+        )
+    return said % {"num": told.days}
+
+
+WELL, MANAGED, READY, STRETCH = range(4)  # how a step should go
+
+
+def _outlook(success: float, readiness: float) -> int:
+    if success >= 0.85:
+        return WELL
+    if success >= 0.6:
+        return MANAGED
+    return READY if readiness >= 0.6 else STRETCH
+
+
+def _now(outlook: int, words: NullTranslations) -> str:
+    if outlook == WELL:
         return words.gettext("This one should go well.")
-    if chance >= 0.6:
+    if outlook == MANAGED:
         return words.gettext("This one is a step up that you can manage.")
-    if context["readiness"] >= 0.6:
+    if outlook == READY:
         return words.gettext("This one is a stretch, and you have what it builds on.")
     return words.gettext("This one is a stretch: ask for help when you need it.")
 
@@ -182,13 +273,9 @@ def _tries(tries: int) -> str:
     return "1 try" if tries == 1 else f"{tries} tries"
 
 
-def _taste(resource: Resource, interests: tuple[str, ...], words: NullTranslations) -> str:
-    shared = [tag for tag in interests if tag in resource.tags]
-    return words.gettext("It is about %(tag)s, which you like.") % {"tag": shared[0]} if shared else ""
-
-
-def _can(skill: Skill, words: NullTranslations) -> str:
-    return words.gettext("Then you can say: “%(i_can)s”") % {"i_can": skill.i_can} if skill.i_can else ""
+def _shared(resource: Resource, interests: tuple[str, ...]) -> str:
+    """Return the first of a learner's interests that a resource is about, "" for none."""
+    return next((tag for tag in interests if tag in resource.tags), "")
 
 
 def _teacher(step: Step, resource: Resource, past: Record, taught: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
 from typing import Any, overload
 
 import numpy as np
@@ -17,7 +19,7 @@ from segue.features.contexts.context_columns import COLUMNS
 
 @dataclass(frozen=True, eq=False)
 class StepColumns:
-    """The steps of one list side by side; `contexts` is (k, C), `parts` has the numbers of `names` a step."""
+    """The steps of some lists side by side, n in all; `contexts` is (n, C), `parts` of `names` (n, F)."""
 
     names: tuple[str, ...]
     resource: list[str]
@@ -25,9 +27,38 @@ class StepColumns:
     joint: list[float]
     score: list[float]
     explored: list[bool]
-    parts: list[list[float]]
+    parts: Floats
     contexts: Floats
     relaxed: list[tuple[str, ...]]
+
+    def part(self, first: int, last: int) -> StepColumns:
+        """Return the steps from `first` up to `last`."""
+        return StepColumns(
+            self.names,
+            self.resource[first:last],
+            self.propensity[first:last],
+            self.joint[first:last],
+            self.score[first:last],
+            self.explored[first:last],
+            self.parts[first:last],
+            self.contexts[first:last],
+            self.relaxed[first:last],
+        )
+
+    @classmethod
+    def joined(cls, some: Sequence[StepColumns]) -> StepColumns:
+        """Return the steps of several (at least one) of the same `names`, one after the other."""
+        return cls(
+            some[0].names,
+            list(chain.from_iterable(one.resource for one in some)),
+            list(chain.from_iterable(one.propensity for one in some)),
+            list(chain.from_iterable(one.joint for one in some)),
+            list(chain.from_iterable(one.score for one in some)),
+            list(chain.from_iterable(one.explored for one in some)),
+            np.concatenate([one.parts for one in some]),
+            np.concatenate([one.contexts for one in some]),
+            list(chain.from_iterable(one.relaxed for one in some)),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,27 +148,55 @@ class DrawnBlock:
             menu_propensities=tuple(self.drawn.propensity[row, step, : len(ids)].tolist()) if menu else (),
         )
 
-    def forecasts(self, row: int) -> list[Floats]:
-        """Return, for each step of a list, `ahead` for the skills of its resource, (2, K)."""
-        codes = self.codes[self.drawn.position[row, : self.length(row), 0]]
-        skills = np.maximum(self.catalogue.skill_matrix[codes], 0)
-        return list(self.ahead[:, row][:, skills].swapaxes(0, 1))
+    def forecasts(self, row: int) -> Floats:
+        """Return, for each step of a list, `ahead` for the skills of its resource, (k, 2, K)."""
+        return self._foreseen[self._ends[row] : self._ends[row + 1]]
 
     def columns(self, row: int) -> StepColumns | None:
         """Return the steps of one list side by side; None with menus or pins."""
-        drawn, length = self.drawn, self.length(row)
+        whole = self._whole
+        if whole is None or len(self._ends) == 2:  # of one list
+            return whole
+        return whole.part(self._ends[row], self._ends[row + 1])
+
+    @cached_property
+    def _places(self) -> tuple[Ints, Ints]:
+        """Row and step of everything that was drawn first, list by list."""
+        row, step = np.nonzero(self.drawn.position[:, :, 0] >= 0)
+        return row, step
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """Where each list begins among all steps, and where the last one ends."""
+        return [0, *accumulate((self.drawn.position[:, :, 0] >= 0).sum(axis=1).tolist())]
+
+    @cached_property
+    def _foreseen(self) -> Floats:
+        row, step = self._places
+        codes = self.codes[self.drawn.position[row, step, 0]]
+        skills = np.maximum(self.catalogue.skill_matrix[codes], 0)
+        return np.ascontiguousarray(self.ahead[:, row[:, None], skills].swapaxes(0, 1))
+
+    @cached_property
+    def _whole(self) -> StepColumns | None:
+        """The steps of all lists."""
+        drawn, (row, step) = self.drawn, self._places
         if drawn.position.shape[2] > 1 or drawn.pinned:
             return None
+        relaxed: list[tuple[str, ...]] = [()] * len(row)
+        for (of, at), names in drawn.relaxed.items():
+            if at < self._ends[of + 1] - self._ends[of]:
+                relaxed[self._ends[of] + at] = names
         return StepColumns(
             self.names,
-            self.catalogue.resource_ids[self.codes[drawn.position[row, :length, 0]]].tolist(),
-            self.propensity[row, :length].tolist(),
-            self.joint[row, :length].tolist(),
-            drawn.score[row, :length, 0].tolist(),
-            drawn.explored[row, :length, 0].tolist(),
-            self.parts[:, row, :length, 0].T.tolist(),
-            np.ascontiguousarray(self.contexts[:, row, :length, 0].T),
-            [drawn.relaxed.get((row, step), ()) for step in range(length)],
+            self.catalogue.resource_ids[self.codes[drawn.position[row, step, 0]]].tolist(),
+            self.propensity[row, step].tolist(),
+            self.joint[row, step].tolist(),
+            drawn.score[row, step, 0].tolist(),
+            drawn.explored[row, step, 0].tolist(),
+            np.ascontiguousarray(self.parts[:, row, step, 0].T),
+            np.ascontiguousarray(self.contexts[:, row, step, 0].T),
+            relaxed,
         )
 
     def _override(self, row: int, step: int) -> Mapping[str, Any] | None:
@@ -165,7 +224,7 @@ class DrawnSteps(Sequence[Step]):
     def __len__(self) -> int:
         return self._length
 
-    def forecasts(self) -> list[Floats]:
+    def forecasts(self) -> Floats:
         """Return what was foreseen of each step's skills before it, see ``DrawnBlock.forecasts``."""
         return self._block.forecasts(self._row)
 

@@ -145,7 +145,7 @@ class _Told(NamedTuple):
 def _lines(steps: Sequence[Step] | StepColumns, ids: Sequence[str], catalogue: Catalogue) -> list[Line]:
     """Return the JSON of steps; those that are columns still are read as they are, none is made first."""
     if isinstance(steps, StepColumns):
-        reasons = [dict(zip(steps.names, parts, strict=True)) for parts in steps.parts]
+        reasons = [dict(zip(steps.names, parts, strict=True)) for parts in steps.parts.tolist()]
         columns = (steps.propensity, steps.joint, steps.score, reasons, steps.explored, steps.relaxed)
         told = list(map(_Told, range(len(ids)), steps.resource, *columns))
     else:

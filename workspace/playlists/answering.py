@@ -18,7 +18,7 @@ from segue.engine.requests.request import Request
 from segue.engine.rules.rule_book import all_of, enter, learner_masks
 from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
 from segue.engine.sampling.playlists import Playlist
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, Floats
 from segue.workspace.playlists.learner_standing import (
     LearnerStanding,
     as_said,
@@ -349,7 +349,7 @@ def answer(
         for q, r in zip(questions, asked, strict=True)
     ]
     drawn = recommender.recommend_batch(meant, rngs=[q.drawn_by.generator() for q in questions])
-    seen = [
+    seen: list[Sequence[Floats] | Floats] = [
         playlist.steps.forecasts() if isinstance(playlist.steps, DrawnSteps) else [] for playlist in drawn
     ]
     for i, (alone, claimed) in enumerate(zip(asked, meant, strict=True)):

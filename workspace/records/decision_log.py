@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from itertools import compress
-from typing import Any
+from itertools import chain, compress, groupby
+from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from segue.engine.requests.request import Request
@@ -20,9 +22,13 @@ from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
 from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.sampling.randomness import generator
 from segue.features.catalogue import Floats
+from segue.features.contexts.context_columns import COLUMNS
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import insert_columns, plain, take_numbers_of
 from segue.workspace.storage.schema import decisions, playlists
+
+T = TypeVar("T")
+FEW_ROWS = 100  # up to which Python writes numbers sooner than Arrow
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ class Entry:
 
     `surface` says where it was asked for ("cli", "weekly", ...).
     `fit_hash` names the fitted artefact that the deciding model rests on, `upto` the last event it had seen.
-    `forecasts` has one array a step, shape (2, K): chance of success on a standard item of each skill of the
-    resource, now and in 7 days, as the deciding model saw it.
+    `forecasts` has one array a step, shape (2, K), or all in one: chance of success on a standard item of
+    each skill of the resource, now and in 7 days, as the deciding model saw it.
     """
 
     draw: Draw
@@ -59,7 +65,7 @@ class Entry:
     upto: int
     fit_hash: str
     surface: str
-    forecasts: Sequence[Floats]
+    forecasts: Sequence[Floats] | Floats
     name: str = ""
 
     @cached_property
@@ -78,7 +84,7 @@ class Entry:
     @cached_property
     def steps(self) -> StepCells:
         """The steps as cells of columns."""
-        return _cells(self.playlist.steps, self.columns)
+        return cells_of([self])
 
     @cached_property
     def decision_ids(self) -> list[str]:
@@ -132,18 +138,14 @@ class Rows:
     decisions: Mapping[str, Sequence[Any]]
 
 
-def rows_of(entries: Sequence[Entry]) -> Rows:
-    """Return entries as rows; any process may do this, the writer only has to number them."""
-    if len(entries) == 1:
-        steps = _decision_columns(entries[0])
-        head = _playlist_row(entries[0])
-        return Rows({name: [cell] for name, cell in head.items()}, steps if len(steps["position"]) else {})
+def rows_of(entries: Sequence[Entry], *, cells: StepCells | None = None) -> Rows:
+    """Return entries as rows; any process may do this, the writer only has to number them.
+
+    `cells` are those of all entries, where they have been made already (`cells_of`).
+    """
     heads = [_playlist_row(entry) for entry in entries]
-    together: dict[str, list[Any]] = {}
-    for entry in entries:
-        for name, cells in _decision_columns(entry).items():
-            together.setdefault(name, []).extend(cells)
-    return Rows(_columns(heads), together if any(together.values()) else {})
+    steps = _decision_columns(entries, cells or cells_of(entries))
+    return Rows(_columns(heads), steps if steps["position"] else {})
 
 
 def without_erased(connection: Connection, rows: Rows) -> Rows:
@@ -156,6 +158,8 @@ def without_erased(connection: Connection, rows: Rows) -> Rows:
 
 
 def _of_learners(columns: Mapping[str, Sequence[Any]], there: set[int]) -> Mapping[str, Sequence[Any]]:
+    if there.issuperset(columns.get("learner", ())):
+        return columns
     keep = [learner in there for learner in columns.get("learner", ())]
     return {name: list(compress(cells, keep)) for name, cells in columns.items()}
 
@@ -257,13 +261,13 @@ def _playlist_row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _decision_columns(entry: Entry) -> dict[str, Sequence[Any]]:
-    cells, n = entry.steps, len(entry.steps.resource)
+def _decision_columns(entries: Sequence[Entry], cells: StepCells) -> dict[str, Sequence[Any]]:
+    lengths = cells.lengths
     return {
-        "decision_id": entry.decision_ids,
-        "playlist_id": [entry.playlist_id] * n,
-        "learner": [entry.draw.learner] * n,
-        "position": range(n),
+        "decision_id": [name for entry in entries for name in entry.decision_ids],
+        "playlist_id": once_a_step((entry.playlist_id for entry in entries), lengths),
+        "learner": once_a_step((entry.draw.learner for entry in entries), lengths),
+        "position": [position for n in lengths for position in range(n)],
         "resource": cells.resource,
         "propensity": cells.propensity,
         "joint_propensity": cells.joint,
@@ -272,17 +276,39 @@ def _decision_columns(entry: Entry) -> dict[str, Sequence[Any]]:
         "relaxed": cells.relaxed,
         "context": _parts(cells.contexts),
         "reasons": cells.reasons,
-        "forecast": [np.asarray(forecast, dtype="<f8").tobytes() for forecast in entry.forecasts[:n]],
+        "forecast": [
+            cell for entry, n in zip(entries, lengths, strict=True) for cell in _foreseen(entry)[:n]
+        ],
         "menu": cells.menu,
         "override": cells.override,
-        "settled": [False] * n,
+        "settled": [False] * sum(lengths),
     }
+
+
+def once_a_step(values: Iterable[T], lengths: Sequence[int]) -> list[T]:
+    """Return what is said of each list once for each of its steps.
+
+    >>> once_a_step(["a", "b"], [2, 1])
+    ['a', 'a', 'b']
+    """
+    return [value for value, n in zip(values, lengths, strict=True) for _ in range(n)]
+
+
+def _foreseen(entry: Entry) -> list[bytes]:
+    some = entry.forecasts[: len(entry.playlist.steps)]
+    if isinstance(some, np.ndarray):
+        return _parts(some.astype("<f8", copy=False))
+    return [np.asarray(forecast, dtype="<f8").tobytes() for forecast in some]
 
 
 @dataclass(frozen=True, eq=False)
 class StepCells:
-    """The steps of a list as cells of the table `decisions`; `contexts` is (k, C), little-endian."""
+    """The steps of some lists as cells of the table `decisions`; `contexts` is (n, C), little-endian.
 
+    `lengths` says how many steps each list has.
+    """
+
+    lengths: list[int]
     resource: list[str]
     propensity: list[float]
     joint: list[float]
@@ -294,25 +320,31 @@ class StepCells:
     menu: list[str]
     override: list[str]
 
-
-def _cells(steps: Sequence[Step], columns: StepColumns | None) -> StepCells:
-    """Return steps as cells; drawn ones from their columns, without making each of them first."""
-    if columns is None:
-        steps = tuple(steps)
-        return StepCells(
-            [step.resource for step in steps],
-            [step.propensity for step in steps],
-            [step.joint_propensity for step in steps],
-            [step.score for step in steps],
-            [step.explored for step in steps],
-            [_json_list(step.relaxed) for step in steps],
-            np.array([list(step.context.values()) for step in steps], dtype="<f8"),
-            [json.dumps(dict(step.reasons)) for step in steps],
-            [_menu(step) for step in steps],
-            [json.dumps(dict(step.override)) if step.override else "{}" for step in steps],
+    @classmethod
+    def joined(cls, some: Sequence[StepCells]) -> StepCells:
+        """Return the cells of several, one after the other."""
+        columns = {field.name: [getattr(one, field.name) for one in some] for field in fields(cls)}
+        contexts = np.concatenate([np.zeros((0, len(COLUMNS)), dtype="<f8"), *columns.pop("contexts")])
+        return cls(
+            **{name: list(chain.from_iterable(each)) for name, each in columns.items()}, contexts=contexts
         )
+
+
+def cells_of(entries: Sequence[Entry]) -> StepCells:
+    """Return the steps of lists, one after the other; drawn ones from their columns, as they were drawn."""
+    alike = groupby(entries, key=lambda entry: entry.columns and entry.columns.names)
+    parts = [_cells(list(some), drawn=names is not None) for names, some in alike]
+    return parts[0] if len(parts) == 1 else StepCells.joined(parts)
+
+
+def _cells(entries: Sequence[Entry], *, drawn: bool) -> StepCells:
+    lengths = [len(entry.playlist.steps) for entry in entries]
+    if not drawn:
+        return _cells_of_steps([step for entry in entries for step in entry.playlist.steps], lengths)
+    columns = StepColumns.joined([entry.columns for entry in entries if entry.columns is not None])
     plain_cells = ["{}"] * len(columns.resource)
     return StepCells(
+        lengths,
         columns.resource,
         columns.propensity,
         columns.joint,
@@ -320,29 +352,64 @@ def _cells(steps: Sequence[Step], columns: StepColumns | None) -> StepCells:
         columns.explored,
         [_json_list(relaxed) for relaxed in columns.relaxed],
         columns.contexts.astype("<f8", copy=False),
-        _reasons(columns.names, columns.parts),
+        _json_objects(columns.names, columns.parts),
         plain_cells,
         plain_cells,
     )
 
 
-def _parts(contexts: Floats) -> list[bytes]:
+def _cells_of_steps(steps: Sequence[Step], lengths: list[int]) -> StepCells:
+    contexts = np.array([list(step.context.values()) for step in steps], dtype="<f8")
+    return StepCells(
+        lengths,
+        [step.resource for step in steps],
+        [step.propensity for step in steps],
+        [step.joint_propensity for step in steps],
+        [step.score for step in steps],
+        [step.explored for step in steps],
+        [_json_list(step.relaxed) for step in steps],
+        contexts.reshape(len(steps), len(COLUMNS)),
+        [json.dumps(dict(step.reasons)) for step in steps],
+        [_menu(step) for step in steps],
+        [json.dumps(dict(step.override)) if step.override else "{}" for step in steps],
+    )
+
+
+def _parts(rows: Floats) -> list[bytes]:
     """Return the bytes of each row."""
-    whole, size = contexts.tobytes(), contexts.shape[1] * contexts.itemsize if len(contexts) else 0
-    return [whole[i * size : (i + 1) * size] for i in range(len(contexts))]
+    whole, size = rows.tobytes(), rows[0].nbytes if len(rows) else 0
+    return [whole[i * size : (i + 1) * size] for i in range(len(rows))]
 
 
-def _reasons(names: Sequence[str], parts: Sequence[Sequence[float]]) -> list[str]:
-    """Return each step's parts of the score as JSON; finite numbers are written as Python writes them."""
-    text = _reasons_text(tuple(names))
-    return [
-        text % tuple(row) if math.isfinite(sum(row)) else json.dumps(dict(zip(names, row, strict=True)))
-        for row in parts
-    ]
+def _json_objects(names: Sequence[str], values: Floats) -> list[str]:
+    """Return each row of numbers (n, F) as the JSON that Python writes of ``dict(zip(names, row))``."""
+    if len(values) < FEW_ROWS:
+        text = _object_text(tuple(names))
+        return [
+            text % tuple(row) if math.isfinite(sum(row)) else json.dumps(dict(zip(names, row, strict=True)))
+            for row in values.tolist()
+        ]
+    heads = [f"{', ' if i else '{'}{json.dumps(name)}: " for i, name in enumerate(names)]
+    cells = [_number_texts(column) for column in values.T]
+    pieces = [piece for pair in zip(heads, cells, strict=True) for piece in pair]
+    texts: list[str] = pc.binary_join_element_wise(*pieces, "}", "").to_pylist()
+    return texts
+
+
+def _number_texts(values: Floats) -> pa.Array:
+    """Return numbers as Python's JSON writes them; Arrow writes the same digits, and most of them so too."""
+    texts, size = pa.array(values).cast(pa.string()), np.abs(values)
+    whole = values == np.trunc(values)
+    texts = pc.if_else(pa.array(whole), pc.binary_join_element_wise(texts, ".0", ""), texts)
+    alike = (size >= 1e-4) & (size < 1e10) | (size == 0.0)
+    if alike.all():
+        return texts
+    others = pa.array([json.dumps(value) for value in values[~alike].tolist()])
+    return pc.replace_with_mask(texts, pa.array(~alike), others)
 
 
 @lru_cache(maxsize=16)  # all lists of a run have the same names
-def _reasons_text(names: tuple[str, ...]) -> str:
+def _object_text(names: tuple[str, ...]) -> str:
     return "{{{}}}".format(", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in names))
 
 

@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempt, Attempts, Bools, Floats, HistoryParameters, Ints
@@ -29,7 +29,7 @@ from segue.features.history.streaming_update import update
 from segue.features.vectors.interests import rate, reveal
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import get_document, insert_columns, plain, put_document
-from segue.workspace.storage.schema import events, openings, states
+from segue.workspace.storage.schema import events, learners, openings, states
 
 
 class EventRow(NamedTuple):
@@ -320,16 +320,15 @@ def openings_of(connection: Connection, numbers: Sequence[int], fold: Fold) -> d
 
     It keeps the difficulties it was folded with; skills and tags new in the catalogue since are fresh.
     """
-    found = connection.execute(select(openings).where(openings.c.learner.in_(numbers))).all()
-    layouts = {row.layout: _layout(connection, row.layout) for row in found}
+    query = (
+        "SELECT learner, upto, last_time, last_seq, layout, body FROM openings "
+        f"WHERE learner IN ({', '.join('?' * len(numbers))})"
+    )
+    found = plain(connection, query, numbers)
+    layouts = {layout: _layout(connection, layout) for *_, layout, _ in found}
     return {
-        row.learner: Kept(
-            _laid_out(LearnerState.from_bytes(row.body), layouts[row.layout], fold.catalogue),
-            row.upto,
-            row.last_time,
-            row.last_seq,
-        )
-        for row in found
+        learner: Kept(_laid_out(LearnerState.from_bytes(body), layouts[layout], fold.catalogue), *place)
+        for learner, *place, layout, body in found
     }
 
 
@@ -376,13 +375,10 @@ def clear_states(connection: Connection) -> None:
 
 def stale(connection: Connection, fold: Fold) -> list[int]:
     """Return the learners whose stored state lacks events, or was folded by other difficulties."""
-    query = (
-        select(events.c.learner)
-        .join_from(events, states, _of_fold(fold), isouter=True)
-        .group_by(events.c.learner, states.c.upto)
-        .having(func.max(events.c.number) > func.coalesce(states.c.upto, 0))
-    )
-    return sorted(connection.execute(query).scalars())
+    newer = (events.c.learner == learners.c.number) & (events.c.number > func.coalesce(states.c.upto, -1))
+    mine = (states.c.learner == learners.c.number) & (states.c.parameters == fold.key)
+    query = select(learners.c.number).join_from(learners, states, mine, isouter=True)
+    return sorted(connection.execute(query.where(select(events.c.number).where(newer).exists())).scalars())
 
 
 def events_of(connection: Connection, number: int) -> list[Row[Any]]:
@@ -398,22 +394,21 @@ def state_before(connection: Connection, number: int, fold: Fold, time: int) -> 
     return fold.after(base, rows).state
 
 
-def _of_fold(fold: Fold) -> Any:
-    return and_(states.c.learner == events.c.learner, states.c.parameters == fold.key)
-
-
 def _stored(connection: Connection, numbers: Sequence[int], fold: Fold) -> dict[int, Kept]:
-    query = select(states).where(states.c.learner.in_(numbers), states.c.parameters == fold.key)
+    query = (
+        "SELECT learner, upto, last_time, last_seq, body FROM states "
+        f"WHERE learner IN ({', '.join('?' * len(numbers))}) AND parameters = ?"
+    )
     return {
-        row.learner: Kept(LearnerState.from_bytes(row.body), row.upto, row.last_time, row.last_seq)
-        for row in connection.execute(query)
+        learner: Kept(LearnerState.from_bytes(body), *place)
+        for learner, *place, body in plain(connection, query, [*numbers, fold.key])
     }
 
 
 def _unfolded(connection: Connection, numbers: Sequence[int], fold: Fold) -> list[Cells]:
     """Return the events not folded yet, by learner."""
-    newer = "(s.upto IS NULL OR e.number > s.upto)"
-    return _events(connection, numbers, f"AND {newer}", fold.key)
+    folded = "LEFT JOIN states s ON s.learner = l.number AND s.parameters = ? "
+    return _events(connection, numbers, folded, " AND e.number > coalesce(s.upto, -1)", fold.key)
 
 
 def _all_events(connection: Connection, numbers: Sequence[int]) -> list[Cells]:
@@ -421,16 +416,18 @@ def _all_events(connection: Connection, numbers: Sequence[int]) -> list[Cells]:
     return _events(connection, numbers, "", "")
 
 
-def _events(connection: Connection, numbers: Sequence[int], more: str, key: str) -> list[Cells]:
+def _events(
+    connection: Connection, numbers: Sequence[int], folded: str, newer: str, *key: str
+) -> list[Cells]:
+    """Return events learner by learner: each is looked up from the number that is folded on."""
     if not numbers:
         return []
     columns = ", ".join(f"e.{name}" for name in EventRow._fields)
-    marks = ", ".join("?" * len(numbers))
     query = (
-        f"SELECT {columns} FROM events e LEFT JOIN states s ON s.learner = e.learner AND s.parameters = ? "
-        f"WHERE e.learner IN ({marks}) {more} ORDER BY e.learner, e.number"
+        f"SELECT {columns} FROM learners l {folded}JOIN events e ON e.learner = l.number{newer} "
+        f"WHERE l.number IN ({', '.join('?' * len(numbers))}) ORDER BY l.number, e.number"
     )
-    return plain(connection, query, [key, *numbers])
+    return plain(connection, query, [*key, *numbers])
 
 
 def _follows(base: Kept, rows: Rows) -> bool:

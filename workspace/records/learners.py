@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, select
 
-from segue.workspace.storage.database import take_numbers
+from segue.workspace.storage.database import plain, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import (
     aliases,
@@ -96,8 +96,13 @@ def every_learner(connection: Connection) -> list[Learner]:
 
 def present(connection: Connection, numbers: Collection[int]) -> set[int]:
     """Return which of some learners are still there: one may be erased while others work on what it said."""
-    found = where_in(connection, select(learners.c.number), learners.c.number, set(numbers))
-    return {row.number for row in found}
+    listed = list(set(numbers))
+    found: set[int] = set()
+    for start in range(0, len(listed), QUERY_ROWS):
+        part = listed[start : start + QUERY_ROWS]
+        query = f"SELECT number FROM learners WHERE number IN ({', '.join('?' * len(part))})"
+        found |= {number for (number,) in plain(connection, query, part)}
+    return found
 
 
 def profiled(connection: Connection, numbers: Sequence[int]) -> list[int]:

@@ -91,6 +91,7 @@ def weekly(
             workers=workers,
             runner=runner,
             tick=tick,
+            begin=tick.begin,
         )
     seconds = time.perf_counter() - began
     skipped = f", {report.skipped} blocks were there already" if report.skipped else ""
