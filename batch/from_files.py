@@ -19,9 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segue.batch import output, worker_pool
+from segue.batch.parts import output, worker_pool
+from segue.batch.parts.shuffle import count_buckets, read_bucket, shuffle
 from segue.batch.plan import Share, WeeklyPlan
-from segue.batch.shuffle import count_buckets, read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnBlock
@@ -77,13 +77,13 @@ def batch(
     Parameters
     ----------
     attempts : Path
-        Parquet file or folder, rows in any order (see ``segue.batch.shuffle.shuffle``).
+        Parquet file or folder, rows in any order (see ``segue.batch.parts.shuffle.shuffle``).
     artefact : Path
         Folder of a fitted recommender.
     share : Share, optional
         The part of the buckets that this machine does.
     runner : callable
-        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.worker_pool.with_dask(address)``.
+        What runs tasks: `run` or `with_dask` of ``segue.batch.parts.worker_pool``.
     """
     share = share or Share()
     recommender = Recommender.load(artefact)

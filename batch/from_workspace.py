@@ -12,25 +12,16 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from segue.batch import output
-from segue.batch import worker_pool as pool
 from segue.batch.course_shares import lists
+from segue.batch.parts import output
+from segue.batch.parts import worker_pool as pool
 from segue.batch.plan import Share, WeeklyPlan
-from segue.engine.explanations.why import READ, students_words
-from segue.engine.recommender import Recommender
-from segue.features.catalogue import Catalogue, Resource
-from segue.features.contexts.context_columns import INDEX
-from segue.features.events.outward_text import csv_table
-from segue.features.history.learner_state import LearnerState
+from segue.batch.playlist_table import table_of, write_csv
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of
@@ -39,10 +30,8 @@ from segue.workspace.records.decision_log import (
     Draw,
     Entry,
     Rows,
-    StepCells,
     cells_of,
     log,
-    once_a_step,
     rows_of,
     without_erased,
 )
@@ -152,7 +141,7 @@ def weekly(
     workers : int, optional
         Processes; by default one for few learners, and one a core for many.
     runner : callable
-        What runs tasks: ``segue.batch.worker_pool.run``, or ``segue.batch.worker_pool.with_dask(address)``.
+        What runs tasks: `run` or `with_dask` of ``segue.batch.parts.worker_pool``.
     tick : callable
         Told how many learners have been finished since it was told last, and how many there are in all: first
         of those whose new events are folded, if any, then of those who get lists.
@@ -194,7 +183,8 @@ def weekly(
         tick(len(todo[number].people), total)
     complete = all(block.done for block in blocks)
     if complete and (todo or output.sealed(out / output.TABLE) is None):
-        _join(blocks, out / output.TABLE)
+        write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
+        output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
     return BatchReport(len(people), len(todo), mine - len(todo), folded, complete)
 
 
@@ -224,68 +214,6 @@ def bring_up(
             states.save_columns(connection, columns)
         tick(len(tasks[number]), len(behind))
     return len(behind)
-
-
-def table_of(
-    entries: Sequence[Entry], cells: StepCells, block: Block, recommender: Recommender, plan: WeeklyPlan
-) -> pa.Table:
-    """Return playlists as a table, one row a learner and position; `why` is in the learner's words."""
-    catalogue, lengths = recommender.catalogue, cells.lengths
-    name_of = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
-    course_of = ("", *(course.class_id for course in plan.courses))
-    resources = [catalogue.resources[catalogue.resource_index[name]] for name in cells.resource]
-    columns = {
-        "week": once_a_step((entry.draw.week for entry in entries), lengths),
-        "learner": once_a_step((name_of[entry.draw.learner] for entry in entries), lengths),
-        "position": [position for n in lengths for position in range(1, n + 1)],
-        "resource": cells.resource,
-        "title": [resource.title for resource in resources],
-        "minutes": [resource.minutes for resource in resources],
-        "propensity": cells.propensity,
-        "score": cells.score,
-        "explored": cells.explored,
-        "why": _words(entries, cells, resources, catalogue),
-        "reasons": cells.reasons,
-        "decision_id": [name for entry in entries for name in entry.decision_ids],
-        "course": once_a_step((course_of[entry.draw.request_no] for entry in entries), lengths),
-    }
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _words(
-    entries: Sequence[Entry], cells: StepCells, resources: Sequence[Resource], catalogue: Catalogue
-) -> list[str]:
-    """Return each step in the learner's words."""
-    lengths, skills = cells.lengths, [catalogue.skill_index[resource.skills[0]] for resource in resources]
-    states = [entry.request.state or LearnerState.fresh(catalogue) for entry in entries]
-    ends = [0, *accumulate(lengths)]
-    said = [state.rows[skills[a:b]] for state, (a, b) in zip(states, pairwise(ends), strict=True)]
-    return students_words(
-        catalogue,
-        resources,
-        cells.contexts[:, _READ],
-        rows=np.concatenate(said),
-        now=np.repeat([entry.request.now.timestamp() for entry in entries], lengths),
-        interests=once_a_step((entry.request.interests for entry in entries), lengths),
-    )
-
-
-_READ = [INDEX[name] for name in READ]
-COLUMNS = {
-    "week": "str",
-    "learner": "str",
-    "position": "int64",
-    "resource": "str",
-    "title": "str",
-    "minutes": "float64",
-    "propensity": "float64",
-    "score": "float64",
-    "explored": "bool",
-    "why": "str",
-    "reasons": "str",
-    "decision_id": "str",
-    "course": "str",
-}
 
 
 def _people(
@@ -372,20 +300,6 @@ def _manifest(
     return plain
 
 
-def _join(blocks: Sequence[Block], path: Path) -> None:
-    """Write the rows of all blocks as one CSV."""
-    draft = output.draft_of(path)
-    with pa_csv.CSVWriter(draft, SCHEMA) as whole:
-        for block in blocks:
-            with pq.ParquetFile(block.path) as part:
-                whole.write_table(csv_table(part.read(SCHEMA.names, use_threads=False)))
-    output.seal(draft, path)
-
-
-_ARROW = {"str": pa.string(), "int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_()}
-SCHEMA = pa.schema([(name, _ARROW[kind]) for name, kind in COLUMNS.items()])
-
-
 # ---------------------------------------------------------------- in a worker
 
 
@@ -454,7 +368,9 @@ def _decide_block(block: Block) -> Rows:
         champion = _here.place.champion(connection)
         entries = list(_entries(connection, champion, block, _here.plan, _here.deciding))
     cells = cells_of(entries)
-    table = table_of(entries, cells, block, champion.recommender, _here.plan)
+    names = {person.number: name for person, name in zip(block.people, block.names, strict=True)}
+    courses = [course.class_id for course in _here.plan.courses]
+    table = table_of(entries, cells, champion.recommender.catalogue, names=names, courses=courses)
     pq.write_table(table, output.draft_of(block.path))
     return rows_of(entries, cells=cells)
 

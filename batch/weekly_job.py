@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from segue.batch import output, worker_pool
 from segue.batch.from_workspace import Deciding, Tick, is_whole, weekly
+from segue.batch.parts import output, worker_pool
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.events.outward_text import csv_frame

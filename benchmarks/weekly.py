@@ -25,10 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import segue
-from segue.batch import worker_pool
 from segue.batch.from_files import BLOCK, Task, batch, decide_block, do_bucket, write
+from segue.batch.parts import worker_pool
+from segue.batch.parts.shuffle import read_bucket, shuffle
 from segue.batch.plan import WeeklyPlan
-from segue.batch.shuffle import read_bucket, shuffle
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import COLUMNS

@@ -15,11 +15,11 @@ import pytest
 
 import segue
 from segue import sample
-from segue.batch import shuffle as buckets
-from segue.batch import worker_pool
 from segue.batch.from_files import Done, batch, playlists_of
+from segue.batch.parts import shuffle as buckets
+from segue.batch.parts import worker_pool
+from segue.batch.parts.worker_pool import with_dask
 from segue.batch.plan import Share, WeeklyPlan
-from segue.batch.worker_pool import with_dask
 from segue.engine.recommender import Recommender
 from segue.engine.sampling.randomness import generator
 from segue.features.events.event_records import RecordsError

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from segue.batch import from_workspace, output
+from segue.batch import from_workspace
+from segue.batch.parts import output
 from segue.batch.plan import Course
 from segue.batch.weekly_job import Week, WeekDone, weekly_job
 from segue.engine.requests.request import Request

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from segue.batch import worker_pool as pool
+from segue.batch.parts import worker_pool as pool
 
 HEAD = """
 import contextlib, multiprocessing, os, random, signal, sys, threading, time
-from segue.batch import worker_pool as pool
+from segue.batch.parts import worker_pool as pool
 
 def prepare():
     return lambda: None

@@ -20,7 +20,7 @@ import pytest
 
 from segue import sample
 from segue.batch import from_workspace as weekly
-from segue.batch.output import RECORD
+from segue.batch.parts.output import RECORD
 from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
 from segue.batch.weekly_job import Week, weekly_job

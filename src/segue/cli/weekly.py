@@ -17,8 +17,8 @@ from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
 
 if TYPE_CHECKING:
+    from segue.batch.parts.worker_pool import Runner
     from segue.batch.plan import Course
-    from segue.batch.worker_pool import Runner
 
 Workers = Annotated[
     int | None,
@@ -101,13 +101,13 @@ def weekly(
 
 def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
     """Return what does the parts; a cluster's machines must see the folders `shared`."""
-    from segue.batch import worker_pool
+    from segue.batch.parts import worker_pool
 
     if engine != "dask":
         return worker_pool.run
     if not scheduler:
         raise ValueError("--engine dask needs --scheduler ADDRESS, as tcp://10.0.0.1:8786")
-    from segue.batch.worker_pool import with_dask
+    from segue.batch.parts.worker_pool import with_dask
 
     return with_dask(scheduler, shared)
 

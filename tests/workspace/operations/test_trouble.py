@@ -15,7 +15,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from segue.batch import from_workspace as weekly
-from segue.batch import worker_pool as pool
+from segue.batch.parts import worker_pool as pool
 from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
 from segue.engine.requests.request import Request
