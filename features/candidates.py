@@ -32,15 +32,12 @@ class Combinations:
         The skills, padded by the first one, and 1 / K_r (0 where padded).
     n_skills : int
         How many the whole catalogue has.
-    passing : bool
-        Cut out for one request: no table is made of them.
     """
 
     head: Ints
     skills: Ints
     weights: Floats
     n_skills: int
-    passing: bool = False
 
     def __len__(self) -> int:
         return len(self.skills)
@@ -49,6 +46,11 @@ class Combinations:
     def own_skills(self) -> Ints:
         """The skills, padded by the number of skills (a column that nobody reads), (D, K)."""
         return np.where(self.weights > 0, self.skills, self.n_skills)
+
+    @cached_property
+    def own_skill_lists(self) -> list[list[int]]:
+        """The skills of each without padding, D lists."""
+        return [row[row < self.n_skills].tolist() for row in self.own_skills]
 
     @cached_property
     def sizes(self) -> Floats:
@@ -92,15 +94,16 @@ class Combinations:
 
     def overlap(self, given: Ints) -> Floats:
         """Return the share of each combination's skills that those `given` (B,) practise too, (B, D)."""
-        if self.passing or len(self) > _TABLE:
-            return self._overlap(given)
-        return self._table.take(given, axis=0)
+        return self._table.take(given, axis=0) if self.tabled else self._overlap(given)
 
     def overlap_of(self, given: int) -> Floats:
         """Return the same for one of them, (1, D)."""
-        if self.passing or len(self) > _TABLE:
-            return self._overlap(np.array([given]))
-        return self._table[given : given + 1]
+        return self._table[given : given + 1] if self.tabled else self._overlap(np.array([given]))
+
+    @cached_property
+    def tabled(self) -> bool:
+        """Whether the overlaps of all of them are kept."""
+        return len(self) <= _TABLE
 
     def _overlap(self, given: Ints) -> Floats:
         marks = np.zeros((len(given), self.n_skills + 1))
@@ -125,28 +128,28 @@ class Combinations:
         """
         if self.one_each:
             return by_skill[..., : len(self)]
-        total = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
+        total = by_skill.take(self.skill_slots[0], axis=-1)
         if self.skills.shape[1] == 1:
             return total
         total *= self.weight_slots[0]
         for at, skill, weight in self.more_slots:
-            part = by_skill.take(skill, axis=-1, mode="clip")
+            part = by_skill.take(skill, axis=-1)
             part *= weight
             total[..., at] += part
         return total
 
     def least(self, by_skill: Floats) -> Floats:
         """Return the smallest value over each combination's skills: (..., S) -> (..., D)."""
-        low = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
+        low = by_skill.take(self.skill_slots[0], axis=-1)
         for at, skill, _ in self.more_slots:
-            low[..., at] = np.minimum(low[..., at], by_skill.take(skill, axis=-1, mode="clip"))
+            low[..., at] = np.minimum(low[..., at], by_skill.take(skill, axis=-1))
         return low
 
     def any(self, by_skill: Bools) -> Bools:
         """Return whether any of each combination's skills is marked: (..., S) -> (..., D)."""
-        hit = by_skill.take(self.skill_slots[0], axis=-1, mode="clip")
+        hit = by_skill.take(self.skill_slots[0], axis=-1)
         for slot in range(1, self.skills.shape[1]):
-            hit |= by_skill.take(self.skill_slots[slot], axis=-1, mode="clip")
+            hit |= by_skill.take(self.skill_slots[slot], axis=-1)
         return hit
 
 
@@ -193,11 +196,9 @@ class AlikeGroups:
         return np.where(real, self.order[np.where(real, first[:, None] + places, 0)], 0), real
 
     @cached_property
-    def own_members(self) -> list[list[int]]:
-        """The candidates of each group, D lists."""
-        first = np.cumsum(self.sizes) - self.sizes
-        order = self.order.tolist()
-        return [order[a : a + size] for a, size in zip(first.tolist(), self.sizes.tolist(), strict=True)]
+    def own_members(self) -> list[Ints]:
+        """The candidates of each group, D arrays."""
+        return np.split(self.order, np.cumsum(self.sizes)[:-1])
 
     @cached_property
     def _slots(self) -> tuple[Ints, list[Ints]]:
@@ -218,22 +219,11 @@ class AlikeGroups:
             place, slots = self._slots
             out = np.zeros((n_rows, self.n_groups))
             for slot in slots:
-                out[:, : len(slot)] += numbers.take(slot, axis=1, mode="clip")
-            return out.take(place, axis=1, mode="clip")
+                out[:, : len(slot)] += numbers.take(slot, axis=1)
+            return out.take(place, axis=1)
         at = self.of + (np.arange(n_rows) * self.n_groups)[:, None]
         flat = np.bincount(at.ravel(), weights=numbers.ravel(), minlength=n_rows * self.n_groups)
         return np.asarray(flat.reshape(n_rows, self.n_groups), dtype=np.float64)
-
-    def sums_of(self, numbers: Floats, marked: Bools) -> tuple[Floats, Floats]:
-        """Return sum and count of those marked in each group, both (B, D), of numbers and marks (B, n)."""
-        if len(numbers) > 1:
-            return self.sums(numbers * marked), self.sums(marked)
-        at = marked[0].nonzero()[0]
-        group = self.of.take(at)
-        sums, counts = np.zeros((2, 1, self.n_groups))
-        sums[0] = np.bincount(group, numbers[0].take(at), self.n_groups)
-        counts[0] = np.bincount(group, minlength=self.n_groups)
-        return sums, counts
 
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
@@ -243,7 +233,7 @@ class AlikeGroups:
             for slot in slots:
                 part = out[:, : len(slot)]
                 np.maximum(part, scores.take(slot, axis=1, mode="clip"), out=part)
-            return out.take(place, axis=1, mode="clip")
+            return out.take(place, axis=1)
         best = np.maximum.reduceat(scores.take(self.order, axis=1), self.starts, axis=1)
         if len(self.filled) == self.n_groups:
             return best
@@ -330,6 +320,11 @@ class Pool:
     def groups(self) -> AlikeGroups:
         """The candidates by their combination of skills."""
         return AlikeGroups(self.combination, len(self.combinations))
+
+    @cached_property
+    def places(self) -> Ints:
+        """Where what is known of skills, of tags, of kinds and of candidates lies for each, (4, n)."""
+        return np.stack([self.combination, self.tagging, self.kind, np.arange(len(self))])
 
     @cached_property
     def one_kind(self) -> bool:

@@ -91,7 +91,9 @@ class HiddenUnits:
         order = np.argsort(self.outward < 0, kind="stable")
         return HiddenUnits(self.inward[:, order], self.bias[order], self.outward[order], self.shift)
 
-    def on_candidates(self, met: Floats, group: Ints, *, ease: Floats, pull: Floats) -> Floats:
+    def on_candidates(
+        self, met: Floats, group: Ints, *, ease: Floats, pull: Floats, reach: tuple[float, float]
+    ) -> Floats:
         """Return what sorted units add for B learners and n candidates, (B, n), but for `shift`.
 
         Parameters
@@ -99,11 +101,13 @@ class HiddenUnits:
         met : array of shape (U, B, D)
             What each unit is told of a learner and a group of candidates, times its `scale`; `group` (n,)
             says which group.
-        ease : array of shape (n,)
+        ease : array of shape (1, n)
             What else a unit is told of a candidate; `pull` (U, B, 1) times that.
+        reach : (float, float)
+            At most 0 and at least 0: between which all of `ease` lies.
         """
         shape = (met.shape[1], len(group))
-        some = _awake(met, ease, pull) if shape[0] * shape[1] > _FEW else _ALL
+        some = _awake(met, pull, reach) if shape[0] * shape[1] > _FEW else _ALL
         more = bisect_left(some, self.n_adding)
         if shape[0] * shape[1] > _SMALL:  # unit by unit: what is worked on stays in the cache
             total, n_rows = np.zeros(shape), max(_CACHED // shape[1], 1)
@@ -120,7 +124,7 @@ class HiddenUnits:
             return np.zeros(shape)
         if len(some) < UNITS:
             met, pull = met[some], pull[some]
-        each = met.take(group, axis=2, mode="clip")
+        each = met.take(group, axis=2)
         each += pull * ease
         np.maximum(each, 0.0, out=each)
         np.negative(each[more:], out=each[more:])
@@ -129,16 +133,17 @@ class HiddenUnits:
         return np.asarray(np.add.reduce(each, axis=0))
 
 
-def _awake(met: Floats, ease: Floats, pull: Floats) -> list[int]:
+def _awake(met: Floats, pull: Floats, reach: tuple[float, float]) -> list[int]:
     """Return the units that may be above 0 for any learner and candidate: others add exactly nothing.
 
     Rounding keeps order: the sum of the largest terms is no less than any sum.
     """
-    high, low = max(np.maximum.reduce(ease), 0.0), min(np.minimum.reduce(ease), 0.0)
-    pull, met = pull.reshape(UNITS, -1), met.reshape(UNITS, -1)
-    most = np.maximum(np.maximum.reduce(pull, axis=1) * high, np.minimum.reduce(pull, axis=1) * low)
-    most += np.maximum.reduce(met, axis=1)
-    return [u for u, reach in enumerate(most.tolist()) if reach > 0.0]
+    low, high = reach
+    most = np.maximum(pull * high, pull * low)[..., 0]
+    most += np.maximum.reduce(met, axis=2)
+    if most.shape[1] > 1:
+        most = np.maximum.reduce(most, axis=1)
+    return [u for u, top in enumerate(most.ravel().tolist()) if top > 0.0]
 
 
 def _descend(

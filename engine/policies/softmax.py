@@ -23,6 +23,7 @@ from segue.features.catalogue import Bools, Floats, Ints
 _LEAST_EXPONENT = np.array(-700.0)  # numpy's exp is four times slower where it underflows
 _BEST = 2.0**38  # weight of the best candidate: whole numbers of it have exact sums
 _NOTHING = np.array(0.0)
+_LOWEST = np.array(np.finfo(np.float64).min)
 _FAINT = 1e-200
 _BELOW_ONE = 1.0 - 2.0**-53
 _PART = 16
@@ -60,7 +61,8 @@ class Softmax(Policy):
 
     def weights(self, scores: Floats, top: Floats | float) -> Floats:
         """Return exp((s - top) / temperature), written over `scores`."""
-        scores -= top
+        if top is not _NOTHING:
+            scores -= top
         scores *= self._per_degree
         np.maximum(scores, _LEAST_EXPONENT, out=scores)
         return np.exp(scores, out=scores)
@@ -107,14 +109,18 @@ class SoftmaxOdds(Odds):
         scores = np.where(open_, field.scores, -np.inf)
         self.best = groups.best(scores)
         top = np.maximum.reduce(self.best, axis=1, keepdims=True)
-        top[np.isinf(top)] = 0.0
+        np.maximum(top, _LOWEST, out=top)  # -inf where nothing is open
         for first in range(0, len(scores), _PART):  # in place; what is worked on stays in the cache
             policy.weights(scores[first : first + _PART], top[first : first + _PART])
         self.weights = scores
-        self.sums, self.counts = groups.sums_of(scores, open_)
+        self.sums, self.counts = self._added_up()
         self.rows = np.arange(len(open_))
         self.begin = self.rows * open_.shape[1]
         self._known: tuple[Floats, Floats, Floats] | None = None
+
+    def _added_up(self) -> tuple[Floats, Floats]:
+        """Return sum of weights and count of what is open in each group, (B, D)."""
+        return self.field.groups.sums(self.weights * self.field.open), self.field.groups.sums(self.field.open)
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row."""
@@ -132,7 +138,7 @@ class SoftmaxOdds(Odds):
         total = running[:, -1]
         target = total * uniform
         group = (running > target[:, None]).argmax(axis=1)
-        before = np.where(group > 0, running.take(self.rows * running.shape[1] + group - 1, mode="clip"), 0.0)
+        before = np.where(group > 0, running.take(self.rows * running.shape[1] + group - 1), 0.0)
         places, own, free = self._members(group, allowed)
         ratio = fallen.take(self.rows * fallen.shape[1] + group) * (1.0 - self.softmax.floor)
         inner = np.add.accumulate(own, axis=1) * ratio[:, None]
@@ -212,12 +218,24 @@ class LoneSoftmaxOdds(SoftmaxOdds):
     """The same for a lone list: the same sums in the same order, number by number."""
 
     def __init__(self, policy: Softmax, field: Field) -> None:
+        self._open, self._scores = field.open, field.scores[0]
+        self._group, self._own_members = field.groups.of, field.groups.own_members
         super().__init__(policy, field)
         self._of_group: dict[int, _Left] = {}
-        self._open, self._scores, self._weights = field.open[0], field.scores[0], self.weights[0]
-        self._sums, self._best = self.sums[0], self.best[0]
-        self._counted = np.add.accumulate(self.counts[0])
-        self._pull, self._keep = np.array(field.pull), np.array(1.0 - policy.floor)
+        self._sums, self._counts, self._best = self.sums[0], self.counts[0], self.best[0]
+        self._pull, self._keep = np.array(field.pull), 1.0 - policy.floor
+        self._kept = np.array(self._keep)  # a number of Python's would be converted at every use
+
+    def _added_up(self) -> tuple[Floats, Floats]:
+        """Return the same; the candidates open at first, group by group, are kept."""
+        order, n_groups = self.field.groups.order, self.field.groups.n_groups
+        places = order.compress(self._open.take(order))
+        group, self._weights = self._group.take(places), self.weights[0]
+        weights, counts = self._weights.take(places), np.bincount(group, minlength=n_groups)
+        self._ends = [0, *np.add.accumulate(counts).tolist()]
+        self._at_first = places, weights, self._scores.take(places)
+        sums = np.asarray(np.bincount(group, weights, n_groups), dtype=np.float64)
+        return sums[None], counts.astype(np.float64)[None]
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (1,) draws."""
@@ -231,59 +249,54 @@ class LoneSoftmaxOdds(SoftmaxOdds):
     def draw_one(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
         """Return the candidate that `uniform` draws, its probability, and the best score allowed."""
         fallen = shares[0] * self._pull
-        if allowed is self.field.open:
-            sums, counted, scores = self._sums, self._counted, self._best + fallen
-        elif np.count_nonzero(allowed > self.field.open):  # what was not open has no weight here
+        if allowed is self._open:
+            sums, counts, scores = self._sums, self._counts, self._best + fallen
+        elif np.count_nonzero(allowed > self._open):  # what was not open has no weight here
             return self._at_length(shares, allowed, uniform)
         else:
             may = allowed[0].nonzero()[0]
-            group = self.field.group.take(may)
+            group = self._group.take(may)
             sums = np.bincount(group, self._weights.take(may), len(fallen))
-            counted = np.add.accumulate(np.bincount(group, minlength=len(fallen)))
+            counts = np.bincount(group, minlength=len(fallen)).astype(np.float64)
             scores = fallen.take(group) + self._scores.take(may)
         best = scores.item(scores.argmax())
         self.softmax.weights(fallen, _NOTHING)
-        running = np.add.accumulate(sums * fallen)
+        running, counted = np.add.accumulate(sums * fallen), np.add.accumulate(counts)
         weight = running.item(-1)
         if not weight > _FAINT:
             return self._at_length(shares, allowed, uniform)
         alike = self.softmax.floor * weight / counted.item(-1)
-        running *= self._keep
-        running += counted * alike
+        running *= self._kept
+        counted *= alike
+        running += counted
         total = running.item(-1)
         target = total * uniform
         group_drawn = int(running.searchsorted(target, "right"))
         before = running.item(group_drawn - 1) if group_drawn else 0.0
-        left, ratio = self._left_of(group_drawn, allowed), fallen.item(group_drawn) * self._keep.item()
+        left, ratio = self._left_of(group_drawn, allowed), fallen.item(group_drawn) * self._keep
         at = left.reached(target - before, ratio, alike)
         return left.places[at], min((left.weights[at] * ratio + alike) / total, 1.0), best
 
     def close_one(self, position: int) -> None:
         """Take the candidate at `position`, which the list has been given, out of the sums of its group."""
-        group = self.field.group.item(position)
-        left = self._of_group.get(group)
-        if left is None:  # what is given is open no more
-            left = self._of_group[group] = self._open_of(group, self.field.open)
-        elif position in left.places:  # a rule that gave way may have let in another candidate
+        group = self._group.item(position)
+        left = self._left_of(group, self._open)
+        if position in left.places:  # else a rule that gave way has let in another candidate
             left.take_out(position)
-        scores = [self._scores.item(place) for place in left.places]
         self._sums[group] = left.running[-1] if left.running else 0.0
-        self._counted[group:] -= self.counts.item(group) - len(scores)
-        self.counts[0, group] = len(scores)
-        self._best[group] = max(scores) if scores else -np.inf
+        self._counts[group] = len(left.places)
+        self._best[group] = max(left.scores) if left.scores else -np.inf
 
     def _left_of(self, group: int, allowed: Bools) -> _Left:
-        if allowed is not self.field.open:
-            return self._open_of(group, allowed)
+        if allowed is not self._open:
+            members = self._own_members[group]
+            places = members.compress(allowed.take(members))
+            return _Left.of(places, self._weights.take(places), self._scores.take(places))
         left = self._of_group.get(group)
         if left is None:
-            left = self._of_group[group] = self._open_of(group, allowed)
+            part = slice(self._ends[group], self._ends[group + 1])
+            left = self._of_group[group] = _Left.of(*[each[part] for each in self._at_first])
         return left
-
-    def _open_of(self, group: int, allowed: Bools) -> _Left:
-        places = [place for place in self.field.groups.own_members[group] if allowed.item(place)]
-        weights = [self._weights.item(place) for place in places]
-        return _Left(places, weights, list(accumulate(weights)))
 
     def _at_length(self, shares: Floats, allowed: Bools, uniform: float) -> tuple[int, float, float]:
         position, propensity, best = super().draw(shares, allowed, np.array([uniform]))
@@ -292,16 +305,23 @@ class LoneSoftmaxOdds(SoftmaxOdds):
 
 @dataclass(slots=True, eq=False)
 class _Left:
-    """What is left of a group: candidates, their weights, and the sums of the weights so far."""
+    """What is left of a group: candidates, their weights and scores, and the sums of the weights so far."""
 
     places: list[int]
     weights: list[float]
+    scores: list[float]
     running: list[float]
+
+    @classmethod
+    def of(cls, places: Ints, weights: Floats, scores: Floats) -> _Left:
+        """Return it of these candidates."""
+        each = weights.tolist()
+        return cls(places.tolist(), each, scores.tolist(), list(accumulate(each)))
 
     def take_out(self, place: int) -> None:
         """Take out one of the candidates."""
         at = self.places.index(place)
-        del self.places[at], self.weights[at]
+        del self.places[at], self.weights[at], self.scores[at]
         self.running = list(accumulate(self.weights))
 
     def reached(self, target: float, ratio: float, alike: float) -> int:

@@ -111,4 +111,4 @@ class Scene:
 
     def spread(self, mask: Bools) -> Bools:
         """Return a mask of combinations (B, D) for each candidate, (B, n)."""
-        return mask.take(self.pool.combination, axis=1, mode="clip")
+        return mask.take(self.pool.combination, axis=1)

@@ -49,7 +49,7 @@ class Progress:
         self.rows = scene.rows
         self.begin = self.rows * len(pool)
         self.open = allowed
-        self.spare = min(np.count_nonzero(row) for row in allowed)
+        self.spare = min([int(np.count_nonzero(row)) for row in allowed])
         self.never = never
         self._met_skills = np.zeros((n_rows, pool.combinations.n_skills + 1), dtype=np.int64)
         self._met_kinds = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
@@ -71,6 +71,11 @@ class Progress:
         kind = self.pool.kind
         other = may & (kind != kind[may.argmax(axis=1)][:, None])
         return np.logical_or.reduce(other, axis=1, keepdims=True)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no rule may withhold anything from this step, and every list has a candidate left."""
+        return self.step < self._asleep_until and self.step < self.spare
 
     def awake(self) -> list[StepRule]:
         """Return the rules that may withhold something from this step."""
@@ -134,7 +139,7 @@ class Progress:
         if self.below_floor is not None:
             self.below += self.below_floor[0, first]
         group, combinations = pool.combination.item(first), pool.combinations
-        for skill in combinations.own_skills[group].tolist():
+        for skill in combinations.own_skill_lists[group]:
             self._met_skills[0, skill] += 1
         self._met_kinds[0, pool.kind.item(first)] += 1
         self.shares.append(self.shares[-1] + combinations.overlap_of(group))

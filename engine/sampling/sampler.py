@@ -145,25 +145,27 @@ def _alone(
 ) -> None:
     """Draw a lone list without menu and pins: what `_step` and the end of `draw` do, number by number."""
     group, scores, pull = plan.scene.pool.combination, plan.scores[0], progress.pull
+    open_, given = progress.open[0], drawn.position[0, :, 0]
     numbers: list[tuple[float, float, float, float]] = []
     for step, uniform in enumerate(uniforms):
-        allowed, open_ = _allowed(plan, progress, alive, drawn)
-        if not open_.item():
-            break
+        allowed = progress.open
+        if not progress.at_rest:
+            allowed, alive = _allowed(plan, progress, alive, drawn)
+            if not alive.item():
+                break
         shares = progress.shares[-1]
         position, propensity, best = odds.draw_one(shares, allowed, uniform)
         diversity = pull * shares.item(group.item(position))
         numbers.append((propensity, best, diversity + scores.item(position), diversity))
-        drawn.position[0, step, 0] = position
-        progress.open[0, position] = False
+        given[step], open_[position] = position, False
         odds.close_one(position)
         progress.close_one(position)
     if numbers:
         n = len(numbers)
-        propensity_, best_, score_, diversity_ = np.array(numbers).T
-        drawn.propensity[0, :n, 0], drawn.best[0, :n, 0] = propensity_, best_
-        drawn.score[0, :n, 0], drawn.diversity[0, :n, 0] = score_, diversity_
-        drawn.explored[0, :n, 0] = score_ < best_
+        columns = drawn.propensity, drawn.best, drawn.score, drawn.diversity
+        for column, values in zip(columns, np.array(numbers).T, strict=True):
+            column[0, :n, 0] = values
+        drawn.explored[...] = drawn.score < drawn.best
 
 
 def _step(

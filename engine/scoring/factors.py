@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,6 +34,7 @@ LOG_REPEAT = float(np.log(REPEAT))
 LOG_LEAST = float(np.log(LEAST))
 MOST_QUALITY = float(np.log(CLIP[1]))
 Columns = Mapping[str, Floats]
+Placed: TypeAlias = "tuple[Factor, int, int]"  # a factor, and where its numbers begin and end
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,15 +190,14 @@ def factors_of(request: Request, usual: tuple[Factor, ...] = FACTORS) -> tuple[F
 
 
 @lru_cache(maxsize=64)
-def exponents(
-    factors: tuple[Factor, ...], dials: Dials, weights: Weights, eta: float, sizes: tuple[int, ...]
-) -> Floats:
-    """Return the exponents of `factors` when the learned term weighs `eta`, each repeated as `sizes` says.
+def exponents(placed: tuple[Placed, ...], dials: Dials, weights: Weights, eta: float) -> Floats:
+    """Return the exponents of factors where they lie, (1, width), when the learned term weighs `eta`.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
     multiplies that of interest by 2.5^match. Remembered, for most ask alike: not to be changed.
     """
-    out = np.repeat([_exponent(factor, dials, weights, eta) for factor in factors], sizes)
+    each = [_exponent(factor, dials, weights, eta) for factor, _, _ in placed]
+    out = np.repeat(each, [end - start for _, start, end in placed])[None]
     out.setflags(write=False)
     return out
 
@@ -211,34 +213,34 @@ def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> flo
     return own
 
 
-def log_factors(factors: Sequence[Factor], columns: Columns, out: Floats, *, ends: Sequence[int]) -> None:
-    """Write log max(f, .02) of each factor into `out` (B, ...), from one of `ends` to the next."""
-    first, told = 0, [i for i, factor in enumerate(factors) if factor.logarithm]
-    for factor, start, end in zip(factors, ends[:-1], ends[1:], strict=False):
+def log_factors(placed: Sequence[Placed], columns: Columns, out: Floats) -> None:
+    """Write log max(f, .02) of each factor into its place of `out` (B, width)."""
+    for factor, start, end in placed:
         if factor.logarithm:
             np.maximum(factor.value(columns), LOG_LEAST, out=out[:, start:end])
         else:
             out[:, start:end] = factor.value(columns)
-    for last in (*told, len(factors)):  # what lies between them at once
-        part = out[:, ends[first] : ends[last]]
+    for start, end in unlogged(tuple(placed)):
+        part = out[:, start:end]
         np.maximum(part, LEAST, out=part)
         np.log(part, out=part)
-        first = last + 1
+
+
+@lru_cache(maxsize=64)
+def unlogged(placed: tuple[Placed, ...]) -> tuple[tuple[int, int], ...]:
+    """Return where the factors lie whose logarithm is to be taken: side by side at once."""
+    by_kind = [list(some) for _, some in groupby(placed, key=lambda one: one[0].logarithm)]
+    return tuple((some[0][1], some[-1][2]) for some in by_kind if not some[0][0].logarithm)
 
 
 def weights_of(
-    factors: tuple[Factor, ...],
-    requests: Sequence[Request],
-    settings: Settings,
-    *,
-    eta: float,
-    sizes: tuple[int, ...],
+    placed: tuple[Placed, ...], requests: Sequence[Request], settings: Settings, *, eta: float
 ) -> Floats:
-    """Return the exponents, (B, Σ sizes); (Σ sizes,) when the requests have the same dials."""
+    """Return the exponents, (B, width); (1, width) when the requests have the same dials."""
     first = requests[0].dials
-    if all(request.dials is first or request.dials == first for request in requests):
-        return exponents(factors, first, settings.weights, eta, sizes)
-    return np.stack([exponents(factors, r.dials, settings.weights, eta, sizes) for r in requests])
+    if len(requests) == 1 or all(request.dials is first or request.dials == first for request in requests):
+        return exponents(placed, first, settings.weights, eta)
+    return np.concatenate([exponents(placed, r.dials, settings.weights, eta) for r in requests])
 
 
 def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:

@@ -104,7 +104,7 @@ def due(attempts: Floats, days: Floats) -> Floats:
 
 def spread(values: Floats, group: Ints | None) -> Floats:
     """Return numbers (B, G) of groups for each candidate, (B, n); (B, 1) where there is one group."""
-    return values if group is None or values.shape[1] == 1 else values.take(group, axis=1, mode="clip")
+    return values if group is None or values.shape[1] == 1 else values.take(group, axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,12 +309,10 @@ _OTHERS = tuple(column for column in TABLE if column.level is not Level.SKILLS)
 _OVER = [column.over for column in _OF_SKILLS]  # means first, then the least, then the others
 _MEANS = 0, _OVER.index(Over.LEAST)
 _LEASTS = _MEANS[1], _OVER.index(Over.ITSELF)
-_BY_LEVEL = [
-    (level, [(INDEX[c.name], c.name) for c in _OTHERS if c.level is level])
-    for level in (Level.TAGS, Level.KIND, Level.ITEM)
-]
-_ALIKE = [(INDEX[c.name], c.name) for c in _OTHERS if c.alike]
+_ALIKE = [c for c in _OTHERS if c.alike]
+_ALIKE_AT = [INDEX[c.name] for c in _ALIKE]
 _OWN = [(INDEX[c.name], c.name, c.level) for c in _OTHERS if not c.alike]
+_OWN_COLUMNS = [c for c in _OTHERS if not c.alike]
 _OF_SKILLS_NAMES = tuple(column.name for column in _OF_SKILLS)
 _SKILLS_AT = _places([INDEX[name] for name in _OF_SKILLS_NAMES])
 _ONE_OF = [next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level]
@@ -329,12 +327,15 @@ class Contexts:
     pool : Pool
     of_skills : array of shape (M, B, D)
         Columns known of combinations of skills.
+    alike : array of shape (A, n)
+        Columns that are the same for every learner.
     columns : dict of name to array
         Every column, of shape (B or 1, G): G combinations of skills or of tags, kinds, or candidates.
     """
 
     pool: Pool
     of_skills: Floats
+    alike: Floats
     columns: dict[str, Floats]
 
     @property
@@ -365,35 +366,37 @@ class Contexts:
 
     def at(self, position: Ints) -> Floats:
         """Return all columns of the candidates at `position` (B, ...), shape (C, B, ...)."""
-        out = np.empty((len(COLUMNS), *position.shape))
-        rows = np.arange(len(position)).reshape(-1, *[1] * (position.ndim - 1))
+        n_rows, shape = self.of_skills.shape[1], position.shape
+        places = self.pool.places.take(position, axis=1)
+        out = np.empty((len(COLUMNS), *shape))
+        own = places
+        if n_rows > 1:
+            rows = np.arange(n_rows).reshape(-1, *[1] * (len(shape) - 1))
+            own = places + np.multiply.outer(np.array(self.sizes), rows)
         of_skills = self.of_skills.reshape(len(_OF_SKILLS), -1)
-        combination = self.pool.combination.take(position)
-        out[_SKILLS_AT] = of_skills.take(combination + rows * self.of_skills.shape[2], axis=1)
-        for level, columns in _BY_LEVEL:
-            group = self.groups[level]
-            at = position if group is None else group.take(position)
-            own = at + rows * self.sizes[level] if len(position) > 1 else at
-            for i, name in columns:
-                values = self.columns[name]
-                values.take(at if len(values) == 1 else own, out=out[i], mode="clip")
+        out[_SKILLS_AT] = of_skills.take(own[Level.SKILLS], axis=1)
+        out[_ALIKE_AT] = self.alike.take(position, axis=1)
+        for i, name, level in _OWN:
+            values = self.columns[name]
+            values.take((places if len(values) == 1 else own)[level], out=out[i], mode="clip")
         return out
 
     def dot(self, weights: Floats) -> Floats:
         """Return the sum of all columns by their weights (C,), (B, n), added up in one and the same order."""
-        total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1, mode="clip")
+        total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1)
         total += self._alike(weights)
         for i, name, level in _OWN:
             total += spread(self.columns[name] * weights[i, ...], self.groups[level])
         return total
 
     def _alike(self, weights: Floats) -> Floats:
-        """Return what is the same for all learners; the pool keeps that of the last weights."""
-        kept: tuple[Floats, Floats] | None = self.pool.__dict__.get("_alike")
-        if kept is None or kept[0] is not weights:
-            kept = weights, sum((self.columns[name] * weights[i] for i, name in _ALIKE), np.zeros((1, 1)))
-            self.pool.__dict__["_alike"] = kept
-        return kept[1]
+        """Return what is the same for all learners, (1, n); the pool keeps that of the last weights."""
+        kept: tuple[Floats, Floats, Floats] | None = self.pool.__dict__.get("_alike_sum")
+        if kept is None or kept[0] is not weights or kept[1] is not self.alike:
+            each = zip(self.alike, _ALIKE_AT, strict=True)
+            kept = weights, self.alike, sum((row * weights[i] for row, i in each), np.zeros((1, 1)))
+            self.pool.__dict__["_alike_sum"] = kept
+        return kept[2]
 
     def _of_skills(self, weights: Floats) -> Floats:
         flat = self.of_skills.reshape(len(weights), -1)
@@ -414,7 +417,22 @@ def build(facts: Facts) -> Contexts:
         of_skills[first:last] = gather(by_skill)
     for i in range(_LEASTS[1], len(_OF_SKILLS)):
         of_skills[i] = _OF_SKILLS[i].formula(facts)
-    columns = dict(zip(_OF_SKILLS_NAMES, of_skills, strict=True))
-    for column in _OTHERS:
+    alike, columns = _alike(facts)
+    columns = columns | dict(zip(_OF_SKILLS_NAMES, of_skills, strict=True))
+    for column in _OWN_COLUMNS:
         columns[column.name] = column.formula(facts)
-    return Contexts(facts.pool, of_skills, columns)
+    return Contexts(facts.pool, of_skills, alike, columns)
+
+
+def _alike(facts: Facts) -> tuple[Floats, dict[str, Floats]]:
+    """Return the columns that are the same for all learners, (A, n), and each by its name, (1, n).
+
+    The pool keeps them for as long as what they are made of stays.
+    """
+    made_of, pool = (facts.items.difficulty, facts.items.popularity, facts.items.quality), facts.pool
+    kept = pool.__dict__.get("_alike")
+    if kept is None or any(a is not b for a, b in zip(kept[0], made_of, strict=True)):
+        rows = np.concatenate([column.formula(facts) for column in _ALIKE])
+        named = {column.name: row[None] for column, row in zip(_ALIKE, rows, strict=True)}
+        kept = pool.__dict__["_alike"] = made_of, rows, named
+    return kept[1], kept[2]

@@ -246,7 +246,7 @@ class StateBlock:
         if len(states) == 1:
             (s,), (skill,) = states, found
             owner = np.zeros(len(skill), dtype=np.int64)
-            of_learner = (s.rows[-1:], owner, skill, s.rows[skill], n_skills)
+            of_learner = (s.rows[-1:], owner, skill, s.rows.take(skill, axis=0), n_skills)
             seen = (s.stated[None], s.revealed[None], s.kinds[None])
             return cls(*of_learner, *seen, *_alone(s.items), *_alone(s.sets))
         return cls(
@@ -264,6 +264,14 @@ class StateBlock:
 
     def __len__(self) -> int:
         return len(self.general)
+
+    def own(self, column: int) -> Floats:
+        """Return one number of each learner, (B, 1); of a lone one without axes, which numpy adds at once."""
+        return self.general[:, column, None] if len(self.general) > 1 else self.general[0, column, ...]
+
+    def own_of(self, column: int, owner: Ints) -> Floats:
+        """Return the number of the learner of each of some rows, (Q,); that of a lone one without axes."""
+        return self.general[:, column].take(owner) if len(self.general) > 1 else self.own(column)
 
     @Once
     def skills(self) -> Floats:

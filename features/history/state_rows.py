@@ -88,14 +88,19 @@ def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
         How many attempts the learner has made.
     """
     out = _steady(rows.T, position)
-    _read_timed(rows.T, elapsed, out=out[TIMED_PART])
+    _read_timed(rows.T, faded(elapsed), out=out[TIMED_PART])
     return out.T
 
 
-def _read_timed(columns: Floats, elapsed: Floats, *, out: Floats) -> None:
-    """Write the numbers of rows (N_COLUMNS, n) that change with the clock, `TIMED_PART` of them, (8, n)."""
+def faded(elapsed: Floats) -> Floats:
+    """Return what is left of a counter of each span after `elapsed` seconds (n,), (4, n)."""
     fade = elapsed * RATES
     np.exp(fade, out=fade)
+    return np.asarray(fade)
+
+
+def _read_timed(columns: Floats, fade: Floats, *, out: Floats) -> None:
+    """Write the numbers of rows (N_COLUMNS, n) that change with the clock, `TIMED_PART` of them, (8, n)."""
     timed = out.reshape(2, len(SPANS), -1)  # attempts and scores fade alike
     np.multiply(columns[TIMED].reshape(timed.shape), fade, out=timed)
     np.log1p(timed, out=timed)
@@ -156,8 +161,8 @@ class StateRows:
         own = self.columns[COUNT, self.own]
         return _steady(self.columns, own.take(self.owner))
 
-    def read(self, elapsed: Floats) -> Floats:
-        """Return the numbers of `ROW_NAMES`, (N_ROW, Q), `elapsed` (Q,) seconds after each last time."""
+    def read(self, fade: Floats) -> Floats:
+        """Return the numbers of `ROW_NAMES`, (N_ROW, Q); `fade` (4, Q) is what is left of counters."""
         out = self._steady.copy()
-        _read_timed(self.columns, elapsed, out=out[TIMED_PART])
+        _read_timed(self.columns, fade, out=out[TIMED_PART])
         return out

@@ -24,55 +24,39 @@ from segue.features.history.state_columns import (
     MEAN,
     SURPRISE,
 )
-from segue.features.history.state_rows import N_ROW, elapsed_until
-from segue.features.vectors.learner_vector import (
-    NAMES,
-    OF_ITEM,
-    OF_LEARNER,
-    OF_MEMORY,
-    OF_SET,
-    OF_SKILL,
-    OF_WEAKEST,
-    OWN_ROW,
-    SET_ROW,
-    newness,
-    read_gap,
-    read_items,
+from segue.features.history.state_rows import elapsed_until, faded
+from segue.features.vectors.learner_vector import OF_MEMORY, newness, read_gap, read_items
+from segue.features.vectors.success_model import SuccessModel
+from segue.features.vectors.success_parts import (
+    AS_SET,
+    FIRST_SLOPED,
+    FIRST_UNIT,
+    LINEAR,
+    MEAN_SAID,
+    SLOPED,
+    SLOPED_ROW,
+    SuccessParts,
 )
-from segue.features.vectors.success_model import GROUP_COLUMNS, SuccessModel
 from segue.features.vectors.used_candidates import KnownCombinations, Used
 from segue.models.base import sigmoid
-from segue.models.success_layers import UNITS, HiddenUnits
+from segue.models.success_layers import UNITS
 
 Hours = tuple[float, ...]
 WEEK_HOURS = 168.0
 AHEAD = (0.0, WEEK_HOURS)  # hours from now at which a decision reads the model
 DAY = 86400.0
-_LN2 = float(np.log(2.0))
-SLOPED = GROUP_COLUMNS[1:-1]  # of skills: the first is of the learner, and so is the last
-SLOPED_ROW = [NAMES.index(name) - OF_SKILL.start for name in SLOPED]
-LINEAR, AS_SET, FIRST_UNIT = 0, 1, 2  # what a row says: as a skill, as a set of one, and to each unit
-FIRST_SLOPED = FIRST_UNIT + UNITS
-MEAN_SAID = FIRST_SLOPED + SLOPED_ROW.index(0)
+_ZERO = np.array(0.0)
 MANY = 4  # combinations a candidate, above which only those of the candidates are read
 
 
 @dataclass(frozen=True, eq=False)
-class SuccessReader:
+class SuccessReader(SuccessParts):
     """A success model read straight from learner states.
 
     What each layer reads splits into a part of the learner, of each skill (averaged over a resource's
     skills) and of the resource, so that a decision over n candidates costs S + n, not n × d. Equal to the
     model on the rows of ``segue.features.vectors.learner_vector.design`` to 1e-9.
-
-    Attributes
-    ----------
-    model : SuccessModel
-    parameters : HistoryParameters
     """
-
-    model: SuccessModel
-    parameters: HistoryParameters
 
     @classmethod
     def of(cls, weights: Floats, intercept: float, parameters: HistoryParameters) -> SuccessReader:
@@ -133,114 +117,6 @@ class SuccessReader:
         """Return the block, about `skills` (None: all), read at `now` and, for forecasts, `hours` later."""
         return Reading(self, block, np.asarray(now, dtype=np.float64).reshape(-1), hours, skills)
 
-    @cached_property
-    def skill_weights(self) -> Floats:
-        """What a skill's row says: `LINEAR`, `AS_SET`, each unit, each sloped column, (O, N_ROW)."""
-        model, out = self.model, np.zeros((FIRST_SLOPED + len(SLOPED), N_ROW))
-        out[LINEAR] = model.weights[OF_SKILL]
-        out[AS_SET, SET_ROW] = model.weights[OF_SET]
-        out[FIRST_UNIT:FIRST_SLOPED] = self.hidden.inward[OF_SKILL].T
-        out[np.arange(len(SLOPED)) + FIRST_SLOPED, SLOPED_ROW] = 1.0
-        return out
-
-    @cached_property
-    def own_weights(self) -> Floats:
-        """What the learner's own row says: to the first layer, and to each unit, (1 + U, N_ROW)."""
-        out = np.zeros((1 + UNITS, N_ROW))
-        out[0, OWN_ROW] = self.model.weights[OF_LEARNER][:-3]
-        out[1:, OWN_ROW] = self.hidden.inward[OF_LEARNER][:-3].T
-        return out
-
-    @cached_property
-    def gap_weights(self) -> Floats:
-        """What the gap since the last answer and its square add to each of these, (2, 1 + U)."""
-        linear = self.model.weights[OF_LEARNER][-3:-1, None]
-        return np.hstack([linear, self.hidden.inward[OF_LEARNER][-3:-1]])
-
-    @cached_property
-    def hidden(self) -> HiddenUnits:
-        """The units in the order in which they are added up."""
-        return self.model.hidden.sorted()
-
-    @cached_property
-    def of_newness(self) -> tuple[float, float]:
-        """What being new says to the first layer, and what it says times the easiness of the resource."""
-        return self.model.weights[OF_LEARNER].item(-1), self.model.weights[OF_ITEM].item(3)
-
-    @cached_property
-    def unit_parts(self) -> Floats:
-        """What newness, newness times easiness and easiness say to each unit, and its scale, (4, U, 1, 1)."""
-        inward, item = self.hidden.inward, self.hidden.inward[OF_ITEM]
-        return np.stack([inward[OF_LEARNER][-1], item[3], item[0], self.hidden.scale])[:, :, None, None]
-
-    @cached_property
-    def skill_set_parts(self) -> Floats:
-        """What is the same for all resources of the same skills, to the first layer and to each unit, and
-        their slopes, (1 + U + 8, n)."""
-        parameters, units = self.parameters, self.hidden
-        facts = np.stack([parameters.standard_logit, parameters.log_skills])
-        out = np.column_stack([self.model.weights[OF_ITEM], units.inward[OF_ITEM]])[1:3].T @ facts
-        out[0] += self.model.intercept + units.shift
-        out[1:] += units.bias[:, None]
-        slopes = self.model.combination_slopes.T.take(parameters.combination_of, axis=1)
-        return np.concatenate([out, slopes])
-
-    def known(self, combinations: Combinations) -> KnownCombinations:
-        """Return what is known of combinations, whoever the learner; that of the last ones is kept."""
-        kept: KnownCombinations | None = self.__dict__.get("_kept")
-        if kept is None or kept.combinations is not combinations:
-            kept = KnownCombinations.of(combinations, self.parameters, self.skill_set_parts)
-            self.__dict__["_kept"] = kept
-        return kept
-
-    @cached_property
-    def item_parts(self) -> Floats:
-        """What each resource adds to the first layer, its easiness, and its own slopes, (4, n)."""
-        ease, slopes = self.parameters.item_logit, self.model.item_slopes.T
-        return np.stack([self.model.weights[OF_ITEM][0] * ease + slopes[0], ease, slopes[1], slopes[2]])
-
-    @cached_property
-    def easier(self) -> Floats:
-        """How many logits easier each resource is than a standard item of its skills, (n,)."""
-        gap = self.parameters.item_logit - self.parameters.standard_logit
-        return np.asarray(self.model.weights[OF_ITEM][0] * gap + self.model.item_slopes[:, 0])
-
-    @cached_property
-    def first_tries(self) -> Floats:
-        """What a skill's row says to level and fading after a first answer, right or wrong, on a standard
-        item, but for the filter and the clock, (2, 2, S)."""
-        facts, right = np.zeros((N_ROW, 2)), np.array([1.0, 0.0])
-        facts[13], facts[14] = _LN2 * right, _LN2 * (1.0 - right)
-        facts[15:17] = facts[13:15]
-        facts[17] = (right + 1.0) / 3.0 - 0.5
-        facts[18] = 2.0 * right - 1.0
-        facts[20] = 1.0
-        weights, residual = self.both_forecasts, right[:, None] - self.standard_chance
-        said = (weights[:, :, None] * facts).sum(axis=1)
-        return np.asarray(said[:, :, None] + weights[:, 2:5].sum(axis=1)[:, None, None] * (residual / 3.0))
-
-    @cached_property
-    def both_forecasts(self) -> Floats:
-        """What a skill's row says to the level and to the fading of its forecast, (2, N_ROW)."""
-        return np.stack([self.model.forecast.level[0], self.model.forecast.fading[0]])
-
-    @cached_property
-    def row_forecasts(self) -> Floats:
-        """The same, and what the learner's own row says, (4, N_ROW)."""
-        forecast = self.model.forecast
-        return np.stack([forecast.level[0], forecast.fading[0], forecast.level[1], forecast.fading[1]])
-
-    @cached_property
-    def standard_chance(self) -> Floats:
-        """Chance of success on a standard item of each skill at ability 0, (S,)."""
-        return sigmoid(self.parameters.skill_logit.copy())
-
-    @cached_property
-    def standard_part(self) -> Floats:
-        """What the easiness of a standard item of each skill adds to its forecast, (S,)."""
-        intercept, easiness, _ = self.model.forecast.scalars
-        return np.asarray(intercept + easiness * self.parameters.skill_logit)
-
 
 @dataclass(eq=False)
 class Reading:
@@ -270,29 +146,43 @@ class Reading:
 
     @Once
     def little(self) -> Floats:
-        """How new each learner is, (B, 1)."""
-        return newness(self.block.general[:, COUNT, None])
+        """How new each learner is, (B, 1), or a lone one's number (``StateBlock.own``)."""
+        return np.asarray(newness(self.block.own(COUNT)))
 
     @Once
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, block = self.reader, self.block
-        level, fading = block.of_rows(self._ahead[:2, block.rows.skills]) + self._own_ahead[:, :, None]
+        level, fading = block.of_rows(self._ahead[:2, block.rows.skills])
+        own_level, own_fading = self._own_ahead
+        level += own_level
         level += self.of_skills(reader.standard_part)
-        fading += reader.model.forecast.scalars[2]
-        np.maximum(fading, 0.0, out=fading)
-        return sigmoid(level - fading * self._gone[:, :, None])
+        fading += own_fading
+        fading += reader.least_fading
+        np.maximum(fading, _ZERO, out=fading)
+        out = np.empty((len(self.hours), *level.shape))
+        for logit, gone in zip(out, self._gone, strict=True):
+            np.subtract(level, np.multiply(fading, gone, out=logit), out=logit)
+        return sigmoid(out)
 
     def ahead(self, level: Floats, fading: Floats, skill: Ints, owner: Ints | None = None) -> Floats:
         """Return the logits at the last moment asked, if the rows of skills said this of level and fading.
 
         Of every learner and the skills (D,), shape (..., B, D); with `owner` (Q,), of pairs, (..., Q).
         """
-        own, gone = self._own_ahead, self._gone[-1]
-        own, gone = (own[..., None], gone[:, None]) if owner is None else (own[:, owner], gone[owner])
-        level = level + own[0] + self.of_skills(self.reader.standard_part).take(skill)
-        fading = np.maximum(fading + own[1] + self.reader.model.forecast.scalars[2], 0.0)
-        return np.asarray(level - fading * gone)
+        (own_level, own_fading), gone = self._own_ahead, self._gone[-1]
+        if owner is not None:
+            own_level, own_fading, gone = (_each(part, owner) for part in (own_level, own_fading, gone))
+        standard = self.of_skills(self.reader.standard_part).take(skill, axis=1)
+        level = level + own_level
+        for each in level:  # of one shape: numpy is quicker then
+            np.add(each, standard if owner is None else standard[0], out=each)
+        fading = fading + own_fading
+        fading += self.reader.least_fading
+        np.maximum(fading, _ZERO, out=fading)
+        fading *= gone
+        level -= fading
+        return level
 
     @Once
     def moments(self) -> Floats:
@@ -306,10 +196,20 @@ class Reading:
         return np.where(last == -np.inf, np.inf, last)
 
     @Once
+    def in_order(self) -> bool:
+        """Whether all were asked about at a known time, their last answer or later."""
+        return int(np.count_nonzero(self.moments >= self.known)) == len(self.known)
+
+    @Once
+    def fade(self) -> Floats:
+        """What is left of counters now, (4, Q), see ``state_rows.faded``."""
+        return faded(self.elapsed)
+
+    @Once
     def _last_reads(self) -> Floats:
         """What the rows said at the learner's last answer, (N_ROW, Q)."""
         rows = self.block.rows
-        return rows.read(elapsed_until(rows.columns[LAST_TIME], _of(self.known, rows.owner)))
+        return rows.read(faded(elapsed_until(rows.columns[LAST_TIME], _of(self.known, rows.owner))))
 
     @Once
     def _ahead(self) -> Floats:
@@ -317,16 +217,17 @@ class Reading:
         return _said(self.reader.row_forecasts, self._last_reads)
 
     @Once
-    def _own_ahead(self) -> Floats:
-        """What the learners' own rows say of level and fading, (2, B)."""
+    def _own_ahead(self) -> tuple[Floats, Floats]:
+        """What the learners' own rows say of level and of fading, each a number a learner."""
         own = self.block.rows.own.start
-        return self._ahead[2:, own : own + len(self.block)]
+        level, fading = self._ahead[2:, own : own + len(self.block)]
+        return _numbers(level), _numbers(fading)
 
     @Once
-    def _gone(self) -> Floats:
-        """log(1 + days) from each learner's last answer to the moments asked, (H, B)."""
+    def _gone(self) -> list[Floats]:
+        """log(1 + days) from each learner's last answer to each of the moments asked, a number a learner."""
         days = (self.now + 3600.0 * np.array(self.hours)[:, None] - self.known) * (1.0 / DAY)
-        return np.log1p(np.fmax(days, 0.0))  # 0 where not known
+        return [_numbers(each) for each in np.log1p(np.fmax(days, 0.0))]  # 0 where not known
 
     def success(
         self,
@@ -345,7 +246,7 @@ class Reading:
         known, (own, eased) = self.reader.known(combinations), self.reader.of_newness
         logit = self._of_combinations(known, said)
         logit += known.parts[0] + self.little * own
-        logit = logit.take(combination, axis=1, mode="clip")
+        logit = logit.take(combination, axis=1)
         base, ease, on_learner, on_skill = cut(self.reader.item_parts)
         logit += base
         logit += (self.little * eased) * ease
@@ -356,9 +257,9 @@ class Reading:
             logit.put(used.place, logit.take(used.place) + told)
         if model.layered:
             logit += self._units(said, known.parts[1 : 1 + UNITS], combination, ease)
-            mean = said[MEAN_SAID].take(combination, axis=1, mode="clip")
+            mean = said[MEAN_SAID].take(combination, axis=1)
             mean *= on_skill
-            mean += on_learner * self.block.general[:, MEAN, None]
+            mean += on_learner * self.block.own(MEAN)
             logit += mean
             logit += self._carried(known.code.take(combination), used.where)
         return sigmoid(logit)
@@ -367,27 +268,31 @@ class Reading:
         """Return what the relu units add, (B, n)."""
         little, (own, eased, ease_alone, scale) = self.little, self.reader.unit_parts
         met = said[FIRST_UNIT:FIRST_SLOPED] + (self._own[1:] + little * own)
-        met += alike[:, None]
+        met += alike
         met *= scale
         pull = (ease_alone + little * eased) * scale
-        return self.reader.hidden.on_candidates(met, combination, ease=ease, pull=pull)
+        reach = self.reader.ease_reach
+        return self.reader.hidden.on_candidates(met, combination, ease=ease, pull=pull, reach=reach)
 
     @Once
     def _reads(self) -> Floats:
         """What every row of the block says now, (N_ROW, Q)."""
-        return self.block.rows.read(self.elapsed)
+        return self.block.rows.read(self.fade)
 
     @Once
     def _by_skill(self) -> Floats:
-        """What each skill says, see ``SuccessReader.skill_weights``, shape (O, B, S)."""
-        said = _said(self.reader.skill_weights, self._reads[:, self.block.rows.skills])
+        """What each skill says, see ``SuccessParts.skill_weights``, shape (O, B, S)."""
+        reads = self._reads[:, self.block.rows.skills]
+        said = np.empty((FIRST_SLOPED + len(SLOPED), reads.shape[1]))
+        np.einsum("on,nq->oq", self.reader.skill_weights, reads, out=said[:FIRST_SLOPED])
+        said[FIRST_SLOPED:] = reads.take(SLOPED_ROW, axis=0)
         return self.block.of_rows(said)
 
     @Once
     def _gap(self) -> Floats:
-        """The gap since each learner's last answer, (B, 1)."""
+        """The gap since each learner's last answer, a number a learner."""
         own = self.block.rows.own.start
-        return read_gap(self.elapsed[own : own + len(self.block)])[:, None]
+        return _numbers(read_gap(self.elapsed[own : own + len(self.block)]))
 
     @Once
     def _own(self) -> Floats:
@@ -412,12 +317,13 @@ class Reading:
             sets.put(met, of_sets[0, : len(met)])
             out += sets.take(known.column, axis=1)
             below = known.combinations.least(self._by_skill[MEAN_SAID]) - said[MEAN_SAID]
-            out += (known.several * model.weights[OF_WEAKEST]) * below
+            below *= known.weakest
+            out += below
         if model.layered:
             slopes = known.parts[1 + UNITS :]
             out += slopes[0]
-            out += slopes[1] * self.block.general[:, MEAN, None]
-            for part in slopes[2:-1, None] * said[FIRST_SLOPED:]:
+            out += slopes[1] * self.block.own(MEAN)
+            for part in slopes[2:-1] * said[FIRST_SLOPED:]:
                 out += part
             out += slopes[-1] * self._gap
         return out
@@ -433,17 +339,27 @@ class Reading:
         by_set.fill(carry.overall)
         row, then, value = carry.sets.onward(set_of.take(last))
         by_set.put(learner.take(row) * n_sets + then, value)
-        out = by_set.take(code, axis=1, mode="clip")
+        out = by_set.take(code, axis=1)
         row, then, value = carry.items.onward(last)
         here = ((place := where.take(then)) >= 0).nonzero()[0]
         out.put(learner.take(row.take(here)) * len(code) + place.take(here), value.take(here))
-        out *= block.general[:, SURPRISE, None] * self.reader.model.carry_weight
+        out *= block.own(SURPRISE) * self.reader.model.carry_weight
         return np.asarray(out)
 
 
 def _said(weights: Floats, reads: Floats) -> Floats:
     """Return `weights` (O, N_ROW) by what rows say, (N_ROW, rows): (O, rows)."""
     return np.asarray(np.einsum("on,nq->oq", weights, reads))
+
+
+def _numbers(values: Floats) -> Floats:
+    """Return numbers of learners, (B,), as ``StateBlock.own`` gives them: a column, or without axes."""
+    return values[:, None] if len(values) > 1 else values.reshape(())
+
+
+def _each(numbers: Floats, owner: Ints) -> Floats:
+    """Return the numbers of the learners `owner` (Q,), (Q,); without axes what a lone one has."""
+    return numbers[:, 0].take(owner) if numbers.ndim else numbers
 
 
 def _of(moments: Floats, owner: Ints) -> Floats:

@@ -40,32 +40,32 @@ class KnownCombinations:
     Attributes
     ----------
     combinations : Combinations, D of them
-    parts : array of shape (1 + U + 8, D)
+    parts : array of shape (1 + U + 8, 1, D)
         Those of ``SuccessReader.skill_set_parts``.
     code : int array of shape (D,)
         Their numbers in ``HistoryParameters.combination_of``.
     column : int array of shape (D,)
         Where the set of each lies among skills and sets of several.
-    several : array of shape (D,)
-        1 for several skills, 0 for one.
+    weakest : array of shape (1, D)
+        What the lowest skill's mean less the mean of all skills weighs; 0 for one skill.
     """
 
     combinations: Combinations
     parts: Floats
     code: Ints
     column: Ints
-    several: Floats
+    weakest: Floats
 
     @classmethod
     def of(
-        cls, combinations: Combinations, parameters: HistoryParameters, parts: Floats
+        cls, combinations: Combinations, parameters: HistoryParameters, parts: Floats, weakest: Floats
     ) -> KnownCombinations:
-        """Return it for a catalogue; `parts` (1 + U + 8, n) are of its resources."""
+        """Return it for a catalogue; `parts` (1 + U + 8, n) are of its resources, `weakest` (1,) of sets."""
         head, several = combinations.head, parameters.set_of.take(combinations.head)
         return cls(
             combinations,
-            parts.take(head, axis=1),
+            parts.take(head, axis=1)[:, None],
             parameters.combination_of.take(head),
             np.where(several >= 0, several + combinations.n_skills, combinations.skills[:, 0]),
-            np.minimum(combinations.sizes - 1.0, 1.0),
+            np.minimum(combinations.sizes[None] - 1.0, 1.0) * weakest,
         )
