@@ -5,7 +5,7 @@ Times (`now`) and the environment come from the caller; nothing here reads a clo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -292,22 +292,27 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     ) -> tuple[Charge, list[Question], dict[int, Kept]]:
         charge = self._states.charge(connection, self._models, self.catalogue_in)
         people = self._states.people(connection, [request.learner for request in requests])
-        questions = [self._question(request, people.get(request.learner), ask) for request in requests]
+        spoken = self._states.spoken(connection, {person.number for person in people.values()})
+        questions = [
+            self._question(request, people.get(request.learner), ask, spoken=spoken) for request in requests
+        ]
         numbers = [q.learner.number for q in questions if not q.learner.opted_out]
         known = self._states.states(connection, numbers, charge.champion)
-        spoken = self._states.spoken(connection, {q.learner.number for q in questions})
         questions = with_acts(connection, charge.champion, questions, keyring=self.keyring, spoken=spoken)
         if ask.request_no is None:
             questions = named(questions, known, charge.champion, ask=ask)
         return charge, questions, known
 
-    def _question(self, request: Request, learner: Learner | None, ask: Ask) -> Question:
+    def _question(
+        self, request: Request, learner: Learner | None, ask: Ask, *, spoken: Collection[int] | None = None
+    ) -> Question:
         if learner is None:
             raise erased_learner()
         week = ask.week or week_of(request.now, self.time_zone)
         seed = self.configuration.seed if ask.seed is None else ask.seed
         draw = Draw(seed, request.mode, week, learner.number, ask.request_no or 0)
-        return Question(request, learner, draw, ask.surface)
+        quiet = spoken is not None and learner.number not in spoken
+        return Question(request, learner, draw, ask.surface, quiet=quiet)
 
     def not_received(self, playlist_id: str) -> None:
         """Say that nobody got a list: it does not count as shown until it is asked for again."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import NDArray
 
 
 def generator(key: str, purpose: str, week: str, learner: str, request_no: int) -> np.random.Generator:
@@ -21,7 +24,18 @@ def generator(key: str, purpose: str, week: str, learner: str, request_no: int) 
     False
     """
     digest = _digest(key, purpose, week, learner, request_no)
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    return np.random.Generator(np.random.Philox(_Key(digest)))  # type: ignore[arg-type]  # the stub lacks it
+
+
+class _Key(ISeedSequence):
+    """A digest that Philox takes as its key, without the luck that it asks the system for otherwise."""
+
+    def __init__(self, digest: bytes) -> None:
+        self.digest = digest
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint64) -> NDArray[Any]:
+        """Return the words of the digest."""
+        return np.frombuffer(self.digest, dtype)[:n_words]
 
 
 def generators(

@@ -37,6 +37,11 @@ KEY_HEADER = {
 LONGEST_KEY = 200
 
 
+def header(request: Request, name: bytes, default: bytes = b"") -> bytes:
+    """Return the first header of a name in lower case, as the connection has it."""
+    return next((value for found, value in request.scope["headers"] if found == name), default)
+
+
 def key_of(request: Request) -> str:
     """Return the request's Idempotency-Key, "" for none.
 
@@ -45,7 +50,7 @@ def key_of(request: Request) -> str:
     RefusedError
         422 for one that is too long, or holds more than printable ASCII.
     """
-    key = request.headers.get("idempotency-key", "")
+    key = header(request, b"idempotency-key").decode("latin-1")
     if len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         message = f"header Idempotency-Key: up to {LONGEST_KEY} printable characters of ASCII"
         raise RefusedError(422, "not_valid", message)
@@ -92,10 +97,11 @@ async def body_of(request: Request) -> bytes:
     RefusedError
         415 when the body says that it is something else.
     """
-    kind = request.headers.get("content-type", "application/json")
-    if kind.partition(";")[0].strip().lower() != "application/json":
+    kind = header(request, b"content-type", b"application/json")
+    if kind.partition(b";")[0].strip().lower() != b"application/json":
         raise RefusedError(415, "not_json", "the body must be application/json")
-    return await request.body()
+    receive = request.receive
+    return await (receive.whole() if isinstance(receive, CountedBody) else request.body())
 
 
 def answer(value: dict[str, Any] | bytes) -> Response:

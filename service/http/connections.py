@@ -83,14 +83,17 @@ class Guarded(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
-        self._head = self._head + len(data) if self._in_head else 0
+        if not self._in_head:
+            self._head = 0
+            return
+        self._expect_head()  # most heads come in one piece, and need no clock
+        self._head += len(data)
         if self._head > self.limits.head_bytes:
             self._leave(TOO_LONG)
 
     def on_message_begin(self) -> None:
-        """Begin a head, and its deadline."""
+        """Begin a head."""
         self._in_head = True
-        self._expect_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

@@ -55,7 +55,7 @@ async def recommend(request: Request) -> Response:
     caller, body = await received(request, schemas.RecommendBody, "backend", "teacher")
     await reaching(request, [body.learner])
     tenant = caller.tenant
-    asked = _question(caller, body, key_of(request), await request.body())
+    asked = _question(caller, body, key_of(request), await body_of(request))
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
     if hung_up(request):

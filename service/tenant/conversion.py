@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import NamedTuple
+from itertools import count, repeat
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,37 +129,39 @@ def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bo
     )
 
 
-class _Told(NamedTuple):
-    """What is told of a step besides its resource, in this order."""
-
-    position: int
-    resource: str
-    propensity: float
-    joint_propensity: float
-    score: float
-    reasons: Mapping[str, float]
-    explored: bool
-    relaxed: Sequence[str]
-    menu: Sequence[str] = ()
-
-
 def _lines(steps: Sequence[Step] | StepColumns, ids: Sequence[str], catalogue: Catalogue) -> list[Line]:
     """Return the JSON of steps; those that are columns still are read as they are, none is made first."""
-    if isinstance(steps, StepColumns):
-        reasons = [dict(zip(steps.names, parts, strict=True)) for parts in steps.parts.tolist()]
-        columns = (steps.propensity, steps.joint, steps.score, reasons, steps.explored, steps.relaxed)
-        told = list(map(_Told, range(len(ids)), steps.resource, *columns))
-    else:
-        told = [_told(step) for step in steps]
     return [
-        {"decision_id": name, "position": one.position, **facts_of(catalogue, one.resource), **one._asdict()}
-        for name, one in zip(ids, told, strict=True)
+        {
+            "decision_id": name,
+            "position": position,
+            **facts_of(catalogue, resource),
+            "propensity": propensity,
+            "joint_propensity": joint,
+            "score": score,
+            "reasons": reasons,
+            "explored": explored,
+            "relaxed": relaxed,
+            "menu": menu,
+        }
+        for name, (position, resource, propensity, joint, score, reasons, explored, relaxed, menu) in zip(
+            ids, _cells(steps), strict=True
+        )
     ]
 
 
-def _told(s: Step) -> _Told:
+def _cells(steps: Sequence[Step] | StepColumns) -> Iterable[tuple[Any, ...]]:
+    """Return what is told of each step besides its id and its resource's facts."""
+    if isinstance(steps, StepColumns):
+        reasons = [dict(zip(steps.names, parts, strict=True)) for parts in steps.parts.tolist()]
+        drawn = (steps.propensity, steps.joint, steps.score, reasons, steps.explored, steps.relaxed)
+        return zip(count(), steps.resource, *drawn, repeat(()))
+    return map(_told, steps)
+
+
+def _told(s: Step) -> tuple[Any, ...]:
     drawn = (s.propensity, s.joint_propensity, s.score, dict(s.reasons), s.explored)
-    return _Told(s.position, s.resource, *drawn, s.relaxed, s.menu)
+    return (s.position, s.resource, *drawn, s.relaxed, s.menu)
 
 
 def facts_of(catalogue: Catalogue, name: str) -> Line:

@@ -158,7 +158,6 @@ def with_acts(
     numbers = {q.learner.number for q in questions}
     if spoken is not None:
         numbers &= set(spoken)
-        questions = [q if q.learner.number in numbers else replace(q, quiet=True) for q in questions]
     if not numbers:
         return list(questions)
     now = min(round(q.request.now.timestamp() * 1e6) for q in questions)

@@ -145,11 +145,16 @@ def take_numbers(connection: Connection, name: str, count: int) -> int:
 
 def take_numbers_of(connection: Connection, counts: Mapping[str, int]) -> dict[str, int]:
     """Return the first of so many fresh numbers of each counter, within a write."""
-    cases, marks = " WHEN ? THEN ?" * len(counts), ", ".join("?" * len(counts))
-    add = f"UPDATE counters SET value = value + CASE name{cases} END"
-    take = f"{add} WHERE name IN ({marks}) RETURNING name, value"
-    values = [one for pair in counts.items() for one in pair]
-    return {name: int(last) - counts[name] for name, last in plain(connection, take, (*values, *counts))}
+    marks = ", ".join("?" * len(counts))
+    if connection.dialect.name == "postgresql":
+        add = f"UPDATE counters SET value = value + CASE name{' WHEN ? THEN ?' * len(counts)} END"
+        values = [one for pair in counts.items() for one in pair]
+        rows = plain(connection, f"{add} WHERE name IN ({marks}) RETURNING name, value", (*values, *counts))
+    else:  # SQLite keeps a journal of a statement that changes several rows, or returns some: thrice as long
+        for name, count in counts.items():
+            plain(connection, "UPDATE counters SET value = value + ? WHERE name = ?", (count, name))
+        rows = plain(connection, f"SELECT name, value FROM counters WHERE name IN ({marks})", tuple(counts))
+    return {name: int(last) - counts[name] for name, last in rows}
 
 
 def plain(connection: Connection, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

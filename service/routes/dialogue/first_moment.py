@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from fastapi import Request
 
 from segue.service.admission import Caller
-from segue.service.http.bodies import key_of
+from segue.service.http.bodies import body_of, key_of
 from segue.service.tenant.recommend_and_store import KEY_USED
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.storage.replies import first_moment
@@ -30,7 +30,7 @@ async def moment_of(request: Request, caller: Caller, sent: datetime | None) -> 
         return sent or now
     workspace = caller.space
     digest = workspace.keyring.digest("reply", f"{caller.key.key_id} {key}")
-    said = f"{request.method} {request.url.path} ".encode() + await request.body()
+    said = f"{request.method} {request.url.path} ".encode() + await body_of(request)
     asked = hashlib.blake2b(said, digest_size=16).digest()
 
     def first() -> float:
