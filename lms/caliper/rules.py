@@ -138,8 +138,9 @@ def _word(value: Json, allowed: frozenset[str], path: str) -> None:
 
 
 def _value(value: Json, kind: str, path: str) -> None:
-    if not _IS[kind](value):
-        raise RecordRefusedError(f"{path} must be {_NAMED[kind]}")
+    named, holds = _KINDS[kind]
+    if not holds(value):
+        raise RecordRefusedError(f"{path} must be {named}")
 
 
 def _strings(value: Json) -> bool:
@@ -150,23 +151,19 @@ def _integer(value: Json) -> bool:
     return not isinstance(value, str) and (found := number(value)) is not None and found == int(found)
 
 
-_IS: dict[str, Callable[[Json], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "strings": _strings,
-    "time": lambda value: isinstance(value, str) and TIME.fullmatch(value) is not None,
-    "duration": lambda value: isinstance(value, str) and len(value) < 100 and bool(DURATION.fullmatch(value)),
-    "integer": _integer,
-    "decimal": lambda value: not isinstance(value, str) and number(value) is not None,
-    "boolean": lambda value: isinstance(value, bool),
-    "map": lambda value: isinstance(value, dict),
-}
-_NAMED = {
-    "string": "a string",
-    "strings": "an array of strings",
-    "time": "a time as YYYY-MM-DDThh:mm:ss.SSSZ",
-    "duration": "an ISO 8601 duration",
-    "integer": "a whole number",
-    "decimal": "a number",
-    "boolean": "true or false",
-    "map": "an object",
+_KINDS: dict[str, tuple[str, Callable[[Json], bool]]] = {
+    "string": ("a string", lambda value: isinstance(value, str)),
+    "strings": ("an array of strings", _strings),
+    "time": (
+        "a time as YYYY-MM-DDThh:mm:ss.SSSZ",
+        lambda value: isinstance(value, str) and bool(TIME.fullmatch(value)),
+    ),
+    "duration": (
+        "an ISO 8601 duration",
+        lambda value: isinstance(value, str) and len(value) < 100 and bool(DURATION.fullmatch(value)),
+    ),
+    "integer": ("a whole number", _integer),
+    "decimal": ("a number", lambda value: not isinstance(value, str) and number(value) is not None),
+    "boolean": ("true or false", lambda value: isinstance(value, bool)),
+    "map": ("an object", lambda value: isinstance(value, dict)),
 }

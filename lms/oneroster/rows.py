@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -13,6 +13,7 @@ from segue.lms.oneroster.tables import TABLES, FieldColumn
 from segue.lms.records.source_records import ReadReport, RecordRefusedError
 from segue.lms.records.untrusted_values import number
 
+Finding = tuple[str, str]  # the code of a rule that is broken, and the reason in words
 GUID = re.compile(r"[0-9A-Za-z./@_\-]{1,255}")
 PAIR = re.compile(r"\{[^{}:]+:[^{}:]+\}")
 
@@ -33,51 +34,45 @@ def refuse(report: ReadReport, code: str, reason: str) -> None:
     report.refuse(RecordRefusedError(reason, "" if known else code))
 
 
-def read_rows(content: bytes, *, strict: bool = True) -> list[list[str]]:
-    """Return the rows of a CSV file, blank lines left out; `strict` minds misplaced quotes.
+def read_rows(content: bytes) -> list[list[str]]:
+    """Return the rows of a CSV file, blank lines left out.
 
     Raises
     ------
     RecordRefusedError
-        When it is not CSV.
+        When it is not CSV: a quote is misplaced.
     """
     text = content.decode("utf-8-sig", "replace")
     try:
-        return [row for row in csv.reader(io.StringIO(text, newline=""), strict=strict) if row]
+        return [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
     except csv.Error:
         raise RecordRefusedError("file is not CSV", "csv.malformed") from None
 
 
-def check_rows(table: RosterTable, report: ReadReport) -> None:
-    """Check every cell of a table, and what bulk and delta rows must or must not say."""
-    for row in table.rows:
-        _check_lifecycle(table, row, report)
-        for column in TABLES[table.name]:
-            code = _fault(column, row.get(column.name, ""))
-            if code:
-                refuse(report, code, f"{table.name}.csv: {column.name} breaks {code}")
-        if "subjects" in row and len(row["subjects"].split(",")) != len(row["subjectCodes"].split(",")):
-            refuse(report, "row.invalid_list", f"{table.name}.csv needs one subjectCode for each subject")
+def broken_cells(tables: Mapping[str, RosterTable]) -> Iterator[Finding]:
+    """Find cells that hold what they must not, and what bulk and delta rows must or must not say."""
+    for name, table in tables.items():
+        for row in table.rows:
+            yield from _lifecycle(table, row)
+            for column in TABLES[name]:
+                if code := _fault(column, row.get(column.name, "")):
+                    yield code, f"{name}.csv: {column.name} breaks {code}"
+            if "subjects" in row and len(row["subjects"].split(",")) != len(row["subjectCodes"].split(",")):
+                yield "row.invalid_list", f"{name}.csv needs one subjectCode for each subject"
 
 
-def _check_lifecycle(table: RosterTable, row: dict[str, str], report: ReadReport) -> None:
-    status, modified = row["status"], row["dateLastModified"]
+def _lifecycle(table: RosterTable, row: dict[str, str]) -> Iterator[Finding]:
+    file, status, modified = f"{table.name}.csv", row["status"], row["dateLastModified"]
     if table.mode == "bulk":
         if status or modified:
-            reason = f"{table.name}.csv is bulk: status and dateLastModified stay empty"
-            refuse(report, "row.field_forbidden_in_bulk", reason)
+            yield "row.field_forbidden_in_bulk", f"{file} is bulk: status and dateLastModified stay empty"
         return
     if not status or not modified:
-        reason = f"{table.name}.csv is delta: status and dateLastModified must be filled"
-        refuse(report, "row.field_required_in_delta", reason)
+        yield "row.field_required_in_delta", f"{file} is delta: status and dateLastModified must be filled"
     if status and status not in ("active", "tobedeleted"):
-        refuse(report, "row.invalid_enum", f"{table.name}.csv: status must be active or tobedeleted")
+        yield "row.invalid_enum", f"{file}: status must be active or tobedeleted"
     if modified and not _is_datetime(modified):
-        refuse(
-            report,
-            "row.invalid_datetime",
-            f"{table.name}.csv: dateLastModified must be YYYY-MM-DDThh:mm:ss.sssZ",
-        )
+        yield "row.invalid_datetime", f"{file}: dateLastModified must be YYYY-MM-DDThh:mm:ss.sssZ"
 
 
 def _fault(column: FieldColumn, value: str) -> str:

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 
-from segue.lms.records.source_records import ReadReport
+from segue.lms.oneroster.rows import Finding, RosterTable
 from segue.lms.records.untrusted_values import number
 
 Rows = dict[str, list[dict[str, str]]]
-Refuse = Callable[[ReadReport, str, str], None]
-Finding = tuple[str, str]
 CASE_URN = re.compile(r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ADMINISTRATORS = ("districtAdministrator", "principal", "siteAdministrator", "systemAdministrator")
 
 
-def check_meaning(tables: Rows, report: ReadReport, refuse: Refuse) -> None:
-    """ReadReport every rule of meaning that the rows break, by its code."""
+def broken_meaning(bundle: Mapping[str, RosterTable]) -> Iterator[Finding]:
+    """Find every rule of meaning that rows of tables in bulk break together."""
+    tables = {name: table.rows for name, table in bundle.items() if table.mode == "bulk"}
     for rule in (_scores, _scales, _objectives, _schools, _years, _roles, _profiles, _membership, _resources):
-        for code, reason in rule(tables):
-            refuse(report, code, reason)
+        yield from rule(tables)
 
 
 def _by_id(tables: Rows, name: str) -> dict[str, dict[str, str]]:

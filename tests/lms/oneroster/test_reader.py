@@ -12,7 +12,7 @@ import pytest
 from segue.lms.documents.read_document import answer
 from segue.lms.oneroster import reader as oneroster
 from segue.lms.oneroster.rows import RosterTable
-from segue.lms.oneroster.rules import check_references
+from segue.lms.oneroster.rules import broken_references
 from segue.lms.oneroster.tables import TABLES
 from segue.lms.records.source_records import ReadReport
 
@@ -144,9 +144,8 @@ def test_each_broken_rule_has_its_code(tmp_path: Path, table: str, cells: dict[s
 
 def test_references_need_their_file_and_unique_ids() -> None:
     rows = [{"sourcedId": "x", "parentSourcedId": ""}, {"sourcedId": "x", "parentSourcedId": ""}]
-    report = ReadReport()
-    check_references({"orgs": RosterTable("orgs", "bulk", [], rows)}, report)
-    assert report.codes == ["reference.duplicate_sourced_id"]
+    found = broken_references({"orgs": RosterTable("orgs", "bulk", [], rows)})
+    assert [code for code, _ in found] == ["reference.duplicate_sourced_id"]
 
 
 def test_a_zip_is_read_and_cannot_reach_outside_or_explode(tmp_path: Path) -> None:
