@@ -44,6 +44,12 @@ class SlateEstimate:
     contradicted: str = ""
     untested: bool = False
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        said = asdict(self)
+        del said["name"]
+        return {"estimate": said.pop("value")} | said
+
     def __str__(self) -> str:
         """Return the estimate and its interval, or the refusal."""
         if self.reason:
@@ -69,20 +75,7 @@ class SlateEvaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return what `segue evaluate --json` prints under "slates"; null where there is no figure."""
         out: dict[str, Any] = {
-            "estimates": {
-                name: {
-                    "estimate": e.value,
-                    "se": e.se,
-                    "low": e.low,
-                    "high": e.high,
-                    "interval": e.interval,
-                    "reason": e.reason,
-                    "contradicted": e.contradicted,
-                    "untested": e.untested,
-                    "diagnostics": asdict(e.diagnostics),
-                }
-                for name, e in self.estimates.items()
-            },
+            "estimates": {name: estimate.to_dict() for name, estimate in self.estimates.items()},
             "by_position": self.positions.to_dict(orient="records"),
             "lists_set_aside": self.set_aside,
         }

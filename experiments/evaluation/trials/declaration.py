@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
@@ -87,17 +87,7 @@ class TrialDeclaration:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a file holds it."""
-        return {
-            "name": self.name,
-            "metric": self.metric,
-            "arms": {name: dict(arm) for name, arm in self.arms.items()},
-            "start": self.start.isoformat(),
-            "unit": self.unit,
-            "strata": list(self.strata),
-            "period_weeks": self.period_weeks,
-            "alpha": self.alpha,
-            "expected_se": self.expected_se,
-        }
+        return asdict(self) | {"start": self.start.isoformat(), "strata": list(self.strata)}
 
 
 def trial_from(said: Mapping[str, Any]) -> TrialDeclaration:

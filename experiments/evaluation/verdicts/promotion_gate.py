@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from math import ceil, inf, isfinite
 from typing import Any, Literal
 
@@ -77,15 +77,8 @@ class GatePassage:
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name, null where there is none."""
         groups = {name: comparison.to_dict() for name, comparison in self.groups.items()}
-        return {
-            "decision": self.decision,
-            "reasons": list(self.reasons),
-            "overall": self.overall.to_dict(),
-            "groups": groups,
-            "weeks_needed": finite(self.weeks_needed),
-            "without_group": self.without_group,
-            "cautions": list(self.cautions),
-        }
+        figures = {name: finite(value) for name, value in asdict(self).items()}
+        return figures | {"overall": self.overall.to_dict(), "groups": groups}
 
     def __str__(self) -> str:
         """Return the decision and its reasons, one sentence each."""
