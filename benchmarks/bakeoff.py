@@ -12,7 +12,6 @@ the peers ``vowpalwabbit`` and ``mabwiser``; what is not installed is left out w
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import typer
 from numpy.typing import NDArray
 from sklearn import datasets as bundled
 
@@ -234,24 +234,20 @@ def table(passes: dict[str, list[list[Pass]]], names: list[str]) -> pd.DataFrame
     return pd.DataFrame(rows).T.sort_values("mean", ascending=False)
 
 
-def main() -> None:
-    """Run every agent over every set in several orders of the rows, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--orders", type=int, default=3, help="random orders of the rows (default 3)")
-    parser.add_argument("--rows", type=int, default=1000, help="at most this many rows a set (default 1000)")
-    options = parser.parse_args()
+def main(orders: int = 3, rows: int = 1000) -> None:
+    """Run every agent over at most so many rows of every set, in random orders, and print the table."""
     agents = competitors()
     passes: dict[str, list[list[Pass]]] = {name: [] for name in agents}
     names = []
     for name, X, y in load_sets():
         names.append(name)
-        orders = [np.random.default_rng(s).permutation(len(X))[: options.rows] for s in range(options.orders)]
+        drawn = [np.random.default_rng(s).permutation(len(X))[:rows] for s in range(orders)]
         for agent, make in agents.items():
             make_here = partial(make, n_features=X.shape[1], n_classes=int(y.max()) + 1)
-            passes[agent].append([run(make_here(seed=s), X[o], y[o]) for s, o in enumerate(orders)])
+            passes[agent].append([run(make_here(seed=s), X[o], y[o]) for s, o in enumerate(drawn)])
     result: Any = table(passes, names)
     print(result.to_string(float_format=lambda v: f"{v:.3f}"))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

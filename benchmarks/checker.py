@@ -9,12 +9,12 @@ Run: ``python benchmarks/checker.py [--playlists 100000]``. Ends with status 1 i
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import Counter
 
 import numpy as np
+import typer
 
 from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import Checker, KnownLearner
@@ -44,16 +44,13 @@ def audit(seed: int, n: int) -> tuple[Counter[str], list[str]]:
     return seen, wrong
 
 
-def main() -> None:
+def main(playlists: int = 100_000) -> None:
     """Audit every world and print what was seen."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--playlists", type=int, default=100_000)
-    n = parser.parse_args().playlists
     start = time.perf_counter()
     seen: Counter[str] = Counter()
     wrong: list[str] = []
     for seed in range(WORLDS):
-        some, found = audit(seed, -(-n // WORLDS))
+        some, found = audit(seed, -(-playlists // WORLDS))
         seen += some
         wrong += found
     for name, count in seen.items():
@@ -65,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

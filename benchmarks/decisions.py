@@ -9,7 +9,6 @@ and reasons. Vowpal Wabbit's conditional contextual bandit (``--ccb_explore_adf`
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import typer
 import vowpalwabbit
 
 from segue.engine.policies import Policy, Softmax
@@ -182,11 +182,9 @@ def report(name: str, times: Floats) -> None:
     print(f"{name:52s} p50 {np.median(times):8.3f} ms   p99 {np.quantile(times, 0.99):8.3f} ms")
 
 
-def main() -> None:
+def main(*, quick: bool = False) -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rounds")
-    rounds = 60 if parser.parse_args().quick else 600
+    rounds = 60 if quick else 600
     ours = single(1000, rounds)
     report("Segue, 10 steps from 1,000 candidates", ours)
     report("Segue, 10 steps from 200 candidates", single(200, rounds))
@@ -205,4 +203,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -11,7 +11,6 @@ move its own outcome by .3 either way, or moves another by more than .1.
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from dataclasses import replace
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import typer
 
 from segue.engine.requests.request import Dials, Request
 from segue.engine.sampling.playlists import Playlist
@@ -85,16 +85,11 @@ def failures(table: pd.DataFrame) -> list[str]:
     return out
 
 
-def main() -> None:
+def main(model: str = "forgetting", weeks: int = 4, learners: int = 150) -> None:
     """Teach a class, turn the dials, print the table."""
     logging.disable(logging.WARNING)
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--model", default="forgetting")
-    parser.add_argument("--weeks", type=int, default=4)
-    parser.add_argument("--learners", type=int, default=150)
-    args = parser.parse_args()
-    plan = TermPlan(weeks=args.weeks, n_learners=args.learners)
-    stage = Stage.build(student_model(args.model), seed=1, plan=plan)
+    plan = TermPlan(weeks=weeks, n_learners=learners)
+    stage = Stage.build(student_model(model), seed=1, plan=plan)
     tutor = ClassTutor()
     run(stage, Contract(tutor))
     table = shifts(tutor, stage, now=datetime(2026, 10, 12, 8, tzinfo=UTC))
@@ -104,4 +99,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -8,13 +8,13 @@ the peak memory of the process.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+import typer
 
 from segue.experiments.evaluation.estimators.single_step import (
     ESTIMATORS,
@@ -55,12 +55,9 @@ def timed(label: str, work: Callable[[], T], *, repeats: int = 3) -> T:
     return result
 
 
-def main() -> None:
+def main(rounds: int = 1_000_000) -> None:
     """Print the times."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=1_000_000)
-    n = parser.parse_args().rounds
-    reward, propensity, action, policy, prediction = tables(n, np.random.default_rng(0))
+    reward, propensity, action, policy, prediction = tables(rounds, np.random.default_rng(0))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     def points() -> dict[str, EstimateParts]:
@@ -71,12 +68,12 @@ def main() -> None:
 
     parts = timed("points of five estimators", points)
     timed("analytic intervals", lambda: {name: normal(part) for name, part in parts.items()})
-    rounds = rounds_of_tables(reward, propensity, action=action, policy=policy, prediction=prediction)
-    timed("one imagined round more", lambda: between(*ends_of(rounds, Bounds())))
-    timed("Cressie-Read", lambda: cressie_read(rounds, bounds=Bounds()))
+    logged = rounds_of_tables(reward, propensity, action=action, policy=policy, prediction=prediction)
+    timed("one imagined round more", lambda: between(*ends_of(logged, Bounds())))
+    timed("Cressie-Read", lambda: cressie_read(logged, bounds=Bounds()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"peak memory {peak / 1024:.0f} MB, of which {before / 1024:.0f} MB before the first estimate")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

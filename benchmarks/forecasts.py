@@ -12,11 +12,12 @@ the skill's mean, fitted on the training learners' same events.
 
 from __future__ import annotations
 
-import argparse
 import math
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import typer
 from _data import trial_of
 
 from segue.experiments.learner_vectors.success_prediction import INNER_FOLDS, Trial, masks
@@ -39,21 +40,13 @@ ENOUGH = 1000
 Floats = np.ndarray
 
 
-def main() -> None:
+def main(
+    name: Annotated[str, typer.Option("--set")] = "algebra2005-sample", folds: int = 5, seed: int = 0
+) -> None:
     """Print the table by horizon and what was seen last."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--set", default="algebra2005-sample")
-    parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    trial = trial_of(options.set)
+    trial = trial_of(name)
     spaced = spaced_columns(trial)
-    parts = [
-        _fold(trial, spaced, test, options.seed)
-        for _, test in masks(trial, folds=options.folds, seed=options.seed)
-    ]
+    parts = [_fold(trial, spaced, test, seed) for _, test in masks(trial, folds=folds, seed=seed)]
     table = pd.concat(parts)
     print(_summary(table).round(3).to_string())
 
@@ -171,4 +164,4 @@ def _reviewed(card: list[float] | None, score: float, time: float) -> list[float
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -7,7 +7,6 @@ The statements are the valid ones of the xAPI conformance set, repeated with ids
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import tempfile
@@ -15,6 +14,7 @@ import time
 import uuid
 from pathlib import Path
 
+import typer
 from _data import shared_data
 
 from segue.lms.catalogues.case import open_framework
@@ -87,11 +87,8 @@ def agreement() -> dict[str, str]:
     return found
 
 
-def main() -> None:
+def main(statements: int = 100_000) -> None:
     """Print the figures as JSON lines."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--statements", type=int, default=100_000)
-    statements = options.parse_args().statements
     print(json.dumps({"agreement": agreement()}))
     print(json.dumps({"xapi": throughput(statements)}))
     started = time.perf_counter()
@@ -101,4 +98,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

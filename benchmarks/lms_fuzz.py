@@ -7,7 +7,6 @@ Prints, by format: documents, accepted, refused, crashes, how many took more tha
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import shutil
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import typer
 from _data import shared_data
 from _mutations import mutate, mutate_bytes
 
@@ -112,22 +112,21 @@ def run(questions: Iterator[Callable[[], Any]]) -> dict[str, float]:
     return found | {"slowest_ms": round(1000 * slowest, 1)}
 
 
-def main() -> None:
+def main(
+    documents: int = 2000,
+    formats: str = "xapi,caliper,openedx,canvas,case,oneroster,cartridge",
+    seed: int = 0,
+) -> None:
     """Run every format."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--documents", type=int, default=2000)
-    options.add_argument("--formats", default="xapi,caliper,openedx,canvas,case,oneroster,cartridge")
-    options.add_argument("--seed", type=int, default=0)
-    chosen = options.parse_args()
-    for name in chosen.formats.split(","):
-        rng = random.Random(f"{chosen.seed} {name}")
+    for name in formats.split(","):
+        rng = random.Random(f"{seed} {name}")
         with tempfile.TemporaryDirectory() as folder:
             if name in ("oneroster", "cartridge"):
-                result = run(of_files(name, Path(folder), rng, chosen.documents))
+                result = run(of_files(name, Path(folder), rng, documents))
             else:
-                result = run(of_json(name, rng, chosen.documents))
+                result = run(of_json(name, rng, documents))
         print(name, json.dumps(result))
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

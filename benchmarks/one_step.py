@@ -11,13 +11,13 @@ the other policy's probabilities. About two minutes.
 
 from __future__ import annotations
 
-import argparse
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import typer
 from scipy import stats
 
 from segue.engine.policies import Softmax
@@ -200,11 +200,8 @@ def share(hits: list[bool]) -> str:
     return f"{sum(hits) / len(hits):.1%} ({exact.low:.1%} to {exact.high:.1%}) of {len(hits)}"
 
 
-def main() -> None:
+def main(runs: int = 300) -> None:
     """Print the coverage."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=300)
-    runs = parser.parse_args().runs
     start = time.perf_counter()
     answers = [answer(*place, seed) for place in [school()] for seed in range(runs)]
     given = [a for a in answers if a.evaluation.verdict == "enough evidence"]
@@ -222,4 +219,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

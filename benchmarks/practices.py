@@ -6,12 +6,12 @@ when a figure misses its bar.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import numpy as np
+import typer
 from _practices_of_schools import (
     MONDAY,
     Figure,
@@ -248,24 +248,18 @@ def performance(rounds: int, rng: np.random.Generator) -> Iterator[Figure]:
     yield Figure("uncertainty told and error made", f"rank correlation {told:.2f}", "> .2", told > 0.2)
 
 
-def main() -> int:
-    """Print every figure; return 1 when one misses its bar."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=200_000)
-    parser.add_argument("--weeks", type=int, default=10_000)
-    parser.add_argument("--rooms", type=int, default=400)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    rng = np.random.default_rng(given.seed)
+def main(draws: int = 200_000, weeks: int = 10_000, rooms: int = 400, seed: int = 1) -> None:
+    """Print every figure; exit 1 when one misses its bar."""
+    rng = np.random.default_rng(seed)
     parts = (
-        marginals(given.draws, rng),
-        capacity(given.weeks, rng),
+        marginals(draws, rng),
+        capacity(weeks, rng),
         mixed(40, rng),
         projects(400, rng),
         raters(40, rng),
         peers(100, rng),
         pace(rng),
-        teacher_time(given.rooms, rng),
+        teacher_time(rooms, rng),
         axes(300, rng),
         performance(200, rng),
         disputed(200, rng),
@@ -281,8 +275,8 @@ def main() -> int:
             missed += not figure.holds
             mark = "ok    " if figure.holds else "MISSED"
             print(f"{mark} {figure.name}: {figure.value} (bar: {figure.bar})", flush=True)
-    return int(missed > 0)
+    sys.exit(missed > 0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    typer.run(main)

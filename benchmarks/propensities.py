@@ -11,7 +11,6 @@ fails.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
@@ -153,13 +153,8 @@ def _name(playlist: Playlist) -> tuple[tuple[str, ...], ...]:
     return tuple(step.menu or (step.resource,) for step in playlist.steps)
 
 
-def main() -> None:
+def main(draws: int = 200_000, playlists: int = 50_000) -> None:
     """Test everything and print a line each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=200_000)
-    parser.add_argument("--playlists", type=int, default=50_000)
-    options = parser.parse_args()
-    draws = options.draws
     start = time.perf_counter()
     results: dict[str, float] = {}
     for policy in POLICIES:
@@ -168,17 +163,17 @@ def main() -> None:
     for n in (6, 40):
         results[f"ThompsonSampling().of_draws, {n} candidates"] = of_weight_draws(n, draws=draws)
     for name, recommender, request in playlist_cases():
-        p, lists = of_playlists(recommender, request, n=options.playlists, seed=len(results))
+        p, lists = of_playlists(recommender, request, n=playlists, seed=len(results))
         results[f"{name}: {lists}"] = p
     for name, p in results.items():
         print(f"{p:8.4f}  {name}")
     least = min(results.values())
     seconds = time.perf_counter() - start
-    print(f"{len(results)} tests of {draws} draws or {options.playlists} playlists in {seconds:.0f} s:")
+    print(f"{len(results)} tests of {draws} draws or {playlists} playlists in {seconds:.0f} s:")
     print(f"least p {least:.2g},", end=" ")
     print(f"times {len(results)} tests {min(1.0, least * len(results)):.2g} (must exceed {LEVEL})")
     sys.exit(least * len(results) <= LEVEL)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

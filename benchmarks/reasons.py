@@ -6,11 +6,11 @@ more than 1e-9, missing, or left over.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 
 import numpy as np
+import typer
 
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.audit import stress_cases as audits
@@ -18,11 +18,9 @@ from segue.experiments.audit import stress_cases as audits
 WORLDS = 5
 
 
-def main() -> None:
+def main(playlists: int = 10_000) -> None:
     """Audit every world and print what was seen."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--playlists", type=int, default=10_000)
-    n = -(-parser.parse_args().playlists // WORLDS)
+    n = -(-playlists // WORLDS)
     start = time.perf_counter()
     n_steps, n_explored, wrong = 0, 0, list[str]()
     for seed in range(WORLDS):
@@ -43,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

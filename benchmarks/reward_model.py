@@ -8,11 +8,11 @@ by the machine's own BLAS. "Valid" asks for the posterior after each single upda
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 
 import numpy as np
+import typer
 
 from segue.models.bayesian_linear import BayesianLinear
 
@@ -45,13 +45,9 @@ def sums(X: np.ndarray) -> None:
         A += x[:, None] * x
 
 
-def main() -> None:
+def main(*, quick: bool = False) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
-    share = 10 if parser.parse_args().quick else 1
+    share = 10 if quick else 1
     rng = np.random.default_rng(0)
     X, rewards = rng.normal(size=(1_000_000 // share, D)), rng.normal(size=1_000_000 // share)
     few = slice(50_000 // share)
@@ -66,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

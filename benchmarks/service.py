@@ -9,7 +9,6 @@ makes one; `cpu_ms_standing_list` is the cost where the list that stands is give
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import itertools
 import json
@@ -23,9 +22,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import typer
 
 from segue import sample
 from segue.engine.requests.request import Request
@@ -254,16 +255,13 @@ def measure(folder: Path, seconds: float, n_resources: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
+def main(
+    seconds: float = 5.0, resources: int = 200, *, as_json: Annotated[bool, typer.Option("--json")] = False
+) -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--resources", type=int, default=200)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder) / "school", asked.seconds, asked.resources)
-    if asked.json:
+        found = measure(Path(folder) / "school", seconds, resources)
+    if as_json:
         print(json.dumps(found))
     else:
         for name, value in found.items():
@@ -271,4 +269,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

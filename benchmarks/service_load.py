@@ -16,7 +16,6 @@ storm against an application that answers everything by 204 and does nothing.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import multiprocessing
@@ -34,10 +33,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import numpy as np
+import typer
 import uvicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -346,15 +346,11 @@ def _stored(folder: Path) -> tuple[set[str], int]:
     return lists, int(events) - N_LEARNERS * 60
 
 
-def main() -> None:
+def main(seconds: float = 10.0, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder) / "school", asked.seconds)
-    if asked.json:
+        found = measure(Path(folder) / "school", seconds)
+    if as_json:
         print(json.dumps(found))
     else:
         for name, value in found.items():
@@ -362,4 +358,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

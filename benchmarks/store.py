@@ -9,7 +9,6 @@ whole, and at the end a rebuild must give the same canonical dump. PostgreSQL co
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
@@ -18,9 +17,11 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
+import typer
 from sqlalchemy import select
 
 from segue import sample
@@ -146,34 +147,32 @@ def verify(path: Path, acknowledged: list[str]) -> None:
     space.close()
 
 
-def main() -> None:
+def main(
+    kills: int = 20, on: Annotated[Literal["sqlite", "postgresql"], typer.Option("--database")] = "sqlite"
+) -> None:
     """Measure, then kill."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    asked = parser.parse_args()
     rng = np.random.default_rng(7)
-    with database(asked.database) as url, tempfile.TemporaryDirectory() as name:
+    with database(on) as url, tempfile.TemporaryDirectory() as name:
         space = made(Path(name), url)
         rates(space)
         path = space.path
         space.close()
         total = 0
-        for number in range(asked.kills):
+        for number in range(kills):
             acknowledged = kill_once(path, number + 1, after=float(rng.uniform(0.2, 1.2)))
             verify(path, acknowledged)
             total += len(acknowledged)
         space = Workspace.open(path, environment=KEY)
-        space.learn(now=NOW + timedelta(days=asked.kills + 30))
+        space.learn(now=NOW + timedelta(days=kills + 30))
         before = doctor.digest(space)
         rebuild(space)
         same = doctor.digest(space) == before
         space.close()
-    print(f"{asked.kills} rounds of kill -9 on {asked.database}: {total} acknowledged, none lost; ", end="")
+    print(f"{kills} rounds of kill -9 on {on}: {total} acknowledged, none lost; ", end="")
     print("rebuild gives the same dump" if same else "REBUILD DIFFERS")
     if not same:
         raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -9,7 +9,6 @@ fold, hard masks, one pass over the context block, write), and the largest memor
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -23,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import typer
 
 import segue
 from segue.batch.from_files import BLOCK, Task, batch, decide_block, do_bucket, write
@@ -130,29 +130,25 @@ def measuring(_: object, tasks: Mapping[int, Task], **how: Any) -> Iterator[tupl
     return worker_pool.run(measured, tasks, **how)
 
 
-def main() -> None:
+def main(learners: int = 100_000, workers: int = os.cpu_count() or 1) -> None:
     """Make the log, fit on a slice, and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--learners", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args()
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        district = District(asked.learners)
+        district = District(learners)
         district.log(rng, folder / "log.parquet")
         slice_ = district.attempts(300, rng).to_pandas().assign(seq=0)
         slice_["time"] = pd.to_datetime(slice_["time"], unit="s", utc=True)
         recommender = segue.fit(district.catalogue(rng), slice_, now=NOW, rng=rng)
         recommender.save(folder / "model")
-        one_core(recommender, folder, min(asked.learners, 2_000), rng)
+        one_core(recommender, folder, min(learners, 2_000), rng)
         began = time.perf_counter()
         done = batch(
             folder / "log.parquet",
             folder / "model",
             folder / "out",
             plan=PLAN,
-            workers=asked.workers,
+            workers=workers,
             runner=measuring,
         )
         seconds = time.perf_counter() - began
@@ -161,7 +157,7 @@ def main() -> None:
         print(
             f"whole: {done.learners:,} learners, {done.rows:,} attempts in {seconds:.1f} s, shuffle included"
         )
-        print(f"  {asked.workers} processes: {rate:,.0f} learners a second")
+        print(f"  {workers} processes: {rate:,.0f} learners a second")
         print(f"largest worker: {memory:,.0f} MB")
 
 
@@ -184,4 +180,4 @@ def one_core(recommender: Recommender, folder: Path, n_learners: int, rng: np.ra
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
