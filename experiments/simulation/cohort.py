@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,19 +156,15 @@ class Cohort:
         """Answer, change the hidden state, and return the scores."""
         cells, step = self.step(learners, resources, hours=hours)
         correct = (draws[:, 1:2] < step.chance).astype(np.float64)
-        answered = _answered(step, correct, luck=draws[:, 3:])
-        after = self.model.knowledge.after(cells, answered)
+        after = self.model.knowledge.after(cells, replace(step, correct=correct, luck=draws[:, 3:]))
         skills = self.world.catalogue.skill_matrix[resources]
         row, column = np.nonzero(skills >= 0)
         self.cells[learners[row], skills[row, column]] = after[row, column]
         if self.model.knowledge.transfer > 0.0:
             self._spread(learners, skills, (after - cells)[..., 0])
         again = np.minimum(self.done[learners, resources], 2.0)
-        flat = _answered(step, correct, luck=None)
-        change = LearningStep(
-            flat.correct[:, 0], flat.chance[:, 0], flat.ready, flat.lift, flat.match[:, 0], hours
-        )
-        self.mood[learners] = self.model.engagement.moved(self.mood[learners], change, again=again)
+        flat = replace(step, correct=correct[:, 0], chance=step.chance[:, 0], match=step.match[:, 0])
+        self.mood[learners] = self.model.engagement.moved(self.mood[learners], flat, again=again)
         self.done[learners, resources] += 1.0
         return correct[:, 0]
 
@@ -194,10 +190,6 @@ class Cohort:
         count = known.sum(axis=-1)
         share = (np.where(known, have, 0.0).sum(axis=-1) + (count == 0)) / np.maximum(count, 1)
         return np.asarray(share, dtype=np.float64)
-
-
-def _answered(step: LearningStep, correct: Floats, *, luck: Floats | None) -> LearningStep:
-    return LearningStep(correct, step.chance, step.ready, step.lift, step.match, step.hours, luck)
 
 
 def _logit(level: Floats) -> Floats:
