@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -53,20 +53,11 @@ def append_statement(connection: Connection, statement: Statement) -> Statement:
     there = find_statement(connection, statement.statement_id)
     if there is not None:
         return there
-    number = take_numbers(connection, "statements", 1)
-    values = {
-        "statement_id": statement.statement_id,
-        "number": number,
-        "learner": statement.learner,
-        "kind": statement.kind,
-        "about": statement.about,
-        "body": json.dumps(dict(statement.body), ensure_ascii=False, sort_keys=True),
-        "time": round(statement.time.timestamp() * 1e6),
-        "said_by": statement.said_by,
-        "playlist_id": statement.playlist_id,
-    }
-    connection.execute(statements.insert().values(values))
-    return Statement(**{**vars(statement), "number": number})
+    numbered = replace(statement, number=take_numbers(connection, "statements", 1))
+    body = json.dumps(dict(statement.body), ensure_ascii=False, sort_keys=True)
+    stored = {"body": body, "time": round(statement.time.timestamp() * 1e6)}
+    connection.execute(statements.insert().values(vars(numbered) | stored))
+    return numbered
 
 
 def find_statement(connection: Connection, statement_id: str) -> Statement | None:
@@ -128,14 +119,6 @@ def attempts_since(
 
 
 def _statement(row: Row[Any]) -> Statement:
-    return Statement(
-        statement_id=row.statement_id,
-        number=row.number,
-        learner=row.learner,
-        kind=row.kind,
-        about=row.about,
-        time=datetime.fromtimestamp(row.time / 1e6, UTC),
-        body=json.loads(row.body),
-        said_by=row.said_by,
-        playlist_id=row.playlist_id,
-    )
+    """Return a row of the table, whose columns are the fields."""
+    time, body = datetime.fromtimestamp(row.time / 1e6, UTC), json.loads(row.body)
+    return Statement(**{**row._mapping, "time": time, "body": body})
