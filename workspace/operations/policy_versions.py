@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from segue.engine.policies.policy_version import PolicyVersion, policy_from
@@ -56,12 +56,7 @@ class VersionDiff:
 
     def to_dict(self) -> dict[str, object]:
         """Return the figures by name."""
-        return {
-            "settings": {name: list(pair) for name, pair in self.settings.items()},
-            "lists": self.lists,
-            "share": self.share,
-            "changed": {who: [list(one) for one in pair] for who, pair in self.changed.items()},
-        }
+        return asdict(self) | {"share": self.share}
 
 
 def version_in_force(workspace: Workspace) -> PolicyVersion:
