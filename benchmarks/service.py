@@ -4,7 +4,8 @@ Run: OMP_NUM_THREADS=1 python benchmarks/service.py [--seconds 5] [--resources 2
 
 A real `segue serve` on SQLite (durability normal), 300 learners; the load comes from this process over the
 loopback interface, with a bounded number of connections. Every question asks for a new list, as the bare call
-makes one; `cpu_ms_standing_list` is the cost where the list that stands is given again.
+makes one; `cpu_ms_standing_list` is the cost where the list that stands is given again. `floor` is what the
+same HTTP server costs, with the same pauses, when it has nothing to do but to send as many bytes.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,12 +29,19 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import typer
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
 
 from segue import sample
 from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import check
 from segue.service.http.api_keys import KeyRing
+from segue.service.http.connections import Bounded
+from segue.service.http.rate_limits import ServiceLimits
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.learners import find_learners
 from segue.workspace.storage.configuration import Configuration
@@ -115,20 +124,9 @@ def bare_milliseconds(ask: Callable[[int], float], *, pause: float, calls: int =
 
 
 @contextmanager
-def service(folder: Path) -> Iterator[tuple[int, int]]:
-    """Yield process id and port of a running service."""
-    command = [
-        sys.executable,
-        "-m",
-        "segue.cli.main",
-        "serve",
-        str(folder),
-        "--port",
-        "0",
-        "--rate",
-        "1000000",
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+def running(*command: str) -> Iterator[tuple[int, int]]:
+    """Yield process id and port of a server that says its port in a first line of JSON."""
+    with subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
         port = int(json.loads(started.stderr.readline())["port"])
         threading.Thread(target=started.stderr.read, daemon=True).start()  # or its log would fill the pipe
@@ -136,6 +134,25 @@ def service(folder: Path) -> Iterator[tuple[int, int]]:
             yield started.pid, port
         finally:
             started.terminate()
+
+
+def service(folder: Path) -> AbstractContextManager[tuple[int, int]]:
+    """Yield process id and port of a running service."""
+    return running("-m", "segue.cli.main", "serve", str(folder), "--port", "0", "--rate", "1000000")
+
+
+def serve_floor() -> None:
+    """Serve an answer of the usual length to any question, by the service's own HTTP server."""
+
+    async def same(request: HttpRequest) -> Response:
+        await request.body()
+        return Response(bytes(8_000), media_type="application/json")
+
+    app = Starlette(routes=[Route("/v1/recommend", same, methods=["POST"])])
+    listening = socket.create_server(("127.0.0.1", 0))
+    print(json.dumps({"port": listening.getsockname()[1]}), file=sys.stderr, flush=True)
+    server = Bounded(app, limits=ServiceLimits(), log_config=None, access_log=False, ws="none")
+    uvicorn.Server(server).run([listening])
 
 
 def cpu_seconds(pid: int) -> float:
@@ -240,12 +257,18 @@ def measure(folder: Path, seconds: float, n_resources: int) -> dict[str, float]:
         began = time.perf_counter()
         batches = len(load(port, post, connections=4, seconds=seconds))
         spent = time.perf_counter() - began
+    with running(__file__, "--floor") as (pid, port):
+        load(port, ask, connections=1, seconds=seconds / ROUNDS)
+        before = cpu_seconds(pid)
+        asked = len(load(port, ask, connections=1, seconds=seconds, rate=1e3 / (single + 1.0)))
+        floor = (cpu_seconds(pid) - before) / asked * 1e3
     return {
         "bare_ms_tight_loop": tight,
         "bare_ms_with_pauses": paused,
         "cpu_ms_one_client": single,
         "cpu_ms_eight_clients": together,
         "cpu_ms_standing_list": standing,
+        "floor_one_client": floor,
         "above_bare_one_client": above,
         "above_bare_eight_clients": together - tight,
         "saturation_per_s": most / seconds,
@@ -256,9 +279,16 @@ def measure(folder: Path, seconds: float, n_resources: int) -> dict[str, float]:
 
 
 def main(
-    seconds: float = 5.0, resources: int = 200, *, as_json: Annotated[bool, typer.Option("--json")] = False
+    seconds: float = 5.0,
+    resources: int = 200,
+    *,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    floor: Annotated[bool, typer.Option("--floor", hidden=True)] = False,
 ) -> None:
     """Print the figures."""
+    if floor:
+        serve_floor()
+        return
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder) / "school", seconds, resources)
     if as_json:
