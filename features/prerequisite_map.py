@@ -10,6 +10,11 @@ import numpy as np
 from segue.features.catalogue import Catalogue, Floats, Ints
 
 JUST_BEFORE = 0.3  # share of the skills that lie just before one
+REACH = 0.1  # of the course: so far before a skill, another counts for it 1/e as much
+PULL = 3.0  # what a neighbour's suggestion weighs beside a skill's own place, where they agree
+APART = 0.07  # of the course, between a skill and what builds on it, where no prerequisites tell
+WIDTH = 2.0  # of that: a suggestion so far off counts half
+ROUNDS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,14 +22,15 @@ class Map:
     """Prerequisites as index arrays, and the order of the course.
 
     `before` (S, P) and `after` (S, Q): direct prerequisites and followers of each skill, padded by S.
-    `course` (S,): the skills, the one that most learners know first. `just_before`: where in the course what
-    comes just before each skill begins and ends, and how many it is, (S,) each.
+    `course` (S,): the skills in the order of the course. `just_before`: where in the course what comes just
+    before each skill begins and ends, (S,) each. `late` (S,): e to the place of each skill, over `REACH`.
     """
 
     before: Ints
     after: Ints
     course: Ints
-    just_before: tuple[Ints, Ints, Ints]
+    just_before: tuple[Ints, Ints]
+    late: Floats
 
     @classmethod
     def of(cls, catalogue: Catalogue, easiness: Floats | None = None) -> Map:
@@ -38,11 +44,11 @@ class Map:
         for skill, row in enumerate(followers):
             after[skill, : len(row)] = row
         before = catalogue.prerequisite_matrix
-        course = np.arange(n_skills) if easiness is None else np.argsort(-easiness, kind="stable")
+        course = np.arange(n_skills) if easiness is None else course_order(catalogue, easiness)
         end = np.argsort(course)
-        start = np.maximum(end - max(round(JUST_BEFORE * len(end)), 1), 0)
-        near = start, end, np.maximum(end - start, 1)
-        return cls(np.where(before < 0, n_skills, before), after, course, near)
+        start = np.maximum(end - max(round(JUST_BEFORE * n_skills), 1), 0)
+        late = np.exp(end / (REACH * max(n_skills, 1)))
+        return cls(np.where(before < 0, n_skills, before), after, course, (start, end), late)
 
     @property
     def place(self) -> Ints:
@@ -53,7 +59,7 @@ class Map:
         """Return the skills that contexts of `skills` are made of, themselves among them, ascending."""
         met = np.zeros(len(self.course) + 1, dtype=np.bool_)
         met[skills] = met[self.before[skills]] = met[self.after[skills]] = True
-        for start, end in zip(*(ends[skills].tolist() for ends in self.just_before[:2]), strict=True):
+        for start, end in zip(*(ends[skills].tolist() for ends in self.just_before), strict=True):
             met[self.course[start:end]] = True
         return np.flatnonzero(met[:-1])
 
@@ -64,15 +70,34 @@ class Map:
             at = np.minimum(np.searchsorted(skills, codes), len(skills) - 1)
             return np.where(skills[at] == codes, at, len(skills))
 
-        start, end, many = (part[skills] for part in self.just_before)
+        start, end = (part[skills] for part in self.just_before)
         course = np.argsort(end)
-        near = np.searchsorted(end[course], start), np.searchsorted(end[course], end), many
-        return Map(numbered(self.before[skills]), numbered(self.after[skills]), course, near)
+        near = np.searchsorted(end[course], start), np.searchsorted(end[course], end)
+        return Map(
+            numbered(self.before[skills]), numbered(self.after[skills]), course, near, self.late[skills]
+        )
+
+    def summed_before(self, values: Floats) -> Floats:
+        """Return, for each skill, the sum of `values` (B, S) over what comes just before it, (B, S)."""
+        start, end = self.just_before
+        total = np.zeros((len(values), values.shape[1] + 1))
+        np.add.accumulate(values.take(self.course, axis=1), axis=1, out=total[:, 1:])
+        out = total.take(end, axis=1)
+        out -= total.take(start, axis=1)
+        return np.asarray(out)
 
     @cached_property
-    def easiest(self) -> list[int]:
+    def weight_before(self) -> Floats:
+        """What comes just before each skill counts in all, (S,); 1 where nothing does."""
+        weight = self.summed_before(self.late[None])[0]
+        weight[self.first] = 1.0
+        return np.asarray(weight)
+
+    @cached_property
+    def first(self) -> list[int]:
         """The skills that nothing comes before in the course."""
-        return np.flatnonzero(self.place == 0).tolist()
+        start, end = self.just_before
+        return np.flatnonzero(start == end).tolist()
 
     @cached_property
     def before_slots(self) -> list[Ints]:
@@ -83,6 +108,58 @@ class Map:
     def after_slots(self) -> list[Ints]:
         """The columns of `after`, each contiguous."""
         return list(np.ascontiguousarray(self.after.T))
+
+
+def course_order(catalogue: Catalogue, easiness: Floats) -> Ints:
+    """Return the skills of a catalogue, (S,), the one that comes first in the course first.
+
+    How easily a skill is answered says only roughly when it is taught: some late skills are easy. A
+    prerequisite lies a little before what builds on it, and skills of one resource lie near each other. So
+    each skill moves to the mean of its own place and those that its neighbours suggest. A neighbour counts
+    less the further its suggestion is off, for catalogues name prerequisites that are none (Cauchy weights of
+    iteratively reweighted least squares, Holland and Welsch 1977, doi:10.1080/03610927708827533).
+
+    Parameters
+    ----------
+    easiness : array of shape (S,)
+        In logits: how much easier than usual the skill is answered.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segue.features.catalogue import Catalogue, Resource
+    >>> made = [Resource("quiz", skills=("count",)), Resource("test", skills=("add",))]
+    >>> course_order(Catalogue.build(made), np.array([0.2, 1.3])).tolist()
+    [1, 0]
+    """
+    first, then = catalogue.prerequisites.reshape(-1, 2).T
+    own = np.argsort(np.argsort(-easiness, kind="stable"), kind="stable").astype(np.float64)
+    apart = max(float(np.median(own[then] - own[first])), 1.0) if len(first) else APART * len(own)
+    one, other = _together(catalogue)
+    before, after = np.concatenate([first, one]), np.concatenate([then, other])
+    distance = np.repeat([apart, 0.0], [len(first), len(one)])
+    place = own
+    for _ in range(ROUNDS):
+        off = place[after] - place[before] - distance
+        weight = PULL / (1.0 + (off / (WIDTH * apart)) ** 2)
+        said = _sums(before, weight * (place[after] - distance), len(own))
+        said += _sums(after, weight * (place[before] + distance), len(own))
+        heard = _sums(before, weight, len(own)) + _sums(after, weight, len(own))
+        place = (own + said) / (1.0 + heard)
+    return np.argsort(place, kind="stable")
+
+
+def _together(catalogue: Catalogue) -> tuple[Ints, Ints]:
+    """Return pairs of skills that some resource practises together, each once."""
+    skills = catalogue.skill_matrix
+    one, other = np.triu_indices(skills.shape[1], 1)
+    pairs = np.sort(np.stack([skills[:, one].ravel(), skills[:, other].ravel()], axis=1), axis=1)
+    unique = np.unique(pairs[pairs[:, 0] >= 0], axis=0)
+    return unique[:, 0], unique[:, 1]
+
+
+def _sums(at: Ints, values: Floats, n: int) -> Floats:
+    return np.bincount(at, values, minlength=n).astype(np.float64)
 
 
 def readiness(mastery: Floats, skill_map: Map) -> Floats:
@@ -102,18 +179,15 @@ def readiness(mastery: Floats, skill_map: Map) -> Floats:
 def frontier(mastery: Floats, skill_map: Map) -> Floats:
     """Return how well each learner knows what comes just before each skill in the course, (B, S) in [0, 1].
 
-    The mean mastery of the next easier 30 % of the skills; 1 for the easiest. Catalogues leave out
-    prerequisites, and a skill without any looks ready: most of what it builds on is then found here.
+    The mean mastery of the 30 % of the skills before it, the nearer ones counting more; 1 for the first.
+    Catalogues leave out prerequisites, and a skill without any looks ready: most of what it builds on is then
+    found here.
     """
-    start, end, many = skill_map.just_before
-    total = np.zeros((len(mastery), mastery.shape[1] + 1))
-    np.add.accumulate(mastery.take(skill_map.course, axis=1), axis=1, out=total[:, 1:])
-    known = total.take(end, axis=1)
-    known -= total.take(start, axis=1)
-    known /= many
-    for skill in skill_map.easiest:
+    known = skill_map.summed_before(mastery * skill_map.late)
+    known /= skill_map.weight_before
+    for skill in skill_map.first:
         known[:, skill] = 1.0
-    return known
+    return np.asarray(np.minimum(known, 1.0, out=known))
 
 
 def unlocking(mastery: Floats, skill_map: Map) -> Floats:

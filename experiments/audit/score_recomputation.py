@@ -79,7 +79,10 @@ def reasons_again(
         "prospect": weights.prospect * _prospect(c, kernel.network),
         "breadth": weights.breadth * _log(c["breadth"]),
         "completion": weights.completion * _log(c["kind"]),
-        "interest": weights.interest * 2.5**request.dials.match * _log(0.5 + 0.5 * c["interest"]),
+        "interest": weights.interest
+        * 2.5**request.dials.match
+        * 1.1**request.dials.pace
+        * _log(0.5 + 0.5 * c["interest"]),
         "repeat": weights.repeat * _log(0.6 ** (4.0 * c["uses"])),
         "teaches_well": weights.teaches_well * _log(exp(c["quality"]) / 2.5),
     }
