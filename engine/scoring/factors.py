@@ -194,8 +194,8 @@ def exponents(placed: tuple[Placed, ...], dials: Dials, weights: Weights, eta: f
     """Return the exponents of factors where they lie, (1, width), when the learned term weighs `eta`.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
-    multiplies that of interest by 2.5^match, and `pace` by 1.1^pace, for new ground leaves less choice of what
-    interests. Remembered, for most ask alike: not to be changed.
+    multiplies that of interest by 2.5^match, and `pace` by 1.1^pace, for new ground leaves less choice of
+    what interests. Remembered, for most ask alike: not to be changed.
     """
     each = [_exponent(factor, dials, weights, eta) for factor, _, _ in placed]
     out = np.repeat(each, [end - start for _, start, end in placed])[None]

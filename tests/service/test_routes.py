@@ -28,8 +28,11 @@ EVENT: dict[str, Any] = {
 
 
 def recommend(client: httpx.Client, headers: Headers, **body: Any) -> dict[str, Any]:
-    asked = {"json": {"learner": "student-3"} | body, "headers": headers("backend")}
-    while (response := client.post("/v1/recommend", **asked)).status_code == 503:  # a loaded machine
+    def post() -> httpx.Response:
+        asked = {"learner": "student-3"} | body
+        return client.post("/v1/recommend", json=asked, headers=headers("backend"))
+
+    while (response := post()).status_code == 503:  # a loaded machine
         time.sleep(float(response.headers["Retry-After"]))
     assert response.status_code == 200, response.text
     found = answers.RecommendAnswer.model_validate_json(response.content)
