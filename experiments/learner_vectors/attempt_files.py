@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +86,11 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
     once = _each_answer_once(encoded.take(order), skill if item == "item_id" else None, "seq" in frame)
     order = order[once]
     told = encoded.take(order)
-    _refuse_copies(told, attempts)
+    for why in _copies(told):
+        raise TraceError(
+            f"{attempts} seems to hold answers several times: {why}; keep one row an answer, its item in "
+            "`item_id`, the item's skills in the item-skill table"
+        )
     marks = frame[split].astype(str).to_numpy(np.str_)[order] if split else None
     return Trial(_catalogue(items, table), told, len(learners), marks, len(frame) - len(told))
 
@@ -139,36 +143,24 @@ def _each_answer_once(attempts: Attempts, skill: NDArray[np.object_] | None, num
     return ~same
 
 
-def _refuse_copies(attempts: Attempts, path: Path) -> None:
-    """Raise when one answer stands in several rows in a way that cannot be put right."""
+def _copies(attempts: Attempts) -> Iterator[str]:
+    """Yield how one answer stands in several rows in a way that cannot be put right."""
     learner, right = attempts.learner, attempts.score >= 0.5
     next_one = learner[1:] == learner[:-1]
     order = np.lexsort((np.arange(len(attempts)), attempts.resource, learner))
     again = (learner[order][1:] == learner[order][:-1]) & (np.diff(attempts.resource[order]) == 0)
-    advice = "keep one row an answer, its item in `item_id`, the item's skills in the item-skill table"
     if _copied(right[order], again):
-        raise TraceError(
-            f"{path} seems to hold answers several times: of {int(again.sum())} second answers to an item "
-            f"all but a few are the first one again; {advice}"
-        )
+        yield f"of {int(again.sum())} second answers to an item all but a few are the first one again"
     numbers = next_one & (np.diff(attempts.seq) == 0)
     for name, tied in (("seq", numbers), ("t", next_one & (np.diff(attempts.time) == 0))):
         if _copied(right, tied):
-            raise TraceError(
-                f"{path} seems to hold answers several times: {int(tied.sum())} rows have learner, {name!r} "
-                f"and score of the row before them, and another item; {advice}"
-            )
+            n_tied = int(tied.sum())
+            yield f"{n_tied} rows have learner, {name!r} and score of the row before them, and another item"
     twice = sum(_twice(attempts, number) for number in range(len(attempts.starts) - 1))
     if 2 * twice > len(attempts.starts):
-        raise TraceError(
-            f"{path} seems to hold answers several times: the second half of {twice} learners' answers is "
-            f"the first half again; {advice}"
-        )
+        yield f"the second half of {twice} learners' answers is the first half again"
     if (twins := _twins(attempts, right, next_one)) > MOST_TWINS * len(attempts):
-        raise TraceError(
-            f"{path} seems to hold answers several times: {twins} rows follow a certain other item and have "
-            f"its score without exception; {advice}"
-        )
+        yield f"{twins} rows follow a certain other item and have its score without exception"
 
 
 def _copied(right: Bools, follows: Bools) -> bool:
