@@ -135,14 +135,8 @@ class Evaluation:
 
 def _figures(estimate: Estimate) -> dict[str, Any]:
     """Return the figures of one estimate."""
-    out: dict[str, Any] = {
-        "estimate": estimate.value,
-        "se": estimate.se,
-        "low": estimate.low,
-        "high": estimate.high,
-        "interval": estimate.interval,
-        "level": estimate.level,
-    }
+    shown = ("se", "low", "high", "interval", "level")
+    out: dict[str, Any] = {"estimate": estimate.value} | {name: getattr(estimate, name) for name in shown}
     if estimate.caveat:
         out["caveat"] = estimate.caveat
     if estimate.others:
