@@ -46,7 +46,7 @@ def test_a_list_asked_for_is_the_arms(
     skills = {r.resource_id: r.skills for r in catalogue.resources}
 
     def lists(client: httpx.Client, **more: Any) -> dict[str, list[str]]:
-        asked = [{"learner": who, "k": 4} | more for who in LEARNERS]
+        asked = [{"learner": who, "k": 5} | more for who in LEARNERS]
         answers = client.post(
             "/v1/recommend:batch", json={"requests": asked}, headers=headers("backend")
         ).json()["answers"]
@@ -66,7 +66,7 @@ def test_a_list_asked_for_is_the_arms(
         during = lists(client)
         assert lists(client) == during
         mine = {arm: [who for who in LEARNERS if arm_of[who] == arm] for arm in arms}
-        assert all(during[who] == path[:4] for who in mine["own"])
+        assert all(during[who] == path[:5] for who in mine["own"])
         assert all(once_each(during[who]) for who in mine["one each"])
         assert not all(once_each(during[who]) for who in mine["as now"])
         again = lists(client, fresh=True)
@@ -80,5 +80,5 @@ def test_a_list_asked_for_is_the_arms(
             assert kept.count(b'"own"') == len(mine["own"])  # one is the name of the arm itself
             end(space, "t", now=datetime.now(UTC))
         after = lists(client, fresh=True)
-        assert all(after[who] != path[:4] for who in mine["own"][1:])
+        assert all(after[who] != path[:5] for who in mine["own"][1:])
     assert before.keys() == after.keys()
