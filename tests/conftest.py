@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # the process that only hands tests out does without the hous
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Say how often a service is killed under load, for each database."""
-    parser.addoption("--kills", type=int, default=1, help="Rounds of kill -9 of the service under load.")
+    """Say how often a service is killed under load, and each work of a workspace, for each database."""
+    parser.addoption("--kills", type=int, default=1, help="Rounds of kill -9 of the service, of each work.")
 
 
 # The same examples everywhere (HYPOTHESIS_PROFILE=explore draws new ones), and no deadline on a slow machine.

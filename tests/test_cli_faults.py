@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -140,6 +141,41 @@ def test_an_address_space_in_which_a_library_would_wait_for_ever_is_refused() ->
     said = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout) == (2, "")
     assert said.stderr.startswith("segue: 512 MB of address space (`ulimit -v`)")
+
+
+def test_a_week_is_the_same_where_the_machine_grants_little(school: Path, tmp_path: Path) -> None:
+    """Locale C, nobody else may read what is made, 256 open files."""
+    rows = pd.read_csv(school.parent / "log.csv").assign(learner=lambda frame: "né-" + frame["learner"])
+    rows.to_csv(tmp_path / "é.csv", index=False)
+    made = []
+    for name, prelude, locale in (("usual", "", "C.UTF-8"), ("poor", "umask 077; ulimit -n 256;", "C")):
+        space = shutil.copytree(school, tmp_path / name)
+        shutil.copy(school.with_name(f"{school.name}.key"), space.with_name(f"{name}.key"))
+        words = (
+            "week",
+            name,
+            *WEEK,
+            "--events",
+            "é.csv",
+            "--skip",
+            "fit",
+            "--workers",
+            "2",
+            "--out",
+            f"{name}/out",
+        )
+        said = subprocess.run(
+            ["bash", "-c", f'{prelude} exec "$0" -m segue.cli.main "$@"', sys.executable, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": locale},
+        )
+        assert said.returncode == 0, said.stderr
+        made.append(pd.read_csv(space / "out/playlists.csv").drop(columns="learner"))
+    pd.testing.assert_frame_equal(*made)
+    assert (tmp_path / "poor/out/playlists.csv").stat().st_mode & 0o077 == 0
 
 
 def test_a_defect_of_the_program_is_shown_as_one() -> None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 KINDS = (
@@ -238,11 +239,29 @@ def identify(events: pd.DataFrame, *, by_seq: bool = True, before: Repeats | Non
     repeat = stamps.groupby(said, dropna=False, sort=False).cumcount()
     if before is not None:
         repeat += before.before(stamps)
-    texts = zip(*(stamps[name].tolist() for name in said), repeat.tolist(), strict=True)
-    ids = [hashlib.blake2b(repr(text).encode(), digest_size=16).hexdigest() for text in texts]
+    texts = _reprs([*(stamps[name] for name in said), repeat])
+    ids = [hashlib.blake2b(text, digest_size=16).hexdigest() for text in texts]
     out = events.copy()
     out.loc[bare, "event_id"] = ids
     return out
+
+
+def _reprs(columns: Sequence[pd.Series]) -> list[bytes]:
+    """Return what Python writes of each row as a tuple, ``repr((…)).encode()``, made by columns."""
+    pieces: list[pa.Array | str] = []
+    for column in columns:
+        values = column.to_numpy()
+        if values.dtype.kind in "iu":
+            cells = pa.array(values).cast(pa.string())
+        else:  # each value that there is written once; bits tell -0.0 from 0.0
+            floats = values.dtype.kind == "f"
+            coded = pa.array(values.view(np.int64) if floats else values).dictionary_encode()
+            known = coded.dictionary.to_numpy(zero_copy_only=False)
+            written = [repr(one) for one in (known.view(np.float64) if floats else known).tolist()]
+            cells = pa.array(written, pa.string()).take(coded.indices)
+        pieces += [", " if pieces else "(", cells]
+    texts: list[bytes] = pc.binary_join_element_wise(*pieces, ")", "").cast(pa.binary()).to_pylist()
+    return texts
 
 
 class _Faults:

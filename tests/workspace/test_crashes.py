@@ -46,12 +46,15 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 KEY = {"SEGUE_KEY": "11" * 32}
 School = Any  # the class in conftest.py
 Work = Callable[[Workspace], object]
-MOMENTS = (0.3, 0.7)  # benchmarks/store.py does a hundred
+MOMENTS = [0.3, 0.7]  # --kills 100 makes it a hundred
 
 
 @pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def small_blocks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Cut the work into many transactions, so that there are many moments to be killed between."""
+    kills: int = request.config.getoption("--kills")
+    if kills > 1:
+        monkeypatch.setitem(globals(), "MOMENTS", [(i + 0.5) / kills for i in range(kills)])
     monkeypatch.setattr(workspace, "BLOCK_EVENTS", 20)
     monkeypatch.setattr(learning, "BLOCK_LEARNERS", 1)
     monkeypatch.setattr(weekly, "BLOCK", 2)

@@ -67,12 +67,12 @@ def append_events(
     ids = pd.Series(keyring.event_digests(frame["event_id"].tolist()), index=frame.index, dtype=object)
     stored = stored_digests(connection, ids.tolist())
     # Not Series.isin: numpy takes bytes for texts that end at a zero byte.
-    repeated = ids.duplicated() | ids.map(stored.__contains__).astype(bool)
-    new = frame.assign(event_id=ids)[~repeated]
+    repeated = ids.duplicated() | ids.map(stored.__contains__).astype(bool) if stored else ids.duplicated()
+    new = _where(frame.assign(event_id=ids), ~repeated)
     people = add_learners(connection, keyring, new["learner"].unique().tolist())
     number = new["learner"].map({source: person.number for source, person in people.items()})
     out = new["learner"].isin([source for source, person in people.items() if person.opted_out])
-    kept = new.assign(learner=number)[number.notna() & ~out]
+    kept = _where(new.assign(learner=number), number.notna() & ~out)
     if len(kept):
         kept = reach_targets(connection, keyring, kept, frame["event_id"])
         classes = class_surrogates(connection, keyring, kept["class_id"].unique().tolist(), create=True)
@@ -85,6 +85,10 @@ def append_events(
     conflicts = conflicting(connection, keyring, frame, tags=tags) if repeated.any() else ()
     repeats = int(repeated.sum()) - len(conflicts)
     return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts)
+
+
+def _where(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
+    return rows if which.all() else rows[which]
 
 
 CONFLICT = "an event of this id is stored with other content: send a new id, with `supersedes` to correct it"

@@ -14,7 +14,6 @@ from segue.workspace.storage.schema import (
     aliases,
     events,
     learners,
-    linked_ids,
     overrides,
     statements,
     tombstones,
@@ -46,18 +45,23 @@ def learners_known_as(connection: Connection, digests: Collection[bytes]) -> lis
 
 
 def _by_digest(connection: Connection, digests: Collection[bytes]) -> dict[bytes, Learner]:
-    query = select(aliases.c.digest, learners).join_from(
-        aliases, learners, aliases.c.surrogate == learners.c.surrogate
-    )
-    rows = where_in(connection, query.where(aliases.c.domain == "learner"), aliases.c.digest, digests)
-    found = {bytes(row.digest): Learner(row.number, row.surrogate, row.opted_out) for row in rows}
+    found = _named_in(connection, "aliases", digests, " AND a.domain = 'learner'")
     missing = [digest for digest in digests if digest not in found]
-    if missing:
-        query = select(linked_ids.c.digest, learners).join_from(
-            linked_ids, learners, linked_ids.c.surrogate == learners.c.surrogate
+    return found | _named_in(connection, "linked_ids", missing) if missing else found
+
+
+def _named_in(
+    connection: Connection, table: str, digests: Collection[bytes], more: str = ""
+) -> dict[bytes, Learner]:
+    listed, found = list(digests), {}
+    for start in range(0, len(listed), QUERY_ROWS):
+        part = listed[start : start + QUERY_ROWS]
+        query = (
+            f"SELECT a.digest, l.number, l.surrogate, l.opted_out FROM {table} a JOIN learners l "
+            f"ON l.surrogate = a.surrogate WHERE a.digest IN ({', '.join('?' * len(part))}){more}"
         )
-        for row in where_in(connection, query, linked_ids.c.digest, missing):
-            found[bytes(row.digest)] = Learner(row.number, row.surrogate, row.opted_out)
+        for digest, number, surrogate, out in plain(connection, query, part):
+            found[bytes(digest)] = Learner(number, surrogate, bool(out))
     return found
 
 

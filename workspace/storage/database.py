@@ -7,6 +7,7 @@ commit. PostgreSQL does the same by ``synchronous_commit``.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -35,6 +36,7 @@ DatabaseError = SQLAlchemyError
 Durability = Literal["normal", "full"]
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 60
+MANY_ROWS = 100
 REACH_SECONDS = 5  # within which a database answers, or is away
 
 
@@ -195,19 +197,43 @@ def put_document(connection: Connection, name: str, body: bytes) -> None:
 
 def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
     """Insert rows given as columns of plain values: the bulk road, five times as fast as row dictionaries."""
-    rows = zip(*columns.values(), strict=True)
-    names = ", ".join(columns)
     try:
         driver: Any = connection.connection.driver_connection
         if connection.dialect.name == "postgresql":
+            names = ", ".join(columns)
             with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-                for row in rows:
+                for row in zip(*columns.values(), strict=True):
                     copy.write_row(row)
         else:
-            marks = ", ".join("?" * len(columns))
-            driver.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", rows)
+            driver.executemany(*_insertion(table, columns))
     except _driver_errors(connection) as error:
         raise _as_known(connection, error) from None
+
+
+def _insertion(table: Table, columns: Mapping[str, Sequence[Any]]) -> tuple[str, Iterator[tuple[Any, ...]]]:
+    """Return a statement and its rows; what a column says throughout stands in the statement once.
+
+    A cell handed over costs a twentieth of storing its row. Few rows are not worth a statement of their own.
+    """
+    many = len(next(iter(columns.values()))) >= MANY_ROWS
+    said = {name: _said_throughout(cells) for name, cells in columns.items()} if many else {}
+    once = {name: text for name, text in said.items() if text}
+    values = ", ".join(once.get(name, "?") for name in columns)
+    rows = zip(*(cells for name, cells in columns.items() if name not in once), strict=True)
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values})", rows
+
+
+_PLAIN_TEXT = re.compile(r"[\w \[\]{}.:-]*", re.ASCII)
+
+
+def _said_throughout(cells: Sequence[Any]) -> str | None:
+    """Return the literal of a column of one and the same value, None for any other."""
+    first = cells[0]
+    if not (first is None or (isinstance(first, str) and _PLAIN_TEXT.fullmatch(first))):
+        return None
+    if cells.count(first) < len(cells):
+        return None
+    return "NULL" if first is None else f"'{first}'"
 
 
 def _engine(url: URL, durability: Durability) -> Engine:

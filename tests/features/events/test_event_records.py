@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 
 import numpy as np
@@ -135,6 +136,27 @@ def test_rows_without_an_id_get_one_from_what_they_say() -> None:
     assert len(set(ids)) == 3
     assert identify(events)["event_id"].tolist() == ids
     assert identify(events.iloc[[0, 2]])["event_id"].tolist() == [ids[0], ids[2]]
+
+
+def test_ids_follow_a_law_that_stays_however_odd_a_row_is() -> None:
+    rng, n = np.random.default_rng(0), 600
+    odd = ["a", "b'c", 'd"e', "f\\g", "é", "日本", "\u200b", "x'\"y", "😀", "", "a b"]
+    times = pd.to_datetime(rng.integers(0, 4 * 10**9, n) * 10**9 + 7, utc=True)
+    said = {
+        "kind": rng.choice(["attempt", "view"], n),
+        "learner": rng.choice(odd, n),
+        "resource": rng.choice(odd, n),
+        "score": rng.choice([0.0, -0.0, 1.0, 1 / 3, 1e-5, 5e-324, np.nan], n),
+        "time": times.where(rng.random(n) < 0.8),
+        "completed": rng.choice([0.0, 1.0, np.nan], n),
+        "step": rng.choice(odd, n),
+        "seq": rng.integers(-5, 2**53, n),
+    }
+    events = pd.DataFrame({"event_id": [""] * n, **said})
+    cells = events.assign(time=events["time"].astype("int64"))
+    texts = [repr((*row, 0)) for row in zip(*(cells[name].tolist() for name in said), strict=True)]
+    law = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+    assert identify(events)["event_id"].tolist() == law
 
 
 @settings(max_examples=30)

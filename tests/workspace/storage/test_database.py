@@ -157,3 +157,25 @@ def test_an_error_never_shows_what_was_stored(store: Store) -> None:
     with pytest.raises(IntegrityError) as caught:
         twice()
     assert "canary" not in str(caught.value)
+
+
+def test_columns_that_say_one_thing_throughout_are_stored_as_they_are(store: Store) -> None:
+    n = 150
+    said: dict[str, list[object]] = {
+        "number": [*range(n)],
+        "event_id": [number.to_bytes(16, "big") for number in range(n)],
+        "learner": [7] * n,
+        "kind": ["attempt"] * n,
+        "resource": ["it's '; DROP TABLE events; --"] * n,
+        "time": [None] * n,
+        "seq": [1] * n,
+        "class_id": [""] * n,
+        "step": ["a-b c"] * (n - 1) + ["another"],
+        "tags": ["a;\n"] * n,
+        "voids": [None] * (n - 1) + [b"v" * 16],
+    }
+    with store.write() as connection:
+        insert_columns(connection, schema.events, said)
+    with store.read() as connection:
+        rows = connection.execute(schema.events.select().order_by(schema.events.c.number)).mappings().all()
+    assert {name: [row[name] for row in rows] for name in said} == said
