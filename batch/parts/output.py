@@ -90,17 +90,21 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
     """Write a record so that it is there whole, or as it was before."""
-    draft = path.with_name(f"_{path.name}.new")
-    draft.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-    _name(draft, path)
+    _name({_drafted(path, record): path})
 
 
 def seal(draft: Path, path: Path, **more: int) -> None:
     """Give a finished draft its name, and note its length, its digest and `more` beside it."""
     note = {"bytes": draft.stat().st_size, "digest": digest_of_file(draft), **more}
-    _note(path).unlink(missing_ok=True)
-    _name(draft, path)
-    write_record(_note(path), note)
+    said = _drafted(_note(path), note)
+    _note(path).unlink(missing_ok=True)  # a file without its note is not there whole
+    _name({draft: path, said: _note(path)})
+
+
+def _drafted(path: Path, record: Mapping[str, Any]) -> Path:
+    draft = draft_of(path)
+    draft.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+    return draft
 
 
 def sealed(path: Path) -> dict[str, Any] | None:
@@ -129,10 +133,13 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f"_{path.name}.new")
 
 
-def _name(draft: Path, path: Path) -> None:
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    draft.rename(path)
+def _name(names: Mapping[Path, Path]) -> None:
+    """Give drafts in one folder their names, in order, and wait until all of it is on the disk."""
+    for draft in names:
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+    for draft, path in names.items():
+        draft.rename(path)
     flush_folder(path.parent)
 
 
