@@ -82,7 +82,9 @@ def append_events(
             events,
             _columns(kept, keyring, classes, set(tags)) | {"number": range(first, first + len(kept))},
         )
-    conflicts = conflicting(connection, keyring, frame, tags=tags) if repeated.any() else ()
+    conflicts: tuple[int, ...] = ()
+    if repeated.any():
+        conflicts = conflicting(connection, keyring, frame, tags=tags, ids=ids.tolist())
     repeats = int(repeated.sum()) - len(conflicts)
     return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts)
 
@@ -93,33 +95,50 @@ def _where(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
 
 CONFLICT = "an event of this id is stored with other content: send a new id, with `supersedes` to correct it"
 _SAID = ("kind", "resource", "score", "seconds", "attempt_no", "completed", "step")
+_COMPARED = ("learner", "time", "class_id", "tags", "supersedes", "voids", *_SAID)
 
 
 def conflicting(
-    connection: Connection, keyring: Keyring, frame: pd.DataFrame, *, tags: Collection[str] = ()
+    connection: Connection,
+    keyring: Keyring,
+    frame: pd.DataFrame,
+    *,
+    tags: Collection[str] = (),
+    ids: Sequence[bytes] | None = None,
 ) -> tuple[int, ...]:
     """Return the places of events whose id is stored already, or stands before, with other content.
 
     What may change between two readings of the same record is no content: `seq`, and tags that the catalogue
-    does not have.
+    does not have. `ids` are the digests of the events' ids, where they are made already.
     """
-    ids = keyring.event_digests(frame["event_id"].tolist())
-    stored = where_in(connection, select(events), events.c.event_id, set(ids))
-    known = {bytes(row.event_id): _content(row._asdict(), tags) for row in stored}
+    ids = keyring.event_digests(frame["event_id"].tolist()) if ids is None else ids
+    known = _stored_rows(connection, list(dict.fromkeys(ids)))
     people = find_learners(connection, keyring, set(frame["learner"]))
     classes = class_surrogates(connection, keyring, set(frame["class_id"]), create=False)
     numbers = frame["learner"].map({source: person.number for source, person in people.items()})
     cells = _columns(frame.assign(event_id=ids, learner=numbers.fillna(-1)), keyring, classes, set(tags))
     found = []
-    for place, row in enumerate(zip(*cells.values(), strict=True)):
-        said = _content(dict(zip(cells, row, strict=True)), tags)
-        if known.setdefault(ids[place], said) != said:
+    for place, row in enumerate(zip(*(cells[name] for name in _COMPARED), strict=True)):
+        was = known.setdefault(ids[place], row)
+        if was != row and _content(was, tags) != _content(row, tags):
             found.append(place)
     return tuple(found)
 
 
-def _content(row: Mapping[str, Any], tags: Collection[str]) -> tuple[Any, ...]:
+def _stored_rows(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, tuple[Any, ...]]:
+    """Return the cells `_COMPARED` of the events stored under some ids."""
+    found: dict[bytes, tuple[Any, ...]] = {}
+    for start in range(0, len(digests), QUERY_ROWS):
+        some = digests[start : start + QUERY_ROWS]
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT event_id, {', '.join(_COMPARED)} FROM events WHERE event_id IN ({marks})"
+        found |= {bytes(row[0]): row[1:] for row in plain(connection, query, some)}
+    return found
+
+
+def _content(cells: Sequence[Any], tags: Collection[str]) -> tuple[Any, ...]:
     """Return what an event says; the void of a record store is its target's, whoever sends it."""
+    row = dict(zip(_COMPARED, cells, strict=True))
     of_store = row["voids"] and not row["resource"]
     links = [None if row[name] is None else bytes(row[name]) for name in ("supersedes", "voids")]
     liked = tuple(tag for tag in row["tags"].split(";") if tag in tags)
