@@ -332,6 +332,11 @@ class Pool:
         return bool((self.kind == self.kind[:1]).all())
 
     @cached_property
+    def tag_slots(self) -> list[Ints]:
+        """The columns of `tags`, each contiguous."""
+        return list(np.ascontiguousarray(self.tags.T))
+
+    @cached_property
     def ones(self) -> Floats:
         """1 for each candidate, (n,)."""
         return np.ones(len(self))

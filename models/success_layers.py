@@ -123,7 +123,7 @@ class HiddenUnits:
         if not some:
             return np.zeros(shape)
         if len(some) < UNITS:
-            met, pull = met[some], pull[some]
+            met, pull = met.take(some, axis=0), pull.take(some, axis=0)
         each = met.take(group, axis=2)
         each += pull * ease
         np.maximum(each, 0.0, out=each)

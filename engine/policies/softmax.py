@@ -22,7 +22,7 @@ from segue.features.catalogue import Bools, Floats, Ints
 
 _LEAST_EXPONENT = np.array(-700.0)  # numpy's exp is four times slower where it underflows
 _BEST = 2.0**38  # weight of the best candidate: whole numbers of it have exact sums
-_NOTHING = np.array(0.0)
+_NOTHING, _CLOSED = np.array(0.0), np.array(-np.inf)
 _LOWEST = np.array(np.finfo(np.float64).min)
 _FAINT = 1e-200
 _BELOW_ONE = 1.0 - 2.0**-53
@@ -106,12 +106,13 @@ class SoftmaxOdds(Odds):
         super().__init__(policy, field)
         self.softmax = policy
         open_, groups = field.open, field.groups
-        scores = np.where(open_, field.scores, -np.inf)
+        scores = np.where(open_, field.scores, _CLOSED)
         self.best = groups.best(scores)
         top = np.maximum.reduce(self.best, axis=1, keepdims=True)
         np.maximum(top, _LOWEST, out=top)  # -inf where nothing is open
         for first in range(0, len(scores), _PART):  # in place; what is worked on stays in the cache
-            policy.weights(scores[first : first + _PART], top[first : first + _PART])
+            best = top[first : first + _PART] if len(scores) > 1 else top.reshape(())
+            policy.weights(scores[first : first + _PART], best)
         self.weights = scores
         self.sums, self.counts = self._added_up()
         self.rows = np.arange(len(open_))

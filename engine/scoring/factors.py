@@ -9,17 +9,14 @@ rewards that have matured, and zone, room and forecast gain then weigh 1 - η.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import groupby
-from typing import TypeAlias
 
 import numpy as np
 
 from segue.engine.requests.request import Dials, Request
 from segue.engine.scoring.prospect import ProspectNetwork, prospect_network
-from segue.engine.settings import Settings, Weights
+from segue.engine.settings import Weights
 from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import ZONE_CENTRE, Level
 from segue.models.resource_effects import CLIP
@@ -34,7 +31,6 @@ LOG_REPEAT = float(np.log(REPEAT))
 LOG_LEAST = float(np.log(LEAST))
 MOST_QUALITY = float(np.log(CLIP[1]))
 Columns = Mapping[str, Floats]
-Placed: TypeAlias = "tuple[Factor, int, int]"  # a factor, and where its numbers begin and end
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,21 +185,13 @@ def factors_of(request: Request, usual: tuple[Factor, ...] = FACTORS) -> tuple[F
     return usual + extra
 
 
-@lru_cache(maxsize=64)
-def exponents(placed: tuple[Placed, ...], dials: Dials, weights: Weights, eta: float) -> Floats:
-    """Return the exponents of factors where they lie, (1, width), when the learned term weighs `eta`.
+def exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> float:
+    """Return the exponent of a factor when the learned term weighs `eta`.
 
     The dials act here and nowhere else: `pace` is the exponent of new ground (either sign), `match`
     multiplies that of interest by 2.5^match, and `pace` by 1.1^pace, for new ground leaves less choice of
-    what interests. Remembered, for most ask alike: not to be changed.
+    what interests.
     """
-    each = [_exponent(factor, dials, weights, eta) for factor, _, _ in placed]
-    out = np.repeat(each, [end - start for _, start, end in placed])[None]
-    out.setflags(write=False)
-    return out
-
-
-def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> float:
     own = float(getattr(weights, factor.name))
     if factor.gives_way:
         own *= 1.0 - eta
@@ -212,36 +200,6 @@ def _exponent(factor: Factor, dials: Dials, weights: Weights, eta: float) -> flo
     if factor.name == "interest":
         own *= 2.5**dials.match * 1.1**dials.pace
     return own
-
-
-def log_factors(placed: Sequence[Placed], columns: Columns, out: Floats) -> None:
-    """Write log max(f, .02) of each factor into its place of `out` (B, width)."""
-    for factor, start, end in placed:
-        if factor.logarithm:
-            np.maximum(factor.value(columns), LOG_LEAST, out=out[:, start:end])
-        else:
-            out[:, start:end] = factor.value(columns)
-    for start, end in unlogged(tuple(placed)):
-        part = out[:, start:end]
-        np.maximum(part, LEAST, out=part)
-        np.log(part, out=part)
-
-
-@lru_cache(maxsize=64)
-def unlogged(placed: tuple[Placed, ...]) -> tuple[tuple[int, int], ...]:
-    """Return where the factors lie whose logarithm is to be taken: side by side at once."""
-    by_kind = [list(some) for _, some in groupby(placed, key=lambda one: one[0].logarithm)]
-    return tuple((some[0][1], some[-1][2]) for some in by_kind if not some[0][0].logarithm)
-
-
-def weights_of(
-    placed: tuple[Placed, ...], requests: Sequence[Request], settings: Settings, *, eta: float
-) -> Floats:
-    """Return the exponents, (B, width); (1, width) when the requests have the same dials."""
-    first = requests[0].dials
-    if len(requests) == 1 or all(request.dials is first or request.dials == first for request in requests):
-        return exponents(placed, first, settings.weights, eta)
-    return np.concatenate([exponents(placed, r.dials, settings.weights, eta) for r in requests])
 
 
 def learned_part(value: Floats, *, value_range: tuple[float, float]) -> Floats:

@@ -45,11 +45,10 @@ class ProspectNetwork(NamedTuple):
     def log_factor(self, columns: Mapping[str, Floats]) -> Floats:
         """Return log f of columns of shape (B or 1, G), as (B, G): the same bits in any block."""
         asked = [columns[name] for name in self.columns]
-        shape = max(column.shape for column in asked)
-        read = np.empty((len(asked), *shape))
-        for i, column in enumerate(asked):
-            read[i] = column
-        flat = read.reshape(len(read), -1)
+        if len({column.shape for column in asked}) > 1:
+            asked = list(np.broadcast_arrays(*asked))
+        shape = asked[0].shape
+        flat = np.concatenate(asked).reshape(len(asked), -1)
         if flat.shape[1] == 1:  # a lone column would be added up in another order
             flat = np.repeat(flat, 2, axis=1)
         said = np.empty((1 + len(self.bias), flat.shape[1]))

@@ -229,7 +229,9 @@ TABLE: tuple[Column, ...] = (
     Column(
         "goal_due",
         Level.SKILLS,
-        lambda f: f.pool.combinations.mean(f.goal) * f.goal_due if f.goal_due.any() else f.goal_due,
+        lambda f: (
+            f.pool.combinations.mean(f.goal) * f.goal_due if np.count_nonzero(f.goal_due) else f.goal_due
+        ),
         0.0,
         1.0,
         "goal × 2^(-days to the due date / 7)",

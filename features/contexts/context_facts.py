@@ -17,8 +17,9 @@ from segue.features.history.state_columns import (
     USES,
     VARIANCE,
 )
+from segue.features.history.state_rows import elapsed_until
 from segue.features.history.streaming_update import StateBlock
-from segue.features.vectors.carry_over import edges
+from segue.features.vectors.carry_over import edges, flat_places
 from segue.features.vectors.success_forecast import Reading
 from segue.features.vectors.used_candidates import Used
 
@@ -38,11 +39,11 @@ def skill_facts(
     rows, n_touched = block.touched.T, len(block.owner)
     known = np.empty((4, n_touched + 1))
     known[:2, :-1] = rows[_VARIANCE_COUNT]
-    np.divide(rows[RECENT], rows[RECENT_WEIGHT] + 2.0, out=known[2, :-1])
-    np.multiply(reading.elapsed[:n_touched], 1.0 / DAY, out=known[3, :-1])
+    np.divide(rows[RECENT], rows[RECENT_WEIGHT] + _TWO, out=known[2, :-1])
+    np.multiply(reading.elapsed[:n_touched], _A_DAY, out=known[3, :-1])
     known[:, -1] = _UNTOUCHED
     variance, attempts, recent, days = block.of_rows(known)
-    spread = variance + block.general[:, VARIANCE, None]
+    spread = variance + block.own(VARIANCE)
     return SkillFacts(
         mastery=mastered(chance, span),
         chance=chance,
@@ -55,6 +56,7 @@ def skill_facts(
     )
 
 
+_TWO, _A_DAY = np.array(2.0), np.array(1.0 / DAY)  # numpy takes these at once
 # Of a skill never tried: variance, attempts, recent residual, days since.
 _UNTOUCHED = np.array([1.0, 0.0, 0.0, np.inf])
 _VARIANCE_COUNT = [VARIANCE, COUNT]
@@ -86,9 +88,10 @@ def item_facts(
     shape = (len(block), len(pool))
     used = Used.of(block, pool.where, len(pool))
     memory, place = block.item_values.take(used.memory, axis=0), used.place
-    uses, idle = np.zeros(shape), np.full(shape, np.inf)
+    uses, idle = np.zeros(shape), np.empty(shape)
+    idle.fill(np.inf)
     uses.put(place, memory[:, USES])
-    idle.put(place, np.maximum(now.take(used.owner) - memory[:, ITEM_TIME], 0.0) * (1.0 / DAY))
+    idle.put(place, elapsed_until(memory[:, ITEM_TIME], now.take(used.owner)) * _A_DAY)
     facts = ItemFacts(
         success=reading.success(pool.combinations, pool.combination, cut=pool.cut, used=used),
         interest=interest_match(interests, pool),
@@ -109,9 +112,10 @@ def interest_match(interests: Floats, pool: Pool) -> Floats:
     padded[:, :-1] = interests
     norm = np.sqrt(np.add.accumulate(padded * padded, axis=1)[:, -1:])
     padded /= np.where(norm > 0, norm, 1.0)
-    match = padded.take(pool.tags[:, 0], axis=1)
-    for slot in range(1, pool.tags.shape[1]):
-        match += padded.take(pool.tags[:, slot], axis=1)
+    first, *others = pool.tag_slots
+    match = padded.take(first, axis=1)
+    for tags in others:
+        match += padded.take(tags, axis=1)
     match *= pool.tag_scale
     return match
 
@@ -122,20 +126,20 @@ def _next_items(block: StateBlock, crowd: Crowd, where: Ints, shape: tuple[int, 
     if not len(crowd.next_item) or not len(block.item_id):
         return out
     owner = block.item_owner
-    last = block.general[:, COUNT].take(owner) - 1.0
+    last = block.own_of(COUNT, owner) - 1.0
     latest = (block.item_values[:, ITEM_POSITION] == last).nonzero()[0]
     row, edge = edges(crowd.next_start, block.item_id.take(latest))
     at = where.take(crowd.next_item[edge])
     here = (at >= 0).nonzero()[0]
-    learner = owner.take(latest.take(row.take(here)))
-    out.put(learner * shape[1] + at.take(here), crowd.next_share[edge].take(here))
+    places = flat_places(owner.take(latest), row.take(here), at.take(here), shape)
+    out.put(places, crowd.next_share[edge].take(here))
     return out
 
 
 def _kind_rates(block: StateBlock, crowd: Crowd) -> Floats:
     """Return completion rates by kind, (B, n_kinds), shrunk to everyone's by five offers."""
     offered, completed = block.kinds[..., 0], block.kinds[..., 1]
-    return np.asarray((completed + 5.0 * crowd.kind_rate) / (offered + 5.0))
+    return np.asarray((completed + 5.0 * crowd.kind_rate[None]) / (offered + 5.0))
 
 
 def _time_fit(minutes: Floats | None, pool: Pool) -> Floats:

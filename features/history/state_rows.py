@@ -63,6 +63,7 @@ def fresh_rows(*shape: int) -> Floats:
 
 
 _FRESH = fresh_rows()[:, None]
+_ZERO, _HALF, _ONE, _TWO = (np.array(x) for x in (0.0, 0.5, 1.0, 2.0))  # numpy takes these at once
 
 
 def elapsed_since(last: Floats, now: Floats) -> Floats:
@@ -73,7 +74,7 @@ def elapsed_since(last: Floats, now: Floats) -> Floats:
 def elapsed_until(last: Floats, moment: Floats) -> Floats:
     """Return the same for a `moment` that is inf when unknown."""
     elapsed = moment - last
-    return np.asarray(np.maximum(elapsed, 0.0, out=elapsed))
+    return np.asarray(np.maximum(elapsed, _ZERO, out=elapsed))
 
 
 def read_rows(rows: Floats, elapsed: Floats, position: Floats) -> Floats:
@@ -110,12 +111,16 @@ def _steady(columns: Floats, position: Floats) -> Floats:
     """Return the numbers of rows (N_COLUMNS, n), (N_ROW, n), all but those that change with the clock."""
     out = np.empty((N_ROW, columns.shape[1]))
     out[:2] = columns[MEAN : VARIANCE + 1]
-    np.divide(columns[RESIDUAL], columns[WEIGHT] + 2.0, out=out[2:5])
+    weight = columns[WEIGHT] + _TWO
+    np.divide(columns[RESIDUAL], weight, out=out[2:5])
     np.log1p(columns[SUCCESSES : RUN_WRONG + 1], out=out[13:17])
-    out[17] = (columns[RECENT_RIGHT] + 1.0) / (columns[WEIGHT.start] + 2.0) - 0.5
+    recent = np.add(columns[RECENT_RIGHT], _ONE, out=out[17])
+    recent /= weight[0]
+    recent -= _HALF
     out[18] = columns[LAST_SCORE]
-    seen = np.minimum(columns[COUNT], 1.0, out=out[20])
-    np.log1p((position - columns[LAST_POSITION]) * seen, out=out[19])
+    seen = np.minimum(columns[COUNT], _ONE, out=out[20])
+    since = np.subtract(position, columns[LAST_POSITION], out=out[19])
+    np.log1p(np.multiply(since, seen, out=since), out=since)
     return out
 
 

@@ -80,6 +80,11 @@ def edges(start: Ints, before: Ints) -> tuple[Ints, Ints | slice]:
     return row, np.arange(len(row)) + np.repeat(first - np.cumsum(count) + count, count)
 
 
+def flat_places(learner: Ints, row: Ints, at: Ints, shape: tuple[int, int]) -> Ints:
+    """Return where `at`, of the learners at each `row`, lies in a flat array of `shape`."""
+    return at if shape[0] == 1 else learner.take(row) * shape[1] + at
+
+
 @dataclass(frozen=True, eq=False)
 class CarryOver:
     """The coefficients: of all pairs, of pairs of skill sets, of pairs of resources."""

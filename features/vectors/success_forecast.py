@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from segue.features.history.state_columns import (
     SURPRISE,
 )
 from segue.features.history.state_rows import elapsed_until, faded
+from segue.features.vectors.carry_over import flat_places
 from segue.features.vectors.learner_vector import OF_MEMORY, newness, read_gap, read_items
 from segue.features.vectors.success_model import SuccessModel
 from segue.features.vectors.success_parts import (
@@ -135,7 +136,7 @@ class Reading:
     @Once
     def moment(self) -> Floats:
         """The time of reading, inf when not known."""
-        return np.where(np.isnan(self.now), np.inf, self.now)
+        return np.asarray(np.fmin(self.now, np.inf))  # of two, the one that is a number
 
     @Once
     def elapsed(self) -> Floats:
@@ -226,7 +227,7 @@ class Reading:
     @Once
     def _gone(self) -> list[Floats]:
         """log(1 + days) from each learner's last answer to each of the moments asked, a number a learner."""
-        days = (self.now + 3600.0 * np.array(self.hours)[:, None] - self.known) * (1.0 / DAY)
+        days = (self.now + _seconds(self.hours) - self.known) * (1.0 / DAY)
         return [_numbers(each) for each in np.log1p(np.fmax(days, 0.0))]  # 0 where not known
 
     def success(
@@ -251,7 +252,7 @@ class Reading:
         logit += base
         logit += (self.little * eased) * ease
         if len(used.memory):
-            values, position = self.block.item_values, self.block.general[:, COUNT].take(used.owner)
+            values, position = self.block.item_values, self.block.own_of(COUNT, used.owner)
             reads = read_items(values.take(used.memory, axis=0), position, _of(self.moment, used.owner))
             told = np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
             logit.put(used.place, logit.take(used.place) + told)
@@ -332,19 +333,24 @@ class Reading:
         """Return what the last surprise adds at each candidate, (B, n), whose combination is `code` (n,)."""
         block, carry = self.block, self.reader.model.carry
         set_of, n_sets = self.reader.parameters.combination_of, len(carry.sets.start) - 1
-        before = block.general[:, LAST_POSITION].take(block.item_owner)
+        before = block.own_of(LAST_POSITION, block.item_owner)
         latest = (block.item_values[:, ITEM_POSITION] == before).nonzero()[0]
         learner, last = block.item_owner.take(latest), block.item_id.take(latest)
         by_set = np.empty((len(block), n_sets))
         by_set.fill(carry.overall)
         row, then, value = carry.sets.onward(set_of.take(last))
-        by_set.put(learner.take(row) * n_sets + then, value)
+        by_set.put(flat_places(learner, row, then, by_set.shape), value)
         out = by_set.take(code, axis=1)
         row, then, value = carry.items.onward(last)
         here = ((place := where.take(then)) >= 0).nonzero()[0]
-        out.put(learner.take(row.take(here)) * len(code) + place.take(here), value.take(here))
+        out.put(flat_places(learner, row.take(here), place.take(here), out.shape), value.take(here))
         out *= block.own(SURPRISE) * self.reader.model.carry_weight
         return np.asarray(out)
+
+
+@lru_cache(maxsize=64)
+def _seconds(hours: Hours) -> Floats:
+    return 3600.0 * np.array(hours)[:, None]
 
 
 def _said(weights: Floats, reads: Floats) -> Floats:
