@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from segue import sample
+from segue.features.catalogue import Resource
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.workspace.storage.pseudonyms import find
 
@@ -96,6 +98,17 @@ class Page(HTMLParser):
             if str(form["action"]).rpartition("/")[2] == action and fields.items() <= there.items():
                 return form
         raise AssertionError(f"no form {action} {fields} among {[f['action'] for f in self.forms]}")
+
+
+@pytest.fixture
+def unlisted() -> Callable[[Any], Resource]:
+    """Return a function that names a resource which the list on a learner's page does not hold."""
+
+    def found(page: Any) -> Resource:
+        listed = [one.get_attribute("aria-label") for one in page.locator("ol.steps > li").all()]
+        return next(r for r in sample.load().resources if not any(r.title in label for label in listed))
+
+    return found
 
 
 @pytest.fixture
