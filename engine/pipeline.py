@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class Kernel:
     @cached_property
     def skill_map(self) -> Map:
         """Prerequisites and the order of the course as arrays."""
-        return Map.of(self.catalogue, self.parameters.skill_logit)
+        return _skill_map(self.catalogue, self.parameters)
 
     @cached_property
     def taught(self) -> Effects | None:
@@ -307,6 +307,12 @@ class Kernel:
             firm=[firm_from(whole.requests[row].fill) for row in rows],
         )
         drawn.conflicts.update({(rows[row], step): names for (row, step), names in found.items()})
+
+
+@lru_cache(maxsize=16)
+def _skill_map(catalogue: Catalogue, parameters: HistoryParameters) -> Map:
+    """Remembered, for kernels that differ in policy or settings alone are made while requests wait."""
+    return Map.of(catalogue, parameters.skill_logit)
 
 
 def expected_reward(model: BayesianLinear, scene: Scene, optimism: float) -> Floats:

@@ -13,8 +13,8 @@ JUST_BEFORE = 0.3  # share of the skills that lie just before one
 REACH = 0.1  # of the course: so far before a skill, another counts for it 1/e as much
 PULL = 3.0  # what a neighbour's suggestion weighs beside a skill's own place, where they agree
 APART = 0.07  # of the course, between a skill and what builds on it, where no prerequisites tell
-WIDTH = 2.0  # of that: a suggestion so far off counts half
-ROUNDS = 50
+WIDTH = 2.0  # of the distance between a skill and what builds on it: a suggestion so far off counts half
+ROUNDS = 50  # of moving every skill at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,8 @@ class Map:
 
     `before` (S, P) and `after` (S, Q): direct prerequisites and followers of each skill, padded by S.
     `course` (S,): the skills in the order of the course. `just_before`: where in the course what comes just
-    before each skill begins and ends, (S,) each. `late` (S,): e to the place of each skill, over `REACH`.
+    before each skill begins and ends, (S,) each. `late` (S,): what a skill weighs beside those that come
+    earlier, e to the power of its place, counted in `REACH` of the course.
     """
 
     before: Ints

@@ -224,7 +224,7 @@ TABLE: tuple[Column, ...] = (
     _least(
         "frontier",
         lambda f: frontier(f.skills.mastery, f.skill_map),
-        "mean mastery of what comes just before a skill in the course, where it is least",
+        "mastery of what comes just before a skill in the course, the nearest first, where it is least",
     ),
     Column(
         "goal_due",

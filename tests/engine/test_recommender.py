@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from segue import sample
+from segue.engine.policies.greedy import Greedy
 from segue.engine.recommender import Recommender, fit
 from segue.engine.requests.request import Dials, Goal, Place, Request
 from segue.experiments.audit import score_recomputation as rescoring
@@ -89,6 +90,13 @@ def made() -> Recommender:
 def states(made: Recommender) -> list[LearnerState]:
     attempts, learners = encode(events(), made.catalogue)
     return fold(attempts, len(learners), made.kernel.parameters).states()
+
+
+def test_another_policy_reads_the_order_of_the_course_that_is_known(made: Recommender) -> None:
+    other = made.deciding_by(replace(made.version, policy=Greedy()))
+    assert other.kernel.skill_map is made.kernel.skill_map
+    grown = made.over(Catalogue.build([*made.catalogue.resources, Resource("new", skills=("a new skill",))]))
+    assert len(grown.kernel.skill_map.course) == len(made.catalogue.skills) + 1
 
 
 def requests(states: list[LearnerState]) -> list[Request]:
