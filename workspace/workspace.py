@@ -192,7 +192,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     def fit(
         self, *, now: datetime, policy: Policy | None = None, settings: Settings | None = None
     ) -> Recommender:
-        """Fit difficulty, success model and reward model on all events, put the result in charge.
+        """Fit difficulty, success model and reward model on all events up to `now`, put the result in charge.
 
         It decides by `policy` and `settings`, as do later fits (a version in the history); else as before.
         """
@@ -211,11 +211,16 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     def challenger(
         self, *, now: datetime, policy: Policy | None = None, settings: Settings | None = None
     ) -> Recommender:
-        """Fit a model on all events, and put nothing in charge; arguments as of `fit`."""
+        """Fit a model on what was known at `now`, and put nothing in charge; arguments as of `fit`.
+
+        What came later is not read: a `now` that has passed gives a model that decisions since can judge.
+        """
         catalogue = self.catalogue()
         with self.store.read() as connection:
             upto = last_number(connection)
-            log = TrainingLog.of(standing_events(connection, upto), catalogue)
+            standing = standing_events(connection, upto)
+            later = standing["time"] > now
+            log = TrainingLog.of(standing[~later] if later.any() else standing, catalogue)
             decided = first_decision(connection)
             if policy is None or settings is None:
                 going = self._models.going_on(connection) or PolicyVersion()

@@ -124,6 +124,16 @@ def test_the_same_facts_in_another_order_are_the_same_store(school: School, tmp_
     other.close()
 
 
+def test_a_model_of_the_past_has_not_seen_what_came_after(school: School) -> None:
+    then = school.space.challenger(now=MONDAY)
+    school.study()
+    again = school.space.challenger(now=MONDAY)
+    assert again.model_hash == then.model_hash
+    assert again.fitted["attempts"] == then.fitted["attempts"]
+    later = school.space.challenger(now=MONDAY + timedelta(days=7))
+    assert int(later.fitted["attempts"]) > int(then.fitted["attempts"])
+
+
 def test_a_late_event_refolds_its_learner(school: School) -> None:
     school.decide()
     late = school.room.events.iloc[[0]].assign(event_id="late", time=MONDAY - timedelta(days=30), score=1.0)
