@@ -60,11 +60,13 @@ def test_a_study_is_recorded_term_by_term_and_compared(monkeypatch: pytest.Monke
     assert all(f"{gain:.3f}" in printed for gain in best)
     assert " se " in printed
     assert "some of them are of --quick: noise" in printed
+    assert "segue experiment sweep factors" in run("compare", "factors", "--store", "runs")[1]
 
 
 def test_a_study_that_is_none_or_was_not_run_is_named() -> None:
     assert "name must be one of exploration, factors, learning" in run("sweep", "nothing")[1]
-    assert "segue experiment sweep factors" in run("compare", "factors", "--store", "runs")[1]
+    assert "runs is no tracking store" in run("compare", "factors", "--store", "runs")[1]
+    assert not Path("runs").exists()
 
 
 def log(path: Path, *, better: float) -> str:
@@ -108,7 +110,7 @@ def test_a_challenger_goes_through_the_gate_into_a_workspace() -> None:
     code, printed = run("challenger", str(folder), *store, "--now", NOW.isoformat())
     assert code == 0, printed
     model = printed.split()[-1]
-    assert "no model is registered as 'champion'" in run("deploy", str(folder), *store)[1]
+    assert "gate --promote` makes the challenger one" in run("deploy", str(folder), *store)[1]
     columns = ["--reward", "r", "--propensity", "p", "--target", "t"]
     worse = run("gate", log(Path("log.csv"), better=-0.5), *columns, "--promote", *store)
     assert worse[0] == 1
@@ -177,5 +179,8 @@ def test_what_the_challenger_would_have_done_is_evidence_for_the_gate() -> None:
     columns = ["--reward", "reward", "--propensity", "propensity", "--target", "target"]
     code, printed = run("gate", str(evidence), *columns, "--cluster", "learner")
     assert printed.split(".")[0] in ("Promote", "Hold", "Reject")
+    weeks = ("--since", "2026W37"), ("--since", "2026-W60")
+    for wrong in weeks:
+        assert "week must be an ISO week" in run("shadow", str(folder), *store, "--out", "x", *wrong)[1]
     printed = run("shadow", str(folder), *store, "-k", "4", "--out", str(evidence))[1]
     assert "0 decisions of 120 are in" in printed

@@ -171,7 +171,8 @@ def _warnings(log: Log, bounds: Bounds) -> tuple[str, ...]:
         names, sizes = np.unique(labels_of(log.group), return_counts=True)
         few = [name for name, size in zip(names, sizes, strict=True) if name and size < SMALLEST_GROUP]
         if few:
-            notes.append(f"{len(few)} groups under {SMALLEST_GROUP} rounds are not shown.")
+            which = "1 group of" if len(few) == 1 else f"{len(few):,} groups of"
+            notes.append(f"{which} less than {SMALLEST_GROUP} rounds not shown.")
     return tuple(notes)
 
 

@@ -11,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segue.features.catalogue import Catalogue, Resource
+from segue.features.events.typed_tables import typed_table
 from segue.features.history.attempts import Attempts, Bools, Floats
 
 FEWEST_REPEATS = 20  # second answers to an item, after a right and after a wrong one, to judge them by
 LEAST_CHANGES = 0.02  # real second answers differ from the first more often
 MOST_TWINS = 0.1  # share of rows
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
 class TraceError(ValueError):
@@ -59,8 +61,8 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
         When a column is missing or holds what it should not, or when second answers to an item are the first
         ones again: the file would tell the model what it is to predict.
     """
-    frame = _read(attempts)
-    item = "item_id" if "item_id" in frame else "skill_id"
+    frame = table_of(attempts)
+    item = "skill_id" if "item_id" not in frame and "skill_id" in frame else "item_id"
     require(frame, attempts, ["user_id", item, "correct", *([split] if split else [])])
     if not len(frame):
         raise TraceError(f"{attempts} has no rows")
@@ -68,14 +70,15 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
     if not ((correct >= 0.0) & (correct <= 1.0)).all():
         bad = correct[~((correct >= 0.0) & (correct <= 1.0))][0]
         raise TraceError(f"correct must be in [0, 1], got {bad} in {attempts} (percent? divide by 100)")
-    for column in ("user_id", item):
-        if frame[column].isna().any():
-            raise TraceError(
-                f"column {column!r} of {attempts} is empty in {int(frame[column].isna().sum())} rows"
-            )
-    table = _read(item_skills) if item_skills is not None else frame
+    refuse_empty(frame, attempts, ("user_id", item))
+    table = table_of(item_skills) if item_skills is not None else frame
     if item_skills is not None:
         require(table, item_skills, ["item_id", "skill_id"])
+        if not frame[item].isin(table["item_id"]).any():
+            raise TraceError(
+                f"{item_skills} names none of the items of {attempts}, such as {frame[item].iloc[0]!s}: "
+                "both must write them alike"
+            )
     seconds = _numbers(frame, "t", attempts, known=False) if "t" in frame else np.full(len(frame), np.nan)
     seq = _numbers(frame, "seq", attempts).astype(np.int64) if "seq" in frame else np.arange(len(frame))
     items, resource = np.unique(frame[item].to_numpy(), return_inverse=True)
@@ -95,11 +98,12 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
     return Trial(_catalogue(items, table), told, len(learners), marks, len(frame) - len(told))
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, low_memory=False)
-    except pd.errors.EmptyDataError:
-        raise TraceError(f"{path} is empty: the first line must name the columns") from None
+def table_of(path: Path) -> pd.DataFrame:
+    """Return the rows of a CSV or Parquet file; a missing number may be written as programs write it."""
+    frame, bad = typed_table(path, missing=MISSING)
+    if bad:
+        raise TraceError(f"{path}: {bad} lines have more fields than the header")
+    return frame
 
 
 def require(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
@@ -111,16 +115,28 @@ def require(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
         )
 
 
+def refuse_empty(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
+    """Raise when a cell that names somebody or something is empty."""
+    for column in columns:
+        empty = frame[column].isna()
+        if empty.any():
+            raise TraceError(f"column {column!r} of {path} is empty in {int(empty.sum())} rows")
+
+
 def _numbers(frame: pd.DataFrame, column: str, path: Path, *, known: bool = True) -> Floats:
     """Return a column as numbers; with `known`, all of them must be."""
     values = pd.to_numeric(frame[column], errors="coerce")
     bad = values.isna() & (frame[column].notna() | known)
     if bad.any():
-        row = int(np.argmax(bad.to_numpy()))
-        raise TraceError(
-            f"column {column!r} of {path} must hold numbers, row {row + 2} has {frame[column].iloc[row]!r}"
-        )
+        raise TraceError(f"column {column!r} of {path} must hold numbers, {first_of(frame[column], bad)}")
     return values.to_numpy(np.float64)
+
+
+def first_of(column: pd.Series, bad: pd.Series[bool]) -> str:
+    """Return what the first bad cell of a column holds, and in which line of the file."""
+    row = int(np.argmax(bad.to_numpy()))
+    cell = column.iloc[row]
+    return f"line {row + 2} has {'nothing' if pd.isna(cell) else repr(str(cell))}"
 
 
 def _each_answer_once(attempts: Attempts, skill: NDArray[np.object_] | None, numbered: bool) -> Bools:

@@ -6,12 +6,19 @@ import ast
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from segue.experiments.learner_vectors.attempt_files import TraceError, require
+from segue.experiments.learner_vectors.attempt_files import (
+    TraceError,
+    first_of,
+    refuse_empty,
+    require,
+    table_of,
+)
 from segue.features.history.attempts import Floats, Ints
 from segue.features.vectors.interests import NAMES, Shelf, Views, choices
 from segue.models.conditional_logit import ConditionalLogit
@@ -40,9 +47,11 @@ def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatf
         CSV with `item_id`, the columns named by `tags` (a tag, or a list such as "['a', 'b']"), and
         optionally `created_at`: an item is on offer from then on.
     """
-    seen, shelf = pd.read_csv(views), pd.read_csv(items)
+    seen, shelf = table_of(views), table_of(items)
     require(seen, views, ("user_id", "item_id", "created_at"))
     require(shelf, items, ("item_id", *tags))
+    refuse_empty(seen, views, ("user_id", "item_id", "created_at"))
+    refuse_empty(shelf, items, ("item_id",))
     shelf = shelf.drop_duplicates("item_id").sort_values("item_id").reset_index(drop=True)
     index = pd.Series(np.arange(len(shelf)), index=shelf["item_id"])
     unknown = ~seen["item_id"].isin(index.index)
@@ -53,15 +62,24 @@ def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatf
     learner = np.unique(seen["user_id"].to_numpy(), return_inverse=True)[1]
     item = index.loc[seen["item_id"]].to_numpy(np.int64)
     codes, n_tags = tag_codes(shelf, tags)
-    created = _seconds(shelf["created_at"]) if "created_at" in shelf else np.full(len(shelf), -np.inf)
+    created = _seconds(shelf, items) if "created_at" in shelf else np.full(len(shelf), -np.inf)
     return ViewPlatform(
-        Views.sorted(learner, item, _seconds(seen["created_at"])),
+        Views.sorted(learner, item, _seconds(seen, views)),
         Shelf(codes, n_tags, np.where(np.isnan(created), -np.inf, created)),
     )
 
 
-def _seconds(texts: pd.Series[str]) -> Floats:
-    times = pd.to_datetime(texts, utc=True, errors="coerce").dt.as_unit("ns")
+def _seconds(frame: pd.DataFrame, path: Path) -> Floats:
+    """Return the times of `created_at` in seconds, NaN where the cell is empty."""
+    texts = frame["created_at"]
+    times = pd.to_datetime(texts.astype("string"), utc=True, errors="coerce", format="ISO8601")
+    times = times.dt.as_unit("ns")
+    bad = times.isna() & texts.notna()
+    if bad.any():
+        raise TraceError(
+            f"column 'created_at' of {path} must hold times as 2020-01-31T09:30:00Z or days, "
+            f"{first_of(texts, bad)}"
+        )
     return np.where(times.isna().to_numpy(), np.nan, times.astype("int64").to_numpy(np.int64) / 1e9)
 
 
@@ -82,9 +100,20 @@ def tag_codes(items: pd.DataFrame, columns: Sequence[str]) -> tuple[Ints, int]:
 
 
 def _tags(value: object) -> list[str]:
-    """Return the tags of one cell: a list written as such, or a single word."""
+    """Return the tags of one cell: a list written as such, with or without quotes, or a single word.
+
+    Examples
+    --------
+    >>> [_tags(cell) for cell in ("['a', 'b']", "[a, b]", "Excel", "[]", "N/A", "[draft")]
+    [['a', 'b'], ['a', 'b'], ['Excel'], [], [], ['[draft']]
+    """
     text = str(value).strip()
-    found = ast.literal_eval(text) if text.startswith("[") else [text]
+    found: Sequence[object] = [text]
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            found = text[1:-1].split(",")
     return [tag for tag in dict.fromkeys(str(t).strip() for t in found) if tag not in NO_TAG]
 
 
@@ -113,7 +142,7 @@ def ranks(platform: ViewPlatform, model: ConditionalLogit, *, start: float) -> F
 def trace_interests(views: Path, items: Path, *, tags: Sequence[str], test_from: str) -> dict[str, object]:
     """Return hit_at_10, mrr and n over the test period, the fitted weights, and the same with tags alone."""
     begin = time.perf_counter()
-    start = pd.Timestamp(test_from, tz="UTC").timestamp()
+    start = start_of_test(test_from)
     platform = read_platform(views, items, tags=tags)
     model = fit_mixture(platform, until=start)
     fitted = time.perf_counter()
@@ -127,6 +156,15 @@ def trace_interests(views: Path, items: Path, *, tags: Sequence[str], test_from:
         "tags_alone": _measures(ranks(platform, _tags_alone(), start=start)),
         "seconds": {"fit": round(fitted - begin, 3), "test": round(time.perf_counter() - fitted, 3)},
     }
+
+
+def start_of_test(day: str) -> float:
+    """Return when a day begins, in seconds."""
+    try:
+        moment = datetime.fromisoformat(day)
+    except ValueError:
+        raise TraceError(f"the first day of the test must be written as 2020-01-01, got {day!r}") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _measures(found: Floats) -> dict[str, float]:

@@ -66,7 +66,10 @@ def masks(
     if trial.split is not None:
         test = np.asarray(trial.split == test_value)
         if test.all() or not test.any():
-            raise TraceError(f"the split column must mark some rows and not others by {test_value!r}")
+            found = ", ".join(map(repr, np.unique(trial.split)[:8].tolist()))
+            raise TraceError(
+                f"the split column must mark some rows and not others by {test_value!r} (found: {found})"
+            )
         yield np.flatnonzero(~test), test
         return
     fold = learner_folds(trial.n_learners, folds, np.random.default_rng(seed))

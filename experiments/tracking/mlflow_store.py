@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 MODEL = "segue-recommender"
 CHAMPION, CHALLENGER = "champion", "challenger"
+HOW = {
+    CHALLENGER: "`segue experiment challenger` registers one",
+    CHAMPION: "`segue experiment gate --promote` makes the challenger one",
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,19 @@ class Tracker:
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    @classmethod
+    def existing(cls, folder: Path) -> Tracker:
+        """Return the store of a folder that has one: to look for something makes none.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if not (folder / "mlflow.db").is_file():
+            raise ValueError(f"{folder} is no tracking store: `segue experiment challenger` makes one")
+        return cls(folder)
 
     def record(self, experiment: str, run: Run) -> str:
         """Write one run into `experiment` and return its run id; a failure marks the run as failed."""
@@ -142,7 +159,8 @@ class Tracker:
         """
         version = self.version(alias)
         if version is None:
-            raise LookupError(f"no model is registered as {alias!r} in {self.uri}: promote one first")
+            how = HOW.get(alias, f"aliases are {CHALLENGER} and {CHAMPION}")
+            raise LookupError(f"no model is registered as {alias!r} in {self.folder}: {how}")
         source = self._client.get_model_version_download_uri(MODEL, version)
         with tempfile.TemporaryDirectory() as scratch:
             packed = Path(mlflow.artifacts.download_artifacts(source, dst_path=scratch))

@@ -66,9 +66,8 @@ class Bounds:
         if self.max_weight is None:
             return seen
         if seen > self.max_weight * (1 + 1e-9):
-            row = int(weight.argmax())
             raise ValueError(
-                f"max_weight was stated as {self.max_weight:g}, but round {row} has weight {seen:g}: "
+                f"max_weight was stated as {self.max_weight:g}, but a weight of {seen:g} occurs: "
                 "state a true bound, or none"
             )
         return self.max_weight
@@ -123,11 +122,12 @@ def check_range(limits: tuple[float, float], reward: Floats, name: str) -> None:
         raise ValueError(
             f"the reward range must be two finite numbers, the lower first, got {low:g}, {high:g}"
         )
-    outside = np.flatnonzero(np.isfinite(reward) & ((reward < low) | (reward > high)))
-    if len(outside):
+    known = reward[np.isfinite(reward)]
+    outside = int(((known < low) | (known > high)).sum())
+    if outside:
         raise ValueError(
-            f"the reward range was stated as {low:g} to {high:g}, but {len(outside):,} rows lie outside it: "
-            f"{name} is {reward[outside[0]]:g} in row {outside[0]}; state the true range, or none"
+            f"the reward range was stated as {low:g} to {high:g}, but {outside:,} of {len(reward):,} rows "
+            f"lie outside: {name} goes from {known.min():g} to {known.max():g}; state the true one, or none"
         )
 
 

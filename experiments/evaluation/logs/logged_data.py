@@ -19,7 +19,7 @@ from segue.experiments.evaluation.estimators.single_step import (
 )
 from segue.experiments.evaluation.estimators.support import with_support
 from segue.experiments.evaluation.intervals.closed_form import check_range
-from segue.experiments.evaluation.logs.action_tables import tables
+from segue.experiments.evaluation.logs.action_tables import SUM_TOLERANCE, tables
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of, numbers_of
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
@@ -111,18 +111,14 @@ def log_of_frame(
         If a column is missing, a reward contradicts `reward_range`, or no row is left.
     """
     frame = as_pandas(frame)
-    missing = [name for name in columns.single if name not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"the log has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns[:12]))}"
-        )
+    _refuse_empty(frame, columns)
     faults = RowFaults(len(frame))
     reward, propensity = numbers_of(frame[columns.reward]), numbers_of(frame[columns.propensity])
     faults.add(~np.isfinite(reward), _no_number(frame, columns.reward))
     if reward_range is not None:
         check_range(reward_range, reward, columns.reward)
     faults.add(~np.isfinite(propensity), _no_number(frame, columns.propensity))
-    faults.add((propensity <= 0) | (propensity > 1 + SINGLE), f"{columns.propensity} outside (0, 1]")
+    faults.add((propensity <= 0) | (propensity > 1 + SINGLE), _outside(columns.propensity, propensity))
     names, action, policy, prediction = tables(frame, columns, faults)
     target = _target(frame, columns, action=action, policy=policy)
     faults.add(~np.isfinite(target), "target probability is not a number")
@@ -140,7 +136,8 @@ def log_of_frame(
         _whole_lists(slate, position, columns, faults=faults)
     keep = ~faults.any
     if not keep.any():
-        raise ValueError(f"no usable row: {faults.rejected(unreadable)}{_read_as(names)}")
+        first = ", ".join(f"{name} {frame[name].iloc[0]}" for name in columns.single)
+        raise ValueError(f"no usable row: {faults.rejected(unreadable)}; line 2 has {first}{_read_as(names)}")
     group = labels_of(frame[columns.group][keep]) if columns.group else None
     return Log(
         reward=reward[keep],
@@ -159,6 +156,17 @@ def log_of_frame(
         notes=_notes(frame, columns, keep, action=action, group=group),
         contexts=None if contexts is None else contexts[keep],
     )
+
+
+def _refuse_empty(frame: pd.DataFrame, columns: Columns) -> None:
+    """Raise where a column is missing, or every row."""
+    missing = [name for name in columns.single if name not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"the log has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns[:12]))}"
+        )
+    if not len(frame):
+        raise ValueError("the log has a header and no row")
 
 
 def _contexts(frame: pd.DataFrame, columns: Columns, faults: RowFaults) -> Floats | None:
@@ -220,11 +228,31 @@ def _no_number(frame: pd.DataFrame, name: str) -> str:
     return f"{name} is not a number" + (" (a decimal comma? write a point)" if comma else "")
 
 
+def _outside(name: str, probability: Floats) -> str:
+    """Return the sentence for cells of a column that are no probability of what was done."""
+    percent = ((probability > 1 + SINGLE) & (probability <= 100)).mean() > 0.5
+    return f"{name} outside (0, 1]" + (" (percent? divide by 100)" if percent else "")
+
+
 def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, policy: Floats | None) -> Floats:
-    """Return the target's probability of the logged action."""
+    """Return the target's probability of the logged action.
+
+    Raises
+    ------
+    ValueError
+        If it is given twice, and differs.
+    """
+    stated = numbers_of(frame[columns.target]) if columns.target else None
     if policy is None or action is None:
-        return numbers_of(frame[columns.target])
-    return np.where(action >= 0, policy[np.arange(len(frame)), action], 0.0)
+        assert stated is not None
+        return stated
+    found = np.where(action >= 0, policy[np.arange(len(frame)), action], 0.0)
+    if stated is not None and (differing := int((np.abs(stated - found) > SUM_TOLERANCE).sum())):
+        raise ValueError(
+            f"{columns.target} and {columns.target_prefix}<{columns.action}> are not the same probability in "
+            f"{differing:,} rows: give one of them"
+        )
+    return found
 
 
 def _codes(frame: pd.DataFrame, name: str, faults: RowFaults) -> Ints | None:

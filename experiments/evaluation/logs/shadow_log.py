@@ -21,6 +21,7 @@ from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import LoggedStep, follow
 from segue.features.history.learner_state import LearnerState
+from segue.features.iso_weeks import start_of
 from segue.workspace.records.decision_log import Draw, playlist_id
 from segue.workspace.records.decision_queries import heads_since, steps_of
 from segue.workspace.records.learner_states import Fold, events_of, openings_of
@@ -48,7 +49,14 @@ def shadow_frame(
         in.
     since : str
         First ISO week to look at, as 2026-W48; default: all.
+
+    Raises
+    ------
+    ValueError
+        If `since` is no ISO week.
     """
+    if since:
+        start_of(since, workspace.time_zone)
     with workspace.store.read() as connection:
         frame = decision_frame(connection)
         frame = frame[frame["week"] >= since].reset_index(drop=True)

@@ -84,7 +84,8 @@ class SlateEvaluation:
     def __str__(self) -> str:
         """Return the estimates and the table by position."""
         gone = [f"{self.set_aside:,} lists lack a position and are set aside."] if self.set_aside else []
-        table = self.positions.round(4).to_string(index=False)
+        short = {"logged_reward": "reward", "mean_weight": "weight", "reward_interaction": "interaction"}
+        table = self.positions.rename(columns=short).round(4).to_string(index=False)
         return "\n".join([*map(str, self.estimates.values()), *gone, table])
 
 

@@ -77,24 +77,20 @@ def evaluate(
     from segue.experiments.evaluation.more_estimates import MoreWanted, more_estimates, with_predictions
     from segue.experiments.evaluation.reports.slate_report import evaluate_lists
 
-    try:
-        limits = limits_of(reward_range)
-        prefixes = {"qhat_prefix": qhat_prefix, "context_prefix": context_prefix}
-        units = {"cluster": cluster, "group": group, "slate": slate_id, "position": position}
-        columns = Columns(reward, propensity, target, action, target_prefix, **prefixes, **units)
-        read = read_csv_log(log, columns, reward_range=limits)
-        if qhat and qhat_prefix:
-            raise ValueError("--qhat predicts what --qhat-prefix already gives: state one of them")
-        if qhat:
-            read = with_predictions(read, rng=np.random.default_rng(0))
-        result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
-        refused = "" if result.verdict == "enough evidence" else result.reason
-        ask = partial(more_estimates, read, MoreWanted(slope, balanced, betting), refused=refused)
-        more = ask(rng=np.random.default_rng(0), reward_range=limits, max_weight=max_weight)
-        lists = evaluate_lists(read, reward_range=limits) if slate_id else None
-    except (ValueError, OSError) as problem:
-        tell(f"segue evaluate: {problem}", err=True)
-        raise typer.Exit(2) from None
+    limits = limits_of(reward_range)
+    prefixes = {"qhat_prefix": qhat_prefix, "context_prefix": context_prefix}
+    units = {"cluster": cluster, "group": group, "slate": slate_id, "position": position}
+    columns = Columns(reward, propensity, target, action, target_prefix, **prefixes, **units)
+    read = read_csv_log(log, columns, reward_range=limits)
+    if qhat and qhat_prefix:
+        raise ValueError("--qhat predicts what --qhat-prefix already gives: state one of them")
+    if qhat:
+        read = with_predictions(read, rng=np.random.default_rng(0))
+    result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
+    refused = "" if result.verdict == "enough evidence" else result.reason
+    ask = partial(more_estimates, read, MoreWanted(slope, balanced, betting), refused=refused)
+    more = ask(rng=np.random.default_rng(0), reward_range=limits, max_weight=max_weight)
+    lists = evaluate_lists(read, reward_range=limits) if slate_id else None
     if report is not None:
         _write_report(report, read, result)
     _say(result, lists, more, as_json=as_json)

@@ -118,7 +118,7 @@ def compare(
     """
     from segue.experiments.tracking.mlflow_store import Tracker
 
-    runs = Tracker(store).runs(name)
+    runs = Tracker.existing(store).runs(name)
     if runs.empty:
         raise ValueError(f"{store} has no finished run of {name!r}: segue experiment sweep {name}")
     import pandas as pd
@@ -201,7 +201,10 @@ def shadow(
     frame = shadow_frame(space, recommender, questions=questions, since=since)
     seen = frame["time"] < pd.Timestamp(recommender.fitted["now"])
     if seen.any():
-        tell(f"{seen.sum()} decisions are older than the challenger, which has seen what came of them")
+        tell(
+            f"{seen.sum()} decisions are older than the challenger, which has seen what came of them: one "
+            "that was fitted as of an earlier day (challenger --now) can be judged by them"
+        )
     frame = frame[~seen]
     log = decision_log(frame, frame["target"].to_numpy())
     columns = {
@@ -240,7 +243,7 @@ def _registered(store: Path, alias: str) -> tuple[str, Recommender]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "recommender"
         try:
-            version = Tracker(store).fetch(alias, folder)
+            version = Tracker.existing(store).fetch(alias, folder)
         except LookupError as nothing:
             raise ValueError(str(nothing)) from None
         return version, Recommender.load(folder)
@@ -315,12 +318,12 @@ def gate(
 
 
 def _promote(store: Path) -> str:
-    from segue.experiments.tracking.mlflow_store import CHALLENGER, CHAMPION, Tracker
+    from segue.experiments.tracking.mlflow_store import CHALLENGER, CHAMPION, HOW, Tracker
 
-    tracker = Tracker(store)
+    tracker = Tracker.existing(store)
     version = tracker.version(CHALLENGER)
     if version is None:
-        raise ValueError(f"no model in {store} carries the alias {CHALLENGER!r}: register one first")
+        raise ValueError(f"no model is registered as {CHALLENGER!r} in {store}: {HOW[CHALLENGER]}")
     tracker.alias(version, CHAMPION)
     return version
 

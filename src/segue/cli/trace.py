@@ -10,16 +10,18 @@ import typer
 
 from segue.cli.text_output import tell
 
-Attempts = Annotated[Path, typer.Option(help="CSV: user_id, seq, item_id, correct, optionally t (seconds).")]
-ItemSkills = Annotated[Path | None, typer.Option(help="CSV: item_id, skill_id.")]
+Attempts = Annotated[
+    Path, typer.Option(help="Table: user_id, seq, item_id, correct, optionally t (seconds).")
+]
+ItemSkills = Annotated[Path | None, typer.Option(help="Table: item_id, skill_id.")]
 Split = Annotated[str, typer.Option(help="Column that marks the test rows (instead of folds).")]
 TestValue = Annotated[str, typer.Option(help="Its value on the test rows.")]
 Folds = Annotated[int, typer.Option(min=2, help="Folds by learner.")]
 Seed = Annotated[int, typer.Option(help="Seed of the folds.")]
 Model = Annotated[Literal["logistic", "boosting"], typer.Option(help="Which success model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Views = Annotated[Path, typer.Option(help="CSV: user_id, item_id, created_at.")]
-Items = Annotated[Path, typer.Option(help="CSV: item_id, created_at, and the tag columns.")]
+Views = Annotated[Path, typer.Option(help="Table: user_id, item_id, created_at.")]
+Items = Annotated[Path, typer.Option(help="Table: item_id, created_at, and the tag columns.")]
 Tags = Annotated[str, typer.Option(help="Tag columns of the items, joined by commas.")]
 TestFrom = Annotated[str, typer.Option(help="Day from which views are the test, as 2020-01-01.")]
 app = typer.Typer()
@@ -37,7 +39,7 @@ def trace(
     model: Model = "logistic",
     as_json: AsJson = False,
 ) -> None:
-    """Predict every attempt from its learner's past, on learners held out.
+    """Predict every attempt from its learner's past, on learners held out; tables are CSV or Parquet.
 
     Example: segue trace --attempts attempts.csv --item-skills skills.csv
     """
@@ -65,7 +67,7 @@ def trace_interests(
     test_from: TestFrom,
     as_json: AsJson = False,
 ) -> None:
-    """Rank what each learner views next for the first time, from views of the past.
+    """Rank what each learner views next for the first time, from views of the past (CSV or Parquet).
 
     \b
     Example:
@@ -76,7 +78,7 @@ def trace_interests(
 
     try:
         found = interest_trace.trace_interests(
-            views, items, tags=[t.strip() for t in tags.split(",")], test_from=test_from
+            views, items, tags=[t for t in map(str.strip, tags.split(",")) if t], test_from=test_from
         )
     except (ValueError, OSError) as error:
         _fail(error, as_json=as_json)

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli.evaluate import app
+from segue.cli.main import sentence
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.hidden_confounding import flipping_strength, told
 from segue.experiments.evaluation.logs.logged_data import Log
@@ -19,6 +20,8 @@ WORLD = make_world(ess_fraction=0.4, reward_rate=0.3, rng=np.random.default_rng(
 
 def run(*arguments: str) -> tuple[int, str, str]:
     result = CliRunner().invoke(app, list(arguments))
+    if isinstance(result.exception, ValueError | OSError):  # as `main` ends it
+        return 2, result.stdout, f"segue: {sentence(result.exception)}\n"
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -128,3 +131,13 @@ def test_mistakes_end_in_one_sentence(
     assert code == 2
     assert message in err
     assert "Traceback" not in err
+
+
+def test_the_table_by_position_fits_a_terminal(tmp_path: Path, log: Log) -> None:
+    path = write(log, tmp_path / "log.csv")
+    names = ("--reward", "click", "--propensity", "p", "--target", "t")
+    code, out, _ = run(str(path), *names, "--slate-id", "list", "--position", "step")
+    head = next(line for line in out.splitlines() if "lists" in line and "position" in line)
+    assert code == 0
+    assert "interaction" in head
+    assert len(head) <= 80

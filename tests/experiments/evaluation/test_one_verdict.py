@@ -233,9 +233,11 @@ def test_a_refusal_does_not_hang_on_which_rounds_were_rewarded() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("r;p;t\n1;0.5;0.5\n", "separates its fields by ';'"),
-        ("r\tp\tt\n1\t0.5\t0.5\n", "not by commas"),
-        ("r;p;t\n0,5;0,5;0,5\n1;0,5;0,5\n", "separates its fields by ';', not by commas.* points"),
+        ("r;p;t\n0,5;0,5;0,5\n1;0,5;0,5\n", r"r is not a number \(a decimal comma\? write a point"),
+        ("r,p,t,r\n1,0.5,0.5,0\n", "names a column twice: 'r'"),
+        ("r,p,t\n", "a header and no row"),
+        ("r,p,t\n1,50,0.5\n0,50,0.5\n", r"p outside \(0, 1\] \(percent\? divide by 100\)"),
+        ("r,p,t\nyes,0.5,0.5\n", "r is not a number .line 2.; line 2 has r yes, p 0.5, t 0.5"),
         ('r,p,t\n"0,5",0.5,0.5\n', r"r is not a number \(a decimal comma\? write a point"),
         ("r,p,t\n1e300,1e-300,1\n0,0.5,0.5\n", "too large to calculate with"),
         ("r,p,t\n1e200,0.5,1\n0,0.5,0.5\n", "too large to calculate with"),
@@ -245,6 +247,25 @@ def test_what_cannot_be_calculated_is_one_sentence(tmp_path: Path, text: str, me
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         evaluate(read_csv_log(tmp_path / "log.csv", Columns("r", "p", target="t")))
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_table_is_read_as_spreadsheets_write_it(tmp_path: Path, mark: str, encoding: str) -> None:
+    table = choices().assign(g="é")
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    table.to_csv(tmp_path / "other.csv", index=False, sep=mark, encoding=encoding)
+    columns = replace(TABLES, group="g")
+    one, other = (read_csv_log(tmp_path / f"{name}.csv", columns) for name in ("plain", "other"))
+    assert evaluate(one).to_dict() == evaluate(other).to_dict()
+
+
+def test_a_target_given_twice_is_the_same_or_refused() -> None:
+    table = choices()
+    chance = table["a"].map({"x": 0.4, "y": 0.6, "z": 0.0}).to_numpy()
+    assert log_of_frame(table.assign(t=chance), replace(TABLES, target="t")).n == len(table)
+    with pytest.raises(ValueError, match=r"t and pi_<a> are not the same probability in 1 rows"):
+        log_of_frame(table.assign(t=np.append(chance[:-1], 0.123)), replace(TABLES, target="t"))
 
 
 def test_a_prefix_inside_a_prefix_catches_its_own_columns_only() -> None:

@@ -187,7 +187,7 @@ def test_a_range_must_be_two_finite_numbers_in_order(limits: tuple[float, float]
 def test_a_range_that_the_log_contradicts_refuses_it() -> None:
     table = frame()
     table.loc[7, "r"] = 7.0
-    with pytest.raises(ValueError, match=r"stated as 0 to 1, but 1 rows lie outside it: r is 7 in row 7"):
+    with pytest.raises(ValueError, match=r"0 to 1, but 1 of 600 rows lie outside: r goes from 0 to 7;"):
         log_of_frame(table, PLAIN, reward_range=(0.0, 1.0))
     log = log_of_frame(table, PLAIN)
     with pytest.raises(ValueError, match="lie outside"):

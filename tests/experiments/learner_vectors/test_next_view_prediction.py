@@ -81,6 +81,44 @@ def test_an_item_that_is_not_on_the_shelf_is_named(files: tuple[Path, Path], tmp
         read_platform(tmp_path / "v.csv", files[1], tags=TAGS)
 
 
+def test_times_in_any_iso_form_count_and_others_are_refused(files: tuple[Path, Path]) -> None:
+    whole = trace_interests(*files, tags=TAGS, test_from="2019-10-01")["n"]
+    views = pd.read_csv(files[0])
+    mixed = [day if n % 2 else f"{day}T10:00:00Z" for n, day in enumerate(views["created_at"].tolist())]
+    views.assign(created_at=mixed).to_csv(files[0], index=False)
+    assert trace_interests(*files, tags=TAGS, test_from="2019-10-01")["n"] == whole
+    for other in ("01/02/2019", "1559347200", "soon"):
+        views.assign(created_at=[*mixed[:-1], other]).to_csv(files[0], index=False)
+        with pytest.raises(TraceError, match=f"created_at.*line {len(views) + 1} has '{other}'"):
+            read_platform(*files, tags=TAGS)
+
+
+def test_an_item_is_on_offer_from_its_year_on(files: tuple[Path, Path]) -> None:
+    items = pd.read_csv(files[1]).assign(created_at=2018)
+    items.to_csv(files[1], index=False)
+    (created,) = set(read_platform(*files, tags=TAGS).shelf.created.tolist())
+    assert created == pd.Timestamp("2018-01-01", tz="UTC").timestamp()
+
+
+@pytest.mark.parametrize("cell", ["['a", "[a, b]", "[", "[1 +]"])
+def test_a_cell_of_tags_that_is_no_list_of_python_is_read(cell: str, files: tuple[Path, Path]) -> None:
+    items = pd.read_csv(files[1])
+    items.assign(Theme=cell).to_csv(files[1], index=False)
+    assert read_platform(*files, tags=TAGS).shelf.n_tags >= 1
+
+
+@pytest.mark.parametrize(
+    ("column", "day"), [("user_id", "2019-10-01"), ("item_id", "2019-10-01"), ("", "2019-13")]
+)
+def test_what_is_missing_or_no_day_is_one_sentence(column: str, day: str, files: tuple[Path, Path]) -> None:
+    views = pd.read_csv(files[0])
+    if column:
+        views.loc[3, column] = None
+        views.to_csv(files[0], index=False)
+    with pytest.raises(TraceError, match=f"'{column}' of .* is empty in 1 rows" if column else "written as"):
+        trace_interests(*files, tags=TAGS, test_from=day)
+
+
 def test_the_figures_on_real_views(shared_data: Callable[[str], Path]) -> None:
     folder = shared_data("mars-mandarine-academy")
     found = trace_interests(

@@ -227,6 +227,10 @@ def test_random_labels_cannot_be_predicted_in_any_layout(name: str, tmp_path: Pa
         ("user_id,item_id,correct,t\n1,2,1,noon\n", "'t'"),
         ("user_id,item_id,correct\n1,,1\n", "'item_id'"),
         ("user_id,item_id\n1,2\n", "'correct'"),
+        ("user_id,item_id,correct\n1,2,\n", "line 2 has nothing"),
+        ("user_id;item_id;correct\n1;2;yes\n", "line 2 has 'yes'"),
+        ("user_id,item_id,correct\n1,2,1\n1,2,1,1\n", "1 lines have more fields"),
+        ("user_id,correct\n1,1\n", "must have a column 'item_id'"),
         ("user_id,item_id,correct\n1,2,1\n1,3,0\n", "two learners"),
     ],
 )
@@ -235,6 +239,13 @@ def test_what_is_wrong_with_a_file_is_said_in_json_too(text: str, said: str, tmp
     result = CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "a.csv"), "--json"])
     assert result.exit_code == 2
     assert said in json.loads(result.stdout)["error"]
+
+
+def test_skills_of_other_items_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user_id,item_id,correct\n1,i1,1\n2,i2,0\n")
+    (tmp_path / "q.csv").write_text("item_id,skill_id\nI1,a\nI2,b\n")
+    with pytest.raises(TraceError, match=r"names none of the items of .* such as i1"):
+        read_trial(tmp_path / "a.csv", tmp_path / "q.csv")
 
 
 def test_a_fold_of_one_class_and_fewer_learners_than_folds_are_valid_json(tmp_path: Path) -> None:

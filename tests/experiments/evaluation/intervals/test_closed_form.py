@@ -70,7 +70,7 @@ def test_bounds_say_what_is_wrong() -> None:
         Bounds(1.0, 1.0)
     with pytest.raises(ValueError, match="at least 1"):
         Bounds(max_weight=0.5)
-    with pytest.raises(ValueError, match="round 1 has weight 3"):
+    with pytest.raises(ValueError, match="a weight of 3 occurs"):
         Bounds(max_weight=2.0).largest(np.array([1.0, 3.0]))
 
 
