@@ -84,37 +84,44 @@ def batch(
         The part of the buckets that this machine does.
     runner : callable
         What runs tasks: `run` or `with_dask` of ``segue.batch.parts.worker_pool``.
+
+    Raises
+    ------
+    BusyError
+        When another run writes the same part of `out`.
     """
     share = share or Share()
     recommender = Recommender.load(artefact)
     n_buckets = count_buckets(attempts)
-    output.claim(out, plan.week, _manifest(recommender, attempts, plan, n_buckets))
-    (out / output.PARTS).mkdir(exist_ok=True)
-    parts = {n: output.part_path(out / output.PARTS, n) for n in range(n_buckets) if share.has(n)}
-    missing = {n: target for n, target in parts.items() if output.sealed(target) is None}
-    if not missing:
-        return Done(0, 0, 0, 0, len(parts))
-    folder = out / f"_buckets-{share.index}"
-    try:
-        shuffled = shuffle(attempts, recommender.catalogue, folder)
-        if not shuffled.rows:
-            raise RecordsError(
-                f"not one of {shuffled.rejected} rows of {attempts} is an attempt at a resource of the model"
-            )
-        todo = {
-            n: Task(shuffled.buckets[n].resolve(), target.resolve(), artefact.resolve(), plan)
-            for n, target in missing.items()
-        }
-        tick(0, len(todo))
-        learners = 0
-        size = worker_pool.sensible(shuffled.rows // ROWS_A_LIST, workers)
-        for number, count in runner(do_bucket, todo, workers=size, prepare=_nothing, arguments=()):
-            learners += count
-            output.seal(output.draft_of(missing[number]), missing[number])
-            tick(1, len(todo))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return Done(learners, shuffled.rows, shuffled.rejected, len(todo), len(parts) - len(todo))
+    with output.at_work(out, share.index):
+        output.claim(out, plan.week, _manifest(recommender, attempts, plan, n_buckets))
+        (out / output.PARTS).mkdir(exist_ok=True)
+        parts = {n: output.part_path(out / output.PARTS, n) for n in range(n_buckets) if share.has(n)}
+        missing = {n: target for n, target in parts.items() if output.sealed(target) is None}
+        if not missing:
+            return Done(0, 0, 0, 0, len(parts))
+        folder = out / f"_buckets-{share.index}"
+        try:
+            shuffled = shuffle(attempts, recommender.catalogue, folder)
+            if not shuffled.rows:
+                raise RecordsError(
+                    f"not one of {shuffled.rejected} rows of {attempts} is an attempt at a resource of the "
+                    "model"
+                )
+            todo = {
+                n: Task(shuffled.buckets[n].resolve(), target.resolve(), artefact.resolve(), plan)
+                for n, target in missing.items()
+            }
+            tick(0, len(todo))
+            learners = 0
+            size = worker_pool.sensible(shuffled.rows // ROWS_A_LIST, workers)
+            for number, count in runner(do_bucket, todo, workers=size, prepare=_nothing, arguments=()):
+                learners += count
+                output.seal(output.draft_of(missing[number]), missing[number])
+                tick(1, len(todo))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return Done(learners, shuffled.rows, shuffled.rejected, len(todo), len(parts) - len(todo))
 
 
 def _manifest(recommender: Recommender, attempts: Path, plan: WeeklyPlan, n_buckets: int) -> dict[str, Any]:

@@ -150,6 +150,8 @@ def weekly(
 
     Raises
     ------
+    BusyError
+        When another run writes the same part of `out`.
     OutputError
         When `out` is a file, or holds playlists of unknown origin.
     ValueError
@@ -164,28 +166,29 @@ def weekly(
     blocks = _blocks(
         people, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
     )
-    output.claim(out, plan.week, _manifest(workspace, plan, blocks, deciding))
-    (out / output.PARTS).mkdir(exist_ok=True)
-    workers = pool.sensible(len(people), workers)
-    todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
-    mine = sum(share.has(b.number) for b in blocks)
-    numbers = [p.number for b in todo.values() for p in b.people]
-    begin("states")
-    folded = bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
-    begin("weekly")
-    total = len(numbers)
-    tick(0, total)
-    here = (_Place.of(workspace), plan, deciding)
-    for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
-        with workspace.store.write() as connection:
-            log(connection, without_erased(connection, rows))
-        output.seal(output.draft_of(todo[number].path), todo[number].path)
-        tick(len(todo[number].people), total)
-    complete = all(block.done for block in blocks)
-    if complete and (todo or output.sealed(out / output.TABLE) is None):
-        write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
-        output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
-    return BatchReport(len(people), len(todo), mine - len(todo), folded, complete)
+    with output.at_work(out, share.index):
+        output.claim(out, plan.week, _manifest(workspace, plan, blocks, deciding))
+        (out / output.PARTS).mkdir(exist_ok=True)
+        workers = pool.sensible(len(people), workers)
+        todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
+        mine = sum(share.has(b.number) for b in blocks)
+        numbers = [p.number for b in todo.values() for p in b.people]
+        begin("states")
+        folded = bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
+        begin("weekly")
+        total = len(numbers)
+        tick(0, total)
+        here = (_Place.of(workspace), plan, deciding)
+        for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
+            with workspace.store.write() as connection:
+                log(connection, without_erased(connection, rows))
+            output.seal(output.draft_of(todo[number].path), todo[number].path)
+            tick(len(todo[number].people), total)
+        complete = all(block.done for block in blocks)
+        if complete and (todo or output.sealed(out / output.TABLE) is None):
+            write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
+            output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
+        return BatchReport(len(people), len(todo), mine - len(todo), folded, complete)
 
 
 def is_whole(out: Path) -> bool:

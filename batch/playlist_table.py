@@ -76,7 +76,7 @@ def write_csv(parts: Sequence[Path], path: Path) -> None:
     """Write the rows of Parquet files of such tables as one CSV."""
     with pa_csv.CSVWriter(path, SCHEMA) as whole:
         for one in parts:
-            with pq.ParquetFile(one) as part:
+            with pq.ParquetFile(one, pre_buffer=False) as part:
                 whole.write_table(csv_table(part.read(SCHEMA.names, use_threads=False)))
 
 

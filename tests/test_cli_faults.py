@@ -136,11 +136,12 @@ def test_a_fault_is_one_sentence(error: Exception, said: str) -> None:
     assert (sentence(error) or "").startswith(said)
 
 
-def test_an_address_space_in_which_a_library_would_wait_for_ever_is_refused() -> None:
-    limited = f"ulimit -v 500000; exec {sys.executable} -m segue.cli.main --version"
+@pytest.mark.parametrize("option", ["-v", "-d"])
+def test_memory_in_which_a_library_would_wait_for_ever_is_refused(option: str) -> None:
+    limited = f"ulimit {option} 500000; exec {sys.executable} -m segue.cli.main --version"
     said = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout) == (2, "")
-    assert said.stderr.startswith("segue: 512 MB of address space (`ulimit -v`)")
+    assert said.stderr.startswith("segue: 512 MB of memory (`ulimit -v`, `ulimit -d`)")
 
 
 def test_a_week_is_the_same_where_the_machine_grants_little(school: Path, tmp_path: Path) -> None:

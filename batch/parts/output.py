@@ -34,6 +34,26 @@ class OutputError(RuntimeError):
     """The folder cannot take this output; the message says what to do."""
 
 
+@contextmanager
+def at_work(out: Path, part: int) -> Iterator[None]:
+    """Hold a folder of output while a part of it is written; other parts may be, by other machines.
+
+    Raises
+    ------
+    BusyError
+        When another process writes the same part.
+    """
+    _make(out)
+    with holding(out / f".part-{part}", said=f"another run is at work in {out}: wait until it has ended"):
+        yield
+
+
+def _make(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file: --out must be a folder")
+    out.mkdir(parents=True, exist_ok=True)
+
+
 def claim(out: Path, week: str, said: Mapping[str, Any], *, record: str = MANIFEST) -> dict[str, Any]:
     """Make `out` the place of the run that `said` describes; return its record, as it was left.
 
@@ -43,9 +63,7 @@ def claim(out: Path, week: str, said: Mapping[str, Any], *, record: str = MANIFE
         When `out` is a file, or holds playlists that no run has left there.
     """
     name = f"{week}-{digest_of(said)}"
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out} is a file: --out must be a folder")
-    out.mkdir(parents=True, exist_ok=True)
+    _make(out)
     with holding(out / ".claim", wait=True):
         there = read_record(out / record)
         if there is None and any((out / item).exists() for item in ITEMS[record]):

@@ -94,7 +94,8 @@ def count_buckets(attempts: Path) -> int:
 
 def read_bucket(path: Path) -> tuple[Attempts, list[str]]:
     """Return the attempts of a bucket in canonical order, and the learners that their codes point into."""
-    table = pq.read_table(path, read_dictionary=["learner"]).unify_dictionaries().combine_chunks()
+    with pq.ParquetFile(path, read_dictionary=["learner"], pre_buffer=False) as file:
+        table = file.read(use_threads=False).unify_dictionaries().combine_chunks()
     column = table.column("learner").combine_chunks()
     names = np.array(column.dictionary.to_pylist(), dtype=object)
     order = np.argsort(names, kind="stable")
@@ -112,7 +113,7 @@ def _floats(table: pa.Table, name: str) -> Floats:
 
 def _pieces(file: Path, catalogue: Catalogue) -> Iterator[pd.DataFrame]:
     """Yield the rows that hold, with resources as codes and a bucket hash."""
-    source = pq.ParquetFile(file)
+    source = pq.ParquetFile(file, pre_buffer=False)
     present = [name for name in COLUMNS if name in source.schema_arrow.names]
     missing = [name for name in ("learner", "resource", "score") if name not in present]
     if missing or not {"time", "seq"} & set(present):
@@ -121,7 +122,7 @@ def _pieces(file: Path, catalogue: Catalogue) -> Iterator[pd.DataFrame]:
             f"{file.name} has no column {wanted} (found: {', '.join(source.schema_arrow.names)})"
         )
     line = 0
-    for batch in source.iter_batches(PIECE, columns=present):
+    for batch in source.iter_batches(PIECE, columns=present, use_threads=False):
         frame = pa.Table.from_batches([batch])
         yield _checked(frame, catalogue, first=line)
         line += len(frame)

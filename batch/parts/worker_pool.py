@@ -85,12 +85,12 @@ def run(
         finally:
             close()
         return
-    left, losses = dict(tasks), 0
+    left, losses, told = dict(tasks), 0, pickle.dumps((work, prepare, arguments))
     while left:
         before = set(active_children())
         size = min(workers, len(left))
         # A forked child would share the parent's database connections.
-        pool = ProcessPoolExecutor(size, get_context("spawn"), _begin, (work, prepare, arguments))
+        pool = ProcessPoolExecutor(size, get_context("spawn"), _begin, (told,))
         try:
             for number, result in _finished(pool, dict(left), ahead=AHEAD * size):
                 losses = 0
@@ -129,7 +129,7 @@ def _finished(pool: ProcessPoolExecutor, tasks: Mapping[int, T], *, ahead: int) 
 def _handed_out(pool: ProcessPoolExecutor, task: object) -> Future[Any]:
     """Return the future of a task; a pool that breaks while it begins a process has lost its pipes."""
     try:
-        return pool.submit(_do, task)
+        return pool.submit(_do, pickle.dumps(task))
     except (OSError, ValueError) as error:
         raise BrokenProcessPool("a worker was lost while another began") from error
 
@@ -162,22 +162,26 @@ def _end(pool: ProcessPoolExecutor) -> None:
 # ---------------------------------------------------------------- in a worker
 
 
-_told: dict[str, Any] = {}  # one a process: what it does, and how to get ready for it
+_told: dict[str, Any] = {}  # one a process: how to get ready, as it was sent; then what it does
 
 
-def _begin(work: Callable[[T], R], prepare: Prepare, arguments: tuple[Any, ...]) -> None:
+def _begin(told: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _told.update(work=work, prepare=prepare, arguments=arguments)
+    _told["told"] = told
 
 
-def _do(task: Any) -> Any:
-    """Do a task, having got ready before the first; an error comes out as one that can be sent."""
+def _do(task: bytes) -> Any:
+    """Do a task, having got ready before the first; an error comes out as one that can be sent.
+
+    All is unpacked here: modules for which there is no memory are an error of the task, not a lost worker.
+    """
     try:
-        if "prepare" in _told:
-            _told["prepare"](*_told["arguments"])  # lets go when the process ends
-            del _told["prepare"]
-        return _told["work"](task)
+        if "work" not in _told:
+            work, prepare, arguments = pickle.loads(_told["told"])
+            prepare(*arguments)  # lets go when the process ends
+            _told["work"] = work
+        return _told["work"](pickle.loads(task))
     except Exception as error:
         try:
             pickle.loads(pickle.dumps(error))

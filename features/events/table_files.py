@@ -127,15 +127,20 @@ def _joined(frame: pd.DataFrame, columns: list[str]) -> pd.Series:
 def _parquet(path: Path, rows: int | None) -> Iterator[Table]:
     first = 1
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:
             if rows is None or file.metadata.num_rows <= rows:
-                parts: Iterator[pd.DataFrame] = iter([file.read().to_pandas()])
+                parts: Iterator[pd.DataFrame] = iter(
+                    [file.read(use_threads=False).to_pandas(use_threads=False)]
+                )
             else:  # whole numbers stay whole, whether or not a part has an empty cell
-                parts = (b.to_pandas(integer_object_nulls=True) for b in file.iter_batches(rows))
+                read = file.iter_batches(rows, use_threads=False)
+                parts = (part.to_pandas(integer_object_nulls=True, use_threads=False) for part in read)
             for frame in parts:
                 last = first + len(frame)
                 yield Table(frame, np.arange(first, last, dtype=np.int64), _frame([]))
                 first = last
+    except MemoryError:  # Arrow's is one of its own errors too
+        raise
     except (pa.ArrowException, ValueError, OSError) as error:
         raise RecordsError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
 

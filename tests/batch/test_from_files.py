@@ -16,8 +16,8 @@ import pytest
 import segue
 from segue import sample
 from segue.batch.from_files import Done, batch, playlists_of
+from segue.batch.parts import output, worker_pool
 from segue.batch.parts import shuffle as buckets
-from segue.batch.parts import worker_pool
 from segue.batch.parts.worker_pool import with_dask
 from segue.batch.plan import Share, WeeklyPlan
 from segue.engine.recommender import Recommender
@@ -105,6 +105,16 @@ def test_any_split_gives_the_same_bytes(files: Path) -> None:
     for index in range(5):
         run(files, "five", share=Share(index, 5))
     assert written(files, "one") == written(files, "two") == written(files, "five")
+
+
+def test_two_runs_do_not_write_one_part(files: Path) -> None:
+    with output.at_work(files / "out", 0):
+        with pytest.raises(output.BusyError, match="another run is at work in"):
+            run(files, "out", share=Share(0, 2))
+        assert run(files, "out", share=Share(1, 2)).buckets == 3
+    assert run(files, "out", share=Share(0, 2)).buckets == 3
+    run(files, "whole")
+    assert written(files, "out") == written(files, "whole")
 
 
 def test_the_order_of_the_log_does_not_matter(files: Path, log: pd.DataFrame) -> None:

@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from segue.batch import from_workspace
+from segue.batch.from_workspace import weekly
 from segue.batch.parts import output
-from segue.batch.plan import Course
+from segue.batch.plan import Course, WeeklyPlan
 from segue.batch.weekly_job import Week, WeekDone, weekly_job
 from segue.engine.requests.request import Request
 from segue.features.events.file_readers import Source
@@ -167,6 +168,15 @@ def test_two_weeks_at_once_are_one_too_many(school: School, out: Path) -> None:
             job(school, W48, out)
     assert caught.value.exit_code == 3
     job(school, W48, out)
+
+
+def test_a_folder_that_another_run_writes_is_left_to_it(school: School, out: Path) -> None:
+    job(school, W47, out)
+    before = written(out)
+    with output.at_work(out, 0), pytest.raises(output.BusyError, match="another run is at work in") as caught:
+        weekly(school.space, WeeklyPlan("2026-W48", MONDAY, "segue", k=3), out)
+    assert caught.value.exit_code == 3
+    assert written(out) == before
 
 
 def test_a_file_of_nothing_but_rejects_ends_the_week_or_rings(

@@ -298,13 +298,13 @@ def save_artefact(recommender: Recommender, models: Path, *, base: Recommender |
     folder = models / fit_hash
     if not folder.exists():
         draft = models / f"{fit_hash}.{secrets.token_hex(4)}.new"
-        recommender.save(draft, base=base)
         try:
+            recommender.save(draft, base=base)
             draft.rename(folder)
-        except OSError:
-            if not folder.exists():
+        except (OSError, MemoryError):
+            shutil.rmtree(draft, ignore_errors=True)
+            if not folder.exists():  # else another process or thread was quicker, with the same bytes
                 raise
-            shutil.rmtree(draft)  # another process or thread was quicker, with the same bytes
     return fit_hash
 
 

@@ -314,8 +314,11 @@ def database_fault(error: Exception) -> str | None:
     return f"the database failed: {said}"
 
 
+_REFUSED = ("readonly", "unable to open")
 _DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
 
 
 def _first_line(error: Exception) -> str:
-    return str(getattr(error, "orig", error)).splitlines()[0]
+    said = str(getattr(error, "orig", error)).splitlines()[0]
+    hint = ": segue.db, segue.db-wal, segue.db-shm and their folder must be writable for this user"
+    return said + (hint if any(word in said for word in _REFUSED) else "")

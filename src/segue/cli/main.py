@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import os
 import pkgutil
 import resource
 import sys
@@ -69,20 +70,34 @@ def mount(application: typer.Typer) -> None:
         command.cls = FittingCommand
 
 
-def say_too_little_memory() -> None:
-    """End where the address space is limited (`ulimit -v`) so far that a library waits for ever."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit != resource.RLIM_INFINITY and limit < LEAST_MEMORY:
+def take_memory_that_is_limited() -> None:
+    """Where memory is limited (`ulimit -v`, `ulimit -d`), end if it is too little, else take buffers now.
+
+    OpenBLAS takes a buffer at its first work. Once the limit is met, numpy's ends the process for want of it
+    (with exit code 1), and scipy's asks for ever; a buffer that is there is never asked for again.
+    """
+    limits = [resource.getrlimit(what)[0] for what in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    limit = min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=None)
+    if limit is None:
+        return
+    if limit < LEAST_MEMORY:
         tell(
-            f"segue: {limit // 10**6:,} MB of address space (`ulimit -v`) are too little: allow at least "
-            f"{LEAST_MEMORY // 10**6:,} MB, or limit the memory by a control group instead",
+            f"segue: {limit // 10**6:,} MB of memory (`ulimit -v`, `ulimit -d`) are too little: allow at "
+            f"least {LEAST_MEMORY // 10**6:,} MB, or limit the memory by a control group instead",
             err=True,
         )
         sys.exit(2)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each more would take a buffer of its own
+    import numpy as np
+    from scipy.linalg import cholesky
+
+    square = np.eye(BLAS_SIZE)
+    cholesky(square @ square)
 
 
-LEAST_MEMORY = 850_000_000  # bytes: below it OpenBLAS asks for its buffer again and again
-say_too_little_memory()
+LEAST_MEMORY = 850_000_000  # bytes, to begin with
+BLAS_SIZE = 200  # from which OpenBLAS does a product by its buffer
+take_memory_that_is_limited()
 mount(app)
 
 
@@ -130,11 +145,26 @@ def main() -> None:
         sys.exit(getattr(error, "exit_code", 2))
 
 
+def lacks_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or what it arose from, is that memory was refused.
+
+    C code that met the limit may say so by a `SystemError` ("error return without exception set"), a library
+    that could not be loaded by the system's words.
+    """
+    if error is None or isinstance(error, MemoryError | SystemError):
+        return error is not None
+    said = str(error)
+    return any(words in said for words in REFUSED) or lacks_memory(error.__cause__ or error.__context__)
+
+
+REFUSED = ("failed to map segment", "annot allocate memory", "out of memory", "can't start new thread")
+
+
 def sentence(error: Exception) -> str | None:
     """Return what to say of a fault of the input, the disk or the database; None for one of the program."""
     if isinstance(error, ModuleNotFoundError):
         return missing_extra(error)
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return (
             "there is not enough memory for this (allow more, or fewer --workers); "
             "nothing that was finished is lost"
