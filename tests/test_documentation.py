@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import segue
+from segue.lms.documents.read_document import READERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -21,3 +22,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_reference_names_everything_public() -> None:
     named = re.findall(r"^::: segue\.(\w+)$", (DOCS / "reference.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(named) == sorted(segue.__all__)
+
+
+def test_every_format_that_is_read_has_its_row() -> None:
+    page = (DOCS / "reading-from-the-lms.md").read_text(encoding="utf-8")
+    assert [name for name in READERS if f"| `{name}` |" not in page] == []

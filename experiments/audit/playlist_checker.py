@@ -193,7 +193,7 @@ class _Reading:
     def broken(self, resource: Resource, names: Sequence[str]) -> Iterator[str]:
         """Yield which of the rules `names` a resource would break as the next step."""
         for name in names:
-            if not _HOLDS[name](self, resource):
+            if not HOLDS[name](self, resource):
                 yield name
 
     def _mode_skills(self) -> set[str] | None:
@@ -277,7 +277,7 @@ class _Reading:
         return self.so_far.minutes + r.minutes <= budget + SLACK
 
 
-_HOLDS: Mapping[str, Callable[[_Reading, Resource], bool]] = {
+HOLDS: Mapping[str, Callable[[_Reading, Resource], bool]] = {
     "offered": lambda c, r: r.resource_id in c.offered,
     "excluded": lambda c, r: r.resource_id not in c.request.excluded,
     "available": _Reading._is_available,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 
 import numpy as np
 import pytest
@@ -47,6 +49,13 @@ def state(seed: int, rows: int = 3, n: int = 12) -> tuple[np.ndarray, np.ndarray
     scores[~allowed] = np.nan
     std[~allowed] = np.nan
     return scores, std, allowed
+
+
+def test_every_policy_of_the_package_is_listed() -> None:
+    for module in pkgutil.iter_modules(policies.__path__, f"{policies.__name__}."):
+        importlib.import_module(module.name)
+    ours = {kind for kind in Policy.__subclasses__() if kind.__module__.startswith(policies.__name__)}
+    assert {kind.__name__ for kind in ours} == {kind.__name__ for kind in CLASSES}
 
 
 @EVERY

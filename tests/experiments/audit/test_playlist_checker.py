@@ -9,9 +9,18 @@ import numpy as np
 import pytest
 
 from segue.engine.requests.request import Place, Request
+from segue.engine.rules.base import FILL, NEVER
+from segue.engine.rules.rule_book import RULES
 from segue.engine.sampling.playlists import Playlist
 from segue.experiments.audit import stress_cases as audits
-from segue.experiments.audit.playlist_checker import ORDER, Checker, KnownLearner
+from segue.experiments.audit.playlist_checker import (
+    FIRM,
+    FOR_A_FULL_LIST,
+    HOLDS,
+    ORDER,
+    Checker,
+    KnownLearner,
+)
 from segue.experiments.audit.stress_cases import NOW, StressWorld
 
 
@@ -40,6 +49,14 @@ def audit() -> Audit:
     playlists = world.recommender.recommend_batch(requests, rngs=rngs)
     limits = world.recommender.kernel.settings.limits
     return Audit(world, Checker(world.catalogue, limits), requests, playlists)
+
+
+def test_every_rule_is_written_a_second_time_and_gives_way_alike() -> None:
+    ranks = {rule.name: rule.relaxed for rule in RULES}
+    assert set(HOLDS) == set(ranks)
+    assert {name for name, rank in ranks.items() if rank == NEVER} == set(FIRM)
+    assert {name for name, rank in ranks.items() if FILL <= rank < NEVER} == set(FOR_A_FULL_LIST)
+    assert sorted(ORDER, key=ranks.__getitem__) == list(ORDER)
 
 
 def test_a_thousand_playlists_keep_their_word(audit: Audit) -> None:

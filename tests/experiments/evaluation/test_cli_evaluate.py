@@ -65,7 +65,7 @@ def test_json_equals_the_library(tmp_path: Path, log: Log) -> None:
         assert answer["diagnostics"][name] == pytest.approx(expected["diagnostics"][name], rel=1e-12)
     assert {"estimates", "diagnostics", "verdict", "reason", "groups", "rejected"} <= answer.keys()
     assert {"estimate", "se", "low", "high", "interval"} <= answer["estimates"]["SNIPS"].keys()
-    assert len(answer["groups"]["g1"]["estimates"]) == 10
+    assert answer["groups"]["g1"]["estimates"].keys() == expected["estimates"].keys()
 
 
 def test_the_answer_tells_how_much_hidden_confounding_would_undo_it(tmp_path: Path) -> None:

@@ -70,11 +70,11 @@ def _weighted_value(name: str, rounds: Rounds, mass: np.ndarray) -> float:
     return base + float(mass @ parts.numerator) / float(mass @ denominator)
 
 
-@pytest.mark.parametrize("name", ["IPS", "SNIPS", "DR", "SNDR"])
-def test_on_a_long_log_of_known_truth_within_three_standard_errors(name: str) -> None:
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_what_is_not_marked_biased_is_true_on_a_long_log_within_three_standard_errors(name: str) -> None:
     world = make_world(ess_fraction=0.3, reward_rate=0.3, rng=np.random.default_rng(1))
     parts = ESTIMATORS[name](world.draw(60_000, np.random.default_rng(2)).rounds())
-    assert abs(parts.value - world.truth) < 3 * standard_error(parts)
+    assert parts.biased or abs(parts.value - world.truth) < 3 * standard_error(parts)
 
 
 def test_same_policy_gives_the_mean_reward() -> None:
