@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Linearised, blocks
-from segue.models.cluster_errors import cluster_error, recoded
+from segue.models.cluster_errors import ClusterError, cluster_error, recoded
 
 
 def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
@@ -25,8 +25,8 @@ def standard_error(parts: Linearised, cluster: Ints | None = None) -> float:
     return sqrt(float(totals @ totals) + parts.imagined) / parts.n
 
 
-def few_clusters_error(parts: Linearised, cluster: Ints) -> tuple[float, float]:
-    """Return the cluster error of an estimate, and its degrees of freedom: see ``cluster_error``."""
+def few_clusters_error(parts: Linearised, cluster: Ints) -> ClusterError:
+    """Return the cluster error of an estimate: see ``cluster_error``."""
     return cluster_error(parts.influence(), cluster, masses=parts.masses, imagined=parts.imagined)
 
 

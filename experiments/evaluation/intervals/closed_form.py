@@ -132,11 +132,10 @@ def check_range(limits: tuple[float, float], reward: Floats, name: str) -> None:
 
 
 def normal(parts: Linearised, *, cluster: Ints | None = None, level: float = 0.95) -> Interval:
-    """Return value ± z se; with clusters, Student's t as `few_clusters_error` has it (NaN ends below two)."""
+    """Return value ± z se; with clusters as far as `few_clusters_error` reaches (NaN ends below two)."""
     if cluster is None:
         return _around(parts.value, stats.norm.isf((1 - level) / 2) * standard_error(parts), "normal")
-    error, freedom = few_clusters_error(parts, cluster)
-    return _around(parts.value, stats.t.isf((1 - level) / 2, freedom) * error, "cluster t")
+    return _around(parts.value, few_clusters_error(parts, cluster).reach(level), "cluster t")
 
 
 def joint_level(level: float, n_groups: int) -> float:

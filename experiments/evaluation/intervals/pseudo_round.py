@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from math import copysign, inf, isfinite, sqrt
 
 import numpy as np
-from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import (
     EVERY,
@@ -235,24 +234,24 @@ def between(
 
 
 def _of_clusters(parts: Linearised, cluster: Ints, *, level: float) -> tuple[float, float]:
-    """Return half of Student's interval, and how far skewness among whole clusters moves the end on its side.
+    """Return half of the even interval, and how far skewness among whole clusters moves the end on its side.
 
     Of m clusters with mean error e and skewness g it is e g (1 + 2 t²) / (6 √m), the first-order correction
     (Johnson 1978; Hall 1992). Even levels show some skewness too: only what is beyond `EVEN` of its standard
     error among them counts. And few clusters show too little of it (a dozen of an exponential law half): of
     what counts, 1 + `HIDDEN` / m times. 0 where there is no error.
     """
-    error, freedom = few_clusters_error(parts, cluster)
-    t = float(stats.t.isf((1 - level) / 2, freedom))
+    found = few_clusters_error(parts, cluster)
+    half, m = found.reach(level), found.clusters
     totals = np.bincount(cluster, weights=parts.influence())
     square = float(totals @ totals)
-    if not square > 0 or not isfinite(error):
-        return t * error, 0.0
-    m = freedom + 1
+    if not square > 0 or not isfinite(half):
+        return half, 0.0
+    t = half / found.error
     even = sqrt(6 * max(m - 2, 0.0) / (m + 1) / (m + 3) / m)
     seen = float((totals**3).sum()) / square**1.5  # g / √m
     beyond = copysign(max(abs(seen) - EVEN * even, 0.0), seen)
-    return t * error, error * beyond * (1 + HIDDEN / m) * (1 + 2 * t * t) / 6
+    return half, found.error * beyond * (1 + HIDDEN / m) * (1 + 2 * t * t) / 6
 
 
 def _typical(side: Side) -> float | None:

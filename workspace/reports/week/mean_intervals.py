@@ -59,9 +59,9 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
     if learners < FEWEST_LEARNERS:
         return MeanInterval(nan, nan, nan, nan, len(values), learners)
     mean = float(values.sum()) / len(values)
-    se, freedom = cluster_error(values - mean, learner)
-    half = float(special.stdtrit(freedom, (1 + level) / 2)) * se
-    return MeanInterval(mean, se, mean - half, mean + half, len(values), learners)
+    found = cluster_error(values - mean, learner)
+    half = found.reach(level)
+    return MeanInterval(mean, found.error, mean - half, mean + half, len(values), learners)
 
 
 def means_by(frame: pd.DataFrame, value: str, by: str) -> Mapping[str, MeanInterval]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Rounds, ips, snips
 from segue.experiments.evaluation.estimators.standard_errors import few_clusters_error, standard_error
@@ -29,29 +30,44 @@ def test_copied_rounds_in_a_cluster_add_no_evidence() -> None:
 def test_few_equal_clusters_are_a_sample_of_their_means() -> None:
     means = np.array([0.0, 1.0, 5.0, 2.0, 2.0, 4.0])
     parts = EstimateParts(np.repeat(means, 3), denominator=np.ones(18))
-    error, freedom = few_clusters_error(parts, np.repeat(np.arange(6), 3))
-    assert error == pytest.approx(means.std(ddof=1) / np.sqrt(6))
-    assert freedom == pytest.approx(5)
+    found = few_clusters_error(parts, np.repeat(np.arange(6), 3))
+    assert found.error == pytest.approx(means.std(ddof=1) / np.sqrt(6))
+    assert found.clusters == pytest.approx(6)
+    for level in (0.5, 0.95, 0.999):
+        assert found.reach(level) == pytest.approx(found.error * stats.t.isf((1 - level) / 2, 5))
 
 
 def test_whole_classes_in_the_other_arm_lend_no_freedom() -> None:
     weight = np.repeat([2.0, 0.0, 2.0, 0.0, 2.0, 2.0], 10)
     reward = np.random.default_rng(0).random(60)
     cluster = np.repeat(np.arange(6), 10)
-    error, freedom = few_clusters_error(snips(Rounds(weight, reward)), cluster)
+    found = few_clusters_error(snips(Rounds(weight, reward)), cluster)
     means = reward[weight > 0].reshape(4, 10).mean(axis=1)
-    assert freedom == pytest.approx(3)
-    assert error == pytest.approx(means.std(ddof=1) / 2)
+    assert found.error == pytest.approx(means.std(ddof=1) / 2)
+    assert found.reach(0.95) == pytest.approx(found.error * stats.t.isf(0.025, 3))
 
 
-def test_one_large_class_among_small_ones_leaves_little_freedom() -> None:
+def test_one_large_class_among_small_ones_reaches_farther() -> None:
     sizes = np.array([200, 10, 10, 10, 10, 10, 10])
     reward = np.random.default_rng(0).random(sizes.sum())
     parts = EstimateParts(reward, denominator=np.ones(len(reward)))
-    assert np.isnan(few_clusters_error(parts, np.repeat(np.arange(7), sizes))[0])
-    even = few_clusters_error(parts, np.arange(len(reward)) % 7)[1]
-    some = few_clusters_error(parts, np.repeat(np.arange(7), [80, 30, 30, 30, 30, 30, 30]))[1]
-    assert 1 < some < 4 < even < 6.1
+    assert np.isnan(few_clusters_error(parts, np.repeat(np.arange(7), sizes)).reach(0.95))
+    even = few_clusters_error(parts, np.arange(len(reward)) % 7)
+    some = few_clusters_error(parts, np.repeat(np.arange(7), [80, 30, 30, 30, 30, 30, 30]))
+    assert 1.1 < some.reach(0.95) / some.error / (even.reach(0.95) / even.error) < 1.5
+
+
+@pytest.mark.parametrize("falls", [0.0, 0.5, 1.0])
+def test_a_mean_over_clusters_of_any_sizes_keeps_its_level(falls: float) -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.maximum(2, 200 / np.arange(1, 31) ** falls).astype(int)
+    cluster = np.repeat(np.arange(30), sizes)
+    hits = []
+    for _ in range(4_000):
+        values = rng.normal(size=30)[cluster]
+        found = few_clusters_error(EstimateParts(values, denominator=np.ones(len(values))), cluster)
+        hits.append(abs(values.mean()) <= found.reach(0.95))
+    assert 0.94 < np.mean(hits) < 0.985  # .94 is three standard errors of the share below .95
 
 
 def test_one_cluster_has_no_interval() -> None:
