@@ -83,7 +83,7 @@ def critical_value(share: Floats, chance: float) -> float:
 
     Examples
     --------
-    >>> round(critical_value(np.full(8, 1 / 8), 0.05), 6), round(stats.t.isf(0.025, 7), 6)
+    >>> round(critical_value(np.full(8, 1 / 8), 0.05), 6), round(float(stats.t.isf(0.025, 7)), 6)
     (2.364624, 2.364624)
     """
     freedom = _freedom(share)
