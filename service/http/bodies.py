@@ -100,8 +100,7 @@ async def body_of(request: Request) -> bytes:
     kind = header(request, b"content-type", b"application/json")
     if kind.partition(b";")[0].strip().lower() != b"application/json":
         raise RefusedError(415, "not_json", "the body must be application/json")
-    receive = request.receive
-    return await (receive.whole() if isinstance(receive, CountedBody) else request.body())
+    return await request.body()
 
 
 def answer(value: dict[str, Any] | bytes) -> Response:

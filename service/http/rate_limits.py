@@ -7,7 +7,6 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from segue.service.http.refusals import RefusedError
@@ -111,13 +110,11 @@ class CountedBody:
     A part that is there already is taken without a clock: nothing has to be waited for.
     """
 
-    __slots__ = ("_limits", "_parts", "_receive", "_seen", "_until", "_whole")
+    __slots__ = ("_limits", "_receive", "_seen", "_until")
 
     def __init__(self, receive: Receive, limits: ServiceLimits) -> None:
         self._receive, self._limits = receive, limits
         self._seen, self._until = 0, 0.0
-        self._parts: list[bytes] = []
-        self._whole: bytes | None = None
 
     async def __call__(self) -> Message:
         """Return the next message.
@@ -135,25 +132,6 @@ class CountedBody:
         if self._seen > self._limits.body_bytes:
             raise too_large(self._limits)
         return message
-
-    async def whole(self) -> bytes:
-        """Return the whole body; it is kept, so that it can be looked at again.
-
-        Raises
-        ------
-        RefusedError
-            413 when it is too large, 408 when it stops.
-        ClientDisconnect
-            When the caller goes away before its end.
-        """
-        while self._whole is None:
-            message = await self()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            self._parts.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                self._whole = b"".join(self._parts)
-        return self._whole
 
     def at_once(self) -> Message | None:
         """Return the next message if it is there, without waiting for it."""

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from segue.features.events.event_records import (
+    AHEAD,
     EARLIEST,
     LATEST,
     LONGEST_ID,
@@ -44,7 +45,17 @@ Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", strict=True),
 ]
+
+
+def happened(time: datetime) -> datetime:
+    """Return the time of something that is said to have happened: it lies in the past, as clocks go."""
+    if time > datetime.now(UTC) + AHEAD:
+        raise ValueError(f"time lies in the future, got {time.isoformat()}")
+    return time
+
+
 Time = Annotated[AwareDatetime, AfterValidator(within_years)]
+Happened = Annotated[Time, AfterValidator(happened)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Dial = Annotated[float, Field(ge=-1, le=1)]
 Names = Annotated[tuple[Name, ...], Field(max_length=MAX_NAMES)]
@@ -194,7 +205,7 @@ class EventBody(Body):
     """Resource id of the catalogue; needed for an attempt."""
     score: Share | None = None
     """0 to 1; needed for an attempt."""
-    time: Time | None = None
+    time: Happened | None = None
     """When it happened; may be left out where `seq` orders a learner's events."""
     seq: Annotated[int, Field(ge=0, lt=2**52)] | None = None
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None
@@ -294,7 +305,7 @@ class ChoiceBody(Body):
 
     resource: Name
     """One of the step's options."""
-    time: Time | None = None
+    time: Happened | None = None
 
 
 class OverrideBody(Body):
@@ -309,7 +320,7 @@ class OverrideBody(Body):
     """A list, not free text, which would invite names."""
     until: Time | None = None
     """When it ends for later lists; without it a removal holds until it is undone."""
-    time: Time | None = None
+    time: Happened | None = None
 
 
 class UndoBody(Body):
@@ -317,7 +328,7 @@ class UndoBody(Body):
 
     by: Name
     """The teacher's id in the LMS; stored as a keyed digest."""
-    time: Time | None = None
+    time: Happened | None = None
 
 
 class RatingBody(Body):
@@ -325,7 +336,7 @@ class RatingBody(Body):
 
     rating: Share
     """0 (not at all) to 1 (very much)."""
-    time: Time | None = None
+    time: Happened | None = None
 
 
 class TrialBody(Body):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 
 from markupsafe import Markup
@@ -265,10 +266,9 @@ def left_words(locale: str, resource: Resource, why: str) -> str:
     return says.get(why, out) % {"about": resource.title or resource.resource_id}
 
 
-def open_now(visit: Visit, catalogue: Catalogue) -> list[Resource]:
+def open_at(time: datetime, catalogue: Catalogue) -> list[Resource]:
     """Return the resources that a form may offer: those that are open."""
-    now = visit.now.timestamp()
-    return [one for one in catalogue.resources if catalogue.is_open(one.resource_id, now)]
+    return [one for one in catalogue.resources if catalogue.is_open(one.resource_id, time.timestamp())]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from segue.engine.requests.request import Dials, Goal, Mode, Place, Request
 from segue.engine.sampling.drawn_playlists import StepColumns
 from segue.engine.sampling.playlists import Step
 from segue.features.catalogue import Catalogue
-from segue.features.events.event_records import AHEAD
 from segue.service.http import request_schemas as schemas
 from segue.service.http.refusals import RefusedError
 from segue.workspace.playlists.answering import Given
@@ -204,10 +203,8 @@ NEEDS: Mapping[str, Mapping[str, str]] = {  # what an event of a kind says nothi
 }
 
 
-def fault_of(event: schemas.EventBody, catalogue: Catalogue, now: datetime) -> str:
-    """Return why an event that came at `now` cannot be stored, or "". The learner is never quoted."""
-    if event.time is not None and event.time > now + AHEAD:
-        return f"time lies in the future, got {event.time.isoformat()}"
+def fault_of(event: schemas.EventBody, catalogue: Catalogue) -> str:
+    """Return why an event cannot be stored, or "". The learner is never quoted."""
     missing = [words for name, words in NEEDS.get(event.kind, {}).items() if getattr(event, name) is None]
     if missing:
         return missing[0]

@@ -1,7 +1,8 @@
 """Progress on its way to an LMS's gradebook: told when work was done, never because a page was opened.
 
-A week that runs never lowers the grade: it counts once it makes the share larger, or is over. The score is
-pending until the list of the running week is done.
+A week that runs never lowers the grade: it counts once it makes the share larger, or is over. A step that
+could be done and closed undone counts as not done; what a teacher took out, what was retired and what is of a
+course that has ended does not count. The score is pending until nothing of the running week is left to do.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SURFACES = ("weekly", "lti")
 
 @dataclass(frozen=True)
 class GradebookProgress:
-    """Steps done of steps given; `done` when the running week's list is done."""
+    """Steps done of steps given; `done` when nothing of the running week's list is left to do."""
 
     given: int
     of: int
@@ -60,17 +61,17 @@ def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Grad
             return nothing, {}
         weeks = weeks_listed(connection, person.number, SURFACES)
     this_week = week_of(now, workspace.time_zone)
-    over = running = (0, 0)
+    over, running, left = (0, 0), (0, 0), True
     for week in weeks:
         found = workspace.published([learner], week, surfaces=SURFACES, now=now).get(learner)
-        counts = (len(found.done), len(found.resources)) if found else (0, 0)
+        counts = (len(found.done), len(found.resources) + len(found.missed)) if found else (0, 0)
         if week < this_week:
             over = over[0] + counts[0], over[1] + counts[1]
-        elif week == this_week:
-            running = counts
+        elif week == this_week and found:
+            running, left = counts, len(found.done) < len(found.resources)
     both = over[0] + running[0], over[1] + running[1]
     better = over if over[1] and over[0] * both[1] >= both[0] * over[1] else both
-    return GradebookProgress(*better, done=running[1] > 0 and running[0] >= running[1]), links
+    return GradebookProgress(*better, done=running[1] > 0 and not left), links
 
 
 async def tell(tool: Tool, tenant: Tenant, learners: Collection[str], now: datetime) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -201,8 +201,8 @@ class Decider:
 
     def _verdicts(self, batch: Batch) -> list[dict[str, str | None]]:
         with self.workspace.store.write() as connection:
-            catalogue, now = self.workspace.catalogue_in(connection), datetime.now(UTC)
-            reasons = [_reason(event, catalogue, now) for event in batch]
+            catalogue = self.workspace.catalogue_in(connection)
+            reasons = [_reason(event, catalogue) for event in batch]
             good = [e for e, r in zip(batch, reasons, strict=True) if not r and isinstance(e, EventBody)]
             words = iter(self._append(connection, good, catalogue))
         found = [("rejected", reason) if reason else next(words) for reason in reasons]
@@ -248,8 +248,8 @@ def _id(event: EventBody | Unreadable) -> str | None:
     return event.id if isinstance(event, EventBody) else event.event_id
 
 
-def _reason(event: EventBody | Unreadable, catalogue: Catalogue, now: datetime) -> str:
-    return event.reason if isinstance(event, Unreadable) else fault_of(event, catalogue, now)
+def _reason(event: EventBody | Unreadable, catalogue: Catalogue) -> str:
+    return event.reason if isinstance(event, Unreadable) else fault_of(event, catalogue)
 
 
 def _counted(verdicts: list[dict[str, str | None]], metrics: Metrics) -> bytes:

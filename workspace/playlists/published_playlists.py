@@ -104,10 +104,14 @@ class ShownList:
 
 @dataclass(frozen=True)
 class Published:
-    """A stored playlist: its resources in order, and those its learner has done since it was made."""
+    """A stored playlist: its resources in order, which of them its learner has done, and what was missed.
+
+    Missed is what could be done, was not, and has closed; it is no longer among the resources.
+    """
 
     resources: tuple[str, ...]
     done: frozenset[str]
+    missed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,10 +221,12 @@ def _published(heads: Sequence[Row], rows: ListRows) -> Published:
     """Return one learner's list of a week: that of the surface drawn last, all of its courses in order."""
     counts = current_ids(heads)
     mine = [h for h in heads if h.playlist_id in counts and h.surface == heads[-1].surface]
-    steps = [held_at(row, rows, head) for head in mine for row in rows.steps.get(head.playlist_id, ())]
-    steps = [step for step in steps if step.state != "removed"]
-    done = frozenset(step.resource for step in steps if step.state == "done")
-    return Published(tuple(dict.fromkeys(step.resource for step in steps)), done)
+    of = [(row, head) for head in mine for row in rows.steps.get(head.playlist_id, ())]
+    every = [(held_at(row, rows, head), head.time) for row, head in of]
+    shown = tuple(dict.fromkeys(step.resource for step, _ in every if step.state != "removed"))
+    done = frozenset(step.resource for step, _ in every if step.state == "done")
+    closed = {s.resource for s, began in every if s.left_out == "closed" and rows.closes[s.resource] > began}
+    return Published(shown, done, frozenset(closed.difference(shown)))
 
 
 def _list(head: Row, rows: ListRows, reader: Reader, *, current: bool) -> ShownList:
@@ -340,7 +346,10 @@ def planned_for(
 
 @dataclass(frozen=True)
 class Moment:
-    """When lists are read (UTC-aware), and where: what has closed by then is left out."""
+    """When lists are read (UTC-aware), and where: what has closed by then is left out.
+
+    A list of a coming week is read as of its beginning.
+    """
 
     keyring: Keyring
     catalogue: Catalogue
@@ -356,9 +365,9 @@ def rows_at(
     surfaces: Collection[str] | None = None,
     ids: Collection[str] | None = None,
 ) -> ListRows:
-    """Return the rows of some learners' lists (see ``list_rows``), what closed, what left with courses."""
+    """Return the rows of some learners' lists (see ``list_rows``), what closes, what left with courses."""
     rows = list_rows(connection, learners, weeks=weeks, surfaces=surfaces, ids=ids)
-    rows = replace(rows, closed=closed_by(moment))
+    rows = replace(rows, closes=closing(moment.catalogue), at=round(moment.at.timestamp() * 1e6))
     courses = moment.catalogue.courses
     ended = ended_courses(connection, moment.keyring, courses, learners, at=moment.at)
     if not ended:
@@ -373,11 +382,10 @@ def rows_at(
     return replace(rows, left=left)
 
 
-def closed_by(moment: Moment) -> frozenset[str]:
-    """Return the resources that were open before a moment, and are no more."""
-    closes = moment.catalogue.opening[1]
-    shut = np.flatnonzero(closes <= moment.at.timestamp())
-    return frozenset(moment.catalogue.resources[code].resource_id for code in shut.tolist())
+def closing(catalogue: Catalogue) -> dict[str, float]:
+    """Return when resources close (UTC microseconds), those that do."""
+    closes = catalogue.opening[1]
+    return {catalogue.resources[i].resource_id: closes[i] * 1e6 for i in np.flatnonzero(np.isfinite(closes))}
 
 
 def list_line(one: ShownList) -> dict[str, Any]:

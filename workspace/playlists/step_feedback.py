@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from segue.features.catalogue import Catalogue
-from segue.workspace.records.decision_queries import decision_of, set_cell, steps_of
+from segue.workspace.records.decision_queries import decision_of, heads_of, set_cell, steps_of
 from segue.workspace.records.events import (
     Fact,
     note_fact,
@@ -85,7 +85,7 @@ def choose(
     if menu.get("picked") not in (None, resource):
         raise DeclinedError("conflict", "chosen", "another option of this step was picked before")
     if "picked" not in menu:
-        _check_open(connection, catalogue, row.learner, resource, now)
+        _check_open(connection, catalogue, row, resource, now)
     set_cell(connection, decision_id, "menu", {**menu, "picked": resource})
     return note_fact(connection, keyring, row, Fact("choice", resource, now))
 
@@ -253,10 +253,12 @@ def _put_in(
     resource = change.resource or (shown if change.action == "pin" else "")
     if not resource:
         raise DeclinedError("invalid", "no_resource", "resource: swap needs the resource put in instead")
+    if resource == shown and change.action == "swap":
+        raise DeclinedError("invalid", "in_list", f"{resource!r} stands here already: a pin keeps it")
     if resource not in catalogue.resource_index:
         message = f"unknown resource {resource!r}: import it first"
         raise DeclinedError("invalid", "unknown_resource", message)
-    _check_open(connection, catalogue, row.learner, resource, now)
+    _check_open(connection, catalogue, row, resource, now)
     if resource != shown:
         beside = [o for o in steps_of(connection, row.playlist_id) if o.decision_id != row.decision_id]
         taken = {shown_resource(connection, other) for other in beside}
@@ -265,13 +267,12 @@ def _put_in(
     return resource
 
 
-def _check_open(
-    connection: Connection, catalogue: Catalogue, learner: int, resource: str, now: datetime
-) -> None:
-    """Refuse what is closed or retired, or was taken out for this learner."""
-    if not catalogue.is_open(resource, now.timestamp()):
-        raise DeclinedError("invalid", "closed", f"{resource!r} is not open at this time")
-    standing = standing_for(connection, [learner], round(now.timestamp() * 1e6)).get(learner)
+def _check_open(connection: Connection, catalogue: Catalogue, row: Row, resource: str, now: datetime) -> None:
+    """Refuse what is closed or retired, or was taken out for this learner, when the step's list counts."""
+    at = max(round(now.timestamp() * 1e6), int(heads_of(connection, [row.playlist_id])[row.playlist_id].time))
+    if not catalogue.is_open(resource, at / 1e6):
+        raise DeclinedError("invalid", "closed", f"{resource!r} is not open at the time of this list")
+    standing = standing_for(connection, [row.learner], at).get(row.learner)
     if standing is not None and resource in standing.out:
         message = f"{resource!r} was taken out for this learner: undo that first"
         raise DeclinedError("conflict", "taken_out", message)

@@ -8,6 +8,7 @@ that have it. What was closed already and asked for by name all the same (a requ
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,16 +45,16 @@ def held_at(row: Row, rows: ListRows, head: Row) -> Held:
     menu = read_cell(row.menu)
     picked = str(menu.get("picked") or "")
     since = rows.since.get(head.learner, ShownSince())
-    tried = "" if picked else _tried(menu.get("offered") or (), since, head.time)
+    tried = "" if picked else _tried(menu.get("offered") or (), since, head)
     if tried and tried != row.resource:  # rarely: what it cannot be is read only then
         beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
         offered = [name for name in menu["offered"] if name not in beside]
-        tried = _tried(offered, since, head.time)
+        tried = _tried(offered, since, head)
     resource = picked or tried or row.resource
     put_in = act.resource if act is not None else ""
     resource = put_in or resource
     approved = any(one.action == "approve" for one in acts)
-    done = any(time >= head.time for time in since.done.get(resource, ()))
+    done = since.has_done(resource, head)
     if act is not None and act.action == "remove":
         return Held(resource, "removed", act, picked, approved, "teacher")
     if not done:
@@ -61,7 +62,8 @@ def held_at(row: Row, rows: ListRows, head: Row) -> Held:
         out = rows.out.get(head.learner, {}).get(resource)
         if out is not None and out.time >= placed:
             return Held(resource, "removed", out, picked, approved, "teacher")
-        shut: LeftOut = "retired" if resource in rows.retired else "closed" if resource in rows.closed else ""
+        closed = rows.closes.get(resource, math.inf) <= max(rows.at, head.time)
+        shut: LeftOut = "retired" if resource in rows.retired else "closed" if closed else ""
         if shut and not (resource == row.resource and insisted(row)):
             return Held(resource, "removed", act, picked, approved, shut)
         if rows.left.get(head.learner, {}).get(resource, -1) >= placed:
@@ -87,16 +89,15 @@ def _drawn_or_picked(row: Row) -> str:
     return str(read_cell(row.menu).get("picked") or row.resource)
 
 
-def _tried(offered: Sequence[str], since: ShownSince, made: int) -> str:
+def _tried(offered: Sequence[str], since: ShownSince, head: Row) -> str:
     """Return the first option of a menu that was worked on without being picked, "" when none was."""
-    done = [name for name in offered if any(time >= made for time in since.done.get(name, ()))]
-    return done[0] if done else ""
+    return next((name for name in offered if since.has_done(name, head)), "")
 
 
 def is_gone(name: str, rows: ListRows, head: Row, catalogue: Catalogue, now: datetime) -> bool:
     """Return whether an option of a menu is closed, taken out for the learner, or of a course left since."""
     out = rows.out.get(head.learner, {}).get(name)
-    closed = not catalogue.is_open(name, now.timestamp())
+    closed = not catalogue.is_open(name, max(now.timestamp(), head.time / 1e6))
     left = rows.left.get(head.learner, {}).get(name, -1) >= head.time
     return closed or left or (out is not None and out.time >= head.time)
 

@@ -17,15 +17,24 @@ from segue.workspace.storage.database import get_document
 from segue.workspace.storage.schema import events, playlists
 
 DOING = ("attempt", "completion")
+AHEAD = 14 * 86_400_000_000  # microseconds: a list of a coming week is worked on before that begins
 RETIRED = "retired"  # document: ids of the resources that were taken out of the catalogue
 
 
 @dataclass(frozen=True, eq=False)
 class ShownSince:
-    """What a learner did: times (UTC microseconds) by resource, and the rating of each step."""
+    """What a learner did: times (UTC microseconds) and numbers of events by resource, ratings by step."""
 
-    done: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    done: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
     rated: Mapping[str, float] = field(default_factory=dict)
+
+    def has_done(self, resource: str, head: Row[Any]) -> bool:
+        """Whether a resource of a list was worked on since its beginning, or ahead of it once drawn."""
+        ahead = head.time - AHEAD
+        return any(
+            time >= head.time or (number > head.upto and time >= ahead)
+            for time, number in self.done.get(resource, ())
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +42,8 @@ class ListRows:
     """Heads in the order they were made, the steps of each in order, and what became of them.
 
     `out` has, by learner and resource, the last act that took it out of the learner's lists; `left` when the
-    learner left the last of the courses that have it (UTC microseconds); `closed` what is open no more.
+    learner left the last of the courses that have it; `closes` when a resource does, of those that do; `at`
+    is when the rows are read (all UTC microseconds).
     """
 
     heads: Sequence[Row[Any]]
@@ -41,7 +51,8 @@ class ListRows:
     acts: Mapping[str, Sequence[OverrideRecord]]
     since: Mapping[int, ShownSince]
     retired: Collection[str] = ()
-    closed: Collection[str] = ()
+    closes: Mapping[str, float] = field(default_factory=dict)
+    at: int = 0
     out: Mapping[int, Mapping[str, OverrideRecord]] = field(default_factory=dict)
     left: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
@@ -89,9 +100,9 @@ def retired_in(connection: Connection) -> frozenset[str]:
 def _since(connection: Connection, learners: Collection[int], earliest: int) -> dict[int, ShownSince]:
     names = ("learner", "kind", "resource", "time", "step", "score", "event_id", "supersedes", "voids")
     corrects = events.c.voids.is_not(None) | events.c.supersedes.is_not(None)
-    wanted = (events.c.time >= earliest) & (events.c.kind.in_((*DOING, "rating")) | corrects)
-    query = select(*(events.c[name] for name in names)).where(wanted)
-    done: dict[int, dict[str, list[int]]] = {number: {} for number in learners}
+    wanted = (events.c.time >= earliest - AHEAD) & (events.c.kind.in_((*DOING, "rating")) | corrects)
+    query = select(events.c.number, *(events.c[name] for name in names)).where(wanted)
+    done: dict[int, dict[str, list[tuple[int, int]]]] = {number: {} for number in learners}
     rated: dict[int, dict[str, float]] = {number: {} for number in learners}
     rows = list(where_in(connection, query.order_by(events.c.number), events.c.learner, learners))
     gone = {bytes(name) for row in rows for name in (row.supersedes, row.voids) if name}
@@ -101,5 +112,6 @@ def _since(connection: Connection, learners: Collection[int], earliest: int) -> 
         if row.kind == "rating":
             rated[row.learner][row.step] = row.score
         elif row.kind in DOING:
-            done[row.learner].setdefault(row.resource, []).append(row.time)
+            came = 0 if row.supersedes else row.number  # a correction is no new work
+            done[row.learner].setdefault(row.resource, []).append((row.time, came))
     return {number: ShownSince(done[number], rated[number]) for number in learners}

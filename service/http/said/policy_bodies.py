@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from segue.service.http.request_schemas import Body, Name, Time
+from segue.service.http.request_schemas import Body, Happened, Name, Time
 from segue.service.http.response_schemas import AnswerBody
 from segue.service.http.said.statement_bodies import Note, Week
 
@@ -35,7 +35,7 @@ class InForceBody(Body):
     by: Name
     """The teacher's id in the LMS; stored as a keyed digest."""
     reason: Note = ""
-    now: Time | None = None
+    now: Happened | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from segue.engine.practices.reviews import Talk
 from segue.engine.practices.slots import Placed
-from segue.service.http.request_schemas import Body, Name, Share, Time
+from segue.service.http.request_schemas import Body, Happened, Name, Share, Time
 from segue.service.http.response_schemas import AnswerBody
 from segue.service.http.said.statement_bodies import Week
 from segue.workspace.practices.group_work import FormedGroup
@@ -65,7 +65,7 @@ class GivenBody(Body):
     by: Name
     about: Annotated[str, Field(max_length=200)] = ""
     minutes: Annotated[float, Field(ge=0, le=600)] | None = None
-    now: Time | None = None
+    now: Happened | None = None
     """Sent again with the same moment, it is kept once."""
 
 
@@ -141,7 +141,7 @@ class RubricBody(Body):
     rubric: Annotated[dict[str, Name], Field(min_length=1, max_length=50)]
     """The catalogue's resource that stands for each criterion."""
     scores: Annotated[tuple[ScoreBody, ...], Field(min_length=1, max_length=2_000)]
-    now: Time | None = None
+    now: Happened | None = None
 
 
 TWO = ["student-1", "student-2"]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from segue.features.iso_weeks import start_of
-from segue.service.http.request_schemas import Body, GoalBody, Name, Names, Time
+from segue.service.http.request_schemas import Body, GoalBody, Happened, Name, Names
 from segue.service.http.response_schemas import AnswerBody
 
 
@@ -40,7 +40,7 @@ class StatementBody(Body):
     """In place of those stated before; an empty list takes them back."""
     k: Annotated[int, Field(ge=1, le=50)] = 6
     menu: Annotated[int, Field(ge=1, le=10)] = 3
-    now: Time | None = None
+    now: Happened | None = None
     """The moment of a preview: sent along, what is kept is byte for byte what was shown, and is kept once."""
 
     @model_validator(mode="after")
@@ -63,7 +63,7 @@ class OwnPlanBody(Body):
     """A plan that a learner makes."""
 
     steps: Annotated[tuple[OwnStepBody, ...], Field(min_length=1, max_length=30)]
-    now: Time | None = None
+    now: Happened | None = None
     """Sent again with the same moment, the same plan is kept once."""
 
 
@@ -74,7 +74,7 @@ class VerdictBody(Body):
     """The teacher's id in the LMS; stored as a keyed digest."""
     accept: bool
     note: Note = ""
-    now: Time | None = None
+    now: Happened | None = None
 
 
 class RequestVerdictBody(VerdictBody):
@@ -91,20 +91,20 @@ class AskedBody(Body):
     kind: Literal["talk", "contest", "suggestion"]
     about: Name
     """A skill to talk about or look at again, or a resource to suggest to the class."""
-    now: Time | None = None
+    now: Happened | None = None
 
 
 class MomentBody(Body):
     """When it happened; the server's clock when left out."""
 
-    time: Time | None = None
+    time: Happened | None = None
 
 
 class TakeBackBody(Body):
     """Which of the things said of a step is taken back."""
 
     said: Literal["choice", "rating", "completion"]
-    time: Time | None = None
+    time: Happened | None = None
 
 
 class ClassWeekBody(Body):
@@ -115,7 +115,7 @@ class ClassWeekBody(Body):
     week: Week
     by: Name
     """The teacher's id in the LMS; stored as a keyed digest."""
-    now: Time | None = None
+    now: Happened | None = None
 
 
 class MustDoBody(ClassWeekBody):

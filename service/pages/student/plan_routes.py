@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, left_words, open_now, request_words, show
+from segue.service.pages.layout import finding_words, left_words, open_at, request_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import shown, standing
@@ -37,7 +37,7 @@ def _plan(visit: Visit) -> dict[str, object]:
     return {
         "plan": found[0] if found else None,
         "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
-        "resources": open_now(visit, catalogue),
+        "resources": open_at(visit.now, catalogue),
         "rows": ROWS,
         "finding_words": partial(finding_words, visit.locale, catalogue),
         "left_words": lambda name, why: left_words(
@@ -95,7 +95,7 @@ def _feedback(visit: Visit) -> dict[str, object]:
         "aims": aims,
         "follows": follows,
         "skills": catalogue.skills,
-        "resources": open_now(visit, catalogue),
+        "resources": open_at(visit.now, catalogue),
         "lines": [request_words(visit.locale, catalogue, one) for one in reversed(asked)],
     }
 

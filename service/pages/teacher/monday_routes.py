@@ -10,9 +10,9 @@ from starlette.responses import Response
 from segue.engine.explanations.own_plan import shut
 from segue.engine.explanations.why import lost
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.iso_weeks import week_of
+from segue.features.iso_weeks import start_of, week_of
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, gave_way, left_words, open_now, rule_words, show
+from segue.service.pages.layout import finding_words, gave_way, left_words, open_at, rule_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS
@@ -47,7 +47,7 @@ def _week(visit: Visit, asked: str) -> dict[str, object]:
     return {
         "view": view,
         "weeks": [(this, _("This week")), (following, _("Next week"))],
-        "resources": open_now(visit, catalogue),
+        "resources": open_at(max(visit.now, start_of(view.week, space.time_zone)), catalogue),
         "titles": titles,
         "numbers": {who: at for at, who in enumerate(roster)},
         "plans": own_plans.plans_of(space, roster, now=visit.now),
@@ -123,16 +123,17 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     number = owner_of(visit, decision)
     learner = visit.ticket.roster[number]
     mine, step = space.decision(decision, now=visit.now)
+    at = max(visit.now, mine.made)  # a list of a coming week counts from its beginning
     catalogue = space.catalogue()
     taken = {one.resource for one in mine.todo}
-    champion, asking = space.asking([learner], now=visit.now)
+    champion, asking = space.asking([learner], now=at)
     near = alternatives(champion.recommender, asking[learner].said, taken=taken)
     words = translations(visit.locale)
     known = wanted in champion.recommender.catalogue.resource_index
     why_not = asking[learner].why_not(champion.recommender, wanted, words=words) if known else None
     resource = partial(_resource, catalogue)
     out = asking[learner].record.excluded
-    closed = shut(catalogue, wanted, visit.now.timestamp(), out=out) if known else None
+    closed = shut(catalogue, wanted, at.timestamp(), out=out) if known else None
     return {
         "learner": learner,
         "number": number,

@@ -16,6 +16,7 @@ Folder = Annotated[Path, typer.Argument(help="Folder of the workspace.")]
 Now = Annotated[
     str, typer.Option(help="The time it is, ISO 8601 with zone (default: the clock, to the full hour).")
 ]
+ExactNow = Annotated[str, typer.Option("--now", help="When it is, ISO 8601 with zone (default: the clock).")]
 WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
 Address = Annotated[str, typer.Option("--address", help="Where the service is reached.")]
 ADDRESS = "http://127.0.0.1:8800"
@@ -40,9 +41,12 @@ def secret(variable: str) -> str:
 
 def moment(now: str) -> datetime:
     """Return the time given, or the clock's to the full hour: a question asked twice then has one answer."""
-    if not now:
-        return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    return zoned(now, "--now")
+    return exactly(now) if now else exactly("").replace(minute=0, second=0, microsecond=0)
+
+
+def exactly(now: str) -> datetime:
+    """Return the time given, or the clock's: what is said or shown is of its very moment."""
+    return zoned(now, "--now") if now else datetime.now(UTC)
 
 
 def zoned(said: str, name: str) -> datetime:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, WeekName, moment, opened, secret
+from segue.cli.arguments import Folder, WeekName, exactly, opened, secret
 from segue.cli.kolibri import push_kolibri
 from segue.cli.text_output import tell
 
@@ -32,7 +32,7 @@ def push_canvas(workspace: Folder, *, url: Url, course: Course, week: WeekName) 
 
     space, there = opened(workspace), course_at(url, secret("SEGUE_CANVAS_TOKEN"), course)
     roster = students(there, course)
-    lessons = lessons_of(space, roster, week, now=moment(""))
+    lessons = lessons_of(space, roster, week, now=exactly(""))
     done = push(there, lessons)
     tell(
         f"{len(roster)} learners: {done['added']} modules added, {done['updated']} updated, "

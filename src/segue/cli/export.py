@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from segue.cli.arguments import Folder, Learner, WeekName, moment, opened
+from segue.cli.arguments import Folder, Learner, WeekName, exactly, opened
 
 if TYPE_CHECKING:
     from segue.lms.outgoing.lesson import Lesson
@@ -78,7 +78,7 @@ def statements(
 def _lesson(workspace: Path, learner: str, week: str) -> Lesson:
     from segue.service.lessons import lessons_of
 
-    lessons = lessons_of(opened(workspace), (learner,), week, now=moment(""))
+    lessons = lessons_of(opened(workspace), (learner,), week, now=exactly(""))
     if not lessons:
         raise ValueError(f"this learner has no playlist of {week}: run `segue weekly` for the week first")
     return lessons[0]

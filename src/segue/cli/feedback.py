@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
+from segue.cli.arguments import AsJson, ExactNow, Folder, Learner, exactly, opened, zoned
 from segue.cli.text_output import tell
 
 Decision = Annotated[str, typer.Option("--decision", help="Id of a step, as `segue lists --json` shows it.")]
@@ -23,7 +23,7 @@ def lists(
     learner: Learner,
     week: Annotated[str, typer.Option(help="ISO week, as 2026-W48 (default: all).")] = "",
     surface: Annotated[str, typer.Option(help="Where they were asked for (default: anywhere).")] = "",
-    now: Now = "",
+    now: ExactNow = "",
     as_json: AsJson = False,
 ) -> None:
     """Show a learner's lists as they stand everywhere, the newest first.
@@ -32,7 +32,7 @@ def lists(
     """
     from segue.workspace.playlists.published_playlists import list_line
 
-    found = opened(workspace).lists(learner, now=moment(now), week=week or None, surface=surface or None)
+    found = opened(workspace).lists(learner, now=exactly(now), week=week or None, surface=surface or None)
     if as_json:
         typer.echo(json.dumps({"lists": [list_line(one) for one in found]}, ensure_ascii=False, indent=1))
         return
@@ -53,7 +53,7 @@ def override(
     resource: Annotated[str, typer.Option(help="What to put in instead; needed for swap.")] = "",
     reason: Annotated[Reason, typer.Option()] = "other",
     until: Annotated[str, typer.Option(help="When it ends for later lists, ISO 8601 with zone.")] = "",
-    now: Now = "",
+    now: ExactNow = "",
 ) -> None:
     """Do what a teacher wants with a step: it holds at once, on the page, in calendars and pushed lessons.
 
@@ -61,9 +61,9 @@ def override(
     """
     from segue.workspace.playlists.step_feedback import StepChange
 
-    end = moment(until) if until else None
+    end = zoned(until, "--until") if until else None
     change = StepChange(action, by, reason, resource or None, end)
-    act, new = opened(workspace).override(decision, change, now=moment(now))
+    act, new = opened(workspace).override(decision, change, now=exactly(now))
     tell(f"override {act} {'holds' if new else 'held already'}")
 
 
@@ -73,13 +73,13 @@ def undo(
     *,
     override_id: Annotated[str, typer.Option("--override", help="Id of the override.")],
     by: By,
-    now: Now = "",
+    now: ExactNow = "",
 ) -> None:
     """Take a teacher's override back; what stood there before stands again.
 
     Example: segue undo school --override ID --by rosa
     """
-    undone = opened(workspace).undo_override(override_id, by=by, now=moment(now))
+    undone = opened(workspace).undo_override(override_id, by=by, now=exactly(now))
     tell("undone" if undone else "it was undone before")
 
 
@@ -89,13 +89,13 @@ def choose(
     *,
     decision: Decision,
     resource: Annotated[str, typer.Option(help="One of the step's options.")],
-    now: Now = "",
+    now: ExactNow = "",
 ) -> None:
     """Keep which option of a step's menu the learner picked.
 
     Example: segue choose school --decision ID --resource pizza-fairly
     """
-    stored = opened(workspace).choose(decision, resource, now=moment(now))
+    stored = opened(workspace).choose(decision, resource, now=exactly(now))
     tell("kept" if stored else "known already")
 
 
@@ -105,10 +105,10 @@ def rate(
     *,
     decision: Decision,
     rating: Annotated[float, typer.Option(help="0 (not at all) to 1 (very much).", min=0, max=1)],
-    now: Now = "",
+    now: ExactNow = "",
 ) -> None:
     """Keep how the learner liked a step: it moves what is proposed later.
 
     Example: segue rate school --decision ID --rating 0.8
     """
-    tell("kept" if opened(workspace).rate(decision, rating, now=moment(now)) else "known already")
+    tell("kept" if opened(workspace).rate(decision, rating, now=exactly(now)) else "known already")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, WeekName, moment, opened, secret
+from segue.cli.arguments import Folder, WeekName, exactly, opened, secret
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def push_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
 
     space, server = opened(workspace), _server(url, user)
     roster = server.roster(classroom)
-    lessons = lessons_of(space, roster, week, now=moment(""))
+    lessons = lessons_of(space, roster, week, now=exactly(""))
     changes = server.push(classroom, lessons)
     tell(
         f"{len(roster)} learners: {changes['added']} lessons added, {changes['updated']} updated, "

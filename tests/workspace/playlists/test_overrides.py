@@ -174,7 +174,7 @@ def test_a_swap_that_cannot_be_is_refused_in_a_sentence(school: School) -> None:
         [closed if r is last else r for r in catalogue.resources], list(catalogue.skills), edges
     )
     school.space.set_catalogue(changed)
-    refused("not open at this time", last.resource_id)
+    refused("not open at the time", last.resource_id)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
