@@ -104,7 +104,7 @@ def messages(locale: str) -> Mapping[str, str]:
         "done": _("Well done: that step is finished."),
         "chosen": _("Your choice is on the list now."),
         "another": _("Here is another step in its place."),
-        "claimed": _("Kept. Do the check, and your next lists will know."),
+        "claimed": _("Kept. Your list is drawn anew; do the check, and the next lists will know."),
         "not_another": _("There is no other step in its place now."),
         "drawn": _("The lists are drawn."),
         "approved": _("Every step is approved. Learners see it at once."),
@@ -128,7 +128,7 @@ def messages(locale: str) -> Mapping[str, str]:
         "not_told": _(
             "The class list did not come from your learning site. Open this page again in a minute."
         ),
-        "not_done": _("That could not be done, and nothing was changed."),
+        "not_all": _("Not every list could take it: another teacher's word stands, or nothing is open."),
     }
 
 

@@ -105,14 +105,13 @@ def headers(frame: str = "") -> dict[str, str]:
     }
 
 
-def refusal_page(refused: RefusedError, locale: str) -> Response:
-    """Return a refusal in words that a child can read; it never says what was sent."""
-    html = render(
-        "refused.html",
-        locale,
-        {"code": refused.code, "status": refused.status, "page": "refused", "base": ""},
-    )
-    return respond(html, status=refused.status)
+def refusal_page(refused: RefusedError, locale: str, *, frame: str = "", role: str = "") -> Response:
+    """Return a refusal in words that a child can read; it never says what was sent.
+
+    In a session, `frame` is the LMS that may show it, and `role` says which page leads on.
+    """
+    said = {"code": refused.code, "status": refused.status, "page": "refused", "base": ".", "role": role}
+    return respond(render("refused.html", locale, said), frame=frame, status=refused.status)
 
 
 def safe_url(url: str) -> str:

@@ -13,10 +13,9 @@ from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import week_of
 from segue.workspace.dialogue.learner_steps import open_options
 from segue.workspace.playlists.answering import Ask, Given
-from segue.workspace.playlists.published_playlists import ShownList, ShownStep
+from segue.workspace.playlists.published_playlists import ShownStep, in_force
 from segue.workspace.workspace import Workspace
 
-SURFACES = ("weekly", "lti")  # what pages, launches and exports show
 STEPS, OPTIONS = 6, 3
 
 
@@ -85,13 +84,6 @@ def _unstored(given: Given, catalogue: Catalogue, now: datetime, words: NullTran
         one = ShownStep(str(step.position), *facts, "open", why, step)
         out.append(PageStep(one, resource, (), kept=False))
     return out
-
-
-def in_force(lists: Sequence[ShownList]) -> list[ShownStep]:
-    """Return the steps of the lists of a week (newest first) that count: those of the surface drawn last."""
-    current = [one for one in lists if one.current and one.surface in SURFACES]
-    mine = [one for one in current if one.surface == current[0].surface]
-    return [step for one in reversed(mine) for step in one.steps]
 
 
 def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[PageStep]:

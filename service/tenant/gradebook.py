@@ -18,11 +18,10 @@ from segue.lms.lti.platforms import LtiError
 from segue.lms.lti.tool import Tool
 from segue.service.http import request_log as logs
 from segue.service.tenant.tenant import Tenant
+from segue.workspace.playlists.published_playlists import PAGES
 from segue.workspace.records.gradebook_links import GradebookLink, keep_links, links_of, weeks_listed
 from segue.workspace.records.learners import find_learners
 from segue.workspace.workspace import Workspace
-
-SURFACES = ("weekly", "lti")
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,11 @@ def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Grad
         links = links_of(connection, person.number) if person and not person.opted_out else {}
         if person is None or not links:
             return nothing, {}
-        weeks = weeks_listed(connection, person.number, SURFACES)
+        weeks = weeks_listed(connection, person.number, PAGES)
     this_week = week_of(now, workspace.time_zone)
     over, running, left = (0, 0), (0, 0), True
     for week in weeks:
-        found = workspace.published([learner], week, surfaces=SURFACES, now=now).get(learner)
+        found = workspace.published([learner], week, surfaces=PAGES, now=now).get(learner)
         counts = (len(found.done), len(found.resources) + len(found.missed)) if found else (0, 0)
         if week < this_week:
             over = over[0] + counts[0], over[1] + counts[1]

@@ -10,15 +10,21 @@ from segue.engine.requests.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace.playlists import step_feedback as feedback
 from segue.workspace.playlists.answering import Ask
-from segue.workspace.playlists.published_playlists import Moment, Reader, ShownStep, rows_at, shown_lists
+from segue.workspace.playlists.published_playlists import (
+    PAGES,
+    Moment,
+    Reader,
+    ShownStep,
+    in_force,
+    rows_at,
+    shown_lists,
+)
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
-
-SURFACES = ("weekly", "lti")
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
         inside = {who: person.number for who, person in people.items() if not person.opted_out}
         catalogue = workspace.catalogue_in(connection)
         moment = Moment(workspace.keyring, catalogue, now)
-        rows = rows_at(connection, moment, list(inside.values()), weeks=[week], surfaces=SURFACES)
+        rows = rows_at(connection, moment, list(inside.values()), weeks=[week], surfaces=PAGES)
         acts = acts_for(connection, inside.values())
     names = {number: who for who, number in inside.items()}
     found = []
@@ -68,11 +74,9 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
             found.append(LearnerWeek(who, ()))
             continue
         lists = shown_lists(rows, inside[who], Reader(catalogue, None, now, why=False))
-        counted = [one for one in lists if one.current]
-        mine = [one for one in counted if one.surface == counted[0].surface]
-        steps = tuple(step for one in reversed(mine) for step in one.steps)
+        mine = [one for one in lists if one.current and one.surface == lists[0].surface]
         rules = [(rule, how) for one in mine for rule, how in one.certificate.items() if how != "held"]
-        found.append(LearnerWeek(who, steps, tuple(rules)))
+        found.append(LearnerWeek(who, tuple(in_force(lists)), tuple(rules)))
     done = [TeacherAct(names[act.learner], act) for act in reversed(acts) if act.learner in names]
     return ClassWeek(week, tuple(found), tuple(done))
 
@@ -111,25 +115,27 @@ def must_do(
     Returns
     -------
     int, int
-        Into how many lists it was put, and how many could not take it. Who has it already is neither.
+        Into how many lists it was put, and how many could not take it: it is not open, another teacher's act
+        stands in its way, or no step is open. Who has it already is neither.
 
     Raises
     ------
     DeclinedError
-        When the catalogue does not have the resource, or it is not open.
+        When the catalogue does not have the resource.
     """
     catalogue = workspace.catalogue()
     if resource not in catalogue.resource_index:
         raise DeclinedError("invalid", "unknown_resource", f"unknown resource {resource!r}: import it first")
     shown = class_week(workspace, roster, week, now=now)
-    asked = []
+    change, asked, full = StepChange("pin", by, "priority", resource), [], 0
     for one in shown.learners:
         if any(step.resource == resource and step.state != "removed" for step in one.steps):
             continue
-        free = [step for step in one.steps if step.state == "open"]
-        if free:
-            asked.append((free[-1].decision_id, StepChange("pin", by, "priority", resource)))
-    return _all(workspace, asked, now=now)
+        free = [step.decision_id for step in one.steps if step.state == "open"]
+        asked += [(step, change) for step in free[-1:]]
+        full += bool(one.steps) and not free
+    done, declined = _all(workspace, asked, now=now)
+    return done, declined + full
 
 
 def _all(

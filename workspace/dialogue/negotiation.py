@@ -18,6 +18,7 @@ from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import NOTHING_SAID, Claim, LearnerStanding, standing_in
+from segue.workspace.playlists.published_playlists import Moment, in_force, lists_of
 from segue.workspace.playlists.step_feedback import state_interests
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
@@ -172,16 +173,26 @@ def _drawn(
     now: datetime,
     shape: tuple[int, int],
 ) -> Entry:
-    """Return the list that follows from what stands and a change, ready to be logged."""
+    """Return the list that follows from what stands and a change, ready to be logged.
+
+    What is done of the week's list stays done, and is no step of this one; what a teacher swapped in stays.
+    """
     champion = workspace.champion(connection)
     kept, _ = states.current(connection, [person.number], champion.fold)
     mine = kept[person.number]
-    request = Request(person.surrogate, now, state=mine.state, k=shape[0], menu=shape[1])
+    week = week_of(now, workspace.time_zone)
+    moment = Moment(workspace.keyring, workspace.catalogue_in(connection), now)
+    there = in_force(lists_of(connection, moment, person.number, champion.fold, now=now, week=week))
+    done = tuple(step.resource for step in there if step.state == "done")
+    pins = tuple(step.resource for step in there if step.state == "swapped")
+    k = max(shape[0] - len(done), len(pins), 1)
+    asked = Request(person.surrogate, now, state=mine.state, k=k, menu=shape[1])
+    request = replace(asked, pins=pins, planned=done)
     if change.interests is not None:
         request = edited(champion.recommender.kernel, request, Edit(interests=change.interests))
     number = count_statements(connection, person.number) + 1
     seed = f"{workspace.configuration.seed}/said/{number}"
-    draw = Draw(seed, request.mode, week_of(now, workspace.time_zone), person.number)
+    draw = Draw(seed, request.mode, week, person.number)
     asking = [Question(request, person, draw, SURFACE)]
     (question,) = with_acts(connection, champion, asking, keyring=workspace.keyring)
     question = replace(question, said=_with(question.said or NOTHING_SAID, change, now))
@@ -268,7 +279,7 @@ def undo_reply(
         reply = find_statement(connection, statement_id)
         if reply is None or reply.kind != kind:
             raise DeclinedError("absent", f"no_{kind}", "there is no such answer")
-        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        teacher = workspace.pseudonym_of_teacher(by)
         name = hashlib.blake2b(f"undo:{statement_id}".encode(), digest_size=16).hexdigest()
         undo = Statement(name, 0, reply.learner, "undo", statement_id, now, {}, teacher)
         return append_statement(connection, undo)

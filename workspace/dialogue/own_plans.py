@@ -48,7 +48,8 @@ LONGEST, MOST_STEPS = 80, 30  # letters of an activity or a word of the teacher'
 class OwnPlan:
     """A plan as it stands: who made it and when, its steps, what Segue and the teacher say of it.
 
-    `left_out` has the resources that were not put on the list when it was approved, and why.
+    `left_out` has the resources that were not put on the list when it was approved, and why;
+    `reviewed_by` is the pseudonym of the teacher who answered.
     """
 
     statement_id: str
@@ -60,6 +61,7 @@ class OwnPlan:
     note: str = ""
     review_id: str = ""
     left_out: tuple[tuple[str, FindingKind], ...] = ()
+    reviewed_by: str = ""
 
 
 def propose_plan(
@@ -111,7 +113,7 @@ def plans_of(
         note, name = (review.body["note"], review.statement_id) if review else ("", "")
         left = tuple((r, kind) for r, kind in review.body.get("left_out", ())) if review else ()
         about = (statement.statement_id, who, statement.time, steps)
-        out.append(OwnPlan(*about, found, verdict, note, name, left))
+        out.append(OwnPlan(*about, found, verdict, note, name, left, review.said_by if review else ""))
     return out
 
 
@@ -131,7 +133,7 @@ def review_plan(
             raise DeclinedError("absent", "no_plan", "there is no such plan")
         every = statements_of(connection, [plan.learner], ("plan", "review", "undo"))
         said = standing_of(every)
-        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        teacher = workspace.pseudonym_of_teacher(by)
         body: dict[str, Any] = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
         for there in said:
             same = (there.kind, there.about, there.said_by) == ("review", plan_id, teacher)

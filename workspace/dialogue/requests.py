@@ -128,7 +128,7 @@ def answer_request(
         said = standing_of(every)
         if statement_id not in {s.statement_id for s in said}:
             raise DeclinedError("conflict", "taken_back", "the learner took this back")
-        teacher = workspace.keyring.digest("teacher", by).hex()[:24]
+        teacher = workspace.pseudonym_of_teacher(by)
         body = {"verdict": "accepted" if accept else "declined", "note": note[:LONGEST_NOTE]}
         for there in said:
             same = (there.kind, there.about, there.said_by) == ("answer", statement_id, teacher)

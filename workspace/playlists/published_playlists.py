@@ -147,6 +147,7 @@ class Reader:
 
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+PAGES = ("weekly", "lti")  # the surfaces that pages, launches and the gradebook go by
 
 
 def lists_of(
@@ -196,6 +197,20 @@ def current_ids(heads: Sequence[Row]) -> set[str]:
     return found
 
 
+def in_force(lists: Sequence[ShownList], surfaces: Collection[str] = PAGES) -> list[ShownStep]:
+    """Return the steps of a week's lists (newest first) that count: those of the surface drawn last.
+
+    What was done of a list of the week that another one replaced stays done, and comes first.
+    """
+    there = [one for one in lists if one.surface in surfaces]
+    mine = [one for one in there if one.current and one.surface == there[0].surface]
+    steps = [step for one in reversed(mine) for step in one.steps]
+    shown = {step.resource for step in steps if step.state != "removed"}
+    others = [step for one in reversed(there) if one not in mine for step in one.steps]
+    before = {step.resource: step for step in others if step.state == "done" and step.resource not in shown}
+    return [*before.values(), *steps]
+
+
 def published(
     connection: Connection,
     moment: Moment,
@@ -207,7 +222,8 @@ def published(
     """Return each learner's playlist of `week` from one of the `surfaces`; who has none is left out.
 
     `roster` holds the LMS's own ids: each is looked up, nothing stored is turned back into an id. Of several
-    playlists of one week the last one counts; the lists of a week's courses follow one another.
+    playlists of one week the last one counts, with what was done of those before it; the lists of a week's
+    courses follow one another.
     """
     people = find_learners(connection, moment.keyring, roster)
     inside = {person.number: who for who, person in people.items() if not person.opted_out}
@@ -220,9 +236,12 @@ def published(
 def _published(heads: Sequence[Row], rows: ListRows) -> Published:
     """Return one learner's list of a week: that of the surface drawn last, all of its courses in order."""
     counts = current_ids(heads)
-    mine = [h for h in heads if h.playlist_id in counts and h.surface == heads[-1].surface]
-    of = [(row, head) for head in mine for row in rows.steps.get(head.playlist_id, ())]
-    every = [(held_at(row, rows, head), head.time) for row, head in of]
+    mine = {h.playlist_id for h in heads if h.playlist_id in counts and h.surface == heads[-1].surface}
+    of = [(row, head) for head in heads for row in rows.steps.get(head.playlist_id, ())]
+    held = [(held_at(row, rows, head), head) for row, head in of]
+    there = {step.resource for step, head in held if head.playlist_id in mine and step.state != "removed"}
+    before = {step.resource for step, _ in held if step.state == "done"} - there
+    every = [(s, h.time) for s, h in held if h.playlist_id in mine or s.resource in before]
     shown = tuple(dict.fromkeys(step.resource for step, _ in every if step.state != "removed"))
     done = frozenset(step.resource for step, _ in every if step.state == "done")
     closed = {s.resource for s, began in every if s.left_out == "closed" and rows.closes[s.resource] > began}

@@ -161,10 +161,14 @@ def person(route: Route) -> Route:
         try:
             return await route(*args, **kwargs)
         except RefusedError as refused:
-            logs.write("page_refused", {"code": refused.code, "reason": refused.message}, level=30)
-            return refusal_page(refused, choose("", request.headers.get("accept-language", "")))
+            return _refused(refused, choose("", request.headers.get("accept-language", "")))
 
     return told
+
+
+def _refused(refused: RefusedError, locale: str, **session: str) -> Response:
+    logs.write("page_refused", {"code": refused.code, "reason": refused.message}, level=30)
+    return refusal_page(refused, locale, **session)
 
 
 Page = Callable[[Visit], Awaitable[Response]]
@@ -202,6 +206,10 @@ class Pages:
         @person
         async def told(request: Request) -> Response:
             visit = visit_of(request, *roles)
-            return await _without_leavers(visit) or await page(visit)
+            try:
+                return await _without_leavers(visit) or await page(visit)
+            except RefusedError as refused:
+                frame, role = visit.ticket.frame, visit.ticket.role
+                return _refused(refused, visit.locale, frame=frame, role=role)
 
         self.router.add_api_route(path, told, methods=[method])

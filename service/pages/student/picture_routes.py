@@ -60,7 +60,7 @@ async def preview(visit: Visit, form: Form) -> Response:
     found = await visit.tenant.aside(partial(look, k=STEPS, menu=OPTIONS))
     catalogue = visit.space.catalogue()
     _, now_steps = await visit.tenant.aside(work)
-    before = [step.resource for step in now_steps if step.state != "removed"]
+    before = [step.resource for step in now_steps if step.state not in ("removed", "done")]
     after = [catalogue.resources[catalogue.resource_index[name]] for name in found.after]
     fields = [(key, value) for key, value in form.fields if key in KEPT]
     return show(

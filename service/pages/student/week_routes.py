@@ -48,9 +48,8 @@ async def another(visit: Visit, form: Form) -> Response:
 async def done(visit: Visit, form: Form) -> Response:
     """Keep that a step is finished."""
     step = form.one("step")
-    stored = await visit.tenant.do(partial(views.finish, visit, step))
-    undo = f"completion:{step}" if stored else ""
-    response = visit.back("week", said="done" if stored else "not_done", undo=undo)
+    await visit.tenant.do(partial(views.finish, visit, step))
+    response = visit.back("week", said="done", undo=f"completion:{step}")
     response.background = BackgroundTask(visit.request.app.state.progress, visit.tenant, {visit.ticket.who})
     return response
 

@@ -95,10 +95,10 @@ def rate(visit: Visit, decision_id: str, rating: float) -> None:
     space.rate(decision_id, rating, now=visit.now)
 
 
-def finish(visit: Visit, decision_id: str) -> bool:
-    """Keep that a step of the learner's own list was finished; False when it was kept before."""
+def finish(visit: Visit, decision_id: str) -> None:
+    """Keep that a step of the learner's own list was finished; pressed twice, it is kept once."""
     _step(visit, decision_id)
-    return visit.space.finish(decision_id, now=visit.now)
+    visit.space.finish(decision_id, now=visit.now)
 
 
 def claim_step(visit: Visit, decision_id: str) -> Statement:

@@ -54,6 +54,7 @@ def _week(visit: Visit, asked: str) -> dict[str, object]:
         "finding_words": partial(finding_words, visit.locale, catalogue),
         "left_words": lambda name, why: left_words(visit.locale, _resource(catalogue, name), why),
         "act_words": partial(_act_words, visit, titles),
+        "own": space.pseudonym_of_teacher(visit.ticket.who),
         "gave_way": partial(gave_way, visit.locale),
     }
 
@@ -78,8 +79,8 @@ async def approve(visit: Visit, form: Form) -> Response:
     """Approve a class's week."""
     week = _named(visit, form)
     work = partial(class_lists.approve_week, visit.space, visit.ticket.roster, week)
-    await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
-    return visit.back("monday", week=week, said="approved")
+    _, declined = await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
+    return visit.back("monday", week=week, said="not_all" if declined else "approved")
 
 
 @pages.post("/mustdo", "teacher")
@@ -87,8 +88,8 @@ async def must_do(visit: Visit, form: Form) -> Response:
     """Put a resource into every list of a week."""
     week = _named(visit, form)
     work = partial(class_lists.must_do, visit.space, visit.ticket.roster, week, form.one("resource"))
-    await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
-    return visit.back("monday", week=week, said="mustdo")
+    _, declined = await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
+    return visit.back("monday", week=week, said="not_all" if declined else "mustdo")
 
 
 @pages.post("/act", "teacher")

@@ -99,6 +99,7 @@ def _policy(visit: Visit, version: PolicyVersion) -> dict[str, object]:
         "settings": {f"weights.{name}": text for name, text in words.items()}
         | {f"limits.{name}": text for name, text in limits.items()},
         "history": list(reversed(version_history(visit.space))),
+        "own": visit.space.pseudonym_of_teacher(visit.ticket.who),
         "titles": {one.resource_id: one.title or one.resource_id for one in catalogue.resources},
     }
 
