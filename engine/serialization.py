@@ -79,6 +79,25 @@ def base_of(folder: Path) -> str:
     return str(text.get("over", ""))
 
 
+def outline(folder: Path) -> tuple[Mapping[str, str], set[str], set[str]]:
+    """Return what to know of the fit in `folder`, and its resources and skills by id: no array is read.
+
+    Raises
+    ------
+    ValueError, OSError or KeyError
+        When the folder was written by another format, or misses a file.
+    """
+    text = _text_of(folder)
+    if "over" in text:
+        _, resources, skills = outline(folder.parent / text["over"])
+    else:
+        (folder / "arrays.npz").stat()
+        resources, skills = set(), set()
+    said = text.get("change") or text["catalogue"]
+    resources |= {one["resource_id"] for one in said["resources"]}
+    return text["fitted"], resources, skills | {one["skill_id"] for one in said["skills"]}
+
+
 def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     """Return what `save` wrote: a kernel of the same hash, and what to know of its fit.
 
@@ -87,9 +106,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
     ValueError
         When the folder was written by another format, or its files do not belong together.
     """
-    text = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
-    if text["format"] != FORMAT:
-        raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
+    text = _text_of(folder)
     if "over" in text:
         base, _ = load(folder.parent / text["over"])
         return _checked(base.over(change_in(base.catalogue, text["change"])), text, folder)
@@ -117,6 +134,13 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         NextAnswers(*text.get("answers", USUAL)),
     )
     return _checked(kernel, text, folder)
+
+
+def _text_of(folder: Path) -> dict[str, Any]:
+    text: dict[str, Any] = json.loads((folder / "recommender.json").read_text(encoding="utf-8"))
+    if text["format"] != FORMAT:
+        raise ValueError(f"{folder} has format {text['format']}, this version reads {FORMAT}: fit again")
+    return text
 
 
 def _checked(kernel: Kernel, text: Mapping[str, Any], folder: Path) -> tuple[Kernel, Mapping[str, str]]:

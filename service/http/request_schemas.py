@@ -250,6 +250,12 @@ class RosterBody(Body):
 
     learners: Annotated[tuple[MemberBody, ...], Field(max_length=5_000)]
 
+    @model_validator(mode="after")
+    def _each_has_one_place(self) -> Self:
+        if len({member.id for member in self.learners}) < len(self.learners):
+            raise ValueError("an id stands here twice: a class has one place for each")
+        return self
+
 
 Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", strict=True)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", strict=True)]
@@ -267,7 +273,7 @@ class ResourceBody(Body):
     """Interest tags."""
     courses: Names = ()
     """Ids of the classes it is for, as rosters name them; without any it is for all."""
-    difficulty: float | None = None
+    difficulty: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None
     """The catalogue's own label, on any scale; higher is harder."""
     kind: Annotated[Name, Field(max_length=60)] = "exercise"
     minutes: Annotated[float, Field(gt=0, le=100_000)] = 10.0

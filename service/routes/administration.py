@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -17,6 +17,7 @@ from segue.service.reach import ReachedRoute
 from segue.service.tenant.activation import activate as put_in_charge
 from segue.service.tenant.row_pages import Kind, page
 from segue.workspace.sources.model_registry import current_fit, kept_models
+from segue.workspace.workspace import Workspace
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=ReachedRoute)
 Version = Annotated[str, Path(pattern=r"^[0-9a-f]{8,64}$", description="`version` of a model.")]
@@ -28,11 +29,13 @@ Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows of a page.")]
 async def models(request: Request) -> Response:
     """Return the fitted models that are kept, the newest first, and which one decides."""
     caller = caller_of(request, "admin")
-    workspace = caller.space
+    return answer({"models": await caller.tenant.aside(partial(_kept, caller.space))})
+
+
+def _kept(workspace: Workspace) -> list[dict[str, Any]]:
     with workspace.store.read() as connection:
         current = current_fit(connection)
-    kept = await caller.tenant.aside(partial(kept_models, workspace.path / "models", current))
-    return answer({"models": kept})
+    return kept_models(workspace.models, current)
 
 
 @router.post("/models/{version}/activate", responses=gives(answers.Activated, (404, 409, 422)))

@@ -15,11 +15,12 @@ from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, LearnerId, answer
 from segue.service.http.openapi import asks, gives
+from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant.lists import Wanted, lists_of
 
-Week = Annotated[str, Query(pattern=r"^\d{4}-W\d{2}$", description="ISO week, as 2026-W48.")]
+Week = Annotated[said.Week, Query(description="ISO week, as 2026-W48.")]
 Surface = Annotated[str, Query(min_length=1, max_length=12, pattern=ID, description="As in the answer.")]
 router = APIRouter(prefix="/v1/learners", tags=["learners"], route_class=ReachedRoute)
 AfterList = Annotated[str, Query(max_length=40, description="`next` of the page before.")]

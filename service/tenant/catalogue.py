@@ -82,6 +82,8 @@ def _fields(body: ResourceBody, names: set[str]) -> dict[str, Any]:
     for name, value in fields.items():
         if isinstance(value, datetime):
             fields[name] = pd.Timestamp(value)
+        if isinstance(value, tuple):  # a skill named twice would count twice
+            fields[name] = tuple(dict.fromkeys(value))
     if fields.get("url") and web_address(fields["url"]) != fields["url"]:
         message = "url must be a web address (https://…): one that runs something is shown to nobody"
         raise RefusedError(422, "not_an_address", message)

@@ -108,6 +108,8 @@ def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bo
     """Return the JSON of a stored playlist; `trouble` says why no fitted model decided ("" if one did)."""
     playlist = entry.playlist
     notes = [*playlist.notes]
+    if unknown := [tag for tag in entry.request.interests if tag not in recommender.catalogue.tag_index]:
+        notes.append(f"interests: the catalogue has no tag {unknown[0]!r}, which moves nothing")
     if trouble:
         notes.append(f"{trouble}: these steps rest on pedagogy alone")
     shown = entry.columns if entry.columns is not None and not explain else tuple(playlist.steps)

@@ -11,6 +11,7 @@ import numpy as np
 
 from segue.engine.requests.request import Request
 from segue.features.history.learner_state import LearnerState
+from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import FEWEST_LEARNERS, profile
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import AskBody, WhatIfBody
@@ -93,7 +94,8 @@ def _asked(workspace: Workspace, learner: str, request: Request) -> tuple[Met, A
         known = _known(workspace, connection, learner)
         person = known.learner
         request = replace(request, learner=person.surrogate, state=known.state)
-        question = Question(request, person, Draw("", request.mode, "", person.number), "service")
+        week = week_of(request.now, workspace.time_zone)
+        question = Question(request, person, Draw("", request.mode, week, person.number), "service")
         (met,) = as_met(connection, known.charge.champion, [question], keyring=workspace.keyring)
     return met, known
 

@@ -97,3 +97,21 @@ def test_a_page_goes_on_where_it_was_while_others_write(client: httpx.Client, he
     second = client.get(path, params={"limit": 1, "after": first["next"]}, headers=mine).json()
     assert second["lists"][0]["id"] != first["lists"][0]["id"]
     assert second["next"] is None
+
+
+def test_models_over_a_changed_catalogue_are_listed_with_their_sizes_from_their_text_alone(
+    client: httpx.Client, headers: Headers, school: Path
+) -> None:
+    mine = headers("admin")
+
+    def listed() -> list[tuple[bool, int, int]]:
+        found = client.get("/v1/models", headers=mine).json()["models"]
+        return [(one["readable"], one["resources"], one["skills"]) for one in found]
+
+    (_, resources, skills), first = listed()
+    client.put("/v1/resources/new", json={"skills": ["of-its-own"]}, headers=mine).raise_for_status()
+    client.post("/v1/recommend", json={"learner": "x", "k": 1}, headers=mine).raise_for_status()
+    assert listed() == [(True, resources + 1, skills + 1), (True, resources, skills), first]
+    arrays = max(school.glob("models/*/arrays.npz"), key=lambda path: path.stat().st_mtime)
+    arrays.rename(arrays.with_name("gone"))
+    assert listed() == [(False, 0, 0), (False, 0, 0), first]

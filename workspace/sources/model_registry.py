@@ -25,7 +25,7 @@ import pandas as pd
 from segue.engine.pipeline import UNTESTED, Learned
 from segue.engine.policies.policy_version import PolicyVersion, policy_from
 from segue.engine.recommender import Recommender
-from segue.engine.serialization import base_of
+from segue.engine.serialization import base_of, outline
 from segue.engine.training.reward_model import fresh_model
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts.context_columns import SkillFacts
@@ -317,9 +317,8 @@ def kept_models(place: Path, current: str | None) -> list[dict[str, Any]]:
     folders = (
         [one for one in place.iterdir() if one.is_dir() and one.suffix != ".new"] if place.exists() else []
     )
-    made = sorted(((one.stat().st_mtime, one.name) for one in folders), reverse=True)
-    library = Library(place)  # one of its own: what is only looked at is not remembered
-    return [_line(library, name, at, current) for at, name in made]
+    made = sorted(((one.stat().st_mtime, one) for one in folders), reverse=True)
+    return [_line(folder, at, current) for at, folder in made]
 
 
 def model_frame(place: Path, current: str | None) -> pd.DataFrame:
@@ -333,13 +332,11 @@ def model_frame(place: Path, current: str | None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _line(library: Library, version: str, made: float, current: str | None) -> dict[str, Any]:
-    line: dict[str, Any] = {"version": version, "current": version == current, "readable": True, "fitted": {}}
-    line["made"] = datetime.fromtimestamp(made, UTC).isoformat(timespec="seconds")
+def _line(folder: Path, made: float, current: str | None) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(made, UTC).isoformat(timespec="seconds")
+    line: dict[str, Any] = {"version": folder.name, "current": folder.name == current, "made": moment}
     try:
-        recommender = library.artefact(version)
-    except WorkspaceError:
-        return line | {"readable": False, "resources": 0, "skills": 0}
-    catalogue = recommender.catalogue
-    sizes = {"resources": len(catalogue.resources), "skills": len(catalogue.skills)}
-    return line | sizes | {"fitted": dict(recommender.fitted)}
+        fitted, resources, skills = outline(folder)
+    except (OSError, ValueError, KeyError):
+        return line | {"readable": False, "fitted": {}, "resources": 0, "skills": 0}
+    return line | {"readable": True, "fitted": fitted, "resources": len(resources), "skills": len(skills)}

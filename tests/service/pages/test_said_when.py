@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+
+from segue.features.iso_weeks import week_of
 
 Call = Callable[..., Any]
 LATE = "2190-01-01T00:00:00Z"
@@ -48,3 +51,28 @@ def test_a_swap_puts_something_else_in(call: Call) -> None:
     refused = call(f"/v1/decisions/{step['decision_id']}/override", change, status=422)
     assert "stands here already" in refused["error"]["message"]
     call(f"/v1/decisions/{step['decision_id']}/override", change | {"action": "pin"})
+
+
+def test_what_cannot_be_obeyed_is_refused_or_said(call: Call) -> None:
+    twice = {"learners": [{"id": "ada"}, {"id": "ada", "role": "teacher"}]}
+    assert (
+        "stands here twice"
+        in call("/v1/classes/x/roster", twice, method="PUT", status=422)["error"]["message"]
+    )
+    call(f"{ME}/lists?week=2026-W60", status=422)
+    call("/v1/resources/new", {"difficulty": 1e300}, method="PUT", status=422)
+    made = call("/v1/resources/new", {"skills": ["unit-rates", "unit-rates"]}, method="PUT")
+    assert made["skills"] == ["unit-rates"]
+    asked = {"learner": "student-3", "k": 2, "interests": ["sports", "nothing-of-ours"]}
+    assert "no tag 'nothing-of-ours'" in " ".join(call("/v1/recommend", asked)["notes"])
+    assert not call("/v1/recommend", {"learner": "student-3", "k": 2, "interests": ["sports"]})["notes"]
+
+
+def test_why_not_knows_the_list_of_the_week(call: Call) -> None:
+    week = week_of(datetime.now(UTC), "UTC")
+    call("/v1/class-weeks/draw", {"learners": ["student-3"], "week": week, "by": "t1"})
+    (found,) = call(f"{ME}/lists")["lists"]
+    wanted = found["steps"][0]["resource"]
+    assert call("/v1/recommend", {"learner": "student-3", "mode": "next"})["steps"][0]["resource"] != wanted
+    asked = {"resource": wanted, "mode": "next", "k": 1}
+    assert call(f"{ME}/why-not", asked)["rules"] == ["planned"]
