@@ -32,6 +32,7 @@ def show(visit: Visit, page: str, **values: object) -> Response:
         "who": visit.name(visit.ticket.who),
         "menu": menu(visit),
         "class_id": visit.ticket.class_id,
+        "zone": visit.space.time_zone,
         "name": visit.name,
         "said": said(visit),
         "hidden": cache(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date
-from functools import cache, partial
+from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.bccache import Bucket
+from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, Response
 
 from segue.service.http.refusals import RefusedError
@@ -75,14 +76,21 @@ def environment(locale: str) -> Environment:
     made.install_gettext_translations(texts.translations(locale), newstyle=True)  # type: ignore[attr-defined]
     made.globals.update(
         locale=locale.partition("_")[0],
+        wording=locale,
+        zone="UTC",
         direction=texts.direction(locale),
         static=stamped,
     )
     made.filters.update(
-        day=partial(texts.day, locale=locale),
+        day=_day,
         safe_url=safe_url,
     )
     return made
+
+
+@pass_context
+def _day(context: Context, value: date | datetime | str | None) -> str:
+    return texts.day(value, context["wording"], context["zone"])
 
 
 def render(template: str, locale: str, values: Mapping[str, object]) -> str:

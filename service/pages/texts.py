@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from babel import Locale, negotiate_locale
 from babel.dates import format_date
@@ -78,10 +79,12 @@ def direction(locale: str) -> str:
     return "ltr" if locale == PSEUDO else str(Locale.parse(locale).text_direction)
 
 
-def day(value: date | datetime | str | None, locale: str) -> str:
-    """Return a day as people write it, "" for none; text is a date in ISO 8601."""
+def day(value: date | datetime | str | None, locale: str, zone: str = "UTC") -> str:
+    """Return a day as people write it in their time zone, "" for none; text is a date in ISO 8601."""
     if value is None or value == "":
         return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(ZoneInfo(zone))
     when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
     return format_date(when, format="d MMM y", locale="en" if locale == PSEUDO else locale)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -46,7 +47,7 @@ def _picture(visit: Visit) -> dict[str, object]:
         "skills": catalogue.skills,
         "tags": catalogue.tag_ids,
         "stated": {line.tag for line in profile.interests if line.stated},
-        "tomorrow": (visit.now + timedelta(days=1)).date().isoformat(),
+        "tomorrow": (visit.now.astimezone(_zone(visit)) + timedelta(days=1)).date().isoformat(),
         "may_edit": visit.ticket.role == "learner",
     }
 
@@ -54,7 +55,7 @@ def _picture(visit: Visit) -> dict[str, object]:
 @pages.post("/preview", "learner")
 async def preview(visit: Visit, form: Form) -> Response:
     """Show the list that would follow from a change, before it is saved."""
-    change, work = _change(form), partial(standing, visit.space, visit.ticket.who, now=visit.now)
+    change, work = _change(visit, form), partial(standing, visit.space, visit.ticket.who, now=visit.now)
     await visit.tenant.do(work)
     look = partial(negotiation.preview, visit.space, visit.ticket.who, change, now=visit.now)
     found = await visit.tenant.aside(partial(look, k=STEPS, menu=OPTIONS))
@@ -79,13 +80,13 @@ async def preview(visit: Visit, form: Form) -> Response:
 @pages.post("/save", "learner")
 async def save(visit: Visit, form: Form) -> Response:
     """Save a change that was looked at; the list shown is the one that is in force from now on."""
-    change, seen = _change(form), _moment(form, visit.now)
+    change, seen = _change(visit, form), _moment(form, visit.now)
     keep = partial(negotiation.save_change, visit.space, visit.ticket.who, change, now=seen)
     statement = await visit.tenant.do(partial(keep, k=STEPS, menu=OPTIONS))
     return visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
 
 
-def _change(form: Form) -> PictureChange:
+def _change(visit: Visit, form: Form) -> PictureChange:
     kind, skill = form.one("kind"), form.one("skill")
     if kind == "claim" and form.one("says") in ("know", "help"):
         return PictureChange(skill=skill, says="know" if form.one("says") == "know" else "help")
@@ -95,11 +96,20 @@ def _change(form: Form) -> PictureChange:
         return PictureChange(drop_goal=True)
     if kind == "goal":
         try:
-            due = datetime.fromisoformat(form.one("due")).replace(tzinfo=UTC) if form.one("due") else None
+            due = _end_of(date.fromisoformat(form.one("due")), _zone(visit)) if form.one("due") else None
         except ValueError:
             raise RefusedError(422, "statement", "a goal's date must be a day") from None
         return PictureChange(goal=Goal((skill,), due))
     raise RefusedError(422, "statement", "say what is to change")
+
+
+def _zone(visit: Visit) -> ZoneInfo:
+    return ZoneInfo(visit.space.time_zone)
+
+
+def _end_of(day: date, zone: ZoneInfo) -> datetime:
+    """Return the last second of a day: what is due by a day may be done on it."""
+    return datetime.combine(day, time(23, 59, 59), zone)
 
 
 def _moment(form: Form, now: datetime) -> datetime:

@@ -15,7 +15,6 @@ from segue.service.pages.student import week_views as views
 from segue.workspace.dialogue.learner_steps import skill_check
 
 pages = Pages()
-RATINGS = {"easy": 0.25, "hard": 0.0, "liked": 1.0}
 
 
 @pages.get("/week", "learner", "parent")
@@ -74,8 +73,8 @@ async def check(visit: Visit) -> Response:
 @pages.post("/rate", "learner")
 async def rate(visit: Visit, form: Form) -> Response:
     """Say how a step was."""
-    rating, step = RATINGS.get(form.one("value")), form.one("step")
-    if rating is None:
+    word, step = form.one("value"), form.one("step")
+    if word not in views.RATINGS:
         raise RefusedError(422, "rating", "a rating is easy, hard or liked")
-    await visit.tenant.do(partial(views.rate, visit, step, rating))
-    return visit.back("week", said="rated", undo=f"rating:{step}")
+    before = await visit.tenant.do(partial(views.rate, visit, step, word))
+    return visit.back("week", said="rated", undo=f"{before or 'rating'}:{step}")

@@ -87,12 +87,16 @@ def choose(visit: Visit, decision_id: str, resource: str) -> None:
     visit.space.choose(decision_id, resource, now=visit.now)
 
 
-def rate(visit: Visit, decision_id: str, rating: float) -> None:
-    """Say how a step of the learner's own list was; what was said of it before gives way."""
-    step, space = _step(visit, decision_id), visit.space
-    if step.shown.rating not in (None, rating):
+RATINGS = {"easy": 0.25, "hard": 0.0, "liked": 1.0}
+
+
+def rate(visit: Visit, decision_id: str, word: str) -> str:
+    """Say how a step of the learner's own list was; return what was said before, "" for nothing else."""
+    was, rating, space = _step(visit, decision_id).shown.rating, RATINGS[word], visit.space
+    if was not in (None, rating):
         space.take_back(decision_id, "rating", now=visit.now)
     space.rate(decision_id, rating, now=visit.now)
+    return next((name for name, value in RATINGS.items() if was == value != rating), "")
 
 
 def finish(visit: Visit, decision_id: str) -> None:
@@ -110,9 +114,15 @@ def claim_step(visit: Visit, decision_id: str) -> Statement:
 
 
 def take_back(visit: Visit, what: str) -> None:
-    """Take back a statement ("statement:ID"), or what was said of a step ("choice:ID", "rating:ID" ...)."""
+    """Take back a statement ("statement:ID"), or what was said of a step ("choice:ID", "rating:ID" ...).
+
+    A rating gives way to the one before it ("easy:ID").
+    """
     kind, _, name = what.partition(":")
     space = visit.space
+    if kind in RATINGS:
+        rate(visit, name, kind)
+        return
     for fact in FACTS:
         if kind == fact:
             _step(visit, name)

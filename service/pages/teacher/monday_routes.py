@@ -224,7 +224,7 @@ def _act_words(visit: Visit, titles: dict[str, str], act: TeacherAct) -> str:
         "remove": _("%(who)s, %(day)s: removed “%(taken)s”"),
         "swap": _("%(who)s, %(day)s: “%(put)s” in place of “%(taken)s”"),
     }
-    when = day(datetime.fromtimestamp(record.time / 1e6, UTC), visit.locale)
+    when = day(datetime.fromtimestamp(record.time / 1e6, UTC), visit.locale, visit.space.time_zone)
     put = titles.get(record.resource, record.resource)
     words = {"who": visit.name(act.learner), "day": when, "put": put}
     line = says[record.action] % (words | {"taken": titles.get(record.taken, record.taken)})

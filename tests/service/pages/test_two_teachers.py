@@ -88,9 +88,3 @@ def test_each_sees_that_the_other_answered_a_plan_or_changed_how_it_is_decided(
     saved = press(press(policy, "policy_try", **{"weights.zone": "6"}), "policy_save").text
     assert WORD not in saved
     assert WORD in browse(f"{base_of(theirs)}/policy").text
-
-
-def test_a_button_pressed_twice_says_what_it_said_once(link: Link, browse: Browse, press: Press) -> None:
-    week = browse(link("learner", "student-3"))
-    said = [press(week, "done").text for _ in range(2)]
-    assert all("Well done" in text and ">Undo<" in text for text in said)
