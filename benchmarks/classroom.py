@@ -145,7 +145,7 @@ def report(rows: pd.DataFrame) -> str:
 def main() -> None:
     """Run what is not in the file of rows yet, and print the report."""
     logging.disable(logging.WARNING)
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--models", default=",".join(model.name for model in MODELS))
     parser.add_argument("--worlds", default="", help="worlds in which learning must show, by comma, or all")

@@ -4,11 +4,13 @@
 
 The whole of ``Recommender.recommend`` is timed: state, contexts, rules, ten steps with their propensities,
 and reasons. Vowpal Wabbit's conditional contextual bandit (``--ccb_explore_adf``) gets a slate of ten from
-1,000 actions as text, with as many features an action as Segue has columns, and with five.
+1,000 actions as text, with as many features an action as Segue has columns, and with five; without
+``vowpalwabbit`` (``pip install 'segue[benchmarks]'``) it is left out.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,8 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import typer
-import vowpalwabbit
+from _command import run_command
 
 from segue.engine.policies import Policy, Softmax
 from segue.engine.recommender import Recommender, fit
@@ -27,6 +28,8 @@ from segue.engine.sampling.randomness import generator
 from segue.features.catalogue import Catalogue, Floats, Resource
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.streaming_update import LearnerState, encode, fold
+
+vowpalwabbit = importlib.import_module("vowpalwabbit") if importlib.util.find_spec("vowpalwabbit") else None
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_SKILLS, N_LEARNERS, N_ATTEMPTS, STEPS = 48, 150, 80, 10
@@ -188,7 +191,7 @@ def main(*, quick: bool = False) -> None:
     ours = single(1000, rounds)
     report("Segue, 10 steps from 1,000 candidates", ours)
     report("Segue, 10 steps from 200 candidates", single(200, rounds))
-    for n_features in (len(COLUMNS), 5):
+    for n_features in (len(COLUMNS), 5) if vowpalwabbit else ():
         theirs = vowpal(1000, n_features, max(rounds // 10, 5))
         report(f"Vowpal Wabbit, slate of 10 from 1,000, {n_features} features", theirs)
         print(f"{'':52s} {np.median(theirs) / np.median(ours):.1f} times Segue's p50")
@@ -203,4 +206,4 @@ def main(*, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-import typer
+from _command import run_command
 
 from segue.experiments.evaluation.estimators.single_step import (
     ESTIMATORS,
@@ -76,4 +76,4 @@ def main(rounds: int = 1_000_000) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

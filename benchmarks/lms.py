@@ -14,7 +14,7 @@ import time
 import uuid
 from pathlib import Path
 
-import typer
+from _command import run_command
 from _data import shared_data
 
 from segue.lms.catalogues.case import open_framework
@@ -98,4 +98,4 @@ def main(statements: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
+from _command import run_command
 from _data import shared_data
 from _mutations import mutate, mutate_bytes
 
@@ -129,4 +129,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
-import typer
+from _command import run_command
 from scipy import stats
 
 from segue.engine.policies import Softmax
@@ -219,4 +219,4 @@ def main(runs: int = 300) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

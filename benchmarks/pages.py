@@ -22,6 +22,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import uvicorn
+from _command import run_command
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.requests.request import Request
@@ -236,4 +237,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

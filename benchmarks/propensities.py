@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import typer
+from _command import run_command
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
@@ -176,4 +176,4 @@ def main(draws: int = 200_000, playlists: int = 50_000) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

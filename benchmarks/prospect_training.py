@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import typer
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -234,7 +235,7 @@ def _watch(given: tuple[int, Settings]) -> Lists:
 
 
 def main() -> None:
-    """Make the network anew."""
+    """Make the network anew, and write it where the package reads it: about 20 minutes of CPU."""
     path = Path(prospect.__file__).parent / prospect.FILE
     weights = Settings().weights
     terms: list[Lists] = []
@@ -250,4 +251,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -10,7 +10,7 @@ import sys
 import time
 
 import numpy as np
-import typer
+from _command import run_command
 
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.audit import stress_cases as audits
@@ -41,4 +41,4 @@ def main(playlists: int = 10_000) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import typer
+from _command import run_command
 
 from segue.models.bayesian_linear import BayesianLinear
 
@@ -62,4 +62,4 @@ def main(*, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 import typer
 import uvicorn
+from _command import run_command
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -299,4 +300,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

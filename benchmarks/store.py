@@ -22,6 +22,7 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 import typer
+from _command import run_command
 from sqlalchemy import select
 
 from segue import sample
@@ -175,4 +176,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

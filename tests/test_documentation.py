@@ -11,6 +11,7 @@ import segue
 from segue.lms.documents.read_document import READERS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+BENCHMARKS = DOCS.parent / "benchmarks"
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
@@ -27,3 +28,11 @@ def test_the_reference_names_everything_public() -> None:
 def test_every_format_that_is_read_has_its_row() -> None:
     page = (DOCS / "reading-from-the-lms.md").read_text(encoding="utf-8")
     assert [name for name in READERS if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.parametrize("file", sorted(BENCHMARKS.glob("[a-z]*.py")), ids=lambda file: file.stem)
+def test_a_benchmark_that_is_asked_what_it_does_says_so_and_does_nothing(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert re.search(
+        r"^    (run_command\(main\)|typer\.run\(main\))$|argparse\.ArgumentParser", text, re.MULTILINE
+    )

@@ -26,7 +26,10 @@ app = typer.Typer(name="trial", help="Experiments in class.", no_args_is_help=Tr
 
 @app.command("declare")
 def declare(
-    workspace: Folder, trial: Annotated[Path, typer.Argument(help="A JSON file.")], *, now: Now = ""
+    workspace: Folder,
+    trial: Annotated[Path, typer.Argument(help="JSON: name, metric, arms, start, …")],
+    *,
+    now: Now = "",
 ) -> None:
     """Write an experiment down before it starts; what decides is fixed from then on.
 
