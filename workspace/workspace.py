@@ -56,7 +56,7 @@ from segue.workspace.playlists.published_playlists import (
 from segue.workspace.records import learner_states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.decision_queries import first_decision, set_received
-from segue.workspace.records.events import Appended, append_events, last_number, standing_events
+from segue.workspace.records.events import Appended, append_block, last_number, standing_events
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, find_learners, present
 from segue.workspace.records.matured_rewards import Outcome, outcomes
@@ -164,17 +164,17 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         """The tenant's time zone."""
         return self.configuration.time_zone
 
-    def add_events(self, events: pd.DataFrame) -> Appended:
+    def add_events(self, events: pd.DataFrame, *, people: dict[str, Learner] | None = None) -> Appended:
         """Append checked events (columns of ``segue.features.events.event_records``) that are not there yet.
 
-        Blocks of 20,000 are committed one by one: a second call goes on where a first was cut off.
+        Blocks of 20,000 are committed one by one: a second call goes on where a first was cut off. `people`
+        remembers from call to call who is behind the source's ids.
         """
-        tags = set(self.catalogue().tag_ids)
+        tags, known = set(self.catalogue().tag_ids), {} if people is None else people
         total = Appended(0, 0, 0, 0)
         for start in range(0, len(events), BLOCK_EVENTS):
             block = events.iloc[start : start + BLOCK_EVENTS]
-            with self.store.write() as connection:
-                total += append_events(connection, self.keyring, block, tags=tags).after(start)
+            total += append_block(self.store, self.keyring, block, tags=tags, people=known).after(start)
         return total
 
     def champion(self, connection: Connection) -> Champion:

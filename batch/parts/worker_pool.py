@@ -6,6 +6,7 @@ result go to a new one. Workers end with the process that started them, however 
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import secrets
@@ -180,6 +181,7 @@ def _do(task: bytes) -> Any:
         if "work" not in _told:
             work, prepare, arguments = pickle.loads(_told["told"])
             prepare(*arguments)  # lets go when the process ends
+            gc.freeze()  # what is loaded stays for good: it need not be looked through again and again
             _told["work"] = work
         return _told["work"](pickle.loads(task))
     except Exception as error:

@@ -12,6 +12,7 @@ import pandas as pd
 from segue.features.events.event_records import Checked, UnknownLearners
 from segue.features.events.file_readers import Source, event_parts
 from segue.workspace.records.events import CONFLICT, Appended, conflicting
+from segue.workspace.records.learners import Learner
 from segue.workspace.records.rosters.unknown_learners import mistyped_learners
 from segue.workspace.workspace import Workspace
 
@@ -65,9 +66,9 @@ def import_file(
         if len(bad):
             rows, events = sum(part.rows for part in whole), sum(part.events for part in whole)
             return FileImport(rows, events, None, bad, whole[-1].dropped)
-    stored = []
+    stored, people = [], dict[str, Learner]()
     for checked in parts():
-        stored.append(_stored(workspace, checked, mistyped))
+        stored.append(_stored(workspace, checked, people, mistyped))
         tick(checked.rows, 0)
     done = Appended(0, 0, 0, 0)
     like: list[str] = []
@@ -95,13 +96,13 @@ def _unstored(workspace: Workspace, part: Checked) -> FileImport:
     return FileImport(part.rows, len(part.events), None, rejects, part.dropped)
 
 
-def _stored(workspace: Workspace, part: Checked, mistyped: bool) -> FileImport:
+def _stored(workspace: Workspace, part: Checked, people: dict[str, Learner], mistyped: bool) -> FileImport:
     """Store the events of a part, and return what became of them."""
     like: list[str] = []
     if mistyped:
         with workspace.store.read() as connection:
             learners = part.events["learner"].unique().tolist()
             like = mistyped_learners(connection, workspace.keyring, learners)
-    done = workspace.add_events(part.events)
+    done = workspace.add_events(part.events, people=people)
     rejects = part.set_aside(done.conflicts, CONFLICT)
     return FileImport(part.rows, len(part.events), done, rejects, part.dropped, tuple(like))

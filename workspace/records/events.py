@@ -17,12 +17,14 @@ from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
 from segue.workspace.records.learners import (
     QUERY_ROWS,
+    Learner,
     add_learners,
     class_surrogates,
     find_learners,
+    still_there,
     where_in,
 )
-from segue.workspace.storage.database import insert_columns, plain, take_numbers
+from segue.workspace.storage.database import Store, TwiceError, insert_columns, plain, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events, learners
 
@@ -55,7 +57,13 @@ class Appended:
 
 
 def append_events(
-    connection: Connection, keyring: Keyring, frame: pd.DataFrame, *, tags: Collection[str] = ()
+    connection: Connection,
+    keyring: Keyring,
+    frame: pd.DataFrame,
+    *,
+    tags: Collection[str] = (),
+    people: dict[str, Learner] | None = None,
+    likely_new: bool = False,
 ) -> Appended:
     """Append the events of a checked frame that are not there yet, within a write.
 
@@ -63,15 +71,22 @@ def append_events(
     Source ids of learners, classes and events become digests or surrogates; stated interests are kept when
     the catalogue has the tag, a step when it is one of our decisions. Learners erased or opted out get
     nothing.
+
+    `people` remembers from call to call who is behind the source's ids. With `likely_new`, an id that is
+    there already is only looked for where the first one is: else it is an error (`TwiceError`), and nothing
+    happened.
     """
-    ids = pd.Series(keyring.event_digests(frame["event_id"].tolist()), index=frame.index, dtype=object)
-    stored = stored_digests(connection, ids.tolist())
+    digests = keyring.event_digests(frame["event_id"].tolist())
+    ids = pd.Series(digests, index=frame.index, dtype=object)
+    stored = stored_digests(connection, digests[:1] if likely_new else digests)
+    if likely_new and stored:
+        stored = stored_digests(connection, digests)
     # Not Series.isin: numpy takes bytes for texts that end at a zero byte.
     repeated = ids.duplicated() | ids.map(stored.__contains__).astype(bool) if stored else ids.duplicated()
     new = _where(frame.assign(event_id=ids), ~repeated)
-    people = add_learners(connection, keyring, new["learner"].unique().tolist())
-    number = new["learner"].map({source: person.number for source, person in people.items()})
-    out = new["learner"].isin([source for source, person in people.items() if person.opted_out])
+    found = _people(connection, keyring, new["learner"].unique().tolist(), {} if people is None else people)
+    number = new["learner"].map({source: person.number for source, person in found.items()})
+    out = new["learner"].isin([source for source, person in found.items() if person.opted_out])
     kept = _where(new.assign(learner=number), number.notna() & ~out)
     if len(kept):
         kept = reach_targets(connection, keyring, kept, frame["event_id"])
@@ -84,9 +99,36 @@ def append_events(
         )
     conflicts: tuple[int, ...] = ()
     if repeated.any():
-        conflicts = conflicting(connection, keyring, frame, tags=tags, ids=ids.tolist())
+        conflicts = conflicting(connection, keyring, frame, tags=tags, ids=digests)
     repeats = int(repeated.sum()) - len(conflicts)
     return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts)
+
+
+def append_block(
+    store: Store,
+    keyring: Keyring,
+    frame: pd.DataFrame,
+    *,
+    tags: Collection[str],
+    people: dict[str, Learner],
+) -> Appended:
+    """Append a block of events in a write of its own, as most blocks are: none of it is there yet."""
+    try:
+        with store.write() as connection:
+            return append_events(connection, keyring, frame, tags=tags, people=people, likely_new=True)
+    except TwiceError:
+        with store.write() as connection:
+            return append_events(connection, keyring, frame, tags=tags, people=people)
+
+
+def _people(
+    connection: Connection, keyring: Keyring, sources: Sequence[str], known: dict[str, Learner]
+) -> dict[str, Learner]:
+    """Return who is behind ids, as ``add_learners`` does; who is `known` is only asked for by number."""
+    met = still_there(connection, {source: known[source] for source in sources if source in known})
+    found = met | add_learners(connection, keyring, [source for source in sources if source not in met])
+    known |= found
+    return found
 
 
 def _where(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:

@@ -86,6 +86,18 @@ def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[
     return known | made
 
 
+def still_there(connection: Connection, people: Mapping[str, Learner]) -> dict[str, Learner]:
+    """Return those of `people` who are there as they were, and not opted out: others may have erased some."""
+    numbers = [person.number for person in people.values()]
+    there: set[str] = set()
+    for start in range(0, len(numbers), QUERY_ROWS):
+        part = numbers[start : start + QUERY_ROWS]
+        asked = f"opted_out = ? AND number IN ({', '.join('?' * len(part))})"
+        found = plain(connection, f"SELECT surrogate FROM learners WHERE {asked}", [False, *part])
+        there.update(surrogate for (surrogate,) in found)
+    return {s: one for s, one in people.items() if one.surrogate in there and not one.opted_out}
+
+
 def learner_numbered(connection: Connection, number: int) -> Learner | None:
     """Return the learner of a number, None for one who was erased."""
     row = connection.execute(select(learners).where(learners.c.number == number)).one_or_none()

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from segue.workspace.storage import schema
 
@@ -33,6 +33,7 @@ from segue.workspace.storage import schema
 Connection = sqlalchemy.Connection
 Row = sqlalchemy.Row[Any]
 DatabaseError = SQLAlchemyError
+TwiceError = IntegrityError  # what may be there once is there already
 Durability = Literal["normal", "full"]
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 60
