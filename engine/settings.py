@@ -28,7 +28,7 @@ class Weights:
     teaches_well: float = 1.0
     diversity: float = 1.0
     goal: float = 1.0
-    pace: float = 0.36
+    pace: float = 0.42
     mode: float = 1.0
 
 

@@ -32,8 +32,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 RIDGE = 50.0  # rows that say "no effect of the context"
 MOST_SPREAD = 1.0  # of what a step brings: more than large field studies suggest
-USUAL_SPREAD = 0.1  # of that, in an exponential law: what effects are shrunk by
-WIDE_SPREAD = 0.7  # of that, in a normal law: what their intervals allow for
+KIND_SPREAD = 0.1  # of that, in half a normal law: how much kinds and sources differ
+USUAL_SPREAD = 0.25  # the same of resources: what effects are shrunk by
+WIDE_SPREAD = 0.7  # the same: what their intervals allow for
 STEP = 0.02  # what a step is believed to bring before it is seen: two points of success
 STEP_EVIDENCE = 750.0  # steps that this belief weighs as much as
 LEAST_TYPICAL = 0.005
@@ -278,15 +279,14 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     noise = float((shared * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
     typical = (sums.rise[1] + STEP_EVIDENCE * STEP) / (sums.rise[0] + STEP_EVIDENCE)
     typical = max(float(typical), LEAST_TYPICAL)
-    most = MOST_SPREAD * typical
-    spreads = np.linspace(0.0, most, GRID)
+    spreads = np.linspace(0.0, MOST_SPREAD * typical, GRID)
     prior, prior_variance = np.zeros(len(whole)), np.zeros(len(whole))
     for alike in (groups.kinds, groups.sources):
         of_group, variance = _of_alike(whole - prior, weight, alike, noise, spreads)
         prior, prior_variance = prior + of_group[alike], prior_variance + variance[alike]
     told = _told_of_spreads(spreads, half - prior, weights, noise, free=n_free, both=both)
-    usual = _chances(told - spreads / (USUAL_SPREAD * most))
-    wide = _chances(told - 0.5 * (spreads / (WIDE_SPREAD * most)) ** 2)
+    usual = _chances(told, spreads, USUAL_SPREAD)
+    wide = _chances(told, spreads, WIDE_SPREAD)
     own = noise / np.maximum(weight, 1e-9) + 1e-12
     shares = spreads[:, None] ** 2 / (spreads[:, None] ** 2 + own) * (count > 0)
     share, apart = usual @ shares, whole - prior
@@ -315,8 +315,11 @@ def _told_of_spreads(
     return np.asarray(-0.5 * (seen - spreads**2) ** 2 / variance - 0.5 * np.log(variance))
 
 
-def _chances(log: Floats) -> Floats:
-    """Return chances from their logarithms, up to a constant."""
+def _chances(told: Floats, spreads: Floats, usual: float) -> Floats:
+    """Return the chance of each spread, from its log-likelihood and half a normal law of `usual`, a share
+    of the largest.
+    """
+    log = told - 0.5 * (spreads / (usual * spreads[-1])) ** 2
     chance = np.exp(log - log.max())
     return np.asarray(chance / chance.sum())
 
@@ -344,7 +347,7 @@ def _of_alike(
     error = noise / np.maximum(number, 1e-9) + 1e-12
     square = spreads[:, None] ** 2
     told = -0.5 * (mean**2 / (square + error) + np.log(square + error))[:, seen].sum(axis=1)
-    chance = _chances(told - spreads / (USUAL_SPREAD * spreads[-1]))
+    chance = _chances(told, spreads, KIND_SPREAD)
     shares = square / (square + error) * seen
     share = chance @ shares
     return share * mean, chance @ (square * (1.0 - shares) + ((shares - share) * mean) ** 2)
