@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 
@@ -138,3 +139,23 @@ def test_where_there_is_no_terminal_a_long_work_says_now_and_then_how_far_it_is(
         tick.begin("weekly")
         tick(20, 50)
         assert heard("weekly: 0 min, 20 of 50 learners\n")
+
+
+def test_no_table_that_people_open_holds_a_formula_or_a_broken_cell(files: Path) -> None:
+    (files / "items.csv").write_text("resource_id,title,skills\n=1+1,@SUM(1),k1\nq2,Second,k2\n")
+    (files / "log.csv").write_text("resource,learner,score,time\n=1+1,ann,1,2026-11-01T09:00Z\n")
+    run("import", "school", "--catalogue", "items.csv", "--events", "log.csv")
+    run("fit", "school", *NOW)
+    listed = pd.read_csv(io.StringIO(run("list", "resources", "school", "--csv")))
+    assert listed["resource"].tolist() == ["'=1+1", "q2"]
+    assert listed["title"].tolist() == ["'@SUM(1)", "Second"]
+    run("vectors", "school", "--out", "vectors.csv")
+    assert pd.read_csv("vectors.csv")["resource"].tolist() == ["'=1+1"]
+    (files / "trial.json").write_text(
+        '{"name": "t", "metric": "reward", "start": "2099-01-05T00:00:00Z", "arms": {"a, b": {}, "=2": {}}}'
+    )
+    (files / "roster.csv").write_text('learner\n"Lee, Ann"\n=cmd\n')
+    assert "is declared" in run("trial", "declare", "school", "trial.json", *NOW)
+    arms = pd.read_csv(io.StringIO(run("trial", "arms", "school", "t", "--roster", "roster.csv", *NOW)))
+    assert arms["learner"].tolist() == ["Lee, Ann", "'=cmd"]
+    assert set(arms["arm"]) <= {"a, b", "'=2"}

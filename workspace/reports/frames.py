@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from segue.features.catalogue import Catalogue
+from segue.features.events.outward_text import csv_frame
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, SUCCESSES
 from segue.features.history.streaming_update import StateBlock
@@ -84,4 +85,4 @@ def written(frame: pd.DataFrame, *, as_json: bool) -> str:
     """Return a frame as text for a terminal or as JSON records (missing numbers are null)."""
     if as_json:
         return json.dumps(json.loads(frame.to_json(orient="records")), ensure_ascii=False, indent=1)
-    return frame.to_csv(index=False)
+    return csv_frame(frame).to_csv(index=False)

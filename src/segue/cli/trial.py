@@ -50,15 +50,17 @@ def arms(workspace: Folder, name: Name, *, roster: Roster, now: Now = "") -> Non
 
     Example: segue trial arms school reading --roster roster.csv
     """
+    import pandas as pd
+
     from segue.experiments.evaluation.trials.running import declared, trial_arms
+    from segue.features.events.outward_text import csv_frame
 
     with opened(workspace) as space:
         trial = declared(space, name)
         found = trial_arms(space, trial, _read(roster), now=moment(now))
     _tell_empty(list(found.values()), trial)
-    typer.echo("learner,arm")
-    for learner, arm in found.items():
-        typer.echo(f"{learner},{arm}")
+    table = pd.DataFrame(found.items(), columns=["learner", "arm"])
+    typer.echo(csv_frame(table).to_csv(index=False), nl=False)
 
 
 @app.command("week")

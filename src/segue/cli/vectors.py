@@ -22,11 +22,12 @@ def vectors(workspace: Folder, *, out: Out) -> None:
     """
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"--out must end in .parquet or .csv, got {out.name}")
+    from segue.features.events.outward_text import csv_frame
     from segue.workspace.reports.attempt_vectors import attempt_vectors
 
     table = attempt_vectors(opened(workspace))
     if out.suffix == ".parquet":
         table.to_parquet(out, index=False)
     else:
-        table.to_csv(out, index=False)
+        csv_frame(table).to_csv(out, index=False)
     tell(f"{len(table)} rows of {table.shape[1]} columns written to {out}")
