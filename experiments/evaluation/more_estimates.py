@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -26,18 +28,7 @@ from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import RULE
 
 FOLDS = 5
-
-
-@dataclass(frozen=True)
-class MoreWanted:
-    """Which of them are wanted."""
-
-    slope: bool = False
-    balanced: bool = False
-    betting: bool = False
-
-    def __bool__(self) -> bool:
-        return self.slope or self.balanced or self.betting
+Wanted = Literal["slope", "balanced", "betting"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +78,7 @@ def with_predictions(log: Log, *, rng: np.random.Generator) -> Log:
 
 def more_estimates(
     log: Log,
-    asked: MoreWanted,
+    asked: Collection[Wanted],
     *,
     rng: np.random.Generator,
     reward_range: tuple[float, float] | None = None,
@@ -107,14 +98,14 @@ def more_estimates(
     """
     rounds = log.rounds()
     out = {}
-    if asked.slope:
+    if "slope" in asked:
         out["SLOPE"] = _refusal(refused) if refused else _tuned(log, rounds)
-    if asked.betting:
+    if "betting" in asked:
         bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
         found = betting(rounds, bounds=bounds, cluster=log.cluster, level=level)
         doubt = RULE.refusal_of_log(log.lost) or RULE.doubt(diagnose(rounds, cluster=log.cluster))
         out["betting"] = _refusal(doubt) if doubt else _bet(rounds, found)
-    if asked.balanced:
+    if "balanced" in asked:
         own = _balanced(log, rng)
         out["balanced_SNIPS"] = _refusal(refused) if refused else own
     return out

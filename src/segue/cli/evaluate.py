@@ -74,7 +74,7 @@ def evaluate(
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
     from segue.experiments.evaluation.logs.columns import Columns
     from segue.experiments.evaluation.logs.csv_logs import read_csv_log
-    from segue.experiments.evaluation.more_estimates import MoreWanted, more_estimates, with_predictions
+    from segue.experiments.evaluation.more_estimates import Wanted, more_estimates, with_predictions
     from segue.experiments.evaluation.reports.slate_report import evaluate_lists
 
     limits = limits_of(reward_range)
@@ -88,7 +88,8 @@ def evaluate(
         read = with_predictions(read, rng=np.random.default_rng(0))
     result = evaluate_log(read, reward_range=limits, max_weight=max_weight)
     refused = "" if result.verdict == "enough evidence" else result.reason
-    ask = partial(more_estimates, read, MoreWanted(slope, balanced, betting), refused=refused)
+    said: dict[Wanted, bool] = {"slope": slope, "balanced": balanced, "betting": betting}
+    ask = partial(more_estimates, read, [name for name in said if said[name]], refused=refused)
     more = ask(rng=np.random.default_rng(0), reward_range=limits, max_weight=max_weight)
     lists = evaluate_lists(read, reward_range=limits) if slate_id else None
     if report is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -23,11 +22,12 @@ def resources(workspace: Folder, *, most: Most = 10, as_json: AsJson = False) ->
 
     Example: segue resources school --most 10
     """
+    from segue.workspace.reports.frames import written
 
     with opened(workspace) as space:
         taught = space.resources_taught()
     if as_json:
-        typer.echo(json.dumps(json.loads(taught.to_json(orient="records")), ensure_ascii=False, indent=1))
+        typer.echo(written(taught, as_json=True))
         return
     told = taught[taught["verdict"] != "cannot be told yet"]
     tell(f"{len(told)} of {len(taught)} resources can be told from others of their skills.")

@@ -15,12 +15,12 @@ from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.logs.lost_rows import Lost
 from segue.experiments.evaluation.more_estimates import (
     More,
-    MoreWanted,
+    Wanted,
     more_estimates,
     with_predictions,
 )
 
-ALL = MoreWanted(slope=True, balanced=True, betting=True)
+ALL: tuple[Wanted, ...] = ("slope", "balanced", "betting")
 
 
 def drawn(n: int = 600, *, unit: float = 1.0, seed: int = 0) -> Log:
