@@ -21,8 +21,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pandas as pd
+import typer
 import uvicorn
-from _command import run_command
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.requests.request import Request
@@ -223,7 +223,7 @@ def all_costs(folder: Path, *, times: int = 5, starts: int = 3) -> list[PageCost
 
 
 def main() -> None:
-    """Print a line a page."""
+    """Print what each page of a large class costs: CPU time of the first visit and of later ones, and bytes."""
     with tempfile.TemporaryDirectory(prefix="segue-pages-") as temporary:
         folder = Path(temporary) / "school"
         large_class(folder, datetime.now(UTC).replace(microsecond=0))
@@ -237,4 +237,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    typer.run(main)
