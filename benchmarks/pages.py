@@ -223,7 +223,7 @@ def all_costs(folder: Path, *, times: int = 5, starts: int = 3) -> list[PageCost
 
 
 def main() -> None:
-    """Print what each page of a large class costs: CPU time of the first visit and of later ones, and bytes."""
+    """Print what each page of a large class costs: CPU time of the first visit and of later ones, bytes."""
     with tempfile.TemporaryDirectory(prefix="segue-pages-") as temporary:
         folder = Path(temporary) / "school"
         large_class(folder, datetime.now(UTC).replace(microsecond=0))
