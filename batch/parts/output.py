@@ -10,11 +10,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from segue.workspace.storage.flushing import flush_one
 
 MANIFEST, RECORD = "manifest.json", "week.json"
 EARLIER = "earlier"
@@ -91,8 +92,8 @@ def _move(source: Path, target: Path, record: str) -> None:
     for item in items:
         if (source / item).exists():
             (source / item).rename(target / item)
-    flush_folder(target)
-    flush_folder(source)
+    flush_one(target)
+    flush_one(source)
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
@@ -154,20 +155,10 @@ def draft_of(path: Path) -> Path:
 def _name(names: Mapping[Path, Path]) -> None:
     """Give drafts in one folder their names, in order, and wait until all of it is on the disk."""
     for draft in names:
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
+        flush_one(draft)
     for draft, path in names.items():
         draft.rename(path)
-    flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush_one(path.parent)
 
 
 def digest_of(said: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from segue.workspace.records.maintenance.table_copies import copied
 from segue.workspace.storage.configuration import FILE, open_store
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.errors import WorkspaceError
+from segue.workspace.storage.flushing import flush, flush_one
 from segue.workspace.workspace import Workspace
 
 
@@ -40,7 +41,9 @@ def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     copy.close()
     configuration = replace(configuration, durability=workspace.configuration.durability)
     (draft / FILE).write_text(json.dumps(asdict(configuration), indent=1), encoding="utf-8")
+    flush(draft)
     draft.rename(target)
+    flush_one(target.parent)
     return counts
 
 

@@ -40,6 +40,7 @@ from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.errors import WorkspaceError
+from segue.workspace.storage.flushing import flush, flush_one
 
 POINTER, SUMS, OPENING_SUMS, HISTORY = "model", "sums", "opening_sums", "policy_versions"
 
@@ -300,7 +301,9 @@ def save_artefact(recommender: Recommender, models: Path, *, base: Recommender |
         draft = models / f"{fit_hash}.{secrets.token_hex(4)}.new"
         try:
             recommender.save(draft, base=base)
+            flush(draft)
             draft.rename(folder)
+            flush_one(models)
         except (OSError, MemoryError):
             shutil.rmtree(draft, ignore_errors=True)
             if not folder.exists():  # else another process or thread was quicker, with the same bytes

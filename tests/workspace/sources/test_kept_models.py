@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 from datetime import UTC, datetime
@@ -29,3 +30,23 @@ def test_a_model_for_which_there_is_no_room_leaves_nothing(tmp_path: Path) -> No
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
     assert (tmp_path / save_artefact(recommender, tmp_path)).is_dir()
+
+
+def test_a_model_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    recommender = fit(sample.load(), NO_EVENTS, rng=np.random.default_rng(0), now=now)
+    waited: list[Path] = []
+    wait = os.fsync
+
+    def seen(handle: int) -> None:
+        wait(handle)
+        waited.append(Path(f"/proc/self/fd/{handle}").readlink())
+
+    monkeypatch.setattr(os, "fsync", seen)
+    folder = tmp_path / save_artefact(recommender, tmp_path)
+    drafts = {path for path in waited if path.parent.suffix == ".new"}
+    assert {path.name for path in drafts} == {path.name for path in folder.iterdir()}
+    draft = next(iter(drafts)).parent
+    assert waited[-2:] == [draft, tmp_path]
