@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from segue.engine.practices.reviews import Talk, conference_queue, feedback_due
 from segue.workspace.practices.members import Members, mastery_of, members_of
+from segue.workspace.records.learners import find_learners
 from segue.workspace.records.practices.practice_rows import (
     PracticeKind,
     PracticeRow,
@@ -74,9 +75,20 @@ def talks_due(
     names: Sequence[str] = (),
     asked: Collection[str] = (),
 ) -> list[Talk]:
-    """Return whom to talk to: who asked, then by need (a low mean chance of success) and by the wait."""
+    """Return whom to talk to: who asked, then by need (a low mean chance of success) and by the wait.
+
+    Raises
+    ------
+    ValueError
+        When somebody who asked is not of the class.
+    """
     with workspace.store.read() as connection:
         members = members_of(workspace, connection, class_id, names, now=now)
+        if not names:  # the stored roster has surrogates
+            found = find_learners(connection, workspace.keyring, asked)
+            asked = [found[who].surrogate if who in found else who for who in asked]
+        if strangers := len(set(asked) - set(members.people)):
+            raise ValueError(f"asked: {strangers} of {len(set(asked))} are not of this class")
         last = _last(connection, members, ("talk",), now)
         chance = mastery_of(workspace, connection, members, now=now).mean(axis=1)
     need = {str(name): 1.0 - float(value) for name, value in chance.items()}

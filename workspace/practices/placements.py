@@ -48,7 +48,11 @@ def place_week(
     ------
     WorkspaceError
         When there is no step to place.
+    ValueError
+        When a slot stands there twice.
     """
+    if len({slot.slot_id for slot in slots}) < len(slots):
+        raise ValueError("a slot's name stands there twice: each place needs one of its own")
     names = list(dict.fromkeys(step.learner for step in steps))
     with workspace.store.write() if keep else workspace.store.read() as connection:
         members = members_of(workspace, connection, class_id, names, now=now, create=keep)

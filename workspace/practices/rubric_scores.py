@@ -58,8 +58,10 @@ def keep_scores(
     Raises
     ------
     ValueError
-        When a score is outside [0, 1].
+        When a score is outside [0, 1], or its criterion is none of the rubric's.
     """
+    if rubric and (unknown := [one.criterion for one in scores if one.criterion not in rubric]):
+        raise ValueError(f"the rubric has no criterion {unknown[0]!r}, only {', '.join(rubric)}")
     if bad := [one for one in scores if not 0.0 <= one.score <= 1.0]:
         raise ValueError(f"a score must be in [0, 1] (divide levels by the highest), got {bad[0].score:g}")
     with workspace.store.write() as connection:

@@ -74,6 +74,7 @@ def test_places_never_pass_capacity_and_tell_their_probabilities(
     assert sum(place.taken for place in places) == 2
     assert all(0 < place.probability <= 1 for place in places)
     assert call("places", body) == found.model_dump()
+    assert "stands there twice" in call("places", body | {"slots": slots * 2}, status=422)["error"]["message"]
 
 
 def test_a_project_says_who_stands_still_and_rubrics_become_evidence(
@@ -130,3 +131,22 @@ def test_a_manner_is_fixed_for_a_class_and_left_to_outcomes_again(
     assert (parts(SIX[0]), parts("student-of-another-class")) == ({True}, {False})
     assert call("axes", {"fixed": {"content:visual": None}}) == {"axes": []}
     assert parts(SIX[0]) == {False}
+
+
+def test_what_a_practice_cannot_use_is_refused_and_who_asked_is_found_by_either_name(
+    call: Call, client: httpx.Client, headers: Headers
+) -> None:
+    members = {"learners": [{"id": who} for who in SIX]}
+    client.put("/v1/classes/7b/roster", json=members, headers=headers("backend")).raise_for_status()
+    first = call("talks", {"minutes": 5})["talks"][0]
+    told = [call("talks", {"minutes": 5, "asked": [who]})["talks"][0] for who in SIX]
+    assert all(talk["reason"] == "asked for a talk" for talk in told), (
+        "by the LMS's ids, of the stored roster"
+    )
+    assert len({talk["learner"] for talk in told}) == len(SIX)
+    assert first["reason"] != "asked for a talk"
+    strangers = {"minutes": 5, "asked": ["nobody-known"]}
+    assert "not of this class" in call("talks", strangers, status=422)["error"]["message"]
+    score = {"learner": SIX[0], "criterion": "style", "rater": "t1", "score": 1.0}
+    rubric = {"work": "w", "rubric": {"reasons": "pizza-fairly"}, "scores": [score]}
+    assert "no criterion 'style'" in call("rubric", rubric, status=422)["error"]["message"]
