@@ -38,6 +38,7 @@ OF_BOTH = {
 }
 OF_TEACHERS = OF_BOTH | {
     ("POST", "/v1/recommend:batch"),
+    ("GET", "/v1/resources"),
     ("POST", f"{DECISION}/override"),
     ("POST", "/v1/overrides/{override_id}/undo"),
     ("GET", CLASS),

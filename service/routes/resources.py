@@ -13,6 +13,7 @@ from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
 from segue.service.http.bodies import ID, answer
 from segue.service.http.openapi import asks, gives
+from segue.service.reach import ReachedRoute
 from segue.service.tenant import catalogue
 
 MOST = 1_000
@@ -23,7 +24,7 @@ After = Annotated[
     str, Query(min_length=1, max_length=200, pattern=ID, description="`next` of the answer before.")
 ]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
-router = APIRouter(prefix="/v1/resources", tags=["resources"])
+router = APIRouter(prefix="/v1/resources", tags=["resources"], route_class=ReachedRoute)
 
 
 @router.get("", responses=gives(answers.ResourcesAnswer, (404, 422)))

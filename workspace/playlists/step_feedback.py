@@ -71,8 +71,8 @@ def choose(
     Raises
     ------
     DeclinedError
-        For another decision, a step without a menu, no option of it or one that is closed or taken out for
-        this learner by now, or after another pick.
+        For another decision, a step without a menu or one that a teacher has changed, no option of it or one
+        that is closed or taken out for this learner by now, or after another pick.
     """
     row = known_decision(connection, decision_id)
     menu = json.loads(row.menu)
@@ -85,6 +85,8 @@ def choose(
     if menu.get("picked") not in (None, resource):
         raise DeclinedError("conflict", "chosen", "another option of this step was picked before")
     if "picked" not in menu:
+        if any(act.undone is None and act.action != "approve" for act in acts_on(connection, [decision_id])):
+            raise DeclinedError("conflict", "changed", "a teacher has changed this step: there is no choice")
         _check_open(connection, catalogue, row, resource, now)
     set_cell(connection, decision_id, "menu", {**menu, "picked": resource})
     return note_fact(connection, keyring, row, Fact("choice", resource, now))

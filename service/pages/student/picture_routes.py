@@ -15,6 +15,7 @@ from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
+from segue.service.pages.student.week_views import check_profiled
 from segue.service.pages.texts import translations
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
@@ -32,6 +33,7 @@ async def me(visit: Visit) -> Response:
 
 
 def _picture(visit: Visit) -> dict[str, object]:
+    check_profiled(visit)
     space, who = visit.space, visit.ticket.who
     catalogue, said = space.catalogue(), negotiation.standing(space, who)
     profile = space.profile(who, now=visit.now)

@@ -14,6 +14,7 @@ from segue.service.pages.layout import finding_words, left_words, open_at, reque
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import shown, standing
+from segue.service.pages.student.week_views import check_profiled
 from segue.workspace.dialogue import own_plans, requests
 from segue.workspace.dialogue.requests import Asks
 from segue.workspace.practices.received import received_of
@@ -31,6 +32,7 @@ async def plan(visit: Visit) -> Response:
 
 
 def _plan(visit: Visit) -> dict[str, object]:
+    check_profiled(visit)
     space, who = visit.space, visit.ticket.who
     catalogue = space.catalogue()
     found = own_plans.plans_of(space, [who], now=visit.now)
@@ -77,6 +79,7 @@ async def feedback(visit: Visit) -> Response:
 
 
 def _feedback(visit: Visit) -> dict[str, object]:
+    check_profiled(visit)
     space = visit.space
     catalogue = space.catalogue()
     asked = requests.requests_of(space, [visit.ticket.who])

@@ -14,7 +14,9 @@ from segue.workspace.dialogue import learner_steps, negotiation, own_plans
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.playlists.step_feedback import FACTS
+from segue.workspace.records.learners import find_learners
 from segue.workspace.records.statements import Statement
+from segue.workspace.storage.errors import opted_out_learner
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,20 @@ def week_view(visit: Visit) -> WeekView:
         suggested=tuple(catalogue.resources[index[name]] for name in names),
         left_out=tuple((catalogue.resources[index[name]], said) for name, said in why.items()),
     )
+
+
+def check_profiled(visit: Visit) -> None:
+    """Refuse the pages about a learner to who opted out: they would have nothing to show, and keep nothing.
+
+    Raises
+    ------
+    DeclinedError
+        When the learner opted out.
+    """
+    with visit.space.store.read() as connection:
+        person = find_learners(connection, visit.space.keyring, [visit.ticket.who]).get(visit.ticket.who)
+    if person is not None and person.opted_out:
+        raise opted_out_learner()
 
 
 def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, ...]:

@@ -203,3 +203,38 @@ def test_undo_of_a_rating_brings_the_one_before_back(link: Link, browse: Browse,
     easy = press(hard, "undo")
     assert pressed(easy) == ["true", "false", "false"]
     assert pressed(press(week, "undo")) == ["false", "false", "false"]
+
+
+def test_who_opted_out_reads_that_nothing_is_kept_and_finds_no_form_that_keeps(
+    week: Any, browse: Browse, press: Press, *, client: httpx.Client, headers: Any
+) -> None:
+    out = {"opted_out": True}
+    client.put(f"/v1/learners/{ME}/opt-out", json=out, headers=headers("backend")).raise_for_status()
+    assert not browse(str(week.url)).forms
+    for name in ("me", "plan", "feedback"):
+        page = browse(f"{base_of(week)}/{name}")
+        assert "You are out of profiling" in page.text
+        assert not page.forms
+        assert f"{base_of(week)}/week" in page.links
+
+
+def test_a_step_of_a_list_that_another_replaced_is_refused_with_the_way_back(week: Any, press: Press) -> None:
+    press(week, "know")
+    late = press(week, "rate", value="easy")
+    assert late.response.status_code == 404
+    assert "Go back, load the page again" in late.text
+    assert f"{base_of(week)}/week" in late.links
+
+
+def test_a_step_that_a_teacher_changed_offers_no_choice(
+    week: Any, client: httpx.Client, headers: Any
+) -> None:
+    teacher, backend = headers("teacher"), headers("backend")
+    (found,) = client.get(f"/v1/learners/{ME}/lists", headers=teacher).json()["lists"]
+    step = next(one for one in found["steps"] if len(one["menu"]) > 1)
+    at, option = f"/v1/decisions/{step['decision_id']}", {"resource": step["menu"][1]}
+    change = {"action": "remove", "by": "t1"}
+    act = client.post(f"{at}/override", json=change, headers=teacher).json()["override_id"]
+    assert client.post(f"{at}/choice", json=option, headers=backend).status_code == 409
+    client.post(f"/v1/overrides/{act}/undo", json={"by": "t1"}, headers=teacher).raise_for_status()
+    assert client.post(f"{at}/choice", json=option, headers=backend).json() == {"stored": True}
