@@ -231,15 +231,20 @@ def reasons(locale: str, shares: Mapping[str, float]) -> list[str]:
     return [words[name] for _, name in for_it[:MOST_REASONS]]
 
 
+def aim(catalogue: Catalogue, name: str) -> str:
+    """Return a skill in "I can" words; what is no skill stays as it is."""
+    at = catalogue.skill_index.get(name)
+    return name if at is None else catalogue.skills[at].i_can or catalogue.skills[at].statement or name
+
+
 def finding_words(locale: str, catalogue: Catalogue, finding: PlanFinding) -> str:
     """Return one finding about a plan as a sentence."""
     _ = translations(locale).gettext
     at, about = (finding.step or 0) + 1, finding.about
     if about in catalogue.resource_index:
         about = catalogue.resources[catalogue.resource_index[about]].title or about
-    elif about in catalogue.skill_index:
-        skill = catalogue.skills[catalogue.skill_index[about]]
-        about = skill.i_can or skill.statement or about
+    else:
+        about = aim(catalogue, about)
     says = {
         "empty": _("The plan is empty."),
         "unknown": _("Step %(at)s: this is not in the catalogue: %(about)s"),
@@ -289,9 +294,8 @@ def request_words(locale: str, catalogue: Catalogue, asked: LearnerRequest) -> A
     about = asked.about
     if asked.kind == "suggestion" and about in catalogue.resource_index:
         about = catalogue.resources[catalogue.resource_index[about]].title or about
-    elif about in catalogue.skill_index:
-        skill = catalogue.skills[catalogue.skill_index[about]]
-        about = skill.i_can or skill.statement or about
+    else:
+        about = aim(catalogue, about)
     says = {
         "talk": _("Asked for a talk: %(about)s"),
         "contest": _("Asked to look at the record again: %(about)s"),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from segue.engine.requests.request import Goal
 from segue.features.catalogue import Catalogue
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import show
+from segue.service.pages.layout import aim, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
@@ -38,7 +38,7 @@ def _picture(visit: Visit) -> dict[str, object]:
     catalogue, said = space.catalogue(), negotiation.standing(space, who)
     profile = space.profile(who, now=visit.now)
     goal = said.goal
-    names = [_aim(catalogue, skill) for skill in (goal.skills if goal else ())]
+    names = [aim(catalogue, skill) for skill in (goal.skills if goal else ())]
     return {
         "profile": profile,
         "claims": {claim.skill: claim for claim in said.claims},
@@ -128,16 +128,11 @@ def _moment(form: Form, now: datetime) -> datetime:
 def _words(visit: Visit, change: PictureChange, catalogue: Catalogue) -> str:
     _ = translations(visit.locale).gettext
     if change.says == "know":
-        return _("You say that you know this: %(skill)s") % {"skill": _aim(catalogue, change.skill)}
+        return _("You say that you know this: %(skill)s") % {"skill": aim(catalogue, change.skill)}
     if change.says == "help":
-        return _("You say that you need help here: %(skill)s") % {"skill": _aim(catalogue, change.skill)}
+        return _("You say that you need help here: %(skill)s") % {"skill": aim(catalogue, change.skill)}
     if change.goal is not None:
-        return _("Your goal would be: %(skill)s") % {"skill": _aim(catalogue, change.goal.skills[0])}
+        return _("Your goal would be: %(skill)s") % {"skill": aim(catalogue, change.goal.skills[0])}
     if change.interests is not None:
         return _("Your interests would be: %(tags)s") % {"tags": ", ".join(change.interests)}
     return _("You would have no goal any more.")
-
-
-def _aim(catalogue: Catalogue, name: str) -> str:
-    at = catalogue.skill_index.get(name)
-    return name if at is None else catalogue.skills[at].i_can or catalogue.skills[at].statement or name

@@ -11,6 +11,7 @@ import numpy as np
 
 from segue.engine.explanations.what_if import Edit
 from segue.features.events.outward_text import csv_cell
+from segue.service.pages.layout import aim
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.texts import translations
@@ -51,6 +52,7 @@ def learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[st
         "trust": said.trust,
         "claims": {claim.skill: claim for claim in said.claims},
         "goal": said.goal,
+        "goal_names": [aim(catalogue, skill) for skill in (said.goal.skills if said.goal else ())],
         "lists": space.lists(who, now=visit.now, words=translations(visit.locale)),
         "resources": catalogue.resources,
         "did": did,

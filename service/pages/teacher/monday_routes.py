@@ -228,7 +228,8 @@ def _act_words(visit: Visit, titles: dict[str, str], act: TeacherAct) -> str:
     put = titles.get(record.resource, record.resource)
     words = {"who": visit.name(act.learner), "day": when, "put": put}
     line = says[record.action] % (words | {"taken": titles.get(record.taken, record.taken)})
+    own, other = visit.space.pseudonym_of_teacher(visit.ticket.who), _("(by another teacher)")
+    did = [line, other if record.teacher != own else ""]
     if record.undone is not None:
-        line += " " + _("(taken back)")
-    own = visit.space.pseudonym_of_teacher(visit.ticket.who) == record.teacher
-    return line if own else line + " " + _("(by another teacher)")
+        did += [_("(taken back)"), other if record.undone_by != own else ""]
+    return " ".join(filter(None, did))

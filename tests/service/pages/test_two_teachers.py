@@ -88,3 +88,22 @@ def test_each_sees_that_the_other_answered_a_plan_or_changed_how_it_is_decided(
     saved = press(press(policy, "policy_try", **{"weights.zone": "6"}), "policy_save").text
     assert WORD not in saved
     assert WORD in browse(f"{base_of(theirs)}/policy").text
+
+
+def test_the_history_says_whose_act_it_was_and_who_took_it_back(
+    pages: tuple[Any, Any], press: Press, browse: Browse, call: Call
+) -> None:
+    mine, theirs = pages
+    press(mine, "act", remove=re.findall(r'<button name="remove" value="([0-9a-f]+)"', mine.text)[0])
+    act = re.findall(r'name="undo" value="([0-9a-f]+)"', browse(str(mine.url)).text)[0]
+    press(browse(str(theirs.url)), "act", undo=act)
+    said = [browse(str(page.url)).text.partition('id="history"')[2] for page in pages]
+    assert f"(taken back) ({WORD})" in said[0]
+    assert f"({WORD}) (taken back)" in said[1]
+    assert [text.count(WORD) for text in said] == [1, 1]
+
+
+def test_a_teacher_reads_a_goal_in_words(pages: tuple[Any, Any], browse: Browse, call: Call) -> None:
+    call("/v1/learners/student-3/statements", {"goal": {"skills": ["unit-rates"]}})
+    page = browse(f"{base_of(pages[0])}/learner?who=3").text
+    assert "Goal: I can find how much for one and use it to compare." in page
