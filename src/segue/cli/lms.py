@@ -229,12 +229,11 @@ def confirm(
 
     Example: segue catalogue confirm school suggestions.csv
     """
-    import pandas as pd
-
+    from segue.experiments.evaluation.logs.csv_logs import read_texts
     from segue.lms.catalogues.standard_suggestions import confirm as apply
 
     space = opened(workspace)
-    kept = pd.read_csv(suggestions, dtype=str, keep_default_na=False)
+    kept = read_texts(suggestions).fillna("")
     if missing := {"resource_id", "skill_id"} - set(kept.columns):
         raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")
     space.set_catalogue(apply(space.catalogue(), kept))

@@ -155,6 +155,18 @@ def test_the_command_line_reads_documents_and_suggests_standards(
     assert "resources have their skills" in result.output
 
 
+def test_suggestions_are_confirmed_as_a_spreadsheet_wrote_them(
+    space: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, KEY)
+    space.set_catalogue(Catalogue.build([Resource("pizza"), Resource("007")]))
+    space.close()
+    table = tmp_path / "table.csv"
+    table.write_text("resource_id;skill_id;code\npizza;fractions;\n007;halves;1.5\n", encoding="utf-16")
+    result = CliRunner().invoke(app, ["catalogue", "confirm", str(space.path), str(table)])
+    assert "2 resources have their skills" in result.output, result.output
+
+
 def test_an_unknown_format_is_named(space: Workspace, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--format must be one of xapi"):
         import_document(space, tmp_path, "scorm", "strict")
