@@ -36,7 +36,10 @@ def suggest_groups(
     repeat_cost: float = 0.05,
     rounds: int = 40,
 ) -> list[Group]:
-    """Return groups of `size` (some of one more) that mix skills and vary who works with whom.
+    """Return groups of `size` that mix skills and vary who works with whom.
+
+    Where the class does not divide, some have one more; where that would not do, some have fewer, as long as
+    they fill the roles.
 
     Swaps of two learners are tried as long as one helps: the cost is :func:`imbalance` plus `repeat_cost`
     for each pair that was together before. Roles are then given out within each group by the best match.
@@ -65,12 +68,19 @@ def suggest_groups(
     if len(roles) > size:
         raise ValueError(f"{len(roles)} roles do not fit into groups of {size}: take larger groups")
     past = np.zeros((n, n)) if together is None else np.asarray(together, dtype=np.float64)
-    groups = [part.tolist() for part in np.array_split(rng.permutation(n), n // size)]
+    groups = [part.tolist() for part in np.array_split(rng.permutation(n), _count(n, size, len(roles)))]
     cost = {len(group): _closeness(mastery, past, repeat_cost, len(group)) for group in groups}
     for _ in range(rounds):
         if not _improved(groups, cost):
             break
     return [Group(tuple(g), _given(g, roles, fit)) for g in groups]
+
+
+def _count(n: int, size: int, n_roles: int) -> int:
+    """Return into how many groups a class of `n` is divided."""
+    count = n // size
+    some_too_large, enough_if_smaller = n > count * (size + 1), n // (count + 1) >= max(n_roles, 2)
+    return count + (some_too_large and enough_if_smaller)
 
 
 def _closeness(mastery: Floats, past: Floats, repeat_cost: float, size: int) -> list[list[float]]:

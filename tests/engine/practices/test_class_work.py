@@ -31,6 +31,16 @@ def test_groups_are_better_mixed_than_nineteen_of_twenty_random_ones(seed: int) 
     assert own < np.quantile(chance, 0.05)
 
 
+@pytest.mark.parametrize(
+    ("n", "size", "n_roles", "sizes"),
+    [(23, 4, 3, [5, 5, 5, 4, 4]), (5, 3, 2, [3, 2]), (5, 3, 3, [5]), (11, 4, 0, [4, 4, 3]), (3, 2, 0, [3])],
+)
+def test_groups_have_the_size_asked_for_or_nearly(n: int, size: int, n_roles: int, sizes: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    groups = suggest_groups(rng.random((n, 2)), size=size, roles=("a", "b", "c")[:n_roles], rng=rng)
+    assert [len(group.members) for group in groups] == sizes
+
+
 def test_who_worked_together_before_is_kept_apart_and_roles_go_round() -> None:
     rng = np.random.default_rng(1)
     mastery = rng.random((12, 3))
