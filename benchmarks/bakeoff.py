@@ -21,7 +21,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from _command import run_command
 from numpy.typing import NDArray
 from sklearn import datasets as bundled
 
@@ -250,4 +249,6 @@ def main(orders: int = 3, rows: int = 1000) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -14,7 +14,6 @@ import time
 from collections import Counter
 
 import numpy as np
-from _command import run_command
 
 from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import Checker, KnownLearner
@@ -62,4 +61,6 @@ def main(playlists: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -19,7 +19,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from _command import run_command
 
 from segue.engine.policies import Policy, Softmax
 from segue.engine.recommender import Recommender, fit
@@ -206,4 +205,6 @@ def main(*, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

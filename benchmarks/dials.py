@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
-from _command import run_command
 
 from segue.engine.requests.request import Dials, Request
 from segue.engine.sampling.playlists import Playlist
@@ -99,4 +98,6 @@ def main(model: str = "forgetting", weeks: int = 4, learners: int = 150) -> None
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

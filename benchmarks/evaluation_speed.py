@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from _command import run_command
 
 from segue.experiments.evaluation.estimators.single_step import (
     ESTIMATORS,
@@ -76,4 +75,6 @@ def main(rounds: int = 1_000_000) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -18,7 +18,6 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 import typer
-from _command import run_command
 from _data import trial_of
 
 from segue.experiments.learner_vectors.success_prediction import INNER_FOLDS, Trial, masks
@@ -165,4 +164,6 @@ def _reviewed(card: list[float] | None, score: float, time: float) -> list[float
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -14,7 +14,6 @@ import time
 import uuid
 from pathlib import Path
 
-from _command import run_command
 from _data import shared_data
 
 from segue.lms.catalogues.case import open_framework
@@ -98,4 +97,6 @@ def main(statements: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

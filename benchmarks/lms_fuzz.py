@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from _command import run_command
 from _data import shared_data
 from _mutations import mutate, mutate_bytes
 
@@ -129,4 +128,6 @@ def main(
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

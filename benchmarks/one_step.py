@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
-from _command import run_command
 from scipy import stats
 
 from segue.engine.policies import Softmax
@@ -219,4 +218,6 @@ def main(runs: int = 300) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import numpy as np
-from _command import run_command
 from _practices_of_schools import (
     MONDAY,
     Figure,
@@ -279,4 +278,6 @@ def main(draws: int = 200_000, weeks: int = 10_000, rooms: int = 400, seed: int 
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

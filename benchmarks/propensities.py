@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from _command import run_command
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
@@ -176,4 +175,6 @@ def main(draws: int = 200_000, playlists: int = 50_000) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

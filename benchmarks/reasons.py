@@ -10,7 +10,6 @@ import sys
 import time
 
 import numpy as np
-from _command import run_command
 
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.audit import stress_cases as audits
@@ -41,4 +40,6 @@ def main(playlists: int = 10_000) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from _command import run_command
 
 from segue.models.bayesian_linear import BayesianLinear
 
@@ -62,4 +61,6 @@ def main(*, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -30,7 +30,6 @@ import numpy as np
 import pandas as pd
 import typer
 import uvicorn
-from _command import run_command
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -300,4 +299,6 @@ def main(
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

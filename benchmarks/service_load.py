@@ -42,7 +42,6 @@ import uvicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from _command import run_command
 
 from benchmarks.service import N_LEARNERS, NOW, make_workspace, service
 from segue.service.http.api_keys import KeyRing
@@ -360,4 +359,6 @@ def main(seconds: float = 10.0, *, as_json: Annotated[bool, typer.Option("--json
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

@@ -22,7 +22,6 @@ from typing import Annotated, Literal
 import numpy as np
 import pandas as pd
 import typer
-from _command import run_command
 from sqlalchemy import select
 
 from segue import sample
@@ -176,4 +175,6 @@ def main(
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

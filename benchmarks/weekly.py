@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _command import run_command
 
 import segue
 from segue.batch.from_files import BLOCK, Task, batch, decide_block, do_bucket, write
@@ -180,4 +179,6 @@ def one_core(recommender: Recommender, folder: Path, n_learners: int, rng: np.ra
 
 
 if __name__ == "__main__":
+    from _command import run_command
+
     run_command(main)

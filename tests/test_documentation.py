@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,13 @@ def test_a_benchmark_that_is_asked_what_it_does_says_so_and_does_nothing(file: P
     assert re.search(
         r"^    (run_command\(main\)|typer\.run\(main\))$|argparse\.ArgumentParser", text, re.MULTILINE
     )
+
+
+def test_what_others_compare_with_loads_from_anywhere(tmp_path: Path) -> None:
+    names = ["bakeoff", "classroom", "decisions", "propensities"]
+    code = "import runpy, sys; print([callable(runpy.run_path(path).get('main')) for path in sys.argv[1:]])"
+    files = [str(BENCHMARKS / f"{name}.py") for name in names]
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", code, *files], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert run.stdout.split("\n")[-2:] == [str([True] * len(names)), ""], run.stderr[-500:]
