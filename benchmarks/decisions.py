@@ -10,7 +10,6 @@ and reasons. Vowpal Wabbit's conditional contextual bandit (``--ccb_explore_adf`
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +27,10 @@ from segue.features.catalogue import Catalogue, Floats, Resource
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.streaming_update import LearnerState, encode, fold
 
-vowpalwabbit = importlib.import_module("vowpalwabbit") if importlib.util.find_spec("vowpalwabbit") else None
+try:
+    import vowpalwabbit
+except ImportError:
+    vowpalwabbit = None
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_SKILLS, N_LEARNERS, N_ATTEMPTS, STEPS = 48, 150, 80, 10
