@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, TypeVar
+from weakref import WeakValueDictionary
 
 from segue.features.catalogue import CatalogueError
 from segue.service.http import request_log as logs
@@ -63,6 +64,11 @@ class Tenant:
         self._watching = ThreadPoolExecutor(1, thread_name_prefix="segue-watching")
         self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
         self._why, self._model_made = "", 0.0
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, learner: str) -> asyncio.Lock:
+        """Return what lets one say to a gradebook how far a learner is, and then the next."""
+        return self._turns.setdefault(learner, asyncio.Lock())
 
     @classmethod
     def open(cls, folder: Path, *, limits: ServiceLimits) -> Tenant:
