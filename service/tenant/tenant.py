@@ -67,7 +67,7 @@ class Tenant:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def turn(self, learner: str) -> asyncio.Lock:
-        """Return what lets one say to a gradebook how far a learner is, and then the next."""
+        """Return the lock within which a learner's progress is read and told to the gradebooks."""
         return self._turns.setdefault(learner, asyncio.Lock())
 
     @classmethod

@@ -198,6 +198,8 @@ def test_the_gradebook_hears_of_work_and_not_of_visits(
     for step in steps[1:]:
         work(tool, headers, step)
     until(lambda: platform.scores[-1]["scoreGiven"] == STEPS)
+    given = [score["scoreGiven"] for score in platform.scores]
+    assert given == sorted(given)  # never an older one after a newer
     assert platform.scores[-1]["gradingProgress"] == "FullyGraded"
     assert platform.scores[-1]["activityProgress"] == "Completed"
 
