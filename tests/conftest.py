@@ -107,11 +107,14 @@ def new_postgresql(postgresql: str) -> Callable[..., str]:
     """Return what makes a fresh PostgreSQL database, or a copy of one, and returns its URL."""
     import psycopg
 
-    def make(like: str = "/template1?") -> str:
+    def make(like: str = "/template1?", encoding: str = "") -> str:
         name = f"segue_{os.getpid()}_{next(_numbers)}"
         template = like.partition("?")[0].rpartition("/")[2]
+        made = f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
+        if encoding:
+            made = f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
         with psycopg.connect(postgresql, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+            connection.execute(made.encode())
         return postgresql.replace("/postgres?", f"/{name}?")
 
     return make

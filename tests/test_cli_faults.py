@@ -72,6 +72,24 @@ def one_sentence(found: tuple[int, str], part: str, code: int = 2) -> None:
     assert found[1].count("\n") == 1
 
 
+def test_a_database_is_one_workspaces_alone(run: Run, tmp_path: Path, database: str) -> None:
+    assert run("init", tmp_path / "east", "--database", database)[0] == 0
+    one_sentence(run("init", tmp_path / "west", "--database", database), "another workspace's already")
+    assert not (tmp_path / "west.key").exists()
+    assert run("doctor", tmp_path / "east")[0] == 0  # it would be a stranger to its own key
+    (tmp_path / "east" / "workspace.json").unlink()
+    one_sentence(run("doctor", tmp_path / "east"), "is no workspace")
+    assert run("init", tmp_path / "east", "--database", database)[0] == 0  # brought back by its key
+
+
+def test_an_init_that_met_no_database_can_be_tried_again(run: Run, tmp_path: Path, database: str) -> None:
+    away = "postgresql://nobody@localhost:1/none"
+    one_sentence(run("init", tmp_path / "east", "--database", away), "cannot be opened")
+    assert run("init", tmp_path / "east", "--database", database)[0] == 0
+    shutil.rmtree(tmp_path / "east")
+    one_sentence(run("init", tmp_path / "east"), "east.key is there already: move it away")
+
+
 def test_damage_of_the_database_is_found_and_said(run: Run, school: Path) -> None:
     file = school / "segue.db"
     for wal in school.glob("segue.db-*"):

@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from segue.workspace.records.maintenance.table_copies import copied
 from segue.workspace.storage.configuration import FILE, open_store
@@ -34,7 +33,7 @@ def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     draft.mkdir(mode=0o700, parents=True)
     configuration = replace(workspace.configuration, database="", durability="normal")
     copy = open_store(draft, configuration, Store)
-    with snapshot(workspace.store) as connection:
+    with workspace.store.read() as connection:
         with copy.write() as writing:
             counts = copied(connection, writing)
         shutil.copytree(workspace.models, draft / "models", ignore=shutil.ignore_patterns("*.new"))
@@ -45,10 +44,3 @@ def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     draft.rename(target)
     flush_one(target.parent)
     return counts
-
-
-def snapshot(store: Store) -> Any:
-    """Return a context: a connection whose queries all see the same moment."""
-    if store.is_sqlite:  # in the write-ahead log a read transaction is a snapshot
-        return store.read()
-    return store.engine.execution_options(isolation_level="REPEATABLE READ").connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,7 +41,7 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
     Raises
     ------
     WorkspaceError
-        When there is one already, or its time zone is unknown.
+        When there is one already, its time zone is unknown, or the database is another workspace's.
     """
     try:
         ZoneInfo(configuration.time_zone)
@@ -49,19 +50,22 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
         raise WorkspaceError(message) from None
     if (path / FILE).exists():
         raise WorkspaceError(f"{path} is a workspace already: use it, or choose another folder")
+    has_key = bool(environment.get(VARIABLE)) or key_path(path).exists()
+    if has_key and not environment.get(VARIABLE) and not path.exists():
+        raise WorkspaceError(f"{key_path(path)} is there already: move it away, or bring its workspace back")
+    keyring = find(path, environment) if has_key else Keyring.create()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     (path / "models").mkdir(exist_ok=True)
-    if not environment.get(VARIABLE):
-        if key_path(path).exists():
+    own = keyring.digest("check", "")
+    with closing(open_store(path, configuration, Store)) as store, store.write() as connection:
+        if get_document(connection, KEY_CHECK) not in (None, own):
             raise WorkspaceError(
-                f"{key_path(path)} is there already: move it away, or bring its workspace back"
+                "this database is another workspace's already: make a database for this one, or a schema of "
+                "its own (postgresql://…?options=-csearch_path%3Dschool)"
             )
-        Keyring.create().write(key_path(path))
-    keyring = find(path, environment)
-    store = open_store(path, configuration, Store)
-    with store.write() as connection:
-        put_document(connection, KEY_CHECK, keyring.digest("check", ""))
-    store.close()
+        if not has_key:  # once the database is known to be good: what failed can be tried again
+            keyring.write(key_path(path))
+        put_document(connection, KEY_CHECK, own)
     draft = path / f"{FILE}.new"
     handle = os.open(
         draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from segue.workspace.storage import schema
 
@@ -39,6 +39,8 @@ MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 LOCK_SECONDS = 60
 MANY_ROWS = 100
 REACH_SECONDS = 5  # within which a database answers, or is away
+SNAPSHOT: Literal["REPEATABLE READ"] = "REPEATABLE READ"
+ENCODINGS = ("UTF8", "SQL_ASCII")  # in which PostgreSQL keeps any text
 
 
 class StoreError(RuntimeError):
@@ -55,6 +57,8 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._turn = threading.Lock()  # threads of this process queue here: SQLite's own lock starves some
+        # In SQLite's write-ahead log a read transaction is a snapshot without being asked to be.
+        self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level=SNAPSHOT)
 
     @classmethod
     def open(cls, url: str | URL, *, durability: Durability = "normal") -> Store:
@@ -65,7 +69,7 @@ class Store:
         StoreError
             When the database cannot be reached, or was written by a later version.
         """
-        store = cls(_engine(make_url(url), durability))
+        store = cls(_engine(_parsed(url), durability))
         try:
             _migrate(store.engine)
         except DBAPIError as error:
@@ -83,7 +87,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one moment."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._reading.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -246,13 +250,23 @@ def _engine(url: URL, durability: Durability) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"the database must be sqlite or postgresql, got {url.get_backend_name()}")
     commit = {"normal": "local", "full": "on"}[durability]
-    options = f"-c synchronous_commit={commit} -c lock_timeout={LOCK_SECONDS}s"
+    options = f"-c synchronous_commit={commit} -c lock_timeout={LOCK_SECONDS}s {url.query.get('options', '')}"
+    said = {"connect_timeout": str(REACH_SECONDS), "client_encoding": "utf8", **url.query, "options": options}
     return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={"options": options, "connect_timeout": REACH_SECONDS},
+        url.set(drivername="postgresql+psycopg", query=said),
         pool_pre_ping=True,
         hide_parameters=True,  # an error may be logged; what was stored may not
     )
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):  # its text may hold a password
+        raise StoreError(
+            "the database must be an address as postgresql://user:password@host:5432/name "
+            "(@ : / % in a password are written %40 %3A %2F %25)"
+        ) from None
 
 
 def _sqlite_connect(durability: Durability) -> Any:
@@ -294,6 +308,12 @@ def _migrate(engine: Engine) -> None:
     with engine.connect().execution_options(segue_write=True) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(20261124)"))
+            encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+            if version is None and encoding not in ENCODINGS:
+                raise StoreError(
+                    f"the database keeps its text in {encoding}, which lacks letters of most languages: "
+                    "make one with ENCODING 'UTF8'"
+                )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

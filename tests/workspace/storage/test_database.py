@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from segue.features.events.event_records import check, identify
@@ -69,6 +70,63 @@ def test_other_databases_and_unreachable_ones_are_refused(tmp_path: Path) -> Non
         Store.open("mysql://host/db")
     with pytest.raises(StoreError, match="cannot be opened"):
         Store.open(f"sqlite:///{tmp_path}/no/such/folder/x.db")
+
+
+@pytest.mark.parametrize("address", ["school", "postgresql://me:secret@host:port/db"])
+def test_what_is_no_address_is_refused_without_being_shown(address: str) -> None:
+    with pytest.raises(StoreError, match="must be an address as postgresql://") as refused:
+        Store.open(address)
+    assert address not in str(refused.value)
+
+
+def test_a_read_sees_one_moment(store: Store) -> None:
+    with store.read() as reading:
+        assert get_document(reading, "said") is None
+        with store.write() as writing:
+            put_document(writing, "said", b"{}")
+        assert get_document(reading, "said") is None
+    with store.read() as reading:
+        assert get_document(reading, "said") == b"{}"
+
+
+def test_each_schema_of_a_database_is_a_store_of_its_own(new_postgresql: Callable[..., str]) -> None:
+    url = new_postgresql()
+    with psycopg.connect(url) as maker:
+        maker.execute("CREATE SCHEMA east")
+        maker.execute("CREATE SCHEMA west")
+    east, west = (Store.open(f"{url}&options=-csearch_path%3D{name}") for name in ("east", "west"))
+    with east.write() as connection:
+        put_document(connection, "said", b"{}")
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "1min"  # ours count as well
+    with west.read() as connection:
+        assert get_document(connection, "said") is None
+        assert connection.execute(text("SELECT count(*) FROM counters")).scalar_one() > 0
+    east.close()
+    west.close()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_text_is_read_as_it_was_stored_whatever_the_database_keeps_it_in(
+    new_postgresql: Callable[..., str], encoding: str
+) -> None:
+    url = new_postgresql(encoding=encoding)
+    if encoding == "LATIN1":
+        with pytest.raises(StoreError, match="LATIN1, which lacks letters"):
+            Store.open(url)
+        return
+    store = Store.open(url)
+    with store.write() as connection:
+        connection.execute(schema.statements.insert().values(**STATEMENT))
+    with store.read() as connection:
+        assert connection.execute(select(schema.statements.c.body)).scalars().all() == ["Łódź → 日本"]
+    store.close()
+
+
+STATEMENT = {"statement_id": "s", "number": 1, "learner": 1, "kind": "note", "about": "", "time": 0} | {
+    "body": "Łódź → 日本",
+    "said_by": "",
+    "playlist_id": "",
+}
 
 
 def test_an_event_is_stored_once_and_read_as_said(store: Store) -> None:
