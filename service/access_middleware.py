@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Protocol
-from uuid import uuid4
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
@@ -114,7 +114,7 @@ class RequestPassage:
         self.status, self.shed = 0, False
         headers: dict[bytes, bytes] = dict(scope["headers"])
         sent = headers.get(b"x-request-id", b"").decode("latin-1")
-        self.id = sent if REQUEST_ID.match(sent) else uuid4().hex
+        self.id = sent if REQUEST_ID.match(sent) else secrets.token_hex(16)
         said = headers.get(b"traceparent", b"").decode("latin-1")
         self.trace = trace_of(said) if span is None else span.trace
 

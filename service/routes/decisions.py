@@ -52,10 +52,11 @@ async def recommend(request: Request) -> Response:
 
     A request that is sent again with the same `Idempotency-Key` within a day gets the same answer.
     """
-    caller, body = await received(request, schemas.RecommendBody, "backend", "teacher")
+    caller, sent = caller_of(request, "backend", "teacher"), await body_of(request)
+    body = read_one(sent, schemas.RecommendBody)
     await reaching(request, [body.learner])
     tenant = caller.tenant
-    asked = _question(caller, body, key_of(request), await body_of(request))
+    asked = _question(caller, body, key_of(request), sent)
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
     if hung_up(request):
