@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
@@ -20,31 +19,18 @@ from segue.service.http.rate_limits import CountedBody, ServiceLimits
 from segue.service.http.refusals import BUSY, RefusedError
 from segue.service.sent_answers import prepared
 
+if TYPE_CHECKING:  # they need the extra `otel`
+    from segue.service.request_spans import RequestSpan, RequestSpans
+
 REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 TRACE = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$")
-
-
-class SpanOfRequest(Protocol):
-    """What is told to those who collect traces of one request; see ``request_spans``."""
-
-    trace: str
-
-    def end(self, fields: Mapping[str, logs.Field]) -> None:
-        """End it with what the log says of the request."""
-
-
-class SpanSource(Protocol):
-    """Where spans come from."""
-
-    def begin(self, scope: Scope) -> SpanOfRequest | None:
-        """Return the span of a request; None where nobody collects."""
 
 
 class Gate:
     """ASGI middleware: request id, key, rate, size, clock, one log line, the counters and the span."""
 
     def __init__(
-        self, app: ASGIApp, *, control: AdmissionControl, limits: ServiceLimits, spans: SpanSource | None
+        self, app: ASGIApp, *, control: AdmissionControl, limits: ServiceLimits, spans: RequestSpans | None
     ) -> None:
         self.app, self.control, self.limits, self.spans = app, control, limits, spans
 
@@ -108,7 +94,7 @@ def trace_of(traceparent: str) -> str:
 class RequestPassage:
     """One request on its way through the gate."""
 
-    def __init__(self, scope: Scope, send: Send, span: SpanOfRequest | None = None) -> None:
+    def __init__(self, scope: Scope, send: Send, span: RequestSpan | None) -> None:
         self.scope, self._send, self.span = scope, prepared(scope, send), span
         self.started = time.perf_counter()
         self.status, self.shed = 0, False

@@ -8,13 +8,14 @@ import importlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from functools import cache, partial
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from segue.service.access_middleware import Gate, SpanSource
+from segue.service.access_middleware import Gate
 from segue.service.admission import AdmissionControl
 from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
@@ -33,12 +34,15 @@ from segue.service.routes import resources as routes_resources
 from segue.service.routes.dialogue import class_weeks, policy_versions, practices, statements
 from segue.service.tenant.tenant import Tenant
 
+if TYPE_CHECKING:  # it needs the extra `otel`
+    from segue.service.request_spans import RequestSpans
+
 TICK_SECONDS = 0.5
 SUMMARY = "What should this student do next, and why?"
 
 
 def create_app(
-    tenants: Sequence[Tenant], *, limits: ServiceLimits, spans: SpanSource | None = None
+    tenants: Sequence[Tenant], *, limits: ServiceLimits, spans: RequestSpans | None = None
 ) -> FastAPI:
     """Return the application that serves `tenants`; it closes them when it shuts down.
 
@@ -91,9 +95,9 @@ def create_app(
     return app
 
 
-def _spans_of_process() -> SpanSource | None:
+def _spans_of_process() -> RequestSpans | None:
     with contextlib.suppress(ModuleNotFoundError):  # the extra `otel` is not installed
-        spans: SpanSource = importlib.import_module("segue.service.request_spans").RequestSpans()
+        spans: RequestSpans = importlib.import_module("segue.service.request_spans").RequestSpans()
         return spans
     return None
 

@@ -67,9 +67,9 @@ from segue.workspace.reports.table_methods import TableMethods
 from segue.workspace.sources import model_registry as champions
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
 from segue.workspace.sources.learning import Learnt, learn
-from segue.workspace.sources.model_registry import Champion, Charge, Library, ModelSource, note_version
+from segue.workspace.sources.model_registry import Champion, Charge, Library, note_version
 from segue.workspace.sources.prior_model import keep_prior, prior_in
-from segue.workspace.sources.state_sources import StateSource, StoredStates
+from segue.workspace.sources.state_sources import StoredStates
 from segue.workspace.storage.configuration import (
     Configuration,
     check_key,
@@ -94,8 +94,8 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         keyring: Keyring,
         configuration: Configuration,
         *,
-        models: ModelSource | None = None,
-        states: StateSource | None = None,
+        models: Library | None = None,
+        states: StoredStates | None = None,
     ) -> None:
         self.path = path
         self.store = store
@@ -124,7 +124,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
         *,
         environment: Mapping[str, str],
         store_class: type[Store] = Store,
-        models: ModelSource | None = None,
+        models: Library | None = None,
         states: type[StoredStates] = StoredStates,
     ) -> Self:
         """Return the workspace of a folder, its store brought up to date.

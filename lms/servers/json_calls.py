@@ -33,15 +33,20 @@ class JsonServer:
         For example ``https://lrs.example/xapi``; no call leaves its host.
     headers : mapping
         Sent with every call, a credential among them.
+    handlers : urllib.request.BaseHandler
+        What else each call goes through, such as a jar of cookies.
     """
 
-    def __init__(self, address: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, address: str, headers: Mapping[str, str], *handlers: urllib.request.BaseHandler
+    ) -> None:
         parts = urllib.parse.urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"address must start with http:// or https://, got {address!r}")
         self.address = address.rstrip("/")
         self._host = (parts.scheme, parts.netloc)
         self._headers = dict(headers)
+        self._opener = urllib.request.build_opener(*handlers)
 
     def get(self, path: str, **query: str) -> Json:
         """Return what GET gives; `path` is below the address, or whole, or absolute on the same host."""
@@ -63,7 +68,7 @@ class JsonServer:
         request = urllib.request.Request(whole, data=body, headers=self._headers, method=method)
         said = f"{method} {urllib.parse.urlsplit(whole).path}"
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            with self._opener.open(request, timeout=SECONDS) as answer:
                 content = answer.read(LONGEST)
         except urllib.error.HTTPError as error:
             kind = RefusedCallError if error.code in (400, 404, 410, 422) else ServerError

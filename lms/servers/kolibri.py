@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import http.client
 import http.cookiejar
 import json
 import re
-import urllib.error
-import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from segue.lms.outgoing.lesson import Change, Lesson
 from segue.lms.records.source_records import Event, new_event
+from segue.lms.servers.json_calls import Json, JsonServer, ServerError
 
-Json = Any
-_SECONDS = 60
 LONGEST = 200  # characters of the note that Kolibri keeps with a lesson
 LONGEST_TITLE = 50
 ASKED = 50  # ids in one address
 _WEEK = re.compile(r": week \d{1,2} \((\d{4}-W\d{2})\)$")
-
-
-class KolibriError(RuntimeError):
-    """The server refused a call; the message names the call and its status, never what was sent."""
 
 
 class DeviceResources(NamedTuple):
@@ -37,7 +29,7 @@ class DeviceResources(NamedTuple):
     titles: dict[str, str]
 
 
-class Kolibri:
+class Kolibri(JsonServer):
     """A signed-in session of an administrator or coach.
 
     Parameters
@@ -49,22 +41,20 @@ class Kolibri:
     """
 
     def __init__(self, address: str, username: str, password: str) -> None:
-        if urllib.parse.urlsplit(address).scheme not in ("http", "https"):
-            raise ValueError(f"address must start with http:// or https://, got {address!r}")
-        self._address = address.rstrip("/")
         self._cookies = http.cookiejar.CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
-        facility = self._call("GET", "/api/public/v1/facility/")[0]["id"]
+        headers = {"Content-Type": "application/json", "Referer": address.rstrip("/")}
+        super().__init__(address, headers, urllib.request.HTTPCookieProcessor(self._cookies))
+        facility = self.get("api/public/v1/facility/")[0]["id"]
         browser = {"name": "segue", "major": "1"}
         login = {"username": username, "password": password, "facility": facility, "active": True}
-        answer = self._call(
-            "POST", "/api/auth/session/", login | {"browser": browser, "os": {"name": "segue"}}
+        answer = self._send(
+            "POST", "api/auth/session/", login | {"browser": browser, "os": {"name": "segue"}}
         )
         self._user = str(answer["user_id"])
 
     def classes(self) -> tuple[str, ...]:
         """Return the ids of the facility's classes."""
-        return tuple(str(found["id"]) for found in self._call("GET", "/api/auth/classroom/"))
+        return tuple(str(found["id"]) for found in self.get("api/auth/classroom/"))
 
     def roster(self, classroom: str) -> tuple[str, ...]:
         """Return the ids of the class's members; logins are left in the LMS."""
@@ -72,7 +62,7 @@ class Kolibri:
 
     def _members(self, classroom: str) -> dict[str, str]:
         """Return the names of the class's members by id; they are shown to their teacher and kept nowhere."""
-        found = self._call("GET", f"/api/auth/facilityuser/?{_query(member_of=classroom)}")
+        found = self.get("api/auth/facilityuser/", member_of=classroom)
         return {str(user["id"]): " ".join(str(user.get("full_name") or "").split()) for user in found}
 
     def resources(self, classroom: str) -> dict[str, dict[str, str]]:
@@ -94,7 +84,7 @@ class Kolibri:
 
         Raises
         ------
-        KolibriError
+        ServerError
             When the server does not answer.
         """
         nodes = [ids["contentnode_id"] for ids in resources.values()]
@@ -102,7 +92,7 @@ class Kolibri:
         found = {}
         for start in range(0, len(nodes), ASKED):
             asked = ",".join(nodes[start : start + ASKED])
-            for node in self._call("GET", f"/api/content/contentnode/?{_query(ids=asked)}"):
+            for node in self.get("api/content/contentnode/", ids=asked):
                 if str(node["id"]) in content:
                     found[content[str(node["id"])]] = " ".join(str(node.get("title") or "").split())
         return found
@@ -114,7 +104,7 @@ class Kolibri:
         """
         named = self.resources(classroom)
         titles = self.titles(named)
-        says = titles or self._call("GET", "/api/content/channel/")
+        says = titles or self.get("api/content/channel/")
         return DeviceResources(named, {i: ids for i, ids in named.items() if i in titles or not says}, titles)
 
     def events(self, classroom: str, *, also: Collection[str] = ()) -> Iterator[Event]:
@@ -124,7 +114,7 @@ class Kolibri:
         """
         members = set(self.roster(classroom))
         for content_id in dict.fromkeys([*self.resources(classroom), *also]):
-            for log in self._call("GET", f"/api/logger/attemptlog/?{_query(content=content_id)}"):
+            for log in self.get("api/logger/attemptlog/", content=content_id):
                 if str(log.get("user")) in members:
                     yield from (event | {"class": classroom} for event in _events(content_id, log))
 
@@ -137,7 +127,7 @@ class Kolibri:
 
         Raises
         ------
-        KolibriError
+        ServerError
             When the server breaks off: the message says how many lessons were done. The next push goes on.
         """
         known, names = self.shelf(classroom).found, self._members(classroom)
@@ -168,10 +158,10 @@ class Kolibri:
             ]
             for lesson in [*over, *torn.values()] if weeks else ():
                 if lesson.get("active", True):
-                    self._call("PATCH", f"/api/lessons/lesson/{lesson['id']}/", {"active": False})
+                    self._send("PATCH", f"api/lessons/lesson/{lesson['id']}/", {"active": False})
                     done["closed"] += 1
-        except KolibriError as error:
-            raise KolibriError(
+        except ServerError as error:
+            raise ServerError(
                 f"{sum(done.values())} of {len(lessons)} lessons were done, then {error}; push again to go on"
             ) from None
         return done
@@ -193,11 +183,11 @@ class Kolibri:
         wanted |= {"learner_ids": [lesson.learner], "active": True}
         if present is None:
             fixed = {"collection": classroom, "created_by": self._user, "assignments": []}
-            self._call("POST", "/api/lessons/lesson/", wanted | fixed)
+            self._send("POST", "api/lessons/lesson/", wanted | fixed)
             return "added"
         if all(present.get(name) == value for name, value in wanted.items()):
             return "unchanged"
-        self._call("PATCH", f"/api/lessons/lesson/{present['id']}/", wanted | {"assignments": []})
+        self._send("PATCH", f"api/lessons/lesson/{present['id']}/", wanted | {"assignments": []})
         return "updated"
 
     def _is_ours(self, lesson: Json) -> bool:
@@ -214,26 +204,13 @@ class Kolibri:
         return made and not lesson.get("learner_ids") and bool(_week_of(lesson))
 
     def _lessons(self, classroom: str) -> Json:
-        return self._call("GET", f"/api/lessons/lesson/?{_query(collection=classroom)}")
+        return self.get("api/lessons/lesson/", collection=classroom)
 
-    def _call(self, method: str, path: str, body: Json = None) -> Json:
-        headers = {"Content-Type": "application/json", "Referer": self._address}
+    def _send(self, method: str, path: str, body: Json) -> Json:
         token = next((cookie.value for cookie in self._cookies if "csrf" in cookie.name), None)
         if token:
-            headers["X-CSRFToken"] = token
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._address + path, data=data, headers=headers, method=method)
-        try:
-            with self._opener.open(request, timeout=_SECONDS) as answer:
-                content = answer.read()
-        except urllib.error.HTTPError as error:
-            raise KolibriError(
-                f"{method} {path.split('?', maxsplit=1)[0]} was refused with status {error.code}"
-            ) from None
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", type(error).__name__)
-            raise KolibriError(f"{self._address} does not answer ({reason}): is the server up?") from None
-        return json.loads(content) if content else None
+            self._headers["X-CSRFToken"] = token
+        return self.call(method, path, body=json.dumps(body).encode())
 
 
 def _title(name: str, week: str, taken: Collection[str], present: str = "") -> str:
@@ -242,25 +219,17 @@ def _title(name: str, week: str, taken: Collection[str], present: str = "") -> s
     Kolibri compares titles without regard to case, and keeps only so many characters.
     """
     for number in range(1, len(taken) + 2):
-        more = (f" ({number})" if number > 1 else "") + _when(week)
+        more = (f" ({number})" if number > 1 else "") + f": week {int(week[-2:])} ({week})"
         title = f"{(name or 'A learner')[: LONGEST_TITLE - len(more)].rstrip()}{more}"
         if title == present or title.casefold() not in taken:
             return title
     raise AssertionError("one of more titles than are taken is free")
 
 
-def _when(week: str) -> str:
-    return f": week {int(week[-2:])} ({week})"
-
-
 def _week_of(lesson: Json) -> str:
     """Return the week that a lesson's title ends with; '' for a title that is not ours."""
     found = _WEEK.search(str(lesson.get("title")))
     return found[1] if found else ""
-
-
-def _query(**values: str) -> str:
-    return urllib.parse.urlencode(values)
 
 
 def _events(content_id: str, log: Json) -> Iterator[Event]:

@@ -18,10 +18,10 @@ import uvicorn
 
 from segue import sample
 from segue.features.events.event_records import check
-from segue.service.access_middleware import SpanSource
 from segue.service.app import create_app
 from segue.service.http.api_keys import SCOPES, KeyRing
 from segue.service.http.rate_limits import ServiceLimits
+from segue.service.request_spans import RequestSpans
 from segue.service.server import configuration
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.storage.configuration import Configuration
@@ -103,7 +103,7 @@ def serving() -> Serving:
 
     @contextmanager
     def serve(
-        *folders: Path, limits: ServiceLimits | None = None, spans: SpanSource | None = None
+        *folders: Path, limits: ServiceLimits | None = None, spans: RequestSpans | None = None
     ) -> Iterator[httpx.Client]:
         limits = limits or ServiceLimits()
         tenants = [Tenant.open(folder, limits=limits) for folder in folders]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -113,25 +113,6 @@ class Charge(NamedTuple):
 
 
 CatalogueIn = Callable[[Connection], Catalogue]
-
-
-class ModelSource(Protocol):
-    """Where a workspace gets its models from."""
-
-    folder: Path
-    artefact: Callable[[str], Recommender]
-
-    def in_charge(self, connection: Connection, catalogue: CatalogueIn) -> Charge:
-        """Return the model in charge, with what has been learned up to this transaction."""
-        ...
-
-    def going_on(self, connection: Connection) -> PolicyVersion | None:
-        """Return how the model in charge decides, which the next fit goes on with; None before the first."""
-        ...
-
-    def keep(self, recommender: Recommender) -> str:
-        """Keep a fitted model and return its hash."""
-        ...
 
 
 def note_version(

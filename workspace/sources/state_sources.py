@@ -9,13 +9,13 @@ write all the time, so nothing is remembered there.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.events import learners_since
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner, add_learners, spoken_since
-from segue.workspace.sources.model_registry import CatalogueIn, Champion, Charge, ModelSource
+from segue.workspace.sources.model_registry import CatalogueIn, Champion, Charge, Library
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import Keyring
@@ -24,34 +24,14 @@ MOST_PEOPLE = 100_000  # ids remembered, about 0.4 kB each
 MOST_BYTES = 200_000_000  # of states remembered: 10 kB each where there are 40 skills, 40 kB where 250
 
 
-class StateSource(Protocol):
-    """What a workspace asks within a write before it decides."""
-
-    def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
-        """Return the model in charge; called first in each write."""
-        ...
-
-    def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
-        """Return the learners behind the LMS's ids, made when new; erased ones are left out."""
-        ...
-
-    def states(self, connection: Connection, numbers: Sequence[int], champion: Champion) -> dict[int, Kept]:
-        """Return the states of learners, brought up to the last event and stored."""
-        ...
-
-    def spoken(self, connection: Connection, numbers: Collection[int]) -> Collection[int]:
-        """Return the learners who may have said something, or in whose lists a teacher may have acted."""
-        ...
-
-
 class StoredStates:
-    """Everything from the store."""
+    """What a workspace asks within a write before it decides: everything from the store."""
 
     def __init__(self, store: Store, keyring: Keyring) -> None:
         self.store, self.keyring = store, keyring
 
-    def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
-        """Return the model in charge."""
+    def charge(self, connection: Connection, models: Library, catalogue: CatalogueIn) -> Charge:
+        """Return the model in charge; called first in each write."""
         return models.in_charge(connection, catalogue)
 
     def people(self, connection: Connection, source_ids: Sequence[str]) -> dict[str, Learner]:
@@ -65,7 +45,7 @@ class StoredStates:
         return found
 
     def spoken(self, connection: Connection, numbers: Collection[int]) -> Collection[int]:  # noqa: ARG002
-        """Return all of them: whether they have is to be looked up."""
+        """Return who may have said something, or in whose lists a teacher may have acted: here anybody."""
         return numbers
 
 
@@ -86,7 +66,7 @@ class RememberedStates(StoredStates):
         self._seen: tuple[Any, ...] = ()
         self._numbers: Mapping[str, int] = {}
 
-    def charge(self, connection: Connection, models: ModelSource, catalogue: CatalogueIn) -> Charge:
+    def charge(self, connection: Connection, models: Library, catalogue: CatalogueIn) -> Charge:
         """Return the model in charge, having forgotten what may have changed since the last write."""
         self._catch_up(connection)
         if self._champion is None:
