@@ -68,7 +68,6 @@ from segue.workspace.sources import model_registry as champions
 from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
 from segue.workspace.sources.learning import Learnt, learn
 from segue.workspace.sources.model_registry import Champion, Charge, Library, note_version
-from segue.workspace.sources.prior_model import keep_prior, prior_in
 from segue.workspace.sources.state_sources import StoredStates
 from segue.workspace.storage.configuration import (
     Configuration,
@@ -206,7 +205,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
     def start_from(self, other: Recommender | None) -> None:
         """Let fits start from what another school's model knows of histories; None: from pedagogy again."""
         with self.store.write() as connection:
-            keep_prior(connection, None if other is None else other.kernel.success)
+            champions.keep_prior(connection, None if other is None else other.kernel.success)
 
     def challenger(
         self, *, now: datetime, policy: Policy | None = None, settings: Settings | None = None
@@ -225,7 +224,7 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
             if policy is None or settings is None:
                 going = self._models.going_on(connection) or PolicyVersion()
                 policy, settings = policy or going.policy, settings or going.settings
-            prior = prior_in(connection)
+            prior = champions.prior_in(connection)
         recommender = fit(
             catalogue,
             log,

@@ -12,9 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import render, respond, static_file
-from segue.service.pages.sessions.class_rosters import without_leavers
 from segue.service.pages.sessions.signed_tokens import Ticket, TicketError, read, sign
-from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_named
+from segue.service.pages.sessions.visits import NO_STORE, names_of, person, tenant_named, without_leavers
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
 

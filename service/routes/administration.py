@@ -12,11 +12,12 @@ from segue.service.admission import Caller, caller_of
 from segue.service.http import request_log as logs
 from segue.service.http.bodies import answer
 from segue.service.http.openapi import gives
+from segue.service.http.refusals import RefusedError
 from segue.service.http.said import page_bodies as answers
 from segue.service.reach import ReachedRoute
-from segue.service.tenant.activation import activate as put_in_charge
 from segue.service.tenant.row_pages import Kind, page
-from segue.workspace.sources.model_registry import current_fit, kept_models
+from segue.workspace.sources.model_registry import Library, current_fit, kept_models
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
 
 router = APIRouter(prefix="/v1", tags=["administration"], route_class=ReachedRoute)
@@ -42,9 +43,31 @@ def _kept(workspace: Workspace) -> list[dict[str, Any]]:
 async def activate(request: Request, version: Version) -> Response:
     """Put a model in charge: an earlier one, to roll back, or a later one again."""
     caller = caller_of(request, "admin")
-    done = await caller.tenant.alone(partial(put_in_charge, caller.space, version))
+    done = await caller.tenant.alone(partial(_put_in_charge, caller.space, version))
     logs.write("activated", {"tenant": caller.tenant.name, "model": version, "key": caller.key.key_id})
     return answer(done)
+
+
+def _put_in_charge(workspace: Workspace, version: str) -> dict[str, Any]:
+    """Put a model that is kept in charge; the rewards of all logged decisions count for it too.
+
+    Raises
+    ------
+    RefusedError
+        404 when there is none of this version, 409 when its files cannot be read.
+    """
+    if not (workspace.models / version).is_dir():
+        raise RefusedError(404, "no_model", "there is no model of this version: GET /v1/models lists them")
+    with workspace.store.read() as connection:
+        if version == current_fit(connection):
+            return {"version": version, "activated": False}
+    try:  # by a library of its own: nothing is remembered before it decides
+        recommender = Library(workspace.models).artefact(version)
+    except WorkspaceError:
+        message = "the files of this model cannot be read: activate another, or run segue fit"
+        raise RefusedError(409, "unreadable", message) from None
+    workspace.promote(recommender)
+    return {"version": version, "activated": True}
 
 
 @router.get("/events", responses=gives(answers.EventsPage, (422,)))

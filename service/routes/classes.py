@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
@@ -16,7 +17,8 @@ from segue.service.http.bodies import ID, ClassId, answer
 from segue.service.http.openapi import asks, gives
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
-from segue.service.tenant import rosters
+from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
+from segue.workspace.workspace import Workspace
 
 Roster = Annotated[
     tuple[Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=ID)], ...],
@@ -29,7 +31,15 @@ router = APIRouter(prefix="/v1/classes", tags=["classes"], route_class=ReachedRo
 async def roster(request: Request, class_id: ClassId) -> Response:
     """Make these the members of a class: who is not among them has left."""
     caller, body = await received(request, schemas.RosterBody, "backend", "teacher")
-    return answer(await caller.tenant.do(partial(rosters.put, caller.space, class_id, body)))
+    return answer(await caller.tenant.do(partial(_put, caller.space, class_id, body)))
+
+
+def _put(workspace: Workspace, class_id: str, body: schemas.RosterBody) -> dict[str, Any]:
+    """Make the learners of a body the members of a class; return how many there are."""
+    rows = [Enrolment(one.id, class_id, one.role, one.begins, one.until) for one in body.learners]
+    with workspace.store.write() as connection:
+        put_roster(connection, workspace.keyring, class_id, rows, now=datetime.now(UTC))
+    return {"members": len({row.learner for row in rows})}
 
 
 @router.get("/{class_id:path}", responses=gives(answers.ClassAnswer, (404, 409, 422)))

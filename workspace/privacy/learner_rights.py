@@ -15,13 +15,8 @@ from typing import Any
 import numpy as np
 
 from segue.workspace.records.gradebook_links import forget_links, links_of
-from segue.workspace.records.learners import Learner, add_learners, find_learners
-from segue.workspace.records.maintenance.learner_rows import (
-    is_buried,
-    remove_rows,
-    set_opted_out,
-    stored_rows,
-)
+from segue.workspace.records.learners import Learner, add_learners, find_learners, is_buried
+from segue.workspace.records.maintenance.learner_rows import remove_rows, set_opted_out, stored_rows
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.records.rosters.arms import forget_arm
 from segue.workspace.sources import model_registry as champions

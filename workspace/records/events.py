@@ -16,15 +16,15 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
 from segue.workspace.records.learners import (
-    QUERY_ROWS,
     Learner,
     add_learners,
     class_surrogates,
     find_learners,
+    plain_in,
     still_there,
     where_in,
 )
-from segue.workspace.storage.database import Store, TwiceError, insert_columns, plain, take_numbers
+from segue.workspace.storage.database import Store, TwiceError, insert_columns, take_numbers
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events, learners
 
@@ -169,13 +169,8 @@ def conflicting(
 
 def _stored_rows(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, tuple[Any, ...]]:
     """Return the cells `_COMPARED` of the events stored under some ids."""
-    found: dict[bytes, tuple[Any, ...]] = {}
-    for start in range(0, len(digests), QUERY_ROWS):
-        some = digests[start : start + QUERY_ROWS]
-        marks = ", ".join("?" * len(some))
-        query = f"SELECT event_id, {', '.join(_COMPARED)} FROM events WHERE event_id IN ({marks})"
-        found |= {bytes(row[0]): row[1:] for row in plain(connection, query, some)}
-    return found
+    query = f"SELECT event_id, {', '.join(_COMPARED)} FROM events WHERE event_id IN"
+    return {bytes(row[0]): row[1:] for row in plain_in(connection, query, digests)}
 
 
 def _content(cells: Sequence[Any], tags: Collection[str]) -> tuple[Any, ...]:
@@ -437,9 +432,5 @@ def _frame(rows: Sequence[Row[Any]]) -> pd.DataFrame:
 
 def stored_digests(connection: Connection, digests: Sequence[bytes]) -> set[bytes]:
     """Return which of some event ids, as digests, are stored already."""
-    found: set[bytes] = set()
-    for start in range(0, len(digests), QUERY_ROWS):
-        some = digests[start : start + QUERY_ROWS]
-        asked = f"SELECT event_id FROM events WHERE event_id IN ({', '.join('?' * len(some))})"
-        found |= {bytes(digest) for (digest,) in plain(connection, asked, some)}
-    return found
+    query = "SELECT event_id FROM events WHERE event_id IN"
+    return {bytes(digest) for (digest,) in plain_in(connection, query, digests)}

@@ -45,7 +45,7 @@ def learners_known_as(connection: Connection, digests: Collection[bytes]) -> lis
 
 
 def _by_digest(connection: Connection, digests: Collection[bytes]) -> dict[bytes, Learner]:
-    found = _named_in(connection, "aliases", digests, " AND a.domain = 'learner'")
+    found = _named_in(connection, "aliases", digests, "a.domain = 'learner' AND ")
     missing = [digest for digest in digests if digest not in found]
     return found | _named_in(connection, "linked_ids", missing) if missing else found
 
@@ -53,16 +53,12 @@ def _by_digest(connection: Connection, digests: Collection[bytes]) -> dict[bytes
 def _named_in(
     connection: Connection, table: str, digests: Collection[bytes], more: str = ""
 ) -> dict[bytes, Learner]:
-    listed, found = list(digests), {}
-    for start in range(0, len(listed), QUERY_ROWS):
-        part = listed[start : start + QUERY_ROWS]
-        query = (
-            f"SELECT a.digest, l.number, l.surrogate, l.opted_out FROM {table} a JOIN learners l "
-            f"ON l.surrogate = a.surrogate WHERE a.digest IN ({', '.join('?' * len(part))}){more}"
-        )
-        for digest, number, surrogate, out in plain(connection, query, part):
-            found[bytes(digest)] = Learner(number, surrogate, bool(out))
-    return found
+    query = (
+        f"SELECT a.digest, l.number, l.surrogate, l.opted_out FROM {table} a JOIN learners l "
+        f"ON l.surrogate = a.surrogate WHERE {more}a.digest IN"
+    )
+    rows = plain_in(connection, query, digests)
+    return {bytes(digest): Learner(number, who, bool(out)) for digest, number, who, out in rows}
 
 
 def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[str]) -> dict[str, Learner]:
@@ -86,15 +82,17 @@ def add_learners(connection: Connection, keyring: Keyring, source_ids: Sequence[
     return known | made
 
 
+def is_buried(connection: Connection, digest: bytes) -> bool:
+    """Return whether a digest has a tombstone."""
+    query = select(tombstones.c.digest).where(tombstones.c.digest == digest)
+    return connection.execute(query).first() is not None
+
+
 def still_there(connection: Connection, people: Mapping[str, Learner]) -> dict[str, Learner]:
     """Return those of `people` who are there as they were, and not opted out: others may have erased some."""
     numbers = [person.number for person in people.values()]
-    there: set[str] = set()
-    for start in range(0, len(numbers), QUERY_ROWS):
-        part = numbers[start : start + QUERY_ROWS]
-        asked = f"opted_out = ? AND number IN ({', '.join('?' * len(part))})"
-        found = plain(connection, f"SELECT surrogate FROM learners WHERE {asked}", [False, *part])
-        there.update(surrogate for (surrogate,) in found)
+    query = "SELECT surrogate FROM learners WHERE NOT opted_out AND number IN"
+    there = {surrogate for (surrogate,) in plain_in(connection, query, numbers)}
     return {s: one for s, one in people.items() if one.surrogate in there and not one.opted_out}
 
 
@@ -112,13 +110,8 @@ def every_learner(connection: Connection) -> list[Learner]:
 
 def present(connection: Connection, numbers: Collection[int]) -> set[int]:
     """Return which of some learners are still there: one may be erased while others work on what it said."""
-    listed = list(set(numbers))
-    found: set[int] = set()
-    for start in range(0, len(listed), QUERY_ROWS):
-        part = listed[start : start + QUERY_ROWS]
-        query = f"SELECT number FROM learners WHERE number IN ({', '.join('?' * len(part))})"
-        found |= {number for (number,) in plain(connection, query, part)}
-    return found
+    query = "SELECT number FROM learners WHERE number IN"
+    return {number for (number,) in plain_in(connection, query, set(numbers))}
 
 
 def profiled(connection: Connection, numbers: Sequence[int]) -> list[int]:
@@ -161,6 +154,14 @@ def where_in(
     listed = list(values)
     for start in range(0, len(listed), QUERY_ROWS):
         yield from connection.execute(query.where(column.in_(listed[start : start + QUERY_ROWS])))
+
+
+def plain_in(connection: Connection, query: str, values: Collection[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query in plain SQL that ends with IN, for many values: the short road."""
+    listed = list(values)
+    for start in range(0, len(listed), QUERY_ROWS):
+        part = listed[start : start + QUERY_ROWS]
+        yield from plain(connection, f"{query} ({', '.join('?' * len(part))})", part)
 
 
 def spoken_since(connection: Connection, numbers: Mapping[str, int]) -> set[int]:

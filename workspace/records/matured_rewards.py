@@ -22,7 +22,7 @@ from segue.features.reward import CENSOR_DAYS, STATUS, Forecasts, Rewards, Tries
 from segue.features.vectors.success_forecast import WEEK_HOURS
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learner_states import Fold, events_of, in_order, openings_of
-from segue.workspace.records.learners import QUERY_ROWS
+from segue.workspace.records.learners import QUERY_ROWS, where_in
 from segue.workspace.storage.database import insert_columns, take_numbers
 from segue.workspace.storage.schema import decisions, events, overrides, playlists, rewards
 
@@ -268,12 +268,8 @@ def rewarded(
 
 
 def _last_revisions(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    out: dict[str, Row[Any]] = {}
-    for start in range(0, len(ids), QUERY_ROWS):
-        part = rewards.c.decision_id.in_(ids[start : start + QUERY_ROWS])
-        for row in connection.execute(select(rewards).where(part).order_by(rewards.c.revision)):
-            out[row.decision_id] = row
-    return out
+    in_order = select(rewards).order_by(rewards.c.revision)
+    return {row.decision_id: row for row in where_in(connection, in_order, rewards.c.decision_id, ids)}
 
 
 def _differs(outcome: Outcome, last: Row[Any] | None) -> bool:
@@ -296,12 +292,9 @@ def _columns(new: Sequence[Outcome], last: Mapping[str, Row[Any]], first: int) -
 
 
 def _contexts(connection: Connection, ids: Sequence[str]) -> dict[str, Floats]:
-    out: dict[str, Floats] = {}
-    for start in range(0, len(ids), QUERY_ROWS):
-        part = decisions.c.decision_id.in_(ids[start : start + QUERY_ROWS])
-        rows = connection.execute(select(decisions.c.decision_id, decisions.c.context).where(part))
-        out |= {row.decision_id: context_of(row.context) for row in rows}
-    return out
+    query = select(decisions.c.decision_id, decisions.c.context)
+    rows = where_in(connection, query, decisions.c.decision_id, ids)
+    return {row.decision_id: context_of(row.context) for row in rows}
 
 
 def _stacked(pairs: Sequence[tuple[Floats, float]]) -> tuple[Floats, Floats]:

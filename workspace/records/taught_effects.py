@@ -7,7 +7,6 @@ that comes late, corrects or voids another counts as if it had always been there
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from segue.features.contexts.context_columns import COLUMNS
 from segue.models.resource_effects import EffectSums
 from segue.workspace.records.events import last_number, learners_since, read_events
 from segue.workspace.records.learners import profiled
-from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.database import Connection, get_arrays, put_arrays, put_document
 
 EFFECTS = "effects"
 READ_UPTO = "events_upto"
@@ -54,12 +53,10 @@ class Since:
 
 def counted_since(connection: Connection, fit_hash: str, fitted: Recommender) -> Since:
     """Return what was counted since a fit; `fitted` is the artefact over the catalogue as it stands."""
-    body = get_document(connection, EFFECTS)
+    arrays = get_arrays(connection, EFFECTS)
     none = Since(fit_hash, int(fitted.fitted.get(READ_UPTO, 0)), None)
-    if not body:
+    if arrays is None:
         return none
-    with np.load(io.BytesIO(body), allow_pickle=False) as file:
-        arrays = dict(file)
     head = json.loads(bytes(arrays.pop("head")).decode())
     if head["fit"] != fit_hash or head["columns"] != len(COLUMNS):
         return none
@@ -69,21 +66,17 @@ def counted_since(connection: Connection, fit_hash: str, fitted: Recommender) ->
 
 def carry_over(connection: Connection, fit_hash: str, *, to: str) -> None:
     """Let what was counted since a fit count for the same model under another version, within a write."""
-    body = get_document(connection, EFFECTS)
-    if not body:
+    arrays = get_arrays(connection, EFFECTS)
+    if arrays is None:
         return
-    with np.load(io.BytesIO(body), allow_pickle=False) as file:
-        arrays = dict(file)
     head = json.loads(bytes(arrays.pop("head")).decode())
     if head["fit"] == fit_hash:
         _put(connection, head | {"fit": to}, arrays)
 
 
 def _put(connection: Connection, head: Mapping[str, object], arrays: Mapping[str, Any]) -> None:
-    body = io.BytesIO()
     said = np.frombuffer(json.dumps(head).encode(), np.uint8)
-    np.savez(body, allow_pickle=False, head=said, **arrays)
-    put_document(connection, EFFECTS, body.getvalue())
+    put_arrays(connection, EFFECTS, {"head": said, **arrays})
 
 
 def count_anew(connection: Connection, fit_hash: str, fitted: Recommender) -> int:

@@ -6,7 +6,6 @@ rewards add to its reward model lie in the database, in the same transaction as 
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
 import shutil
@@ -31,6 +30,8 @@ from segue.features.catalogue import Catalogue, Floats
 from segue.features.contexts.context_columns import SkillFacts
 from segue.features.contexts.context_facts import skill_facts
 from segue.features.history.learner_state import LearnerState, StateBlock
+from segue.features.vectors.learner_vector import NAMES
+from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
@@ -38,11 +39,18 @@ from segue.workspace.records.matured_rewards import Change, rewarded
 from segue.workspace.records.practices.manners import FIXED, FixedManners, fixed_in
 from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
-from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.database import (
+    Connection,
+    get_arrays,
+    get_document,
+    put_arrays,
+    put_document,
+)
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.flushing import flush, flush_one
 
 POINTER, SUMS, OPENING_SUMS, HISTORY = "model", "sums", "opening_sums", "policy_versions"
+PRIOR = "prior"
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,11 +223,8 @@ def promote(connection: Connection, fit_hash: str) -> None:
 
 def load_sums(connection: Connection, *, name: str = SUMS) -> BayesianLinear:
     """Return the sums of all logged rewards (or of the purged ones), zero before the first."""
-    body = get_document(connection, name)
-    if body is None:
-        return fresh_model()
-    with np.load(io.BytesIO(body), allow_pickle=False) as file:
-        return BayesianLinear.from_arrays(dict(file))
+    arrays = get_arrays(connection, name)
+    return fresh_model() if arrays is None else BayesianLinear.from_arrays(arrays)
 
 
 def add_to_sums(connection: Connection, change: Change) -> None:
@@ -240,9 +245,25 @@ def counted(connection: Connection, schema_hash: str) -> BayesianLinear:
 
 def save_sums(connection: Connection, model: BayesianLinear, *, name: str = SUMS) -> None:
     """Keep the sums, within a write."""
-    body = io.BytesIO()
-    np.savez(body, allow_pickle=False, **model.to_arrays())
-    put_document(connection, name, body.getvalue())
+    put_arrays(connection, name, model.to_arrays())
+
+
+def keep_prior(connection: Connection, prior: SuccessModel | None) -> None:
+    """Keep the model of another school that fits start from, within a write; None: pedagogy alone.
+
+    Only what speaks of histories goes along, not what speaks of the other school's resources.
+    """
+    if prior is None:
+        put_document(connection, PRIOR, b"")
+    else:
+        put_arrays(connection, PRIOR, prior.of_histories().to_arrays())
+
+
+def prior_in(connection: Connection) -> SuccessModel | None:
+    """Return what fits start from; None: nothing but pedagogy, or a prior of other columns than today's."""
+    arrays = get_arrays(connection, PRIOR)
+    prior = None if arrays is None else SuccessModel.from_arrays(arrays)
+    return prior if prior is not None and len(prior.weights) == len(NAMES) else None
 
 
 def needed(connection: Connection) -> set[str]:

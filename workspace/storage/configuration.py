@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sqlalchemy import Connection, select
+
 from segue.workspace.storage.database import Durability, Store, get_document, put_document
-from segue.workspace.storage.digest_rotation import turn_digests
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.pseudonyms import VARIABLE, KeyMissingError, Keyring, find, key_path
+from segue.workspace.storage.schema import aliases, linked_ids, replies, tombstones
 
 FILE = "workspace.json"
 KEY_CHECK = "key"
@@ -89,13 +91,25 @@ def check_key(path: Path, store: Store, keyring: Keyring) -> None:
         kept = get_document(connection, KEY_CHECK)
     if kept is not None and keyring.version > 1 and kept == keyring.before.digest("check", ""):
         with store.write() as connection:
-            turn_digests(connection, keyring)
+            _turn_digests(connection, keyring)
             put_document(connection, KEY_CHECK, keyring.digest("check", ""))
     elif kept != keyring.digest("check", ""):
         store.close()
         raise KeyMissingError(
             f"this is not the key of {path}: find the one it was written with ({key_path(path)})"
         )
+
+
+def _turn_digests(connection: Connection, keyring: Keyring) -> None:
+    """Turn every stored digest of an id into the one under the last key, within a write."""
+    connection.execute(replies.delete())  # of a day at most: a retry under the new key is asked anew
+    for table in (aliases, linked_ids, tombstones):
+        rows = [row._asdict() for row in connection.execute(select(table)).all()]
+        for row in rows:
+            row |= {"digest": keyring.advance(bytes(row["digest"])), "key_version": keyring.version}
+        connection.execute(table.delete())
+        if rows:
+            connection.execute(table.insert(), rows)
 
 
 def read_configuration(path: Path) -> Configuration:

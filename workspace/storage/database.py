@@ -7,6 +7,7 @@ commit. PostgreSQL does the same by ``synchronous_commit``.
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import sqlalchemy
+from numpy.typing import NDArray
 from sqlalchemy import (
     Engine,
     Table,
@@ -198,6 +201,22 @@ def put_document(connection: Connection, name: str, body: bytes) -> None:
     """Keep a body under a name, within a write; an earlier one is replaced."""
     connection.execute(schema.documents.delete().where(schema.documents.c.name == name))
     connection.execute(schema.documents.insert().values(name=name, body=body))
+
+
+def get_arrays(connection: Connection, name: str) -> dict[str, NDArray[Any]] | None:
+    """Return the arrays kept under a name, or None."""
+    body = get_document(connection, name)
+    if not body:
+        return None
+    with np.load(io.BytesIO(body), allow_pickle=False) as file:
+        return dict(file)
+
+
+def put_arrays(connection: Connection, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Keep arrays under a name, within a write; earlier ones are replaced."""
+    body = io.BytesIO()
+    np.savez(body, allow_pickle=False, **arrays)
+    put_document(connection, name, body.getvalue())
 
 
 def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:

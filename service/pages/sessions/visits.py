@@ -16,7 +16,6 @@ from starlette.responses import RedirectResponse, Response
 from segue.service.http import request_log as logs
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import refusal_page
-from segue.service.pages.sessions.class_rosters import without_leavers
 from segue.service.pages.sessions.forms import MARK, Form, read_form
 from segue.service.pages.sessions.session_names import SessionNames
 from segue.service.pages.sessions.signed_tokens import (
@@ -30,6 +29,8 @@ from segue.service.pages.sessions.signed_tokens import (
 )
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
+from segue.workspace.records.learners import find_learners
+from segue.workspace.records.rosters.enrolments import ended_courses
 from segue.workspace.workspace import Workspace
 
 Route = Callable[..., Awaitable[Response]]
@@ -112,6 +113,16 @@ def visit_of(request: Request, *roles: Role) -> Visit:
         raise RefusedError(403, "role", f"a {ticket.role} may not open this page")
     locale = choose(ticket.locale, request.headers.get("accept-language", ""))
     return Visit(request, tenant, ticket, text, locale, now, names_of(request), f"/pages/{name}/s/{text}")
+
+
+def without_leavers(workspace: Workspace, ticket: Ticket, now: datetime) -> Ticket:
+    """Return a ticket of a class without those who have left the class since it was made."""
+    with workspace.store.read() as connection:
+        people = find_learners(connection, workspace.keyring, ticket.roster)
+        numbers = [person.number for person in people.values()]
+        left = ended_courses(connection, workspace.keyring, [ticket.class_id], numbers, at=now)
+    gone = {who for who, person in people.items() if person.number in left}
+    return replace(ticket, roster=tuple(who for who in ticket.roster if who not in gone))
 
 
 async def _without_leavers(visit: Visit) -> Response | None:

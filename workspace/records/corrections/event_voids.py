@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from segue.workspace.records.learners import where_in
 from segue.workspace.storage.database import get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events
@@ -47,8 +48,9 @@ def reach_targets(
 
 
 def _stored(connection: Connection, digests: set[bytes]) -> dict[bytes, int]:
-    query = select(events.c.event_id, events.c.learner).where(events.c.event_id.in_(digests))
-    return {bytes(row.event_id): row.learner for row in connection.execute(query)}
+    query = select(events.c.event_id, events.c.learner)
+    rows = where_in(connection, query, events.c.event_id, digests)
+    return {bytes(row.event_id): row.learner for row in rows}
 
 
 def _beside(come: pd.DataFrame, keyring: Keyring, sources: pd.Series) -> pd.DataFrame:

@@ -8,12 +8,12 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from segue.features.events.grade_names import GradeVersion, name_of, void_of
+from segue.workspace.records.learners import where_in
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events
 
 AT_ONCE = 4  # numbers asked for in one query
-QUERY_IDS = 5_000
 
 
 def last_grades(store: Store, keyring: Keyring) -> Callable[[Collection[str]], dict[str, GradeVersion]]:
@@ -48,12 +48,10 @@ def _last(connection: Connection, keyring: Keyring, keys: Collection[str]) -> di
 def _rows(
     connection: Connection, keyring: Keyring, ids: list[str]
 ) -> dict[str, tuple[float | None, str | None]]:
+    digests = dict(zip(keyring.event_digests(ids), ids, strict=True))
+    query = select(events.c.event_id, events.c.score, events.c.time)
     out = {}
-    for start in range(0, len(ids), QUERY_IDS):
-        part = ids[start : start + QUERY_IDS]
-        digests = dict(zip(keyring.event_digests(part), part, strict=True))
-        query = select(events.c.event_id, events.c.score, events.c.time).where(events.c.event_id.in_(digests))
-        for row in connection.execute(query):
-            time = None if row.time is None else pd.Timestamp(row.time, unit="us", tz="UTC").isoformat()
-            out[digests[bytes(row.event_id)]] = (row.score, time)
+    for row in where_in(connection, query, events.c.event_id, digests):
+        time = None if row.time is None else pd.Timestamp(row.time, unit="us", tz="UTC").isoformat()
+        out[digests[bytes(row.event_id)]] = (row.score, time)
     return out

@@ -56,12 +56,6 @@ def stored_rows(connection: Connection, person: Learner) -> dict[str, list[dict[
     return found
 
 
-def is_buried(connection: Connection, digest: bytes) -> bool:
-    """Return whether a digest has a tombstone."""
-    query = select(tombstones.c.digest).where(tombstones.c.digest == digest)
-    return connection.execute(query).first() is not None
-
-
 def set_opted_out(connection: Connection, person: Learner, *, out: bool) -> None:
     """Write whether a learner has opted out; the state goes when it has."""
     mine = learners.c.number == person.number

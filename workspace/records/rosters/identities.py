@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from sqlalchemy import Connection, select
 
 from segue.workspace.records.gradebook_links import forget_links, keep_links, links_of
-from segue.workspace.records.learners import Learner, add_learners, find_learners
+from segue.workspace.records.learners import Learner, add_learners, find_learners, is_buried
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import Keyring
@@ -26,7 +26,6 @@ from segue.workspace.storage.schema import (
     replies,
     statements,
     states,
-    tombstones,
 )
 
 BLOCK = 2_000
@@ -81,7 +80,7 @@ def _link(connection: Connection, keyring: Keyring, pairs: Sequence[tuple[str, s
         while other is not None and other.number in moved:
             other = moved[other.number]
         digest = keyring.digest("learner", second)
-        if one is None or first == second or _is_buried(connection, digest):
+        if one is None or first == second or is_buried(connection, digest):
             total += Linked(known=1) if first == second else Linked(refused=1)
         elif other is None:
             row = {"digest": digest, "key_version": keyring.version, "surrogate": one.surrogate}
@@ -97,13 +96,6 @@ def _link(connection: Connection, keyring: Keyring, pairs: Sequence[tuple[str, s
             moved[other.number] = one
             total += Linked(linked=1, merged=1)
     return total
-
-
-def _is_buried(connection: Connection, digest: bytes) -> bool:
-    return (
-        connection.execute(select(tombstones.c.digest).where(tombstones.c.digest == digest)).first()
-        is not None
-    )
 
 
 def _has_opening(connection: Connection, person: Learner) -> bool:
