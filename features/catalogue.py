@@ -31,8 +31,6 @@ def row_kinds(rows: Ints) -> tuple[Ints, Ints]:
 
     Kinds are in lexicographic order.
 
-    Examples
-    --------
     >>> first, kind = row_kinds(np.array([[2, 1], [0, 3], [2, 1]]))
     >>> first.tolist(), kind.tolist()
     ([1, 0], [1, 0, 1])
@@ -49,8 +47,6 @@ def row_kinds(rows: Ints) -> tuple[Ints, Ints]:
 class Once(Generic[T]):
     """``functools.cached_property`` without the lock, which Python 3.11 takes each time: 2 of its 3 µs.
 
-    Examples
-    --------
     >>> class Square:
     ...     @Once
     ...     def area(self) -> float:
@@ -145,8 +141,6 @@ class Resource:
 def web_address(url: str) -> str:
     """Return an address that a page may link to, or "" for one that would run or read something else.
 
-    Examples
-    --------
     >>> web_address("https://lms.example/a"), web_address("java\\tscript:alert(1)"), web_address("a/b.html")
     ('https://lms.example/a', '', 'a/b.html')
     """

@@ -81,8 +81,6 @@ def critical_value(share: Floats, chance: float) -> float:
     few large clusters rule, and no t has its law: Satterthwaite's, with the same mean and variance, is far
     too wide (13 effective clusters of 60, sizes as 1, 1/2, 1/3 …: 3.9 errors where 2.9 suffice).
 
-    Examples
-    --------
     >>> round(critical_value(np.full(8, 1 / 8), 0.05), 6), round(float(stats.t.isf(0.025, 7)), 6)
     (2.364624, 2.364624)
     """
@@ -118,8 +116,6 @@ def _freedom(share: Floats) -> float:
 
     2 E² / Var of the quadratic form of `_beyond`.
 
-    Examples
-    --------
     >>> round(_freedom(np.full(8, 1 / 8)), 9)
     7.0
     """

@@ -131,8 +131,6 @@ def enumerated(probability: Floats) -> dict[tuple[int, ...], float]:
 
     For small classes (n at most 16): summed over the sets with a learner, they give its probability back.
 
-    Examples
-    --------
     >>> sets = enumerated(np.array([0.5, 0.75, 0.75]))
     >>> round(sum(p for who, p in sets.items() if 1 in who), 12)
     0.75

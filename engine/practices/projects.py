@@ -29,8 +29,6 @@ def reserved_minutes(
     For each deadline, the work due by then is spread evenly over the weeks that are left; what counts is the
     tightest of them. Never more than `minutes_a_week`.
 
-    Examples
-    --------
     >>> from datetime import UTC
     >>> monday = datetime(2026, 11, 23, tzinfo=UTC)
     >>> plan = [Milestone("draft", monday + 2 * WEEK, 60.0), Milestone("show", monday + 3 * WEEK, 60.0)]

@@ -53,8 +53,6 @@ def smallest_conflict(masks: Sequence[tuple[str, Bools]], free: Bools) -> tuple[
     Smallest by size, then by the documented order of the rules (``rule_book.RULES``). Empty when there is
     none: something is possible, or nothing is free.
 
-    Examples
-    --------
     >>> short, english = np.array([True, True, False]), np.array([False, False, True])
     >>> smallest_conflict([("minutes", short), ("language", english)], np.array([True, True, True]))
     ('minutes', 'language')

@@ -127,8 +127,6 @@ def _bet(rounds: Rounds, found: Interval) -> More:
 def _standard(contexts: Floats) -> Floats:
     """Return contexts with mean 0 and deviation 1 a column, so that no unit decides how well a fit goes.
 
-    Examples
-    --------
     >>> _standard(np.array([[0.0, 3.0], [2e12, 3.0]])).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]
     """

@@ -102,8 +102,6 @@ def tag_codes(items: pd.DataFrame, columns: Sequence[str]) -> tuple[Ints, int]:
 def _tags(value: object) -> list[str]:
     """Return the tags of one cell: a list written as such, with or without quotes, or a single word.
 
-    Examples
-    --------
     >>> [_tags(cell) for cell in ("['a', 'b']", "[a, b]", "Excel", "[]", "N/A", "[draft")]
     [['a', 'b'], ['a', 'b'], ['Excel'], [], [], ['[draft']]
     """

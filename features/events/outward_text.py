@@ -21,8 +21,6 @@ CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f]")
 def one_line(text: str) -> str:
     """Return a text without line breaks and other control characters: it cannot begin a line of its own.
 
-    Examples
-    --------
     >>> one_line("x\\r\\nATTACH:y\\u2028z")
     'x ATTACH:y z'
     """
@@ -32,8 +30,6 @@ def one_line(text: str) -> str:
 def csv_cell(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; numbers stay what they are.
 
-    Examples
-    --------
     >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("ada")
     ("'=1+1", '-0.5', 'ada')
     """
@@ -71,8 +67,6 @@ def csv_frame(table: pd.DataFrame) -> pd.DataFrame:
 def finite(value: Any) -> Any:
     """Return the same structure with None for every number JSON cannot hold.
 
-    Examples
-    --------
     >>> finite({"a": float("nan"), "b": [1.0, np.float64("inf")]})
     {'a': None, 'b': [1.0, None]}
     """

@@ -44,8 +44,6 @@ def snake_case(name: str) -> str:
 def label_of(value: object) -> str:
     """Return a label as text, empty when there is none: 1, 1.0 and "1.0" are "1"; "None" and "NA" are names.
 
-    Examples
-    --------
     >>> [label_of(value) for value in (1.0, " 1.00 ", "None", "NA", True, None, float("nan"), "")]
     ['1', '1', 'None', 'NA', 'True', '', '', '']
     """

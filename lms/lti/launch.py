@@ -59,8 +59,6 @@ class Launch:
 def role_of(roles: Iterable[str]) -> Role:
     """Return what somebody is in a course; only the course's own roles count, not those of the institution.
 
-    Examples
-    --------
     >>> role_of(["http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"])
     'learner'
     >>> role_of(["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Student"])

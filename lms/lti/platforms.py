@@ -61,8 +61,6 @@ class Platform:
     def origins(self) -> tuple[str, ...]:
         """The places that people meet this platform at: only these may show its pages in a frame.
 
-        Examples
-        --------
         >>> Platform("https://lms.example", "c", (), "https://lms.example/auth", "", "").origins
         ('https://lms.example',)
         """

@@ -62,8 +62,6 @@ def _key_of(row: Mapping[str, Any]) -> ApiKey:
 class KeyRing:
     """The keys of one workspace, in a file of mode 0600 beside its store.
 
-    Examples
-    --------
     >>> from tempfile import mkdtemp
     >>> ring = KeyRing(Path(mkdtemp()))
     >>> now = datetime(2026, 11, 24, tzinfo=UTC)

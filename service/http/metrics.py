@@ -41,8 +41,6 @@ NONE: Mapping[str, str] = MappingProxyType({})
 class Metrics:
     """Counters, gauges and histograms of one tenant, of this process or of all workers.
 
-    Examples
-    --------
     >>> metrics = Metrics("school")
     >>> metrics.count("segue_events_total", {"verdict": "accepted"})
     >>> [line for line in metrics.text().splitlines() if "accepted" in line]

@@ -61,8 +61,6 @@ TOO_FAST = "too_fast"  # the code of who asks more often than agreed
 class Buckets:
     """One token bucket a key: full at `burst`, refilled at `rate` tokens a second.
 
-    Examples
-    --------
     >>> buckets = Buckets(rate=2.0, burst=1)
     >>> buckets.take("a", now=0.0), buckets.take("a", now=0.25), buckets.take("a", now=0.5)
     (0.0, 0.25, 0.0)

@@ -25,8 +25,6 @@ class Keyring:
     A digest is chained: HMAC(key n, … HMAC(key 1, id)). So a new key turns every stored digest into the next
     one without knowing a single source id, and an old key that leaked opens nothing.
 
-    Examples
-    --------
     >>> ring = Keyring((b"1" * 32,))
     >>> later = ring.rotated(b"2" * 32)
     >>> later.advance(ring.digest("learner", "ada")) == later.digest("learner", "ada")

@@ -88,8 +88,6 @@ def canonical_order(*columns: Floats | Ints, cluster: Ints | None = None) -> Int
 
     A cluster enters by its size: what it is called is no fact.
 
-    Examples
-    --------
     >>> canonical_order(np.array([[0.2], [0.1], [0.1]]), np.array([0, 1, 0])).tolist()
     [2, 1, 0]
     """

@@ -213,8 +213,6 @@ def _rounding(target: Floats, propensity: Floats) -> float:
 def _last_digit(probability: Floats, *, looked_at: int = 1000) -> float:
     """Return the unit of the last decimal that some probabilities use, 0 when they use more than six.
 
-    Examples
-    --------
     >>> _last_digit(np.array([0.5, 0.33])), _last_digit(np.array([1 / 3])), _last_digit(np.array([1.0]))
     (0.01, 0.0, 0.0)
     """

@@ -36,8 +36,6 @@ def effective_clusters(cluster: Ints, mass: Floats | None = None) -> float:
     `mass` (n,) is what each round counts for; by default one: a cluster's mass is then its size. Of whole
     classes in one arm only those of the target's arm count.
 
-    Examples
-    --------
     >>> round(effective_clusters(np.array([0, 0, 0, 0, 1, 2])), 2)
     2.0
     >>> effective_clusters(np.array([0, 0, 1, 1, 2, 2]), np.array([2.0, 2, 2, 2, 0, 0]))

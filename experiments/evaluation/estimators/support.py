@@ -22,8 +22,6 @@ def with_support(rounds: Rounds, policy: Floats, action: Ints, propensity: Float
 def unseen_mass(policy: Floats, action: Ints) -> Floats:
     """Return the probability each row of a policy (n, K) gives to actions that `action` (n,) never shows.
 
-    Examples
-    --------
     >>> unseen_mass(np.full((3, 4), 0.25), np.array([0, 1, 1])).tolist()
     [0.5, 0.5, 0.5]
     """
@@ -38,8 +36,6 @@ def unseen_by_chance(policy: Floats, action: Ints, propensity: Floats) -> float:
     q = (1 - p)^n. So each that is there stands for q / (1 - q) that are not (Horvitz & Thompson 1952); the
     error of that sum is added twice. Where all that is there was sure to be, what is missing was not offered.
 
-    Examples
-    --------
     >>> policy, action = np.full((6, 2), 0.5), np.zeros(6, dtype=np.int64)
     >>> round(unseen_by_chance(policy, action, np.full(6, 0.9)), 3)
     0.001

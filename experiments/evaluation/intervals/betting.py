@@ -49,8 +49,6 @@ def betting(rounds: Rounds, *, bounds: Bounds, cluster: Ints | None = None, leve
 def mean_by_betting(values: Floats, *, level: float = 0.95) -> tuple[float, float]:
     """Return an interval for the mean of independent values in [0, 1].
 
-    Examples
-    --------
     >>> low, high = mean_by_betting(np.tile([0.0, 1.0], 500))
     >>> round(low, 2), round(high, 2)
     (0.46, 0.54)

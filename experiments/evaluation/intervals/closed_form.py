@@ -143,8 +143,6 @@ def joint_level(level: float, n_groups: int) -> float:
 
     The whole log counts as one group more: it is reported beside them.
 
-    Examples
-    --------
     >>> joint_level(0.95, 4)
     0.99
     """

@@ -77,8 +77,6 @@ def fit_tail(excess: Floats, weight: Floats, *, alpha: float) -> TailFit | None:
     `HEAVIEST`. With r = k / s and S the mean of log(1 + r excess), the log-likelihood a round is
     log r - S - log k - S / k: what it allows at each r is an interval of k in closed form.
 
-    Examples
-    --------
     >>> draws = 1 / (1 - (np.arange(1000) + 0.5) / 1000) ** 0.4 - 1  # k = .4, s = .4
     >>> found = fit_tail(draws, np.ones(1000), alpha=0.05)
     >>> round(found.index, 2), round(found.mean, 2), round(found.largest, 2)

@@ -112,8 +112,6 @@ def flipping_strength(
 def told(strength: float) -> str:
     """Return what a flipping strength means, in a sentence.
 
-    Examples
-    --------
     >>> told(1.5)
     'A hidden cause that makes the odds of what was logged 1.5 times higher or lower could undo this verdict.'
     """

@@ -115,8 +115,6 @@ def ends_of(rounds: Rounds, bounds: Bounds, *, heavy: float = 0.0) -> tuple[End,
     without a range, as far off as the farthest on the other side; where there is none either, the end is
     infinite. `heavy` is a weight that imagined rounds have at least.
 
-    Examples
-    --------
     >>> certain = Rounds(np.ones(9), np.ones(9))
     >>> low, high = ends_of(certain, Bounds(0.0, 1.0))
     >>> low.value, high.value
@@ -203,8 +201,6 @@ def typical_weight(weight: Floats, *, heavier: bool = False) -> float:
 
     `heavier`: counted by that times its weight, sum w⁴ / sum w³: where no round told which of them matter.
 
-    Examples
-    --------
     >>> typical_weight(np.array([1.0, 1.0, 1.0, 9.0]))
     8.714285714285714
     """

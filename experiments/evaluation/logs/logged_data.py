@@ -286,8 +286,6 @@ def _whole_lists(slate: Ints, position: Ints, columns: Columns, *, faults: RowFa
 def with_gaps(slate: Ints, position: Ints) -> NDArray[np.bool_]:
     """Return the rows, (n,), of lists that lack a position: places start with the log's first, and are whole.
 
-    Examples
-    --------
     >>> with_gaps(np.array([0, 0, 1, 1, 2]), np.array([1, 2, 1, 3, 2])).tolist()
     [False, False, True, True, True]
     """

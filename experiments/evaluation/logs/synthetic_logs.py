@@ -100,8 +100,6 @@ def make_world(
     uneven as asked. Rewards lean towards what the target prefers (`lean` logits; below 0: away from it), and
     predictions err by `blunder` logits.
 
-    Examples
-    --------
     >>> world = make_world(ess_fraction=0.1, reward_rate=0.3, rng=np.random.default_rng(0))
     >>> round(world.ess_fraction, 6)
     0.1

@@ -12,8 +12,6 @@ from segue.experiments.evaluation.trials.declaration import TrialDeclaration
 def order_of(trial: str, unit: str, *, seed: str) -> float:
     """Return the unit's place in [0, 1), by blake2b of seed, experiment and unit.
 
-    Examples
-    --------
     >>> order_of("t", "ada", seed="s") == order_of("t", "ada", seed="s")
     True
     """

@@ -62,8 +62,6 @@ class TrialLook:
 def always_valid(estimate: float, se: float, *, alpha: float, expected_se: float) -> tuple[float, float]:
     """Return the ends of the confidence sequence now.
 
-    Examples
-    --------
     >>> low, high = always_valid(0.0, 0.02, alpha=0.05, expected_se=0.02)
     >>> round(high / 0.02, 2)
     3.04

@@ -73,8 +73,6 @@ def diagnose(rounds: Rounds, propensity: Floats | None = None, *, cluster: Ints 
 
     `propensity` (n,) gives the smallest one; `cluster` (n,) holds labels.
 
-    Examples
-    --------
     >>> d = diagnose(Rounds(np.array([1.0, 1.0, 2.0, 0.0]), np.array([1.0, 0.0, 1.0, 1.0])))
     >>> round(d.ess, 4), d.max_weight, d.mean_weight, round(d.effective_rewards, 4)
     (2.6667, 2.0, 1.0, 1.8)

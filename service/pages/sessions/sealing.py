@@ -16,8 +16,6 @@ def seal(said: bytes, number: bytes, keyring: Keyring, *, use: str) -> str:
 
     `number` (12 bytes) must not be taken again for another text of this use.
 
-    Examples
-    --------
     >>> ring = Keyring((b"1" * 32,))
     >>> text = seal(b"ada", b"0" * NUMBER, ring, use="notes")
     >>> unseal(text, ring, use="notes")[0].rstrip()

@@ -11,8 +11,6 @@ MOST_SESSIONS = 5_000
 class SessionNames:
     """Who is called what in which session; the oldest session goes when there are too many.
 
-    Examples
-    --------
     >>> names = SessionNames()
     >>> names.keep("s1", {"17": "Ada"})
     >>> names.of("s1"), names.of("gone")

@@ -72,8 +72,6 @@ class Ticket:
 def sign(ticket: Ticket, keyring: Keyring) -> str:
     """Return a ticket as text for an address.
 
-    Examples
-    --------
     >>> ring = Keyring((b"1" * 32,))
     >>> text = sign(Ticket("link", "learner", "ada", expires=100), ring)
     >>> from datetime import UTC

@@ -48,8 +48,6 @@ def mean_interval(values: Floats, learner: Ints, *, level: float = 0.95) -> Mean
 
     Values that are NaN are left out.
 
-    Examples
-    --------
     >>> mean_interval(np.ones(4), np.array([0, 1, 2, 3])).known
     False
     """

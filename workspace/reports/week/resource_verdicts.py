@@ -87,8 +87,6 @@ def resource_verdicts(steps: pd.DataFrame) -> list[ResourceVerdict]:
 def discoveries(chance: Floats, *, rate: float = RATE) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return which of some p-values are discoveries at a false discovery rate (Benjamini & Hochberg).
 
-    Examples
-    --------
     >>> discoveries(np.array([0.001, 0.2, 0.03, 0.9])).tolist()
     [True, False, False, False]
     """
