@@ -105,9 +105,8 @@ def run(
             share(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-counts-")))
         app = application(plan) if workers == 1 else "segue.service.server:from_environment"
         config = configuration(app, limits=plan.limits, workers=workers)
-        listening = stack.enter_context(
-            socket.create_server((host, port), family=_family(host), backlog=2048)
-        )
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = stack.enter_context(socket.create_server((host, port), family=family, backlog=2048))
         logs.write("listening", {"host": host, "port": listening.getsockname()[1], "workers": workers})
         ready(listening.getsockname()[1])
         if workers == 1:
@@ -120,10 +119,6 @@ def fitting(limits: ServiceLimits) -> ServiceLimits:
     """Return limits with no more connections than this process may open files for."""
     most = max(raise_file_limit() - SPARE_FILES, 50)
     return replace(limits, connections=min(limits.connections, most))
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def configuration(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -87,6 +86,3 @@ def day(value: date | datetime | str | None, locale: str, zone: str = "UTC") -> 
         value = value.astimezone(ZoneInfo(zone))
     when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
     return format_date(when, format="d MMM y", locale="en" if locale == PSEUDO else locale)
-
-
-KINDS: Mapping[str, str] = {}

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from segue.features.catalogue import Resource, web_address
+from segue.features.catalogue_json import resource_out
 from segue.service.http.refusals import RefusedError
 from segue.service.http.request_schemas import ResourceBody
 from segue.workspace.workspace import Workspace
@@ -62,11 +63,9 @@ def patch(workspace: Workspace, resource_id: str, body: ResourceBody) -> Answer:
 
 def resource_line(resource: Resource) -> Answer:
     """Return a resource as JSON values."""
-    line = dict(resource.__dict__)
+    line = resource_out(resource)
     line["id"] = line.pop("resource_id")
     line["difficulty"] = None if resource.difficulty != resource.difficulty else resource.difficulty
-    for name in ("available_from", "available_until"):
-        line[name] = None if line[name] is None else line[name].isoformat()
     return line
 
 

@@ -45,9 +45,9 @@ def request_of(body: schemas.AskBody, now: datetime, learner: str) -> Request:
         menu=body.menu or OPTIONS.get(body.mode, 1),
         mode=MODES.get(body.mode, body.mode),  # type: ignore[arg-type]
         minutes=body.minutes,
-        place=place_of(body.place),
+        place=Place(**dict(body.place)),
         goal=goal_of(body.goal, now),
-        dials=dials_of(body.dials),
+        dials=Dials(**dict(body.dials)),
         pins=body.pins,
         excluded=body.excluded,
         planned=body.planned,
@@ -72,34 +72,15 @@ def goal_of(goal: schemas.GoalBody | None, now: datetime) -> Goal | None:
     return Goal(goal.skills, goal.due)
 
 
-def dials_of(dials: schemas.DialsBody) -> Dials:
-    """Return the engine's dials."""
-    return Dials(pace=dials.pace, match=dials.match, autonomy=dials.autonomy)
-
-
-def place_of(place: schemas.PlaceBody) -> Place:
-    """Return the engine's place."""
-    return Place(
-        offline=place.offline,
-        language=place.language,
-        grade_band=place.grade_band,
-        grade_floor=place.grade_floor,
-        kinds=place.kinds,
-        content=place.content,
-        process=place.process,
-        product=place.product,
-    )
-
-
 def edit_of(body: schemas.WhatIfBody, now: datetime) -> Edit:
     """Return the engine's edit of a request."""
     other = body.instead
     return Edit(
         interests=other.interests,
         goal=goal_of(other.goal, now),
-        place=None if other.place is None else place_of(other.place),
+        place=None if other.place is None else Place(**dict(other.place)),
         minutes=other.minutes,
-        dials=None if other.dials is None else dials_of(other.dials),
+        dials=None if other.dials is None else Dials(**dict(other.dials)),
         answers=tuple((trial.resource, trial.score) for trial in body.attempts),
     )
 

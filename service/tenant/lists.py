@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from segue.service.http.refusals import RefusedError
+from segue.service.tenant.row_pages import moment_of
 from segue.workspace.playlists.published_playlists import list_line, step_line
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.workspace import Workspace
@@ -86,12 +87,8 @@ def act_line(act: OverrideRecord) -> Answer:
         "resource": act.resource or None,
         "instead_of": act.taken,
         "reason": act.reason,
-        "time": _moment(act.time),
-        "until": _moment(act.until),
-        "undone": _moment(act.undone),
+        "time": moment_of(act.time),
+        "until": moment_of(act.until),
+        "undone": moment_of(act.undone),
         "undone_by": act.undone_by,
     }
-
-
-def _moment(micros: int | None) -> str | None:
-    return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat()

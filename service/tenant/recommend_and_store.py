@@ -39,7 +39,7 @@ GONE = "this learner was erased or has opted out: nothing is stored"
 class Unreadable:
     """An event that is none, with its id when that much could be read."""
 
-    event_id: str | None
+    id: str | None
     reason: str
 
 
@@ -207,7 +207,7 @@ class Decider:
             words = iter(self._append(connection, good, catalogue))
         found = [("rejected", reason) if reason else next(words) for reason in reasons]
         return [
-            {"id": _id(event), "verdict": verdict, "reason": reason}
+            {"id": event.id, "verdict": verdict, "reason": reason}
             for event, (verdict, reason) in zip(batch, found, strict=True)
         ]
 
@@ -242,10 +242,6 @@ class Decider:
         people = find_learners(connection, self.workspace.keyring, {event.learner for event in good})
         stays = {source for source, person in people.items() if not person.opted_out}
         return [w if e.learner in stays else ("rejected", GONE) for e, w in zip(good, words, strict=True)]
-
-
-def _id(event: EventBody | Unreadable) -> str | None:
-    return event.id if isinstance(event, EventBody) else event.event_id
 
 
 def _reason(event: EventBody | Unreadable, catalogue: Catalogue) -> str:

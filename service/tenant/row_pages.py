@@ -31,7 +31,7 @@ def _event(row: Stored) -> Answer:
         "learner": row["surrogate"],
         "resource": row["resource"] or None,
         "score": row["score"],
-        "time": _moment(row["time"]),
+        "time": moment_of(row["time"]),
         "seconds": row["seconds"],
         "class_id": row["class_id"] or None,
         "step": row["step"] or None,
@@ -54,7 +54,7 @@ def _decision(row: Stored) -> Answer:
         "overridden": json.loads(row["override"]) != {},
         "received": not row["undelivered"],
         "week": row["week"],
-        "time": _moment(row["time"]),
+        "time": moment_of(row["time"]),
         "surface": row["surface"],
         "policy": row["policy"],
         "model": row["model_hash"],
@@ -65,7 +65,8 @@ def _learner(row: Stored) -> Answer:
     return {"number": row["number"], "learner": row["surrogate"], "opted_out": row["opted_out"]}
 
 
-def _moment(micros: int | None) -> str | None:
+def moment_of(micros: int | None) -> str | None:
+    """Return a stored time as ISO 8601."""
     return None if micros is None else datetime.fromtimestamp(micros / 1e6, UTC).isoformat()
 
 

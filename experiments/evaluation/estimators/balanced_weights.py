@@ -7,26 +7,13 @@ propensities can be checked, and the weights are as smooth as the classifier.
 
 from __future__ import annotations
 
-from typing import Protocol, Self
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 
-from segue.experiments.evaluation.estimators.reward_predictions import canonical_order, folds_of
+from segue.experiments.evaluation.estimators.reward_predictions import Classifier, canonical_order, folds_of
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
 
 CLIP = 1e-4
-
-
-class Classifier(Protocol):
-    """A scikit-learn classifier with probabilities."""
-
-    def fit(self, X: ArrayLike, y: ArrayLike, /) -> Self:
-        """Fit to a (n, d) table."""
-
-    def predict_proba(self, X: ArrayLike, /) -> NDArray[np.float64]:
-        """Return class probabilities, (n, 2)."""
 
 
 def balanced_weights(

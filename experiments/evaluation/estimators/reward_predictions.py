@@ -23,10 +23,13 @@ class Estimator(Protocol):
 
 
 @runtime_checkable
-class Probabilistic(Protocol):
-    """A fitted classifier."""
+class Classifier(Protocol):
+    """A scikit-learn classifier with probabilities."""
 
     classes_: NDArray[np.float64]
+
+    def fit(self, X: ArrayLike, y: ArrayLike, /) -> Self:
+        """Fit to a (n, d) table."""
 
     def predict_proba(self, X: ArrayLike, /) -> NDArray[np.float64]:
         """Return class probabilities, (n, classes)."""
@@ -100,7 +103,7 @@ def canonical_order(*columns: Floats | Ints, cluster: Ints | None = None) -> Int
 
 def predicted_reward(model: Estimator, X: Floats) -> Floats:
     """Return a fitted model's expected reward of each row."""
-    if isinstance(model, Probabilistic):
+    if isinstance(model, Classifier):
         return np.asarray(model.predict_proba(X) @ model.classes_, dtype=np.float64)
     return np.asarray(model.predict(X), dtype=np.float64)
 

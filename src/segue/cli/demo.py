@@ -39,6 +39,8 @@ def demo(
 
     Example: segue demo --folder demo
     """
+    from segue.cli.text_output import beside_text
+
     if pages:
         from segue.cli.demo_pages import serve_demo
 
@@ -56,7 +58,7 @@ def demo(
     _study(space, room, first)
     _heading(4, f"{learner}: {WEEK} beside {NEXT_WEEK}")
     second = _playlists(space, room, NEXT_WEEK, MONDAY + timedelta(days=7), folder)
-    _show_two(space, first[learner], second[learner])
+    typer.echo(beside_text(first[learner], second[learner], space.catalogue(), titles=(WEEK, NEXT_WEEK)))
     _heading(5, "The teacher's view: who is stuck where")
     _class_view(space, room, folder)
     _heading(6, "The class together: an example of each practice")
@@ -150,12 +152,6 @@ def _study(space: Workspace, room: SimulatedClass, playlists: dict[str, Playlist
         f"{done.matured} rewards matured (the skill came up again on a later day), "
         f"{done.pending} pending;\nthe reward model has learned from each once"
     )
-
-
-def _show_two(space: Workspace, first: Playlist, second: Playlist) -> None:
-    from segue.cli.text_output import beside_text
-
-    typer.echo(beside_text(first, second, space.catalogue(), titles=(WEEK, NEXT_WEEK)))
 
 
 def _class_view(space: Workspace, room: SimulatedClass, folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.arguments import AsJson
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ Betting = Annotated[bool, typer.Option(help="Also an interval valid at every siz
 RewardRange = Annotated[str, typer.Option(help="LOW,HIGH: the range a reward can have.")]
 MaxWeight = Annotated[float | None, typer.Option(help="Largest possible weight, when it is known.")]
 Report = Annotated[Path | None, typer.Option(help="Also write the answer as an HTML page of one file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 app = typer.Typer()
 
 

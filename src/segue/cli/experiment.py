@@ -160,10 +160,8 @@ def challenger(
 
     deciding = None if policy is None else read_policy(policy)
     space = opened(workspace)
-    if deciding is None:
-        fitted = space.challenger(now=moment(now))
-    else:
-        fitted = space.challenger(now=moment(now), policy=deciding.policy, settings=deciding.settings)
+    asked, settings = (None, None) if deciding is None else (deciding.policy, deciding.settings)
+    fitted = space.challenger(now=moment(now), policy=asked, settings=settings)
     with tempfile.TemporaryDirectory() as scratch:
         fitted.save(Path(scratch) / "recommender")
         parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}

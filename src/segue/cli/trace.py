@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from segue.cli.arguments import AsJson
 from segue.cli.text_output import tell
 
 Attempts = Annotated[
@@ -19,7 +20,6 @@ TestValue = Annotated[str, typer.Option(help="Its value on the test rows.")]
 Folds = Annotated[int, typer.Option(min=2, help="Folds by learner.")]
 Seed = Annotated[int, typer.Option(help="Seed of the folds.")]
 Model = Annotated[Literal["logistic", "boosting"], typer.Option(help="Which success model.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Views = Annotated[Path, typer.Option(help="Table: user_id, item_id, created_at.")]
 Items = Annotated[Path, typer.Option(help="Table: item_id, created_at, and the tag columns.")]
 Tags = Annotated[str, typer.Option(help="Tag columns of the items, joined by commas.")]
