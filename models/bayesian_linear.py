@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -195,17 +194,6 @@ class BayesianLinear:
         model.A[...], model.b[...], model.n = arrays["A"], arrays["b"], n
         model.week = int(arrays["week"][0]) if len(arrays["week"]) else None
         return model
-
-    def save(self, path: Path) -> None:
-        """Write the model to `path`, an ``.npz`` of plain arrays."""
-        with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, **self.to_arrays())
-
-    @classmethod
-    def load(cls, path: Path) -> BayesianLinear:
-        """Return the model saved at `path`; nothing in the file is executed."""
-        with np.load(path, allow_pickle=False) as arrays:
-            return cls.from_arrays(dict(arrays))
 
     def _add_row(self, x: Floats, reward: float, *, sign: float, week: int | None) -> None:
         if x.shape != (self.n_features,):

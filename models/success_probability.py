@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -140,23 +139,6 @@ class LogisticSuccess(_Success):
         self.weights_ = theta[1:] / scale
         self.intercept_ = float(theta[0] - mean @ self.weights_)
         return self
-
-    def save(self, path: Path) -> None:
-        """Write the fitted model to `path`, an ``.npz`` of plain arrays."""
-        prior = np.asarray(self.prior, dtype=np.float64)
-        scalars = np.array([self.precision, self.intercept_])
-        with path.open("wb") as file:
-            np.savez(file, allow_pickle=False, prior=prior, weights=self.weights_, scalars=scalars)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Return the model saved at `path`; nothing in the file is executed."""
-        with np.load(path, allow_pickle=False) as arrays:
-            precision, intercept = arrays["scalars"].tolist()
-            model = cls(prior=arrays["prior"], precision=precision)
-            model.weights_, model.intercept_ = arrays["weights"], intercept
-            model.n_features_in_, model.classes_ = len(model.weights_), np.array([0, 1])
-        return model
 
     def decision_function(self, X: Floats) -> Floats:
         """Return logits, shape (n,)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,13 +70,6 @@ def test_it_is_calibrated_and_changes_no_input(rows: tuple[Floats, Floats]) -> N
     assert p[:, 1].mean() == pytest.approx(y.mean(), abs=1e-6)
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     np.testing.assert_array_equal(X, rows[0])
-
-
-def test_a_saved_model_predicts_the_same_bits(rows: tuple[Floats, Floats], tmp_path: Path) -> None:
-    model = LogisticSuccess(prior=np.zeros(4)).fit(*rows)
-    model.save(tmp_path / "model.npz")
-    again = LogisticSuccess.load(tmp_path / "model.npz")
-    np.testing.assert_array_equal(again.predict_proba(rows[0]), model.predict_proba(rows[0]))
 
 
 def test_boosting_finds_what_is_not_linear() -> None:
