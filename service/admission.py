@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
-from typing import NamedTuple, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel
@@ -33,13 +33,12 @@ from segue.service.tenant.tenant import Tenant
 from segue.workspace.workspace import Workspace
 
 B = TypeVar("B", bound=BaseModel)
+P = ParamSpec("P")
+T = TypeVar("T")
 OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
 FRONT_DOOR = frozenset({"/", "/docs"})
-BROWSER = (
-    "/lti/",
-    "/pages/",
-    "/calendar/",
-)  # asked by browsers, which carry a signed launch or ticket and no key
+# Asked by browsers, which carry a signed launch or ticket and no key.
+BROWSER = ("/lti/", "/pages/", "/calendar/")
 XAPI = "/v1/xapi/"
 PAGES_TOLD = 20  # refused pages of one second that give a number, and are in the log under it
 
@@ -55,6 +54,16 @@ class Caller:
     def space(self) -> Workspace:
         """The tenant's workspace."""
         return self.tenant.workspace
+
+    async def do(self, work: Callable[Concatenate[Workspace, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `work` does with the workspace, once it is committed; see :meth:`Tenant.do`."""
+        return await self.tenant.do(partial(work, self.space, *args, **kwargs))
+
+    async def aside(
+        self, work: Callable[Concatenate[Workspace, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what `work` finds in the workspace, in a thread of its own; see :meth:`Tenant.aside`."""
+        return await self.tenant.aside(partial(work, self.space, *args, **kwargs))
 
 
 def caller_of(request: Request, *scopes: KeyScope) -> Caller:

@@ -29,8 +29,7 @@ Limit = Annotated[int, Query(ge=1, le=1_000, description="Rows of a page.")]
 @router.get("/models", responses=gives(answers.ModelsAnswer, (422,)))
 async def models(request: Request) -> Response:
     """Return the fitted models that are kept, the newest first, and which one decides."""
-    caller = caller_of(request, "admin")
-    return answer({"models": await caller.tenant.aside(partial(_kept, caller.space))})
+    return answer({"models": await caller_of(request, "admin").aside(_kept)})
 
 
 def _kept(workspace: Workspace) -> list[dict[str, Any]]:
@@ -89,5 +88,4 @@ async def learners(request: Request, after: After = "0", limit: Limit = 100) -> 
 
 
 async def _page(caller: Caller, kind: Kind, after: str, limit: int) -> Response:
-    work = partial(page, caller.space, kind, after=int(after), limit=limit)
-    return answer(await caller.tenant.aside(work))
+    return answer(await caller.aside(page, kind, after=int(after), limit=limit))

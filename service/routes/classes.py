@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -31,7 +30,7 @@ router = APIRouter(prefix="/v1/classes", tags=["classes"], route_class=ReachedRo
 async def roster(request: Request, class_id: ClassId) -> Response:
     """Make these the members of a class: who is not among them has left."""
     caller, body = await received(request, schemas.RosterBody, "backend", "teacher")
-    return answer(await caller.tenant.do(partial(_put, caller.space, class_id, body)))
+    return answer(await caller.do(_put, class_id, body))
 
 
 def _put(workspace: Workspace, class_id: str, body: schemas.RosterBody) -> dict[str, Any]:
@@ -47,5 +46,4 @@ async def class_view(request: Request, class_id: ClassId, learner: Roster = ()) 
     """Return who is stuck where. To analysts only counts, and none of a group under five."""
     caller = caller_of(request, "teacher", "analyst")
     names = caller.key.allows(("teacher",))
-    work = partial(asking.class_of, caller.space, class_id, learner, names=names)
-    return answer(await caller.tenant.aside(work))
+    return answer(await caller.aside(asking.class_of, class_id, learner, names=names))

@@ -35,6 +35,7 @@ from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
 from segue.service.tenant.tenant import Tenant
 from segue.workspace.playlists.step_feedback import StepChange
+from segue.workspace.workspace import Workspace
 
 WORK = ("attempt", "completion")
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=ReachedRoute)
@@ -112,16 +113,15 @@ async def events(request: Request) -> Response:
 async def decision(request: Request, decision: DecisionId) -> Response:
     """Return a logged decision in words, as it stands, with what teachers did with it."""
     caller = caller_of(request, "backend", "teacher")
-    return answer(await caller.tenant.aside(partial(lists.decision, caller.space, decision)))
+    return answer(await caller.aside(lists.decision, decision))
 
 
 @router.post("/decisions/{decision}/choice", **asks(schemas.ChoiceBody, answers.Stored))
 async def choice(request: Request, decision: DecisionId) -> Response:
     """Store which option of a step's menu the learner picked."""
     caller, body = await received(request, schemas.ChoiceBody, "backend")
-    workspace, now = caller.space, body.time or datetime.now(UTC)
-    stored = await caller.tenant.do(lambda: workspace.choose(decision, body.resource, now=now))
-    return answer({"stored": stored})
+    now = body.time or datetime.now(UTC)
+    return answer({"stored": await caller.do(Workspace.choose, decision, body.resource, now=now)})
 
 
 @router.post("/decisions/{decision}/override", **asks(schemas.OverrideBody, answers.OverrideAnswer))
@@ -129,8 +129,8 @@ async def override(request: Request, decision: DecisionId) -> Response:
     """Do what a teacher wants with a step, at once; such a step never counts as the engine's own choice."""
     caller, body = await received(request, schemas.OverrideBody, "teacher")
     change = StepChange(body.action, body.by, body.reason, body.resource, body.until)
-    workspace, now = caller.space, body.time or datetime.now(UTC)
-    act, new = await caller.tenant.do(lambda: workspace.override(decision, change, now=now))
+    now = body.time or datetime.now(UTC)
+    act, new = await caller.do(Workspace.override, decision, change, now=now)
     return answer({"stored": new, "override_id": act})
 
 
@@ -138,8 +138,8 @@ async def override(request: Request, decision: DecisionId) -> Response:
 async def undo(request: Request, override_id: OverrideId) -> Response:
     """Take back what a teacher did with a step; what stood there before stands again."""
     caller, body = await received(request, schemas.UndoBody, "teacher")
-    workspace, now = caller.space, body.time or datetime.now(UTC)
-    undone = await caller.tenant.do(lambda: workspace.undo_override(override_id, by=body.by, now=now))
+    now = body.time or datetime.now(UTC)
+    undone = await caller.do(Workspace.undo_override, override_id, by=body.by, now=now)
     return answer({"undone": undone})
 
 
@@ -147,8 +147,8 @@ async def undo(request: Request, override_id: OverrideId) -> Response:
 async def rating(request: Request, decision: DecisionId) -> Response:
     """Store how the learner liked a step."""
     caller, body = await received(request, schemas.RatingBody, "backend")
-    workspace, now = caller.space, body.time or datetime.now(UTC)
-    return answer({"stored": await caller.tenant.do(lambda: workspace.rate(decision, body.rating, now=now))})
+    now = body.time or datetime.now(UTC)
+    return answer({"stored": await caller.do(Workspace.rate, decision, body.rating, now=now)})
 
 
 ASKED_ALL_DAY = [

@@ -19,6 +19,7 @@ from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant.lists import Wanted, lists_of
+from segue.workspace.workspace import Workspace
 
 Week = Annotated[said.Week, Query(description="ISO week, as 2026-W48.")]
 Surface = Annotated[str, Query(min_length=1, max_length=12, pattern=ID, description="As in the answer.")]
@@ -34,7 +35,7 @@ ResourceId = Annotated[
 async def profile(request: Request, learner: LearnerId) -> Response:
     """Return strengths, needs and interests, each with its uncertainty."""
     caller = caller_of(request, "backend", "teacher")
-    return answer(await caller.tenant.aside(partial(asking.learner_profile, caller.space, learner)))
+    return answer(await caller.aside(asking.learner_profile, learner))
 
 
 @router.get("/{learner:path}/lists", responses=gives(answers.ListsAnswer, (404, 422)))
@@ -49,55 +50,50 @@ async def lists(
 ) -> Response:
     """Return the learner's lists as they stand everywhere: on the page, in the calendar, in the LMS."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(lists_of, caller.space, learner, Wanted(week, surface, after, limit))
-    return answer(await caller.tenant.aside(work))
+    return answer(await caller.aside(lists_of, learner, Wanted(week, surface, after, limit)))
 
 
 @router.get("/{learner:path}/why-not", responses=gives(answers.WhyNotAnswer, (404, 409, 422)))
 async def why_not(request: Request, learner: LearnerId, resource: ResourceId) -> Response:
     """Return the rule that keeps a resource from this learner, or the points it lacks."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(asking.why_not, caller.space, learner, resource, schemas.AskBody())
-    return answer(await caller.tenant.aside(work))
+    return answer(await caller.aside(asking.why_not, learner, resource, schemas.AskBody()))
 
 
 @router.post("/{learner:path}/why-not", **asks(schemas.WhyNotBody, answers.WhyNotAnswer))
 async def why_not_of(request: Request, learner: LearnerId) -> Response:
     """Return the same for a whole request: minutes, pins, place, goal."""
     caller, body = await received(request, schemas.WhyNotBody, "backend", "teacher")
-    work = partial(asking.why_not, caller.space, learner, body.resource, body)
-    return answer(await caller.tenant.aside(work))
+    return answer(await caller.aside(asking.why_not, learner, body.resource, body))
 
 
 @router.put("/{learner:path}/opt-out", **asks(schemas.OptOutBody, answers.OptedOut, (409,)))
 async def opt_out(request: Request, learner: LearnerId) -> Response:
     """Stop profiling a learner, or take it up again: afterwards nothing new is stored, by any door."""
     caller, body = await received(request, schemas.OptOutBody, "backend", "teacher")
-    work = partial(rights.opt_out, caller.space, learner, out=body.opted_out)
-    return answer(await caller.tenant.do(work))
+    return answer(await caller.do(rights.opt_out, learner, out=body.opted_out))
 
 
 @router.put("/{learner:path}/interests", **asks(schemas.InterestsBody, answers.Stored, (409,)))
 async def interests(request: Request, learner: LearnerId) -> Response:
     """Keep the interests that a learner states, in place of those stated before."""
     caller, body = await received(request, schemas.InterestsBody, "backend", "teacher")
-    workspace, now = caller.space, datetime.now(UTC)
-    stored = await caller.tenant.do(lambda: workspace.set_interests(learner, body.interests, now=now))
-    return answer({"stored": stored})
+    now = datetime.now(UTC)
+    return answer({"stored": await caller.do(Workspace.set_interests, learner, body.interests, now=now)})
 
 
 @router.post("/{learner:path}/what-if", **asks(schemas.WhatIfBody, answers.WhatIfAnswer))
 async def what_if(request: Request, learner: LearnerId) -> Response:
     """Return what would be proposed after some imagined attempts. Nothing is stored."""
     caller, body = await received(request, schemas.WhatIfBody, "backend", "teacher")
-    return answer(await caller.tenant.aside(partial(asking.what_if, caller.space, learner, body)))
+    return answer(await caller.aside(asking.what_if, learner, body))
 
 
 @router.get("/{learner:path}/export", responses=gives(answers.ExportAnswer, (404, 409, 422)))
 async def export(request: Request, learner: LearnerId) -> Response:
     """Return all that is kept of one learner."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.aside(partial(rights.export, caller.space, learner)))
+    return answer(await caller.aside(rights.export, learner))
 
 
 @router.delete("/{learner:path}", responses=gives(answers.ErasedAnswer, (404, 409, 422)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -15,6 +14,7 @@ from segue.service.http.bodies import ID, answer
 from segue.service.http.openapi import asks, gives
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import catalogue
+from segue.workspace.workspace import Workspace
 
 MOST = 1_000
 ResourceId = Annotated[
@@ -31,37 +31,32 @@ router = APIRouter(prefix="/v1/resources", tags=["resources"], route_class=Reach
 async def resources(request: Request, after: After | None = None, limit: Limit = 100) -> Response:
     """Return the resources in the catalogue's order, retired ones among them, a page at a time."""
     caller = caller_of(request, "backend", "teacher")
-    work = partial(catalogue.page, caller.space, after=after or "", limit=limit)
-    return answer(await caller.tenant.aside(work))
+    return answer(await caller.aside(catalogue.page, after=after or "", limit=limit))
 
 
 @router.put("/{resource:path}", **asks(schemas.ResourceBody, answers.ResourceAnswer, (409,)))
 async def put(request: Request, resource: ResourceId) -> Response:
     """Add a resource, or put it in the place of the one of its id; it can be recommended at once."""
     caller, body = await received(request, schemas.ResourceBody, "backend")
-    return answer(await caller.tenant.do(partial(catalogue.put, caller.space, resource, body)))
+    return answer(await caller.do(catalogue.put, resource, body))
 
 
 @router.patch("/{resource:path}", **asks(schemas.ResourceBody, answers.ResourceAnswer))
 async def patch(request: Request, resource: ResourceId) -> Response:
     """Change the fields that are sent, and no others."""
     caller, body = await received(request, schemas.ResourceBody, "backend")
-    return answer(await caller.tenant.do(partial(catalogue.patch, caller.space, resource, body)))
+    return answer(await caller.do(catalogue.patch, resource, body))
 
 
 @router.delete("/{resource:path}", responses=gives(answers.RetiredAnswer, (404, 422)))
 async def retire(request: Request, resource: ResourceId) -> Response:
     """Take a resource out of every list, now and later; what was done with it stays, and counts."""
-    caller = caller_of(request, "backend")
-    space = caller.space
-    changed = await caller.tenant.do(lambda: space.retire_resource(resource))
+    changed = await caller_of(request, "backend").do(Workspace.retire_resource, resource)
     return answer({"retired": True, "changed": changed})
 
 
 @router.post("/{resource:path}/restore", responses=gives(answers.RetiredAnswer, (404, 422)))
 async def restore(request: Request, resource: ResourceId) -> Response:
     """Bring a retired resource back."""
-    caller = caller_of(request, "backend")
-    space = caller.space
-    changed = await caller.tenant.do(lambda: space.restore_resource(resource))
+    changed = await caller_of(request, "backend").do(Workspace.restore_resource, resource)
     return answer({"retired": False, "changed": changed})

@@ -24,8 +24,8 @@ async def draw(request: Request) -> Response:
     """Draw the lists of a week for those of a class who have none."""
     caller, body = await received(request, said.ClassWeekBody, "teacher")
     await reaching(request, body.learners)
-    work = partial(class_lists.draw_week, caller.space, body.learners, body.week)
-    return answer({"done": await caller.tenant.do(partial(work, k=STEPS, menu=OPTIONS)), "declined": 0})
+    done = await caller.do(class_lists.draw_week, body.learners, body.week, k=STEPS, menu=OPTIONS)
+    return answer({"done": done, "declined": 0})
 
 
 @router.post("/approve", **asks(said.ClassWeekBody, said.CountAnswer, (409,)))
@@ -33,8 +33,8 @@ async def approve(request: Request) -> Response:
     """Approve every step of a class's week; what is approved already is counted no more."""
     caller, body = await received(request, said.ClassWeekBody, "teacher")
     await reaching(request, body.learners)
-    work = partial(class_lists.approve_week, caller.space, body.learners, body.week)
-    done, declined = await caller.tenant.do(partial(work, by=body.by, now=body.now or datetime.now(UTC)))
+    work, now = partial(class_lists.approve_week, by=body.by), body.now or datetime.now(UTC)
+    done, declined = await caller.do(work, body.learners, body.week, now=now)
     return answer({"done": done, "declined": declined})
 
 
@@ -43,6 +43,6 @@ async def must_do(request: Request) -> Response:
     """Pin a resource into every list of a class's week; who has it already is counted no more."""
     caller, body = await received(request, said.MustDoBody, "teacher")
     await reaching(request, body.learners)
-    work = partial(class_lists.must_do, caller.space, body.learners, body.week, body.resource)
-    done, declined = await caller.tenant.do(partial(work, by=body.by, now=body.now or datetime.now(UTC)))
+    work, now = partial(class_lists.must_do, by=body.by), body.now or datetime.now(UTC)
+    done, declined = await caller.do(work, body.learners, body.week, body.resource, now=now)
     return answer({"done": done, "declined": declined})

@@ -33,22 +33,21 @@ router = APIRouter(prefix="/v1/policy", tags=["policy"], route_class=ReachedRout
 @router.get("", responses=gives(said.PolicyAnswer, (401, 403)))
 async def in_force(request: Request) -> Response:
     """Return the version in force, and those that were before."""
-    caller = caller_of(request, "teacher")
-    return answer(await caller.tenant.aside(partial(_in_force, caller.space)))
+    return answer(await caller_of(request, "teacher").aside(_in_force))
 
 
 @router.post("/dry-run", **asks(said.DraftBody, said.DryRunAnswer, ()))
 async def dry_run(request: Request) -> Response:
     """Return which lists a draft would change, with nothing stored."""
     caller, body = await received(request, said.DraftBody, "teacher")
-    return answer(await caller.tenant.aside(partial(_tried, caller.space, body)))
+    return answer(await caller.aside(_tried, body))
 
 
 @router.put("", **asks(said.InForceBody, said.PolicyAnswer, (404,)))
 async def put(request: Request) -> Response:
     """Put a draft in force, or an earlier version back; what is in force already is kept once."""
     caller, body = await received(request, said.InForceBody, "teacher")
-    return answer(await caller.tenant.do(partial(_put, caller.space, body)))
+    return answer(await caller.do(_put, body))
 
 
 def _drafted(before: PolicyVersion, draft: Mapping[str, Any]) -> PolicyVersion:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.engine.requests.request import Goal
-from segue.service.admission import Caller, caller_of, received
+from segue.service.admission import caller_of, received
 from segue.service.http.bodies import ID, DecisionId, LearnerId, answer
 from segue.service.http.openapi import asks, gives
 from segue.service.http.request_schemas import UndoBody
@@ -27,20 +26,11 @@ from segue.workspace.playlists.learner_standing import Claim
 from segue.workspace.records.statements import Statement
 from segue.workspace.workspace import Workspace
 
-T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["dialogue"], route_class=ReachedRoute)
 StatementId = Annotated[
     str, Path(min_length=1, max_length=40, pattern=ID, description="`statement_id` of what was said.")
 ]
 Skill = Annotated[str, Query(min_length=1, max_length=200, pattern=ID, description="A skill id.")]
-
-
-async def _do(caller: Caller, work: Callable[[Workspace], T]) -> T:
-    return await caller.tenant.do(partial(work, caller.space))
-
-
-async def _aside(caller: Caller, work: Callable[[Workspace], T]) -> T:
-    return await caller.tenant.aside(partial(work, caller.space))
 
 
 # ------------------------------------------------------------ the picture
@@ -58,9 +48,7 @@ def _change(body: said.StatementBody) -> PictureChange:
 @router.get("/learners/{learner:path}/statements", responses=gives(said.StandingAnswer, (404, 422)))
 async def standing(request: Request, learner: LearnerId) -> Response:
     """Return what a learner has said and not taken back: goal, claims, and how far claims are believed."""
-    found = await _aside(
-        caller_of(request, "backend", "teacher"), lambda space: negotiation.standing(space, learner)
-    )
+    found = await caller_of(request, "backend", "teacher").aside(negotiation.standing, learner)
     goal = found.goal and {"skills": list(found.goal.skills), "due": _moment(found.goal.due)}
     claims = [_claim(one) for one in found.claims]
     return answer({"goal": goal, "claims": claims, "trust": found.trust, "last": found.last})
@@ -72,9 +60,7 @@ async def preview(request: Request, learner: LearnerId) -> Response:
     caller, body = await received(request, said.StatementBody, "backend", "teacher")
     now = body.now or datetime.now(UTC)
     change, k, menu = _change(body), body.k, body.menu
-    found = await _aside(
-        caller, lambda space: negotiation.preview(space, learner, change, now=now, k=k, menu=menu)
-    )
+    found = await caller.aside(negotiation.preview, learner, change, now=now, k=k, menu=menu)
     after = {"after": list(found.after), "playlist_id": found.playlist_id, "notes": list(found.notes)}
     return answer(after | {"now": now.isoformat()})
 
@@ -84,11 +70,7 @@ async def say(request: Request, learner: LearnerId) -> Response:
     """Keep a claim, a goal or interests, and put the list that follows in force."""
     caller, body = await received(request, said.StatementBody, "backend")
     change, now, k, menu = _change(body), await moment_of(request, caller, body.now), body.k, body.menu
-    return _said(
-        await _do(
-            caller, lambda space: negotiation.save_change(space, learner, change, now=now, k=k, menu=menu)
-        )
-    )
+    return _said(await caller.do(negotiation.save_change, learner, change, now=now, k=k, menu=menu))
 
 
 @router.post("/learners/{learner:path}/statements/{statement}/undo", **asks(said.MomentBody, said.SaidAnswer))
@@ -96,16 +78,14 @@ async def undo(request: Request, learner: LearnerId, statement: StatementId) -> 
     """Take back anything that a learner said; the list before it is in force again, as it was."""
     caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
-    return _said(await _do(caller, lambda space: negotiation.take_back(space, learner, statement, now=now)))
+    return _said(await caller.do(negotiation.take_back, learner, statement, now=now))
 
 
 @router.get("/learners/{learner:path}/check", responses=gives(said.CheckAnswer, (404, 422)))
 async def check(request: Request, learner: LearnerId, skill: Skill) -> Response:
     """Return what settles "I know this" about a skill, and what came of it."""
-    found = await _aside(
-        caller_of(request, "backend", "teacher"),
-        lambda space: learner_steps.skill_check(space, learner, skill, now=datetime.now(UTC)),
-    )
+    caller = caller_of(request, "backend", "teacher")
+    found = await caller.aside(learner_steps.skill_check, learner, skill, now=datetime.now(UTC))
     tasks = [one.resource_id for one in found.tasks]
     claim = found.claim and _claim(found.claim)
     return answer({"skill": found.skill, "statement": found.aim, "tasks": tasks, "claim": claim})
@@ -119,9 +99,7 @@ async def another(request: Request, decision: DecisionId) -> Response:
     """Put the next option of a step's menu in its place."""
     caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
-    return answer(
-        {"resource": await _do(caller, lambda space: learner_steps.another(space, decision, now=now))}
-    )
+    return answer({"resource": await caller.do(learner_steps.another, decision, now=now)})
 
 
 @router.post("/decisions/{decision}/done", **asks(said.MomentBody, Stored))
@@ -129,8 +107,7 @@ async def done(request: Request, decision: DecisionId) -> Response:
     """Keep that the learner is done with a step."""
     caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
-    workspace = caller.space
-    return answer({"stored": await caller.tenant.do(partial(workspace.finish, decision, now=now))})
+    return answer({"stored": await caller.do(Workspace.finish, decision, now=now)})
 
 
 @router.post("/decisions/{decision}/take-back", **asks(said.TakeBackBody, Undone))
@@ -138,10 +115,7 @@ async def take_back(request: Request, decision: DecisionId) -> Response:
     """Take back what the learner said of a step: the choice, the rating, or that it is done."""
     caller, body = await received(request, said.TakeBackBody, "backend")
     now = body.time or datetime.now(UTC)
-    workspace = caller.space
-    return answer(
-        {"undone": await caller.tenant.do(partial(workspace.take_back, decision, body.said, now=now))}
-    )
+    return answer({"undone": await caller.do(Workspace.take_back, decision, body.said, now=now)})
 
 
 # ------------------------------------------------------------ own plans
@@ -151,7 +125,7 @@ async def take_back(request: Request, decision: DecisionId) -> Response:
 async def plans(request: Request, learner: LearnerId) -> Response:
     """Return the last plan of a learner, what Segue finds in it, and the teacher's answer."""
     caller = caller_of(request, "backend", "teacher")
-    found = await _aside(caller, lambda space: own_plans.plans_of(space, [learner], now=datetime.now(UTC)))
+    found = await caller.aside(own_plans.plans_of, [learner], now=datetime.now(UTC))
     return answer({"plans": [_plan(one) for one in found]})
 
 
@@ -161,7 +135,7 @@ async def propose(request: Request, learner: LearnerId) -> Response:
     caller, body = await received(request, said.OwnPlanBody, "backend")
     steps = [PlanStep(step.resource, step.activity, step.minutes) for step in body.steps]
     now = await moment_of(request, caller, body.now)
-    return _said(await _do(caller, lambda space: own_plans.propose_plan(space, learner, steps, now=now)))
+    return _said(await caller.do(own_plans.propose_plan, learner, steps, now=now))
 
 
 @router.post("/plans/{statement}/review", **asks(said.VerdictBody, said.SaidAnswer, keyed=True))
@@ -169,13 +143,8 @@ async def review(request: Request, statement: StatementId) -> Response:
     """Approve a plan, which puts it in force as the learner's own, or return it with a word."""
     caller, body = await received(request, said.VerdictBody, "teacher")
     now = await moment_of(request, caller, body.now)
-
-    def told(space: Workspace) -> Statement:
-        return own_plans.review_plan(
-            space, statement, by=body.by, approve=body.accept, note=body.note, now=now
-        )
-
-    return _said(await _do(caller, told))
+    work = partial(own_plans.review_plan, by=body.by, approve=body.accept, note=body.note)
+    return _said(await caller.do(work, statement, now=now))
 
 
 @router.post("/reviews/{statement}/undo", **asks(UndoBody, said.SaidAnswer))
@@ -183,8 +152,7 @@ async def undo_review(request: Request, statement: StatementId) -> Response:
     """Take the answer to a plan back; the list before it is in force again."""
     caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
-    undo = partial(negotiation.undo_reply, statement_id=statement, kind="review", by=body.by, now=now)
-    return _said(await _do(caller, undo))
+    return _said(await caller.do(negotiation.undo_reply, statement, kind="review", by=body.by, now=now))
 
 
 # ------------------------------------------------------------ requests
@@ -193,9 +161,7 @@ async def undo_review(request: Request, statement: StatementId) -> Response:
 @router.get("/learners/{learner:path}/requests", responses=gives(said.AskedListAnswer, (404, 422)))
 async def asked(request: Request, learner: LearnerId) -> Response:
     """Return what a learner asked of the teacher, and what came back."""
-    found = await _aside(
-        caller_of(request, "backend", "teacher"), lambda space: requests.requests_of(space, [learner])
-    )
+    found = await caller_of(request, "backend", "teacher").aside(requests.requests_of, [learner])
     lines = [
         {
             "request_id": one.statement_id,
@@ -216,9 +182,7 @@ async def ask(request: Request, learner: LearnerId) -> Response:
     """Keep what a learner asks: a talk, another look at a record, a resource for the class."""
     caller, body = await received(request, said.AskedBody, "backend")
     now = await moment_of(request, caller, body.now)
-    return _said(
-        await _do(caller, lambda space: requests.ask_teacher(space, learner, body.kind, body.about, now=now))
-    )
+    return _said(await caller.do(requests.ask_teacher, learner, body.kind, body.about, now=now))
 
 
 @router.post("/requests/{statement}/answer", **asks(said.RequestVerdictBody, said.SaidAnswer, keyed=True))
@@ -229,28 +193,16 @@ async def answer_to(request: Request, statement: StatementId) -> Response:
     if body.class_id:
         reaching_class(request, body.class_id)
     now = await moment_of(request, caller, body.now)
-
-    def told(space: Workspace) -> Statement:
-        return requests.answer_request(
-            space,
-            statement,
-            by=body.by,
-            accept=body.accept,
-            note=body.note,
-            now=now,
-            class_id=body.class_id,
-            classmates=body.learners,
-        )
-
-    return _said(await _do(caller, told))
+    work = partial(requests.answer_request, class_id=body.class_id, classmates=body.learners)
+    made = await caller.do(work, statement, by=body.by, accept=body.accept, note=body.note, now=now)
+    return _said(made)
 
 
 @router.get("/learners/{learner:path}/suggestions", responses=gives(said.PassedOnAnswer, (404, 422)))
 async def suggestions(request: Request, learner: LearnerId) -> Response:
     """Return what classmates suggest to a learner and the teacher passed on."""
     caller = caller_of(request, "backend", "teacher")
-    now = datetime.now(UTC)
-    found = await _aside(caller, lambda space: suggested_to(space, learner, now=now))
+    found = await caller.aside(suggested_to, learner, now=datetime.now(UTC))
     catalogue = caller.space.catalogue()
     titles = {one.resource_id: one.title for one in catalogue.resources}
     lines = [
@@ -265,8 +217,7 @@ async def undo_answer(request: Request, statement: StatementId) -> Response:
     """Take the answer to a request back; it waits again."""
     caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
-    undo = partial(negotiation.undo_reply, statement_id=statement, kind="answer", by=body.by, now=now)
-    return _said(await _do(caller, undo))
+    return _said(await caller.do(negotiation.undo_reply, statement, kind="answer", by=body.by, now=now))
 
 
 def _said(statement: Statement) -> Response:
