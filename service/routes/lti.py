@@ -156,8 +156,7 @@ async def progress(app: FastAPI, tenant: Tenant, learners: Collection[str]) -> N
         tool = await _loaded(app, tenant)
         if tool.platforms:
             for learner in learners:  # what is read later is sent later: the last score is the right one
-                async with tenant.turn(learner):
-                    await gradebook.tell(tool, tenant, [learner], datetime.now(UTC))
+                await tenant.turn(learner).take(partial(gradebook.tell, tool, tenant, learner))
     except Exception as error:  # of whatever kind: the events are stored, and the next ones try again
         logs.write("lti_score", {"sent": "no"}, level=30, error=error)
 

@@ -7,9 +7,8 @@ course that has ended does not count. The score is pending until nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from segue.features.iso_weeks import week_of
@@ -73,23 +72,23 @@ def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Grad
     return GradebookProgress(*better, done=running[1] > 0 and not left), links
 
 
-async def tell(tool: Tool, tenant: Tenant, learners: Collection[str], now: datetime) -> None:
-    """Tell the gradebooks what some learners have done; one that does not take it stops nobody."""
-    for learner in learners:
-        progress, links = await tenant.aside(partial(progress_of, tenant.workspace, learner, now))
-        told: dict[str, GradebookLink] = {}
-        for url, link in links.items():
-            said = replace(link, given=progress.given, of=progress.of, done=progress.done)
-            if not progress.given or said == link:
-                continue
-            try:
-                await _send(tool, url, said, learner=learner, now=now)
-            except LtiError as error:
-                logs.write("lti_score", {"sent": "no", "reason": str(error)}, level=30)
-            else:
-                told[url] = said
-        if told:
-            await tenant.do(partial(_note, tenant.workspace, learner, told))
+async def tell(tool: Tool, tenant: Tenant, learner: str) -> None:
+    """Tell the gradebooks what a learner has done; one that does not take it keeps it from no other."""
+    now = datetime.now(UTC)
+    progress, links = await tenant.aside(partial(progress_of, tenant.workspace, learner, now))
+    told: dict[str, GradebookLink] = {}
+    for url, link in links.items():
+        said = replace(link, given=progress.given, of=progress.of, done=progress.done)
+        if not progress.given or said == link:
+            continue
+        try:
+            await _send(tool, url, said, learner=learner, now=now)
+        except LtiError as error:
+            logs.write("lti_score", {"sent": "no", "reason": str(error)}, level=30)
+        else:
+            told[url] = said
+    if told:
+        await tenant.do(partial(_note, tenant.workspace, learner, told))
 
 
 async def _send(tool: Tool, url: str, said: GradebookLink, *, learner: str, now: datetime) -> None:

@@ -21,7 +21,7 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.recommend_and_store import Decider
-from segue.service.tenant.slow_calls import SlowCalls
+from segue.service.tenant.slow_calls import SlowCalls, Turn
 from segue.service.tenant.write_queue import Desk
 from segue.workspace.sources.fallback_model import FallbackLibrary
 from segue.workspace.sources.state_sources import RememberedStates
@@ -64,11 +64,11 @@ class Tenant:
         self._watching = ThreadPoolExecutor(1, thread_name_prefix="segue-watching")
         self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
         self._why, self._model_made = "", 0.0
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()
 
-    def turn(self, learner: str) -> asyncio.Lock:
-        """Return the lock within which a learner's progress is read and told to the gradebooks."""
-        return self._turns.setdefault(learner, asyncio.Lock())
+    def turn(self, learner: str) -> Turn:
+        """Return the turn in which a learner's progress is read and told to the gradebooks."""
+        return self._turns.setdefault(learner, Turn())
 
     @classmethod
     def open(cls, folder: Path, *, limits: ServiceLimits) -> Tenant:

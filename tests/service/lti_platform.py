@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from functools import cache
@@ -45,6 +46,9 @@ class Platform(ThreadingHTTPServer):
         self.pages: dict[str, Callable[[dict[str, str]], str]] = {}
         self.away = False
         self.roster_seconds = 0.0
+        self.scores_taken = threading.Event()  # until it is set, who sends a score is kept waiting
+        self.scores_taken.set()
+        self.scores_sent = 0
         self.refused = 0
 
     def handle_error(self, *_: object) -> None:
@@ -96,6 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/item/scores":
+            self.server.scores_sent += 1
+            self.server.scores_taken.wait(5)
         if self.path == "/item/scores" and self.server.away:
             self.server.refused += 1
             self.send_error(503)

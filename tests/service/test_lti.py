@@ -204,6 +204,25 @@ def test_the_gradebook_hears_of_work_and_not_of_visits(
     assert platform.scores[-1]["activityProgress"] == "Completed"
 
 
+def test_while_a_gradebook_does_not_answer_one_score_of_a_learner_waits_and_it_is_the_last(
+    tool: httpx.Client, platform: Platform, headers: Headers
+) -> None:
+    steps = steps_of(launch(tool, platform).text)
+    platform.away = True
+    platform.scores_taken.clear()
+    work(tool, headers, steps[0])
+    until(lambda: platform.scores_sent == 1)
+    for step in steps[1:5]:
+        work(tool, headers, step)
+    platform.scores_taken.set()
+    until(lambda: platform.refused == 2)
+    platform.away = False
+    work(tool, headers, steps[5])
+    until(lambda: bool(platform.scores))
+    assert platform.scores[0]["scoreGiven"] == 6
+    assert platform.scores_sent == 3
+
+
 def test_the_gradebook_counts_no_step_that_was_taken_out_or_retired_or_whose_course_ended(
     tool: httpx.Client, platform: Platform, headers: Headers, *, school: Path
 ) -> None:
