@@ -35,6 +35,7 @@ from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
 from segue.features.catalogue import AXES, Catalogue
 from segue.features.contexts.context_columns import COLUMNS, INDEX
+from segue.features.events.event_records import EARLIEST, LATEST
 from segue.features.vectors.success_model import SuccessModel
 
 BLOCK = 128
@@ -309,6 +310,8 @@ def _check(request: Request) -> None:
         raise ValueError(f"k and menu must be at least 1, got k={request.k}, menu={request.menu}")
     if request.now.tzinfo is None:
         raise ValueError(f"now must carry a time zone, got {request.now}: use datetime.now(UTC)")
+    if not EARLIEST <= request.now <= LATEST:
+        raise ValueError(f"now must lie between {EARLIEST.year} and {LATEST.year}, got {request.now}")
     if len(set(request.pins)) > request.k:
         raise ValueError(
             f"k must be at least the number of pins, got k={request.k}, {len(request.pins)} pins"

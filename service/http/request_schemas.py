@@ -10,6 +10,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -54,7 +55,15 @@ def happened(time: datetime) -> datetime:
     return time
 
 
-Time = Annotated[AwareDatetime, AfterValidator(within_years)]
+def _whole(said: object) -> object:
+    """Return what may be a whole number, also where it was written as 3.0; text and true are none."""
+    if isinstance(said, bool | str):
+        raise ValueError("must be a whole number, without quotes")
+    return said
+
+
+Time = Annotated[AwareDatetime, Field(strict=False), AfterValidator(within_years)]
+Whole = Annotated[int, Field(strict=False), BeforeValidator(_whole)]
 Happened = Annotated[Time, AfterValidator(happened)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Dial = Annotated[float, Field(ge=-1, le=1)]
@@ -79,9 +88,11 @@ Language = Annotated[str, StringConstraints(max_length=35, strict=True), AfterVa
 
 
 class Body(BaseModel):
-    """A body without unknown fields, infinities or NaN."""
+    """A body without unknown fields, infinities or NaN; text is no number, and neither is true."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class GoalBody(Body):
@@ -126,9 +137,9 @@ class AskBody(Body):
 
     mode: Literal["next", "playlist", "intervene", "review", "menu"] = "playlist"
     """One step, a list, help where the learner is stuck, what is due again, or one step to choose."""
-    k: Annotated[int, Field(ge=1, le=50)] | None = None
+    k: Annotated[Whole, Field(ge=1, le=50)] | None = None
     """Steps asked for; 1 for next and menu, else 10."""
-    menu: Annotated[int, Field(ge=1, le=10)] | None = None
+    menu: Annotated[Whole, Field(ge=1, le=10)] | None = None
     """Options of each step; 3 for mode menu, else 1."""
     interests: Names = ()
     """Stated interest tags."""
@@ -149,8 +160,8 @@ class AskBody(Body):
     out what stands in the list of the week, said or not."""
     fill: bool = False
     """Return exactly k steps, relaxing rules if need be."""
-    now: Time | None = None
-    """Time of the request; the server's clock when left out."""
+    now: Happened | None = None
+    """Time of the request, in the past as clocks go; the server's clock when left out."""
 
     @model_validator(mode="after")
     def _room_for_pins(self) -> Self:
@@ -207,10 +218,10 @@ class EventBody(Body):
     """0 to 1; needed for an attempt."""
     time: Happened | None = None
     """When it happened; may be left out where `seq` orders a learner's events."""
-    seq: Annotated[int, Field(ge=0, lt=2**52)] | None = None
+    seq: Annotated[Whole, Field(ge=0, lt=2**52)] | None = None
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None
     class_id: Name | None = None
-    attempt_no: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] | None = None
+    attempt_no: Annotated[Whole, Field(ge=1, le=MOST_ATTEMPTS)] | None = None
     step: Name | None = None
     """Decision id of the playlist step that led here."""
     completed: bool | None = None
@@ -367,4 +378,4 @@ class WhatIfBody(AskBody):
 
     attempts: Annotated[tuple[TrialBody, ...], Field(max_length=50)] = ()
     instead: InsteadBody = InsteadBody()
-    k: Annotated[int, Field(ge=1, le=50)] = 5
+    k: Annotated[Whole, Field(ge=1, le=50)] = 5

@@ -64,7 +64,7 @@ def read_batch(body: bytes) -> Batch:
 
 def _read_one(found: object) -> EventBody | Unreadable:
     try:
-        return EventBody.model_validate(found)
+        return EventBody.model_validate_json(to_json(found))
     except ValidationError as error:
         event_id = found.get("id") if isinstance(found, dict) else None
         return Unreadable(event_id if isinstance(event_id, str) else None, unreadable(error).message)

@@ -208,6 +208,8 @@ def test_errors_name_the_fault() -> None:
         made.recommend(Request("u", NOW, candidates=("r1", "nowhere")), rng=rng_of(0))
     with pytest.raises(ValueError, match="time zone"):
         made.recommend(Request("u", datetime(2026, 9, 7)), rng=rng_of(0))
+    with pytest.raises(ValueError, match="between 1990 and 2200"):
+        made.recommend(Request("u", datetime(9999, 1, 1, tzinfo=UTC)), rng=rng_of(0))
     with pytest.raises(ValueError, match="k and menu"):
         made.recommend(Request("u", NOW, k=0), rng=rng_of(0))
     with pytest.raises(ValueError, match="dial pace"):

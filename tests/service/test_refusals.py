@@ -9,15 +9,17 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from segue.service.http.api_keys import KeyRing
 from segue.service.http.rate_limits import ServiceLimits
+from segue.service.http.request_schemas import Body
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
@@ -187,6 +189,12 @@ BODIES = {
     "another century": (b'{"learner": "a", "now": "9999-12-31T23:59:59Z"}', 422),
     "epoch in ms": (b'{"learner": "a", "now": 99999999999999}', 422),
     "k": (b'{"learner": "a", "k": 51}', 422),
+    "true for a number": (b'{"learner": "a", "k": true}', 422),
+    "text for a number": (b'{"learner": "a", "k": "3"}', 422),
+    "half a step": (b'{"learner": "a", "k": 2.5}', 422),
+    "text for minutes": (b'{"learner": "a", "minutes": "30"}', 422),
+    "a number for yes": (b'{"learner": "a", "fill": 1}', 422),
+    "text for no": (b'{"learner": "a", "explain": "no"}', 422),
     "no candidates": (b'{"learner": "a", "candidates": []}', 422),
     "unknown skill": (b'{"learner": "a", "goal": {"skills": ["telepathy"]}}', 422),
     "dial": (b'{"learner": "a", "dials": {"pace": 2}}', 422),
@@ -202,6 +210,51 @@ def test_bodies_that_cannot_be_meant(shared: httpx.Client, headers: Headers, nam
     message = response.json()["error"]["message"]
     assert 10 < len(message) < 300
     assert "Ada" not in message
+
+
+def test_a_whole_number_may_be_written_with_a_point(shared: httpx.Client, headers: Headers) -> None:
+    """As programs write it whose numbers are all of one kind."""
+    content = b'{"learner": "student-1", "k": 3.0}'
+    response = shared.post("/v1/recommend", content=content, headers=headers("backend"))
+    assert len(response.json()["steps"]) == 3, response.text
+
+
+def bodies(of: type[Body] = Body) -> Iterator[type[Body]]:
+    for body in of.__subclasses__():
+        yield body
+        yield from bodies(body)
+
+
+def plain_fields(body: type[Body]) -> Iterator[tuple[str, str]]:
+    """Yield each field of a body that is a number, or true or false, and which of them."""
+    for name, field in body.model_json_schema()["properties"].items():
+        for one in field.get("anyOf", [field]):
+            if one.get("type") in ("integer", "number", "boolean"):
+                yield name, one["type"]
+
+
+def test_no_body_takes_text_for_a_number_or_a_number_for_yes(shared: httpx.Client) -> None:
+    assert shared.get("/healthz").status_code == 200  # every route is there, and with it every body
+    fields = {(body, name, kind) for body in bodies() for name, kind in plain_fields(body)}
+    assert {"k", "score", "seq", "fill", "size", "capacity", "accept"} <= {name for _, name, _ in fields}
+    for body, name, kind in fields:
+        for wrong in ('"3"', '"true"', "1" if kind == "boolean" else "true"):
+            with pytest.raises(ValidationError) as caught:
+                body.model_validate_json(f'{{"{name}": {wrong}}}')
+            assert name in {fault["loc"][0] for fault in caught.value.errors()}, (body, name, wrong)
+
+
+@pytest.mark.parametrize("path", ["/v1/recommend", "/v1/learners/a/why-not", "/v1/learners/a/what-if"])
+def test_nobody_asks_from_the_future(shared: httpx.Client, headers: Headers, path: str) -> None:
+    def asked(ahead: timedelta) -> httpx.Response:
+        body = {"now": (datetime.now(UTC) + ahead).isoformat()}
+        more = {"/v1/recommend": {"learner": "a"}, "/v1/learners/a/why-not": {"resource": "pizza-fairly"}}
+        return shared.post(path, json=body | more.get(path, {}), headers=headers("backend"))
+
+    assert asked(timedelta(hours=1)).status_code == 200, "clocks differ"
+    refused = asked(timedelta(days=2))
+    assert refused.status_code == 422
+    assert "now: time lies in the future" in refused.json()["error"]["message"]
 
 
 def test_ten_megabytes(shared: httpx.Client, headers: Headers) -> None:

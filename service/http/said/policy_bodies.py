@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from segue.service.http.request_schemas import Body, Happened, Name, Time
+from segue.service.http.request_schemas import Body, Happened, Name, Time, Whole
 from segue.service.http.response_schemas import AnswerBody
 from segue.service.http.said.statement_bodies import Note, Week
 
@@ -22,7 +22,7 @@ class DraftBody(Body):
     learners: Annotated[tuple[Name, ...], Field(max_length=500)] | None = None
     """The LMS's ids; everybody, by the ids inside, when left out."""
     week: Week | None = None
-    k: Annotated[int, Field(ge=1, le=50)] = 6
+    k: Annotated[Whole, Field(ge=1, le=50)] = 6
     minutes: Annotated[float, Field(gt=0, le=10_000)] | None = None
     now: Time | None = None
 

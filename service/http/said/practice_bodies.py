@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from segue.engine.practices.reviews import Talk
 from segue.engine.practices.slots import Placed
-from segue.service.http.request_schemas import Body, Happened, Name, Share, Time
+from segue.service.http.request_schemas import Body, Happened, Name, Share, Time, Whole
 from segue.service.http.response_schemas import AnswerBody
 from segue.service.http.said.statement_bodies import Week
 from segue.workspace.practices.group_work import FormedGroup
@@ -32,7 +32,7 @@ class GroupsBody(OfAClass):
 
     project: Name
     """Groups kept for it are returned as they are."""
-    size: Annotated[int, Field(ge=2, le=20)] = 4
+    size: Annotated[Whole, Field(ge=2, le=20)] = 4
     roles: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     skills: Annotated[tuple[Name, ...], Field(max_length=200)] = ()
     """What is to be mixed; all skills when left out."""
@@ -46,7 +46,7 @@ class ReviewsBody(OfAClass):
     work: Name
     learners: Annotated[tuple[Name, ...], Field(min_length=2, max_length=500)]
     """Who handed in."""
-    each: Annotated[int, Field(ge=1, le=10)] = 2
+    each: Annotated[Whole, Field(ge=1, le=10)] = 2
     keep: bool = False
 
 
@@ -84,7 +84,7 @@ class SlotBody(Body):
     slot: Annotated[str, Field(min_length=1, max_length=40)]
     role: Literal["home", "station", "independent", "small group", "teacher"]
     begins: Time
-    capacity: Annotated[int, Field(ge=0, le=5_000)]
+    capacity: Annotated[Whole, Field(ge=0, le=5_000)]
 
 
 class PlacesBody(OfAClass):

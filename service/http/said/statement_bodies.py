@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from segue.features.iso_weeks import start_of
-from segue.service.http.request_schemas import Body, GoalBody, Happened, Name, Names
+from segue.service.http.request_schemas import Body, GoalBody, Happened, Name, Names, Whole
 from segue.service.http.response_schemas import AnswerBody
 
 
@@ -38,8 +38,8 @@ class StatementBody(Body):
     """No goal any more."""
     interests: Names | None = None
     """In place of those stated before; an empty list takes them back."""
-    k: Annotated[int, Field(ge=1, le=50)] = 6
-    menu: Annotated[int, Field(ge=1, le=10)] = 3
+    k: Annotated[Whole, Field(ge=1, le=50)] = 6
+    menu: Annotated[Whole, Field(ge=1, le=10)] = 3
     now: Happened | None = None
     """The moment of a preview: sent along, what is kept is byte for byte what was shown, and is kept once."""
 
