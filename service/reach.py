@@ -39,6 +39,7 @@ OF_BOTH = {
 OF_TEACHERS = OF_BOTH | {
     ("POST", "/v1/recommend:batch"),
     ("GET", "/v1/resources"),
+    ("GET", "/v1/resources/{resource:path}"),
     ("POST", f"{DECISION}/override"),
     ("POST", "/v1/overrides/{override_id}/undo"),
     ("GET", CLASS),

@@ -34,6 +34,13 @@ async def resources(request: Request, after: After | None = None, limit: Limit =
     return answer(await caller.aside(catalogue.page, after=after or "", limit=limit))
 
 
+@router.get("/{resource:path}", responses=gives(answers.ResourceLine, (404, 422)))
+async def resource(request: Request, resource: ResourceId) -> Response:
+    """Return one resource as it stands, retired or not."""
+    caller = caller_of(request, "backend", "teacher")
+    return answer(await caller.aside(catalogue.one, resource))
+
+
 @router.put("/{resource:path}", **asks(schemas.ResourceBody, answers.ResourceAnswer, (409,)))
 async def put(request: Request, resource: ResourceId) -> Response:
     """Add a resource, or put it in the place of the one of its id; it can be recommended at once."""

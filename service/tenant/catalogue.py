@@ -33,6 +33,17 @@ def page(workspace: Workspace, *, after: str, limit: int) -> Answer:
     }
 
 
+def one(workspace: Workspace, resource_id: str) -> Answer:
+    """Return a resource as it stands.
+
+    Raises
+    ------
+    DeclinedError
+        When there is no such resource.
+    """
+    return resource_line(workspace.listed_resource(resource_id))
+
+
 def put(workspace: Workspace, resource_id: str, body: ResourceBody) -> Answer:
     """Add a resource, or put it in the place of the one of its id.
 
@@ -70,8 +81,7 @@ def resource_line(resource: Resource) -> Answer:
 
 
 def _as_it_stands(workspace: Workspace, resource_id: str) -> Answer:
-    catalogue = workspace.catalogue()
-    return resource_line(catalogue.resources[catalogue.resource_index[resource_id]])
+    return resource_line(workspace.listed_resource(resource_id))
 
 
 def _fields(body: ResourceBody, names: set[str]) -> dict[str, Any]:

@@ -94,8 +94,10 @@ def test_a_teacher_acts_for_the_class_only(bounded: Ask) -> None:
     assert bounded("teacher", "GET", "/v1/classes/7b?learner=student-6").status_code == 403
     assert bounded("teacher", "GET", "/v1/classes/tiny").status_code == 403
     assert bounded("teacher", "GET", "/v1/resources").status_code == 200, "what there is to swap in"
+    assert bounded("teacher", "GET", "/v1/resources/pizza-fairly").status_code == 200
     assert bounded("teacher", "PUT", "/v1/resources/new", {}).status_code == 403
     assert bounded("learner", "GET", "/v1/resources").status_code == 403
+    assert bounded("learner", "GET", "/v1/resources/pizza-fairly").status_code == 403
     asked = {"requests": [{"learner": "student-4", "k": 1}, {"learner": "student-6", "k": 1}]}
     answers = bounded("teacher", "POST", "/v1/recommend:batch", asked).json()["answers"]
     assert "steps" in answers[0]

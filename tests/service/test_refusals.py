@@ -85,6 +85,7 @@ SCOPES: dict[str, str] = {  # who may call what, beside admin
         PUT /v1/learners/{learner}/interests
         PUT /v1/classes/{class_id}/roster
         GET /v1/resources
+        GET /v1/resources/{resource}
     """,
     "teacher analyst": "GET /v1/classes/{class_id}",
     "analyst": "GET /metrics",

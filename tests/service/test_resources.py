@@ -37,6 +37,30 @@ def drawn(call: Call, **asked: Any) -> list[str]:
     return [step["resource"] for step in found["steps"]]
 
 
+def test_one_resource_is_read_as_it_stands(
+    call: Call,
+    client: httpx.Client,
+    headers: Headers,  # noqa: F811
+) -> None:
+    path = NEW.replace("/", "%2F").replace(":", "%3A").replace(" ", "%20")
+    call("GET", path, status=404)
+    call("PUT", path, json={"title": "Rates on the road", "kind": "game"})
+    read = call("GET", path, scope="teacher")
+    answers.ResourceLine.model_validate(read)
+    assert (read["id"], read["title"], read["retired"]) == (NEW, "Rates on the road", False)
+    assert read in call("GET", "/v1/resources?limit=1000")["resources"]
+    address = f"/v1/resources/{path}"
+    mine = headers("backend")
+    tag = client.get(address, headers=mine).headers["etag"]
+    assert client.get(address, headers=mine | {"if-none-match": tag}).status_code == 304
+    call("PATCH", path, json={"minutes": 25})
+    call("DELETE", path)
+    after = client.get(address, headers=mine | {"if-none-match": tag})
+    assert after.status_code == 200
+    assert after.json() == read | {"minutes": 25.0, "retired": True}
+    assert client.get(address, headers=headers("analyst")).status_code == 403
+
+
 def test_a_resource_put_today_is_recommended_tried_changed_and_retired_today(call: Call) -> None:
     call("POST", "/v1/recommend", json={"learner": "student-3"})  # the model is in memory by now
     path = NEW.replace("/", "%2F").replace(":", "%3A").replace(" ", "%20")

@@ -153,16 +153,27 @@ class CatalogueMethods(ABC):
         DeclinedError
             When there is no resource `after`.
         """
-        with self.store.read() as connection:
-            catalogue = self.catalogue_in.there(connection) or Catalogue.build([])
+        catalogue = self._there()
         first = 1 + catalogue.resource_index[_known(catalogue, after)] if after else 0
         return catalogue.resources[first : None if limit is None else first + limit]
 
-    def _retired(self, resource_id: str, *, retired: bool) -> bool:
+    def listed_resource(self, resource_id: str) -> Resource:
+        """Return a resource as it stands, retired or not.
+
+        Raises
+        ------
+        DeclinedError
+            When there is none of this id.
+        """
+        catalogue = self._there()
+        return catalogue.resources[catalogue.resource_index[_known(catalogue, resource_id)]]
+
+    def _there(self) -> Catalogue:
         with self.store.read() as connection:
-            catalogue = self.catalogue_in.there(connection) or Catalogue.build([])
-        before = catalogue.resources[catalogue.resource_index[_known(catalogue, resource_id)]]
-        if before.retired == retired:
+            return self.catalogue_in.there(connection) or Catalogue.build([])
+
+    def _retired(self, resource_id: str, *, retired: bool) -> bool:
+        if self.listed_resource(resource_id).retired == retired:
             return False
         self._changed(resource_id, {"retired": retired})
         return True
