@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps, StepColumns
 from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.sampling.randomness import generator
-from segue.features.catalogue import Bools, Floats
+from segue.features.catalogue import Floats
 from segue.features.contexts.context_columns import COLUMNS
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import insert_columns, plain, take_numbers_of
@@ -383,8 +384,11 @@ def _parts(rows: Floats) -> list[bytes]:
 def _json_objects(names: Sequence[str], values: Floats) -> list[str]:
     """Return each row of numbers (n, F) as the JSON that Python writes of ``dict(zip(names, row))``."""
     if len(values) < FEW_ROWS:
-        text, numbers = _object_text(tuple(names)), iter(_few_number_texts(values.ravel()))
-        return [text % row for row in zip(*[numbers] * len(names), strict=True)]
+        text = _object_text(tuple(names))
+        return [
+            text % tuple(row) if math.isfinite(sum(row)) else json.dumps(dict(zip(names, row, strict=True)))
+            for row in values.tolist()
+        ]
     heads = [f"{', ' if i else '{'}{json.dumps(name)}: " for i, name in enumerate(names)]
     cells = [_number_texts(column) for column in values.T]
     pieces = [piece for pair in zip(heads, cells, strict=True) for piece in pair]
@@ -392,27 +396,12 @@ def _json_objects(names: Sequence[str], values: Floats) -> list[str]:
     return texts
 
 
-def _few_number_texts(values: Floats) -> list[str]:
-    """Return numbers as :func:`_number_texts` does, sooner for a few of them."""
-    texts = [t if "." in t else f"{t}.0" for t in pa.array(values).cast(pa.string()).to_pylist()]
-    for place in np.flatnonzero(~_written_alike(values)).tolist():
-        texts[place] = json.dumps(float(values[place]))
-    return texts
-
-
-def _written_alike(values: Floats) -> Bools:
-    """Return which numbers Arrow writes as Python does, but for the ".0" of whole ones."""
-    size = np.abs(values)
-    alike: Bools = (size >= 1e-4) & (size < 1e10) | (size == 0.0)
-    return alike
-
-
 def _number_texts(values: Floats) -> pa.Array:
     """Return numbers as Python's JSON writes them; Arrow writes the same digits, and most of them so too."""
-    texts = pa.array(values).cast(pa.string())
+    texts, size = pa.array(values).cast(pa.string()), np.abs(values)
     whole = values == np.trunc(values)
     texts = pc.if_else(pa.array(whole), pc.binary_join_element_wise(texts, ".0", ""), texts)
-    alike = _written_alike(values)
+    alike = (size >= 1e-4) & (size < 1e10) | (size == 0.0)
     if alike.all():
         return texts
     others = pa.array([json.dumps(value) for value in values[~alike].tolist()])
@@ -421,7 +410,7 @@ def _number_texts(values: Floats) -> pa.Array:
 
 @lru_cache(maxsize=16)  # all lists of a run have the same names
 def _object_text(names: tuple[str, ...]) -> str:
-    return "{{{}}}".format(", ".join(json.dumps(name).replace("%", "%%") + ": %s" for name in names))
+    return "{{{}}}".format(", ".join(json.dumps(name).replace("%", "%%") + ": %r" for name in names))
 
 
 def _json_list(names: Sequence[str]) -> str:
