@@ -21,7 +21,7 @@ def rebuild(workspace: Workspace, *, workers: int = 1) -> int:
     with workspace.store.write() as connection:
         numbers = [learner.number for learner in every_learner(connection)]
         clear_states(connection)
-        clear_rewards(connection)
+        clear_rewards(connection, gone=model_registry.gone(connection, workspace.models))
         *_, now = learned_upto(connection)
         for start in range(0, len(numbers), BLOCK_LEARNERS):
             some = numbers[start : start + BLOCK_LEARNERS]

@@ -274,7 +274,8 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
 
 def _learn(workspace: Workspace, now: datetime) -> JobStep:
     done = workspace.learn(now=now)
-    return JobStep(f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored")
+    said = f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored"
+    return JobStep(f"{said}; {done.note}" if done.note else said, rings=bool(done.note))
 
 
 def _fit(workspace: Workspace, now: datetime) -> JobStep:

@@ -66,6 +66,7 @@ def examine(workspace: Workspace) -> list[Finding]:
         "pages": lambda c: [_pages(c, sqlite=workspace.store.is_sqlite)],
         "schema": lambda c: [_schema(c)],
         "orphans": lambda c: [Finding(name, count == 0, str(count)) for name, count in orphans(c).items()],
+        "models of open decisions": lambda c: [_models(c, workspace)],
         "every reward counted once": lambda c: [_sums(c, workspace)],
         "contents": lambda c: [_contents(c)],
     }
@@ -89,6 +90,12 @@ def _pages(connection: Connection, *, sqlite: bool) -> Finding:
 def _schema(connection: Connection) -> Finding:
     version = schema_version(connection)
     return Finding("schema", version == schema.HEAD, f"version {version}")
+
+
+def _models(connection: Connection, workspace: Workspace) -> Finding:
+    lost = sorted(champions.gone(connection, workspace.models) & champions.needed(connection))
+    said = f"{', '.join(lost)} cannot be read: put models/ back, or what it decided is never rewarded"
+    return Finding("models of open decisions", not lost, said if lost else "there")
 
 
 def _sums(connection: Connection, workspace: Workspace) -> Finding:

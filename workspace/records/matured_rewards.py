@@ -7,7 +7,7 @@ same facts changes nothing: a revision is written only where a reward differs fr
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learner_states import Fold, events_of, in_order, openings_of
 from segue.workspace.records.learners import QUERY_ROWS, where_in
 from segue.workspace.storage.database import insert_columns, take_numbers
+from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.schema import decisions, events, overrides, playlists, rewards
 
 GRAIN = 2.0**16
@@ -42,7 +43,10 @@ def exact(values: Floats | np.float64) -> Floats:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The reward of one decision as it stands now; it may be pending, censored, or overridden."""
+    """The reward of one decision as it stands now; it may be pending, censored, or overridden.
+
+    `forecast` tells whether the model that decided is there, so that it can still be found out.
+    """
 
     decision_id: str
     status: str
@@ -50,6 +54,7 @@ class Outcome:
     parts: str
     matured: int | None
     settled: bool
+    forecast: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +115,11 @@ def _unjoined() -> Select[Any]:
 def outcomes(
     connection: Connection, learner: int, *, deciding: Deciding, now: float, time_zone: str
 ) -> list[Outcome]:
-    """Return the rewards of one learner's decisions, from all events stored."""
+    """Return the rewards of one learner's decisions, from all events stored.
+
+    The model that decided forecast what a reward is held against. Where it is gone (an erasure took it once
+    all it decided was settled, or its file cannot be read), what was found out stays as it is.
+    """
     query = (
         select(decisions, playlists.c.time, playlists.c.fit_hash)
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
@@ -122,9 +131,40 @@ def outcomes(
     out: list[Outcome] = []
     for fit_hash in sorted({row.fit_hash for row in rows}):
         mine = [row for row in rows if row.fit_hash == fit_hash]
-        past = Past.of(connection, learner, attempts, deciding(fit_hash))
-        out += _by_model(mine, past, now=now, time_zone=time_zone)
+        try:
+            recommender = deciding(fit_hash)
+        except WorkspaceError:
+            out += _as_they_stand(connection, mine, now=now)
+        else:
+            past = Past.of(connection, learner, attempts, recommender)
+            out += _by_model(mine, past, now=now, time_zone=time_zone)
     return out
+
+
+def _as_they_stand(connection: Connection, rows: Sequence[Row[Any]], *, now: float) -> list[Outcome]:
+    """Return what is known of decisions whose model is gone; what is not known in time is censored."""
+    last = _last_revisions(connection, [row.decision_id for row in rows])
+    out = []
+    for row in rows:
+        settled = now - row.time / 1e6 > CENSOR_DAYS * DAY
+        known = last.get(row.decision_id)
+        if _taken_out(row):
+            out.append(_overridden(row, settled))
+        elif known is None or known.status == "overridden":
+            status = "censored" if settled else "pending"
+            out.append(Outcome(row.decision_id, status, None, "{}", None, settled, forecast=False))
+        else:
+            said = (known.status, known.value, known.parts, known.matured)
+            out.append(Outcome(row.decision_id, *said, settled, forecast=False))
+    return out
+
+
+def _taken_out(row: Row[Any]) -> bool:
+    return row.override != "{}" and "action" in json.loads(row.override)
+
+
+def _overridden(row: Row[Any], settled: bool) -> Outcome:
+    return Outcome(row.decision_id, "overridden", None, "{}", None, settled)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +194,8 @@ def _by_model(rows: Sequence[Row[Any]], past: Past, *, now: float, time_zone: st
     found = learning(steps, later, forecasts=forecasts, now=now, time_zone=time_zone)
     settled = now - steps.time > CENSOR_DAYS * DAY
     return [
-        Outcome(row.decision_id, "overridden", None, "{}", None, bool(settled[i]))
-        if row.override != "{}" and "action" in json.loads(row.override)
+        _overridden(row, bool(settled[i]))
+        if _taken_out(row)
         else _outcome(row.decision_id, found, forecasts, i=i, settled=bool(settled[i]))
         for i, row in enumerate(rows)
     ]
@@ -218,9 +258,25 @@ def _done_by(rows: Sequence[Row[Any]], attempts: Sequence[Row[Any]]) -> dict[int
     return done
 
 
-def clear_rewards(connection: Connection) -> None:
-    """Drop every reward and open every decision again, within a write."""
-    connection.execute(rewards.delete())
+def fits_gone(connection: Connection, deciding: Deciding) -> set[str]:
+    """Return the models that decided something and cannot be read any more."""
+    gone = set()
+    for fit_hash in connection.execute(select(playlists.c.fit_hash).distinct()).scalars():
+        try:
+            deciding(fit_hash)
+        except WorkspaceError:
+            gone.add(fit_hash)
+    return gone
+
+
+def clear_rewards(connection: Connection, *, gone: Collection[str]) -> None:
+    """Open every decision again, and drop the rewards that can be found out anew, within a write.
+
+    Those of models that are `gone` stay.
+    """
+    theirs = select(playlists.c.playlist_id).where(playlists.c.fit_hash.in_(gone))
+    kept = select(decisions.c.decision_id).where(decisions.c.playlist_id.in_(theirs))
+    connection.execute(rewards.delete().where(rewards.c.decision_id.not_in(kept)))
     connection.execute(decisions.update().values(settled=False))
 
 

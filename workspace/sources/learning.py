@@ -20,13 +20,22 @@ OutcomesOf = Callable[..., list[Outcome]]
 
 @dataclass(frozen=True)
 class Learnt:
-    """What `learn` found: learners looked at, rewards matured, revised and censored."""
+    """What `learn` found: learners looked at, rewards matured, revised and censored.
+
+    `unread` are open decisions whose model cannot be read: nothing is found out about them until it can.
+    """
 
     learners: int = 0
     matured: int = 0
     revised: int = 0
     censored: int = 0
     pending: int = 0
+    unread: int = 0
+
+    @property
+    def note(self) -> str:
+        """What to look at, "" when there is nothing."""
+        return f"{self.unread} wait for a model that cannot be read: put models/ back" if self.unread else ""
 
     def __add__(self, more: Learnt) -> Learnt:
         """Return both together."""
@@ -68,6 +77,7 @@ def _learn_block(store: Store, outcomes_of: OutcomesOf, learners: Sequence[int],
         revised=len(change.taken),
         censored=status.count("censored"),
         pending=status.count("pending"),
+        unread=sum(o.status == "pending" and not o.forecast for o in found),
     )
 
 

@@ -35,7 +35,7 @@ from segue.features.vectors.success_model import SuccessModel
 from segue.models.bayesian_linear import BayesianLinear
 from segue.workspace.records.decision_queries import unsettled_fits
 from segue.workspace.records.learner_states import Fold
-from segue.workspace.records.matured_rewards import Change, rewarded
+from segue.workspace.records.matured_rewards import Change, fits_gone, rewarded
 from segue.workspace.records.practices.manners import FIXED, FixedManners, fixed_in
 from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
@@ -200,7 +200,10 @@ class Library:
         try:
             return Recommender.load(self.folder / fit_hash)
         except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            message = f"model {fit_hash} cannot be read ({error}); segue fit --policy FILE makes another"
+            message = (
+                f"model {fit_hash} cannot be read ({error}): put models/ back; or segue fit --policy FILE "
+                "makes another (FILE by segue policy show, or {} for how a first fit decides)"
+            )
             raise WorkspaceError(message) from None
 
 
@@ -269,6 +272,11 @@ def prior_in(connection: Connection) -> SuccessModel | None:
 def needed(connection: Connection) -> set[str]:
     """Return the artefacts that decide, or that decided something not settled yet."""
     return {*unsettled_fits(connection), current_fit(connection) or ""}
+
+
+def gone(connection: Connection, models: Path) -> set[str]:
+    """Return the artefacts that decided something and cannot be read any more."""
+    return fits_gone(connection, Library(models).artefact)
 
 
 def prune(models: Path, keep: Collection[str]) -> int:

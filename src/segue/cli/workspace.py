@@ -345,6 +345,8 @@ def learn(workspace: Folder, *, now: Now = "") -> None:
         f"{done.matured} rewards matured, {done.revised} revised, {done.censored} censored, "
         f"{done.pending} pending (of {done.learners} learners with news)"
     )
+    if done.note:
+        tell(f"  note: {done.note}")
 
 
 @app.command("recommend")
