@@ -16,13 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from segue.service.access_middleware import Gate
-from segue.service.admission import AdmissionControl
+from segue.service.admission import BROWSER, AdmissionControl
 from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import warm
 from segue.service.pages.routers import ROUTERS
+from segue.service.pages.sessions.visits import no_page
 from segue.service.reach import AskedAllDay
 from segue.service.routes import administration, front_door, record_store
 from segue.service.routes import classes as routes_classes
@@ -135,14 +136,15 @@ async def _watch(tenants: tuple[Tenant, ...]) -> None:
                 logs.write("tick", {"tenant": tenant.name}, level=40, error=error)
 
 
-async def _no_route(_: Request, error: Exception) -> Response:
+async def _no_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     message = {
         404: "there is no such path: GET /docs or /openapi.json lists them",
         405: "this path has no such method",
     }
     text = message.get(error.status_code, "the request could not be read")
-    return RefusedError(error.status_code, "no_route", text, error.headers or {}).response()
+    refused = RefusedError(error.status_code, "no_route", text, error.headers or {})
+    return no_page(request, refused) if request.url.path.startswith(BROWSER) else refused.response()
 
 
 async def _not_valid(_: Request, error: Exception) -> Response:

@@ -113,13 +113,17 @@ def headers(frame: str = "") -> dict[str, str]:
     }
 
 
-def refusal_page(refused: RefusedError, locale: str, *, frame: str = "", role: str = "") -> Response:
+def refusal_page(
+    refused: RefusedError, locale: str, *, frame: str = "", role: str = "", base: str = "."
+) -> Response:
     """Return a refusal in words that a child can read; it never says what was sent.
 
-    In a session, `frame` is the LMS that may show it, and `role` says which page leads on.
+    In a session, `frame` is the LMS that may show it, and `role` says which page at `base` leads on.
     """
-    said = {"code": refused.code, "status": refused.status, "page": "refused", "base": ".", "role": role}
-    return respond(render("refused.html", locale, said), frame=frame, status=refused.status)
+    said = {"code": refused.code, "status": refused.status, "page": "refused", "base": base, "role": role}
+    response = respond(render("refused.html", locale, said), frame=frame, status=refused.status)
+    response.headers.update(refused.headers)
+    return response
 
 
 def safe_url(url: str) -> str:

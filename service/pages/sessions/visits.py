@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, wraps
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter
 from starlette.applications import Starlette
@@ -33,6 +35,7 @@ from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import ended_courses
 from segue.workspace.workspace import Workspace
 
+SESSION = re.compile(r"/pages/([^/]+)/s/([^/]+)/")
 Route = Callable[..., Awaitable[Response]]
 
 
@@ -175,6 +178,17 @@ def person(route: Route) -> Route:
             return _refused(refused, choose("", request.headers.get("accept-language", "")))
 
     return told
+
+
+def no_page(request: Request, refused: RefusedError) -> Response:
+    """Return what a person reads at an address that is none: within a session, with the way back."""
+    if found := SESSION.match(request.scope["path"]):
+        request.scope["path_params"] = {"tenant": found[1], "ticket": found[2]}
+        with contextlib.suppress(RefusedError):
+            visit = visit_of(request, *get_args(Role))
+            session = {"frame": visit.ticket.frame, "role": visit.ticket.role, "base": visit.base}
+            return _refused(refused, visit.locale, **session)
+    return _refused(refused, choose("", request.headers.get("accept-language", "")))
 
 
 def _refused(refused: RefusedError, locale: str, **session: str) -> Response:

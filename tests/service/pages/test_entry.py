@@ -63,6 +63,36 @@ def test_a_link_is_no_session_and_a_learner_is_no_teacher(link: Link, client: ht
         assert "student-2" not in found.text
 
 
+@pytest.mark.parametrize(("role", "back"), [("learner", "week"), ("parent", "week"), ("teacher", "class")])
+def test_an_address_that_is_no_page_is_a_page_with_the_way_back(
+    link: Link, client: httpx.Client, role: str, back: str
+) -> None:
+    first = client.get(link(role, "student-1", class_id="7b"), follow_redirects=True)
+    base = first.url.path.rpartition("/")[0]
+    for method, path, status in (
+        ("GET", f"{base}/wek", 404),
+        ("GET", f"{base}/{back}/more", 404),
+        ("PUT", f"{base}/{back}", 405),
+    ):
+        found = client.request(method, path)
+        assert found.status_code == status
+        assert found.headers["content-type"].startswith("text/html")
+        assert "There is no such page" in found.text
+        assert f'href="{base}/{back}"' in found.text
+    assert client.get(f"{base}/{back}").status_code == 200
+    assert found.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    "path", ["/pages/", "/pages/school", "/pages/school/s/x.y/week/more", "/lti/x", "/calendar/x"]
+)
+def test_an_address_that_is_no_page_is_a_page_to_who_has_no_session(client: httpx.Client, path: str) -> None:
+    found = client.get(path, headers={"accept-language": "es"})
+    assert found.status_code == 404
+    assert "Esa página no existe" in found.text
+    assert found.headers["content-security-policy"].startswith("default-src 'none'")
+
+
 def test_a_form_needs_the_mark_of_its_session_and_action(
     link: Link, client: httpx.Client, browse: Browse
 ) -> None:
