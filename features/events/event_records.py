@@ -295,9 +295,7 @@ def _text(raw: pd.DataFrame, name: str) -> pd.Series:
     column = raw[name].reset_index(drop=True)
     if name == "tags" and column.map(lambda cell: isinstance(cell, (list, tuple, np.ndarray))).any():
         column = column.map(lambda cell: ";".join(map(str, cell)) if cell is not None else "")
-    if pd.api.types.is_float_dtype(
-        column
-    ):  # ids that passed through a float, as with an empty cell among ints
+    if pd.api.types.is_float_dtype(column):  # ids that passed through a float, as beside an empty cell
         column = column.astype("Int64") if (column.dropna() % 1 == 0).all() else column
     return column.astype("str").fillna("").str.strip()
 

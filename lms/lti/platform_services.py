@@ -27,10 +27,7 @@ CALL_SECONDS, ROSTER_SECONDS = 5.0, 10.0
 ANSWER_BYTES = 5_000_000
 MOST_PAGES = 100
 LONGEST_NAME = 200
-KEYS_SECONDS, KEYS_AGAIN_SECONDS = (
-    3600.0,
-    10.0,
-)  # how long keys are believed; how soon they are asked for again
+KEYS_SECONDS, KEYS_AGAIN_SECONDS = 3600.0, 10.0  # keys are believed so long, asked for again so soon
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 

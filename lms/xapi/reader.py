@@ -47,9 +47,7 @@ KINDS = {
 }
 """Kinds of event by the last part of a verb's IRI; what is not listed is `other`."""
 KIND_OF = {verb: kind for kind, verbs in KINDS.items() for verb in verbs}
-AGGREGATES = frozenset(
-    {"earned", "progressed"}
-)  # verbs of sums over many attempts: their score is no attempt
+AGGREGATES = frozenset({"earned", "progressed"})  # sums over many attempts: their score is no attempt
 ATTEMPT_NUMBER = "http://id.tincanapi.com/extension/attempt-id"
 
 

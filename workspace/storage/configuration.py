@@ -69,9 +69,8 @@ def found(path: Path, configuration: Configuration, environment: Mapping[str, st
             keyring.write(key_path(path))
         put_document(connection, KEY_CHECK, own)
     draft = path / f"{FILE}.new"
-    handle = os.open(
-        draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600
-    )  # a database URL may hold a password
+    # A database URL may hold a password.
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(asdict(configuration), file, indent=1)
     draft.rename(path / FILE)

@@ -34,9 +34,7 @@ class GroupedStore(Store):
 
     def _pin(self) -> Connection:
         pinned = self.engine.connect().execution_options(segue_write=True)
-        if (
-            self.is_sqlite
-        ):  # copy the log back less often: under load most of its pages are written many times
+        if self.is_sqlite:  # the log is copied back less often: under load most pages are written many times
             raw: Any = pinned.connection.driver_connection
             raw.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         self._local.pinned = pinned

@@ -18,7 +18,7 @@ from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends
 from segue.experiments.evaluation.logs.logged_data import Log, with_gaps
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import NOTHING, RULE, around
+from segue.experiments.evaluation.verdicts.interval_rule import NO_ANSWER, RULE, around
 from segue.features.events.outward_text import finite
 from segue.models.cluster_errors import recoded
 
@@ -172,11 +172,9 @@ def evaluate_slates(
     for name, (parts, weight) in made.items():
         found = judged[name]
         refusal = refused or RULE.refusal(found)
-        interval = (
-            Interval(NOTHING, NOTHING, "none: not enough evidence")
-            if refusal
-            else _interval(parts, weight, span=span, cluster=cluster, level=level)
-        )
+        interval = NO_ANSWER
+        if not refusal:
+            interval = _interval(parts, weight, span=span, cluster=cluster, level=level)
         estimates[name] = SlateEstimate(
             name,
             parts.value,

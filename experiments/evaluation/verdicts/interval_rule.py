@@ -15,6 +15,7 @@ from segue.experiments.evaluation.logs.lost_rows import Lost
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics
 
 NOTHING = float("nan")
+NO_ANSWER = Interval(NOTHING, NOTHING, "none: not enough evidence")
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def default_interval(
 ) -> Interval:
     """Return the interval the diagnostics allow (see `IntervalRule`); NaN ends when there is none."""
     if refused or RULE.refusal(found):
-        return Interval(NOTHING, NOTHING, "none: not enough evidence")
+        return NO_ANSWER
     if parts.biased:
         return Interval(NOTHING, NOTHING, "none: its bias is unknown")
     if RULE.trusts_normal(found):

@@ -32,7 +32,7 @@ from segue.experiments.evaluation.intervals.heavy_tail import with_tails, withou
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of, typical_weight
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import NOTHING, RULE, around
+from segue.experiments.evaluation.verdicts.interval_rule import NO_ANSWER, RULE, around
 from segue.features.events.outward_text import finite
 from segue.models.cluster_errors import recoded
 
@@ -156,21 +156,13 @@ def compare(
     refusal = refused or next(filter(None, map(RULE.refusal, found)), "")
     if not refusal and not all(map(RULE.trusts_normal, found)):
         refusal = without_mean(challenger, champion, bounds=bounds)
-    if refusal:
-        interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
-    else:
-        interval = _interval(
-            pair,
-            challenger,
-            champion,
-            found=found,
-            bounds=bounds,
-            cluster=cluster,
-            level=level,
-        )
-    if not refusal and not (isfinite(interval.low) and isfinite(interval.high)):
-        refusal = "all rewards are alike and no range is stated: what else could have come is not known"
-        interval = Interval(NOTHING, NOTHING, "none: not enough evidence")
+    interval = NO_ANSWER
+    if not refusal:
+        policies = (pair, challenger, champion)
+        interval = _interval(*policies, found=found, bounds=bounds, cluster=cluster, level=level)
+        if not (isfinite(interval.low) and isfinite(interval.high)):
+            refusal = "all rewards are alike and no range is stated: what else could have come is not known"
+            interval = NO_ANSWER
     verdict, reason = _verdict(interval, margin, scale=float(np.abs(challenger.reward).max(initial=0.0)))
     return Comparison(
         difference=pair.value,
