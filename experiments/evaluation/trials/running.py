@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,6 @@ from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.shadow_policy import led_along
 from segue.experiments.evaluation.trials.assignment import arms_of, moved_on, units_of
 from segue.experiments.evaluation.trials.declaration import TrialDeclaration, declared_before
-from segue.experiments.evaluation.trials.sequential import TrialLook, look
-from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
 from segue.features.iso_weeks import start_of, week_of
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.records import learner_states as states
@@ -32,6 +30,9 @@ from segue.workspace.sources.model_registry import Champion, load_sums
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from segue.experiments.evaluation.trials.sequential import TrialLook
 
 DECLARED = "trials"
 Roster = Mapping[str, Mapping[str, str]]
@@ -271,6 +272,8 @@ def trial_looks(
 
     Of the first arm's alternatives each gets its share of alpha, so that all hold together.
     """
+    from segue.experiments.evaluation.trials.sequential import look  # noqa: PLC0415 - .4 s, spared every week
+
     there = _row(workspace, trial.name)
     if _over(there, now):
         now = datetime.fromisoformat(there["ended"])
@@ -312,22 +315,6 @@ def trial_looks(
             )
         )
     return out
-
-
-def as_comparison(found: TrialLook) -> Comparison:
-    """Return a look as the gate reads it."""
-    return Comparison(
-        difference=found.difference,
-        se=found.se,
-        low=found.low,
-        high=found.high,
-        interval="always valid",
-        level=1 - found.alpha,
-        margin=0.0,
-        verdict=found.verdict,
-        reason=found.reason,
-        n=sum(found.units),
-    )
 
 
 def _weeks(trial: TrialDeclaration, now: datetime, zone: str) -> list[tuple[int, str]]:

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
-from segue.experiments.evaluation.verdicts.policy_comparison import Shipping
+from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, Shipping
 
 FEWEST_UNITS = 5  # a side
 
@@ -127,6 +127,22 @@ def look(
     low, high = always_valid(estimate, se * wider, alpha=alpha, expected_se=expected_se)
     verdict, reason = _verdict(low, high)
     return TrialLook(*names, estimate, se, low, high, alpha, counts, verdict, reason)
+
+
+def as_comparison(found: TrialLook) -> Comparison:
+    """Return a look as the gate reads it."""
+    return Comparison(
+        difference=found.difference,
+        se=found.se,
+        low=found.low,
+        high=found.high,
+        interval="always valid",
+        level=1 - found.alpha,
+        margin=0.0,
+        verdict=found.verdict,
+        reason=found.reason,
+        n=sum(found.units),
+    )
 
 
 def _unit_means(value: Floats, unit: Ints) -> dict[int, float]:

@@ -100,7 +100,8 @@ def look(
 
     Example: segue trial look school reading --roster roster.csv
     """
-    from segue.experiments.evaluation.trials.running import as_comparison, declared, trial_looks
+    from segue.experiments.evaluation.trials.running import declared, trial_looks
+    from segue.experiments.evaluation.trials.sequential import as_comparison
     from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
 
     with opened(workspace) as space:

@@ -17,7 +17,6 @@ from segue.cli.main import app
 from segue.experiments.evaluation.trials.assignment import arms_of, moved_on, units_of
 from segue.experiments.evaluation.trials.declaration import TrialDeclaration, read_trial, trial_from
 from segue.experiments.evaluation.trials.running import (
-    as_comparison,
     declare,
     declared,
     trial_arms,
@@ -25,7 +24,7 @@ from segue.experiments.evaluation.trials.running import (
     trial_week,
     weeks_since,
 )
-from segue.experiments.evaluation.trials.sequential import TrialLook, look
+from segue.experiments.evaluation.trials.sequential import TrialLook, as_comparison, look
 from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_comparison
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.arms import began_in, forget_arm
