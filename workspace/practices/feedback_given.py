@@ -13,12 +13,15 @@ from segue.workspace.records.practices.practice_rows import (
     PracticeRow,
     append_practices,
     practices_of,
+    take_back,
 )
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.storage.pseudonyms import teacher_pseudonym
 from segue.workspace.workspace import Workspace
 
 WEEK = timedelta(days=7)
+GIVEN: tuple[PracticeKind, ...] = ("feedback", "talk")
 
 
 def note_given(
@@ -50,6 +53,27 @@ def note_given(
         return append_practices(connection, rows)
 
 
+def take_back_given(
+    workspace: Workspace, class_id: str, name: str, *, at: datetime, by: str, now: datetime
+) -> None:
+    """Take back the feedback or the talk that a teacher noted of a learner at a moment.
+
+    Raises
+    ------
+    DeclinedError
+        When this teacher noted none then.
+    """
+    with workspace.store.write() as connection:
+        members = members_of(workspace, connection, class_id, [name], now=now)
+        who = teacher_pseudonym(workspace.keyring, by)
+        for one in members.people.values():
+            if take_back(connection, one.number, GIVEN, at=at, by=who, now=now):
+                return
+    raise DeclinedError(
+        "absent", "no_feedback", "this teacher noted no feedback or talk of this learner then"
+    )
+
+
 def feedback_waiting(
     workspace: Workspace,
     class_id: str,
@@ -61,7 +85,7 @@ def feedback_waiting(
     """Return who had no feedback in the last `period`, longest wait first, and when the last one was."""
     with workspace.store.read() as connection:
         members = members_of(workspace, connection, class_id, names, now=now)
-        last = _last(connection, members, ("feedback", "talk"), now)
+        last = _last(connection, members, GIVEN, now)
     return [(name, last[name]) for name in feedback_due(last, now=now, period=period)]
 
 

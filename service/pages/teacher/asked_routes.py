@@ -60,4 +60,5 @@ async def given(visit: Visit, form: Form) -> Response:
     space, who = visit.space, roster[int(number)]
     work = partial(note_given, space, visit.ticket.class_id, kind, [who], by=visit.ticket.who, now=visit.now)
     await visit.tenant.do(work)
-    return visit.back("asked", said="given")
+    moment = round(visit.now.timestamp() * 1e6)
+    return visit.back("asked", said="given", undo=f"given:{number}-{moment}")

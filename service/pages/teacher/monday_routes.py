@@ -21,6 +21,7 @@ from segue.workspace.dialogue import class_lists, negotiation, own_plans, reques
 from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.playlists.answering import alternatives
 from segue.workspace.playlists.step_feedback import StepChange
+from segue.workspace.practices.feedback_given import take_back_given
 
 pages = Pages()
 ACTIONS = ("approve", "pin", "remove", "swap")
@@ -164,7 +165,7 @@ async def review(visit: Visit, form: Form) -> Response:
 
 
 def undo_of_teacher(visit: Visit, what: str) -> None:
-    """Take back an act on a step ("override:ID"), or an answer to a plan or request, of this class.
+    """Take back an act on a step ("override:ID"), an answer to a plan or request, or feedback, of this class.
 
     Raises
     ------
@@ -174,6 +175,9 @@ def undo_of_teacher(visit: Visit, what: str) -> None:
     kind, _, name = what.partition(":")
     if kind == "override":
         _undo(visit, name)
+        return
+    if kind == "given":
+        _undo_given(visit, name)
         return
     space = visit.space
     if kind == "answer" and name in {r.answer_id for r in requests.requests_of(space, visit.ticket.roster)}:
@@ -190,6 +194,18 @@ def _undo(visit: Visit, override_id: str) -> None:
     if override_id not in {act.record.override_id for act in shown.acts}:
         raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
     visit.space.undo_override(override_id, by=visit.ticket.who, now=visit.now)
+
+
+def _undo_given(visit: Visit, name: str) -> None:
+    """Take back the feedback or talk of a learner, by place in the roster and moment in microseconds."""
+    roster = visit.ticket.roster
+    number, _, moment = name.partition("-")
+    known = number.isdecimal() and len(number) < 5 and int(number) < len(roster)
+    if not (known and moment.isdecimal() and len(moment) < 18):
+        raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
+    at = datetime.fromtimestamp(int(moment) / 1e6, UTC)
+    who, by = roster[int(number)], visit.ticket.who
+    take_back_given(visit.space, visit.ticket.class_id, who, at=at, by=by, now=visit.now)
 
 
 def owner_of(visit: Visit, decision: str) -> int:

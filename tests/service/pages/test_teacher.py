@@ -158,6 +158,16 @@ def test_feedback_due_is_marked_as_given_and_the_learner_sees_it(
     assert "You had a talk with your teacher." in told
     assert "poster, reasoning</strong>: 50 % (on the way)" in told
     assert "It shows: I can" in told
+    undone = press(given, "undo", where={"page": "asked"})
+    assert "Taken back" in undone.text
+    assert undone.text.count("never so far") == 30
+    assert "You had a talk" not in browse(f"{base_of(browse(link('learner', 'student-7')))}/feedback").text
+    assert "Taken back" in press(given, "undo", where={"page": "asked"}).text, "pressed twice"
+    later = press(undone, "given", where={"learner": "7"}, kind="feedback")
+    press(given, "undo", where={"page": "asked"})
+    assert browse(str(later.url)).text.count("never so far") == 29, "of that talk alone"
+    forged = press(later, "undo", where={"page": "asked"}, what="given:7-1")
+    assert forged.response.status_code == 404
 
 
 def test_the_report_speaks_under_the_four_principles(monday: Any, browse: Browse, press: Press) -> None:

@@ -19,7 +19,7 @@ from segue.workspace.records.learners import where_in
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.schema import practices
 
-PracticeKind = Literal["group", "place", "review", "score", "talk", "feedback", "suggestion"]
+PracticeKind = Literal["group", "place", "review", "score", "talk", "feedback", "suggestion", "undo"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PracticeRow:
         talk.
     act : str
         Shared by those who were in it together: a group, a pair of a review, the draw of a slot, the answer
-        that passed a suggestion on.
+        that passed a suggestion on; of an undo the row that it takes back.
     body : mapping
         The role in a group or a review; the slot, `probability` and whether it was `taken` of a place;
         `criterion` and `score` of a score; `minutes` of a talk.
@@ -86,10 +86,45 @@ def append_practices(connection: Connection, rows: Sequence[PracticeRow]) -> int
 def practices_of(
     connection: Connection, learners: Collection[int], kinds: Iterable[PracticeKind]
 ) -> list[PracticeRow]:
-    """Return what some learners had a part in, oldest first."""
-    query = select(practices).where(practices.c.kind.in_(tuple(kinds)))
-    rows = where_in(connection, query, practices.c.learner, set(learners))
-    return [_practice(row) for row in sorted(rows, key=lambda row: int(row.number))]
+    """Return what some learners had a part in and nobody took back, oldest first."""
+    return [_practice(row) for row in _split(connection, learners, kinds)[0]]
+
+
+def take_back(
+    connection: Connection,
+    learner: int,
+    kinds: Iterable[PracticeKind],
+    *,
+    at: datetime,
+    by: str,
+    now: datetime,
+) -> bool:
+    """Take back what was noted of a learner at a moment by `by`; said again it changes nothing.
+
+    Returns False where nothing of these kinds was ever noted so.
+    """
+    micros = round(at.timestamp() * 1e6)
+    standing, taken = (
+        [row for row in rows if row.time == micros and row.given_by == by]
+        for rows in _split(connection, [learner], kinds)
+    )
+    undone = [PracticeRow(learner, row.class_id, "undo", "", row.row_id, now, by=by) for row in standing]
+    append_practices(connection, undone)
+    return bool(standing or taken)
+
+
+def _split(
+    connection: Connection, learners: Collection[int], kinds: Iterable[PracticeKind]
+) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """Return the rows that stand, oldest first, and those that were taken back."""
+    query = select(practices).where(practices.c.kind.in_((*kinds, "undo")))
+    found = sorted(
+        where_in(connection, query, practices.c.learner, set(learners)), key=lambda row: int(row.number)
+    )
+    undone = {row.act for row in found if row.kind == "undo"}
+    rows = [row for row in found if row.kind != "undo"]
+    standing = [row for row in rows if row.row_id not in undone]
+    return standing, [row for row in rows if row.row_id in undone]
 
 
 def _name(row: PracticeRow) -> str:
