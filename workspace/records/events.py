@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, case, func, select
 
 from segue.features.events.event_records import COLUMNS
 from segue.workspace.records.corrections.event_voids import reach_targets
@@ -374,6 +374,13 @@ def what_was_done(
     gone = {bytes(name) for row in found for name in (row.supersedes, row.voids) if name}
     kept = [row[-len(DID) :] for row in found if bytes(row.event_id) not in gone]
     return pd.DataFrame(kept, columns=list(DID)).fillna({"time": -1}).astype({"time": "int64"})
+
+
+def times_after(connection: Connection, moment: datetime) -> tuple[int, int]:
+    """Return how many events are dated later than a moment, and how many are dated at all."""
+    later = case((events.c.time > round(moment.timestamp() * 1e6), 1))
+    ahead, dated = connection.execute(select(func.count(later), func.count(events.c.time))).one()
+    return ahead, dated
 
 
 def last_number(connection: Connection) -> int:

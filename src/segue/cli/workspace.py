@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
+from segue.cli.arguments import AsJson, ExactNow, Folder, Learner, Now, exactly, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def fit(
         Path | None,
         typer.Option(help="JSON of a version to decide by from now on (default: the one in force)."),
     ] = None,
-    now: Now = "",
+    now: ExactNow = "",
 ) -> None:
     """Fit difficulty, success model and reward model on all events, and put the result in charge.
 
@@ -289,13 +289,15 @@ def fit(
 
     version = None if policy is None else read_policy(policy)
     other = _other_school(prior) if prior not in ("", "none") else None
-    space = opened(workspace)
+    space, at = opened(workspace), exactly(now)
+    if not now:
+        _trust_the_clock(space, at)
     if prior:
         _start_from(space, other)
     asked, settings = (None, None) if version is None else (version.policy, version.settings)
     with BatchProgress() as bar:
         bar.begin("fit")
-        recommender = space.fit(now=moment(now), policy=asked, settings=settings)
+        recommender = space.fit(now=at, policy=asked, settings=settings)
     facts = ", ".join(f"{name} {value}" for name, value in recommender.fitted.items())
     tell(f"model {recommender.model_hash} is in charge ({facts})")
     if recommender.fitted["rewards"] == "0" and recommender.fitted["attempts"] != "0":
@@ -303,6 +305,21 @@ def fit(
             "  no rewards yet: each is an answer on a later day, so it needs the times of attempts "
             "(a column named time, or --map THEIRS=time) and a skill that came up again"
         )
+
+
+def _trust_the_clock(space: Workspace, at: datetime) -> None:
+    """Refuse to fit by a clock that stands before all that is stored; say how much is left out by it."""
+    from segue.workspace.records.events import times_after
+
+    with space.store.read() as connection:
+        later, dated = times_after(connection, at)
+    if dated and later == dated:
+        raise ValueError(
+            f"all {dated} events stored are dated after {at:%Y-%m-%d %H:%M} UTC: is the clock right? "
+            "What the time was then is said by --now"
+        )
+    if later:
+        tell(f"  note: {later} events are dated after {at:%Y-%m-%d %H:%M} UTC and not read")
 
 
 def _other_school(prior: str) -> Recommender:

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 from sqlalchemy import event, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from typer.testing import CliRunner
 
 from segue.batch import from_workspace as weekly
 from segue.batch.parts import worker_pool as pool
 from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
+from segue.cli.main import app
 from segue.engine.requests.request import Request
 from segue.features.iso_weeks import start_of
 from segue.workspace import workspace
@@ -119,6 +121,20 @@ def test_a_clock_that_steps_back_harms_nothing(school: School, tmp_path: Path) -
     digest = school.digest()
     rebuild(school.space)
     assert school.digest() == digest
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_clock_before_all_that_is_stored_puts_no_empty_model_in_charge(school: School) -> None:
+    with school.space.store.write() as connection:
+        ahead = schema.events.c.time + round(timedelta(days=20_000).total_seconds() * 1e6)
+        connection.execute(schema.events.update().values(time=ahead))
+    school.decide()
+    before = sorted(school.space.models.iterdir())
+    fitted = CliRunner(env=KEY).invoke(app, ["fit", str(school.space.path)])
+    assert "is the clock right" in str(fitted.exception)
+    assert sorted(school.space.models.iterdir()) == before
+    said = CliRunner(env=KEY).invoke(app, ["fit", str(school.space.path), "--now", MONDAY.isoformat()])
+    assert "(attempts 0," in said.output  # as it was then: nothing was known
 
 
 def test_who_is_erased_while_others_decide_leaves_nothing(
