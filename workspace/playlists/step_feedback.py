@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from segue.features.catalogue import Catalogue
+from segue.workspace.playlists.step_standing import asked_for
 from segue.workspace.records.decision_queries import decision_of, heads_of, set_cell, steps_of
 from segue.workspace.records.events import (
     Fact,
@@ -25,8 +26,10 @@ from segue.workspace.records.learners import add_learners, learner_numbered
 from segue.workspace.records.overrides import (
     Action,
     OverrideRecord,
+    acts_for,
     acts_on,
     add_override,
+    before_undone,
     override_of,
     standing_for,
     undo,
@@ -214,7 +217,11 @@ def shown_resource(connection: Connection, row: Row) -> str:
     """Return what stands at a step now: what a teacher put in, the learner's pick, or what was drawn."""
     acts = [act for act in acts_on(connection, [row.decision_id]) if act.undone is None]
     put_in = [act.resource for act in acts if act.resource]
-    return str(put_in[-1] if put_in else json.loads(row.menu).get("picked") or row.resource)
+    shown = str(put_in[-1] if put_in else json.loads(row.menu).get("picked") or row.resource)
+    if any(act.action != "approve" for act in acts) or not asked_for(row):
+        return shown
+    drawn = heads_of(connection, [row.playlist_id])[row.playlist_id].time
+    return before_undone(acts_for(connection, [row.learner]), shown, drawn)
 
 
 def _says_the_same(act: OverrideRecord, change: StepChange, until: int | None) -> bool:

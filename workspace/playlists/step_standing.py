@@ -17,7 +17,7 @@ from typing import Any, Literal
 from segue.engine.rules.request_rules import available
 from segue.features.catalogue import Catalogue
 from segue.workspace.records.list_rows import ListRows, ShownSince
-from segue.workspace.records.overrides import OverrideRecord
+from segue.workspace.records.overrides import OverrideRecord, before_undone
 from segue.workspace.storage.database import Row
 
 StepState = Literal["open", "done", "removed", "swapped", "pinned"]
@@ -47,10 +47,14 @@ def held_at(row: Row, rows: ListRows, head: Row) -> Held:
     since = rows.since.get(head.learner, ShownSince())
     tried = "" if picked else _tried(menu.get("offered") or (), since, head)
     if tried and tried != row.resource:  # rarely: what it cannot be is read only then
-        beside = {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
+        beside = _beside(row, rows, head)
         offered = [name for name in menu["offered"] if name not in beside]
         tried = _tried(offered, since, head)
     resource = picked or tried or row.resource
+    if act is None and asked_for(row) and not since.has_done(resource, head):
+        resource = before_undone(rows.put_in.get(head.learner, ()), resource, head.time)
+        if resource != row.resource and resource in _beside(row, rows, head):
+            return Held(resource, "removed", left_out="teacher")
     put_in = act.resource if act is not None else ""
     resource = put_in or resource
     approved = any(one.action == "approve" for one in acts)
@@ -68,21 +72,30 @@ def held_at(row: Row, rows: ListRows, head: Row) -> Held:
             return Held(resource, "removed", act, picked, approved, shut)
         if rows.left.get(head.learner, {}).get(resource, -1) >= placed:
             return Held(resource, "removed", act, picked, approved, "course")
-    return Held(resource, _state(act, row, done=done), act, picked, approved)
+    asked = asked_for(row) and resource == row.resource
+    return Held(resource, _state(act, asked=asked, done=done), act, picked, approved)
+
+
+def asked_for(row: Row) -> bool:
+    """Return whether a step was pinned by its request, as swaps are when a list is drawn anew."""
+    return bool(read_cell(row.override).get("reason") == "pin")
 
 
 def insisted(row: Row) -> bool:
     """Return whether a step was pinned by its request though it was not open."""
-    return read_cell(row.override).get("reason") == "pin" and AVAILABLE in read_cell(row.relaxed)
+    return asked_for(row) and AVAILABLE in read_cell(row.relaxed)
 
 
-def _state(act: OverrideRecord | None, row: Row, *, done: bool) -> StepState:
+def _state(act: OverrideRecord | None, *, asked: bool, done: bool) -> StepState:
     if done:
         return "done"
     if act is not None:
         return "pinned" if act.action == "pin" else "swapped"
-    asked = read_cell(row.override)
-    return "pinned" if asked.get("reason") == "pin" else "open"
+    return "pinned" if asked else "open"
+
+
+def _beside(row: Row, rows: ListRows, head: Row) -> set[str]:
+    return {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
 
 
 def _drawn_or_picked(row: Row) -> str:

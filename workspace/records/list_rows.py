@@ -43,7 +43,8 @@ class ListRows:
 
     `out` has, by learner and resource, the last act that took it out of the learner's lists; `left` when the
     learner left the last of the courses that have it; `closes` when a resource does, of those that do; `at`
-    is when the rows are read (all UTC microseconds).
+    is when the rows are read (all UTC microseconds). `put_in` are a learner's acts, undone ones too, that put
+    something in, in order.
     """
 
     heads: Sequence[Row[Any]]
@@ -55,6 +56,7 @@ class ListRows:
     at: int = 0
     out: Mapping[int, Mapping[str, OverrideRecord]] = field(default_factory=dict)
     left: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    put_in: Mapping[int, Sequence[OverrideRecord]] = field(default_factory=dict)
 
 
 def list_rows(
@@ -84,12 +86,16 @@ def list_rows(
     heads = sorted((row for row in found if row.playlist_id not in gone), key=lambda row: int(row.number))
     steps = {head.playlist_id: steps_of(connection, head.playlist_id) for head in heads}
     acts: dict[str, list[OverrideRecord]] = {}
+    put_in: dict[int, list[OverrideRecord]] = {}
     every = acts_for(connection, learners)
     for act in every:
         acts.setdefault(act.decision_id, []).append(act)
+        if act.resource:
+            put_in.setdefault(act.learner, []).append(act)
     earliest = min((head.time for head in heads), default=0)
     since = _since(connection, {head.learner for head in heads}, earliest)
-    return ListRows(heads, steps, acts, since, retired_in(connection), out=taken_out(every))
+    out = taken_out(every)
+    return ListRows(heads, steps, acts, since, retired_in(connection), out=out, put_in=put_in)
 
 
 def retired_in(connection: Connection) -> frozenset[str]:

@@ -130,6 +130,22 @@ def taken_out(acts: Iterable[OverrideRecord]) -> dict[int, dict[str, OverrideRec
     return found
 
 
+def before_undone(acts: Iterable[OverrideRecord], resource: str, drawn: int) -> str:
+    """Return what stands for a resource that a list, drawn at `drawn` (UTC microseconds), took over.
+
+    It is what acts of the same learner, undone since, had put it in place of; itself where one still stands.
+    """
+    put_in: dict[str, OverrideRecord] = {}
+    for act in acts:
+        held = act.time <= drawn and (act.undone is None or act.undone > drawn)
+        if held and act.resource not in ("", act.taken):
+            before = put_in.get(act.resource)
+            put_in[act.resource] = before if before is not None and before.undone is None else act
+    while (last := put_in.pop(resource, None)) is not None and last.undone is not None:
+        resource = last.taken
+    return resource
+
+
 @dataclass(frozen=True)
 class StandingActs:
     """What teachers' acts ask of a learner's next lists: resources taken out, and resources put in."""

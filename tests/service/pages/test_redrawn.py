@@ -71,6 +71,40 @@ def test_i_know_this_keeps_what_is_done_and_what_the_teacher_put_in(
     assert browse(week_page(asked)).items == begun.items
 
 
+def test_an_undone_swap_is_undone_in_the_list_drawn_since(
+    begun: Any, call: Call, browse: Browse, press: Press, *, school: Path
+) -> None:
+    step = next(step for step in in_force(call) if step["state"] == "swapped")
+    asked = press(begun, "know", where={"step": ids(call)[4]})
+    (stays,) = (s for s in in_force(call) if s["resource"] == step["resource"])
+    assert stays["state"] == "pinned"
+    others = {s["resource"] for s in in_force(call)} - {step["resource"]}
+    assert step["instead_of"] not in others
+    call(f"/v1/overrides/{step['override_id']}/undo", {"by": "t1"})
+    back = next(s for s in in_force(call) if s["decision_id"] == stays["decision_id"])
+    assert (back["resource"], back["state"]) == (step["instead_of"], "open")
+    assert {s["resource"] for s in in_force(call)} == others | {step["instead_of"]}
+    week = browse(week_page(asked))
+    assert not any(item.startswith(step["title"]) for item in week.items)
+    assert any(item.startswith(back["title"]) for item in week.items)
+    assert counted(school) == (2, 6)
+    done = press(week, "done", where={"step": back["decision_id"]})
+    assert "3 of 6 done" in done.text
+    assert counted(school) == (3, 6)
+
+
+def test_what_was_done_before_its_swap_was_undone_stays_done(
+    begun: Any, call: Call, browse: Browse, press: Press
+) -> None:
+    step = next(step for step in in_force(call) if step["state"] == "swapped")
+    week = browse(week_page(press(begun, "know", where={"step": ids(call)[4]})))
+    (stays,) = (s for s in in_force(call) if s["resource"] == step["resource"])
+    press(week, "done", where={"step": stays["decision_id"]})
+    call(f"/v1/overrides/{step['override_id']}/undo", {"by": "t1"})
+    assert "3 of 6 done" in browse(week_page(week)).text
+    assert step["resource"] in {s["resource"] for s in in_force(call) if s["state"] == "done"}
+
+
 def test_an_approved_plan_takes_nothing_from_what_was_done(begun: Any, call: Call, browse: Browse) -> None:
     done = [item for item in begun.items if item.endswith(", done")]
     plan = {"steps": [{"resource": "rate-race"}], "now": datetime.now(UTC).isoformat()}
