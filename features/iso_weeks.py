@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -41,12 +41,3 @@ def start_of(week: str, time_zone: str) -> datetime:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"time zone must be an IANA name such as Europe/Paris, got {time_zone!r}") from None
     return datetime.combine(monday, time(), zone)
-
-
-def after(week: str, time_zone: str, weeks: int = 1) -> str:
-    """Return the week some weeks later.
-
-    >>> after("2026-W53", "UTC")
-    '2027-W01'
-    """
-    return week_of(start_of(week, time_zone) + timedelta(days=7 * weeks, hours=12), time_zone)

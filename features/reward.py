@@ -188,27 +188,6 @@ def _following(decisions: Tries, later: Tries) -> tuple[Ints, Ints, Ints, Ints]:
     return rows, slots, matches, ranks
 
 
-def progress(decisions: Tries, *, window: int = 4, now: float) -> Rewards:
-    """Return the ZPDES progress of the skill: mean of the last `window` scores less that of those before.
-
-    Clement et al. (2015), "Multi-armed bandits for intelligent tutoring systems", equation 1; decisions are
-    the attempts themselves, in time order for each learner.
-    """
-    row, slot = np.nonzero(decisions.skills >= 0)
-    group = _group(decisions.learner[row], decisions.skills[row, slot])
-    order = np.lexsort((decisions.time[row], group))
-    scores = pd.Series(decisions.score[row][order]).groupby(group[order])
-    recent = scores.rolling(window, min_periods=1).mean().to_numpy()
-    before = scores.rolling(2 * window, min_periods=1).mean().to_numpy()
-    each = np.empty(len(row))
-    each[order] = 2.0 * (recent - before)
-    return _gather(decisions, row=row, each=each, when=decisions.time[row], now=now)
-
-
-def _group(learner: Ints, skill: Ints) -> Ints:
-    return np.asarray(learner * (int(skill.max(initial=0)) + 1) + skill)
-
-
 def _next_day(decisions: Tries, later: Tries, time_zone: str) -> tuple[Ints, Ints, Ints]:
     """Return rows (decision, slot of its skill, attempt): the skill's first attempt on a later day."""
     row, slot = np.nonzero(decisions.skills >= 0)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segue.features.history.attempts import Bools, Floats, Ints
+from segue.features.history.attempts import Floats
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import (
     COUNT,
@@ -20,7 +19,6 @@ from segue.features.history.state_columns import (
     MOST_VARIANCE,
     RECENT,
     RECENT_WEIGHT,
-    USES,
     VARIANCE,
 )
 from segue.features.history.state_rows import elapsed_since
@@ -30,10 +28,8 @@ __all__ = [
     "StateBlock",
     "epoch_seconds",
     "evidence",
-    "item_uses",
     "mastery",
     "recent_residual",
-    "seconds_since",
 ]
 
 
@@ -69,29 +65,6 @@ def recent_residual(block: StateBlock) -> Floats:
     return block.of_skills(block.touched[:, RECENT] / (block.touched[:, RECENT_WEIGHT] + 2.0), 0.0)
 
 
-def seconds_since(block: StateBlock, now: Floats | float) -> Floats:
-    """Return seconds since the last attempt at each skill, (B, S); inf: never, or not known."""
-    moments = np.broadcast_to(_column(now)[:, 0], len(block))[block.owner]
-    return block.of_skills(elapsed_since(block.touched[:, LAST_TIME], moments), np.inf)
-
-
-def item_uses(block: StateBlock, candidates: Ints, *, n_items: int) -> Floats:
-    """Return how often each learner used each candidate, shape (B, len(candidates)); distinct candidates."""
-    out = np.zeros((len(block), len(candidates)))
-    asked, position = _asked(block, candidates, n_items)
-    out[block.item_owner[asked], position] = block.item_values[asked, USES]
-    return out
-
-
 def _column(now: Floats | float) -> Floats:
     """Return `now`, one for all learners or one each, as a column that broadcasts over skills."""
     return np.asarray(now, dtype=np.float64).reshape(-1, 1)
-
-
-def _asked(block: StateBlock, candidates: Ints, n_items: int) -> tuple[Bools, NDArray[np.int32]]:
-    """Return which item memories belong to candidates, and the candidates' positions."""
-    where = np.full(n_items, -1, dtype=np.int32)
-    where[candidates] = np.arange(len(candidates), dtype=np.int32)
-    position = where[block.item_id]
-    asked = position >= 0
-    return asked, position[asked]

@@ -15,7 +15,6 @@ from segue.features.reward import (
     followed,
     forecast_at,
     learning,
-    progress,
     surprise,
 )
 
@@ -121,13 +120,6 @@ def test_a_perfect_forecast_leaves_no_reward_on_average() -> None:
     assert abs(corrected.mean()) < 4 * corrected.std() / np.sqrt(n)
     assert abs(np.corrcoef(corrected, chance)[0, 1]) < 0.06
     assert np.corrcoef(scores, chance)[0, 1] > 0.4
-
-
-def test_progress_is_the_last_scores_less_those_before() -> None:
-    rising = tries([(0, [1], at(1, hour), float(hour > 12)) for hour in range(9, 17)])
-    found = progress(rising, window=4, now=at(2))
-    assert found.value[-1] == pytest.approx(2 * (1.0 - 0.5))
-    assert found.value[0] == 0.0
 
 
 def test_days_are_calendar_days_of_the_zone() -> None:

@@ -11,17 +11,10 @@ import pytest
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempts, HistoryParameters
 from segue.features.history.learner_state import LearnerState, StateBlock
-from segue.features.history.state_columns import LAST_TIME
+from segue.features.history.state_columns import LAST_TIME, USES
 from segue.features.history.streaming_update import fold, update
 from segue.features.vectors.learner_vector import NAMES
-from segue.features.vectors.mastery import (
-    epoch_seconds,
-    evidence,
-    item_uses,
-    mastery,
-    recent_residual,
-    seconds_since,
-)
+from segue.features.vectors.mastery import epoch_seconds, evidence, mastery, recent_residual
 from segue.features.vectors.success_forecast import SuccessReader
 
 MakeAttempts = Callable[..., Attempts]
@@ -71,12 +64,13 @@ def test_plain_reads(reader: SuccessReader, make_attempts: MakeAttempts) -> None
     block = fold(attempts, 6, reader.parameters)
     own = attempts.learner == 2
     uses = np.bincount(attempts.resource[own], minlength=30)
-    np.testing.assert_array_equal(item_uses(block, np.arange(30), n_items=30)[2], uses)
+    known = block.item_owner == 2
+    np.testing.assert_array_equal(block.item_values[known, USES], uses[block.item_id[known]])
+    assert known.sum() == np.count_nonzero(uses)
     tried = (reader.parameters.skill_matrix[attempts.resource[own]] == 3).any(axis=1)
     assert evidence(block)[2, 3] == tried.sum()
     assert np.abs(recent_residual(block)).max() < 1.0
-    last = attempts.time[own][tried].max()
-    assert seconds_since(block, NOW)[2, 3] == pytest.approx(NOW - last)
+    assert block.of_skills(block.touched[:, LAST_TIME], -np.inf)[2, 3] == attempts.time[own][tried].max()
     mean, variance = mastery(block, NOW)
     assert mean.shape == variance.shape == (6, len(reader.parameters.skill_logit))
     assert (variance > 0).all()

@@ -16,7 +16,6 @@ from segue.features.history.state_rows import N_ROW
 from segue.features.history.streaming_update import fold, update
 from segue.features.vectors.carry_over import CarryOver, Moves
 from segue.features.vectors.learner_vector import NAMES, design, prior_weights
-from segue.features.vectors.mastery import seconds_since
 from segue.features.vectors.success_fit import HIDDEN_COLUMNS
 from segue.features.vectors.success_forecast import SuccessReader
 from segue.features.vectors.success_model import GROUP_COLUMNS, ForecastWeights, SuccessModel
@@ -124,7 +123,6 @@ def test_an_unknown_time_reads_as_no_features_of_time(
     unknown = reader.success(block, np.arange(30), float("nan"))
     assert np.isfinite(unknown).all()
     assert not np.array_equal(unknown, reader.success(block, np.arange(30), NOW))
-    assert np.isinf(seconds_since(block, float("nan"))).all()
 
 
 def test_weights_of_another_length_are_refused(parameters: HistoryParameters) -> None:
