@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -32,12 +34,36 @@ def test_every_format_that_is_read_has_its_row() -> None:
     assert [name for name in READERS if f"| `{name}` |" not in page] == []
 
 
-@pytest.mark.parametrize("file", sorted(BENCHMARKS.glob("[a-z]*.py")), ids=lambda file: file.stem)
-def test_a_benchmark_that_is_asked_what_it_does_says_so_and_does_nothing(file: Path) -> None:
-    text = file.read_text("utf-8")
-    assert re.search(
-        r"^    (run_command\(main\)|typer\.run\(main\))$|argparse\.ArgumentParser", text, re.MULTILINE
+ASK_EACH = """
+import contextlib, io, json, runpy, sys
+files, told = sys.argv[1:], {}
+for file in files:
+    sys.argv, said = [file, "--help"], io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        runpy.run_path(file, run_name="__main__")
+    told[file] = said.getvalue()
+print(json.dumps(told))
+"""
+
+
+def test_a_benchmark_that_is_asked_what_it_does_says_so_and_does_nothing(tmp_path: Path) -> None:
+    """All in one process, which loads what they share once."""
+    files = sorted(BENCHMARKS.glob("[a-z]*.py"))
+    run = subprocess.run(
+        [sys.executable, "-c", ASK_EACH, *map(str, files)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(BENCHMARKS), "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert run.returncode == 0, run.stderr[-500:]
+    told = json.loads(run.stdout)
+    assert len(told) == len(files) > 20
+    for file, said in told.items():
+        assert said.lower().lstrip().startswith(f"usage: {Path(file).name}"), file
+        assert "--help" in said, file
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_others_compare_with_loads_from_anywhere(tmp_path: Path) -> None:
