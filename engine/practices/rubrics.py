@@ -75,17 +75,12 @@ def fit_raters(score: Floats, work: Ints, rater: Ints, *, rounds: int = 50) -> R
         severity -= severity.mean()
         rest = off - severity[rater]
         count = np.bincount(rater, minlength=n_raters)
-        own = _own_share(work, precision, weight)
+        own = precision / weight[work]  # each rating's share in the quality that it is compared with
         square = np.bincount(rater, rest**2 / np.maximum(1.0 - own, 0.25), n_raters)
         noise = np.sqrt((square + PRIOR_RATINGS * PRIOR_NOISE**2) / (count + PRIOR_RATINGS))
     return Raters(
         severity, 1.0 / np.sqrt(load), noise, quality, _quality_std(score, work, rater, severity, weight)
     )
-
-
-def _own_share(work: Ints, precision: Floats, weight: Floats) -> Floats:
-    """Return the share of each rating in the quality that it is compared with."""
-    return np.asarray(precision / weight[work])
 
 
 def _quality_std(score: Floats, work: Ints, rater: Ints, severity: Floats, weight: Floats) -> Floats:

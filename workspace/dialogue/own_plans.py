@@ -196,13 +196,10 @@ def _served(
     seed = f"{workspace.configuration.seed}/own/{plan.number}"
     draw = Draw(seed, request.mode, week_of(now, workspace.time_zone), plan.learner, 0)
     (entry,) = answer(champion, [Question(request, person, draw, "weekly")], kept)
-    own = [replace(step, override=_by_learner(step.override)) for step in entry.playlist.steps]
+    said = {"by": "learner", "reason": "own plan"}
+    own = [replace(step, override={**(step.override or {}), **said}) for step in entry.playlist.steps]
     playlist = replace(entry.playlist, steps=tuple(own), notes=(*notes, *entry.playlist.notes))
     return replace(entry, playlist=playlist), left
-
-
-def _by_learner(override: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {**(override or {}), "by": "learner", "reason": "own plan"}
 
 
 def _check(steps: Sequence[PlanStep]) -> None:

@@ -145,7 +145,8 @@ def rows_of(entries: Sequence[Entry], *, cells: StepCells | None = None) -> Rows
     """
     heads = [_playlist_row(entry) for entry in entries]
     steps = _decision_columns(entries, cells or cells_of(entries))
-    return Rows(_columns(heads), steps if steps["position"] else {})
+    columns = {name: [row[name] for row in heads] for name in heads[0]} if heads else {}
+    return Rows(columns, steps if steps["position"] else {})
 
 
 def without_erased(connection: Connection, rows: Rows) -> Rows:
@@ -231,20 +232,12 @@ def context_of(body: bytes) -> Floats:
     return np.frombuffer(body, "<f8")
 
 
-def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
-def _microseconds(time: datetime) -> int:
-    return round(time.timestamp() * 1e6)
-
-
 def _playlist_row(entry: Entry) -> dict[str, Any]:
     draw, playlist = entry.draw, entry.playlist
     return {
         "playlist_id": entry.playlist_id,
         "learner": draw.learner,
-        "time": _microseconds(entry.request.now),
+        "time": round(entry.request.now.timestamp() * 1e6),
         "week": draw.week,
         "surface": entry.surface,
         "purpose": draw.purpose,
