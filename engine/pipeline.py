@@ -223,6 +223,7 @@ class Kernel:
             interests=wishes(block, asked),
             minutes=minutes_a_step(asked.requests),
             quality=asked.pool.cut(self.quality),
+            days=skills.days,
         )
         goal, goal_due = goal_marks(asked, skills.mastery, skill_map)
         contexts = build(Facts(skills, items, asked.pool, skill_map, goal, goal_due))

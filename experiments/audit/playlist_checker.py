@@ -62,13 +62,15 @@ class KnownLearner:
         success = kernel.reader.success(block, np.arange(len(made.resources)), now)[0].tolist()
         skills, rows = [s.skill_id for s in made.skills], state.rows[:-1]
         resources = [r.resource_id for r in made.resources]
-        used = zip(state.items.ids.tolist(), state.items.values[:, ITEM_TIME].tolist(), strict=True)
+        used = dict(zip(state.items.ids.tolist(), state.items.values[:, ITEM_TIME].tolist(), strict=True))
+        for item, (_, time) in zip(state.views.ids.tolist(), state.views.values.tolist(), strict=True):
+            used[item] = max(used.get(item, time), time)
         return cls(
             dict(zip(skills, chance, strict=True)),
             dict(zip(skills, rows[:, COUNT].tolist(), strict=True)),
             dict(zip(skills, rows[:, LAST_TIME].tolist(), strict=True)),
             dict(zip(resources, success, strict=True)),
-            {resources[item]: time for item, time in used},
+            {resources[item]: time for item, time in used.items()},
         )
 
 

@@ -99,6 +99,11 @@ class ClassEvents:
         offered = np.flatnonzero(~np.isnan(self.completed))
         return self.code[offered], catalogue.kind_code[self.resource[offered]], self.completed[offered]
 
+    def views(self) -> tuple[list[int], list[int], list[float]]:
+        """Return learner, resource and time of what was finished without a score; needs them `ordered`."""
+        some = self.take((self.completed == 1.0) & ~self.scored)
+        return some.code.tolist(), some.resource.tolist(), some.time.tolist()
+
     def offered_before(self, catalogue: Catalogue) -> Floats:
         """Return the work offered and finished before each event, by kind, shape (n, n_kinds, 2).
 

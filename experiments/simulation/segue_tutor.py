@@ -23,7 +23,8 @@ from segue.engine.training.fit import TrainingLog, fit_kernel, learned_from
 from segue.engine.training.replay import ReplaySteps, joined, replay
 from segue.experiments.simulation.class_events import ClassEvents
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.history.streaming_update import LearnerState, StateBlock, fold
+from segue.features.history.batch_fold import fold, view
+from segue.features.history.learner_state import LearnerState, StateBlock
 
 log = logging.getLogger(__name__)
 GROWTH = 1 / 3  # of the log, before difficulty and success are fitted anew
@@ -244,6 +245,7 @@ class ClassTutor:
             self._block = fold(told.attempts(), n, kernel.parameters, base=self._block)
             who, kinds, finished = told.offers(self.catalogue)
             np.add.at(self._block.kinds, (who, kinds), np.stack([np.ones(len(who)), finished], axis=1))
+            view(self._block, *told.views())
             self._pending = []
         return self._block
 

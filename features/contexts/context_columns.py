@@ -270,7 +270,8 @@ TABLE: tuple[Column, ...] = (
     _item(
         "uses",
         lambda f: np.minimum(f.items.uses, 4.0) * 0.25,
-        "earlier uses by this learner, min(uses, 4) / 4",
+        "earlier uses by this learner, min(uses, 4) / 4; of what explains, "
+        "each view of its skills is half a use until an answer follows",
     ),
     Column("kind", Level.KIND, lambda f: f.items.kind, 0.0, 1.0, "shrunk completion rate of its kind"),
     _item(

@@ -23,6 +23,8 @@ from segue.features.vectors.carry_over import edges, flat_places
 from segue.features.vectors.success_forecast import Reading
 from segue.features.vectors.used_candidates import Used
 
+UNANSWERED = 0.5  # of a use
+
 
 def skill_facts(
     block: StateBlock,
@@ -72,6 +74,7 @@ def item_facts(
     interests: Floats,
     minutes: Floats | None,
     quality: Floats,
+    days: Floats,
 ) -> tuple[ItemFacts, Floats]:
     """Return what it says of each candidate, (B, n), and the days since each was last used (inf: never).
 
@@ -84,6 +87,8 @@ def item_facts(
         At hand for each step.
     quality : array of shape (n,)
         The column of each candidate.
+    days : array of shape (B, S)
+        Since each skill was answered last (inf: never).
     """
     shape = (len(block), len(pool))
     used = Used.of(block, pool.where, len(pool))
@@ -92,6 +97,8 @@ def item_facts(
     idle.fill(np.inf)
     uses.put(place, memory[:, USES])
     idle.put(place, elapsed_until(memory[:, ITEM_TIME], now.take(used.owner)) * _A_DAY)
+    if len(block.view_id):
+        _add_views(uses, idle, reading=reading, pool=pool, now=now, days=days)
     facts = ItemFacts(
         success=reading.success(pool.combinations, pool.combination, cut=pool.cut, used=used),
         interest=interest_match(interests, pool),
@@ -104,6 +111,32 @@ def item_facts(
         quality=quality,
     )
     return facts, idle
+
+
+def _add_views(
+    uses: Floats, idle: Floats, *, reading: Reading, pool: Pool, now: Floats, days: Floats
+) -> None:
+    """Count what was worked through without a score as uses too, (B, n), in place.
+
+    A resource both viewed and answered was used as often as it was either. A view says nothing of what is
+    known now: until an answer follows, it is half a use of all that explains the same skills, so that
+    practice comes next.
+    """
+    block, skills = reading.block, reading.reader.parameters.skill_matrix
+    owner, resource = block.view_owner, block.view_id
+    count, last = block.view_values.T
+    ago = elapsed_until(last, now.take(owner)) * _A_DAY
+    place = pool.where.take(resource)
+    here = (place >= 0).nonzero()[0]
+    at = owner.take(here), place.take(here)
+    uses[at] = np.maximum(uses[at], count.take(here))
+    idle[at] = np.minimum(idle[at], ago.take(here))
+    answered = np.zeros((len(block), days.shape[1] + 1))  # the last column is for what pads the skills
+    answered[:, :-1] = days
+    unanswered = np.zeros(answered.shape)
+    of_skill = owner[:, None], skills.take(resource, axis=0)
+    np.add.at(unanswered, of_skill, count[:, None] * (ago[:, None] <= answered[of_skill]))
+    uses += UNANSWERED * pool.mean(unanswered[:, :-1]) * pool.teaches
 
 
 def interest_match(interests: Floats, pool: Pool) -> Floats:

@@ -8,13 +8,14 @@ training needs it, is ``chunks`` of ``segue.features.history.batch_replay``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import filtered, stepped, whole_learners
-from segue.features.history.learner_state import StateBlock
+from segue.features.history.learner_state import FRESH_VIEW, StateBlock, viewed
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -112,7 +113,28 @@ def fold(
         sets.owner,
         sets.thing,
         sets.values,
+        start.view_owner,
+        start.view_id,
+        start.view_values,
     )
+
+
+def view(block: StateBlock, learner: Sequence[int], resource: Sequence[int], time: Sequence[float]) -> None:
+    """Note what was worked through without a score in a block, in place: `LearnerState.view` of many.
+
+    Each learner's views must stand in order.
+    """
+    before = _Rows.sorted(block.view_owner, block.view_id, block.view_values)
+    pairs = list(zip(learner, resource, strict=True))
+    if not pairs:
+        return
+    known = before.at(np.array(learner), np.array(resource), FRESH_VIEW)
+    rows = dict(zip(pairs, map(tuple, known.tolist()), strict=True))
+    for pair, when in zip(pairs, time, strict=True):
+        rows[pair] = viewed(rows[pair], when)
+    owner, thing = np.array(list(rows)).T
+    now = before.with_rows(_Rows.sorted(owner, thing, np.array(list(rows.values()))))
+    block.view_owner, block.view_id, block.view_values = now.owner, now.thing, now.values
 
 
 def _nobody(n_learners: int, parameters: HistoryParameters) -> StateBlock:
@@ -120,7 +142,7 @@ def _nobody(n_learners: int, parameters: HistoryParameters) -> StateBlock:
     tags = np.zeros((n_learners, parameters.n_tags))
     kinds = np.zeros((n_learners, parameters.n_kinds, 2))
     rows = (none, none, fresh_rows(0))
-    memory = (none, none, np.zeros((0, 4)), *rows)
+    memory = (none, none, np.zeros((0, 4)), *rows, none, none, np.zeros((0, 2)))
     return StateBlock(fresh_rows(n_learners), *rows, parameters.n_skills, tags, tags.copy(), kinds, *memory)
 
 

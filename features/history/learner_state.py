@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
+from struct import Struct
 from typing import TypeVar
 
 import numpy as np
@@ -22,8 +23,11 @@ from segue.features.history.state_rows import StateRows, fresh_rows
 T = TypeVar("T", bound=np.generic)
 
 
+_VIEW = Struct("2d")
 FRESH_ROW = fresh_rows()
 FRESH_ITEM = np.zeros(4)
+FRESH_VIEW = np.array([0.0, -np.inf])
+SITTING = 12 * 3600.0  # seconds: views nearer to each other are one
 
 
 class Memory:
@@ -96,6 +100,8 @@ class LearnerState:
         What was done with single resources: uses, last score (2y - 1), its position and time.
     sets : Memory
         One row, as of a skill, for each combination of several skills met.
+    views : Memory
+        What was worked through without a score: how often, and its time (UTC epoch seconds, -inf: unknown).
     stated : array of shape (T,)
         1 where the learner named the tag as an interest.
     revealed : array of shape (T,)
@@ -110,6 +116,7 @@ class LearnerState:
     kinds: Floats
     items: Memory = field(default_factory=lambda: Memory(FRESH_ITEM))
     sets: Memory = field(default_factory=lambda: Memory(FRESH_ROW))
+    views: Memory = field(default_factory=lambda: Memory(FRESH_VIEW))
 
     @classmethod
     def fresh(cls, catalogue: Catalogue) -> LearnerState:
@@ -141,10 +148,19 @@ class LearnerState:
             self.kinds.copy(),
             self.items.copy(),
             self.sets.copy(),
+            self.views.copy(),
         )
 
+    def view(self, resource: int, time: float) -> None:
+        """Note that a resource was worked through without a score, in place; `time` NaN: unknown."""
+        table, place = self.views.place(resource)
+        _VIEW.pack_into(table, place, *viewed(_VIEW.unpack_from(table, place), time))
+
     def to_bytes(self) -> bytes:
-        """Return the state as bytes: only the rows touched; equal histories give equal bytes."""
+        """Return the state as bytes: only the rows touched; equal histories give equal bytes.
+
+        Where something was viewed, -1 less the number of such resources, their ids and rows come first.
+        """
         touched = np.flatnonzero(self.rows[:, COUNT] > 0)
         items, sets = np.argsort(self.items.ids), np.argsort(self.sets.ids)
         tags = np.flatnonzero((self.stated != 0) | (self.revealed != 0))
@@ -164,14 +180,28 @@ class LearnerState:
             self.revealed[tags],
             self.kinds,
         )
-        return b"".join(
+        return self._viewed_bytes() + b"".join(
             [np.ascontiguousarray(a, dtype="<i8").tobytes() for a in whole]
             + [np.ascontiguousarray(a, dtype="<f8").tobytes() for a in numbers]
         )
 
+    def _viewed_bytes(self) -> bytes:
+        if not self.views.size:
+            return b""
+        order = np.argsort(self.views.ids)
+        ids = np.array([-1 - len(order), *self.views.ids[order]], dtype="<i8")
+        return ids.tobytes() + self.views.values[order].astype("<f8").tobytes()
+
     @classmethod
     def from_bytes(cls, data: bytes) -> LearnerState:
         """Return the state that `to_bytes` wrote."""
+        n_views = -1 - int(np.frombuffer(data, "<i8", 1)[0])
+        if n_views > 0:
+            state = cls.from_bytes(data[8 * (1 + 3 * n_views) :])
+            ids = np.frombuffer(data, "<i8", n_views, 8).astype(np.int64)
+            rows = np.frombuffer(data, "<f8", 2 * n_views, 8 * (1 + n_views)).astype(np.float64)
+            state.views = Memory(FRESH_VIEW, ids=ids, values=rows.reshape(-1, 2))
+            return state
         sizes = np.frombuffer(data, "<i8", 7).tolist()
         n_rows, n_touched, n_items, n_sets, n_tags, n_named, n_kinds = sizes
         ints = np.frombuffer(data, "<i8", n_touched + n_items + n_sets + n_named, 8 * 7).astype(np.int64)
@@ -191,6 +221,13 @@ class LearnerState:
         if n_named:
             state.stated[tags], state.revealed[tags] = stated, revealed
         return state
+
+
+def viewed(row: tuple[float, ...], time: float) -> tuple[float, float]:
+    """Return a row of `LearnerState.views` after a view at `time`, NaN: unknown."""
+    count, last = row
+    new = not time - last < SITTING
+    return count + new, time if time > last else last
 
 
 def _cut(values: NDArray[T], *lengths: int) -> list[NDArray[T]]:
@@ -221,6 +258,10 @@ class StateBlock:
     set_owner, set_id : int arrays of shape (Q,)
         Which learner met which combination of several skills; each pair once.
     set_values : array of shape (Q, N_COLUMNS)
+    view_owner, view_id : int arrays of shape (V,)
+        Which learner worked through which resource without a score; each pair once.
+    view_values : array of shape (V, 2)
+        How often, and when last.
     """
 
     general: Floats
@@ -237,6 +278,9 @@ class StateBlock:
     set_owner: Ints
     set_id: Ints
     set_values: Floats
+    view_owner: Ints
+    view_id: Ints
+    view_values: Floats
 
     @classmethod
     def of(cls, states: Sequence[LearnerState]) -> StateBlock:
@@ -248,7 +292,7 @@ class StateBlock:
             owner = np.zeros(len(skill), dtype=np.int64)
             of_learner = (s.rows[-1:], owner, skill, s.rows.take(skill, axis=0), n_skills)
             seen = (s.stated[None], s.revealed[None], s.kinds[None])
-            return cls(*of_learner, *seen, *_alone(s.items), *_alone(s.sets))
+            return cls(*of_learner, *seen, *_alone(s.items), *_alone(s.sets), *_alone(s.views))
         return cls(
             np.stack([s.rows[-1] for s in states]),
             np.repeat(np.arange(len(states)), [len(skill) for skill in found]),
@@ -260,6 +304,7 @@ class StateBlock:
             np.stack([s.kinds for s in states]),
             *_together([s.items for s in states]),
             *_together([s.sets for s in states]),
+            *_together([s.views for s in states]),
         )
 
     def __len__(self) -> int:
@@ -317,9 +362,9 @@ class StateBlock:
 
     def part(self, first: int, last: int) -> StateBlock:
         """Return the learners from `first` up to `last`; those of each array must stand in their order."""
-        rows, items, sets = (
+        rows, items, sets, views = (
             slice(*np.searchsorted(owner, (first, last)).tolist())
-            for owner in (self.owner, self.item_owner, self.set_owner)
+            for owner in (self.owner, self.item_owner, self.set_owner, self.view_owner)
         )
         return StateBlock(
             self.general[first:last],
@@ -336,12 +381,16 @@ class StateBlock:
             self.set_owner[sets] - first,
             self.set_id[sets],
             self.set_values[sets],
+            self.view_owner[views] - first,
+            self.view_id[views],
+            self.view_values[views],
         )
 
     def states(self) -> list[LearnerState]:
         """Return the learners one by one, as copies."""
         items = _apart(FRESH_ITEM, self.item_owner, self.item_id, self.item_values, n=len(self))
         sets = _apart(FRESH_ROW, self.set_owner, self.set_id, self.set_values, n=len(self))
+        views = _apart(FRESH_VIEW, self.view_owner, self.view_id, self.view_values, n=len(self))
         rows = np.concatenate([self.skills, self.general[:, None]], axis=1)
         return [
             LearnerState(
@@ -351,6 +400,7 @@ class StateBlock:
                 self.kinds[i].copy(),
                 items[i],
                 sets[i],
+                views[i],
             )
             for i in range(len(self))
         ]

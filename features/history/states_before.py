@@ -126,7 +126,9 @@ class Lookup:
         sets: tuple[Ints, Ints, Floats],
     ) -> StateBlock:
         tags = np.zeros((len(general), self.parameters.n_tags))
-        return StateBlock(general, *rows, n_skills, tags, tags, kinds, *items, *sets)
+        none = np.zeros(0, dtype=np.int64)  # a log of attempts tells of no views
+        views = (none, none, np.zeros((0, 2)))
+        return StateBlock(general, *rows, n_skills, tags, tags, kinds, *items, *sets, *views)
 
 
 def lookups(attempts: Attempts, parameters: HistoryParameters) -> Iterator[Lookup]:

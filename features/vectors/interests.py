@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from segue.features.candidates import TEACHING
+from segue.features.catalogue import Resource
 from segue.features.history.attempts import Bools, Floats, Ints
 
 REVEALED_DECAY = 0.5  # a view counts half of the next one
@@ -62,6 +64,16 @@ def reveal(revealed: Floats, tags: Ints) -> None:
     """Fold one view into a learner's revealed interests (T,), in place: u ← ½ u + tags."""
     revealed *= REVEALED_DECAY
     revealed[tags[tags >= 0]] += 1.0
+
+
+def worked_through(resource: Resource, kind: str, completed: float | None) -> bool:
+    """Return whether an event without a score is a use of its resource.
+
+    What explains is used where it was seen; to open what only asks is not yet to do it.
+    """
+    if kind not in {"view", "completion"}:
+        return False
+    return resource.kind in TEACHING if completed is None else completed == 1.0
 
 
 def rate(revealed: Floats, tags: Ints, rating: float) -> None:

@@ -89,7 +89,12 @@ def made() -> Recommender:
 @pytest.fixture(scope="module")
 def states(made: Recommender) -> list[LearnerState]:
     attempts, learners = encode(events(), made.catalogue)
-    return fold(attempts, len(learners), made.kernel.parameters).states()
+    known = fold(attempts, len(learners), made.kernel.parameters).states()
+    rng = np.random.default_rng(4)
+    for state in known[::2]:
+        for resource in rng.integers(N_RESOURCES, size=9).tolist():
+            state.view(resource, NOW.timestamp() - 86400 * rng.exponential(5.0))
+    return known
 
 
 def test_another_policy_reads_the_order_of_the_course_that_is_known(made: Recommender) -> None:

@@ -22,11 +22,11 @@ from sqlalchemy import Connection, Row, func, select
 
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempt, Attempts, Bools, Floats, HistoryParameters, Ints
-from segue.features.history.batch_fold import fold
+from segue.features.history.batch_fold import fold, view
 from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import N_COLUMNS
 from segue.features.history.streaming_update import update
-from segue.features.vectors.interests import rate, reveal
+from segue.features.vectors.interests import rate, reveal, worked_through
 from segue.workspace.records.learners import QUERY_ROWS, present
 from segue.workspace.storage.database import get_document, insert_columns, plain, put_document
 from segue.workspace.storage.schema import events, learners, openings, states
@@ -53,7 +53,7 @@ class EventRow(NamedTuple):
 
 _FOLDED = [events.c[name] for name in EventRow._fields]
 RATED = 0.5  # how much a rating says of whether work of this kind gets finished, beside finishing it
-READS = b"ratings"  # what this fold reads beside the rest: another word folds every learner anew
+READS = b"ratings, views"  # what this fold reads beside the rest: another word folds every learner anew
 SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
 FEW = 4  # learners up to whom one event after the other is quicker than a block
 Cells = tuple[Any, ...]  # of an EventRow
@@ -138,7 +138,10 @@ class Fold:
             seconds = float("nan") if row.time is None else row.time / 1e6
             weight = 1.0 if row.weight is None else row.weight
             update(state, Attempt(code, row.score, seconds, row.seq, weight), self.parameters)
-        elif row.kind in SEEN:
+            return
+        if worked_through(self.catalogue.resources[code], row.kind, row.completed):
+            state.view(code, float("nan") if row.time is None else row.time / 1e6)
+        if row.kind in SEEN:
             reveal(state.revealed, self.catalogue.tag_matrix[code])
         elif row.kind == "rating" and row.score is not None:
             rate(state.revealed, self.catalogue.tag_matrix[code], row.score)
@@ -216,6 +219,10 @@ class _Columns:
         where = (self.learner[rows], catalogue.kind_code[self.code[rows]])
         np.add.at(block.kinds, where, np.stack([share, worth], axis=1))
         seen = np.array([name in SEEN for name in kind])
+        done, made = _column(self.cells.completed), catalogue.resources
+        looked = self.chosen(seen.tolist()).tolist()
+        used = [i for i in looked if worked_through(made[self.code[i]], kind[i], done[i])]
+        view(block, *(a[used].tolist() for a in (self.learner, self.code, self.time / 1e6)))
         for i in self.chosen((seen | rated).tolist()).tolist():
             revealed, item = block.revealed[self.learner[i]], catalogue.tag_matrix[self.code[i]]
             if seen[i]:
@@ -356,7 +363,7 @@ def _laid_out(state: LearnerState, layout: list[Any], catalogue: Catalogue) -> L
     if said == catalogue.hash:
         return state
     new = LearnerState.fresh(catalogue)
-    new.items = state.items
+    new.items, new.views = state.items, state.views
     new.rows[-1] = state.rows[-1]
     new.rows[[catalogue.skill_index[s] for s in skills]] = state.rows[:-1]
     known = [(i, catalogue.tag_index[t]) for i, t in enumerate(tags) if t in catalogue.tag_index]

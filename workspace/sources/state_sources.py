@@ -138,5 +138,5 @@ def bytes_of(kept: Kept) -> int:
     """Return about how many bytes a remembered state takes."""
     state = kept.state
     arrays = (state.rows, state.stated, state.revealed, state.kinds)
-    held = sum(table.ids.nbytes + table.values.nbytes for table in (state.items, state.sets))
+    held = sum(table.ids.nbytes + table.values.nbytes for table in (state.items, state.sets, state.views))
     return sum(array.nbytes for array in arrays) + held + 3_000  # the objects, and their indexes
