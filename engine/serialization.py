@@ -50,6 +50,7 @@ def save(kernel: Kernel, folder: Path, *, fitted: Mapping[str, str]) -> None:
         "policy": described(kernel.policy),
         "fitted": dict(fitted),
         "answers": list(kernel.answers),
+        "liking": kernel.liking,
         "hash": kernel.hash,
     }
     if kernel.manners:
@@ -132,6 +133,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
         tuple(WeighedManner(**one) for one in text.get("manners", ())),
         NextAnswers(*text.get("answers", USUAL)),
+        float(text.get("liking", 0.0)),
     )
     return _checked(kernel, text, folder)
 

@@ -17,13 +17,14 @@ from segue.engine.training.resource_effects import effect_sums
 from segue.engine.training.reward_model import learn_rewards, reward_model
 from segue.engine.training.trust import trusted
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints
-from segue.features.contexts.population import crowd_of, kind_rates
+from segue.features.contexts.population import crowd_of, kind_rates, offers
 from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
 from segue.features.reward import learning
 from segue.features.vectors.range_width import extra_precision
 from segue.features.vectors.success_fit import MOST_ROWS, drawn_learners, fit_model, training_rows
 from segue.features.vectors.success_model import SuccessModel
+from segue.models.liking import liking
 from segue.models.next_answers import next_answers
 
 FOLDS = 4
@@ -35,18 +36,22 @@ LEAST_SPAN = 0.3
 class TrainingLog:
     """What a fit reads of events: the attempts, whose they are by code, how gladly work was finished by kind.
 
-    It takes a third of their frame's memory, which may be let go before the fit.
+    `liking` says how far finishing depends on what a learner likes (``segue.models.liking``). All this takes
+    a third of their frame's memory, which may be let go before the fit.
     """
 
     attempts: Attempts
     learners: tuple[str, ...]
     kind_rate: Floats
+    liking: float = 0.0
 
     @classmethod
     def of(cls, events: pd.DataFrame, catalogue: Catalogue) -> TrainingLog:
         """Return what a fit reads of a frame of events, which may be empty."""
         attempts, learners = encode(events, catalogue) if len(events) else (no_attempts(), ())
-        return cls(attempts, learners, kind_rates(events, catalogue))
+        who, what, finished = offers(events, catalogue)
+        likes = liking(who, catalogue.tag_matrix[what], finished)
+        return cls(attempts, learners, kind_rates(events, catalogue), likes)
 
 
 def fit_kernel(
@@ -65,7 +70,17 @@ def fit_kernel(
     settings, policy = config or Settings(), policy or Softmax()
     skill = catalogue.skill_matrix[attempts.resource, 0]
     answers = next_answers(attempts.learner, skill, attempts.score, attempts.time)
-    return Kernel(catalogue, parameters, success, crowd, settings, policy, span=span, answers=answers)
+    return Kernel(
+        catalogue,
+        parameters,
+        success,
+        crowd,
+        settings,
+        policy,
+        span=span,
+        answers=answers,
+        liking=log.liking,
+    )
 
 
 def learned_from(

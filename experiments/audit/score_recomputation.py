@@ -64,7 +64,7 @@ def reasons_again(
         Skills of each step before it.
     """
     kernel, c = recommender.kernel, context
-    weights, learned = kernel.settings.weights, kernel.learned
+    weights, learned = kernel.scoring.weights, kernel.learned
     eta = learned.eta if learned else 0.0
     left = 1.0 - c["mastery"] + 0.1 * c["due"] * c["mastery"]
     parts = {

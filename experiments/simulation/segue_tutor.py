@@ -81,13 +81,11 @@ class ClassTutor:
         return self._states
 
     def learn(self, events: pd.DataFrame) -> None:
-        """Take in events; the first call is the log of a former class and makes the recommender."""
-        if not len(events):
-            return
+        """Take in events; the first call is the log of a former class, which may be empty."""
         if self.recommender is None:
             self._former = self._read(events, {})
             self._refit()
-        else:
+        elif len(events):
             self._tell(events)
 
     def recommend(

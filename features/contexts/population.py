@@ -77,15 +77,23 @@ def crowd_of(attempts: Attempts, kind_rate: Floats, catalogue: Catalogue) -> Cro
 def kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
     """Return completion rates by kind, shrunk to .8 by twenty offers."""
     rates = np.full(len(catalogue.kind_ids), 0.8)
-    if "completed" not in events:
-        return rates
-    events = corrected(events)
-    known = events["completed"].notna() & events["resource"].isin(catalogue.resource_index)
-    resource, different = coded(events["resource"][known])
-    kind = catalogue.kind_code[catalogue.resource_codes(different)[resource]]
+    _, resource, finished = offers(events, catalogue)
+    kind = catalogue.kind_code[resource]
     offered = np.bincount(kind, minlength=len(rates))
-    done = np.bincount(kind, events["completed"][known].to_numpy(np.float64), minlength=len(rates))
+    done = np.bincount(kind, finished, minlength=len(rates))
     return np.asarray((done + 20.0 * rates) / (offered + 20.0))
+
+
+def offers(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Ints, Ints, Floats]:
+    """Return learner, resource and whether it was finished, of work of which that is known, as it came."""
+    if "completed" not in events:
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, np.zeros(0)
+    events = corrected(events)
+    known = events[events["completed"].notna() & events["resource"].isin(catalogue.resource_index)]
+    resource, different = coded(known["resource"])
+    learner, _ = coded(known["learner"])
+    return learner, catalogue.resource_codes(different)[resource], known["completed"].to_numpy(np.float64)
 
 
 def _transitions(attempts: Attempts, n: int) -> tuple[Ints, Ints, Floats]:

@@ -183,9 +183,27 @@ def test_a_recommender_saved_before_answers_were_counted_is_still_read(tmp_path:
     plain.save(tmp_path)
     path = tmp_path / "recommender.json"
     text = json.loads(path.read_text("utf-8"))
-    del text["answers"]
+    del text["answers"], text["liking"]
     path.write_text(json.dumps(text), "utf-8")
     assert Recommender.load(tmp_path).model_hash == plain.model_hash
+
+
+def test_interests_weigh_more_where_finishing_depends_on_liking(
+    made: Recommender, states: list[LearnerState], tmp_path: Path
+) -> None:
+    request = Request("u", NOW, state=states[1], interests=("t2",), k=4, candidates=("r2", "r5", "r7", "r8"))
+    usual = {s.resource: s.reasons for s in made.recommend(request, rng=rng_of(0)).steps}
+    for liking, times in ((0.05, 1.75), (0.1, 2.5), (0.4, 2.5)):
+        keen = Recommender(replace(made.kernel, liking=liking))
+        playlist = keen.recommend(request, rng=rng_of(0))
+        assert rescoring.faults(playlist, request, keen) == []
+        both = [s for s in playlist.steps if s.resource in usual]
+        assert min(usual[s.resource]["interest"] for s in both) < -0.05
+        for step in both:
+            assert step.reasons["interest"] == pytest.approx(times * usual[step.resource]["interest"])
+        assert keen.model_hash != made.model_hash
+        keen.save(tmp_path / str(liking))
+        assert Recommender.load(tmp_path / str(liking)).kernel.liking == liking
 
 
 def test_files_that_do_not_belong_together_are_refused(made: Recommender, tmp_path: Path) -> None:
