@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from http import HTTPStatus
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from uuid import uuid4
@@ -57,13 +57,13 @@ class Caller:
 
     async def do(self, work: Callable[Concatenate[Workspace, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` does with the workspace, once it is committed; see :meth:`Tenant.do`."""
-        return await self.tenant.do(partial(work, self.space, *args, **kwargs))
+        return await self.tenant.do(work, self.space, *args, **kwargs)
 
     async def aside(
         self, work: Callable[Concatenate[Workspace, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return what `work` finds in the workspace, in a thread of its own; see :meth:`Tenant.aside`."""
-        return await self.tenant.aside(partial(work, self.space, *args, **kwargs))
+        return await self.tenant.aside(work, self.space, *args, **kwargs)
 
 
 def caller_of(request: Request, *scopes: KeyScope) -> Caller:

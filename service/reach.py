@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -116,7 +115,7 @@ async def _admit(request: Request, caller: Caller, call: Collection[tuple[str, s
     if "class_id" in named:
         reaching_class(request, named["class_id"])
     if not {"decision", "override_id", "statement"}.isdisjoint(named):
-        await caller.tenant.aside(partial(_check_about, workspace, caller.key, named))
+        await caller.tenant.aside(_check_about, workspace, caller.key, named)
     learners = [named["learner"]] if "learner" in named else []
     await reaching(request, [*learners, *request.query_params.getlist("learner")])
     request.scope["reach"] = True
@@ -132,7 +131,7 @@ async def reaching(request: Request, learners: Collection[str]) -> None:
     """
     caller: Caller = request.scope["caller"]
     if learners and caller.key.bounded:
-        await caller.tenant.aside(partial(_check_learners, caller.tenant.workspace, caller.key, learners))
+        await caller.tenant.aside(_check_learners, caller.tenant.workspace, caller.key, learners)
 
 
 def reaching_class(request: Request, class_id: str) -> None:

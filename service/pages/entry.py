@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -40,7 +39,7 @@ async def enter(request: Request) -> Response:
     except TicketError as error:
         raise RefusedError(403, "run_out" if "run out" in str(error) else "ticket", str(error)) from None
     if link.class_id:
-        link = await tenant.aside(partial(without_leavers, tenant.workspace, link, now))
+        link = await tenant.aside(without_leavers, tenant.workspace, link, now)
     return opened(request, tenant, link, now=now)
 
 

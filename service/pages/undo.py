@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from starlette.responses import Response
 
 from segue.service.pages.layout import menu
@@ -19,6 +17,6 @@ pages = Pages()
 async def undo(visit: Visit, form: Form) -> Response:
     """Take back what was said or done last."""
     work = undo_of_teacher if visit.ticket.role == "teacher" else take_back
-    await visit.tenant.do(partial(work, visit, form.one("what")))
+    await visit.tenant.do(work, visit, form.one("what"))
     page, pages = form.one("page"), [name for name, _ in menu(visit)]
     return visit.back(page if page in pages else pages[0], said="undone")

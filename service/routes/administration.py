@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -42,7 +41,7 @@ def _kept(workspace: Workspace) -> list[dict[str, Any]]:
 async def activate(request: Request, version: Version) -> Response:
     """Put a model in charge: an earlier one, to roll back, or a later one again."""
     caller = caller_of(request, "admin")
-    done = await caller.tenant.alone(partial(_put_in_charge, caller.space, version))
+    done = await caller.tenant.alone(_put_in_charge, caller.space, version)
     logs.write("activated", {"tenant": caller.tenant.name, "model": version, "key": caller.key.key_id})
     return answer(done)
 

@@ -61,7 +61,7 @@ async def recommend(request: Request) -> Response:
     work = tenant.decider.recommend_anew if body.fresh else tenant.decider.recommend
     found = await tenant.ask(work, asked)
     if hung_up(request):
-        await tenant.do(partial(tenant.workspace.not_received, from_json(found)["playlist_id"]))
+        await tenant.do(tenant.workspace.not_received, from_json(found)["playlist_id"])
     return answer(found)
 
 

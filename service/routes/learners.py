@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -100,4 +99,4 @@ async def export(request: Request, learner: LearnerId) -> Response:
 async def erase(request: Request, learner: LearnerId) -> Response:
     """Erase one learner, also from the model, and return the certificate. This cannot be undone."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.alone(partial(rights.erase, caller.space, learner)))
+    return answer(await caller.tenant.alone(rights.erase, caller.space, learner))

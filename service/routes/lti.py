@@ -66,7 +66,7 @@ async def launch(request: Request, tenant: str) -> Response:
     )
 
     async def once(name: str, until: float) -> bool:
-        return await served.do(partial(_once, served.workspace, name, until, now.timestamp()))
+        return await served.do(_once, served.workspace, name, until, now.timestamp())
 
     try:
         found = await tool.launch(await _form(request), request.cookies, now=now.timestamp(), once=once)
@@ -106,12 +106,12 @@ async def _opened(request: Request, launched: Launched, ticket: Callable[..., Ti
     found, served, now = launched.found, launched.served, launched.now
     names = {found.learner: found.name} if found.name else {}
     if found.role == "learner":
-        await served.do(partial(_learner, served.workspace, found, now))
+        await served.do(_learner, served.workspace, found, now)
         return entry.opened(request, served, ticket("learner", found.learner), now=now, names=names)
     if found.role == "teacher":
         roster, told = await _roster(launched)
         if roster and found.class_id:
-            await served.do(partial(_enrol, served.workspace, found.class_id, tuple(roster), now))
+            await served.do(_enrol, served.workspace, found.class_id, tuple(roster), now)
         names |= {who: name for who, name in roster.items() if name}
         hers = ticket("teacher", found.learner, class_id=found.class_id, roster=tuple(roster)[:MOST_ROSTER])
         return entry.opened(request, served, hers, now=now, names=names, said="" if told else "not_told")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 from segue.features.iso_weeks import week_of
 from segue.lms.lti.launch import Launch
@@ -75,7 +74,7 @@ def progress_of(workspace: Workspace, learner: str, now: datetime) -> tuple[Grad
 async def tell(tool: Tool, tenant: Tenant, learner: str) -> None:
     """Tell the gradebooks what a learner has done; one that does not take it keeps it from no other."""
     now = datetime.now(UTC)
-    progress, links = await tenant.aside(partial(progress_of, tenant.workspace, learner, now))
+    progress, links = await tenant.aside(progress_of, tenant.workspace, learner, now)
     told: dict[str, GradebookLink] = {}
     for url, link in links.items():
         said = replace(link, given=progress.given, of=progress.of, done=progress.done)
@@ -88,7 +87,7 @@ async def tell(tool: Tool, tenant: Tenant, learner: str) -> None:
         else:
             told[url] = said
     if told:
-        await tenant.do(partial(_note, tenant.workspace, learner, told))
+        await tenant.do(_note, tenant.workspace, learner, told)
 
 
 async def _send(tool: Tool, url: str, said: GradebookLink, *, learner: str, now: datetime) -> None:

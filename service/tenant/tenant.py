@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import IO, Literal, TypeVar
+from typing import IO, Literal, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from segue.features.catalogue import CatalogueError
@@ -31,6 +31,7 @@ from segue.workspace.storage.group_commit import GroupedStore
 from segue.workspace.storage.pseudonyms import key_path
 from segue.workspace.workspace import Workspace
 
+P = ParamSpec("P")
 T = TypeVar("T")
 Q = TypeVar("Q")
 Status = Literal["ok", "degraded", "unavailable"]
@@ -122,7 +123,7 @@ class Tenant:
             message = "the workspace's key was changed while the service ran: restart the service"
             raise RefusedError(503, "key_turned", message, {"retry-after": "60"})
 
-    async def do(self, work: Callable[[], T]) -> T:
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns, once it is committed.
 
         Raises
@@ -132,7 +133,7 @@ class Tenant:
         """
         self._check_key()
         try:
-            return await self.desk.do(work)
+            return await self.desk.do(partial(work, *args, **kwargs))
         except FAILURES as error:
             raise refusal(error) from error
 
@@ -144,7 +145,7 @@ class Tenant:
         except FAILURES as error:
             raise refusal(error) from error
 
-    async def aside(self, work: Callable[[], T]) -> T:
+    async def aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns, in a thread of its own: what takes long must not hold up others.
 
         Raises
@@ -154,11 +155,11 @@ class Tenant:
         """
         self._check_key()
         try:
-            return await self._reading.do(work)
+            return await self._reading.do(partial(work, *args, **kwargs))
         except FAILURES as error:
             raise refusal(error) from error
 
-    async def alone(self, work: Callable[[], T]) -> T:
+    async def alone(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what `work` returns: one at a time, for what fits models anew (an erasure).
 
         Raises
@@ -168,7 +169,7 @@ class Tenant:
         """
         self._check_key()
         try:
-            return await self._changing.do(work)
+            return await self._changing.do(partial(work, *args, **kwargs))
         except FAILURES as error:
             raise refusal(error) from error
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, get_args
 
 from fastapi import APIRouter
@@ -140,7 +140,7 @@ async def _without_leavers(visit: Visit) -> Response | None:
     """
     if not visit.ticket.class_id:
         return None
-    here = await visit.tenant.aside(partial(without_leavers, visit.space, visit.ticket, visit.now))
+    here = await visit.tenant.aside(without_leavers, visit.space, visit.ticket, visit.now)
     if here == visit.ticket:
         return None
     if here.role != "teacher":

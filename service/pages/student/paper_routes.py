@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -24,14 +23,14 @@ CODE_DAYS = 8  # that the code on the paper opens the page
 @pages.get("/print", "learner", "parent")
 async def print_page(visit: Visit) -> Response:
     """Show the week as it goes on paper, with a code to scan."""
-    view = await visit.tenant.do(partial(week_view, visit))
+    view = await visit.tenant.do(week_view, visit)
     return show(visit, "print", view=view, offline=False, code=_code(visit, str(visit.request.base_url)))
 
 
 @pages.get("/offline.html", "learner", "parent")
 async def offline(visit: Visit) -> Response:
     """Return the week as one file that needs nothing else."""
-    view = await visit.tenant.do(partial(week_view, visit))
+    view = await visit.tenant.do(week_view, visit)
     style = Markup(static_file("pages.css")[0].decode())
     page = show(visit, "print", view=view, offline=True, code="", stylesheet=style)
     page.headers["content-disposition"] = f'attachment; filename="week-{view.week}.html"'
@@ -41,7 +40,7 @@ async def offline(visit: Visit) -> Response:
 @pages.get("/calendar.ics", "learner", "parent")
 async def ics(visit: Visit) -> Response:
     """Return the week as a calendar, spread over its school days."""
-    view = await visit.tenant.do(partial(week_view, visit))
+    view = await visit.tenant.do(week_view, visit)
     zone = ZoneInfo(visit.space.time_zone)
     body = calendar(_lesson(visit, view), time_zone=zone)
     told = {**headers(), "content-disposition": f'attachment; filename="week-{view.week}.ics"'}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
@@ -28,7 +27,7 @@ KEPT = ("kind", "skill", "says", "due", "drop", "tag")
 @pages.get("/me", "learner", "parent")
 async def me(visit: Visit) -> Response:
     """Show strengths, needs, interests and goal, and what may be said of them."""
-    values = await visit.tenant.aside(partial(_picture, visit))
+    values = await visit.tenant.aside(_picture, visit)
     return show(visit, "me", **values)
 
 
@@ -57,12 +56,11 @@ def _picture(visit: Visit) -> dict[str, object]:
 @pages.post("/preview", "learner")
 async def preview(visit: Visit, form: Form) -> Response:
     """Show the list that would follow from a change, before it is saved."""
-    change, work = _change(visit, form), partial(standing, visit.space, visit.ticket.who, now=visit.now)
-    await visit.tenant.do(work)
-    look = partial(negotiation.preview, visit.space, visit.ticket.who, change, now=visit.now)
-    found = await visit.tenant.aside(partial(look, k=STEPS, menu=OPTIONS))
-    catalogue = visit.space.catalogue()
-    _, now_steps = await visit.tenant.aside(work)
+    change, tenant, space, who = _change(visit, form), visit.tenant, visit.space, visit.ticket.who
+    await tenant.do(standing, space, who, now=visit.now)
+    found = await tenant.aside(negotiation.preview, space, who, change, now=visit.now, k=STEPS, menu=OPTIONS)
+    catalogue = space.catalogue()
+    _, now_steps = await tenant.aside(standing, space, who, now=visit.now)
     before = [step.resource for step in now_steps if step.state not in ("removed", "done")]
     after = [catalogue.resources[catalogue.resource_index[name]] for name in found.after]
     fields = [(key, value) for key, value in form.fields if key in KEPT]
@@ -83,8 +81,9 @@ async def preview(visit: Visit, form: Form) -> Response:
 async def save(visit: Visit, form: Form) -> Response:
     """Save a change that was looked at; the list shown is the one that is in force from now on."""
     change, seen = _change(visit, form), _moment(form, visit.now)
-    keep = partial(negotiation.save_change, visit.space, visit.ticket.who, change, now=seen)
-    statement = await visit.tenant.do(partial(keep, k=STEPS, menu=OPTIONS))
+    statement = await visit.tenant.do(
+        negotiation.save_change, visit.space, visit.ticket.who, change, now=seen, k=STEPS, menu=OPTIONS
+    )
     return visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
 
 

@@ -28,7 +28,7 @@ assert set(ASKS.values()) == set(get_args(Asks))
 @pages.get("/plan", "learner")
 async def plan(visit: Visit) -> Response:
     """Show the plan that the learner made, what Segue says of it, and a form for a new one."""
-    return show(visit, "plan", **await visit.tenant.aside(partial(_plan, visit)))
+    return show(visit, "plan", **await visit.tenant.aside(_plan, visit))
 
 
 def _plan(visit: Visit) -> dict[str, object]:
@@ -54,8 +54,8 @@ async def propose(visit: Visit, form: Form) -> Response:
     named = {one.title: one.resource_id for one in visit.space.catalogue().resources if one.title}
     steps = _steps(form, named)
     space, who = visit.space, visit.ticket.who
-    await visit.tenant.do(partial(standing, space, who, now=visit.now))
-    made = await visit.tenant.do(partial(own_plans.propose_plan, space, who, steps, now=visit.now))
+    await visit.tenant.do(standing, space, who, now=visit.now)
+    made = await visit.tenant.do(own_plans.propose_plan, space, who, steps, now=visit.now)
     return visit.back("plan", said="proposed", undo=f"statement:{made.statement_id}")
 
 
@@ -75,7 +75,7 @@ def _steps(form: Form, named: Mapping[str, str]) -> list[PlanStep]:
 @pages.get("/feedback", "learner")
 async def feedback(visit: Visit) -> Response:
     """Show what the learner asked and what came back."""
-    return show(visit, "feedback", **await visit.tenant.aside(partial(_feedback, visit)))
+    return show(visit, "feedback", **await visit.tenant.aside(_feedback, visit))
 
 
 def _feedback(visit: Visit) -> dict[str, object]:
@@ -113,6 +113,6 @@ async def ask(visit: Visit, form: Form) -> Response:
         raise RefusedError(404, "no_page", "there is no such page")
     about = form.one("about") or form.one("skill") or form.one("resource")
     space, who = visit.space, visit.ticket.who
-    await visit.tenant.do(partial(standing, space, who, now=visit.now))
-    made = await visit.tenant.do(partial(requests.ask_teacher, space, who, kind, about, now=visit.now))
+    await visit.tenant.do(standing, space, who, now=visit.now)
+    made = await visit.tenant.do(requests.ask_teacher, space, who, kind, about, now=visit.now)
     return visit.back("feedback", said="asked", undo=f"statement:{made.statement_id}")

@@ -20,7 +20,7 @@ pages = Pages()
 @pages.get("/week", "learner", "parent")
 async def week(visit: Visit) -> Response:
     """Show what to do this week, and why."""
-    view = await visit.tenant.do(partial(views.week_view, visit))
+    view = await visit.tenant.do(views.week_view, visit)
     left = partial(left_words, visit.locale)
     why = visit.request.query_params.get("why", "")
     return show(visit, "week", view=view, why=why, left_words=left)
@@ -30,7 +30,7 @@ async def week(visit: Visit) -> Response:
 async def choose(visit: Visit, form: Form) -> Response:
     """Take one of a step's options."""
     step = form.one("step")
-    await visit.tenant.do(partial(views.choose, visit, step, form.one("value")))
+    await visit.tenant.do(views.choose, visit, step, form.one("value"))
     return visit.back("week", said="chosen", undo=f"choice:{step}")
 
 
@@ -38,7 +38,7 @@ async def choose(visit: Visit, form: Form) -> Response:
 async def another(visit: Visit, form: Form) -> Response:
     """Give another step in the place of one: the next of its options."""
     step = form.one("step")
-    if await visit.tenant.do(partial(views.another, visit, step)):
+    if await visit.tenant.do(views.another, visit, step):
         return visit.back("week", said="another", undo=f"choice:{step}")
     return visit.back("week", said="not_another")
 
@@ -47,7 +47,7 @@ async def another(visit: Visit, form: Form) -> Response:
 async def done(visit: Visit, form: Form) -> Response:
     """Keep that a step is finished."""
     step = form.one("step")
-    await visit.tenant.do(partial(views.finish, visit, step))
+    await visit.tenant.do(views.finish, visit, step)
     response = visit.back("week", said="done", undo=f"completion:{step}")
     response.background = BackgroundTask(visit.request.app.state.progress, visit.tenant, {visit.ticket.who})
     return response
@@ -56,7 +56,7 @@ async def done(visit: Visit, form: Form) -> Response:
 @pages.post("/know", "learner")
 async def know(visit: Visit, form: Form) -> Response:
     """Take "I know this" as a claim, and show the check that settles it."""
-    statement = await visit.tenant.do(partial(views.claim_step, visit, form.one("step")))
+    statement = await visit.tenant.do(views.claim_step, visit, form.one("step"))
     return visit.back(
         "check", skill=statement.about, said="claimed", undo=f"statement:{statement.statement_id}"
     )
@@ -66,7 +66,7 @@ async def know(visit: Visit, form: Form) -> Response:
 async def check(visit: Visit) -> Response:
     """Show the check of a claim, and what came of it."""
     space, skill = visit.space, visit.request.query_params.get("skill", "")
-    view = await visit.tenant.aside(partial(skill_check, space, visit.ticket.who, skill, now=visit.now))
+    view = await visit.tenant.aside(skill_check, space, visit.ticket.who, skill, now=visit.now)
     return show(visit, "check", view=view)
 
 
@@ -76,5 +76,5 @@ async def rate(visit: Visit, form: Form) -> Response:
     word, step = form.one("value"), form.one("step")
     if word not in views.RATINGS:
         raise RefusedError(422, "rating", "a rating is easy, hard or liked")
-    before = await visit.tenant.do(partial(views.rate, visit, step, word))
+    before = await visit.tenant.do(views.rate, visit, step, word)
     return visit.back("week", said="rated", undo=f"{before or 'rating'}:{step}")

@@ -20,7 +20,7 @@ pages = Pages()
 @pages.get("/asked", "teacher")
 async def asked(visit: Visit) -> Response:
     """Show talks asked for, records contested, suggestions, and who waits for feedback."""
-    return show(visit, "asked", **await visit.tenant.aside(partial(_asked, visit)))
+    return show(visit, "asked", **await visit.tenant.aside(_asked, visit))
 
 
 def _asked(visit: Visit) -> dict[str, object]:
@@ -41,12 +41,13 @@ async def reply(visit: Visit, form: Form) -> Response:
     """Agree to what a learner asked, or decline it, with a word."""
     name, accept = form.one("request"), form.one("verdict") == "accept"
     space, roster = visit.space, visit.ticket.roster
-    theirs = await visit.tenant.aside(partial(requests.requests_of, space, roster))
+    theirs = await visit.tenant.aside(requests.requests_of, space, roster)
     if name not in {one.statement_id for one in theirs}:
         raise RefusedError(404, "no_request", "no learner of this class asked this")
-    work = partial(requests.answer_request, space, name, by=visit.ticket.who, accept=accept)
-    work = partial(work, class_id=visit.ticket.class_id, classmates=roster)
-    made = await visit.tenant.do(partial(work, note=form.one("note"), now=visit.now))
+    answer = partial(requests.answer_request, class_id=visit.ticket.class_id, classmates=roster)
+    made = await visit.tenant.do(
+        answer, space, name, by=visit.ticket.who, accept=accept, note=form.one("note"), now=visit.now
+    )
     return visit.back("asked", said="replied", undo=f"answer:{made.statement_id}")
 
 
@@ -57,8 +58,7 @@ async def given(visit: Visit, form: Form) -> Response:
     if not (number.isdigit() and len(number) < 5 and int(number) < len(roster)):
         raise RefusedError(404, "no_learner", "there is no such learner in this class")
     kind: PracticeKind = "talk" if form.one("kind") == "talk" else "feedback"
-    space, who = visit.space, roster[int(number)]
-    work = partial(note_given, space, visit.ticket.class_id, kind, [who], by=visit.ticket.who, now=visit.now)
-    await visit.tenant.do(work)
+    who, ticket = roster[int(number)], visit.ticket
+    await visit.tenant.do(note_given, visit.space, ticket.class_id, kind, [who], by=ticket.who, now=visit.now)
     moment = round(visit.now.timestamp() * 1e6)
     return visit.back("asked", said="given", undo=f"given:{number}-{moment}")

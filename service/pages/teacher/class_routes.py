@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from starlette.responses import Response
 
 from segue.service.http.refusals import RefusedError
@@ -21,9 +19,9 @@ async def my_class(visit: Visit) -> Response:
     """Show where the class stands and who to see next."""
     asked = visit.request.query_params.get("minutes", "")
     minutes = min(max(int(asked), 0), 600) if asked.isdigit() and len(asked) < 5 else views.MINUTES
-    view = await visit.tenant.aside(partial(views.class_of, visit, minutes=minutes))
+    view = await visit.tenant.aside(views.class_of, visit, minutes=minutes)
     numbers = {learner: at for at, learner in enumerate(view.learners)}
-    said = await visit.tenant.aside(partial(requests_of, visit.space, visit.ticket.roster))
+    said = await visit.tenant.aside(requests_of, visit.space, visit.ticket.roster)
     open_ = [one for one in said if not one.answer]
     talks = list(dict.fromkeys(one.learner for one in open_ if one.kind == "talk"))
     told = {"view": view, "minutes": minutes, "numbers": numbers, "talks": talks, "waiting": len(open_)}
@@ -33,7 +31,7 @@ async def my_class(visit: Visit) -> Response:
 @pages.get("/class.csv", "teacher")
 async def class_csv(visit: Visit) -> Response:
     """Return the same as a table for a spreadsheet."""
-    view = await visit.tenant.aside(partial(views.class_of, visit))
+    view = await visit.tenant.aside(views.class_of, visit)
     text = views.class_csv(view, visit.names.of(visit.ticket.sid))
     told = {**headers(), "content-disposition": 'attachment; filename="class.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=told)
@@ -46,7 +44,6 @@ async def learner(visit: Visit) -> Response:
     who = asked.get("who", "")
     if not (who.isdigit() and len(who) < 5 and int(who) < len(visit.ticket.roster)):
         raise RefusedError(404, "no_learner", "there is no such learner in this class")
-    found = partial(
-        views.learner_view, visit, int(who), did=asked.get("did", ""), right=asked.get("score") != "0"
-    )
-    return show(visit, "learner", **await visit.tenant.aside(found))
+    did, right = asked.get("did", ""), asked.get("score") != "0"
+    found = await visit.tenant.aside(views.learner_view, visit, int(who), did=did, right=right)
+    return show(visit, "learner", **found)

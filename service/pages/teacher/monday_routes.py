@@ -30,7 +30,7 @@ ACTIONS = ("approve", "pin", "remove", "swap")
 @pages.get("/monday", "teacher")
 async def monday(visit: Visit) -> Response:
     """Show the lists of a week: next week's when they are drawn, else this week's."""
-    values = await visit.tenant.aside(partial(_week, visit, visit.request.query_params.get("week", "")))
+    values = await visit.tenant.aside(_week, visit, visit.request.query_params.get("week", ""))
     return show(visit, "monday", **values)
 
 
@@ -70,26 +70,29 @@ def weeks(visit: Visit) -> tuple[str, str]:
 async def draw(visit: Visit, form: Form) -> Response:
     """Draw the lists that are missing in a week."""
     week = _named(visit, form)
-    work = partial(class_lists.draw_week, visit.space, visit.ticket.roster, week)
-    await visit.tenant.do(partial(work, k=STEPS, menu=OPTIONS))
+    await visit.tenant.do(
+        class_lists.draw_week, visit.space, visit.ticket.roster, week, k=STEPS, menu=OPTIONS
+    )
     return visit.back("monday", week=week, said="drawn")
 
 
 @pages.post("/approve", "teacher")
 async def approve(visit: Visit, form: Form) -> Response:
     """Approve a class's week."""
-    week = _named(visit, form)
-    work = partial(class_lists.approve_week, visit.space, visit.ticket.roster, week)
-    _, declined = await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
+    week, space, ticket = _named(visit, form), visit.space, visit.ticket
+    _, declined = await visit.tenant.do(
+        class_lists.approve_week, space, ticket.roster, week, by=ticket.who, now=visit.now
+    )
     return visit.back("monday", week=week, said="not_all" if declined else "approved")
 
 
 @pages.post("/mustdo", "teacher")
 async def must_do(visit: Visit, form: Form) -> Response:
     """Put a resource into every list of a week."""
-    week = _named(visit, form)
-    work = partial(class_lists.must_do, visit.space, visit.ticket.roster, week, form.one("resource"))
-    _, declined = await visit.tenant.do(partial(work, by=visit.ticket.who, now=visit.now))
+    week, resource, ticket = _named(visit, form), form.one("resource"), visit.ticket
+    _, declined = await visit.tenant.do(
+        class_lists.must_do, visit.space, ticket.roster, week, resource, by=ticket.who, now=visit.now
+    )
     return visit.back("monday", week=week, said="not_all" if declined else "mustdo")
 
 
@@ -98,17 +101,17 @@ async def act(visit: Visit, form: Form) -> Response:
     """Do what a button of a step says: approve, pin, remove, swap or undo."""
     week, space = _named(visit, form), visit.space
     if override_id := form.one("undo"):
-        await visit.tenant.do(partial(_undo, visit, override_id))
+        await visit.tenant.do(_undo, visit, override_id)
         return visit.back("monday", week=week, said="undone")
     action = next((name for name in ACTIONS if form.one(name)), None)
     if action is None:
         raise RefusedError(422, "action", "this form names no action")
     decision = form.one(action)
-    owner = await visit.tenant.aside(partial(owner_of, visit, decision))
+    owner = await visit.tenant.aside(owner_of, visit, decision)
     if action == "swap" and not form.one("resource"):
         return visit.back("swap", step=decision, who=str(owner), week=week)
     change = StepChange(action, visit.ticket.who, "other", form.one("resource") or None)  # type: ignore[arg-type]
-    made, _ = await visit.tenant.do(partial(space.override, decision, change, now=visit.now))
+    made, _ = await visit.tenant.do(space.override, decision, change, now=visit.now)
     return visit.back("monday", week=week, said=action, undo=f"override:{made}")
 
 
@@ -116,7 +119,7 @@ async def act(visit: Visit, form: Form) -> Response:
 async def swap(visit: Visit) -> Response:
     """Show what could stand in the place of a step, and what speaks against any other resource."""
     asked = visit.request.query_params
-    values = await visit.tenant.aside(partial(_swap, visit, asked.get("step", ""), asked.get("wanted", "")))
+    values = await visit.tenant.aside(_swap, visit, asked.get("step", ""), asked.get("wanted", ""))
     return show(visit, "swap", **values, week=asked.get("week", ""))
 
 
@@ -155,11 +158,13 @@ async def review(visit: Visit, form: Form) -> Response:
     """Approve a learner's plan, or return it with a word."""
     plan, approve_it = form.one("plan"), form.one("verdict") == "approve"
     space, roster = visit.space, visit.ticket.roster
-    theirs = await visit.tenant.aside(partial(own_plans.plans_of, space, roster, now=visit.now))
+    theirs = await visit.tenant.aside(own_plans.plans_of, space, roster, now=visit.now)
     if plan not in {one.statement_id for one in theirs}:
         raise RefusedError(404, "no_plan", "no learner of this class has such a plan")
-    work = partial(own_plans.review_plan, space, plan, by=visit.ticket.who, approve=approve_it)
-    made = await visit.tenant.do(partial(work, note=form.one("note"), now=visit.now))
+    who, note = visit.ticket.who, form.one("note")
+    made = await visit.tenant.do(
+        own_plans.review_plan, space, plan, by=who, approve=approve_it, note=note, now=visit.now
+    )
     said = "plan_approved" if approve_it else "plan_returned"
     return visit.back("monday", said=said, undo=f"review:{made.statement_id}")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from starlette.responses import Response
 
@@ -35,7 +33,7 @@ async def groups(visit: Visit) -> Response:
     asked = visit.request.query_params.get("size", "")
     size = int(asked) if asked in {str(n) for n in SIZES} else 4
     roles = [part.strip() for part in visit.request.query_params.get("roles", "").split(",") if part.strip()]
-    found = await visit.tenant.aside(partial(_groups, visit, size, roles[:size]))
+    found = await visit.tenant.aside(_groups, visit, size, roles[:size])
     return show(visit, "groups", groups=found, size=size, sizes=SIZES, roles=", ".join(roles[:size]))
 
 
@@ -57,8 +55,8 @@ def _groups(visit: Visit, size: int, roles: list[str]) -> list[list[tuple[str, s
 async def policy(visit: Visit) -> Response:
     """Show how Segue decides here: weights and rules in force, a form for a draft, and the history."""
     space = visit.space
-    version = await visit.tenant.aside(partial(version_in_force, space))
-    values = await visit.tenant.aside(partial(_policy, visit, version))
+    version = await visit.tenant.aside(version_in_force, space)
+    values = await visit.tenant.aside(_policy, visit, version)
     return show(visit, "policy", **values, diff=None)
 
 
@@ -66,11 +64,13 @@ async def policy(visit: Visit) -> Response:
 async def try_draft(visit: Visit, form: Form) -> Response:
     """Show what a draft would change, with nothing stored."""
     space, (this, _) = visit.space, weeks(visit)
-    before = await visit.tenant.aside(partial(version_in_force, space))
+    before = await visit.tenant.aside(version_in_force, space)
     draft = _draft(form, before)
-    look = partial(version_diff, space, before, draft, now=visit.now, week=this, k=STEPS)
-    diff = await visit.tenant.aside(partial(look, learners=visit.ticket.roster))
-    values = await visit.tenant.aside(partial(_policy, visit, draft))
+    roster = visit.ticket.roster
+    diff = await visit.tenant.aside(
+        version_diff, space, before, draft, now=visit.now, week=this, k=STEPS, learners=roster
+    )
+    values = await visit.tenant.aside(_policy, visit, draft)
     return show(visit, "policy", **values, diff=diff, most=MOST_EXAMPLES)
 
 
@@ -79,13 +79,13 @@ async def save_draft(visit: Visit, form: Form) -> Response:
     """Put a draft in force, or an earlier version back."""
     space = visit.space
     if back := form.one("back"):
-        draft = await visit.tenant.aside(partial(earlier_version, space, back))
+        draft = await visit.tenant.aside(earlier_version, space, back)
         if draft is None:
             raise RefusedError(404, "no_version", "there is no such version")
     else:
-        draft = _draft(form, await visit.tenant.aside(partial(version_in_force, space)))
+        draft = _draft(form, await visit.tenant.aside(version_in_force, space))
     by = space.pseudonym_of_teacher(visit.ticket.who)
-    await visit.tenant.do(partial(put_in_force, space, draft, by=by, now=visit.now))
+    await visit.tenant.do(put_in_force, space, draft, by=by, now=visit.now)
     return visit.back("policy", said="policy_saved")
 
 

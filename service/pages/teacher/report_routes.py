@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import timedelta
-from functools import partial
 from math import isfinite
 
 from starlette.responses import Response
@@ -27,8 +26,8 @@ async def report(visit: Visit) -> Response:
     state = visit.request.app.state
     if not hasattr(state, "week_figures"):
         state.week_figures = OrderedDict()
-    work = partial(_report, visit, visit.request.query_params.get("week", ""), state.week_figures)
-    values = await visit.tenant.aside(work)
+    week = visit.request.query_params.get("week", "")
+    values = await visit.tenant.aside(_report, visit, week, state.week_figures)
     return show(visit, "report", **values)
 
 
