@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.learners import every_learner
+from segue.workspace.records.learners import every_learner, find_learners
 
 School = Any  # the class in conftest.py
 
@@ -65,3 +65,25 @@ def sorted_as(columns: dict[str, list[Any]], cells: list[Any], other: dict[str, 
     """Return cells in the order of the other's learners."""
     place = {number: i for i, number in enumerate(columns["learner"])}
     return [cells[place[number]] for number in other["learner"]]
+
+
+def test_what_was_left_unfinished_reveals_no_interest(school: School) -> None:
+    made = next(r for r in school.space.catalogue().resources if r.tags)
+    frame = pd.DataFrame(
+        {
+            "event_id": ["v1", "v2", "v3"],
+            "learner": ["left", "looked", "finished"],
+            "kind": ["view", "view", "completion"],
+            "resource": made.resource_id,
+            "time": "2026-11-02T09:00:00Z",
+            "completed": [0.0, np.nan, 1.0],
+        }
+    )
+    school.space.add_events(school.checked(frame))
+    with school.space.store.read() as connection:
+        fold = school.space.champion(connection).fold
+        people = find_learners(connection, school.space.keyring, frame["learner"].tolist())
+        known, _ = states.current(connection, [one.number for one in people.values()], fold)
+    revealed = {name: known[one.number].state.revealed.sum() for name, one in people.items()}
+    assert revealed["left"] == 0.0
+    assert revealed["looked"] == revealed["finished"] == len(made.tags)

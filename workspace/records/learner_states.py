@@ -53,8 +53,8 @@ class EventRow(NamedTuple):
 
 _FOLDED = [events.c[name] for name in EventRow._fields]
 RATED = 0.5  # how much a rating says of whether work of this kind gets finished, beside finishing it
-READS = b"ratings, views"  # what this fold reads beside the rest: another word folds every learner anew
-SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest
+READS = b"ratings, finished views"  # what this fold reads beside the rest: another word folds all anew
+SEEN = ("view", "completion", "dwell", "choice")  # what reveals an interest, unless it was left unfinished
 FEW = 4  # learners up to whom one event after the other is quicker than a block
 Cells = tuple[Any, ...]  # of an EventRow
 AnyRow = TypeVar("AnyRow", bound="Row[Any] | EventRow")
@@ -141,7 +141,7 @@ class Fold:
             return
         if worked_through(self.catalogue.resources[code], row.kind, row.completed):
             state.view(code, float("nan") if row.time is None else row.time / 1e6)
-        if row.kind in SEEN:
+        if row.kind in SEEN and row.completed != 0.0:
             reveal(state.revealed, self.catalogue.tag_matrix[code])
         elif row.kind == "rating" and row.score is not None:
             rate(state.revealed, self.catalogue.tag_matrix[code], row.score)
@@ -218,7 +218,7 @@ class _Columns:
         worth = share * np.where(second, score[rows], completed[rows])
         where = (self.learner[rows], catalogue.kind_code[self.code[rows]])
         np.add.at(block.kinds, where, np.stack([share, worth], axis=1))
-        seen = np.array([name in SEEN for name in kind])
+        seen = np.array([name in SEEN for name in kind]) & (completed != 0.0)
         done, made = _column(self.cells.completed), catalogue.resources
         looked = self.chosen(seen.tolist()).tolist()
         used = [i for i in looked if worked_through(made[self.code[i]], kind[i], done[i])]
