@@ -439,11 +439,12 @@ class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
                 with suppress(WorkspaceError):  # a model that cannot be read learns nothing: a fit is due
                     fit_hash, fitted = self.fitted(connection)
                     count_effects(connection, fit_hash, fitted)
-                    keep = {*champions.needed(connection), fitted.model_hash}
-                    champions.prune_grown(self.models, keep)
+                    champions.prune_grown(self.models, {*champions.needed(connection), fitted.model_hash})
         return done
 
-    def outcomes(self, connection: Connection, learner: int, *, now: float) -> list[Outcome]:
+    def outcomes(
+        self, connection: Connection, learner: int, *, now: float, since: int | None = None
+    ) -> list[Outcome]:
         """Return the rewards of one learner's decisions as the facts stored give them at `now`."""
-        deciding = self._models.artefact
-        return outcomes(connection, learner, deciding=deciding, now=now, time_zone=self.time_zone)
+        models, zone = self._models.artefact, self.time_zone
+        return outcomes(connection, learner, deciding=models, now=now, time_zone=zone, since=since)

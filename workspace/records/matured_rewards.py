@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, true
 
 from segue.engine.recommender import Recommender
 from segue.features.catalogue import Floats
@@ -113,21 +113,32 @@ def _unjoined() -> Select[Any]:
 
 
 def outcomes(
-    connection: Connection, learner: int, *, deciding: Deciding, now: float, time_zone: str
+    connection: Connection,
+    learner: int,
+    *,
+    deciding: Deciding,
+    now: float,
+    time_zone: str,
+    since: int | None = None,
 ) -> list[Outcome]:
     """Return the rewards of one learner's decisions, from all events stored.
+
+    With `since`, of the settled ones only those that an event after this number may have changed.
 
     The model that decided forecast what a reward is held against. Where it is gone (an erasure took it once
     all it decided was settled, or its file cannot be read), what was found out stays as it is.
     """
+    done = events_of(connection, learner)
+    attempts = [row for row in in_order(done) if row.kind == "attempt"]
     query = (
         select(decisions, playlists.c.time, playlists.c.fit_hash)
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
         .where(decisions.c.learner == learner, playlists.c.undelivered.is_(False))
         .order_by(decisions.c.number)
     )
-    rows = connection.execute(query).all()
-    attempts = [row for row in in_order(events_of(connection, learner)) if row.kind == "attempt"]
+    rows = connection.execute(
+        query if since is None else query.where(_may_change(done, attempts, since))
+    ).all()
     out: list[Outcome] = []
     for fit_hash in sorted({row.fit_hash for row in rows}):
         mine = [row for row in rows if row.fit_hash == fit_hash]
@@ -139,6 +150,30 @@ def outcomes(
             past = Past.of(connection, learner, attempts, recommender)
             out += _by_model(mine, past, now=now, time_zone=time_zone)
     return out
+
+
+def _may_change(done: Sequence[Row[Any]], attempts: Sequence[Row[Any]], since: int) -> ColumnElement[bool]:
+    """Return the condition on decisions that events after number `since` may have changed, or now may.
+
+    A settled one rests on attempts of four weeks, and on what came before its own step was done: so it stays
+    where news are later than both. Of events without a time, or that take others back, nothing is known.
+    """
+    fresh = [row for row in done if row.number > since]
+    if any(row.time is None for row in done) or any(row.supersedes or row.voids for row in fresh):
+        return true()
+    by_teacher = exists().where(overrides.c.decision_id == decisions.c.decision_id)
+    if not fresh:
+        return or_(decisions.c.settled.is_(False), by_teacher)
+    first = min(row.time for row in fresh)
+    within = playlists.c.time >= first - round((CENSOR_DAYS + 2) * DAY * 1e6)
+    last = {row.resource: row.time for row in attempts if row.time < first}  # in order of time
+    again = {row.resource for row in attempts if row.time >= first}
+    undone = [
+        and_(decisions.c.resource == resource, playlists.c.time > last.get(resource, first - 1))
+        for resource in again & last.keys()
+    ]
+    never = decisions.c.resource.in_(again - last.keys())
+    return or_(decisions.c.settled.is_(False), by_teacher, within, never, *undone)
 
 
 def _as_they_stand(connection: Connection, rows: Sequence[Row[Any]], *, now: float) -> list[Outcome]:
@@ -332,7 +367,8 @@ def _differs(outcome: Outcome, last: Row[Any] | None) -> bool:
     """Pending is the absence of a row; anything else is written once, and again when it changes."""
     if last is None:
         return outcome.status != "pending"
-    return (outcome.status, outcome.value) != (last.status, last.value)
+    said = (outcome.status, outcome.value, outcome.parts)
+    return said != (last.status, last.value, last.parts)
 
 
 def _columns(new: Sequence[Outcome], last: Mapping[str, Row[Any]], first: int) -> dict[str, list[Any]]:

@@ -50,7 +50,8 @@ def learn(store: Store, outcomes_of: OutcomesOf, *, now: datetime) -> Learnt:
     Parameters
     ----------
     outcomes_of : callable
-        Returns the rewards of a learner (connection, number, now=), as the facts stored give them.
+        Returns the rewards of a learner that may have changed (connection, number, now=, since=), as the
+        facts stored give them.
     """
     with store.read() as connection:
         upto = last_number(connection), last_decision(connection)
@@ -59,15 +60,17 @@ def learn(store: Store, outcomes_of: OutcomesOf, *, now: datetime) -> Learnt:
         waiting = open_learners(connection, since=since, decided=decided, now=latest)
     total = Learnt()
     for start in range(0, len(waiting), BLOCK_LEARNERS):
-        total += _learn_block(store, outcomes_of, waiting[start : start + BLOCK_LEARNERS], latest)
+        total += _learn_block(store, outcomes_of, waiting[start : start + BLOCK_LEARNERS], latest, since)
     with store.write() as connection:
         put_document(connection, LEARNED, json.dumps([*upto, latest]).encode())
     return total
 
 
-def _learn_block(store: Store, outcomes_of: OutcomesOf, learners: Sequence[int], now: float) -> Learnt:
+def _learn_block(
+    store: Store, outcomes_of: OutcomesOf, learners: Sequence[int], now: float, since: int
+) -> Learnt:
     with store.write() as connection:
-        found = [o for learner in learners for o in outcomes_of(connection, learner, now=now)]
+        found = [o for learner in learners for o in outcomes_of(connection, learner, now=now, since=since)]
         change = record(connection, found)
         champions.add_to_sums(connection, change)
     status = [outcome.status for outcome in found]

@@ -49,6 +49,7 @@ from segue.workspace.storage.database import (
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.flushing import flush, flush_one
 
+MODELS = 32  # held in memory: a month of nightly fits decided what is still open
 POINTER, SUMS, OPENING_SUMS, HISTORY = "model", "sums", "opening_sums", "policy_versions"
 PRIOR = "prior"
 
@@ -148,7 +149,7 @@ class Library:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.artefact: Callable[[str], Recommender] = lru_cache(maxsize=8)(self._load)
+        self.artefact: Callable[[str], Recommender] = lru_cache(maxsize=MODELS)(self._load)
         self._known: tuple[tuple[str, str, tuple[bytes | None, ...]], Champion] | None = None
         self._grown: tuple[tuple[str, str], Recommender] | None = None
 

@@ -354,11 +354,18 @@ def database_fault(error: Exception) -> str | None:
     return f"the database failed: {said}"
 
 
-_REFUSED = ("readonly", "unable to open")
+_SQLITE_FILES = "segue.db, segue.db-wal, segue.db-shm and their folder must be writable for this user"
+_HINTS = {
+    "readonly": _SQLITE_FILES,
+    "unable to open": _SQLITE_FILES,
+    "statement timeout": "give the role of this workspace a longer statement_timeout",
+    "lock timeout": "another command holds the database; run this again when it has ended",
+    "permission denied": "the role needs SELECT, INSERT, UPDATE and DELETE on every table, and an upgrade "
+    "the role that owns them",
+}
 _DAMAGED = ("malformed", "not a database", "no such table", "no such column", "corrupt")
 
 
 def _first_line(error: Exception) -> str:
     said = str(getattr(error, "orig", error)).splitlines()[0]
-    hint = ": segue.db, segue.db-wal, segue.db-shm and their folder must be writable for this user"
-    return said + (hint if any(word in said for word in _REFUSED) else "")
+    return said + next((f": {hint}" for words, hint in _HINTS.items() if words in said), "")
