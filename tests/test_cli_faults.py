@@ -90,6 +90,20 @@ def test_an_init_that_met_no_database_can_be_tried_again(run: Run, tmp_path: Pat
     one_sentence(run("init", tmp_path / "east"), "east.key is there already: move it away")
 
 
+def test_a_database_that_another_command_holds_is_said(
+    run: Run, tmp_path: Path, new_postgresql: Callable[..., str]
+) -> None:
+    import psycopg
+
+    url = new_postgresql()
+    space = tmp_path / "east"
+    assert run("init", space, "--database", f"{url}&options=-clock_timeout%3D50ms")[0] == 0
+    run("import", space, "--catalogue", sample.paths().resources)
+    with psycopg.connect(url) as other:
+        other.execute("SELECT value FROM counters FOR UPDATE")
+        one_sentence(run("import", space, "--catalogue", sample.paths().resources), "run this again when it")
+
+
 def test_damage_of_the_database_is_found_and_said(run: Run, school: Path) -> None:
     file = school / "segue.db"
     for wal in school.glob("segue.db-*"):
