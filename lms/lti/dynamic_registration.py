@@ -7,6 +7,7 @@ against a stub that follows it.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -25,7 +26,7 @@ from segue.lms.records.untrusted_values import obj, text
 
 Sign = Callable[[str], bytes]
 """The tenant's keyed digest of a text."""
-SECONDS = 10.0
+SECONDS = 10.0  # for one answer, from its first byte to its last too
 ANSWER_BYTES = 1_000_000
 LONGEST = 4_000
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
@@ -122,7 +123,7 @@ def _inside(invitation: Invitation, url: str, what: str) -> None:
 async def _json(client: httpx.AsyncClient, method: str, url: str, *, body: Any = None) -> dict[str, Any]:
     content = bytearray()
     try:
-        async with client.stream(method, url, json=body) as answer:
+        async with asyncio.timeout(SECONDS), client.stream(method, url, json=body) as answer:
             async for part in answer.aiter_bytes():
                 content += part
                 if len(content) > ANSWER_BYTES:
@@ -130,6 +131,8 @@ async def _json(client: httpx.AsyncClient, method: str, url: str, *, body: Any =
             if not answer.is_success:
                 raise LtiError(f"the platform answered {answer.status_code}", status=502)
         return obj(json.loads(bytes(content)))
+    except TimeoutError:
+        raise LtiError("the platform's answer took too long", status=502) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
         if isinstance(error, LtiError):
             raise

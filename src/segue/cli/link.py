@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import ADDRESS, Address, Folder, opened
-from segue.cli.class_files import rows_in
+from segue.cli.class_files import members_in
 
 if TYPE_CHECKING:
     from segue.service.pages.sessions.signed_tokens import Ticket
@@ -27,7 +27,10 @@ def link(
     teacher: Annotated[str, typer.Option(help="The teacher's id; needs --class.")] = "",
     class_id: Annotated[str, typer.Option("--class", help="The class she sees.")] = "",
     roster: Annotated[
-        Path | None, typer.Option(help="CSV with columns learner and class: whom the class page names.")
+        Path | None,
+        typer.Option(
+            help="CSV with column learner, and class where it holds several: whom the class page names."
+        ),
     ] = None,
     days: Annotated[float, typer.Option(help="Days until it runs out.", min=0.001, max=LONGEST_DAYS)] = 1.0,
     locale: Annotated[str, typer.Option(help="Language, as es; the browser's if left out.")] = "",
@@ -61,12 +64,9 @@ def link_text(space: Workspace, ticket: Ticket, address: str) -> str:
 
 
 def _members(roster: Path | None, class_id: str) -> tuple[str, ...]:
-    if roster is None:
-        return ()
     from segue.service.pages.sessions.signed_tokens import MOST_ROSTER
 
-    rows = rows_in(roster, "learner", "class_id")
-    names = tuple(rows["learner"][rows["class_id"] == class_id].drop_duplicates())
-    if not names or len(names) > MOST_ROSTER:
-        raise ValueError(f"{roster} has {len(names)} learners in class {class_id}: 1 to {MOST_ROSTER} go")
-    return names
+    names = members_in(roster, class_id)
+    if len(names) > MOST_ROSTER:
+        raise ValueError(f"{roster} has {len(names)} learners in class {class_id}: at most {MOST_ROSTER} go")
+    return tuple(names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from segue.cli.main import app
-from segue.lms.lti.dynamic_registration import TOOL
-from segue.lms.lti.platforms import read_platforms
+from segue.lms.lti import dynamic_registration
+from segue.lms.lti.dynamic_registration import TOOL, Invitation, registered
+from segue.lms.lti.platforms import LtiError, read_platforms
 from tests.local_server import serving
 
 
@@ -26,6 +29,8 @@ class Lms(ThreadingHTTPServer):
         self.host = f"127.0.0.1:{self.server_port}"
         self.told: list[tuple[str, dict[str, Any]]] = []
         self.elsewhere: dict[str, str] = {}
+        self.pause_seconds = 0.0
+        """After each byte."""
 
     def answers(self, said: dict[str, Any]) -> Any:
         """Return what is answered in the place of what would be right."""
@@ -54,7 +59,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        if not self.server.pause_seconds:
+            self.wfile.write(data)
+            return
+        for byte in data:
+            time.sleep(self.server.pause_seconds)
+            try:
+                self.wfile.write(bytes([byte]))
+            except OSError:  # the other side has hung up
+                return
 
 
 @pytest.fixture
@@ -96,3 +109,12 @@ def test_an_invitation_registers_one_platform_once(lms: Lms, school: Path, servi
     (platform,) = read_platforms(school / "lti")
     assert (platform.client_id, platform.deployment_ids) == ("c-7", ("d-1",))
     assert platform.auth_login_url == f"http://{lms.host}/auth"
+
+
+def test_a_platform_that_answers_byte_by_byte_is_given_up(lms: Lms, monkeypatch: pytest.MonkeyPatch) -> None:
+    lms.pause_seconds = 0.05  # 10 s and more for the whole answer, and never a long wait for the next byte
+    monkeypatch.setattr(dynamic_registration, "SECONDS", 0.5)
+    invitation = Invitation((lms.host,), "", 0, "n")
+    query = {"openid_configuration": f"http://{lms.host}/conf"}
+    with pytest.raises(LtiError, match="took too long"):
+        asyncio.run(registered(invitation, query, here="http://t/lti/school"))
