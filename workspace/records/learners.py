@@ -161,9 +161,7 @@ def plain_in(connection: Connection, query: str, values: Collection[Any]) -> Ite
     listed = list(values)
     for start in range(0, len(listed), QUERY_ROWS):
         part = listed[start : start + QUERY_ROWS]
-        if (
-            connection.dialect.name == "postgresql"
-        ):  # its driver reads thousands of marks for as long as it asks
+        if connection.dialect.name == "postgresql":  # thousands of marks cost its driver as much as the query
             yield from plain(connection, f"{query.removesuffix('IN')}= ANY (?)", [part])
         else:
             yield from plain(connection, f"{query} ({', '.join('?' * len(part))})", part)

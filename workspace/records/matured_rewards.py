@@ -367,8 +367,8 @@ def _differs(outcome: Outcome, last: Row[Any] | None) -> bool:
     """Pending is the absence of a row; anything else is written once, and again when it changes."""
     if last is None:
         return outcome.status != "pending"
-    said = (outcome.status, outcome.value, outcome.parts)
-    return said != (last.status, last.value, last.parts)
+    said = (outcome.status, outcome.value, outcome.parts, outcome.matured)
+    return said != (last.status, last.value, last.parts, last.matured)
 
 
 def _columns(new: Sequence[Outcome], last: Mapping[str, Row[Any]], first: int) -> dict[str, list[Any]]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
 
 from segue.batch.rebuild import rebuild
 from segue.workspace.records.events import last_number
@@ -53,6 +58,27 @@ def test_news_of_today_leave_what_was_settled_and_late_news_do_not(school: Schoo
     rebuild(school.space)
     assert school.digest() == digest
     assert school.well()
+
+
+@pytest.mark.parametrize("seed", [0, 4, 7])
+def test_work_that_comes_weeks_late_ends_as_if_all_had_been_there(
+    schools: Any, tmp_path: Path, seed: int
+) -> None:
+    school, rng = schools("").copied(tmp_path / "school", ""), np.random.default_rng(seed)
+    underway: list[tuple[int, pd.DataFrame]] = []  # by the week in which it arrives
+    for week in range(12):
+        done = school.checked(school.room.answer(school.decide(weeks(week)), now=weeks(week)))
+        delay = np.where(rng.random(len(done)) < 0.6, 0, rng.integers(0, 9, len(done)))
+        underway += [(week + int(late), done[delay == late]) for late in np.unique(delay)]
+        for _, some in (one for one in underway if one[0] == week):
+            school.space.add_events(some.reset_index(drop=True))
+        if rng.random() < 0.2:
+            school.space.fit(now=weeks(week))
+        school.space.learn(now=weeks(week + 1))
+    digest = school.digest()
+    rebuild(school.space)
+    assert school.digest() == digest
+    school.space.close()
 
 
 def last_of(school: School) -> int:
