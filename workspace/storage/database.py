@@ -280,12 +280,15 @@ def _engine(url: URL, durability: Durability) -> Engine:
 
 def _parsed(url: str | URL) -> URL:
     try:
-        return make_url(url)
-    except (ArgumentError, ValueError):  # its text may hold a password
+        found = make_url(url)
+    except (ArgumentError, ValueError):
+        found = None
+    if found is None or "@" in (found.host or ""):  # what was said may hold a password
         raise StoreError(
             "the database must be an address as postgresql://user:password@host:5432/name "
             "(@ : / % in a password are written %40 %3A %2F %25)"
-        ) from None
+        )
+    return found
 
 
 def _sqlite_connect(durability: Durability) -> Any:
