@@ -160,8 +160,8 @@ class AskBody(Body):
     out what stands in the list of the week, said or not."""
     fill: bool = False
     """Return exactly k steps, relaxing rules if need be."""
-    now: Happened | None = None
-    """Time of the request, in the past as clocks go; the server's clock when left out."""
+    now: Time | None = None
+    """Time of the request, also one to come; the server's clock when left out."""
 
     @model_validator(mode="after")
     def _room_for_pins(self) -> Self:

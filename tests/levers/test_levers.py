@@ -143,8 +143,7 @@ def _fill(ask: Ask) -> None:
 
 
 def _now(ask: Ask) -> None:
-    asked = {"mode": "review", "fill": True, "k": 1, "fresh": True, "candidates": ["pizza-fairly"]}
-    early, late = (ask(now=moment, **asked) for moment in (NOW, NOW + timedelta(1)))
+    early, late = (ask(now=moment, mode="review", fill=True, k=1) for moment in (NOW, NOW + timedelta(60)))
     assert early["steps"][0]["score"] != late["steps"][0]["score"]
 
 
