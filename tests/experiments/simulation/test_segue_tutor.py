@@ -97,6 +97,14 @@ def test_a_full_list_of_given_ids_whatever_the_rules(tutor: ClassTutor, k: int) 
     assert holds(ask(tutor, k=k), list(range(12)), k)
 
 
+def test_a_class_may_begin_without_a_former_one() -> None:
+    tutor = started()
+    tutor.learn(events([]))
+    tutor.learn(events([(1, 2, 1.0), (1, 3, 0.0)], kind="pretest"))  # of this class, not of the one before
+    assert tutor.states["1"].general[7] == 2.0
+    assert holds(ask(tutor), list(range(12)), 10)
+
+
 def test_only_candidates_come(tutor: ClassTutor) -> None:
     assert holds(ask(tutor, k=3, candidates=[7, 3, 5]), [3, 5, 7], 3)
 
