@@ -28,6 +28,7 @@ from segue.models.liking import liking
 from segue.models.next_answers import next_answers
 
 FOLDS = 4
+MOST_OFFERS = 200_000  # about, that tell how much interests matter
 REPLAY_ATTEMPTS = 250_000
 LEAST_SPAN = 0.3
 
@@ -36,8 +37,9 @@ LEAST_SPAN = 0.3
 class TrainingLog:
     """What a fit reads of events: the attempts, whose they are by code, how gladly work was finished by kind.
 
-    `liking` says how far finishing depends on what a learner likes (``segue.models.liking``). All this takes
-    a third of their frame's memory, which may be let go before the fit.
+    `liking` says how far finishing depends on what a learner likes (``segue.models.liking``), by some of the
+    learners where the log is long. All this takes a third of their frame's memory, which may be let go before
+    the fit.
     """
 
     attempts: Attempts
@@ -50,8 +52,9 @@ class TrainingLog:
         """Return what a fit reads of a frame of events, which may be empty."""
         attempts, learners = encode(events, catalogue) if len(events) else (no_attempts(), ())
         who, what, finished = offers(events, catalogue)
-        likes = liking(who, catalogue.tag_matrix[what], finished)
-        return cls(attempts, learners, kind_rates(events, catalogue), likes)
+        some = who % (len(who) // MOST_OFFERS + 1) == 0
+        likes = liking(who[some], catalogue.tag_matrix[what[some]], finished[some])
+        return cls(attempts, learners, kind_rates(what, finished, catalogue), likes)
 
 
 def fit_kernel(

@@ -74,10 +74,9 @@ def crowd_of(attempts: Attempts, kind_rate: Floats, catalogue: Catalogue) -> Cro
     )
 
 
-def kind_rates(events: pd.DataFrame, catalogue: Catalogue) -> Floats:
-    """Return completion rates by kind, shrunk to .8 by twenty offers."""
+def kind_rates(resource: Ints, finished: Floats, catalogue: Catalogue) -> Floats:
+    """Return completion rates by kind, shrunk to .8 by twenty offers (``offers``)."""
     rates = np.full(len(catalogue.kind_ids), 0.8)
-    _, resource, finished = offers(events, catalogue)
     kind = catalogue.kind_code[resource]
     offered = np.bincount(kind, minlength=len(rates))
     done = np.bincount(kind, finished, minlength=len(rates))
@@ -90,10 +89,11 @@ def offers(events: pd.DataFrame, catalogue: Catalogue) -> tuple[Ints, Ints, Floa
         none = np.zeros(0, dtype=np.int64)
         return none, none, np.zeros(0)
     events = corrected(events)
-    known = events[events["completed"].notna() & events["resource"].isin(catalogue.resource_index)]
-    resource, different = coded(known["resource"])
-    learner, _ = coded(known["learner"])
-    return learner, catalogue.resource_codes(different)[resource], known["completed"].to_numpy(np.float64)
+    known = events["completed"].notna() & events["resource"].isin(catalogue.resource_index)
+    resource, different = coded(events["resource"][known])
+    learner, _ = coded(events["learner"][known])
+    finished = events["completed"][known].to_numpy(np.float64)
+    return learner, catalogue.resource_codes(different)[resource], finished
 
 
 def _transitions(attempts: Attempts, n: int) -> tuple[Ints, Ints, Floats]:

@@ -19,7 +19,7 @@ from segue.engine.training.reward_model import learned_of, reward_model
 from segue.engine.training.trust import trusted
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.contexts.context_columns import COLUMNS, INDEX
-from segue.features.contexts.population import crowd_of, kind_rates
+from segue.features.contexts.population import crowd_of, kind_rates, offers
 from segue.features.history.attempts import Attempts
 from segue.features.history.streaming_update import LearnerState, encode, update
 from segue.features.reward import Forecasts, Rewards, Tries
@@ -133,7 +133,8 @@ def test_the_learned_part_weighs_more_with_evidence_and_nothing_without() -> Non
 def test_the_crowd() -> None:
     frame = events()
     attempts, _ = encode(frame, catalogue())
-    crowd = crowd_of(attempts, kind_rates(frame, catalogue()), catalogue())
+    _, resource, finished = offers(frame, catalogue())
+    crowd = crowd_of(attempts, kind_rates(resource, finished, catalogue()), catalogue())
     assert crowd.popularity.max() == 1.0
     assert ((crowd.kind_rate > 0) & (crowd.kind_rate < 1)).all()
     assert crowd.next_start[-1] == len(crowd.next_item) == len(crowd.next_share)
