@@ -156,7 +156,8 @@ def _may_change(done: Sequence[Row[Any]], attempts: Sequence[Row[Any]], since: i
     """Return the condition on decisions that events after number `since` may have changed, or now may.
 
     A settled one rests on attempts of four weeks, and on what came before its own step was done: so it stays
-    where news are later than both. Of events without a time, or that take others back, nothing is known.
+    where news are later, and none is of its resource. Of events without a time, or that take others back,
+    nothing is known.
     """
     fresh = [row for row in done if row.number > since]
     if any(row.time is None for row in done) or any(row.supersedes or row.voids for row in fresh):
@@ -166,14 +167,8 @@ def _may_change(done: Sequence[Row[Any]], attempts: Sequence[Row[Any]], since: i
         return or_(decisions.c.settled.is_(False), by_teacher)
     first = min(row.time for row in fresh)
     within = playlists.c.time >= first - round((CENSOR_DAYS + 2) * DAY * 1e6)
-    last = {row.resource: row.time for row in attempts if row.time < first}  # in order of time
     again = {row.resource for row in attempts if row.time >= first}
-    undone = [
-        and_(decisions.c.resource == resource, playlists.c.time > last.get(resource, first - 1))
-        for resource in again & last.keys()
-    ]
-    never = decisions.c.resource.in_(again - last.keys())
-    return or_(decisions.c.settled.is_(False), by_teacher, within, never, *undone)
+    return or_(decisions.c.settled.is_(False), by_teacher, within, decisions.c.resource.in_(again))
 
 
 def _as_they_stand(connection: Connection, rows: Sequence[Row[Any]], *, now: float) -> list[Outcome]:
