@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from segue.features.contexts.population import kind_rates
+from segue.features.contexts.population import kind_rates, offers
 from segue.features.history.attempts import encode
 from segue.workspace.privacy.learner_rights import opt_out
 from segue.workspace.records import events as records
@@ -34,5 +34,5 @@ def test_a_fit_reads_what_all_events_say(school: School, monkeypatch: pytest.Mon
     assert len(known) == len(school.roster) - 1
     for name in ("learner", "resource", "score", "time", "seq"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
-    one, two = (kind_rates(events, catalogue) for events in (everything, standing))
+    one, two = (kind_rates(*offers(events, catalogue)[1:], catalogue) for events in (everything, standing))
     assert np.array_equal(one, two)
