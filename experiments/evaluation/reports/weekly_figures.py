@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from segue.engine.explanations.taught import UNTOLD
 from segue.experiments.evaluation.reports.plots import BAD, GOOD, INK, QUIET, canvas
 from segue.workspace.reports.week.fairness import FairnessRow
 from segue.workspace.reports.week.mean_intervals import MeanInterval
-from segue.workspace.reports.week.resource_verdicts import ResourceVerdict
 
 MOST = 24  # lines of one picture
 MOST_FAIR = 60
-MARKS = {"teaches more": ("^", GOOD), "teaches less": ("v", BAD), "cannot be told yet": ("o", QUIET)}
 
 
 def intervals(means: Mapping[str, MeanInterval], *, xlabel: str) -> Figure:
@@ -31,18 +29,18 @@ def intervals(means: Mapping[str, MeanInterval], *, xlabel: str) -> Figure:
     return figure
 
 
-def resources(verdicts: Sequence[ResourceVerdict], titles: Mapping[str, str]) -> Figure:
-    """Return the surest resources: how far beyond the others of their skill; the mark says the verdict."""
-    some = [one for one in verdicts if isfinite(one.beyond)][:MOST]
+def resources(taught: pd.DataFrame) -> Figure:
+    """Return the best and the worst resources beside others of their skills; the mark says the verdict."""
+    some = taught if len(taught) <= MOST else taught.iloc[[*range(MOST // 2), *range(-MOST // 2, 0)]]
     figure, axes = canvas(7.0, 1.0 + 0.3 * max(len(some), 1))
-    for row, one in enumerate(reversed(some)):
-        mark, colour = MARKS[one.verdict]
-        half = 1.96 * one.se
-        axes.plot([one.beyond - half, one.beyond + half], [row, row], color=colour, linewidth=1.4)
-        axes.plot(one.beyond, row, mark, color=colour, markersize=6)
+    for row, one in enumerate(some.iloc[::-1].to_dict("records")):
+        told = ("^", GOOD) if one["effect"] > 0 else ("v", BAD)
+        mark, colour = ("o", QUIET) if one["verdict"] == UNTOLD else told
+        axes.plot([one["low"], one["high"]], [row, row], color=colour, linewidth=1.4)
+        axes.plot(one["effect"], row, mark, color=colour, markersize=6)
     axes.axvline(0.0, color=QUIET, linestyle="--", linewidth=1)
-    axes.set_yticks(range(len(some)), [titles.get(one.resource, one.resource)[:40] for one in reversed(some)])
-    axes.set_xlabel("learning beyond others of its skill (triangles: told; circles: cannot be told yet)")
+    axes.set_yticks(range(len(some)), some["title"].str[:40].tolist()[::-1])
+    axes.set_xlabel("better than after others of its skills (triangles: told; circles: cannot be told yet)")
     return figure
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from html import escape
 from math import isfinite
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from segue.experiments.evaluation.reports import weekly_figures as figures
@@ -16,14 +17,11 @@ from segue.workspace.reports.week.effectiveness import Effectiveness
 from segue.workspace.reports.week.fairness import FairnessRow
 from segue.workspace.reports.week.mean_intervals import MeanInterval
 from segue.workspace.reports.week.personalisation import Personalisation
-from segue.workspace.reports.week.resource_verdicts import ResourceVerdict, in_words
 
 LISTED = 10
 
 
-def pictures(
-    report: Effectiveness, titles: Mapping[str, str], fairness: Sequence[FairnessRow] = ()
-) -> dict[str, Figure]:
+def pictures(report: Effectiveness, fairness: Sequence[FairnessRow] = ()) -> dict[str, Figure]:
     """Return the pictures of a report by name."""
     said = {"ratings": report.voice.ratings, "menus offered": report.voice.menus, **report.voice.statements}
     share = {"explored": report.explored_share, "chosen by the score": 1 - report.explored_share}
@@ -32,7 +30,7 @@ def pictures(
         "trend": figures.trend(report.trend),
         "skills": figures.intervals(report.by_skill, xlabel=beyond),
         "classes": figures.intervals(report.by_class, xlabel=beyond),
-        "resources": figures.resources(report.resources, titles),
+        "resources": figures.resources(report.resources),
         "engagement": figures.engagement(report.engagement),
         "voice": figures.counts(said, xlabel="this week"),
         "exploring": figures.counts({k: v for k, v in share.items() if isfinite(v)}, xlabel="share of steps"),
@@ -44,7 +42,6 @@ def pictures(
 
 def report_page(
     report: Effectiveness,
-    titles: Mapping[str, str],
     *,
     now: datetime,
     personal: Personalisation | None = None,
@@ -52,7 +49,7 @@ def report_page(
     notes: Sequence[str] = (),
 ) -> str:
     """Return the report as HTML, in plain words under the four principles."""
-    drawn = pictures(report, titles, fairness)
+    drawn = pictures(report, fairness)
     parts = [
         f"<h1>What worked in {escape(report.week)}</h1>",
         f'<p class="verdict{"" if report.learning.sign > 0 else " no"}">{escape(_headline(report))}</p>',
@@ -64,7 +61,7 @@ def report_page(
         ),
         _section(
             "Flexible: which resources teach?",
-            [*_resources(report, titles), *_indicator(personal, "flexible")],
+            [*_resources(report), *_indicator(personal, "flexible")],
             drawn,
             ("resources",),
         ),
@@ -128,18 +125,18 @@ def _since(change: MeanInterval) -> str:
     return f"{ {1: 'better', -1: 'worse'}.get(change.sign, 'no change is shown') }, {change}"
 
 
-def _resources(report: Effectiveness, titles: Mapping[str, str]) -> list[str]:
-    told = [one for one in report.resources if one.verdict != "cannot be told yet"]
-    open_ = len(report.resources) - len(told)
+def _resources(report: Effectiveness) -> list[str]:
+    told = report.told
+    worse, better = told[told["effect"] < 0].iloc[::-1], told[told["effect"] > 0]
+    listed = pd.concat([worse.head(LISTED), better.head(LISTED)])
     return [
-        *(in_words(one, titles.get(one.resource, one.resource)) for one in _most(told)),
-        f"Of {open_} of {len(report.resources)} resources it cannot be told yet.",
+        *(
+            f"{one.title}: {one.verdict} on its skills, {one.effect:+.3f} "
+            f"({one.low:+.3f} to {one.high:+.3f}; {one.steps} steps)."
+            for one in listed.itertuples()
+        ),
+        f"Of {len(report.resources) - len(told)} of {len(report.resources)} resources it cannot be told yet.",
     ]
-
-
-def _most(told: Sequence[ResourceVerdict]) -> list[ResourceVerdict]:
-    less = [one for one in told if one.verdict == "teaches less"][:LISTED]
-    return [*less, *[one for one in told if one.verdict == "teaches more"][:LISTED]]
 
 
 def _voice(report: Effectiveness) -> list[str]:

@@ -49,7 +49,7 @@ def weekly_report(
 ) -> WeeklyReport:
     """Return the report of an ISO week; what it takes and refuses is said at `week_figures`."""
     found = week_figures(workspace, week, now=now, rng=rng, roster=roster)
-    told, titles, fair = found.effectiveness, found.titles, found.fairness
+    told, fair = found.effectiveness, found.fairness
     read = told.called(found.skills)
-    page = report_page(read, titles, now=now, personal=found.personal, fairness=fair, notes=found.notes)
-    return WeeklyReport(told, found.personal, fair, page, pictures(read, titles, fair), found.notes)
+    page = report_page(read, now=now, personal=found.personal, fairness=fair, notes=found.notes)
+    return WeeklyReport(told, found.personal, fair, page, pictures(read, fair), found.notes)

@@ -15,6 +15,7 @@ from segue.service.pages.sessions.visits import Pages, Visit
 from segue.workspace.records.decision_queries import last_decision
 from segue.workspace.records.events import last_number
 from segue.workspace.reports.week.week_figures import WeekFigures, week_figures
+from segue.workspace.sources.model_registry import current_fit
 
 pages = Pages()
 WEEKS, MOST = 4, 5
@@ -40,8 +41,8 @@ def _report(visit: Visit, asked: str, known: Known) -> dict[str, object]:
     weeks = [week_of(visit.now - timedelta(days=7 * n), space.time_zone) for n in range(WEEKS)]
     week = asked if asked in weeks else weeks[0]
     with space.store.read() as connection:
-        upto = (last_decision(connection), last_number(connection), visit.now.date())
-    name = (visit.tenant.name, week, visit.ticket.class_id, roster, *upto)
+        upto = (last_decision(connection), last_number(connection), current_fit(connection))
+    name = (visit.tenant.name, week, visit.ticket.class_id, roster, visit.now.date(), *upto)
     if name not in known:
         rng = generator(space.configuration.seed, "report", week, visit.ticket.class_id, 0)
         try:
@@ -62,9 +63,8 @@ def _report(visit: Visit, asked: str, known: Known) -> dict[str, object]:
 def _told(found: WeekFigures) -> dict[str, object]:
     """Return what the page says of a week's figures."""
     told, personal = found.effectiveness, found.personal
-    verdicts = {
-        name: [r for r in told.resources if r.verdict == name] for name in ("teaches more", "teaches less")
-    }
+    sure = told.told
+    better = sure["effect"] > 0
     return {
         "learning": told.learning,
         "skills": [
@@ -74,10 +74,9 @@ def _told(found: WeekFigures) -> dict[str, object]:
         "since": told.since_last_week,
         "waiting": told.waiting,
         "censored": told.censored,
-        "more": [found.titles.get(r.resource, r.resource) for r in verdicts["teaches more"][:MOST]],
-        "less": [found.titles.get(r.resource, r.resource) for r in verdicts["teaches less"][:MOST]],
-        "resources": len(told.resources),
-        "open": sum(r.verdict == "cannot be told yet" for r in told.resources),
+        "more": sure["title"][better].head(MOST).tolist(),
+        "less": sure["title"][~better].iloc[::-1].head(MOST).tolist(),
+        "open": len(told.resources) - len(sure),
         "voice": told.voice,
         "said": told.voice.statements,
         "explored": told.explored_share if isfinite(told.explored_share) else None,

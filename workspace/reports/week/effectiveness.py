@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segue.engine.explanations.taught import UNTOLD
 from segue.features.events.outward_text import finite
 from segue.workspace.reports.week.mean_intervals import MeanInterval, difference, mean_interval, means_by
-from segue.workspace.reports.week.resource_verdicts import ResourceVerdict, resource_verdicts
 from segue.workspace.reports.week.step_frame import LoggedSteps
 
 WEEKS_SHOWN = 8
@@ -42,8 +42,8 @@ class Effectiveness:
         The same by skill and class; intervals hold jointly.
     waiting, censored : int
         Steps whose effect has not shown yet, and of which it never will.
-    resources : list of ResourceVerdict
-        Over all weeks so far.
+    resources : DataFrame
+        What each resource that was used teaches, as the model in charge has it (``taught_table``).
     engagement : DataFrame
         By skill: steps of this week's lists, share done, and learning beside it.
     voice : Voice
@@ -63,7 +63,7 @@ class Effectiveness:
     by_class: Mapping[str, MeanInterval]
     waiting: int
     censored: int
-    resources: tuple[ResourceVerdict, ...]
+    resources: pd.DataFrame
     engagement: pd.DataFrame
     voice: Voice
     explored_share: float
@@ -79,10 +79,16 @@ class Effectiveness:
         skill = self.engagement["skill"].map(lambda one: names.get(one, one))
         return replace(self, by_skill=by_skill, engagement=self.engagement.assign(skill=skill))
 
+    @property
+    def told(self) -> pd.DataFrame:
+        """The resources of which it can be told what they teach, the best first."""
+        return self.resources[self.resources["verdict"] != UNTOLD]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name, null where there is none."""
-        out = asdict(self) | {"engagement": self.engagement.to_dict(orient="records")}
-        return {name: finite(value) for name, value in out.items()}
+        tables = {"engagement": self.engagement, "resources": self.resources}
+        rows = {name: table.to_dict(orient="records") for name, table in tables.items()}
+        return {name: finite(value) for name, value in (asdict(self) | rows).items()}
 
     def metrics(self) -> dict[str, float]:
         """Return the main figures under the names a tracking store takes."""
@@ -93,8 +99,8 @@ class Effectiveness:
             "explored_share": self.explored_share,
             "exploring_cost": -self.exploring.mean,
             "since_last_week": self.since_last_week.mean,
-            "resources_teaching_less": float(sum(r.verdict == "teaches less" for r in self.resources)),
-            "resources_teaching_more": float(sum(r.verdict == "teaches more" for r in self.resources)),
+            "resources_teaching_less": float((self.told["effect"] < 0).sum()),
+            "resources_teaching_more": float((self.told["effect"] > 0).sum()),
         }
         return {name: value for name, value in figures.items() if np.isfinite(value)}
 
@@ -135,7 +141,7 @@ def effectiveness(
         by_class=means_by(shown, "reward", "class"),
         waiting=int((steps["reward"].isna() & (steps["status"] != "censored")).sum()),
         censored=int((steps["status"] == "censored").sum()),
-        resources=tuple(resource_verdicts(steps)),
+        resources=logged.taught,
         engagement=_engagement(given, by_skill),
         voice=_voice(given, statements or {}),
         explored_share=float(explored[steps["week"] == week].mean()) if len(given) else float("nan"),

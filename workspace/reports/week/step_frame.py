@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segue.engine.explanations.taught import taught_table
 from segue.features.events.text_dialects import label_of
 from segue.features.iso_weeks import week_of
 from segue.features.reward import CENSOR_DAYS
@@ -47,13 +48,13 @@ TEXTS = ("class", "week", "showed", "resource", "skill", "kind", "status")  # as
 
 @dataclass(frozen=True)
 class LoggedSteps:
-    """Steps (columns `COLUMNS`), titles of resources, and labels of learners by declared column.
+    """Steps (columns `COLUMNS`), what the resources used teach, and labels of learners by declared column.
 
-    `matched` is how many learners of the roster are known here.
+    `taught` is as of ``taught_table``; `matched` is how many learners of the roster are known here.
     """
 
     steps: pd.DataFrame
-    titles: Mapping[str, str]
+    taught: pd.DataFrame
     groups: Mapping[str, Mapping[int, str]]
     matched: int = 0
 
@@ -80,7 +81,8 @@ def logged_steps(
         did = what_was_done(connection, min(cells["time"], default=0), only)
         asked = [] if roster is None else [label_of(who) for who in roster["learner"]]
         names = find_learners(connection, workspace.keyring, asked)
-        fitted = workspace.champion(connection).fitted
+        champion = workspace.champion(connection)
+    fitted = champion.fitted
     catalogue = workspace.catalogue()
     resources = catalogue.resource_index
     kept = [row for row, name in enumerate(cells["resource"]) if name in resources]
@@ -107,8 +109,9 @@ def logged_steps(
     }
     objects = {name: pd.Series(cells[name], dtype=object) for name in TEXTS}
     steps = pd.DataFrame({name: objects.get(name, cells[name]) for name in COLUMNS})
-    titles = {r.resource_id: r.title or r.resource_id for r in catalogue.resources}
-    return LoggedSteps(steps, titles, groups, len(names))
+    taught = taught_table(champion.recommender.kernel).query("steps > 0")
+    taught["title"] = taught["title"].where(taught["title"] != "", taught["resource"])
+    return LoggedSteps(steps, taught, groups, len(names))
 
 
 def _week(microseconds: int | None, time_zone: str) -> str:

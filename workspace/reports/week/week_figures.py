@@ -24,14 +24,11 @@ from segue.workspace.reports.week.step_frame import LoggedSteps, logged_steps
 
 @dataclass(frozen=True)
 class WeekFigures:
-    """What a week showed; `titles` and `skills` name its resources and skills, `notes` say whom the roster
-    leaves out.
-    """
+    """What a week showed; `skills` names its skills, `notes` say whom the roster leaves out."""
 
     effectiveness: Effectiveness
     personal: Personalisation
     fairness: tuple[FairnessRow, ...]
-    titles: Mapping[str, str]
     skills: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -75,7 +72,7 @@ def week_figures(
     fair = tuple(fairness_rows(steps, logged.groups))
     notes = () if roster is None else _left_out(logged, len(roster["learner"].unique()))
     skills = {s.skill_id: s.i_can or s.statement or s.skill_id for s in workspace.catalogue().skills}
-    return WeekFigures(found, personal, fair, logged.titles, skills, notes)
+    return WeekFigures(found, personal, fair, skills, notes)
 
 
 def _left_out(logged: LoggedSteps, listed: int) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segue.engine.explanations.taught import UNTOLD
 from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.csv_logs import read_texts
 from segue.experiments.evaluation.logs.shadow_policy import total_variation
@@ -22,12 +23,12 @@ from segue.experiments.evaluation.reports.weekly_page import report_page
 from segue.workspace.reports.week.effectiveness import Effectiveness, effectiveness
 from segue.workspace.reports.week.fairness import fairness_rows
 from segue.workspace.reports.week.personalisation import audit_personalisation
-from segue.workspace.reports.week.resource_verdicts import resource_verdicts
 from segue.workspace.reports.week.step_frame import COLUMNS, LoggedSteps, logged_steps
 from segue.workspace.reports.week.week_figures import WeekFigures, week_figures
 
 School = Any  # the class in conftest.py
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
+NOBODY_KNOWS = pd.DataFrame(columns=["resource", "title", "effect", "low", "high", "steps", "verdict"])
 
 
 def planted(
@@ -69,41 +70,63 @@ def planted(
 
 
 def told_of(steps: pd.DataFrame) -> Effectiveness:
-    return effectiveness(LoggedSteps(steps, {}, {}), "2026-W48")
+    return effectiveness(LoggedSteps(steps, NOBODY_KNOWS, {}), "2026-W48")
 
 
-def told(steps: pd.DataFrame) -> dict[str, str]:
-    """What is said of the resources of which something can be said."""
-    found = resource_verdicts(steps)
-    return {one.resource: one.verdict for one in found if one.verdict != "cannot be told yet"}
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_report_says_of_resources_what_the_model_in_charge_says(school: School) -> None:
+    school.study(MONDAY)
+    school.space.learn(now=MONDAY + timedelta(days=7))
+    figures = week_figures(
+        school.space, "2026-W48", now=MONDAY + timedelta(days=7), rng=np.random.default_rng(0)
+    )
+    found, known = figures.effectiveness.resources, school.space.resources_taught()
+    used = known[known["steps"] > 0].set_index("resource")
+    assert len(used)
+    assert found["resource"].tolist() == used.index.tolist()
+    assert found["verdict"].tolist() == used["verdict"].tolist()
+    assert found["title"].ne("").all()
 
 
-def test_a_planted_bad_resource_is_found_and_few_others_are() -> None:
-    found, false = 0, []
-    for seed in range(40):
-        sure = told(planted(seed, bad=0.3))
-        found += sure.pop("r0.0", "") == "teaches less"
-        false.append(len(sure) / (len(sure) + 1))
-    assert found >= 30
-    assert np.mean(false) <= 0.05 + 2 * np.std(false) / np.sqrt(len(false))
-
-
-def test_where_all_teach_alike_nothing_is_told() -> None:
-    wrong = [bool(told(planted(seed))) for seed in range(40)]
-    assert np.mean(wrong) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 40)
+def test_the_page_names_the_worst_and_the_best_and_counts_the_others() -> None:
+    resources = pd.DataFrame(
+        {
+            "resource": ["r1", "r2", "r3", "r4"],
+            "title": ["Good", "Unsure", "Bad", "Worst"],
+            "effect": [0.05, 0.01, -0.04, -0.2],
+            "low": [0.02, -0.02, -0.06, -0.3],
+            "high": [0.08, 0.04, -0.02, -0.1],
+            "steps": [90, 3, 80, 70],
+            "verdict": [
+                "teaches better than others",
+                UNTOLD,
+                "teaches less than others",
+                "learners did worse after it than before",
+            ],
+        }
+    )
+    report = effectiveness(LoggedSteps(planted(0), resources, {}), "2026-W48")
+    page = report_page(report, now=MONDAY)
+    said = [page.index(f"<li>{name}: ") for name in ("Worst", "Bad", "Good")]
+    assert said == sorted(said)
+    assert "Bad: teaches less than others on its skills, -0.040 (-0.060 to -0.020; 80 steps)." in page
+    assert "Unsure:" not in page
+    assert "Of 1 of 4 resources it cannot be told yet." in page
+    assert report.metrics()["resources_teaching_less"] == 2.0
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["resources"][0]["resource"] == "r1"
 
 
 def test_learning_by_skill_holds_the_truth_and_reads_the_future_not_at_all() -> None:
     steps = planted(1)
-    report = effectiveness(LoggedSteps(steps, {}, {}), "2026-W47")
+    report = effectiveness(LoggedSteps(steps, NOBODY_KNOWS, {}), "2026-W47")
     assert list(report.trend) == ["2026-W46", "2026-W47"]
     early = steps[steps["week"] <= "2026-W47"]
-    assert report.to_dict() == effectiveness(LoggedSteps(early, {}, {}), "2026-W47").to_dict()
+    assert report.to_dict() == effectiveness(LoggedSteps(early, NOBODY_KNOWS, {}), "2026-W47").to_dict()
     assert report.learning.known
     assert set(report.by_class) == {"7a", "7b"}
     assert json.dumps(report.to_dict(), allow_nan=False)
     with pytest.raises(ValueError, match="nothing was logged up to 2026-W01"):
-        effectiveness(LoggedSteps(steps, {}, {}), "2026-W01")
+        effectiveness(LoggedSteps(steps, NOBODY_KNOWS, {}), "2026-W01")
 
 
 def test_people_read_the_names_of_skills_where_programs_read_ids() -> None:
@@ -125,7 +148,7 @@ def test_steps_of_teachers_and_of_four_learners_are_not_reported() -> None:
     steps = planted(2)
     steps["overridden"] = steps["skill"] == "s1"
     steps = steps[(steps["skill"] != "s2") | (steps["learner"] < 4)]
-    report = effectiveness(LoggedSteps(steps, {}, {}), "2026-W48")
+    report = effectiveness(LoggedSteps(steps, NOBODY_KNOWS, {}), "2026-W48")
     assert "s1" not in report.by_skill
     assert not report.by_skill["s2"].known
     assert "not reported" in str(report.by_skill["s2"])
@@ -140,7 +163,7 @@ def test_fairness_intervals_hold_together_and_none_is_under_five() -> None:
         assert {row.measure for row in rows} == {"gain", "minutes", "level", "exposure", "forecast"}
         alarms += any(row.beside.sign for row in rows)
     assert alarms <= 40 * 0.05 + 3 * np.sqrt(40 * 0.05 * 0.95)
-    page = report_page(told_of(planted(0)), {}, now=MONDAY, fairness=fairness_rows(planted(0), groups))
+    page = report_page(told_of(planted(0)), now=MONDAY, fairness=fairness_rows(planted(0), groups))
     assert 'alt="Is it fair? (each beside all others)"' in page
     steps = planted(7)
     steps.loc[steps["learner"] % 2 == 0, "reward"] -= 0.3
