@@ -48,20 +48,12 @@ class Framework:
 
     Attributes
     ----------
-    title : of the document
     skills : one an item, in the order of the package; `skill_id` is the item's identifier
     prerequisites : (before, after) pairs of skill ids, from `precedes` between items of the package
-    parents : skill id of the item or document that an item is a child of
-    matches : (skill id, id elsewhere) pairs that mean the same, from `exactMatchOf`
-    relations : every association as (type, origin, destination)
     """
 
-    title: str = ""
     skills: tuple[Skill, ...] = ()
     prerequisites: tuple[tuple[str, str], ...] = ()
-    parents: tuple[tuple[str, str], ...] = ()
-    matches: tuple[tuple[str, str], ...] = ()
-    relations: tuple[tuple[str, str, str], ...] = ()
 
 
 def read(source: Source, mode: Mode = "strict") -> tuple[Iterator[Event], ReadReport]:
@@ -84,7 +76,7 @@ def open_framework(source: Source, mode: Mode, report: ReadReport) -> Framework:
         return Framework()
     if mode == "strict":
         _check(document, items, associations, report)
-    framework = _framework(document, items, associations, report)
+    framework = _framework(items, associations, report)
     report.counts["items"] = len(items)
     report.counts["associations"] = len(associations)
     report.counts["prerequisites"] = len(framework.prerequisites)
@@ -148,32 +140,20 @@ def _check_association(part: dict[str, Json]) -> None:
 # --- what it says -----------------------------------------------------------------------------------------
 
 
-def _framework(
-    document: dict[str, Json], items: list[Json], associations: list[Json], report: ReadReport
-) -> Framework:
+def _framework(items: list[Json], associations: list[Json], report: ReadReport) -> Framework:
     skills = _skills(items, report)
     known = {skill.skill_id for skill in skills}
-    relations = []
+    before: list[tuple[str, str]] = []
     for part in associations:
-        relation = (text(obj(part).get("associationType")), _node(part, "origin"), _node(part, "destination"))
-        if all(relation):
-            relations.append(relation)
-        else:
+        kind = text(obj(part).get("associationType"))
+        first, then = _node(part, "origin"), _node(part, "destination")
+        if not (kind and first and then):
             report.warnings["association without type or ends"] += 1
-    inside = [
-        (origin, end) for kind, origin, end in relations if kind == "precedes" and {origin, end} <= known
-    ]
-    left_out = sum(kind == "precedes" for kind, _, _ in relations) - len(inside)
-    if left_out:
-        report.warnings["prerequisite that points outside the package"] += left_out
-    return Framework(
-        text(document.get("title")),
-        skills,
-        tuple(dict.fromkeys(inside)),
-        tuple((origin, end) for kind, origin, end in relations if kind == "isChildOf"),
-        tuple((origin, end) for kind, origin, end in relations if kind == "exactMatchOf"),
-        tuple(relations),
-    )
+        elif kind == "precedes" and {first, then} <= known:
+            before.append((first, then))
+        elif kind == "precedes":
+            report.warnings["prerequisite that points outside the package"] += 1
+    return Framework(skills, tuple(dict.fromkeys(before)))
 
 
 def _skills(items: list[Json], report: ReadReport) -> tuple[Skill, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 from segue.lms.catalogues.common_cartridge.qti import first_text, local, named
@@ -19,9 +19,8 @@ PIECES = re.compile(
 
 @dataclass(frozen=True)
 class CoursePlace:
-    """One place in the outline: its module, its title, the resource it shows, and whether learners see it."""
+    """One place in the outline: its title, the resource it shows, and whether learners see it."""
 
-    module: str
     title: str
     target: str
     published: bool = True
@@ -29,14 +28,14 @@ class CoursePlace:
 
 def places_of(manifest: Element, entries: Mapping[str, Element], shelf: CartridgeFiles) -> list[CoursePlace]:
     """Return the places of a course in order; the first of three ways that gives any."""
-    outlined = [place for part in named(manifest, "organization") for place in _items(part, "")]
+    outlined = [place for part in named(manifest, "organization") for place in _items(part)]
     known = [place for place in outlined if place.target in entries]
     if lost := len(outlined) - len(known):
         shelf.report.warnings["item that points to no resource"] += lost
     modules = list(_modules(shelf))
     hidden = {place.target for place in modules if not place.published}
     if known:
-        return [CoursePlace(p.module, p.title, p.target, p.target not in hidden) for p in known]
+        return [replace(place, published=place.published and place.target not in hidden) for place in known]
     listed = [place for place in modules if place.target in entries]
     if not listed:
         shelf.report.warnings["no outline: resources in the order of the manifest"] += 1
@@ -44,7 +43,7 @@ def places_of(manifest: Element, entries: Mapping[str, Element], shelf: Cartridg
     return listed
 
 
-def _items(parent: Element, module: str) -> Iterator[CoursePlace]:
+def _items(parent: Element) -> Iterator[CoursePlace]:
     for item in parent:
         if local(item) != "item":
             continue
@@ -53,8 +52,8 @@ def _items(parent: Element, module: str) -> Iterator[CoursePlace]:
         )
         target = item.get("identifierref", "")
         if target:
-            yield CoursePlace(module, title, target, item.get("isvisible", "true").lower() != "false")
-        yield from _items(item, title or module)
+            yield CoursePlace(title, target, item.get("isvisible", "true").lower() != "false")
+        yield from _items(item)
 
 
 def _modules(shelf: CartridgeFiles) -> Iterator[CoursePlace]:
@@ -62,12 +61,11 @@ def _modules(shelf: CartridgeFiles) -> Iterator[CoursePlace]:
     root = shelf.xml(MODULES)
     for module in () if root is None else named(root, "module"):
         open_ = first_text(module, "workflow_state") != "unpublished"
-        title = next(("".join(part.itertext()).strip() for part in module if local(part) == "title"), "")
         for item in named(module, "item"):
             state = first_text(item, "workflow_state")
             target = first_text(item, "identifierref")
             if target:
-                yield CoursePlace(title, first_text(item, "title"), target, open_ and state in ("", "active"))
+                yield CoursePlace(first_text(item, "title"), target, open_ and state in ("", "active"))
 
 
 def _listed(manifest: Element, entries: Mapping[str, Element]) -> Iterator[CoursePlace]:
@@ -83,4 +81,4 @@ def _listed(manifest: Element, entries: Mapping[str, Element]) -> Iterator[Cours
         is_piece = kind == "webcontent" and PIECES.search(href) is not None
         settings = kind.startswith("associatedcontent") and not is_task
         if not (own_part or is_bank or is_piece or settings or href.startswith("course_settings/")):
-            yield CoursePlace("", "", name)
+            yield CoursePlace("", name)

@@ -21,7 +21,6 @@ from segue.lms.catalogues.common_cartridge.qti import first_text, named, read_as
 from segue.lms.catalogues.common_cartridge.shelf import CartridgeFiles, with_bases
 from segue.lms.records.safe_archive import open_files, parse_xml
 from segue.lms.records.source_records import Event, Mode, ReadReport, RecordRefusedError, Source
-from segue.lms.records.untrusted_values import number
 
 KINDS = {
     "imsqti": "quiz",
@@ -46,17 +45,11 @@ class Cartridge:
 
     Attributes
     ----------
-    title : of the course
     resources : those that the course's outline shows, each once, in the order first shown
-    order : (module title, resource id) for every place in the outline
-    points : points possible, where the cartridge says
     descriptions : plain text of pages, tasks and questions, for suggesting standards
     """
 
-    title: str = ""
     resources: tuple[Resource, ...] = ()
-    order: tuple[tuple[str, str], ...] = ()
-    points: Mapping[str, float] = field(default_factory=dict)
     descriptions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -99,21 +92,12 @@ def plain(markup: str) -> str:
 # --- the resources ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A resource with what else is known of it."""
-
-    resource: Resource
-    points: float | None = None
-    text: str = ""
-
-
 def _read_manifest(manifest: Element, shelf: CartridgeFiles) -> Cartridge:
     manifest = with_bases(manifest)
     entries = {entry.get("identifier", ""): entry for entry in named(manifest, "resource")}
     _count_missing(manifest, shelf)
     outline = places_of(manifest, entries, shelf)
-    places, shown = [], dict[str, _Found]()
+    shown: dict[str, tuple[Resource, str]] = {}
     hidden: set[str] = set()
     for place in outline:
         reason = "" if place.published else "unpublished resource"
@@ -122,7 +106,6 @@ def _read_manifest(manifest: Element, shelf: CartridgeFiles) -> Cartridge:
             hidden.add(place.target)
             shelf.report.skip(f"{reason}, left out")
             continue
-        places.append(place)
         if place.target not in shown:
             shown[place.target] = _found(entries[place.target], place.title, shelf)
     found = [one for name, one in shown.items() if name not in hidden]
@@ -131,14 +114,8 @@ def _read_manifest(manifest: Element, shelf: CartridgeFiles) -> Cartridge:
     shelf.report.counts["for learners"] = len(found)
     if not found:
         shelf.report.warnings["nothing to do was found in this cartridge"] += 1
-    general = named(manifest, "general")
-    return Cartridge(
-        first_text(general[0], "title") if general else "",
-        tuple(one.resource for one in found),
-        tuple((place.module, place.target) for place in places),
-        {one.resource.resource_id: one.points for one in found if one.points is not None},
-        {one.resource.resource_id: one.text for one in found if one.text},
-    )
+    texts = {resource.resource_id: text for resource, text in found if text}
+    return Cartridge(tuple(resource for resource, _ in found), texts)
 
 
 def _count_missing(manifest: Element, shelf: CartridgeFiles) -> None:
@@ -152,16 +129,17 @@ def _count_missing(manifest: Element, shelf: CartridgeFiles) -> None:
         shelf.report.warnings["file that lies outside the cartridge"] += len(outside)
 
 
-def _found(entry: Element, title: str, shelf: CartridgeFiles) -> _Found:
+def _found(entry: Element, title: str, shelf: CartridgeFiles) -> tuple[Resource, str]:
+    """Return a resource, and the text of what it points to."""
     name, kind = entry.get("identifier", ""), entry.get("type", "")
     files = [part.get("href", "") for part in named(entry, "file")]
     href = entry.get("href") or (files[0] if files else "")
     prefix = next((prefix for prefix in KINDS if kind.startswith(prefix)), "webcontent")
     skills = tuple(dict.fromkeys("".join(guid.itertext()).strip() for guid in _standards(entry)))
     settings = next((name for name in files if name.endswith("assignment_settings.xml")), "")
-    url, points, text = _contents(prefix, href, entry, shelf)
+    url, text = _contents(prefix, href, entry, shelf)
     if settings and (task := shelf.xml(settings)) is not None:
-        points, title = number(first_text(task, "points_possible")), title or first_text(task, "title")
+        title = title or first_text(task, "title")
     is_video = VIDEO.search(url) or VIDEO.search(PurePosixPath(href).name)
     resource = Resource(
         name,
@@ -171,7 +149,7 @@ def _found(entry: Element, title: str, shelf: CartridgeFiles) -> _Found:
         kind="video" if is_video else "exercise" if settings else KINDS[prefix],
         offline=prefix not in ("imswl", "imsbasiclti"),
     )
-    return _Found(resource, points, text)
+    return resource, text
 
 
 def _standards(entry: Element) -> list[Element]:
@@ -190,29 +168,27 @@ def _own_title(href: str, entry: Element, shelf: CartridgeFiles) -> str:
     return first_text(root, "title") or " ".join(titled.split())
 
 
-def _contents(prefix: str, href: str, entry: Element, shelf: CartridgeFiles) -> tuple[str, float | None, str]:
-    """Return the address, the points and the text of what a resource points to."""
+def _contents(prefix: str, href: str, entry: Element, shelf: CartridgeFiles) -> tuple[str, str]:
+    """Return the address and the text of what a resource points to."""
     if prefix in ("webcontent", "associatedcontent"):
         is_page = href.lower().endswith((".html", ".htm", ".xhtml"))
-        return "", None, plain(shelf.text(href)) if is_page else ""
+        return "", plain(shelf.text(href)) if is_page else ""
     root = shelf.xml(href)
     if root is None and prefix == "imswl":
         root = entry  # thin cartridges write the link into the manifest
     if root is None:
-        return "", None, ""
+        return "", ""
     if prefix == "imsqti":
         assessment = read_assessment(root)
         if not assessment.n_items:
             shelf.report.warnings["assessment without questions"] += 1
-        return "", assessment.points, plain(assessment.questions)
+        return "", plain(assessment.questions)
     if prefix == "imswl":
         links = named(root, "url")
-        return _address(links[0].get("href", "") if links else ""), None, ""
+        return _address(links[0].get("href", "") if links else ""), ""
     if prefix == "imsbasiclti":
-        return _address(first_text(root, "secure_launch_url", "launch_url")), None, ""
-    gradable = named(root, "gradable")
-    points = number(gradable[0].get("points_possible")) if gradable else None
-    return "", points, plain(first_text(root, "text"))
+        return _address(first_text(root, "secure_launch_url", "launch_url")), ""
+    return "", plain(first_text(root, "text"))
 
 
 def _address(url: str) -> str:
