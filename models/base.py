@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Singles = NDArray[np.float32]
 _ONE, _MINUS = np.array(1.0), np.array(-1.0)  # a number of Python's would be converted at every use
 

@@ -12,12 +12,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
-__all__ = ["BayesianLinear"]
+from segue.models.base import Floats, Ints
 
-Floats = NDArray[np.float64]
+__all__ = ["BayesianLinear"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class BayesianLinear:
         """Return an independent copy."""
         return BayesianLinear.from_arrays(self.to_arrays())
 
-    def to_arrays(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    def to_arrays(self) -> dict[str, Floats | Ints]:
         """Return all that `from_arrays` needs, as named arrays for an ``.npz``."""
         return {
             "A": self.A.copy(),
@@ -181,7 +181,7 @@ class BayesianLinear:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[np.float64] | NDArray[np.int64]]) -> BayesianLinear:
+    def from_arrays(cls, arrays: dict[str, Floats | Ints]) -> BayesianLinear:
         """Return the model that `to_arrays` described."""
         noise_variance, weekly_decay, n = (float(v) for v in arrays["scalars"])
         model = cls(

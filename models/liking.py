@@ -7,10 +7,8 @@ learner, and alike in both halves of the learner's work. Chance differs in each 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from segue.models.base import Floats, Ints
 
 
 def liking(learner: Ints, tags: Ints, finished: Floats) -> float:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from segue.models.base import Bools, Floats, Ints
 
 SOON, LATE = 8.0, 20.0  # days between two answers
 LIKE = 40.0  # answers that the usual share counts as much as
@@ -37,10 +38,10 @@ _RIGHT = 0.76  # usual score within 8 days of a right answer
 
 
 def next_answers(
-    learner: NDArray[np.int64],
-    skill: NDArray[np.int64],
-    score: NDArray[np.float64],
-    time: NDArray[np.float64],
+    learner: Ints,
+    skill: Ints,
+    score: Floats,
+    time: Floats,
 ) -> NextAnswers:
     """Return what the answers of a log say, drawn to `USUAL` by as much as 40 answers weigh.
 
@@ -69,7 +70,7 @@ def next_answers(
     relapse[1:] = same[1:] & same[:-1] & ~before[1:] & right[:-2]
     value = score[order][1:]
 
-    def mean(rows: NDArray[np.bool_], usual: float) -> float:
+    def mean(rows: Bools, usual: float) -> float:
         return float((value[rows].sum() + LIKE * usual) / (rows.sum() + LIKE))
 
     wrong, well = mean(soon & ~before, USUAL.after_wrong), mean(soon & before, _RIGHT)

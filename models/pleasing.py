@@ -12,11 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from segue.models.base import Floats, Ints
 from segue.models.resource_effects import Effects, Groups
 
-Floats = NDArray[np.float64]
 FEWEST = 20  # resources with followed steps and engagement, below which nothing is said
 LEAST_Z = 2.0  # standard errors below 0 from which it is sure: one in forty of no difference
 DEAR = 1.5  # standard errors of its share finished from which a resource counts as liked
@@ -42,7 +41,7 @@ class Pleasing:
     slope: float
     z: float
     differ: bool
-    liked: NDArray[np.int64]
+    liked: Ints
 
     @property
     def rings(self) -> bool:

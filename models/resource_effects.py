@@ -24,12 +24,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from segue.models.base import Bools, Floats, Ints
+
 RIDGE = 50.0  # rows that say "no effect of the context"
 MOST_SPREAD = 1.0  # of what a step brings: more than large field studies suggest
 KIND_SPREAD = 0.1  # of that, in half a normal law: how much kinds and sources differ

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from segue.engine.policies.base import Policy
 from segue.engine.recommender import Recommender, fit
@@ -27,7 +26,6 @@ BANDS = ("", "K-5", "6", "6-8", "7-8", "9-12")
 KINDS = ("lesson", "video", "exercise", "exercise", "quiz", "game")
 COURSES = (None, None, ("c0",), ("c1", "c2"), ())
 MODES: tuple[Mode, ...] = ("playlist", "playlist", "playlist", "next", "review", "intervene")
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,17 +10,16 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from segue.experiments.learner_vectors.attempt_files import TraceError, Trial, read_trial
+from segue.features.catalogue import Bools
 from segue.features.history.attempts import Floats, Ints
 from segue.features.history.difficulty import learner_folds
 from segue.features.vectors.learner_vector import prior_weights
 from segue.features.vectors.success_fit import TrainingRows, fit_model, training_rows
 from segue.models.success_probability import BoostedSuccess
 
-Bools = NDArray[np.bool_]
 __all__ = ["Score", "StageClock", "TraceError", "Traced", "Trial", "read_trial", "summary", "trace"]
 
 ModelName = Literal["logistic", "boosting"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.learning_dynamics import LearningStep, sigmoid
-from segue.experiments.simulation.school_term import Floats, Ints, Stage, TermAsk
+from segue.experiments.simulation.school_term import Stage, TermAsk
+from segue.features.catalogue import Bools, Floats, Ints
 
 _DONE = 3.0
 
@@ -90,7 +90,7 @@ class _Peer:
             score[rows, best] = -np.inf
         return out, np.ones(out.shape)
 
-    def _rank(self, wanted: NDArray[np.bool_]) -> Floats:
+    def _rank(self, wanted: Bools) -> Floats:
         """Number the wanted skills of each learner along the visible course, (B, S)."""
         rank = np.zeros(wanted.shape)
         rank[:, self.order] = np.cumsum(wanted[:, self.order], axis=1)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.experiments.simulation.learning_dynamics import LearningStep, sigmoid
 from segue.experiments.simulation.student_models import StudentModel
 from segue.experiments.simulation.worlds.synthetic_course import FORMATS, Pupils, World
+from segue.features.catalogue import Bools, Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 _SLOPE = 1.5  # how sharply success follows ability
 _AGAIN = 0.65  # what a resource still teaches, with every earlier use
 

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.student_models import StudentModel
 from segue.experiments.simulation.worlds.synthetic_course import Pupils, World, course, pupils
 from segue.experiments.simulation.worlds.teaching_worlds import WorldSetting
+from segue.features.catalogue import Bools, Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 WEEK = 168.0
 _PLAYLIST, _NEXT, _PER_DAY = 10, 1, 2
 
@@ -138,7 +136,7 @@ class Result:
 
     gain: Floats
     prior: Floats
-    stayed: NDArray[np.bool_]
+    stayed: Bools
     violations: int
     requests: int
     seconds: float

@@ -7,14 +7,12 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from segue.experiments.simulation.cohort import Cohort, TermSlot
 from segue.experiments.simulation.student_models import StudentModel, student_model
 from segue.experiments.simulation.worlds.synthetic_course import around, pupils
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import Catalogue, Ints
 
-Ints = NDArray[np.int64]
 _SCHOOL_HOURS = (9.0, 10.5)
 
 

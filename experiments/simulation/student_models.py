@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from segue.experiments.simulation.learning_dynamics import (
-    Floats,
     Forgetting,
     Gated,
     Knowledge,
@@ -18,6 +17,7 @@ from segue.experiments.simulation.learning_dynamics import (
     Zone,
     sigmoid,
 )
+from segue.features.catalogue import Floats
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from segue.experiments.simulation.cohort import Cohort, TermSlot
-from segue.experiments.simulation.school_term import Floats, Ints, Stage, TermAsk
+from segue.experiments.simulation.school_term import Stage, TermAsk
+from segue.features.catalogue import Floats, Ints
 
 _TERM, _FORMER = pd.Timestamp("2026-09-07"), pd.Timestamp("2025-09-08")
 _COLUMNS = ("learner_id", "resource_id", "timestamp", "kind", "completed", "correct", "propensity")

@@ -7,12 +7,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from segue.features.catalogue import Catalogue, Resource, Skill
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from segue.features.catalogue import Catalogue, Floats, Ints, Resource, Skill
 
 _EASE = -1.0  # mean true difficulty in logits: sets how often a first attempt succeeds
 FORMATS = ("lesson", "exercise", "game")

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.experiments.simulation.learning_dynamics import Spacing, Zone
 from segue.experiments.simulation.student_models import StudentModel, student_model
 from segue.experiments.simulation.worlds.synthetic_course import CourseFaults, World
 
-Floats = NDArray[np.float64]
 Change = Callable[[World, np.random.Generator], World]
 HARMFUL = 0.05  # share of the resources that confuse rather than teach
 PLEASING = 0.2  # share of the resources that please and don't teach
