@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from segue.batch.parts import output, worker_pool
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.events.outward_text import csv_frame
-from segue.features.iso_weeks import start_of
+from segue.features.iso_weeks import SCHOOL_DAYS, school_days, start_of
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.fit_check import gate
 from segue.workspace.operations.monitoring import alarms
@@ -29,7 +29,6 @@ from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
 
 STEPS = ("import", "learn", "fit", "weekly")
-SCHOOL_DAYS = 5
 AS_WRITTEN = Source()
 
 
@@ -96,7 +95,8 @@ class Week:
 
     def plan(self, workspace: Workspace, now: datetime) -> WeeklyPlan | None:
         """Return the plan of the days of the week that have school; None when there is none."""
-        part = school_days(self.week, self.holidays) / SCHOOL_DAYS
+        free = [date.fromisoformat(day) for day in self.holidays]
+        part = len(school_days(self.week, holidays=free)) / SCHOOL_DAYS
         if not part:
             return None
         courses = tuple(replace(course, minutes=course.minutes * part) for course in self.courses)
@@ -230,17 +230,6 @@ class _Record:
     def _model(self) -> str | None:
         with self._workspace.store.read() as connection:
             return current_fit(connection)
-
-
-def school_days(week: str, holidays: Sequence[str]) -> int:
-    """Return how many of a week's five school days are no holidays.
-
-    >>> school_days("2026-W48", ["2026-11-26", "2026-11-27", "2026-12-25"])
-    3
-    """
-    monday = date.fromisocalendar(int(week[:4]), int(week[-2:]), 1)
-    free = {date.fromisoformat(day) for day in holidays}
-    return sum(monday + timedelta(days=n) not in free for n in range(SCHOOL_DAYS))
 
 
 def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, tick: Tick) -> JobStep:

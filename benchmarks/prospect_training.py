@@ -28,11 +28,12 @@ from segue.engine.scoring import prospect
 from segue.engine.settings import Settings
 from segue.experiments.simulation.baseline_policies import Clairvoyant
 from segue.experiments.simulation.cohort import Cohort
-from segue.experiments.simulation.school_term import Floats, Ints, Stage, TermAsk, TermPlan, run
+from segue.experiments.simulation.school_term import Stage, TermAsk, TermPlan, run
 from segue.experiments.simulation.segue_tutor import ClassTutor
 from segue.experiments.simulation.student_models import StudentModel, student_model
 from segue.experiments.simulation.tutor_adapter import Contract
 from segue.experiments.simulation.worlds.teaching_worlds import teaching_world
+from segue.features.catalogue import Floats, Ints
 from segue.features.contexts.context_columns import INDEX
 
 COLUMNS = (

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
+from collections.abc import Collection
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+SCHOOL_DAYS = 5
 
 
 def week_of(now: datetime, time_zone: str) -> str:
@@ -41,3 +44,14 @@ def start_of(week: str, time_zone: str) -> datetime:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"time zone must be an IANA name such as Europe/Paris, got {time_zone!r}") from None
     return datetime.combine(monday, time(), zone)
+
+
+def school_days(week: str, *, holidays: Collection[date] = ()) -> list[date]:
+    """Return Monday to Friday of an ISO week, without the holidays.
+
+    >>> [day.day for day in school_days("2026-W48", holidays=[date(2026, 11, 26), date(2026, 12, 25)])]
+    [23, 24, 25, 27]
+    """
+    monday = date.fromisocalendar(int(week[:4]), int(week[-2:]), 1)
+    days = [monday + timedelta(days=n) for n in range(SCHOOL_DAYS)]
+    return [day for day in days if day not in holidays]

@@ -65,7 +65,7 @@ from segue.workspace.records.taught_effects import READ_UPTO, by_arrival, count_
 from segue.workspace.reports.class_report import SkillOfClass, class_view
 from segue.workspace.reports.table_methods import TableMethods
 from segue.workspace.sources import model_registry as champions
-from segue.workspace.sources.catalogues import CatalogueMethods, CatalogueSource
+from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.sources.learning import Learnt, learn
 from segue.workspace.sources.model_registry import Champion, Charge, Library, note_version
 from segue.workspace.sources.state_sources import StoredStates
@@ -83,7 +83,7 @@ from segue.workspace.storage.pseudonyms import Keyring, find
 BLOCK_EVENTS = 20_000
 
 
-class Workspace(FeedbackMethods, CatalogueMethods, TableMethods):
+class Workspace(FeedbackMethods, TableMethods):
     """One tenant: its store, its key, its models. Make one with `init`, come back to it with `open`."""
 
     def __init__(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +25,8 @@ import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from segue.engine.recommender import Recommender
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -41,8 +42,8 @@ HOW = {
 class Run:
     """One run to record.
 
-    `metrics` may hold ``name``, ``name_low`` and ``name_high`` of an interval. `model` is a folder written by
-    ``Recommender.save``. Nothing here may name a learner.
+    `metrics` may hold ``name``, ``name_low`` and ``name_high`` of an interval. Nothing here may name a
+    learner.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
-    model: Path | None = None
+    model: Recommender | None = None
 
 
 class Tracker:
@@ -104,14 +105,15 @@ class Tracker:
         if run.model is not None:
             self._log_model(run_id, run.model)
 
-    def _log_model(self, run_id: str, model: Path) -> None:
+    def _log_model(self, run_id: str, model: Recommender) -> None:
         """Store the recommender as a pyfunc that is loaded by our own code, without pickle."""
         with tempfile.TemporaryDirectory() as scratch:
-            packed = Path(scratch) / "model"
+            folder, packed = Path(scratch) / "recommender", Path(scratch) / "model"
+            model.save(folder)
             mlflow.pyfunc.save_model(
                 path=packed,
                 loader_module="segue.experiments.tracking.mlflow_pyfunc",
-                data_path=str(model),
+                data_path=str(folder),
                 pip_requirements=["segue"],
             )
             self._client.log_artifacts(run_id, str(packed), "model")
@@ -139,41 +141,27 @@ class Tracker:
         """Point `alias` at `version`."""
         self._client.set_registered_model_alias(MODEL, alias, version)
 
-    def version(self, alias: str) -> str | None:
-        """Return the version behind `alias`, or None."""
-        try:
-            return str(self._client.get_model_version_by_alias(MODEL, alias).version)
-        except MlflowException:
-            return None
-
-    def fetch(self, alias: str, folder: Path) -> str:
-        """Copy the recommender behind `alias` to `folder` and return its version.
-
-        The copy appears at once (renamed into place), so a service that watches `folder` never reads half a
-        model, and needs no mlflow.
+    def version(self, alias: str) -> str:
+        """Return the version behind `alias`.
 
         Raises
         ------
-        LookupError
+        ValueError
             When no version carries the alias.
         """
-        version = self.version(alias)
-        if version is None:
+        try:
+            return str(self._client.get_model_version_by_alias(MODEL, alias).version)
+        except MlflowException:
             how = HOW.get(alias, f"aliases are {CHALLENGER} and {CHAMPION}")
-            raise LookupError(f"no model is registered as {alias!r} in {self.folder}: {how}")
+            raise ValueError(f"no model is registered as {alias!r} in {self.folder}: {how}") from None
+
+    def fetch(self, alias: str) -> tuple[str, Recommender]:
+        """Return the version behind `alias`, and its recommender."""
+        version = self.version(alias)
         source = self._client.get_model_version_download_uri(MODEL, version)
         with tempfile.TemporaryDirectory() as scratch:
             packed = Path(mlflow.artifacts.download_artifacts(source, dst_path=scratch))
-            new = folder.with_name(f"{folder.name}.new")
-            shutil.rmtree(new, ignore_errors=True)
-            shutil.copytree(next((packed / "data").iterdir()), new)
-        old = folder.with_name(f"{folder.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-        return version
+            return version, Recommender.load(next((packed / "data").iterdir()))
 
     def runs(self, experiment: str) -> pd.DataFrame:
         """Return the finished runs of `experiment`, oldest first: name, parameters, metrics."""

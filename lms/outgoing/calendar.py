@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
 
+from segue.features.iso_weeks import school_days
 from segue.lms.outgoing.lesson import Lesson, LessonItem
 
-SCHOOL_DAYS = 5
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +49,7 @@ def calendar(
 
 
 def _events(lesson: Lesson, time_zone: ZoneInfo, starts: time, holidays: Collection[date]) -> Iterator[Event]:
-    days = [day for day in _school_days(lesson.week) if day not in holidays]
+    days = school_days(lesson.week, holidays=holidays)
     if not days:
         raise ValueError(f"week {lesson.week} has no school day left: every one is a holiday")
     for day, items in zip(days, _shares(len(lesson.items), len(days)), strict=True):
@@ -63,11 +63,6 @@ def _events(lesson: Lesson, time_zone: ZoneInfo, starts: time, holidays: Collect
         gone = _event(lesson, item, begin, begin + timedelta(minutes=item.minutes))
         gone.add("status", "CANCELLED")
         yield gone
-
-
-def _school_days(week: str) -> list[date]:
-    monday = date.fromisocalendar(int(week[:4]), int(week[-2:]), 1)
-    return [monday + timedelta(days=n) for n in range(SCHOOL_DAYS)]
 
 
 def _shares(n_items: int, n_days: int) -> list[range]:

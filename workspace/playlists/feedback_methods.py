@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,17 +9,12 @@ from segue.workspace.playlists import step_feedback as feedback
 from segue.workspace.playlists.step_feedback import LearnerFact, StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for, acts_on
-from segue.workspace.sources.catalogues import CatalogueSource
-from segue.workspace.storage.database import Store
-from segue.workspace.storage.pseudonyms import Keyring, teacher_pseudonym
+from segue.workspace.sources.catalogues import CatalogueMethods
+from segue.workspace.storage.pseudonyms import teacher_pseudonym
 
 
-class FeedbackMethods(ABC):
+class FeedbackMethods(CatalogueMethods):
     """The part of a workspace that keeps what students and teachers say of steps and of themselves."""
-
-    store: Store
-    keyring: Keyring
-    catalogue_in: CatalogueSource
 
     def choose(self, decision_id: str, resource: str, *, now: datetime) -> bool:
         """Keep which option of a step's menu was picked; see ``feedback.choose``."""

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 
 from segue.engine.explanations.taught import taught_table
-from segue.features.catalogue import Catalogue
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.records import learner_states
 from segue.workspace.records.learners import every_learner, profiled
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
+from segue.workspace.sources.catalogues import CatalogueMethods
 from segue.workspace.sources.model_registry import Champion
-from segue.workspace.storage.database import Connection, Store
-from segue.workspace.storage.pseudonyms import Keyring
+from segue.workspace.storage.database import Connection
 
 
-class TableMethods(ABC):
+class TableMethods(CatalogueMethods):
     """The part of a workspace that hands out tables."""
-
-    store: Store
-    keyring: Keyring
 
     @property
     @abstractmethod
     def time_zone(self) -> str:
         """The tenant's time zone."""
-
-    @abstractmethod
-    def catalogue(self) -> Catalogue:
-        """Return the catalogue as it is now."""
 
     @abstractmethod
     def champion(self, connection: Connection) -> Champion:

@@ -14,6 +14,7 @@ from segue.features.catalogue_json import catalogue_in, catalogue_out
 from segue.workspace.records.list_rows import RETIRED
 from segue.workspace.storage.database import Connection, Store, get_document, put_document
 from segue.workspace.storage.errors import DeclinedError, WorkspaceError
+from segue.workspace.storage.pseudonyms import Keyring
 
 CATALOGUE, CATALOGUE_HASH = "catalogue", "catalogue_hash"
 CHANGEABLE = tuple(field.name for field in fields(Resource) if field.name not in ("resource_id", "retired"))
@@ -65,6 +66,7 @@ class CatalogueMethods(ABC):
     """The part of a workspace that keeps its catalogue: what is said here holds from the next list on."""
 
     store: Store
+    keyring: Keyring
     catalogue_in: CatalogueSource
 
     def catalogue(self) -> Catalogue:

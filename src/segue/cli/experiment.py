@@ -153,8 +153,6 @@ def challenger(
 
     Example: segue experiment challenger school --policy version.json
     """
-    import tempfile
-
     from segue.engine.policies.policy_version import read_policy
     from segue.experiments.tracking.mlflow_store import CHALLENGER, Run, Tracker
 
@@ -162,12 +160,10 @@ def challenger(
     space = opened(workspace)
     asked, settings = (None, None) if deciding is None else (deciding.policy, deciding.settings)
     fitted = space.challenger(now=moment(now), policy=asked, settings=settings)
-    with tempfile.TemporaryDirectory() as scratch:
-        fitted.save(Path(scratch) / "recommender")
-        parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}
-        run = Run(f"challenger {fitted.model_hash}", parameters, model=Path(scratch) / "recommender")
-        tracker = Tracker(store)
-        version = tracker.register(tracker.record("models", run), CHALLENGER)
+    parameters = {"model": fitted.model_hash, "policy": fitted.policy_name, **fitted.fitted}
+    tracker = Tracker(store)
+    run_id = tracker.record("models", Run(f"challenger {fitted.model_hash}", parameters, model=fitted))
+    version = tracker.register(run_id, CHALLENGER)
     tell(f"challenger is now version {version}, model {fitted.model_hash}")
 
 
@@ -192,8 +188,9 @@ def shadow(
     from segue.engine.requests.request import Request
     from segue.experiments.evaluation.logs.shadow_log import shadow_frame
     from segue.experiments.evaluation.logs.workspace_log import decision_log
+    from segue.experiments.tracking.mlflow_store import Tracker
 
-    space, (_, recommender) = opened(workspace), _registered(store, alias)
+    space, (_, recommender) = opened(workspace), Tracker.existing(store).fetch(alias)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     questions = [Request("", epoch, k=steps, minutes=minutes, menu=menu) for steps in k or [10]]
     frame = shadow_frame(space, recommender, questions=questions, since=since)
@@ -225,26 +222,12 @@ def deploy(workspace: Folder, *, store: Store = RUNS, alias: Alias = "champion")
 
     Example: segue experiment deploy school
     """
-    space, (version, recommender) = opened(workspace), _registered(store, alias)
+    from segue.experiments.tracking.mlflow_store import Tracker
+
+    space, (version, recommender) = opened(workspace), Tracker.existing(store).fetch(alias)
     _refuse_strangers(space, recommender)
     space.promote(recommender)
     tell(f"{alias} version {version}, model {recommender.model_hash}, is in charge of {workspace}")
-
-
-def _registered(store: Path, alias: str) -> tuple[str, Recommender]:
-    """Return the version and the model that carry an alias."""
-    import tempfile
-
-    from segue.engine.recommender import Recommender
-    from segue.experiments.tracking.mlflow_store import Tracker
-
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "recommender"
-        try:
-            version = Tracker.existing(store).fetch(alias, folder)
-        except LookupError as nothing:
-            raise ValueError(str(nothing)) from None
-        return version, Recommender.load(folder)
 
 
 def _refuse_strangers(space: Workspace, recommender: Recommender) -> None:
@@ -312,18 +295,12 @@ def gate(
     if passage.decision != "promote":
         raise typer.Exit(1)
     if promote:
-        tell(f"champion is now version {_promote(store)}")
+        from segue.experiments.tracking.mlflow_store import CHALLENGER, CHAMPION, Tracker
 
-
-def _promote(store: Path) -> str:
-    from segue.experiments.tracking.mlflow_store import CHALLENGER, CHAMPION, HOW, Tracker
-
-    tracker = Tracker.existing(store)
-    version = tracker.version(CHALLENGER)
-    if version is None:
-        raise ValueError(f"no model is registered as {CHALLENGER!r} in {store}: {HOW[CHALLENGER]}")
-    tracker.alias(version, CHAMPION)
-    return version
+        tracker = Tracker.existing(store)
+        version = tracker.version(CHALLENGER)
+        tracker.alias(version, CHAMPION)
+        tell(f"champion is now version {version}")
 
 
 def _named(figures: dict[str, float]) -> dict[str, float]:
