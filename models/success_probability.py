@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -222,6 +221,8 @@ class BoostedSuccess(_Success):
 
     def fit(self, X: Floats, y: Floats) -> Self:
         """Fit; a fraction counts as a success of that weight and a failure of the rest."""
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415 - spared where none is asked for
+
         X, y = self._checked(X, y)
         part = np.flatnonzero((y > 0.0) & (y < 1.0))
         rows = np.concatenate([np.arange(len(y)), part])
