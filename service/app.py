@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import cache, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from segue.service.routes import lms as routes_lms
 from segue.service.routes import resources as routes_resources
 from segue.service.routes.dialogue import class_weeks, policy_versions, practices, statements
 from segue.service.tenant.tenant import Tenant
+from segue.service.tenant.work_told import Worked
 
 if TYPE_CHECKING:  # it needs the extra `otel`
     from segue.service.request_spans import RequestSpans
@@ -103,7 +104,7 @@ def _spans_of_process() -> RequestSpans | None:
     return None
 
 
-async def _no_gradebook(_: Tenant, __: Collection[str]) -> None:
+async def _no_gradebook(_: Tenant, __: Worked) -> None:
     """Stand for the gradebooks where the extra `lti` is not installed."""
 
 

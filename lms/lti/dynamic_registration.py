@@ -39,17 +39,21 @@ SCOPES = (
 
 @dataclass(frozen=True)
 class Invitation:
-    """Who may register: a platform on these hosts, once, until `expires` (UTC epoch seconds)."""
+    """Who may register: a platform on these hosts, once, until `expires` (UTC epoch seconds).
+
+    `learner_claim` and `ids` are as of :class:`Platform`.
+    """
 
     hosts: tuple[str, ...]
     learner_claim: str
     expires: int
     number: str
+    ids: str = ""
 
     @classmethod
-    def to(cls, hosts: tuple[str, ...], learner_claim: str, *, until: datetime) -> Invitation:
+    def to(cls, hosts: tuple[str, ...], learner_claim: str, *, ids: str, until: datetime) -> Invitation:
         """Return a new invitation."""
-        return cls(hosts, learner_claim, int(until.timestamp()), secrets.token_urlsafe(9))
+        return cls(hosts, learner_claim, int(until.timestamp()), secrets.token_urlsafe(9), ids)
 
     def signed(self, sign: Sign) -> str:
         """Return the invitation as text for an address."""
@@ -71,7 +75,7 @@ def read_invitation(signed: str, sign: Sign, *, now: datetime) -> Invitation:
     if len(signed) > LONGEST or not hmac.compare_digest(signature.encode(), right):
         raise LtiError("the invitation was not made here", status=403)
     said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    found = Invitation(tuple(said["hosts"]), said["learner_claim"], said["expires"], said["number"])
+    found = Invitation(**said | {"hosts": tuple(said["hosts"])})
     if found.expires <= now.timestamp():
         raise LtiError("the invitation has run out", status=403)
     return found
@@ -105,7 +109,8 @@ async def registered(invitation: Invitation, query: Mapping[str, str], *, here: 
     deployment = text(obj(answer.get(TOOL)).get("deployment_id"))
     deployments = (deployment,) if deployment else ()
     hosts = tuple(host for host in invitation.hosts if host != urlsplit(issuer).netloc)
-    return Platform(issuer, client_id, deployments, login, tokens, keys, hosts, invitation.learner_claim)
+    urls = login, tokens, keys
+    return Platform(issuer, client_id, deployments, *urls, hosts, invitation.learner_claim, invitation.ids)
 
 
 def _inside(invitation: Invitation, url: str, what: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from segue.features.events.event_records import LONGEST_ID
 from segue.lms.lti.platforms import LtiError, Platform
-from segue.lms.records.untrusted_values import learner_id
+from segue.lms.records.untrusted_values import NO_TEXT, is_id, learner_id
 
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/"
@@ -25,8 +26,10 @@ class Launch:
 
     Attributes
     ----------
+    user : str
+        The person's id on the platform (`sub`), whatever the role.
     learner : str
-        The person's id in the LMS (`sub`), whatever the role.
+        The same as it is called inside (see :meth:`Platform.inside`).
     known_as : str
         The id that other doors know the person by, "" where it is `sub` itself or the launch has none.
     role : str
@@ -41,6 +44,7 @@ class Launch:
     """
 
     platform: Platform
+    user: str
     learner: str
     role: Role
     class_id: str = ""
@@ -91,15 +95,18 @@ def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
     context = _object(claims.get(CLAIM + "context"), "context")
     settings = _object(claims.get(DEEP_LINK + "deep_linking_settings"), "deep linking settings")
     data = settings.get("data")
+    user = _text(claims.get("sub"), "sub")
+    children = _texts(claims.get(CLAIM + "role_scope_mentor"), "mentor's scope")[:MOST_NAMED]
     return Launch(
         platform=platform,
-        learner=_text(claims.get("sub"), "sub"),
+        user=user,
+        learner=platform.inside(user),
         role=role,
         known_as=claimed(claims, platform.learner_claim),
-        class_id=_text(context.get("id", ""), "context id", least=0),
-        children=tuple(_texts(claims.get(CLAIM + "role_scope_mentor"), "mentor's scope")[:MOST_NAMED]),
+        class_id=platform.inside(_text(context.get("id", ""), "context id", least=0)),
+        children=tuple(platform.inside(child) for child in children if is_id(child)),
         locale=str(_object(claims.get(CLAIM + "launch_presentation"), "presentation").get("locale", ""))[:35],
-        name=str(claims.get("name", ""))[:200],
+        name=called(claims.get("name")),
         deployment=str(claims[CLAIM + "deployment_id"]),
         is_deep_link=deep,
         return_url=platform.checked(settings.get("deep_link_return_url"), "return") if deep else "",
@@ -120,7 +127,7 @@ def claimed(claims: Mapping[str, Any], name: str) -> str:
     home, _, inner = name.rpartition(".")
     value = _object(claims.get(CLAIM + home), home).get(inner) if home else claims.get(inner)
     told = learner_id(value)
-    return "" if told.startswith("$") or len(told) > 200 or any(ord(c) < 32 for c in told) else told
+    return told if is_id(told) and not told.startswith("$") else ""
 
 
 def _check_message(claims: Mapping[str, Any], platform: Platform) -> None:
@@ -163,7 +170,12 @@ def _texts(value: object, what: str) -> list[str]:
     return value
 
 
+def called(name: object) -> str:
+    """Return what somebody is called, "" when it is not told."""
+    return NO_TEXT.sub("", name[:LONGEST_ID]) if isinstance(name, str) else ""
+
+
 def _text(value: object, what: str, *, least: int = 1) -> str:
-    if not isinstance(value, str) or not least <= len(value) <= 200 or any(ord(c) < 32 for c in value):
+    if not isinstance(value, str) or not (is_id(value) or least == len(value) == 0):
         raise LtiError(f"the claim {what} must be a text of {least} to 200 characters")
     return value

@@ -18,15 +18,14 @@ from typing import Any
 import httpx
 import jwt
 
-from segue.lms.lti.launch import AGS, NRPS, Launch, role_of
+from segue.lms.lti.launch import AGS, NRPS, Launch, called, role_of
 from segue.lms.lti.platforms import LtiError, Platform
 from segue.lms.lti.signing_keys import Keys
-from segue.lms.records.untrusted_values import learner_id
+from segue.lms.records.untrusted_values import is_id, learner_id
 
 CALL_SECONDS, ROSTER_SECONDS = 5.0, 10.0
 ANSWER_BYTES = 5_000_000
 MOST_PAGES = 100
-LONGEST_NAME = 200
 KEYS_SECONDS, KEYS_AGAIN_SECONDS = 3600.0, 10.0  # keys are believed so long, asked for again so soon
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -94,8 +93,10 @@ class PlatformServices:
             raise LtiError("the platform has no key of this id")
         return key
 
-    async def roster(self, launch: Launch) -> dict[str, str]:
+    async def roster(self, launch: Launch) -> dict[str, str] | None:
         """Return the course's learners, by id: what each is called ("" when not told); addresses are dropped.
+
+        None where the platform names nobody, not even a teacher: it is silent, the course is not empty.
 
         Raises
         ------
@@ -103,14 +104,16 @@ class PlatformServices:
             When the platform does not answer in 10 s, or with something that is no roster.
         """
         if not launch.roster_url:
-            return {}
+            return None
         try:
             async with asyncio.timeout(ROSTER_SECONDS):
-                return {who: name async for who, name in self._members(launch)}
+                members = [member async for member in self._members(launch)]
         except TimeoutError:
             raise LtiError("the platform's roster took too long", status=502) from None
+        here = {_inside(one, launch.platform): called(one.get("name")) for one in members if _is_here(one)}
+        return here if members else None
 
-    async def _members(self, launch: Launch) -> AsyncIterator[tuple[str, str]]:
+    async def _members(self, launch: Launch) -> AsyncIterator[dict[str, Any]]:
         scope = NRPS + "scope/contextmembership.readonly"
         accept = {"accept": "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"}
         url = launch.roster_url
@@ -122,13 +125,12 @@ class PlatformServices:
             if not isinstance(members, list):
                 raise LtiError("the platform's roster has no list of members", status=502)
             for member in members:
-                if _is_active_learner(member):
-                    known_as = learner_id(member.get(_FIELDS.get(launch.platform.learner_claim, "")))
-                    name = member.get("name")
-                    yield known_as or member["user_id"], name[:LONGEST_NAME] if isinstance(name, str) else ""
+                if isinstance(member, dict) and is_id(member.get("user_id")):
+                    yield member
             if not response.next_page:
                 return
             url = launch.platform.checked(response.next_page, "roster")
+        raise LtiError("the platform's roster has no end", status=502)
 
     async def send_score(
         self,
@@ -234,9 +236,13 @@ def _of(found: Mapping[str, jwt.PyJWK], kid: str | None) -> jwt.PyJWK | None:
     return found.get(kid)
 
 
-def _is_active_learner(member: Any) -> bool:
-    if not isinstance(member, dict) or not isinstance(member.get("user_id"), str):
-        return False
+def _is_here(member: Mapping[str, Any]) -> bool:
+    """Tell whether a member of a roster is a learner who has not left."""
     roles = member.get("roles")
     active = member.get("status", "Active") == "Active"
     return active and isinstance(roles, list) and role_of(map(str, roles)) == "learner"
+
+
+def _inside(member: Mapping[str, Any], platform: Platform) -> str:
+    known_as = learner_id(member.get(_FIELDS.get(platform.learner_claim, "")))
+    return known_as if is_id(known_as) else platform.inside(member["user_id"])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from segue.lms.records.untrusted_values import NO_TEXT
+
 FILE = "platforms.json"
+IDS = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
 class LtiError(ValueError):
@@ -38,7 +42,8 @@ class Platform:
     `deployment_ids` are those it launches from; where its own registration named none, any of its own.
     `hosts` are further hosts it may be asked at: an LMS in the cloud signs in at one host
     and serves each school from another. `learner_claim` is the claim with the id that other doors know the
-    learner by: `sub`, `lis.person_sourcedid`, `email`, or `custom.NAME`.
+    learner by: `sub`, `lis.person_sourcedid`, `email`, or `custom.NAME`. `ids` sets the ids of its users and
+    courses apart from those of another platform, "" where they are the same people.
     """
 
     issuer: str
@@ -49,6 +54,7 @@ class Platform:
     key_set_url: str
     hosts: tuple[str, ...] = ()
     learner_claim: str = "sub"
+    ids: str = ""
 
     def __post_init__(self) -> None:
         claim = self.learner_claim
@@ -68,6 +74,14 @@ class Platform:
         own = [f"{p.scheme}://{p.netloc}" for p in parts if p.scheme in ("http", "https") and p.netloc]
         return tuple(dict.fromkeys([*own, *(f"https://{host}" for host in self.hosts)]))
 
+    def inside(self, said: str) -> str:
+        """Return what a user or course of this platform is called inside.
+
+        >>> Platform("https://lms.example", "c", (), "", "", "", ids="north").inside("42")
+        'north:42'
+        """
+        return f"{self.ids}:{said}" if self.ids and said else said
+
     def checked(self, url: object, what: str) -> str:
         """Return an address that a launch brought, if it lies on a host of this platform.
 
@@ -84,10 +98,34 @@ class Platform:
         """
         own = [urlsplit(u) for u in (self.issuer, self.auth_login_url, self.auth_token_url, self.key_set_url)]
         places = {(part.scheme, part.netloc) for part in own} | {("https", host) for host in self.hosts}
-        asked = urlsplit(url) if isinstance(url, str) else urlsplit("")
+        asked = urlsplit(url) if isinstance(url, str) and not NO_TEXT.search(url) else urlsplit("")
         if asked.scheme not in ("http", "https") or (asked.scheme, asked.netloc) not in places:
             raise LtiError(f"the {what} address is on no host of the registered platform")
         return asked.geturl()
+
+
+def ids_apart(known: Sequence[Platform], hosts: Collection[str], said: str | None) -> str:
+    """Return what sets the ids of a new platform on some hosts apart; `said` is a name, "same", or None.
+
+    Raises
+    ------
+    LtiError
+        Where another platform is registered and nobody said whether both mean the same people, and for a name
+        that is none.
+    """
+    mine = [platform for platform in known if urlsplit(platform.issuer).netloc in hosts]
+    if said is None and known and not mine:
+        raise LtiError(
+            "another platform is registered, and one id may be two people: say --ids NAME to set this one's "
+            "apart as NAME:ID, or --ids same where both have the same people"
+        )
+    if said is None:
+        return mine[0].ids if mine else ""
+    if not IDS.fullmatch(said):
+        raise LtiError(
+            f"--ids is 'same' or a name of up to 40 letters, digits, dots and dashes: got {said!r}"
+        )
+    return "" if said == "same" else said
 
 
 def read_platforms(folder: Path) -> tuple[Platform, ...]:

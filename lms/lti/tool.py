@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,6 +178,8 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
     until, made, since = claims.get("exp"), claims.get("iat", now), claims.get("nbf", 0)
     if not (isinstance(until, Time) and isinstance(made, Time) and isinstance(since, Time)):
         raise LtiError("the token has no times")
+    if not (math.isfinite(until) and math.isfinite(made) and math.isfinite(since)):
+        raise LtiError("the token has times that are no numbers")
     if until < now - LEEWAY_SECONDS:
         raise LtiError("the token is expired")
     if max(made, since) > now + LEEWAY_SECONDS:

@@ -7,7 +7,10 @@ import math
 import re
 from datetime import UTC, datetime, tzinfo
 
+from segue.features.events.event_records import LONGEST_ID
 from segue.lms.records.source_records import Event, Json, ReadReport
+
+NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of a pair
 
 
 def obj(value: Json) -> dict[str, Json]:
@@ -25,6 +28,15 @@ def text(value: Json) -> str:
     if isinstance(value, str):
         return value
     return str(value) if type(value) is int and abs(value) < 10**30 else ""
+
+
+def is_id(value: object) -> bool:
+    """Tell whether a value can be an id: a text of 1 to 200 characters that can be stored and sent.
+
+    >>> is_id("s-17"), is_id(""), is_id("a\\x00"), is_id("\\ud800"), is_id(17)
+    (True, False, False, False, False)
+    """
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and not NO_TEXT.search(value)
 
 
 def number(value: Json) -> float | None:

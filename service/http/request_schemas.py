@@ -353,6 +353,8 @@ class RatingBody(Body):
 
     rating: Share
     """0 (not at all) to 1 (very much)."""
+    resource: Name | None = None
+    """What the learner saw at the step; refused when something else stands there by now."""
     time: Happened | None = None
 
 

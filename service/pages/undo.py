@@ -9,6 +9,7 @@ from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.student.week_views import take_back
 from segue.service.pages.teacher.monday_routes import undo_of_teacher
+from segue.service.tenant.work_told import Worked, told
 
 pages = Pages()
 
@@ -17,6 +18,10 @@ pages = Pages()
 async def undo(visit: Visit, form: Form) -> Response:
     """Take back what was said or done last."""
     work = undo_of_teacher if visit.ticket.role == "teacher" else take_back
-    await visit.tenant.do(work, visit, form.one("what"))
+    what = form.one("what")
+    await visit.tenant.do(work, visit, what)
     page, pages = form.one("page"), [name for name, _ in menu(visit)]
-    return visit.back(page if page in pages else pages[0], said="undone")
+    response = visit.back(page if page in pages else pages[0], said="undone")
+    learners = [visit.ticket.who] if visit.ticket.role == "learner" else []
+    worked = Worked(learners, override=what.removeprefix("override:"))
+    return told(visit.request, visit.tenant, response, worked)

@@ -11,7 +11,6 @@ from functools import partial
 from fastapi import APIRouter, Request
 from pydantic import JsonValue
 from pydantic_core import from_json, to_json
-from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from segue.service.admission import Caller, caller_of, received
@@ -33,7 +32,7 @@ from segue.service.reach import ReachedRoute, reaching
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
 from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
-from segue.service.tenant.tenant import Tenant
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.workspace import Workspace
 
@@ -41,10 +40,10 @@ WORK = ("attempt", "completion")
 router = APIRouter(prefix="/v1", tags=["decisions"], route_class=ReachedRoute)
 
 
-def progress_of(request: Request, tenant: Tenant, batch: Batch) -> BackgroundTask | None:
-    """Return what tells the gradebooks of work that was just stored; None when nothing was done."""
-    worked = {e.learner for e in batch if isinstance(e, EventBody) and e.kind in WORK}
-    return BackgroundTask(request.app.state.progress, tenant, worked) if worked else None
+def worked_in(batch: Batch) -> Worked:
+    """Return who did something in a batch that was just stored, or had it corrected or taken back."""
+    good = [event for event in batch if isinstance(event, EventBody)]
+    return Worked({one.learner for one in good if one.kind in WORK or one.voids or one.supersedes})
 
 
 @router.post("/recommend", **asks(schemas.RecommendBody, answers.RecommendAnswer, (409,), keyed=True))
@@ -105,8 +104,8 @@ async def events(request: Request) -> Response:
     caller = caller_of(request, "backend")
     batch = read_batch(await body_of(request))
     response = answer(await caller.tenant.ask(caller.tenant.decider.store, batch))
-    response.background = progress_of(request, caller.tenant, batch)
-    return response
+    worked = worked_in(batch)
+    return told(request, caller.tenant, response, worked) if worked.learners else response
 
 
 @router.get("/decisions/{decision}", responses=gives(answers.DecisionAnswer, (404, 409, 422)))
@@ -131,7 +130,8 @@ async def override(request: Request, decision: DecisionId) -> Response:
     change = StepChange(body.action, body.by, body.reason, body.resource, body.until)
     now = body.time or datetime.now(UTC)
     act, new = await caller.do(Workspace.override, decision, change, now=now)
-    return answer({"stored": new, "override_id": act})
+    response = answer({"stored": new, "override_id": act})
+    return told(request, caller.tenant, response, Worked(decision=decision))
 
 
 @router.post("/overrides/{override_id}/undo", **asks(schemas.UndoBody, answers.Undone))
@@ -140,7 +140,7 @@ async def undo(request: Request, override_id: OverrideId) -> Response:
     caller, body = await received(request, schemas.UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
     undone = await caller.do(Workspace.undo_override, override_id, by=body.by, now=now)
-    return answer({"undone": undone})
+    return told(request, caller.tenant, answer({"undone": undone}), Worked(override=override_id))
 
 
 @router.post("/decisions/{decision}/rating", **asks(schemas.RatingBody, answers.Stored))
@@ -148,7 +148,9 @@ async def rating(request: Request, decision: DecisionId) -> Response:
     """Store how the learner liked a step."""
     caller, body = await received(request, schemas.RatingBody, "backend")
     now = body.time or datetime.now(UTC)
-    return answer({"stored": await caller.do(Workspace.rate, decision, body.rating, now=now)})
+    return answer(
+        {"stored": await caller.do(Workspace.rate, decision, body.rating, seen=body.resource, now=now)}
+    )
 
 
 ASKED_ALL_DAY = [

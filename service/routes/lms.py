@@ -23,8 +23,9 @@ from segue.service.http.bodies import answer, body_of
 from segue.service.http.openapi import OF_A_BODY, gives
 from segue.service.http.refusals import RefusedError, unreadable
 from segue.service.http.request_schemas import MAX_EVENTS, EventBody
-from segue.service.routes.decisions import progress_of
+from segue.service.routes.decisions import worked_in
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
+from segue.service.tenant.work_told import told
 from segue.workspace.records.corrections.grades import last_grades
 
 READERS = {"xapi": xapi.read, "caliper": caliper.read}
@@ -83,8 +84,8 @@ async def take(request: Request, format_name: Literal["xapi", "caliper"], docume
         raise RefusedError(422, "not_valid", report.reason[:1000])
     stored = from_json(await caller.tenant.ask(caller.tenant.decider.store, batch)) if batch else _NOTHING
     response = answer(to_json(stored | {"refused": dict(report.refused), "skipped": dict(report.skipped)}))
-    response.background = progress_of(request, caller.tenant, batch)
-    return response
+    worked = worked_in(batch)
+    return told(request, caller.tenant, response, worked) if worked.learners else response
 
 
 _NOTHING: dict[str, Any] = {"accepted": 0, "repeats": 0, "conflicts": 0, "rejected": 0, "verdicts": []}

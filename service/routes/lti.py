@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,6 +24,7 @@ from segue.service.pages.sessions.visits import tenant_named
 from segue.service.pages.standing_list import standing
 from segue.service.tenant import gradebook
 from segue.service.tenant.tenant import Tenant
+from segue.service.tenant.work_told import Worked
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.records.rosters.identities import link_ids
 from segue.workspace.storage.one_use import take_once
@@ -109,12 +110,13 @@ async def _opened(request: Request, launched: Launched, ticket: Callable[..., Ti
         await served.do(_learner, served.workspace, found, now)
         return entry.opened(request, served, ticket("learner", found.learner), now=now, names=names)
     if found.role == "teacher":
-        roster, told = await _roster(launched)
-        if roster and found.class_id:
+        roster, said = await _roster(launched)
+        if roster is not None and found.class_id:
             await served.do(_enrol, served.workspace, found.class_id, tuple(roster), now)
-        names |= {who: name for who, name in roster.items() if name}
-        hers = ticket("teacher", found.learner, class_id=found.class_id, roster=tuple(roster)[:MOST_ROSTER])
-        return entry.opened(request, served, hers, now=now, names=names, said="" if told else "not_told")
+        names |= {who: name for who, name in (roster or {}).items() if name}
+        here = tuple(roster or ())[:MOST_ROSTER]
+        hers = ticket("teacher", found.learner, class_id=found.class_id, roster=here)
+        return entry.opened(request, served, hers, now=now, names=names, said=said)
     if found.role == "mentor" and found.children:
         theirs = ticket("parent", found.children[0], roster=found.children)
         return entry.opened(request, served, theirs, now=now)
@@ -136,13 +138,14 @@ def _enrol(workspace: Workspace, class_id: str, members: tuple[str, ...], now: d
         put_roster(connection, workspace.keyring, class_id, rows, now=now)
 
 
-async def _roster(launched: Launched) -> tuple[dict[str, str], bool]:
-    """Return the course's learners with their names, and whether the platform told them."""
+async def _roster(launched: Launched) -> tuple[dict[str, str] | None, str]:
+    """Return the course's learners with their names (None when not told), and what a page says of it."""
     try:
-        return await launched.tool.services.roster(launched.found), True
+        found = await launched.tool.services.roster(launched.found)
     except LtiError as error:
         logs.write("lti_roster", {"read": "no", "reason": str(error)}, level=30)
-        return {}, False
+        return None, "not_told"
+    return found, "not_whole" if len(found or ()) > MOST_ROSTER else ""
 
 
 def _once(workspace: Workspace, name: str, until: float, now: float) -> bool:
@@ -150,12 +153,13 @@ def _once(workspace: Workspace, name: str, until: float, now: float) -> bool:
         return take_once(connection, name, until=until, now=now)
 
 
-async def progress(app: FastAPI, tenant: Tenant, learners: Collection[str]) -> None:
+async def progress(app: FastAPI, tenant: Tenant, worked: Worked) -> None:
     """Tell the gradebooks, where an LMS is registered; nothing that goes wrong here reaches who asked."""
     try:
         tool = await _loaded(app, tenant)
         if tool.platforms:
-            for learner in learners:  # what is read later is sent later: the last score is the right one
+            for learner in await tenant.aside(gradebook.concerned, tenant.workspace, worked):
+                # what is read later is sent later: the last score is the right one
                 await tenant.turn(learner).take(partial(gradebook.tell, tool, tenant, learner))
     except Exception as error:  # of whatever kind: the events are stored, and the next ones try again
         logs.write("lti_score", {"sent": "no"}, level=30, error=error)

@@ -8,7 +8,7 @@ from typing import Any
 
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.row_pages import moment_of
-from segue.workspace.playlists.published_playlists import list_line, step_line
+from segue.workspace.playlists.list_lines import list_line, step_line
 from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.workspace import Workspace
 

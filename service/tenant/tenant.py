@@ -65,9 +65,9 @@ class Tenant:
         self._watching = ThreadPoolExecutor(1, thread_name_prefix="segue-watching")
         self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
         self._why, self._model_made = "", 0.0
-        self._turns: WeakValueDictionary[str, Turn] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[int, Turn] = WeakValueDictionary()
 
-    def turn(self, learner: str) -> Turn:
+    def turn(self, learner: int) -> Turn:
         """Return the turn in which a learner's progress is read and told to the gradebooks."""
         return self._turns.setdefault(learner, Turn())
 

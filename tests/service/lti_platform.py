@@ -128,17 +128,17 @@ def registered(school: Path, **settings: str) -> None:
     assert done.exit_code == 0, done.output
 
 
-def register_platform(school: Path, base: str) -> None:
+def options_of(base: str) -> list[str]:
+    """Return what registers the platform at an address."""
+    places = {"auth-login-url": "/auth", "auth-token-url": "/token", "key-set-url": "/jwks"}
+    urls = [f"--{name}={base}{path}" for name, path in places.items()]
+    return [f"--issuer={base}", "--client-id=segue", "--deployment=dep-1", *urls]
+
+
+def register_platform(school: Path, base: str, **settings: str) -> None:
     """Register the platform at an address with a workspace."""
-    registered(
-        school,
-        issuer=base,
-        client_id="segue",
-        deployment="dep-1",
-        auth_login_url=base + "/auth",
-        auth_token_url=base + "/token",
-        key_set_url=base + "/jwks",
-    )
+    given = dict(option.removeprefix("--").split("=", 1) for option in options_of(base))
+    registered(school, **given | settings)
 
 
 def logged_in(tool: httpx.Client, platform: Platform) -> tuple[dict[str, str], dict[str, str]]:

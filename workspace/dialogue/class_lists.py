@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from segue.workspace.playlists.published_playlists import (
     shown_lists,
 )
 from segue.workspace.playlists.step_feedback import StepChange
+from segue.workspace.playlists.step_standing import Held
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for
@@ -143,6 +144,7 @@ def _all(
 ) -> tuple[int, int]:
     """Make many changes in one transaction; one that is declined holds up no other."""
     done = declined = 0
+    read: dict[str, Mapping[str, Held]] = {}
     with workspace.store.write() as connection:
         catalogue = workspace.catalogue_in(connection)
         for decision_id, change in changes:
@@ -154,6 +156,7 @@ def _all(
                     decision_id=decision_id,
                     change=change,
                     now=now,
+                    read=read,
                 )
                 done += 1
             except DeclinedError:

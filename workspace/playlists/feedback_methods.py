@@ -24,15 +24,27 @@ class FeedbackMethods(CatalogueMethods):
                 connection, self.keyring, catalogue, decision_id=decision_id, resource=resource, now=now
             )
 
-    def rate(self, decision_id: str, rating: float, *, now: datetime) -> bool:
-        """Keep how a learner liked a step, 0 to 1; see ``feedback.rate``."""
+    def rate(self, decision_id: str, rating: float, *, seen: str | None = None, now: datetime) -> bool:
+        """Keep how a learner liked a step, 0 to 1; declined when not what was `seen` stands there."""
         with self.store.write() as connection:
-            return feedback.rate(connection, self.keyring, decision_id, rating, now)
+            catalogue = self.catalogue_in(connection)
+            return feedback.rate(
+                connection,
+                self.keyring,
+                catalogue,
+                decision_id=decision_id,
+                rating=rating,
+                seen=seen,
+                now=now,
+            )
 
-    def finish(self, decision_id: str, *, now: datetime) -> bool:
-        """Keep that a learner is done with a step; see ``feedback.finish``."""
+    def finish(self, decision_id: str, *, seen: str | None = None, now: datetime) -> bool:
+        """Keep that a learner is done with a step; declined when not what was `seen` stands there."""
         with self.store.write() as connection:
-            return feedback.finish(connection, self.keyring, decision_id, now)
+            catalogue = self.catalogue_in(connection)
+            return feedback.finish(
+                connection, self.keyring, catalogue, decision_id=decision_id, seen=seen, now=now
+            )
 
     def take_back(self, decision_id: str, said: LearnerFact, *, now: datetime) -> bool:
         """Take back what a learner said of a step: choice, rating or completion; False when none stands."""

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import partial
 from gettext import NullTranslations
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from segue.engine.sampling.playlists import Playlist, Step
 from segue.features.catalogue import Catalogue
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.learner_state import LearnerState
-from segue.workspace.playlists.step_standing import LeftOut, StepState, held_at, is_gone, read_cell
+from segue.workspace.playlists.step_standing import Held, LeftOut, StepState, held_at, is_gone, read_cell
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.decision_queries import drawn_in, weekly_heads
 from segue.workspace.records.learner_states import Fold, current, state_before
@@ -227,10 +226,23 @@ def published(
     """
     people = find_learners(connection, moment.keyring, roster)
     inside = {person.number: who for who, person in people.items() if not person.opted_out}
-    rows = rows_at(connection, moment, inside, weeks=[week], surfaces=surfaces)
+    found = published_of(connection, moment, inside, week, surfaces=surfaces)
+    return {inside[number]: one for number, one in found.items()}
+
+
+def published_of(
+    connection: Connection,
+    moment: Moment,
+    learners: Collection[int],
+    week: str,
+    *,
+    surfaces: Collection[str],
+) -> dict[int, Published]:
+    """Return the same for learners by their numbers of the store."""
+    rows = rows_at(connection, moment, learners, weeks=[week], surfaces=surfaces)
     heads = sorted(rows.heads, key=lambda head: (head.learner, int(head.number)))
     by_learner = groupby(heads, key=lambda head: int(head.learner))
-    return {inside[n]: _published(list(mine), rows) for n, mine in by_learner}
+    return {number: _published(list(mine), rows) for number, mine in by_learner}
 
 
 def _published(heads: Sequence[Row], rows: ListRows) -> Published:
@@ -333,13 +345,15 @@ def standing_resources(
     connection: Connection, moment: Moment, learner: int, playlist_id: str
 ) -> dict[str, str]:
     """Return what stands at each step of a list by decision, without what is left out by now."""
-    rows = rows_at(connection, moment, [learner], ids=[playlist_id])
-    held = {
-        row.decision_id: held_at(row, rows, head)
-        for head in rows.heads
-        for row in rows.steps[head.playlist_id]
-    }
+    held = held_in(connection, moment, learner, playlist_id)
     return {name: one.resource for name, one in held.items() if not one.left_out}
+
+
+def held_in(connection: Connection, moment: Moment, learner: int, playlist_id: str) -> dict[str, Held]:
+    """Return how each step of a list stands, by decision."""
+    rows = rows_at(connection, moment, [learner], ids=[playlist_id])
+    every = [(row, head) for head in rows.heads for row in rows.steps[head.playlist_id]]
+    return {row.decision_id: held_at(row, rows, head) for row, head in every}
 
 
 def planned_for(
@@ -405,38 +419,3 @@ def closing(catalogue: Catalogue) -> dict[str, float]:
     """Return when resources close (UTC microseconds), those that do."""
     closes = catalogue.opening[1]
     return {catalogue.resources[i].resource_id: closes[i] * 1e6 for i in np.flatnonzero(np.isfinite(closes))}
-
-
-def list_line(one: ShownList) -> dict[str, Any]:
-    """Return a list as JSON values."""
-    return {
-        "id": one.id,
-        "surface": one.surface,
-        "week": one.week,
-        "time": one.made.isoformat(),
-        "current": one.current,
-        "steps": [step_line(step) for step in one.steps],
-        "certificate": dict(one.certificate),
-        "notes": list(one.notes),
-    }
-
-
-def step_line(step: ShownStep) -> dict[str, Any]:
-    """Return a step of a list as JSON values."""
-    return {
-        "decision_id": step.decision_id,
-        "resource": step.resource,
-        "title": step.title,
-        "url": step.url,
-        "minutes": step.minutes,
-        "kind": step.kind,
-        "state": step.state,
-        "why": step.why,
-        "instead_of": step.instead_of or None,
-        "override_id": step.override_id or None,
-        "approved": step.approved,
-        "menu": list(step.menu),
-        "picked": step.picked or None,
-        "rating": step.rating,
-        "left_out": step.left_out or None,
-    }

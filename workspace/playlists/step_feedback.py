@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from segue.features.catalogue import Catalogue
-from segue.workspace.playlists.step_standing import asked_for
-from segue.workspace.records.decision_queries import decision_of, heads_of, set_cell, steps_of
+from segue.workspace.playlists.published_playlists import Moment, held_in
+from segue.workspace.playlists.step_standing import Held
+from segue.workspace.records.decision_queries import decision_of, heads_of, set_cell
 from segue.workspace.records.events import (
     Fact,
     note_fact,
@@ -26,10 +27,8 @@ from segue.workspace.records.learners import add_learners, learner_numbered
 from segue.workspace.records.overrides import (
     Action,
     OverrideRecord,
-    acts_for,
     acts_on,
     add_override,
-    before_undone,
     override_of,
     standing_for,
     undo,
@@ -95,34 +94,73 @@ def choose(
     return note_fact(connection, keyring, row, Fact("choice", resource, now))
 
 
-def rate(connection: Connection, keyring: Keyring, decision_id: str, rating: float, now: datetime) -> bool:
-    """Keep how the learner liked a step; return False when it was known.
+def rate(
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    *,
+    decision_id: str,
+    rating: float,
+    seen: str | None = None,
+    now: datetime,
+) -> bool:
+    """Keep how the learner liked a step, or what was `seen` at it; return False when it was known.
 
     Raises
     ------
     DeclinedError
-        For another decision, or one rated before in another way.
+        For another decision, one rated before in another way, or when something else stands there by now.
     """
     if not 0.0 <= rating <= 1.0:
         raise DeclinedError("invalid", "not_a_rating", f"a rating must be in [0, 1], got {rating}")
     row = known_decision(connection, decision_id)
-    shown = shown_resource(connection, row)
+    shown = _still_there(_held(connection, keyring, catalogue, row, now), row, seen)
     stored = note_fact(connection, keyring, row, Fact("rating", shown, now, rating))
     if not stored and score_of_fact(connection, keyring, "rating", decision_id) != rating:
         raise DeclinedError("conflict", "rated", "this step was rated before, in another way")
     return stored
 
 
-def finish(connection: Connection, keyring: Keyring, decision_id: str, now: datetime) -> bool:
-    """Keep that the learner is done with a step; return False when it was known.
+def finish(
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    *,
+    decision_id: str,
+    seen: str | None = None,
+    now: datetime,
+) -> bool:
+    """Keep that the learner is done with a step, or what was `seen` at it; return False when it was known.
 
     Raises
     ------
     DeclinedError
-        For another decision.
+        For another decision, or when something else stands there by now.
     """
     row = known_decision(connection, decision_id)
-    return note_fact(connection, keyring, row, Fact("completion", shown_resource(connection, row), now))
+    shown = _still_there(_held(connection, keyring, catalogue, row, now), row, seen)
+    return note_fact(connection, keyring, row, Fact("completion", shown, now))
+
+
+def _held(
+    connection: Connection, keyring: Keyring, catalogue: Catalogue, row: Row, now: datetime
+) -> dict[str, Held]:
+    """Return how the steps of a step's list stand."""
+    return held_in(connection, Moment(keyring, catalogue, now), row.learner, row.playlist_id)
+
+
+def _shown(held: Mapping[str, Held], row: Row) -> str:
+    """Return what stands at a step; a list that was taken back has what was drawn."""
+    return held[row.decision_id].resource if row.decision_id in held else str(row.resource)
+
+
+def _still_there(held: Mapping[str, Held], row: Row, seen: str | None) -> str:
+    """Return what stands at a step, unless who speaks of it saw something else there."""
+    shown = _shown(held, row)
+    if seen not in (None, shown):
+        message = f"{shown!r} stands at this step by now: nothing was kept of {seen!r}"
+        raise DeclinedError("conflict", "changed", message)
+    return shown
 
 
 def take_back(
@@ -153,8 +191,12 @@ def override(
     decision_id: str,
     change: StepChange,
     now: datetime,
+    read: dict[str, Mapping[str, Held]] | None = None,
 ) -> tuple[str, bool]:
     """Keep what a teacher does with a step; return the act's id, and False when it held already.
+
+    `read` is how lists stand that were read in this transaction, by id: who acts on many steps, and puts at
+    most one thing into a list, has each read once.
 
     Raises
     ------
@@ -176,8 +218,12 @@ def override(
         raise DeclinedError("invalid", "no_place", message)
     if until is not None and until <= micros:
         raise DeclinedError("invalid", "past", "until must lie ahead: what has ended changes nothing")
-    shown = shown_resource(connection, row)
-    put_in = _put_in(connection, catalogue, change, row=row, shown=shown, now=now)
+    read = {} if read is None else read
+    if row.playlist_id not in read:
+        read[row.playlist_id] = _held(connection, keyring, catalogue, row, now)
+    held = read[row.playlist_id]
+    shown = _shown(held, row)
+    put_in = _put_in(connection, catalogue, change, row=row, held=held, now=now)
     act = OverrideRecord(
         secrets.token_hex(16),
         decision_id,
@@ -213,17 +259,6 @@ def undo_override(
     return True
 
 
-def shown_resource(connection: Connection, row: Row) -> str:
-    """Return what stands at a step now: what a teacher put in, the learner's pick, or what was drawn."""
-    acts = [act for act in acts_on(connection, [row.decision_id]) if act.undone is None]
-    put_in = [act.resource for act in acts if act.resource]
-    shown = str(put_in[-1] if put_in else json.loads(row.menu).get("picked") or row.resource)
-    if any(act.action != "approve" for act in acts) or not asked_for(row):
-        return shown
-    drawn = heads_of(connection, [row.playlist_id])[row.playlist_id].time
-    return before_undone(acts_for(connection, [row.learner]), shown, drawn)
-
-
 def _says_the_same(act: OverrideRecord, change: StepChange, until: int | None) -> bool:
     own = change.action == "pin" and not change.resource
     resource = act.taken if own else change.resource or ""
@@ -253,12 +288,13 @@ def _put_in(
     change: StepChange,
     *,
     row: Row,
-    shown: str,
+    held: Mapping[str, Held],
     now: datetime,
 ) -> str:
     """Return the resource that is put in, "" for none, once nothing speaks against it."""
     if change.action in NOTHING_PUT_IN:
         return ""
+    shown = _shown(held, row)
     resource = change.resource or (shown if change.action == "pin" else "")
     if not resource:
         raise DeclinedError("invalid", "no_resource", "resource: swap needs the resource put in instead")
@@ -268,11 +304,9 @@ def _put_in(
         message = f"unknown resource {resource!r}: import it first"
         raise DeclinedError("invalid", "unknown_resource", message)
     _check_open(connection, catalogue, row, resource, now)
-    if resource != shown:
-        beside = [o for o in steps_of(connection, row.playlist_id) if o.decision_id != row.decision_id]
-        taken = {shown_resource(connection, other) for other in beside}
-        if resource in taken:
-            raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
+    beside = {one.resource for name, one in held.items() if name != row.decision_id}
+    if resource != shown and resource in beside:
+        raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
     return resource
 
 

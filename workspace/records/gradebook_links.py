@@ -17,10 +17,14 @@ MOST_LINKS = 20  # of one learner; the latest stay
 
 @dataclass(frozen=True)
 class GradebookLink:
-    """A column of a platform's gradebook, and what it was told last: `given` of `of` steps."""
+    """A column of a platform's gradebook, and what it was told last: `given` of `of` steps.
+
+    `user` is the learner's id on that platform, sealed under the tenant's key: the column knows no other.
+    """
 
     issuer: str
     client_id: str
+    user: str = ""
     given: int = -1
     of: int = 0
     done: bool = False

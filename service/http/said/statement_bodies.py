@@ -100,6 +100,14 @@ class MomentBody(Body):
     time: Happened | None = None
 
 
+class DoneBody(Body):
+    """That a step is finished."""
+
+    resource: Name | None = None
+    """What the learner saw at the step; refused when something else stands there by now."""
+    time: Happened | None = None
+
+
 class TakeBackBody(Body):
     """Which of the things said of a step is taken back."""
 
@@ -139,6 +147,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     ),
     AskedBody: ({"kind": "talk", "about": "unit-rates"}, {"kind": "suggestion", "about": "rate-race"}),
     MomentBody: ({},),
+    DoneBody: ({"resource": "trail-mix-talk"},),
     TakeBackBody: ({"said": "completion"},),
     ClassWeekBody: ({"learners": ["lms-user-17", "lms-user-18"], "week": "2026-W48", "by": "teacher-4"},),
     MustDoBody: (

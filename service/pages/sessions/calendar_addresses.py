@@ -12,8 +12,8 @@ import hmac
 import json
 import secrets
 
-from segue.service.pages.sessions.sealing import NUMBER, seal, unseal
 from segue.service.pages.sessions.signed_tokens import TicketError
+from segue.service.tenant.sealing import NUMBER, seal, unseal
 from segue.workspace.storage.database import Connection, get_document, put_document
 from segue.workspace.storage.pseudonyms import Keyring
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from segue.service.pages.sessions.sealing import NUMBER, seal, unseal
+from segue.service.tenant.sealing import NUMBER, seal, unseal
 from segue.workspace.storage.pseudonyms import Keyring
 
 Role = Literal["learner", "teacher", "parent"]

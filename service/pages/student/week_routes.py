@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from segue.service.http.refusals import RefusedError
@@ -12,6 +11,7 @@ from segue.service.pages.layout import left_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.student import week_views as views
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue.learner_steps import skill_check
 
 pages = Pages()
@@ -47,16 +47,15 @@ async def another(visit: Visit, form: Form) -> Response:
 async def done(visit: Visit, form: Form) -> Response:
     """Keep that a step is finished."""
     step = form.one("step")
-    await visit.tenant.do(views.finish, visit, step)
+    await visit.tenant.do(views.finish, visit, step, seen=form.one("seen"))
     response = visit.back("week", said="done", undo=f"completion:{step}")
-    response.background = BackgroundTask(visit.request.app.state.progress, visit.tenant, {visit.ticket.who})
-    return response
+    return told(visit.request, visit.tenant, response, Worked([visit.ticket.who]))
 
 
 @pages.post("/know", "learner")
 async def know(visit: Visit, form: Form) -> Response:
     """Take "I know this" as a claim, and show the check that settles it."""
-    statement = await visit.tenant.do(views.claim_step, visit, form.one("step"))
+    statement = await visit.tenant.do(views.claim_step, visit, form.one("step"), seen=form.one("seen"))
     return visit.back(
         "check", skill=statement.about, said="claimed", undo=f"statement:{statement.statement_id}"
     )
@@ -76,5 +75,5 @@ async def rate(visit: Visit, form: Form) -> Response:
     word, step = form.one("value"), form.one("step")
     if word not in views.RATINGS:
         raise RefusedError(422, "rating", "a rating is easy, hard or liked")
-    before = await visit.tenant.do(views.rate, visit, step, word)
+    before = await visit.tenant.do(views.rate, visit, step, word, seen=form.one("seen"))
     return visit.back("week", said="rated", undo=f"{before or 'rating'}:{step}")

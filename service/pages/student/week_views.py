@@ -83,11 +83,13 @@ def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, .
     return tuple(dict.fromkeys(s.i_can or s.statement or s.skill_id for s in lines))
 
 
-def _step(visit: Visit, decision_id: str) -> PageStep:
+def _step(visit: Visit, decision_id: str, *, seen: str = "") -> PageStep:
     _, steps = standing(visit.space, visit.ticket.who, now=visit.now)
     for step in steps:
-        if step.decision_id == decision_id:
+        if step.decision_id == decision_id and seen in ("", step.resource.resource_id):
             return step
+        if step.decision_id == decision_id:
+            raise RefusedError(409, "changed", "not what the page showed stands at this step by now")
     raise RefusedError(404, "no_step", "this step is not on the learner's list")
 
 
@@ -106,24 +108,25 @@ def choose(visit: Visit, decision_id: str, resource: str) -> None:
 RATINGS = {"easy": 0.25, "hard": 0.0, "liked": 1.0}
 
 
-def rate(visit: Visit, decision_id: str, word: str) -> str:
+def rate(visit: Visit, decision_id: str, word: str, *, seen: str = "") -> str:
     """Say how a step of the learner's own list was; return what was said before, "" for nothing else."""
-    was, rating, space = _step(visit, decision_id).shown.rating, RATINGS[word], visit.space
+    step, rating, space = _step(visit, decision_id, seen=seen), RATINGS[word], visit.space
+    was = step.shown.rating
     if was not in (None, rating):
         space.take_back(decision_id, "rating", now=visit.now)
     space.rate(decision_id, rating, now=visit.now)
     return next((name for name, value in RATINGS.items() if was == value != rating), "")
 
 
-def finish(visit: Visit, decision_id: str) -> None:
+def finish(visit: Visit, decision_id: str, *, seen: str = "") -> None:
     """Keep that a step of the learner's own list was finished; pressed twice, it is kept once."""
-    _step(visit, decision_id)
+    _step(visit, decision_id, seen=seen)
     visit.space.finish(decision_id, now=visit.now)
 
 
-def claim_step(visit: Visit, decision_id: str) -> Statement:
+def claim_step(visit: Visit, decision_id: str, *, seen: str = "") -> Statement:
     """Keep the claim that the learner knows what a step practises."""
-    skill = _step(visit, decision_id).resource.skills[0]
+    skill = _step(visit, decision_id, seen=seen).resource.skills[0]
     change = PictureChange(skill=skill, says="know")
     space, who = visit.space, visit.ticket.who
     return negotiation.save_change(space, who, change, now=visit.now, k=STEPS, menu=OPTIONS)

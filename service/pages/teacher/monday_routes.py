@@ -17,6 +17,7 @@ from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
 from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.playlists.answering import alternatives
@@ -93,7 +94,8 @@ async def must_do(visit: Visit, form: Form) -> Response:
     _, declined = await visit.tenant.do(
         class_lists.must_do, visit.space, ticket.roster, week, resource, by=ticket.who, now=visit.now
     )
-    return visit.back("monday", week=week, said="not_all" if declined else "mustdo")
+    response = visit.back("monday", week=week, said="not_all" if declined else "mustdo")
+    return told(visit.request, visit.tenant, response, Worked(ticket.roster))
 
 
 @pages.post("/act", "teacher")
@@ -102,7 +104,8 @@ async def act(visit: Visit, form: Form) -> Response:
     week, space = _named(visit, form), visit.space
     if override_id := form.one("undo"):
         await visit.tenant.do(_undo, visit, override_id)
-        return visit.back("monday", week=week, said="undone")
+        undone = visit.back("monday", week=week, said="undone")
+        return told(visit.request, visit.tenant, undone, Worked(override=override_id))
     action = next((name for name in ACTIONS if form.one(name)), None)
     if action is None:
         raise RefusedError(422, "action", "this form names no action")
@@ -112,7 +115,8 @@ async def act(visit: Visit, form: Form) -> Response:
         return visit.back("swap", step=decision, who=str(owner), week=week)
     change = StepChange(action, visit.ticket.who, "other", form.one("resource") or None)  # type: ignore[arg-type]
     made, _ = await visit.tenant.do(space.override, decision, change, now=visit.now)
-    return visit.back("monday", week=week, said=action, undo=f"override:{made}")
+    response = visit.back("monday", week=week, said=action, undo=f"override:{made}")
+    return told(visit.request, visit.tenant, response, Worked(decision=decision))
 
 
 @pages.get("/swap", "teacher")

@@ -13,6 +13,7 @@ from segue.service.http.bodies import answer
 from segue.service.http.openapi import asks
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import class_lists
 
 router = APIRouter(prefix="/v1/class-weeks", tags=["classes"], route_class=ReachedRoute)
@@ -45,4 +46,5 @@ async def must_do(request: Request) -> Response:
     await reaching(request, body.learners)
     work, now = partial(class_lists.must_do, by=body.by), body.now or datetime.now(UTC)
     done, declined = await caller.do(work, body.learners, body.week, body.resource, now=now)
-    return answer({"done": done, "declined": declined})
+    response = answer({"done": done, "declined": declined})
+    return told(request, caller.tenant, response, Worked(body.learners))

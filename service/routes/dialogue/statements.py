@@ -19,6 +19,7 @@ from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching, reaching_class
 from segue.service.routes.dialogue.first_moment import moment_of
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
@@ -102,12 +103,13 @@ async def another(request: Request, decision: DecisionId) -> Response:
     return answer({"resource": await caller.do(learner_steps.another, decision, now=now)})
 
 
-@router.post("/decisions/{decision}/done", **asks(said.MomentBody, Stored))
+@router.post("/decisions/{decision}/done", **asks(said.DoneBody, Stored))
 async def done(request: Request, decision: DecisionId) -> Response:
     """Keep that the learner is done with a step."""
-    caller, body = await received(request, said.MomentBody, "backend")
+    caller, body = await received(request, said.DoneBody, "backend")
     now = body.time or datetime.now(UTC)
-    return answer({"stored": await caller.do(Workspace.finish, decision, now=now)})
+    response = answer({"stored": await caller.do(Workspace.finish, decision, seen=body.resource, now=now)})
+    return told(request, caller.tenant, response, Worked(decision=decision))
 
 
 @router.post("/decisions/{decision}/take-back", **asks(said.TakeBackBody, Undone))
@@ -115,7 +117,8 @@ async def take_back(request: Request, decision: DecisionId) -> Response:
     """Take back what the learner said of a step: the choice, the rating, or that it is done."""
     caller, body = await received(request, said.TakeBackBody, "backend")
     now = body.time or datetime.now(UTC)
-    return answer({"undone": await caller.do(Workspace.take_back, decision, body.said, now=now)})
+    response = answer({"undone": await caller.do(Workspace.take_back, decision, body.said, now=now)})
+    return told(request, caller.tenant, response, Worked(decision=decision))
 
 
 # ------------------------------------------------------------ own plans

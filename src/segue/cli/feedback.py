@@ -30,7 +30,7 @@ def lists(
 
     Example: segue lists school --learner ada
     """
-    from segue.workspace.playlists.published_playlists import list_line
+    from segue.workspace.playlists.list_lines import list_line
 
     found = opened(workspace).lists(learner, now=exactly(now), week=week or None, surface=surface or None)
     if as_json:

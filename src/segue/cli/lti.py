@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -11,6 +12,11 @@ from segue.cli.arguments import ADDRESS, Address, Folder, opened
 from segue.cli.text_output import tell
 
 app = typer.Typer(name="lti", help="Launch Segue from an LMS (LTI 1.3).", no_args_is_help=True)
+
+Ids = Annotated[
+    str | None,
+    typer.Option(help="Sets ids apart from another platform's, as NAME:ID; 'same': the same people."),
+]
 
 
 @app.command("register")
@@ -31,6 +37,7 @@ def register_platform(
         str,
         typer.Option(help="Claim with other doors' id: sub, lis.person_sourcedid, email, custom.NAME."),
     ] = "sub",
+    ids: Ids = None,
 ) -> None:
     """Let one LMS launch Segue; print the addresses to give it.
 
@@ -42,15 +49,16 @@ def register_platform(
         --auth-token-url https://lms.example/token \\
         --key-set-url https://lms.example/keys
     """
-    from segue.lms.lti.platforms import Platform, read_platforms, write_platforms
+    from segue.lms.lti.platforms import Platform, ids_apart, read_platforms, write_platforms
     from segue.lms.lti.signing_keys import Keys
 
     with contextlib.closing(opened(workspace)) as space:
         folder = space.path / "lti"
-    urls = auth_login_url, auth_token_url, key_set_url
-    new = Platform(issuer, client_id, tuple(deployment), *urls, tuple(host or ()), learner_claim)
+    urls, known = (auth_login_url, auth_token_url, key_set_url), read_platforms(folder)
+    apart = ids_apart(known, [urlsplit(issuer).netloc], ids)
+    new = Platform(issuer, client_id, tuple(deployment), *urls, tuple(host or ()), learner_claim, apart)
     Keys(folder / "keys")  # makes the first key, and the folder
-    kept = [p for p in read_platforms(folder) if (p.issuer, p.client_id) != (issuer, client_id)]
+    kept = [p for p in known if (p.issuer, p.client_id) != (issuer, client_id)]
     path = write_platforms(folder, [*kept, new])
     name = workspace.resolve().name
     tell(f"{path}: {len(kept) + 1} platforms. Addresses under the service's own:")
@@ -65,6 +73,7 @@ def invite(
     host: Annotated[list[str], typer.Option(help="A host of the platform, as lms.example; may be repeated.")],
     days: Annotated[float, typer.Option(help="Days until it runs out.", min=0.001, max=30.0)] = 1.0,
     learner_claim: Annotated[str, typer.Option(help="Claim with other doors' id, see register.")] = "sub",
+    ids: Ids = None,
     address: Address = ADDRESS,
 ) -> None:
     """Print the address that an LMS's administrator enters for dynamic registration; it is good once.
@@ -75,10 +84,12 @@ def invite(
     from functools import partial
 
     from segue.lms.lti.dynamic_registration import Invitation
+    from segue.lms.lti.platforms import ids_apart, read_platforms
 
     with opened(workspace) as space:
         until = datetime.now(UTC) + timedelta(days=days)
-        invitation = Invitation.to(tuple(host), learner_claim, until=until)
+        apart = ids_apart(read_platforms(space.path / "lti"), host, ids)
+        invitation = Invitation.to(tuple(host), learner_claim, ids=apart, until=until)
         signed = invitation.signed(partial(space.keyring.digest, "lti"))
         typer.echo(f"{address.rstrip('/')}/lti/{space.path.resolve().name}/register/{signed}")
 

@@ -1,0 +1,27 @@
+"""Who has worked, or whose list has changed: an LMS's gradebook is told behind the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+
+from segue.service.tenant.tenant import Tenant
+
+
+@dataclass(frozen=True)
+class Worked:
+    """Learners by the LMS's ids, and whose a step (a decision) or a teacher's act on one (an override) is."""
+
+    learners: Collection[str] = ()
+    decision: str = ""
+    override: str = ""
+
+
+def told(request: Request, tenant: Tenant, response: Response, worked: Worked) -> Response:
+    """Return the response, with what tells the gradebooks once it is sent."""
+    response.background = BackgroundTask(request.app.state.progress, tenant, worked)
+    return response

@@ -1,0 +1,66 @@
+"""What a learner says of a step is about what the page showed, and is kept of that or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+Link, Browse, Press, Call = (Callable[..., Any],) * 4
+
+
+def steps_of(call: Call) -> list[dict[str, Any]]:
+    return call("/v1/learners/student-3/lists")["lists"][0]["steps"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("pressed", [("done", {}), ("rate", {"value": "liked"}), ("know", {})], ids=str)
+def test_a_button_of_a_page_from_before_a_swap_does_nothing(
+    link: Link, browse: Browse, press: Press, call: Call, pressed: tuple[str, dict[str, str]]
+) -> None:
+    page = browse(link("learner", "student-3"))
+    first = steps_of(call)[0]
+    other = next(
+        n for n in ("rate-race", "balance-scale") if n not in {s["resource"] for s in steps_of(call)}
+    )
+    swap = {"action": "swap", "by": "t1", "resource": other}
+    call(f"/v1/decisions/{first['decision_id']}/override", swap)
+    before = call("/v1/events?limit=500")
+    button, where = pressed[0], {"step": first["decision_id"]} | pressed[1]
+    told = press(page, button, where=where)
+    assert told.response.status_code == 409
+    assert "load the page again" in told.text
+    assert call("/v1/events?limit=500") == before
+    assert (steps_of(call)[0]["state"], steps_of(call)[0]["rating"]) == ("swapped", None)
+    assert press(browse(link("learner", "student-3")), button, where=where).response.status_code == 200
+
+
+def test_who_says_what_was_seen_is_told_when_something_else_stands_there(
+    link: Link, browse: Browse, call: Call
+) -> None:
+    browse(link("learner", "student-3"))
+    first = steps_of(call)[0]
+    path = f"/v1/decisions/{first['decision_id']}"
+    for what, body in (("done", {}), ("rating", {"rating": 1.0})):
+        refused = call(f"{path}/{what}", body | {"resource": "no-such"}, status=409)
+        assert refused["error"]["code"] == "changed"
+        assert call(f"{path}/{what}", body | {"resource": first["resource"]})["stored"]
+
+
+def test_a_rating_is_of_the_option_that_was_worked_on_though_nobody_picked_it(
+    link: Link, browse: Browse, call: Call
+) -> None:
+    browse(link("learner", "student-3"))
+    listed = {step["resource"] for step in steps_of(call)}
+    free = [(at, n) for at, one in enumerate(steps_of(call)) for n in one["menu"] if n not in listed]
+    at, tried = free[0]
+    event = {"id": "e-1", "learner": "student-3", "resource": tried, "score": 1.0}
+    call("/v1/events", {"events": [event | {"time": datetime.now(UTC).isoformat()}]})
+    step = steps_of(call)[at]
+    assert (step["resource"], step["state"]) == (tried, "done")
+    path = f"/v1/decisions/{step['decision_id']}"
+    assert call(f"{path}/rating", {"rating": 0.0, "resource": tried})["stored"]
+    call(f"{path}/override", {"action": "approve", "by": "t1"})
+    (act,) = call(path)["overrides"]
+    assert act["instead_of"] == tried
