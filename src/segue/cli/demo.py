@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.demo_class import show_practices
+from segue.cli.demo_class import LEARNERS, WEEKS_BEFORE, most_needs, new_class, show_practices, store
 
 if TYPE_CHECKING:
     from segue.engine.sampling.playlists import Playlist
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 WEEK, NEXT_WEEK = "2026-W48", "2026-W49"
-LEARNERS, WEEKS_BEFORE, STEPS = 30, 8, 10
+STEPS = 10
 MARK = "made-by-segue-demo"
 app = typer.Typer()
 
@@ -47,12 +47,13 @@ def demo(
         serve_demo(seed=seed, host=host, port=port, as_json=as_json)
         return
     began = time.perf_counter()
-    space, room = _school(folder, seed)
+    _make_room(folder)
+    space, room, stored = new_class(folder / "workspace", MONDAY, seed)
     _heading(1, f"A class of {LEARNERS}, {WEEKS_BEFORE} weeks of history, and a model of it")
-    _history(space, room)
+    _history(space, stored)
     _heading(2, f"Playlists for {WEEK}")
     first = _playlists(space, room, WEEK, MONDAY, folder)
-    learner = _chosen(space, room)
+    learner = most_needs(space, room.learners["learner"], now=MONDAY)
     _show_one(space, learner, first[learner])
     _heading(3, "The class works through the week, and Segue learns from it")
     _study(space, room, first)
@@ -71,36 +72,20 @@ def _heading(number: int, text: str) -> None:
     typer.echo(f"\n{number}. {text}\n{'─' * (len(text) + 3)}")
 
 
-def _school(folder: Path, seed: int) -> tuple[Workspace, SimulatedClass]:
-    """Make a fresh workspace with the bundled catalogue, and simulate its class's history."""
-    import numpy as np
-
-    from segue import sample
-    from segue.experiments.simulation.simulated_class import SimulatedClass
-    from segue.workspace.storage.configuration import Configuration
-    from segue.workspace.workspace import Workspace
-
+def _make_room(folder: Path) -> None:
+    """Make the folder anew; one that no demo made is refused."""
     if folder.exists():
         if not (folder / MARK).exists():
             raise ValueError(f"{folder} is there already and no demo made it: choose another with --folder")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
-    space = Workspace.init(folder / "workspace", environment={}, configuration=Configuration())
-    space.set_catalogue(sample.load())
-    rng = np.random.default_rng(seed)
-    room = SimulatedClass.before(MONDAY, space.catalogue(), n_learners=LEARNERS, weeks=WEEKS_BEFORE, rng=rng)
-    return space, room
 
 
-def _history(space: Workspace, room: SimulatedClass) -> None:
-    from segue.cli.demo_pages import stated, store
-
+def _history(space: Workspace, stored: int) -> None:
     catalogue = space.catalogue()
-    named = stated(room, MONDAY - timedelta(weeks=WEEKS_BEFORE))
-    done = store(space, room.events) + store(space, named)
     typer.echo(f"catalogue: {len(catalogue.resources)} resources, {len(catalogue.skills)} skills")
-    typer.echo(f"history: {done} events stored ({len(named)} of them stated interests)")
+    typer.echo(f"history: {stored} events stored ({LEARNERS} of them stated interests)")
     recommender = space.fit(now=MONDAY)
     typer.echo(f"model {recommender.model_hash} fitted on {recommender.fitted['attempts']} attempts")
 
@@ -122,12 +107,6 @@ def _playlists(
     return {name: one.playlist for name, one in zip(roster, given, strict=True)}
 
 
-def _chosen(space: Workspace, room: SimulatedClass) -> str:
-    """Return a learner worth a look: the one with most needs that work can change."""
-    roster: list[str] = room.learners["learner"].tolist()
-    return max(roster, key=lambda name: (len(space.profile(name, now=MONDAY).needs), name))
-
-
 def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
     from segue.cli.text_output import alternatives_text, playlist_text, profile_text
     from segue.engine.requests.request import Request
@@ -140,8 +119,6 @@ def _show_one(space: Workspace, learner: str, playlist: Playlist) -> None:
 
 
 def _study(space: Workspace, room: SimulatedClass, playlists: dict[str, Playlist]) -> None:
-    from segue.cli.demo_pages import store
-
     steps = {name: [step.resource for step in playlist.steps] for name, playlist in playlists.items()}
     events = room.answer(steps, now=MONDAY)
     stored = store(space, events)

@@ -1,21 +1,74 @@
-"""What the bundled class does together: an example of each practice, for the demo and its pages."""
+"""The bundled class, for the demo and its pages: how it is made, and an example of each practice."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.workspace.workspace import Workspace
 
+LEARNERS, WEEKS_BEFORE = 30, 8
 CLASS, PROJECT, POSTER = "class-1", "design-a-skate-park", "our-screen-time"
 ROLES = ("measures", "draws", "presents")
 RUBRIC = {"reasons": "our-screen-time", "scale drawing": "design-a-skate-park"}
 SHOWN = 3
+
+
+def new_class(folder: Path, monday: datetime, seed: int) -> tuple[Workspace, SimulatedClass, int]:
+    """Make a workspace with the bundled catalogue and a simulated class's weeks before `monday`.
+
+    Return them, and how many events are stored; the interests that learners named are among these.
+    """
+    import numpy as np
+
+    from segue import sample
+    from segue.experiments.simulation.simulated_class import SimulatedClass
+    from segue.workspace.storage.configuration import Configuration
+    from segue.workspace.workspace import Workspace
+
+    space = Workspace.init(folder, environment={}, configuration=Configuration())
+    space.set_catalogue(sample.load())
+    rng = np.random.default_rng(seed)
+    room = SimulatedClass.before(monday, space.catalogue(), n_learners=LEARNERS, weeks=WEEKS_BEFORE, rng=rng)
+    return space, room, store(space, room.events) + store(space, _stated(room, monday))
+
+
+def _stated(room: SimulatedClass, monday: datetime) -> pd.DataFrame:
+    """Return the interests that learners named in the beginning, as events."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "learner": room.learners["learner"],
+            "class_id": room.learners["class_id"],
+            "tags": room.learners["interests"].map(";".join),
+            "kind": "other",
+            "time": monday - timedelta(weeks=WEEKS_BEFORE),
+            "seq": range(-len(room.learners), 0),
+        }
+    )
+
+
+def store(space: Workspace, events: pd.DataFrame) -> int:
+    """Store the events of the simulated class; return how many were new."""
+    from segue.features.events.event_records import check, identify
+
+    checked = check(events, range(1, len(events) + 1), resources=space.catalogue().resource_index)
+    return space.add_events(identify(checked.events)).added
+
+
+def most_needs(space: Workspace, roster: Iterable[str], *, now: datetime) -> str:
+    """Return a learner worth a look: the one with most needs that work can change."""
+    return max(roster, key=lambda name: (len(space.profile(name, now=now).needs), name))
 
 
 def show_practices(space: Workspace, roster: Sequence[str], *, week: str, now: datetime) -> None:

@@ -6,19 +6,12 @@ import json
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
-from segue.cli.demo_class import leave_open
+from segue.cli.demo_class import leave_open, most_needs, new_class
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from segue.experiments.simulation.simulated_class import SimulatedClass
-    from segue.workspace.workspace import Workspace
-
-WEEKS_BEFORE, LEARNERS, STEPS, OPTIONS = 8, 30, 6, 3
+STEPS, OPTIONS = 6, 3
 DAYS = 30  # that the links are good for
 
 
@@ -44,32 +37,19 @@ def serve_demo(*, seed: int, host: str, port: int, as_json: bool) -> None:
 
 def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...], str]:
     """Make a workspace with the bundled class; return its learners, and one whose pages show much."""
-    import numpy as np
-
-    from segue import sample
     from segue.engine.requests.request import Request
-    from segue.experiments.simulation.simulated_class import SimulatedClass
     from segue.features.iso_weeks import start_of, week_of
     from segue.workspace.playlists.answering import Ask
-    from segue.workspace.storage.configuration import Configuration
-    from segue.workspace.workspace import Workspace
 
-    with Workspace.init(folder, environment={}, configuration=Configuration()) as space:
-        space.set_catalogue(sample.load())
-        week = week_of(now, "UTC")
-        monday = start_of(week, "UTC")
-        rng = np.random.default_rng(seed)
-        room = SimulatedClass.before(
-            monday, space.catalogue(), n_learners=LEARNERS, weeks=WEEKS_BEFORE, rng=rng
-        )
-        store(space, room.events)
-        store(space, stated(room, monday - timedelta(weeks=WEEKS_BEFORE)))
+    week = week_of(now, "UTC")
+    monday = start_of(week, "UTC")
+    space, room, _ = new_class(folder, monday, seed)
+    with space:
         space.fit(now=monday)
         roster = tuple(room.learners["learner"])
         requests = [Request(name, monday, k=STEPS, menu=OPTIONS) for name in roster]
         space.recommend_many(requests, ask=Ask(surface="weekly", week=week))
-        needs = {name: len(space.profile(name, now=monday).needs) for name in roster}
-        learner = max(roster, key=lambda name: (needs[name], name))
+        learner = most_needs(space, roster, now=monday)
         leave_open(space, roster, learner, now=now)
     return roster, learner
 
@@ -90,27 +70,3 @@ def _links(school: Path, roster: tuple[str, ...], learner: str, address: str) ->
             "learner": learner,
             "class": class_id,
         }
-
-
-def stated(room: SimulatedClass, time: datetime) -> pd.DataFrame:
-    """Return the interests that learners named, as events."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "learner": room.learners["learner"],
-            "class_id": room.learners["class_id"],
-            "tags": room.learners["interests"].map(";".join),
-            "kind": "other",
-            "time": time,
-            "seq": range(-len(room.learners), 0),
-        }
-    )
-
-
-def store(space: Workspace, events: pd.DataFrame) -> int:
-    """Store the events of the simulated class; return how many were new."""
-    from segue.features.events.event_records import check, identify
-
-    checked = check(events, range(1, len(events) + 1), resources=space.catalogue().resource_index)
-    return space.add_events(identify(checked.events)).added
