@@ -157,6 +157,6 @@ def _question(purse: Purse, place: int, plan: WeeklyPlan, candidates: tuple[str,
 def _close(purse: Purse, entry: Entry, catalogue: Catalogue) -> None:
     """Take what a list uses from what there is."""
     drawn = [step.resource for step in entry.playlist.steps]
-    purse.spare -= sum(catalogue.resources[catalogue.resource_index[r]].minutes for r in drawn)
+    purse.spare -= sum(catalogue.resource(r).minutes for r in drawn)
     purse.steps -= len(drawn)
     purse.drawn += tuple(drawn)

@@ -53,7 +53,7 @@ def table_of(
     classes whose places, from 1, the draws name.
     """
     lengths, course_of = cells.lengths, ("", *courses)
-    resources = [catalogue.resources[catalogue.resource_index[name]] for name in cells.resource]
+    resources = [catalogue.resource(name) for name in cells.resource]
     columns = {
         "week": once_a_step((entry.draw.week for entry in entries), lengths),
         "learner": once_a_step((names[entry.draw.learner] for entry in entries), lengths),

@@ -342,6 +342,10 @@ class Catalogue:
         opens, closes = self.opening
         return bool(opens[code] <= time < closes[code])
 
+    def resource(self, resource_id: str) -> Resource:
+        """Return the resource of an id; a KeyError when there is none."""
+        return self.resources[self.resource_index[resource_id]]
+
     def resource_codes(self, resource_ids: Sequence[str]) -> Ints:
         """Return positions of `resource_ids`; an unknown id is an error that names it."""
         index = self.resource_index

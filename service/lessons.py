@@ -51,8 +51,7 @@ def _lesson(space: Workspace, who: str, week: str, lists: Sequence[ShownList]) -
     before = {
         name for one in lists for step in one.steps for name in (step.resource, step.instead_of) if name
     } - set(items)
-    known = catalogue.resource_index
-    withdrawn = [catalogue.resources[known[name]] for name in sorted(before) if name in known]
+    withdrawn = [catalogue.resource(name) for name in sorted(before) if name in catalogue.resource_index]
     changed = [one.made for one in lists]
     mine = {step.decision_id for one in lists for step in one.steps}
     for act in space.overrides(who):

@@ -98,7 +98,7 @@ def check_plan(
         if step.resource not in catalogue.resource_index:
             found.append(PlanFinding("unknown", place, step.resource))
             continue
-        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        resource = catalogue.resource(step.resource)
         total += resource.minutes if step.minutes is None else step.minutes
         found += _of_resource(kernel, request, step.resource, place, seen)
         seen.add(step.resource)
@@ -126,7 +126,7 @@ def shut(catalogue: Catalogue, name: str, now: float, *, out: Collection[str]) -
     """Return why a resource cannot be a step at `now` (UTC epoch seconds); `out` is what was taken out."""
     if name in out:
         return "taken out"
-    if catalogue.resources[catalogue.resource_index[name]].retired:
+    if catalogue.resource(name).retired:
         return "retired"
     return None if catalogue.is_open(name, now) else "closed"
 

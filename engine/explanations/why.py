@@ -100,7 +100,7 @@ def explain(
     words : NullTranslations
         The catalogue of the student's language.
     """
-    resource = catalogue.resources[catalogue.resource_index[step.resource]]
+    resource = catalogue.resource(step.resource)
     past = record_of(state, catalogue.skill_index[resource.skills[0]], now)
     student = student_words(
         catalogue, resource, step.context, state=state, now=now, interests=interests, words=words

@@ -28,7 +28,7 @@ def faults(playlist: Playlist, request: Request, recommender: Recommender) -> li
     out, before = [], list[Sequence[str]]()
     catalogue = recommender.catalogue
     for number, step in enumerate(playlist.steps, start=1):
-        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        resource = catalogue.resource(step.resource)
         skills = resource.skills
         expected = reasons_again(step.context, request, recommender, skills=skills, before=before)
         expected |= _manner(resource, request, recommender)

@@ -78,7 +78,7 @@ def _unstored(given: Given, catalogue: Catalogue, now: datetime, words: NullTran
     """Return the steps of a list that is not in the store, to be read only."""
     out = []
     for step in given.playlist.steps:
-        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        resource = catalogue.resource(step.resource)
         why = explain(step, catalogue, state=None, now=now.timestamp(), words=words).student
         facts = (resource.resource_id, resource.title, resource.url, resource.minutes, resource.kind)
         one = ShownStep(str(step.position), *facts, "open", why, step)
@@ -88,13 +88,9 @@ def _unstored(given: Given, catalogue: Catalogue, now: datetime, words: NullTran
 
 def listed(steps: Sequence[ShownStep], catalogue: Catalogue) -> list[PageStep]:
     """Return steps as a page shows them."""
-
-    def resource(name: str) -> Resource:
-        return catalogue.resources[catalogue.resource_index[name]]
-
     taken = {step.resource for step in steps if step.state != "removed"}
     out = []
     for step in steps:
-        options = open_options(step, taken)
-        out.append(PageStep(step, resource(step.resource), tuple(resource(name) for name in options)))
+        options = map(catalogue.resource, open_options(step, taken))
+        out.append(PageStep(step, catalogue.resource(step.resource), tuple(options)))
     return out

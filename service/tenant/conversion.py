@@ -148,7 +148,7 @@ def _told(s: Step) -> tuple[Any, ...]:
 
 def facts_of(catalogue: Catalogue, name: str) -> Line:
     """Return what a step says of its resource."""
-    resource = catalogue.resources[catalogue.resource_index[name]]
+    resource = catalogue.resource(name)
     return {"resource": name, "title": resource.title, "url": resource.url, "minutes": resource.minutes}
 
 

@@ -133,7 +133,7 @@ def unclaimed_forecasts(recommender: Recommender, request: Request, steps: Seque
     skills = recommender.kernel.scene(recommender.asked((request,))).skills
     ahead = np.array([skills.chance[0], skills.chance_later[0]])
     catalogue = recommender.catalogue
-    resources = [catalogue.resources[catalogue.resource_index[step.resource]] for step in steps]
+    resources = [catalogue.resource(step.resource) for step in steps]
     return [ahead[:, [catalogue.skill_index[name] for name in r.skills]] for r in resources]
 
 

@@ -279,7 +279,7 @@ def _step(row: Row, rows: ListRows, head: Row, reader: Reader) -> ShownStep:
     held, logged = held_at(row, rows, head), logged_step(row)
     catalogue = reader.catalogue
     shown = replace(logged, resource=held.resource)
-    resource = catalogue.resources[catalogue.resource_index[held.resource]]
+    resource = catalogue.resource(held.resource)
     swapped = held.act is not None and held.resource != row.resource
     words = ""
     if reader.why:

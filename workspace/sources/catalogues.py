@@ -168,7 +168,7 @@ class CatalogueMethods(ABC):
             When there is none of this id.
         """
         catalogue = self._there()
-        return catalogue.resources[catalogue.resource_index[_known(catalogue, resource_id)]]
+        return catalogue.resource(_known(catalogue, resource_id))
 
     def _there(self) -> Catalogue:
         with self.store.read() as connection:

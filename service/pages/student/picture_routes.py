@@ -62,7 +62,7 @@ async def preview(visit: Visit, form: Form) -> Response:
     catalogue = space.catalogue()
     _, now_steps = await tenant.aside(standing, space, who, now=visit.now)
     before = [step.resource for step in now_steps if step.state not in ("removed", "done")]
-    after = [catalogue.resources[catalogue.resource_index[name]] for name in found.after]
+    after = [catalogue.resource(name) for name in found.after]
     fields = [(key, value) for key, value in form.fields if key in KEPT]
     return show(
         visit,

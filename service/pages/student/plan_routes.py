@@ -42,9 +42,7 @@ def _plan(visit: Visit) -> dict[str, object]:
         "resources": open_at(visit.now, catalogue),
         "rows": ROWS,
         "finding_words": partial(finding_words, visit.locale, catalogue),
-        "left_words": lambda name, why: left_words(
-            visit.locale, catalogue.resources[catalogue.resource_index[name]], why
-        ),
+        "left_words": lambda name, why: left_words(visit.locale, catalogue.resource(name), why),
     }
 
 

@@ -49,7 +49,6 @@ def week_view(visit: Visit) -> WeekView:
     if any(step.by_learner for step in every):
         gone += own_plans.left_out(visit.space, visit.ticket.who)
     why = {name: said for name, said in gone if name not in there}
-    index = catalogue.resource_index
     return WeekView(
         week=week,
         aims=aims_of([step.resource for step in steps], catalogue),
@@ -57,8 +56,8 @@ def week_view(visit: Visit) -> WeekView:
         done=sum(step.state == "done" for step in steps),
         minutes_left=round(sum(left)),
         may_edit=visit.ticket.role == "learner" and all(step.kept for step in steps),
-        suggested=tuple(catalogue.resources[index[name]] for name in names),
-        left_out=tuple((catalogue.resources[index[name]], said) for name, said in why.items()),
+        suggested=tuple(map(catalogue.resource, names)),
+        left_out=tuple((catalogue.resource(name), said) for name, said in why.items()),
     )
 
 

@@ -69,10 +69,7 @@ def _what_if(visit: Visit, who: str, did: str, *, right: bool) -> tuple[list[str
     now = recommender.recommend(request, rng=np.random.default_rng(0))
     then = recommender.what_if(request, edit, rng=np.random.default_rng(0))
     catalogue = recommender.catalogue
-    first, second = (
-        [catalogue.resources[catalogue.resource_index[s.resource]] for s in playlist.steps]
-        for playlist in (now, then)
-    )
+    first, second = ([catalogue.resource(s.resource) for s in playlist.steps] for playlist in (now, then))
     return [r.title or r.resource_id for r in first], [r.title or r.resource_id for r in second]
 
 

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import shut
 from segue.engine.explanations.why import lost
-from segue.features.catalogue import Catalogue, Resource
 from segue.features.iso_weeks import start_of, week_of
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import finding_words, gave_way, left_words, open_at, rule_words, show
@@ -54,7 +53,7 @@ def _week(visit: Visit, asked: str) -> dict[str, object]:
         "numbers": {who: at for at, who in enumerate(roster)},
         "plans": own_plans.plans_of(space, roster, now=visit.now),
         "finding_words": partial(finding_words, visit.locale, catalogue),
-        "left_words": lambda name, why: left_words(visit.locale, _resource(catalogue, name), why),
+        "left_words": lambda name, why: left_words(visit.locale, catalogue.resource(name), why),
         "act_words": partial(_act_words, visit, titles),
         "own": space.pseudonym_of_teacher(visit.ticket.who),
         "gave_way": partial(gave_way, visit.locale),
@@ -140,18 +139,17 @@ def _swap(visit: Visit, decision: str, wanted: str) -> dict[str, object]:
     words = translations(visit.locale)
     known = wanted in champion.recommender.catalogue.resource_index
     why_not = asking[learner].why_not(champion.recommender, wanted, words=words) if known else None
-    resource = partial(_resource, catalogue)
     out = asking[learner].record.excluded
     closed = shut(catalogue, wanted, at.timestamp(), out=out) if known else None
     return {
         "learner": learner,
         "number": number,
         "step": step,
-        "others": [(resource(name), lost(parts, words=words)) for name, parts in near],
+        "others": [(catalogue.resource(name), lost(parts, words=words)) for name, parts in near],
         "resources": catalogue.resources,
         "wanted": wanted,
         "why_not": why_not,
-        "closed": left_words(visit.locale, resource(wanted), closed) if closed else "",
+        "closed": left_words(visit.locale, catalogue.resource(wanted), closed) if closed else "",
         "in_list": wanted in taken,
         "rules": [rule_words(visit.locale, name) for name in (why_not.rules if why_not else ())],
     }
@@ -234,10 +232,6 @@ def owner_of(visit: Visit, decision: str) -> int:
 def _named(visit: Visit, form: Form) -> str:
     this, following = weeks(visit)
     return this if form.one("week") == this else following
-
-
-def _resource(catalogue: Catalogue, name: str) -> Resource:
-    return catalogue.resources[catalogue.resource_index[name]]
 
 
 def _act_words(visit: Visit, titles: dict[str, str], act: TeacherAct) -> str:

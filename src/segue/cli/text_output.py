@@ -63,7 +63,7 @@ def playlist_text(
     """Return a playlist as a table, the reason under each step in the words a student reads."""
     rows = [("", "what", "skill", "min", "p")]
     for step in playlist.steps:
-        resource = catalogue.resources[catalogue.resource_index[step.resource]]
+        resource = catalogue.resource(step.resource)
         rows.append(
             (
                 str(step.position + 1),
@@ -89,7 +89,7 @@ def alternatives_text(
 
     rows = [("what", "skill", "points lost")]
     for resource_id, reasons in others:
-        resource = catalogue.resources[catalogue.resource_index[resource_id]]
+        resource = catalogue.resource(resource_id)
         rows.append((_short(resource.title, 50), _short(", ".join(resource.skills), 26), lost(reasons)))
     return "\n".join([title, *table(rows)])
 
@@ -109,7 +109,7 @@ def beside_text(first: Playlist, second: Playlist, catalogue: Catalogue, *, titl
 
 
 def _name(catalogue: Catalogue, resource_id: str) -> str:
-    return catalogue.resources[catalogue.resource_index[resource_id]].title or resource_id
+    return catalogue.resource(resource_id).title or resource_id
 
 
 def profile_text(profile: LearnerProfile, *, title: str, most: int = 8) -> str:

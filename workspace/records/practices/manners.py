@@ -34,9 +34,8 @@ def axis_effects(connection: Connection, catalogue: Catalogue) -> list[AxisLevel
         .where(newest.c.value.is_not(None))
         .order_by(decisions.c.number)
     )
-    index = catalogue.resource_index
-    rows = [row for row in connection.execute(query) if row.resource in index]
-    done = [catalogue.resources[index[row.resource]] for row in rows]
+    rows = [row for row in connection.execute(query) if row.resource in catalogue.resource_index]
+    done = [catalogue.resource(row.resource) for row in rows]
     reward: Floats = np.array([float(row.value) for row in rows], dtype=np.float64)
     skill = [one.skills[0] if one.skills else "" for one in done]
     learner = [str(row.learner) for row in rows]
