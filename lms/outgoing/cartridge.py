@@ -31,19 +31,20 @@ def cartridge(lesson: Lesson) -> bytes:
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        _write(archive, "imsmanifest.xml", _manifest(lesson))
-        info = zipfile.ZipInfo(OVERVIEW, _STAMP)
-        info.compress_type = zipfile.ZIP_DEFLATED
-        archive.writestr(info, _overview(lesson))
+        _write(archive, "imsmanifest.xml", _as_bytes(_manifest(lesson)))
+        _write(archive, OVERVIEW, _overview(lesson).encode())
         for i, item in enumerate(lesson.items, start=1):
-            _write(archive, _path(i), _link(item.title, item.url))
+            _write(archive, _path(i), _as_bytes(_link(item.title, item.url)))
     return buffer.getvalue()
 
 
-def _write(archive: zipfile.ZipFile, name: str, root: ET.Element) -> None:
-    info = zipfile.ZipInfo(name, _STAMP)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(info, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, _STAMP), content, zipfile.ZIP_DEFLATED)
+
+
+def _as_bytes(root: ET.Element) -> bytes:
+    made: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return made
 
 
 def _overview(lesson: Lesson) -> str:

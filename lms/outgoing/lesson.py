@@ -56,13 +56,11 @@ class Lesson:
     learner: str
     week: str
     items: tuple[LessonItem, ...]
-    title: str = ""
     objectives: tuple[str, ...] = ()
     withdrawn: tuple[LessonItem, ...] = ()
     changed: datetime = UNKNOWN
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "title", one_line(self.title))
         object.__setattr__(self, "objectives", tuple(one_line(text) for text in self.objectives))
         if not WEEK.fullmatch(self.week):
             raise ValueError(f"week must be an ISO week such as 2026-W48, got {self.week!r}")
@@ -88,7 +86,7 @@ class Lesson:
     @property
     def heading(self) -> str:
         """The title a learner reads."""
-        return self.title or f"Your playlist, {self.week_in_words}"
+        return f"Your playlist, {self.week_in_words}"
 
     @property
     def note(self) -> str:

@@ -32,7 +32,6 @@ LESSON = Lesson(
     tuple(
         LessonItem(f"{text}{i}", text, "javascript:alert(1)", 10.0, text) for i, text in enumerate(HOSTILE)
     ),
-    title=HOSTILE[1],
     objectives=HOSTILE,
 )
 
