@@ -17,7 +17,6 @@ from segue.lms.records.untrusted_values import learner_id
 
 LOGS = ("canvas", "openedx", "moodle", "xapi")
 """Formats of logs in which enrolments stand, in the order tried."""
-COLUMNS = ["learner", "class_id", "role", "from", "until"]
 TABLES = (".csv", ".tsv", ".txt")
 
 
@@ -83,13 +82,9 @@ def enrolled(events: Iterable[Event]) -> Iterator[dict[str, str | None]]:
 def _of_log(path: Path) -> pd.DataFrame:
     for name in LOGS:
         events, _ = READERS[name](path, "lenient")
-        rows = list(enrolled(events))
-        if rows:
-            frame = pd.DataFrame(rows, columns=COLUMNS)
-            for column in ("from", "until"):
-                frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
-            return frame
-    return pd.DataFrame(columns=COLUMNS)
+        if rows := list(enrolled(events)):
+            return oneroster.roster_frame(rows)
+    return oneroster.roster_frame([])
 
 
 def claims_of(path: Path, claim: str) -> list[tuple[str, str]]:

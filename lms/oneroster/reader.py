@@ -7,7 +7,7 @@ are kept; names, logins, addresses, passwords, demographics and comments are dro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class Bundle:
 
         Who was taken out of a class stays in the table, until the row was changed last.
         """
-        rows = [
+        return roster_frame(
             {
                 "learner": learner_id(row.get("userSourcedId")),
                 "class_id": row.get("classSourcedId", ""),
@@ -70,11 +70,7 @@ class Bundle:
             }
             for row in self.tables.get("enrollments", ())
             if not (is_gone(row) and until_of(row) is None)
-        ]
-        frame = pd.DataFrame(rows, columns=["learner", "class_id", "role", "from", "until"])
-        for name in ("from", "until"):
-            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
-        return frame
+        )
 
     def resources(self) -> list[Resource]:
         """Return line items and resources as things to do, each for the classes that have it.
@@ -112,6 +108,14 @@ class Bundle:
             )
             for row in others
         ]
+
+
+def roster_frame(rows: Iterable[Mapping[str, str | None]]) -> pd.DataFrame:
+    """Return enrolments as a frame: learner, class_id, role, and from/until (UTC, NaT when open)."""
+    frame = pd.DataFrame(list(rows), columns=["learner", "class_id", "role", "from", "until"])
+    for name in ("from", "until"):
+        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+    return frame
 
 
 GONE = frozenset(
