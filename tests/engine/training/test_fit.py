@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +15,14 @@ from segue.engine.recommender import fit
 from segue.engine.requests.request import Request
 from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
-from segue.engine.training.fit import LEAST_SPAN, latest_learners, no_attempts, span_of
+from segue.engine.training.fit import (
+    LEAST_SPAN,
+    MOST_OFFERS,
+    TrainingLog,
+    latest_learners,
+    no_attempts,
+    span_of,
+)
 from segue.engine.training.replay import ReplaySteps, replay
 from segue.engine.training.reward_model import learned_of, reward_model
 from segue.engine.training.trust import trusted
@@ -23,6 +32,7 @@ from segue.features.contexts.population import crowd_of, kind_rates, offers
 from segue.features.history.attempts import Attempts
 from segue.features.history.streaming_update import LearnerState, encode, update
 from segue.features.reward import Forecasts, Rewards, Tries
+from segue.models.liking import liking
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 
@@ -210,3 +220,35 @@ def test_the_learned_part_is_trusted_as_far_as_it_foresees_learners_it_has_not_s
     assert nothing < 0.2
     assert settings.learned_weight(1e6, many) == pytest.approx(min(settings.eta, many), rel=0.01)
     assert settings.pedagogy_alone().learned_weight(1e6, many) == 0.0
+
+
+def peak(work: Callable[[], object]) -> int:
+    """Return the bytes that work holds at most at a time."""
+    tracemalloc.start()
+    work()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def test_a_long_log_that_says_what_was_finished_takes_three_numbers_a_row_more() -> None:
+    """How interests matter is told by `MOST_OFFERS` offers, however many there are."""
+    n, each = 3 * MOST_OFFERS, 200
+    resources = [Resource(f"r{i}", skills=("s",), tags=tuple("abcd")) for i in range(20)]
+    rng, many = np.random.default_rng(0), Catalogue.build(resources)
+    learner, resource = np.arange(n) // each, rng.integers(20, size=n)
+    frame = pd.DataFrame(
+        {
+            "kind": "attempt",
+            "learner": np.array([f"u{i}" for i in range(n // each)], dtype=object)[learner],
+            "resource": np.array([f"r{i}" for i in range(20)], dtype=object)[resource],
+            "score": rng.integers(2, size=n).astype(float),
+            "time": pd.Timestamp("2026-06-01", tz="UTC") + pd.to_timedelta(np.arange(n), unit="s"),
+            "seq": np.arange(n),
+        }
+    )
+    without = peak(lambda: TrainingLog.of(frame, many))
+    frame["completed"] = rng.integers(2, size=n).astype(float)
+    some, tags = slice(MOST_OFFERS // 10), many.tag_matrix[resource]
+    tenth = peak(lambda: liking(learner[some], tags[some], frame["completed"].to_numpy()[some]))
+    assert peak(lambda: TrainingLog.of(frame, many)) <= without + n * 3 * 8 + 10 * tenth

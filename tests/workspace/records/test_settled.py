@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segue import sample
 from segue.batch.rebuild import rebuild
+from segue.features.catalogue import Catalogue, Resource
 from segue.workspace.records.events import last_number
 from segue.workspace.records.learners import every_learner
 
@@ -84,3 +86,21 @@ def test_work_that_comes_weeks_late_ends_as_if_all_had_been_there(
 def last_of(school: School) -> int:
     with school.space.store.read() as connection:
         return last_number(connection)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # whose conditions may be 1,000 deep
+def test_a_learner_who_repeats_more_than_a_thousand_resources(school: School) -> None:
+    pieces = [Resource(f"piece-{i}", skills=("scales",)) for i in range(1_200)]
+    space, known = school.space, sample.load()
+    space.set_catalogue(Catalogue.build([*known.resources, *pieces], known.skills))
+    once = pd.DataFrame({"learner": school.roster[0], "resource": [p.resource_id for p in pieces]})
+    once = once.assign(kind="attempt", score=1.0, event_id=once["resource"])
+    school.decide()
+    space.add_events(school.checked(once.assign(time=weeks(1))))
+    space.learn(now=weeks(8))  # all of it is settled
+    again = once.assign(event_id="again-" + once["event_id"], time=weeks(9), score=0.5)
+    assert space.add_events(school.checked(again)).added == len(pieces)
+    space.learn(now=weeks(10))
+    digest = school.digest()
+    rebuild(space)
+    assert school.digest() == digest
