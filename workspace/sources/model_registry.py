@@ -6,11 +6,13 @@ rewards add to its reward model lie in the database, in the same transaction as 
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
@@ -310,16 +312,34 @@ def save_artefact(recommender: Recommender, models: Path, *, base: Recommender |
     folder = models / fit_hash
     if not folder.exists():
         draft = models / f"{fit_hash}.{secrets.token_hex(4)}.new"
-        try:
-            recommender.save(draft, base=base)
-            flush(draft)
-            draft.rename(folder)
-            flush_one(models)
-        except (OSError, MemoryError):
-            shutil.rmtree(draft, ignore_errors=True)
-            if not folder.exists():  # else another process or thread was quicker, with the same bytes
-                raise
+        models.mkdir(parents=True, exist_ok=True)
+        with _drafting(models):
+            try:
+                recommender.save(draft, base=base)
+                flush(draft)
+                draft.rename(folder)
+                flush_one(models)
+            except (OSError, MemoryError):
+                shutil.rmtree(draft, ignore_errors=True)
+                if not folder.exists():  # else another process or thread was quicker, with the same bytes
+                    raise
     return fit_hash
+
+
+@contextmanager
+def _drafting(models: Path) -> Iterator[None]:
+    """Hold a folder of models while a draft is written there; drafts that nobody writes any more go first."""
+    handle = os.open(models, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # others write there, or the file system (NFS) locks no folders
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in models.glob("*.new"):
+                shutil.rmtree(left)
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
 
 
 SAID = ("attempts", "rewards", "policy")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
+import shutil
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,3 +52,24 @@ def test_a_model_is_on_the_disk_before_it_has_its_name(
     assert {path.name for path in drafts} == {path.name for path in folder.iterdir()}
     draft = next(iter(drafts)).parent
     assert waited[-2:] == [draft, tmp_path]
+
+
+def test_what_a_killed_writer_leaves_goes_and_what_one_at_work_writes_stays(tmp_path: Path) -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    recommender = fit(sample.load(), NO_EVENTS, rng=np.random.default_rng(0), now=now)
+    child = os.fork()
+    if child == 0:
+        os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+        save_artefact(recommender, tmp_path)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    assert left.suffix == ".new"
+    (tmp_path / "other.0000.new").mkdir()
+    writer = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(writer, fcntl.LOCK_SH)
+    first = save_artefact(recommender, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {first, left.name, "other.0000.new"}
+    os.close(writer)
+    shutil.rmtree(tmp_path / first)
+    assert save_artefact(recommender, tmp_path) == first
+    assert [path.name for path in tmp_path.iterdir()] == [first]
