@@ -236,7 +236,7 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
     if not asked.events:
         return JobStep("no files given")
     added = repeats = rejected = 0
-    unread = []
+    unread, doubts = [], []
     unknown = None if asked.new_learners else unknown_to(workspace.store, workspace.keyring)
     for number, path in enumerate(asked.events):
         read = import_file(workspace, path, asked.source, now=now, unknown=unknown, tick=tick)
@@ -250,15 +250,19 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
             csv_frame(read.rejects).to_csv(folder / f"{number + 1}-{path.name}.rejects.csv", index=False)
             if not read.events:
                 unread.append(path)
+            elif read.doubt:
+                doubts.append(f"{path.name}: {read.doubt}")
     said = f"{added} events stored, {repeats} repeats, {rejected} rejected"
     if not unread:
-        return JobStep(f"{said}: {out / output.REJECTS}" if rejected else said)
+        said = f"{said}: {out / output.REJECTS}" if rejected else said
+        return JobStep("; ".join([said, *doubts]), rings=bool(doubts))
     if len(unread) == len(asked.events):
         raise ValueError(
             f"not one of {rejected} rows of {unread[0]} could be read: "
             f"see {out / output.REJECTS} for the reasons; the week was not done"
         )
-    return JobStep(f"{said}; ALL of {unread[0].name}: {out / output.REJECTS}", rings=True)
+    said = "; ".join([said, f"ALL of {unread[0].name}", *doubts])
+    return JobStep(f"{said}: {out / output.REJECTS}", rings=True)
 
 
 def _learn(workspace: Workspace, now: datetime) -> JobStep:

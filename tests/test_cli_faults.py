@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -90,6 +93,7 @@ def test_an_init_that_met_no_database_can_be_tried_again(run: Run, tmp_path: Pat
     one_sentence(run("init", tmp_path / "east"), "east.key is there already: move it away")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_database_that_another_command_holds_is_said(
     run: Run, tmp_path: Path, new_postgresql: Callable[..., str]
 ) -> None:
@@ -102,6 +106,7 @@ def test_a_database_that_another_command_holds_is_said(
     with psycopg.connect(url) as other:
         other.execute("SELECT value FROM counters FOR UPDATE")
         one_sentence(run("import", space, "--catalogue", sample.paths().resources), "run this again when it")
+    gc.collect()  # the connection of the command that failed, which a process of its own would take along
 
 
 def test_damage_of_the_database_is_found_and_said(run: Run, school: Path) -> None:
@@ -154,6 +159,161 @@ def test_an_import_of_nothing_but_rejects_says_so(run: Run, school: Path, tmp_pa
     assert (code, "not one row of" in said) == (2, True), said
     code, said = run("week", school, *WEEK, "--out", tmp_path / "out", "--events", bad)
     assert (code, "not one of 1 rows of" in said) == (2, True), said
+
+
+def table(rows: int, score: Callable[[int], object], *, sep: str = ",", stop: str = "\n") -> str:
+    """Return a table of attempts at one resource."""
+    code = sample.load().resources[0].resource_id
+    made = [("learner", "resource", "score", "time")]
+    made += [(f"u{i}", code, str(score(i)), f"2026-11-20T08:00:{i:02d}Z") for i in range(rows)]
+    return "".join(sep.join(row) + stop for row in made)
+
+
+@pytest.mark.parametrize(
+    ("score", "options", "code", "said"),
+    [
+        (lambda i: i % 2, (), 0, "40 stored"),
+        (lambda i: "a" if i < 2 else 1, (), 0, "2 rejected"),  # a handful
+        (
+            lambda i: "a" if i < 20 else 1,
+            (),
+            1,
+            "ALARM import: log.csv: 20 of 40 rows were rejected: score must",
+        ),
+        (lambda i: 100 * (i % 3 == 0), (), 2, "not one row of"),
+        (lambda i: i * 2.5, (), 2, "(percent? give the highest score: --max-score 100)"),
+        (lambda i: i * 2.5, ("--max-score", "100"), 0, "40 stored"),
+        (lambda i: f"{i * 2} %", (), 2, "without the sign, and --max-score 100"),
+        (lambda i: "0,5", (), 0, "40 stored"),
+    ],
+)
+def test_an_import_tells_by_its_code_how_much_was_set_aside(
+    run: Run,
+    school: Path,
+    tmp_path: Path,
+    *,
+    score: Callable[[int], object],
+    options: tuple[str, ...],
+    code: int,
+    said: str,
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(table(40, score, sep=";"))
+    found = run("import", school, "--events", log, *options)
+    assert (found[0], said in " ".join(found[1].split())) == (code, True), found
+    last = found[1].strip().splitlines()[-1]
+    assert last.startswith({0: ("log.csv: ", "  all of them"), 1: "ALARM import: ", 2: "segue: "}[code])
+    week = run(
+        "week",
+        school,
+        *WEEK,
+        "--out",
+        tmp_path / "out",
+        "--events",
+        log,
+        "--skip",
+        "fit",
+        "--skip",
+        "weekly",
+        *options,
+    )
+    assert week[0] == code or (code, week[0]) == (0, 1), week
+    assert ("ALARM import: " in week[1]) == (code == 1)
+
+
+def test_a_file_of_percentages_leaves_no_row_of_any_part(
+    run: Run, school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from segue.features.events import file_readers
+
+    log = tmp_path / "log.csv"
+    log.write_text(table(60, lambda i: 100 if i < 20 else 1))
+    monkeypatch.setattr(
+        file_readers.event_parts, "__kwdefaults__", {**file_readers.event_parts.__kwdefaults__, "rows": 30}
+    )
+    code, said = run("import", school, "--events", log)
+    assert (code, "0 stored, 0 repeats, 60 rejected" in said) == (2, True), said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv.gz", gzip.compress(table(3, lambda _: 1).encode("utf-16")), "3 stored"),
+        ("a.csv", gzip.compress(table(3, lambda _: 1).encode()), "3 stored"),
+        ("a.csv", b"sep=;\r\n" + table(3, lambda _: 1, sep=";", stop="\r\n").encode(), "3 stored"),
+        ("a.csv", table(3, lambda _: 1, stop="\r").encode(), "does not end its lines as CSV does"),
+        ("a.xlsx", b"PK\x03\x04", "is a ZIP file, as Excel's are too"),
+        ("a.csv.gz", gzip.compress(b"learner")[:-9], "cannot be read as gzip"),
+    ],
+)
+def test_files_as_spreadsheets_and_packers_leave_them(
+    run: Run, school: Path, tmp_path: Path, *, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    found = run("import", school, "--events", tmp_path / name)
+    assert said in found[1]
+    if found[0]:
+        one_sentence(found, said)
+
+
+STATEMENT = {
+    "id": "7f87ccde-bb56-4c2e-ab83-000000000001",
+    "actor": {"account": {"homePage": "https://lms.example", "name": "u1"}},
+    "verb": {"id": "http://adlnet.gov/expapi/verbs/answered"},
+    "object": {"id": sample.load().resources[0].resource_id},
+    "timestamp": "2026-11-20T08:00:00Z",
+    "result": {"score": {"scaled": 0.5}},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "code", "said"),
+    [
+        ("xapi", [STATEMENT], 0, "1 events stored"),
+        ("xapi", [], 0, "0 events stored"),
+        ("xapi", b"", 2, "is empty"),
+        ("xapi", b"hello", 2, "could be read: 1 of 1 rows were rejected: not JSON"),
+        ("xapi", None, 2, "does not exist"),
+        ("xapi", [STATEMENT | {"object": {"id": "https://lms.example/none"}}], 2, "unknown resource"),
+        ("xapi", [STATEMENT, {}, {}], 1, "ALARM import: log.json: 2 of 3 rows were rejected"),
+        ("xapi", [STATEMENT | {"result": {"score": {"raw": 87}}}], 0, "noticed 1: score left out"),
+        ("xapi", [STATEMENT | {"result": {"score": {"raw": 87, "min": 0, "max": 1}}}], 0, "taken as its end"),
+        ("xapi", [STATEMENT | {"timestamp": "20.11.2026"}], 0, "1 attempts have no time that can be read"),
+        ("caliper", {}, 2, "could be read"),
+        ("canvas", b"PK\x03\x04garbage", 2, "could be read"),
+        ("case", b"[]", 2, "could be read: 1 of 1 rows were rejected: a CASE package is one JSON object"),
+        ("cartridge", b"garbage", 2, "could be read"),
+        ("oneroster", b"garbage", 2, "could be read"),
+        ("moodle", b"garbage", 2, "could be read"),
+    ],
+)
+def test_a_document_tells_by_its_code_whether_it_was_read(
+    run: Run, school: Path, tmp_path: Path, *, kind: str, content: object, code: int, said: str
+) -> None:
+    path = tmp_path / "log.json"
+    if content is not None:
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    found = run("import", school, "--format", kind, "--events", path)
+    assert (found[0], said in " ".join(found[1].split())) == (code, True), found
+    if code == 2:
+        assert found[1].strip().splitlines()[-1].startswith("segue: ")
+
+
+def test_a_moodle_table_without_the_columns_sought_was_not_read(
+    run: Run, school: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv.gz"
+    log.write_bytes(gzip.compress(b"Zeit;Ereignisname\n1;2\n"))
+    code, said = run("import", school, "--format", "moodle", "--events", log)
+    assert (code, "1 rows gave nothing: columns sought: eventname" in " ".join(said.split())) == (2, True), (
+        said
+    )
+
+
+def test_strict_ends_with_two_where_a_record_is_refused(run: Run, school: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.json").write_text(json.dumps([STATEMENT, {}]))
+    words = ("import", school, "--format", "xapi", "--events", tmp_path / "log.json")
+    assert [run(*words)[0], run(*words, "--strict")[0]] == [0, 2]
 
 
 @pytest.mark.parametrize(

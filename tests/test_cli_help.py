@@ -142,10 +142,19 @@ def test_a_mistyped_word_of_a_closed_set_is_answered_with_the_nearest(
     assert f"Did you mean {meant}" in said
 
 
-def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
+def test_a_decimal_comma_is_read_and_one_that_may_part_thousands_is_named(tmp_path: Path) -> None:
     from segue.features.events.file_readers import Source, read_events
 
     log = tmp_path / "log.csv"
-    log.write_text("learner;resource;score;time\na;r;0,75;2026-11-20T08:00Z\n")
-    (reason,) = read_events(log, Source()).rejects["reason"]
-    assert "a decimal comma? write a point" in reason
+    rows = "".join(
+        f"a;r;{score};2026-11-20T08:00Z\n" for score in ("0,75", "-0,5", "1,000", "80%", "80 %", "x")
+    )
+    log.write_text(f"learner;resource;score;time\n{rows}")
+    read = read_events(log, Source())
+    assert read.events["score"].tolist() == [0.75]
+    below, thousands, percent, spaced, none = read.rejects["reason"]
+    assert below.startswith("score must be in [0, 1], got -0.5")
+    assert "which does the comma mean?" in thousands
+    assert percent == spaced
+    assert "without the sign, and --max-score 100" in percent
+    assert none == "score must be a number"

@@ -189,7 +189,7 @@ def test_from_the_schools_own_files_to_a_lesson_for_each_learner(
 ) -> None:
     catalogue = sample.load(name)
     files = files_of(tmp_path, LEARNERS, catalogue)
-    said = {name: import_document(school, path, name, "strict") for name, path in files.items()}
+    said = {name: import_document(school, path, name, "strict").said for name, path in files.items()}
     n_resources, n_skills = len(catalogue.resources), len(catalogue.skills)
     assert f"catalogue has {n_resources} resources, {n_skills} skills" in said["cartridge"][0]
     assert "12 events stored" in said["oneroster"][0]

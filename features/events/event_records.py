@@ -15,18 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-KINDS = (
-    "attempt",
-    "view",
-    "completion",
-    "rating",
-    "dwell",
-    "hint",
-    "choice",
-    "enrol",
-    "override",
-    "other",
-)
+from segue.features.events.text_dialects import THOUSANDS, decimal_point
+
+KINDS = ("attempt", "view", "completion", "rating", "dwell", "hint", "choice", "enrol", "override", "other")
 COLUMNS = (
     "event_id",
     "kind",
@@ -48,6 +39,7 @@ _TEXT = ("event_id", "kind", "learner", "resource", "class_id", "step", "tags", 
 _NUMBERS = ("score", "seconds", "attempt_no", "completed")
 _TRUTH = {"true": "1", "false": "0", "yes": "1", "no": "0"}
 _ZONE = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+_EPOCH = r"\d{9,}(?:\.\d*)?"
 Epoch = Literal["s", "ms"]
 Bools = NDArray[np.bool_]
 
@@ -57,6 +49,7 @@ EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 LONGEST_ID, MOST_TAGS = 200, 200
 MOST_ATTEMPTS, MOST_SECONDS = 10_000, 1e7
 AHEAD = timedelta(days=1)  # a clock may be a little fast; what is dated later is set aside
+PERCENT = " (percent? give the highest score: --max-score 100)"
 CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
 
@@ -344,10 +337,17 @@ def _number(raw: pd.DataFrame, name: str, faults: _Faults) -> pd.Series:
         return column.astype("float64")
     text = column.astype("str").fillna("").str.strip().str.lower()
     given = ~text.isin(["", "nan", "null", "none", "na", "n/a"])
+    if text.str.contains(",", regex=False).any():
+        text = text.map(decimal_point)
     number = pd.to_numeric(text.replace(_TRUTH).where(given), errors="coerce").astype("float64")
-    comma = text.str.fullmatch(r"[+-]?\d+,\d+")
-    faults.add(given & comma, f"{name} must be a number, as 0.75 (a decimal comma? write a point)")
-    faults.add(given & number.isna() & ~comma, f"{name} must be a number")
+    wrong = given & number.isna()
+    if wrong.any():
+        rule = f"{name} must be a number"
+        faults.add(
+            wrong & text.str.fullmatch(THOUSANDS), f"{rule}, as 1000 or 1.5 (which does the comma mean?)"
+        )
+        faults.add(wrong & text.str.endswith("%"), f"{rule} (percent? without the sign, and --max-score 100)")
+        faults.add(wrong, rule)
     return number
 
 
@@ -356,7 +356,7 @@ def _check_numbers(out: pd.DataFrame, max_score: float, faults: _Faults) -> None
     limit = f"score must be in [0, {max_score:g}]"
     wrong = (score < 0) | (score > 1)
     shown = out["score"].where(wrong).map("{:g}".format, na_action="ignore")
-    faults.add(wrong, limit, shown, " (percent? give the highest score: --max-score 100)")
+    faults.add(wrong, limit, shown, PERCENT)
     faults.add((out["kind"] == "attempt") & score.isna(), "an attempt needs a score")
     seconds, tries, completed = (out[name] for name in ("seconds", "attempt_no", "completed"))
     if seconds.notna().any():
@@ -387,6 +387,8 @@ def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
     zoned = text.str.contains(_ZONE, regex=True)
     out = pd.to_datetime(text.where(zoned & given), utc=True, format="ISO8601", errors="coerce")
     naive = given & ~zoned
+    if naive.any():
+        naive &= ~text.str.fullmatch(_EPOCH)
     if clock.time_zone is None:
         faults.add(
             naive, "time has no zone", text, ": say where it was written, as in --time-zone Europe/Paris"
@@ -395,7 +397,7 @@ def _time(raw: pd.DataFrame, clock: Clock, faults: _Faults) -> pd.Series:
         local = pd.to_datetime(text.where(naive), format="ISO8601", errors="coerce")
         out = out.where(~naive, _localize(local, clock.time_zone))
     faults.add(
-        given & out.isna(), "time must be ISO 8601, as 2026-11-23T08:00:00Z (numbers? --epoch s)", text
+        given & out.isna(), "time must be ISO 8601, as 2026-11-23T08:00:00Z (numbers? --epoch s, or ms)", text
     )
     return _within_years(out, faults)
 
@@ -425,7 +427,8 @@ def _epoch(column: pd.Series, unit: Epoch, faults: _Faults) -> pd.Series:
     number = pd.to_numeric(column, errors="coerce").astype("float64")
     limit = {"s": 1.0, "ms": 1e3}[unit] * 253_402_300_800  # the year 10000
     sane = number.abs() < min(limit, 9e9 * {"s": 1.0, "ms": 1e3}[unit])
-    faults.add(~sane, f"time must be a number of {'seconds' if unit == 's' else 'milliseconds'} since 1970")
+    said = {"s": "seconds since 1970 (13 digits? --epoch ms)", "ms": "milliseconds since 1970"}[unit]
+    faults.add(~sane, f"time must be a number of {said}")
     stamps: pd.Series = pd.to_datetime(number.where(sane), unit=unit, utc=True)
     return _within_years(stamps, faults)
 

@@ -18,6 +18,7 @@ import pandas as pd
 from segue.features.catalogue import Catalogue, Resource, Skill
 from segue.features.events.event_records import (
     AS_WRITTEN,
+    PERCENT,
     Checked,
     Clock,
     RecordsError,
@@ -27,6 +28,7 @@ from segue.features.events.event_records import (
     identify,
 )
 from segue.features.events.table_files import PART_ROWS, Table, read_table, table_parts
+from segue.features.events.text_dialects import decimal_point
 
 EVENT_ALIASES = {
     "learner_id": "learner",
@@ -122,7 +124,8 @@ def event_parts(
 
     Unreadable lines and bad rows are both in `rejects`. Rows without an event id get one from what they say
     (``identify``), the same however the file is cut; `resources`, `now` and `unknown` set rows aside as
-    ``check`` says.
+    ``check`` says. Where many scores of the first part are above the highest, those of the whole file are of
+    another scale, and all its rows are set aside: 1 would be one per cent.
 
     Raises
     ------
@@ -131,7 +134,9 @@ def event_parts(
     """
     order = {} if source.order_by in ("", "line", "seq") else {source.order_by: "seq"}
     before = Repeats()
-    for table in table_parts(path, {**source.names, **order}, aliases=EVENT_ALIASES, rows=rows):
+    tables = table_parts(path, {**source.names, **order}, aliases=EVENT_ALIASES, rows=rows)
+    strange = ""
+    for number, table in enumerate(tables):
         frame = table.frame.assign(seq=table.lines) if source.order_by == "line" else table.frame
         done = check(
             frame,
@@ -143,9 +148,29 @@ def event_parts(
             now=now,
             unknown=unknown,
         )
+        strange = strange if number else _other_scale(done)
+        if strange:
+            aside = done.set_aside(range(len(done.events)), strange)
+            done = replace(done, events=done.events[:0], rejects=aside, lines=())
         by_seq = "seq" in table.frame.columns
         rejects = pd.concat([table.rejects, done.rejects]).sort_values("line", ignore_index=True)
         yield replace(done, events=identify(done.events, by_seq=by_seq, before=before), rejects=rejects)
+
+
+def too_many(bad: int, rows: int) -> bool:
+    """Return whether so many rows are bad that the file, or how it was read, is in doubt.
+
+    >>> too_many(2, 30), too_many(2, 3), too_many(11, 100), too_many(11, 1_000)
+    (False, True, True, False)
+    """
+    return bad > rows / 2 or bad > max(10, rows / 10)
+
+
+def _other_scale(done: Checked) -> str:
+    """Return why no score of a file can be trusted, "" where few are above the highest."""
+    reasons = done.rejects["reason"]
+    above = int((reasons.str.endswith(PERCENT) & ~reasons.str.contains("got -", regex=False)).sum())
+    return f"{above} scores beside it are above the highest{PERCENT}" if too_many(above, done.rows) else ""
 
 
 def read_catalogue(
@@ -292,12 +317,11 @@ def _cell(row: Mapping[str, object], name: str) -> str:
 
 
 def _amount(row: Mapping[str, object], name: str, default: float) -> float:
-    text = _cell(row, name)
+    text = decimal_point(_cell(row, name))
     try:
         return float(text) if text else default
     except ValueError:
-        hint = " (a decimal comma? write a point)" if re.fullmatch(r"[+-]?\d+,\d+", text) else ""
-        raise ValueError(f"{name} must be a number, got {text[:40]}{hint}") from None
+        raise ValueError(f"{name} must be a number, got {text[:40]}") from None
 
 
 def _moment(row: Mapping[str, object], name: str) -> pd.Timestamp | None:

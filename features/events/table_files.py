@@ -90,7 +90,7 @@ def columns_of(path: Path) -> list[str]:
 
 def _tables(path: Path, rows: int | None) -> Iterator[Table]:
     if not path.is_file():
-        raise RecordsError(f"file {path} does not exist")
+        raise RecordsError(f"{path} is a folder" if path.is_dir() else f"file {path} does not exist")
     if path.stat().st_size == 0:
         raise RecordsError(f"file {path} is empty: it needs a header line and rows")
     return _parquet(path, rows) if path.suffix == ".parquet" else _csv(path, rows)
@@ -151,8 +151,14 @@ def _csv(path: Path, rows: int | None) -> Iterator[Table]:
         numbers: list[int] = []
         lines = _texts(source, path, numbers, rejects)
         first = next(lines, "")
-        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter_of(first))
-        header = [name.strip() for name in next(reader, [])]
+        delimiter = delimiter_of(first)
+        if first.strip() == f"sep={delimiter}":  # as Excel is told
+            first = next(lines, "")
+        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+        try:
+            header = [name.strip() for name in next(reader, [])]
+        except csv.Error:
+            raise RecordsError(f"{path} does not end its lines as CSV does: save it as CSV (UTF-8)") from None
         if not any(header):
             raise RecordsError(f"{path} has no header line")
         if len(set(header)) < len(header):
@@ -191,16 +197,23 @@ def _rows(
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Return a file's bytes as UTF-8, whatever it is written in."""
-    if path.suffix == ".gz":
-        return cast(BinaryIO, gzip.open(path, "rb"))
-    source = path.open("rb")
-    encoding = encoding_of(source.read(4))
-    source.seek(0)
-    if not encoding.startswith("utf-16"):
-        return source
-    with source:
-        return io.BytesIO(source.read().decode(encoding, "replace").lstrip("\ufeff").encode())
+    """Return a file's bytes as UTF-8, whatever it is written in and however it is packed."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith(b"PK"):
+        raise RecordsError(f"{path} is a ZIP file, as Excel's are too: unpack it, or save it as CSV (UTF-8)")
+    packed = head.startswith(b"\x1f\x8b") or path.suffix == ".gz"
+    source = cast(BinaryIO, gzip.open(path, "rb") if packed else path.open("rb"))  # noqa: SIM115 - returned
+    try:
+        encoding = encoding_of(source.read(4))
+        source.seek(0)
+        if not encoding.startswith("utf-16"):
+            return source
+        with source:
+            return io.BytesIO(source.read().decode(encoding, "replace").lstrip("\ufeff").encode())
+    except (gzip.BadGzipFile, EOFError) as error:
+        source.close()
+        raise RecordsError(f"{path} cannot be read as gzip: {error}") from None
 
 
 def _texts(source: BinaryIO, path: Path, numbers: list[int], rejects: Rejects) -> Iterator[str]:

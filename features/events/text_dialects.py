@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 DELIMITERS = ",;\t|"
+DECIMAL_COMMA = r"[+-]?\d+,\d+"
+THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"  # or three decimals: nobody can tell
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")
 
 
@@ -29,6 +31,16 @@ def delimiter_of(text: str) -> str:
     line = next((line for line in text[:100_000].splitlines() if line.strip()), "")
     outside = re.sub(r'"[^"]*"', "", line)
     return max(DELIMITERS, key=lambda mark: (outside.count(mark), mark == ","))
+
+
+def decimal_point(text: str) -> str:
+    """Return a number with a decimal comma with a point; any other text, and 1,000, as it is.
+
+    >>> decimal_point("0,75"), decimal_point("87,5"), decimal_point("1,000"), decimal_point("half, or so")
+    ('0.75', '87.5', '1,000', 'half, or so')
+    """
+    known = re.fullmatch(DECIMAL_COMMA, text) and not re.fullmatch(THOUSANDS, text)
+    return text.replace(",", ".") if known else text
 
 
 def snake_case(name: str) -> str:

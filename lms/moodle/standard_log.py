@@ -68,7 +68,7 @@ def _rows(source: Source, companions: Companions, report: ReadReport) -> Iterato
             if path.is_dir() or path.suffix.lower() == ".zip":
                 yield from _bundle(open_files(path), companions, report)
                 return
-            if path.suffix.lower() in (".csv", ".tsv", ".txt"):
+            if path.name.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt")):
                 yield from _table(path, report)
                 return
         except RecordRefusedError as refusal:
@@ -128,7 +128,8 @@ def _table(source: bytes | Path, report: ReadReport) -> Iterator[Json]:
         yield from (log_row(row) for row in named_rows(header, rows, COLUMNS))
     else:
         said = columns_said(header, ("eventname", "userid", "contextinstanceid", "timecreated"))
-        report.warnings[f"{sum(1 for _ in rows)} rows gave nothing: {said}"] += 1
+        if lost := sum(1 for _ in rows):
+            report.refuse(RecordRefusedError(f"{lost} rows gave nothing: {said}"))
 
 
 def translate(row: Json, mode: Mode, report: ReadReport) -> Iterator[Event]:

@@ -120,5 +120,5 @@ _IS: dict[str, Callable[[str], bool]] = {
     "year": lambda value: re.fullmatch(r"\d{4}", value, re.ASCII) is not None,
     "boolean": lambda value: value in ("true", "false"),
     "integer": lambda value: re.fullmatch(r"[+-]?\d{1,15}", value, re.ASCII) is not None,
-    "float": lambda value: number(value) is not None,
+    "float": lambda value: "," not in value and number(value) is not None,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -44,12 +45,13 @@ def rows_of(source: bytes | Path) -> Iterator[list[str]]:
             text = decoded(source)
             yield from _rows(io.StringIO(text, newline=""), delimiter_of(text))
             return
-        with source.open("rb") as file:
+        opened = gzip.open if source.suffix.lower() == ".gz" else open
+        with opened(source, "rb") as file:
             head = file.read(100_000)
         encoding = encoding_of(head[:4])
-        with source.open(encoding=encoding, errors="replace", newline="") as handle:
+        with opened(source, "rt", encoding=encoding, errors="replace", newline="") as handle:
             yield from _rows(handle, delimiter_of(head.decode(encoding, "replace")))
-    except (csv.Error, UnicodeError):
+    except (csv.Error, UnicodeError, gzip.BadGzipFile, EOFError):
         raise RecordRefusedError("file is not CSV", "csv.malformed") from None
 
 

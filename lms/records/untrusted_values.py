@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime, tzinfo
 
 from segue.features.events.event_records import LONGEST_ID
+from segue.features.events.text_dialects import decimal_point
 from segue.lms.records.source_records import Event, Json, ReadReport
 
 NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, halves of a pair
@@ -40,15 +41,15 @@ def is_id(value: object) -> bool:
 
 
 def number(value: Json) -> float | None:
-    """Return a finite number as float (numeric strings too), else None.
+    """Return a finite number as float (numeric strings too, also with a decimal comma), else None.
 
-    >>> number(3), number("2.5"), number(True), number("x"), number(float("nan"))
-    (3.0, 2.5, None, None, None)
+    >>> number(3), number("2.5"), number("2,5"), number(True), number("x"), number(float("nan"))
+    (3.0, 2.5, 2.5, None, None, None)
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        result = float(value)
+        result = float(decimal_point(value) if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
     return result if math.isfinite(result) else None
@@ -95,7 +96,11 @@ def score_of(
         if value is None:
             report.warnings["scaled score outside its range, which is not stated"] += 1
     if value is None or not math.isfinite(value):
-        return float(success) if isinstance(success, bool) else None
+        if isinstance(success, bool):
+            return float(success)
+        if share is None and not (scaled is None and raw is None):
+            report.warnings["score left out: neither a share nor points with their highest"] += 1
+        return None
     if not 0.0 <= value <= 1.0:
         report.clipped += 1
     return min(max(value, 0.0), 1.0)

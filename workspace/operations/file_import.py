@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from segue.features.events.event_records import Checked, UnknownLearners
-from segue.features.events.file_readers import Source, event_parts
+from segue.features.events.file_readers import Source, event_parts, too_many
 from segue.workspace.records.events import CONFLICT, Appended, conflicting
 from segue.workspace.records.learners import Learner
-from segue.workspace.records.rosters.unknown_learners import mistyped_learners
+from segue.workspace.records.rosters.unknown_learners import STRANGERS, mistyped_learners
 from segue.workspace.workspace import Workspace
 
 
@@ -31,6 +31,28 @@ class FileImport:
     rejects: pd.DataFrame
     dropped: tuple[str, ...]
     mistyped: tuple[str, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """Why the file, or how it was read, is in doubt; "" where few rows were set aside.
+
+        Rows of resources and learners that nobody knows are many only where they are most: an LMS may export
+        more than the catalogue holds.
+        """
+        return doubt_of(self.rejects["reason"], self.rows)
+
+
+def doubt_of(reasons: pd.Series, rows: int) -> str:
+    """Return what is wrong with many of so many `rows`, the commonest reason with it; "" for few."""
+    strange = reasons.str.startswith("unknown resource") | reasons.isin(STRANGERS)
+    written = reasons[~strange]
+    worst = written if too_many(len(written), rows) else reasons
+    if not too_many(len(written), rows) and len(reasons) <= rows / 2:
+        return ""
+    rules = worst.str.partition(", got")[0]
+    alike = worst[rules == rules.mode()[0]]
+    part = f", {len(alike)} of them" if len(alike) < len(reasons) else ""
+    return f"{len(reasons)} of {rows} rows were rejected{part}: {alike.iloc[0]}"
 
 
 def import_file(

@@ -45,7 +45,7 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     more = f", {len(gone)} closed that the class has no more" if gone else ""
     tell(f"catalogue has {len(space.catalogue().resources)} resources{more}")
     enrolled(space, classroom, server.roster(classroom))
-    for line in store_events(space, "kolibri", server.events(classroom, also=gone)):
+    for line in store_events(space, "kolibri", server.events(classroom, also=gone)).said:
         tell(line)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +23,30 @@ if TYPE_CHECKING:
     from segue.lms.records.source_records import Event, ReadReport
     from segue.workspace.records.rosters.enrolments import Enrolment
     from segue.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class DocumentImport:
+    """What became of a document, as sentences.
+
+    Events `taken` are stored, or known; `reasons` are why other records were refused or rejected; `catalogue`
+    says whether resources or skills were read.
+    """
+
+    said: list[str]
+    taken: int
+    reasons: Sequence[str] = ()
+    catalogue: bool = False
+
+    @property
+    def doubt(self) -> str:
+        """Why the document, or how it was read, is in doubt; "" where few records were set aside."""
+        import pandas as pd
+
+        from segue.workspace.operations.file_import import doubt_of
+
+        return doubt_of(pd.Series(self.reasons, dtype="str"), self.taken + len(self.reasons))
+
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 app = typer.Typer(name="lms", help="Read what learning management systems send.", no_args_is_help=True)
@@ -91,8 +117,8 @@ def import_document(
     *,
     names: Mapping[str, str] = NO_NAMES,
     learner_claim: str = "",
-) -> list[str]:
-    """Put what a document says into a workspace; return what became of it, as sentences.
+) -> DocumentImport:
+    """Put what a document says into a workspace; return what became of it.
 
     `names` says which of our resources is meant by an id of theirs; an address that is a resource's `url`
     means that resource.
@@ -103,6 +129,10 @@ def import_document(
 
     if format_name not in READERS:
         raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format_name}")
+    if not path.exists():
+        raise ValueError(f"file {path} does not exist")
+    if path.stat().st_size == 0:
+        raise ValueError(f"file {path} is empty")
     said = []
     found = catalogue_in(format_name, path, mode, ReadReport())
     if found is not None:
@@ -114,13 +144,16 @@ def import_document(
         said.append(_linked(space, _claims(path, format_name, learner_claim)))
     events, report = READERS[format_name](path, mode)
     stored = store_events(space, path.name, events, names=names)
-    return [*said, *(stored if report.taken or found is None else []), *_told(report)]
+    listed = found is not None and bool(found.resources or found.skills)
+    reasons = [*stored.reasons, *report.refused.elements()]
+    told = stored.said if report.taken or found is None else []
+    return DocumentImport([*said, *told, *_told(report)], stored.taken, reasons, listed)
 
 
 def store_events(
     space: Workspace, name: str, events: Iterator[Event], *, names: Mapping[str, str] = NO_NAMES
-) -> list[str]:
-    """Put events into a workspace block by block; return what became of them, as sentences."""
+) -> DocumentImport:
+    """Put events into a workspace block by block; return what became of them."""
     from datetime import UTC, datetime
 
     from segue.features.events.event_records import check
@@ -133,22 +166,25 @@ def store_events(
 
     catalogue = space.catalogue()
     known, ours = catalogue.resource_index, ResourceNames(catalogue, names)
-    added = repeats = rejected = 0
-    first = ""
+    added = repeats = undated = 0
+    reasons: list[str] = []
     placed: list[Enrolment] = []
     graded = versioned(_enrolling(events, placed), last_grades(space.store, space.keyring))
     for frame in frames(named(graded, ours)):
         checked = check(frame, range(1, len(frame) + 1), resources=known, now=datetime.now(UTC))
         done = space.add_events(checked.events)
         added, repeats = added + done.added, repeats + done.repeats
-        rejects = checked.set_aside(done.conflicts, CONFLICT)
-        rejected += len(rejects)
-        first = first or (rejects.reason.iloc[0] if len(rejects) else "")
+        undated += int((checked.events["time"].isna() & (checked.events["kind"] == "attempt")).sum())
+        reasons += checked.set_aside(done.conflicts, CONFLICT)["reason"].tolist()
     if placed:
         with space.store.write() as connection:
             add_enrolments(connection, space.keyring, placed)
-    lines = [f"{name}: {added} events stored, {repeats} repeats, {rejected} rejected"]
-    return [*lines, f"  the first rejected: {first}"] if first else lines
+    lines = [f"{name}: {added} events stored, {repeats} repeats, {len(reasons)} rejected"]
+    lines += [f"  the first rejected: {reasons[0]}"] if reasons else []
+    lines += (
+        [f"  {undated} attempts have no time that can be read: nothing is learned of when"] if undated else []
+    )
+    return DocumentImport(lines, added + repeats + len(placed), reasons)
 
 
 def _enrolling(events: Iterator[Event], placed: list[Enrolment]) -> Iterator[Event]:
@@ -180,7 +216,9 @@ def _claims(path: Path, format_name: str, claim: str) -> list[tuple[str, str]]:
 
 
 def _told(report: ReadReport) -> list[str]:
-    parts = {"skipped": report.skipped, "refused": report.refused, "noticed": report.warnings}
+    clipped = Counter({"score outside its range: taken as its end": report.clipped} if report.clipped else {})
+    noticed = report.warnings + clipped
+    parts = {"skipped": report.skipped, "refused": report.refused, "noticed": noticed}
     return [
         f"  {what} {times}: {reason}"
         for what, found in parts.items()

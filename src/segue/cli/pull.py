@@ -40,7 +40,7 @@ def lrs(
     n_pages = n_statements = 0
     for page in RecordStore(url, user, secret("SEGUE_LRS_PASSWORD")).pages(cursor, limit=limit):
         events, _ = xapi.read(page.statements, "lenient")
-        lines = store_events(space, f"page {n_pages + 1}", events)
+        lines = store_events(space, f"page {n_pages + 1}", events).said
         with space.store.write() as connection:  # after its events: cut off here, the page comes again
             put_document(connection, name, page.cursor.to_json())
         n_pages, n_statements = n_pages + 1, n_statements + len(page.statements)
@@ -70,7 +70,7 @@ def oneroster(
 
     space = opened(workspace)
     bundle = OneRosterServer(url, token_url, client_id, secret("SEGUE_ONEROSTER_SECRET")).bundle()
-    for line in store_events(space, "oneroster", events_of(bundle, ReadReport())):
+    for line in store_events(space, "oneroster", events_of(bundle, ReadReport())).said:
         tell(line)
 
 
@@ -91,5 +91,5 @@ def moodle(
 
     space, server = opened(workspace), MoodleServer(url, secret("SEGUE_MOODLE_TOKEN"))
     enrolled(space, course, server.students(course))
-    for line in store_events(space, "moodle", server.events(course, ReadReport())):
+    for line in store_events(space, "moodle", server.events(course, ReadReport())).said:
         tell(line)

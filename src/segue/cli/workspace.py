@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from segue.engine.recommender import Recommender
     from segue.features.events.file_readers import Source
+    from segue.workspace.operations.file_import import FileImport
     from segue.workspace.workspace import Workspace
 
 app = typer.Typer()
@@ -111,21 +112,39 @@ def import_(
             space, paths, document, names=names_of(mapping or []), strict=strict, claim=learner_claim
         )
         return
-    about = (("catalogue", catalogue), ("skills", skills), ("prerequisites", prerequisites))
+    tables = (catalogue, skills, prerequisites)
+    about = zip(("catalogue", "skills", "prerequisites"), tables, strict=True)
     files = [(kind, path) for kind, path in about if path is not None]
     names = names_by_file(mapping or [], [*files, *(("events", path) for path in events or [])])
     bad = 0
     if catalogue is not None:
         cycles: Literal["break", "refuse"] = "break" if break_cycles else "refuse"
-        bad += _import_catalogue(
-            space, (catalogue, skills, prerequisites), names, on_cycle=cycles, strict=strict
-        )
+        bad += _import_catalogue(space, (catalogue, *tables[1:]), names, on_cycle=cycles, strict=strict)
     clock = Clock(time_zone or None, epoch or None)
+    found = {}
     for path in events or []:
         source = Source(names[path], clock, order_by, kind, max_score)
-        bad += _import_events(space, path, source, strict=strict, new_learners=new_learners)
+        read = _import_events(space, path, source, strict=strict, new_learners=new_learners)
+        bad += len(read.rejects)
+        found[path] = read.doubt, read.events > 0
     if strict and bad:
         raise typer.Exit(2)
+    _ring(found)
+
+
+def _ring(found: Mapping[Path, tuple[str, bool]]) -> None:
+    """End with an alarm where files are in doubt, with a fault where nothing was taken from any.
+
+    `found` says of each file why it is in doubt, "" where it is not, and whether anything was taken.
+    """
+    doubts = {path: doubt for path, (doubt, _) in found.items() if doubt}
+    if doubts and not any(taken for _, taken in found.values()):
+        first = next(iter(doubts))
+        raise ValueError(f"not one row of {first} could be read: {doubts[first]}")
+    for path, doubt in doubts.items():
+        tell(f"ALARM import: {path.name}: {doubt}")
+    if doubts:
+        raise typer.Exit(1)
 
 
 def names_of(mapping: list[str]) -> dict[str, str]:
@@ -166,10 +185,17 @@ def _import_documents(
     """Read documents of an LMS; `names` are their ids of resources and ours."""
     from segue.cli.lms import import_document
 
+    mode: Literal["strict", "lenient"] = "strict" if strict else "lenient"
+    bad, found = 0, {}
     for path in paths:
-        mode: Literal["strict", "lenient"] = "strict" if strict else "lenient"
-        for line in import_document(space, path, document, mode, names=names, learner_claim=claim):
+        done = import_document(space, path, document, mode, names=names, learner_claim=claim)
+        for line in done.said:
             tell(line)
+        bad += len(done.reasons)
+        found[path] = done.doubt, done.taken > 0 or done.catalogue
+    if strict and bad:
+        raise typer.Exit(2)
+    _ring(found)
 
 
 def _import_catalogue(
@@ -209,8 +235,10 @@ def _import_catalogue(
     return bad
 
 
-def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool, new_learners: bool) -> int:
-    """Store the events of a file, and say what became of its rows; exit 2 when not one could be read."""
+def _import_events(
+    space: Workspace, path: Path, source: Source, *, strict: bool, new_learners: bool
+) -> FileImport:
+    """Store the events of a file, and say what became of its rows."""
     from segue.cli.weekly import BatchProgress
     from segue.workspace.operations.file_import import import_file
     from segue.workspace.records.rosters.unknown_learners import unknown_to
@@ -239,9 +267,7 @@ def _import_events(space: Workspace, path: Path, source: Source, *, strict: bool
                 f" (first: {twice[0]}):\n  the same people? With a roster stored, such rows are set aside"
             )
     _report(space, path, read.rejects, read.dropped, strict=strict)
-    if bad and not read.events:
-        raise ValueError(f"not one row of {path} could be read")
-    return bad
+    return read
 
 
 def _report(

@@ -82,7 +82,7 @@ def test_an_enrolment_names_its_class_only() -> None:
 
 def test_a_log_read_twice_changes_nothing_and_names_nobody(space: Workspace, tmp_path: Path) -> None:
     path = log(tmp_path / "log.ndjson", 30)
-    first, second = (import_document(space, path, "xapi", "strict") for _ in range(2))
+    first, second = (import_document(space, path, "xapi", "strict").said for _ in range(2))
     assert "30 events stored, 0 repeats, 0 rejected" in first[0]
     assert "0 events stored, 30 repeats, 0 rejected" in second[0]
     space.close()
@@ -129,7 +129,7 @@ def test_standards_and_cartridges_become_the_catalogue(
     standards = shared_data("lms/case") / "what_standards_could_be.json"
     import_document(space, standards, "case", "lenient")
     folder = shared_data("lms/common-cartridge") / "canvas-export"
-    said = import_document(space, folder, "cartridge", "lenient")
+    said = import_document(space, folder, "cartridge", "lenient").said
     catalogue = space.catalogue()
     assert len(catalogue.resources) == 3 + 21  # two of the 23 are not published
     assert len(catalogue.prerequisites) == answer("case", str(standards)).counts["prerequisites"] == 2

@@ -18,6 +18,7 @@ SEPARATORS = re.compile(r"[\s._-]+")
 ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
 ON_NO_ROSTER = "learner is on no roster (--new-learners takes such rows)"
 MISTYPED = "learner is on no roster, but one is that is spelled almost the same"
+STRANGERS = (ON_NO_ROSTER, MISTYPED)
 
 
 def unknown_to(store: Store, keyring: Keyring) -> UnknownLearners:
