@@ -66,6 +66,12 @@ CALLS: tuple[Call, ...] = (  # in an order that makes sense: who answers, what, 
     ("teacher", "classes/7b/groups", {**PAIR, "project": "bridge", "size": 2, "keep": True}),
     ("teacher", "classes/7b/reviews", {**PAIR, "work": "essay-1", "each": 1, "keep": True}),
     ("teacher", "classes/7b/feedback", {**PAIR, **TEACHER, "kind": "talk", "minutes": 5}),
+    ("teacher", "classes/7b/feedback", {**PAIR, **TEACHER, "now": "2026-11-24T09:00:00Z"}),
+    (
+        "teacher",
+        "classes/7b/feedback-undo",
+        {"learner": PAIR["learners"][0], **TEACHER, "at": "2026-11-24T09:00:00Z"},
+    ),
     ("teacher", "classes/7b/places", {**WEEK, "slots": [SLOT], "keep": True}),
     ("teacher", "classes/7b/rubric", {"work": "x", "rubric": {"reasoning": "rate-race"}, "scores": [SCORE]}),
     ("teacher", "classes/7b/axes", {"fixed": {"content:visual": 0.2}}),
@@ -98,7 +104,7 @@ def test_what_is_sent_twice_is_stored_once(client: httpx.Client, school: Path, h
     doubled = []
     for scope, path, body in CALLS:
         where, said = f"/v1/{filled(path, known)}", filled(body, known)
-        key = headers(scope) | {"idempotency-key": f"of {path}"}
+        key = headers(scope) | {"idempotency-key": f"of {path} {body}"}
         first = client.post(where, json=said, headers=key)
         assert first.status_code == 200, (path, first.text)
         told = first.json() if isinstance(first.json(), dict) else {}

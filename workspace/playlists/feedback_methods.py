@@ -49,7 +49,10 @@ class FeedbackMethods(CatalogueMethods):
     def take_back(self, decision_id: str, said: LearnerFact, *, now: datetime) -> bool:
         """Take back what a learner said of a step: choice, rating or completion; False when none stands."""
         with self.store.write() as connection:
-            return feedback.take_back(connection, self.keyring, decision_id, said, now)
+            catalogue = self.catalogue_in(connection)
+            return feedback.take_back(
+                connection, self.keyring, catalogue, decision_id=decision_id, said=said, now=now
+            )
 
     def override(self, decision_id: str, change: StepChange, *, now: datetime) -> tuple[str, bool]:
         """Do what a teacher wants with a step, at once and everywhere; return the act's id, and whether new.

@@ -74,7 +74,7 @@ def choose(
     ------
     DeclinedError
         For another decision, a step without a menu or one that a teacher has changed, no option of it or one
-        that is closed or taken out for this learner by now, or after another pick.
+        that is closed, taken out for this learner or another step of the list by now, or after another pick.
     """
     row = known_decision(connection, decision_id)
     menu = json.loads(row.menu)
@@ -90,6 +90,7 @@ def choose(
         if any(act.undone is None and act.action != "approve" for act in acts_on(connection, [decision_id])):
             raise DeclinedError("conflict", "changed", "a teacher has changed this step: there is no choice")
         _check_open(connection, catalogue, row, resource, now)
+        _check_new(_held(connection, keyring, catalogue, row, now), row, resource)
     set_cell(connection, decision_id, "menu", {**menu, "picked": resource})
     return note_fact(connection, keyring, row, Fact("choice", resource, now))
 
@@ -164,7 +165,13 @@ def _still_there(held: Mapping[str, Held], row: Row, seen: str | None) -> str:
 
 
 def take_back(
-    connection: Connection, keyring: Keyring, decision_id: str, said: LearnerFact, now: datetime
+    connection: Connection,
+    keyring: Keyring,
+    catalogue: Catalogue,
+    *,
+    decision_id: str,
+    said: LearnerFact,
+    now: datetime,
 ) -> bool:
     """Take back what a learner said of a step: the choice, the rating, or that it is done.
 
@@ -173,13 +180,15 @@ def take_back(
     Raises
     ------
     DeclinedError
-        For another decision, or another kind.
+        For another decision, another kind, or when what was drawn is another step of the list by now.
     """
     if said not in FACTS:
         raise DeclinedError("invalid", "no_fact", f"what is taken back is one of {', '.join(FACTS)}")
     row = known_decision(connection, decision_id)
     if said == "choice" and (menu := json.loads(row.menu)):
         set_cell(connection, decision_id, "menu", {k: v for k, v in menu.items() if k != "picked"})
+        held = _held(connection, keyring, catalogue, row, now)
+        _check_new(held, row, _shown(held, row))  # else what was just taken back stays
     return take_back_fact(connection, keyring, row, said, now)
 
 
@@ -304,10 +313,15 @@ def _put_in(
         message = f"unknown resource {resource!r}: import it first"
         raise DeclinedError("invalid", "unknown_resource", message)
     _check_open(connection, catalogue, row, resource, now)
-    beside = {one.resource for name, one in held.items() if name != row.decision_id}
-    if resource != shown and resource in beside:
-        raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
+    if resource != shown:
+        _check_new(held, row, resource)
     return resource
+
+
+def _check_new(held: Mapping[str, Held], row: Row, resource: str) -> None:
+    """Refuse for a step what another step of its list is."""
+    if resource in {one.resource for name, one in held.items() if name != row.decision_id}:
+        raise DeclinedError("invalid", "in_list", f"{resource!r} is in this list already")
 
 
 def _check_open(connection: Connection, catalogue: Catalogue, row: Row, resource: str, now: datetime) -> None:

@@ -69,6 +69,16 @@ class GivenBody(Body):
     """Sent again with the same moment, it is kept once."""
 
 
+class GivenBackBody(Body):
+    """Feedback or a talk that was noted by mistake."""
+
+    learner: Name
+    by: Name
+    """Who noted it."""
+    at: Happened
+    """The moment that it was kept under: `now` of the call that noted it."""
+
+
 class TalksBody(OfAClass):
     """Whom to talk to within the minutes there are."""
 
@@ -149,6 +159,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     GroupsBody: ({"project": "bridge", "size": 2, "roles": ["speaker"], "learners": TWO},),
     ReviewsBody: ({"work": "essay-1", "learners": [*TWO, "student-3"], "each": 1},),
     FeedbackDueBody: ({"learners": TWO, "days": 7},),
+    GivenBackBody: ({"learner": "student-1", "by": "teacher-4", "at": "2026-11-24T09:30:00Z"},),
     GivenBody: ({"learners": ["student-1"], "kind": "talk", "by": "teacher-4", "minutes": 5},),
     TalksBody: ({"learners": TWO, "minutes": 10, "asked": ["student-2"]},),
     PlacesBody: (
@@ -236,6 +247,12 @@ class DueAnswer(AnswerBody):
     """The longest wait first."""
 
     due: list[DueLine]
+
+
+class GivenBackAnswer(AnswerBody):
+    """Said once it stands no more; said again it changes nothing."""
+
+    undone: bool
 
 
 class KeptAnswer(AnswerBody):

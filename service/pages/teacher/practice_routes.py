@@ -120,8 +120,8 @@ def _draft(form: Form, before: PolicyVersion) -> PolicyVersion:
             try:
                 draft[part][name] = float(value)
             except ValueError:
-                raise RefusedError(422, "policy", f"{key} must be a number") from None
+                raise RefusedError(422, "not_valid", f"{key} must be a number") from None
     try:
         return before.drafted(draft)
     except ValueError as error:
-        raise RefusedError(422, "policy", str(error)) from None
+        raise RefusedError(422, "not_valid", str(error)) from None

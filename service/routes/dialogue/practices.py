@@ -31,7 +31,7 @@ from segue.workspace.practices import (
     rubric_scores,
     teaching_manners,
 )
-from segue.workspace.storage.errors import WorkspaceError
+from segue.workspace.storage.errors import DeclinedError, WorkspaceError
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
@@ -42,6 +42,8 @@ async def _named(request: Request, model: type[B]) -> tuple[Caller, B]:
     """Return who asks what, once it is known that the key reaches everyone whom the body names."""
     caller, body = await received(request, model, "teacher")
     named = {*getattr(body, "learners", ()), *getattr(body, "asked", ())}
+    if isinstance(body, practice.GivenBackBody):
+        named |= {body.learner}
     if isinstance(body, practice.RubricBody):
         named |= {one.learner for one in body.scores}
     await reaching(request, named)
@@ -60,6 +62,8 @@ async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = Fals
     def told() -> T:
         try:
             return work()
+        except DeclinedError:
+            raise  # it says itself what is wrong
         except WorkspaceError as error:
             raise RefusedError(404, "no_class", str(error)) from None
         except ValueError as error:
@@ -108,6 +112,15 @@ async def feedback(request: Request, class_id: ClassId) -> Response:
     work = partial(feedback_given.note_given, caller.space, class_id, body.kind, body.learners)
     work = partial(work, by=body.by, now=now, about=body.about, minutes=body.minutes)
     return answer({"kept": await _practised(caller, work, keep=True)})
+
+
+@router.post("/{class_id:path}/feedback-undo", **asks(practice.GivenBackBody, practice.GivenBackAnswer))
+async def feedback_undo(request: Request, class_id: ClassId) -> Response:
+    """Take back the feedback or the talk that a teacher noted of a learner at a moment."""
+    caller, body = await _named(request, practice.GivenBackBody)
+    work = partial(feedback_given.take_back_given, caller.space, class_id, body.learner)
+    await _practised(caller, partial(work, at=body.at, by=body.by, now=datetime.now(UTC)), keep=True)
+    return answer({"undone": True})
 
 
 @router.post("/{class_id:path}/talks", **asks(practice.TalksBody, practice.TalksAnswer))

@@ -59,6 +59,17 @@ def test_feedback_given_is_kept_once_and_due_no_more(call: Call) -> None:
     assert talks.talks[0].learner == SIX[5]
 
 
+def test_feedback_that_was_noted_by_mistake_is_due_again(call: Call) -> None:
+    asked, now = {"learners": SIX}, datetime.now(UTC).isoformat()
+    call("feedback", {"learners": SIX[:2], "by": "t1", "now": now})
+    back = {"learner": SIX[0], "by": "t1", "at": now}
+    assert call("feedback-undo", back | {"by": "t2"}, status=404)["error"]["code"] == "no_feedback"
+    assert call("feedback-undo", back) == {"undone": True}
+    assert [one["learner"] for one in call("feedback-due", asked)["due"]].count(SIX[0]) == 1
+    assert SIX[1] not in {one["learner"] for one in call("feedback-due", asked)["due"]}
+    assert call("feedback-undo", back) == {"undone": True}, "said again it changes nothing"
+
+
 def test_places_never_pass_capacity_and_tell_their_probabilities(
     call: Call, client: httpx.Client, headers: Headers
 ) -> None:
@@ -108,7 +119,8 @@ def test_every_example_of_the_documentation_is_taken(
             continue
         examples = methods["post"]["requestBody"]["content"]["application/json"]["examples"]
         for example in examples.values():
-            status = 404 if path.endswith("/places") else 200  # nobody has a list in that week
+            nothing = path.endswith(("/places", "/feedback-undo"))  # no list in that week, no talk then
+            status = 404 if nothing else 200
             call(path.rpartition("/")[2], example["value"], status=status)
 
 

@@ -64,3 +64,45 @@ def test_a_rating_is_of_the_option_that_was_worked_on_though_nobody_picked_it(
     call(f"{path}/override", {"action": "approve", "by": "t1"})
     (act,) = call(path)["overrides"]
     assert act["instead_of"] == tried
+
+
+def test_nothing_is_chosen_for_a_step_that_another_step_of_the_list_is(
+    link: Link, browse: Browse, call: Call
+) -> None:
+    browse(link("learner", "student-3"))
+    both = [
+        (one["decision_id"], name)
+        for one in steps_of(call)
+        for name in one["menu"]
+        if name in {other["resource"] for other in steps_of(call)} - {one["resource"]}
+    ]
+    assert both, "the menus of this list overlap its steps"
+    for decision, name in both:
+        refused = call(f"/v1/decisions/{decision}/choice", {"resource": name}, status=422)
+        assert refused["error"]["code"] == "in_list"
+    shown = [step["resource"] for step in steps_of(call)]
+    assert len(set(shown)) == len(shown)
+
+
+def test_no_choice_is_taken_back_into_a_list_that_has_what_was_drawn_at_another_step(
+    link: Link, browse: Browse, call: Call
+) -> None:
+    browse(link("learner", "student-3"))
+    steps = steps_of(call)
+    listed = [step["resource"] for step in steps]
+    drawn, other, option = next(
+        (one, two, name)
+        for one in steps
+        for two in steps
+        for name in one["menu"]
+        if one["resource"] in two["menu"] and one is not two and name not in listed
+    )
+    first, second = (f"/v1/decisions/{one['decision_id']}" for one in (drawn, other))
+    call(f"{first}/choice", {"resource": option})
+    call(f"{second}/choice", {"resource": drawn["resource"]})
+    refused = call(f"{first}/take-back", {"said": "choice"}, status=422)
+    assert refused["error"]["code"] == "in_list"
+    assert steps_of(call)[listed.index(drawn["resource"])]["resource"] == option
+    for path in (second, first):
+        assert call(f"{path}/take-back", {"said": "choice"})["undone"]
+    assert [step["resource"] for step in steps_of(call)] == listed

@@ -231,8 +231,9 @@ def test_a_step_that_a_teacher_changed_offers_no_choice(
 ) -> None:
     teacher, backend = headers("teacher"), headers("backend")
     (found,) = client.get(f"/v1/learners/{ME}/lists", headers=teacher).json()["lists"]
-    step = next(one for one in found["steps"] if len(one["menu"]) > 1)
-    at, option = f"/v1/decisions/{step['decision_id']}", {"resource": step["menu"][1]}
+    listed = {one["resource"] for one in found["steps"]}
+    step, free = next((one, name) for one in found["steps"] for name in one["menu"] if name not in listed)
+    at, option = f"/v1/decisions/{step['decision_id']}", {"resource": free}
     change = {"action": "remove", "by": "t1"}
     act = client.post(f"{at}/override", json=change, headers=teacher).json()["override_id"]
     assert client.post(f"{at}/choice", json=option, headers=backend).status_code == 409
