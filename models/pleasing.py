@@ -1,7 +1,7 @@
 """Does what learners finish and like teach them less? Resources of a skill beside each other.
 
 Of each resource e is how gladly it is done (share finished, or mean rating), less what is usual for its
-skills. Liked are those whose e is `DEAR` standard errors above 0: where all are alike, one in fifteen. Where
+skills. Liked are those whose e is `DEAR` standard errors above 0: where all are alike, one in 25. Where
 they are clearly more, what learners do better than forecast after them is held against what they do after the
 others of their skills, with a standard error that allows for uneven noise (White 1980). Engagement that comes
 at the cost of learning is a difference surely below 0.
@@ -17,9 +17,9 @@ from segue.models.base import Floats, Ints
 from segue.models.resource_effects import Effects, Groups
 
 FEWEST = 20  # resources with followed steps and engagement, below which nothing is said
-LEAST_Z = 2.0  # standard errors below 0 from which it is sure: one in forty of no difference
-DEAR = 1.5  # standard errors of its share finished from which a resource counts as liked
-LEAST_LIKED = 0.12  # share of the resources that are liked, from which liking differs at all
+LEAST_Z = 1.645  # standard errors below 0 from which it is sure: one in twenty of no difference
+DEAR = 1.75  # standard errors of its share finished from which a resource counts as liked
+LEAST_LIKED = 0.09  # share of the resources that are liked, from which liking differs at all
 
 
 @dataclass(frozen=True)
