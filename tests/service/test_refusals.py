@@ -60,6 +60,7 @@ SCOPES: dict[str, str] = {  # who may call what, beside admin
         POST /v1/classes/{class_id}/reviews
         POST /v1/classes/{class_id}/feedback-due
         POST /v1/classes/{class_id}/feedback
+        POST /v1/classes/{class_id}/feedback-undo
         POST /v1/classes/{class_id}/talks
         POST /v1/classes/{class_id}/places
         POST /v1/classes/{class_id}/project
