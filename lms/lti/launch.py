@@ -16,6 +16,7 @@ NRPS = "https://purl.imsglobal.org/spec/lti-nrps/"
 DEEP_LINK = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
 TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
+LINK = "ltiResourceLink"
 Role = Literal["learner", "teacher", "mentor", "other"]
 MOST_NAMED = 50  # children of a mentor
 
@@ -39,8 +40,8 @@ class Launch:
         The ids that a mentor may see.
     roster_url, score_url : str
         Where the course's members are listed and scores are taken, "" where the platform offers neither.
-    return_url, data : str
-        For deep linking: where the answer goes, and what it must repeat.
+    return_url, data, takes_grades : str, str, bool
+        For deep linking: where the answer goes, what it must repeat, and whether it may ask for a grade.
     """
 
     platform: Platform
@@ -56,6 +57,7 @@ class Launch:
     is_deep_link: bool = False
     return_url: str = ""
     data: str | None = None
+    takes_grades: bool = False
     roster_url: str = ""
     score_url: str = ""
 
@@ -85,7 +87,8 @@ def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
     Raises
     ------
     LtiError
-        For a claim of a wrong type, an address on another host, or deep linking by anybody but a teacher.
+        For a claim of a wrong type, an address on another host, or deep linking by anybody but a teacher, or
+        where no link can be put.
     """
     _check_message(claims, platform)
     role = role_of(_texts(claims.get(CLAIM + "roles"), "roles"))
@@ -94,6 +97,9 @@ def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
         raise LtiError("deep linking is for teachers", status=403)
     context = _object(claims.get(CLAIM + "context"), "context")
     settings = _object(claims.get(DEEP_LINK + "deep_linking_settings"), "deep linking settings")
+    taken = _texts(settings.get("accept_types"), "accepted types")
+    if taken and LINK not in taken:
+        raise LtiError("this place of the course takes no links to a tool")
     data = settings.get("data")
     user = _text(claims.get("sub"), "sub")
     children = _texts(claims.get(CLAIM + "role_scope_mentor"), "mentor's scope")[:MOST_NAMED]
@@ -111,6 +117,7 @@ def launch_of(claims: Mapping[str, Any], platform: Platform) -> Launch:
         is_deep_link=deep,
         return_url=platform.checked(settings.get("deep_link_return_url"), "return") if deep else "",
         data=None if data is None else str(data),
+        takes_grades=deep and settings.get("accept_lineitem") is not False,
         roster_url=_roster_url(claims, platform),
         score_url=_score_url(claims, platform),
     )

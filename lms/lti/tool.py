@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import jwt
 
 from segue.lms.lti import login_state
-from segue.lms.lti.launch import CLAIM, DEEP_LINK, Launch, launch_of
+from segue.lms.lti.launch import CLAIM, DEEP_LINK, LINK, Launch, launch_of
 from segue.lms.lti.platform_services import PlatformServices
 from segue.lms.lti.platforms import FILE, CookieBlockedError, LtiError, Platform, read_platforms
 from segue.lms.lti.signing_keys import Keys
@@ -140,8 +140,17 @@ class Tool:
             raise LtiError(f"the token is not taken: {type(error).__name__}") from None
         return claims
 
-    def deep_link_form(self, launch: Launch, *, title: str, url: str, now: float) -> str:
-        """Return the form that hands one link to the platform, signed."""
+    def deep_link_forms(self, launch: Launch, *, title: str, url: str, now: float) -> str:
+        """Return the forms that hand one link to the platform, signed: without a grade, and with one."""
+        item = {"type": LINK, "title": title, "url": url}
+        graded = item | {"lineItem": {"label": title, "scoreMaximum": 100}}
+        forms = [self._deep_link_form(launch, item, "Add the playlist to the course", now=now)]
+        if launch.takes_grades:
+            words = "Add it with a grade for the steps that are done"
+            forms.append(self._deep_link_form(launch, graded, words, now=now))
+        return "".join(forms)
+
+    def _deep_link_form(self, launch: Launch, item: Mapping[str, Any], words: str, *, now: float) -> str:
         seconds = int(now)
         answer = {
             "iss": launch.platform.client_id,
@@ -152,15 +161,15 @@ class Tool:
             CLAIM + "deployment_id": launch.deployment,
             CLAIM + "message_type": "LtiDeepLinkingResponse",
             CLAIM + "version": "1.3.0",
-            DEEP_LINK + "content_items": [{"type": "ltiResourceLink", "title": title, "url": url}],
+            DEEP_LINK + "content_items": [item],
         }
         if launch.data is not None:
             answer[DEEP_LINK + "data"] = launch.data
         token, address = self._keys.sign(answer), html.escape(launch.return_url, quote=True)
         return (
-            f'<form id="place" action="{address}" method="POST">'
+            f'<form action="{address}" method="POST">'
             f'<input type="hidden" name="JWT" value="{html.escape(token, quote=True)}">'
-            '<button type="submit">Add the playlist to the course</button></form>'
+            f'<p><button type="submit">{words}</button></p></form>'
         )
 
 

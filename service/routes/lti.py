@@ -16,7 +16,7 @@ from segue.lms.lti.launch import Launch
 from segue.lms.lti.platforms import CookieBlockedError, LtiError
 from segue.lms.lti.tool import Tool, stamp_of
 from segue.service.http import request_log as logs
-from segue.service.http.plain_page import PAGE_HEADERS
+from segue.service.http.plain_page import PAGE_HEADERS, page
 from segue.service.http.refusals import RefusedError
 from segue.service.pages import entry
 from segue.service.pages.sessions.signed_tokens import MOST_ROSTER, SESSION_HOURS, Ticket
@@ -80,8 +80,8 @@ async def launch(request: Request, tenant: str) -> Response:
         raise _refused(error) from None
     if found.is_deep_link:
         url = str(request.url_for("launch", tenant=tenant))
-        text = tool.deep_link_form(found, title="What to do next", url=url, now=now.timestamp())
-        return HTMLResponse(text, headers=PAGE_HEADERS)
+        forms = tool.deep_link_forms(found, title="What to do next", url=url, now=now.timestamp())
+        return HTMLResponse(page("Put Segue into the course", forms), headers=PAGE_HEADERS)
     ticket = partial(
         Ticket,
         "link",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import re
@@ -572,14 +573,32 @@ def test_a_token_for_several_names_this_tool_as_its_party(lasting: Lasting) -> N
 
 def test_only_teachers_place_links(lasting: Lasting) -> None:
     tool, platform = lasting.tool, lasting.platform
-    deep = {
+    deep: dict[str, Any] = {
         CLAIM + "message_type": "LtiDeepLinkingRequest",
         DEEP + "deep_linking_settings": {"deep_link_return_url": platform.base + "/back"},
     }
     assert launch(tool, platform, **deep).status_code == 403
     assert 'name="JWT"' in launch(tool, platform, role="Instructor", **deep).text
+    placed = {False: [False], True: [False, True], None: [False, True]}
+    for takes, graded in placed.items():
+        settings = deep[DEEP + "deep_linking_settings"] | {"accept_lineitem": takes, "data": "<&"}
+        text = launch(
+            tool, platform, role="Instructor", **{**deep, DEEP + "deep_linking_settings": settings}
+        ).text
+        assert text.startswith("<!doctype html>")
+        told = [unsigned(token) for token in re.findall(r'name="JWT" value="([^"]+)"', text)]
+        assert {one[DEEP + "data"] for one in told} == {"<&"}
+        assert ["lineItem" in item for one in told for item in one[DEEP + "content_items"]] == graded
+    files = deep[DEEP + "deep_linking_settings"] | {"accept_types": ["file", "link"]}
+    no_links = launch(tool, platform, role="Instructor", **deep | {DEEP + "deep_linking_settings": files})
+    assert no_links.status_code == 400
     away = {**deep, DEEP + "deep_linking_settings": {"deep_link_return_url": "http://elsewhere/back"}}
     assert launch(tool, platform, role="Instructor", **away).status_code == 400
+
+
+def unsigned(token: str) -> dict[str, Any]:
+    body = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("roster", ["nonsense", {"members": "none"}, {"members": [None, {"roles": 3}]}, None])
