@@ -17,15 +17,16 @@ from segue.models.base import Floats, Ints, Singles
 UNITS = 16
 EPOCHS = 10
 BATCH = 512
-STEP = 0.01
+STEP = 0.01  # of Adam, at first; its other constants are those of Kingma & Ba (2015)
 COLUMNS_AT_ONCE = 8
-DECAY = 1e-4
+DECAY = 1e-4  # of weights, in the log loss of an answer
 LEAST_SCALE = 0.25  # as in ``segue.models.success_probability``
 SLOPE_STEPS = 3
 _ALL = list(range(UNITS))
-_FEW = 512  # candidates times learners for which all units are read: to find out who sleeps costs more
-_SMALL = 2048  # candidates times learners that all units read at once
-_CACHED = 32_768  # as many at once where there are more
+# Candidates times learners, by measurement; no bit of a result depends on them:
+_FEW = 512  # up to so many all units are read: to find out which are at rest costs more
+_SMALL = 2048  # up to so many all units are read at once
+_CACHED = 32_768  # beyond, so many go through one unit at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,55 +93,67 @@ class HiddenUnits:
         return HiddenUnits(self.inward[:, order], self.bias[order], self.outward[order], self.shift)
 
     def on_candidates(
-        self, met: Floats, group: Ints, *, ease: Floats, pull: Floats, reach: tuple[float, float]
+        self, inputs: Floats, group: Ints, *, ease: Floats, slope: Floats, span: tuple[float, float]
     ) -> Floats:
         """Return what sorted units add for B learners and n candidates, (B, n), but for `shift`.
 
+        Few numbers go through all units at once, many through one unit after the other, so that what is
+        worked on stays in the cache. Both add the units up in their order: the same bits.
+
         Parameters
         ----------
-        met : array of shape (U, B, D)
-            What each unit is told of a learner and a group of candidates, times its `scale`; `group` (n,)
-            says which group.
-        ease : array of shape (1, n)
-            What else a unit is told of a candidate; `pull` (U, B, 1) times that.
-        reach : (float, float)
-            At most 0 and at least 0: between which all of `ease` lies.
+        inputs : array of shape (U, B, D)
+            The input of each unit for a learner and a group of candidates, times the unit's `scale`; `group`
+            (n,) says which group.
+        ease, slope : arrays of shape (1, n) and (U, B, 1)
+            To the input of a candidate its `ease` times the unit's `slope` is added.
+        span : (float, float)
+            At most 0 and at least 0: all of `ease` lies between.
         """
-        shape = (met.shape[1], len(group))
-        some = _awake(met, pull, reach) if shape[0] * shape[1] > _FEW else _ALL
-        more = bisect_left(some, self.n_adding)
-        if shape[0] * shape[1] > _SMALL:  # unit by unit: what is worked on stays in the cache
-            total, n_rows = np.zeros(shape), max(_CACHED // shape[1], 1)
-            for first in range(0, shape[0], n_rows):
-                part = total[first : first + n_rows]
-                unit, told = np.empty_like(part), np.empty_like(part)
-                for i, u in enumerate(some):
-                    np.take(met[u, first : first + n_rows], group, axis=1, out=unit, mode="clip")
-                    unit += np.multiply(pull[u, first : first + n_rows], ease, out=told)
-                    np.maximum(unit, 0.0, out=unit)
-                    (np.add if i < more else np.subtract)(part, unit, out=part)
-            return total
-        if not some:
-            return np.zeros(shape)
-        if len(some) < UNITS:
-            met, pull = met.take(some, axis=0), pull.take(some, axis=0)
-        each = met.take(group, axis=2)
-        each += pull * ease
+        n_rows, n = inputs.shape[1], len(group)
+        units = _awake(inputs, slope, span) if n_rows * n > _FEW else _ALL
+        n_adding = bisect_left(units, self.n_adding)
+        if n_rows * n > _SMALL:
+            return _unit_by_unit(inputs, group, ease, slope, units=units, n_adding=n_adding)
+        if not units:
+            return np.zeros((n_rows, n))
+        if len(units) < UNITS:
+            inputs, slope = inputs.take(units, axis=0), slope.take(units, axis=0)
+        each = inputs.take(group, axis=2)
+        each += slope * ease
         np.maximum(each, 0.0, out=each)
-        np.negative(each[more:], out=each[more:])
-        if shape == (1, 1):  # one by one, as in a longer list: a single one would be added up pairwise
+        np.negative(each[n_adding:], out=each[n_adding:])
+        if n_rows == n == 1:  # one by one, as in a longer list: a single one would be added up pairwise
             return np.asarray(np.add.accumulate(each, axis=0)[-1])
         return np.asarray(np.add.reduce(each, axis=0))
 
 
-def _awake(met: Floats, pull: Floats, reach: tuple[float, float]) -> list[int]:
+def _unit_by_unit(
+    inputs: Floats, group: Ints, ease: Floats, slope: Floats, *, units: list[int], n_adding: int
+) -> Floats:
+    """Return what the `units` add, the first `n_adding` up and the others down, some rows at a time."""
+    total = np.zeros((inputs.shape[1], len(group)))
+    n_rows = max(_CACHED // len(group), 1)
+    for first in range(0, len(total), n_rows):
+        rows = slice(first, first + n_rows)
+        part = total[rows]
+        output, of_ease = np.empty_like(part), np.empty_like(part)
+        for place, unit in enumerate(units):
+            np.take(inputs[unit, rows], group, axis=1, out=output, mode="clip")
+            output += np.multiply(slope[unit, rows], ease, out=of_ease)
+            np.maximum(output, 0.0, out=output)
+            (np.add if place < n_adding else np.subtract)(part, output, out=part)
+    return total
+
+
+def _awake(inputs: Floats, slope: Floats, span: tuple[float, float]) -> list[int]:
     """Return the units that may be above 0 for any learner and candidate: others add exactly nothing.
 
     Rounding keeps order: the sum of the largest terms is no less than any sum.
     """
-    low, high = reach
-    most = np.maximum(pull * high, pull * low)[..., 0]
-    most += np.maximum.reduce(met, axis=2)
+    low, high = span
+    most = np.maximum(slope * high, slope * low)[..., 0]
+    most += np.maximum.reduce(inputs, axis=2)
     if most.shape[1] > 1:
         most = np.maximum.reduce(most, axis=1)
     return [u for u, top in enumerate(most.ravel().tolist()) if top > 0.0]

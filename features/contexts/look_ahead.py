@@ -1,7 +1,11 @@
 """What one practice now adds to a forecast: the fold's own rule, tried out on every skill of a block at once.
 
-A skill tried before is one row after a right and after a wrong answer. A skill never tried is the same fresh
-row for everybody, so that only what the Kalman filter makes of it depends on the learner.
+A skill tried before has a row of its own, which is read as it would be after a right and after a wrong
+answer. A skill never tried has the same fresh row for everybody: only what the Kalman filter makes of it
+depends on the learner, and the rest is worked out once (``SuccessParts.first_tries``).
+
+Nothing is folded here: the numbers of ``state_rows.ROW_NAMES`` are written down as an answer would leave
+them. ``tests/features/contexts/test_look_ahead.py`` holds them against real folds.
 """
 
 from __future__ import annotations
@@ -26,14 +30,27 @@ from segue.features.history.state_columns import (
     VARIANCE,
     WEIGHT,
 )
-from segue.features.history.state_rows import LANES, N_ROW, elapsed_until, faded
+from segue.features.history.state_rows import (
+    COUNT_PART,
+    FILTER_PART,
+    LANES,
+    LAST_PART,
+    N_ROW,
+    RECENT_PLACE,
+    RESIDUAL_PART,
+    RUN_PART,
+    TIMED_PART,
+    elapsed_until,
+    faded,
+)
 from segue.features.vectors.success_forecast import Reading
 from segue.models.base import sigmoid
 
 _DECAYS = np.array(DECAYS)[:, None]
 _ONE, _HALF, _MINUS, _THREE = (np.array(x) for x in (1.0, 0.5, -1.0, 3.0))  # numpy takes these at once
 _DRIFT, _MOST, _DECAY = np.array(DRIFT_SKILL), np.array(MOST_VARIANCE), np.array(DECAYS[0])
-_EACH = np.array([[[1.0], [0.0]], [[0.0], [1.0]]])  # what counts right answers, and wrong ones
+# After a right and a wrong answer: what is added to the counts of right and of wrong ones; and `LAST_PART`.
+_RIGHT_WRONG = np.array([[[1.0], [0.0]], [[0.0], [1.0]]])
 _LAST = np.array([[[1.0], [-1.0]], [[0.0], [0.0]], [[1.0], [1.0]]])  # last score, none since, seen
 
 
@@ -59,16 +76,17 @@ def look_ahead(reading: Reading, chance: Floats, later: Floats, *, skills: Ints)
         tried = np.flatnonzero(asked.take(block.skill))
         now, then = chance.take(skills, axis=1), later.take(skills, axis=1)
     if len(tried) < len(block) * len(skills):
-        first = _expected(_first(reading, skills), now)
-        out[:, slice(None) if whole else skills] = np.subtract(first, then, out=first)
-    if len(tried):
+        expected = _expected(_after_first_try(reading, skills), now)
+        out[:, slice(None) if whole else skills] = np.subtract(expected, then, out=expected)
+    if len(tried):  # these overwrite what was worked out as if they were fresh
         place = block.place.take(tried)
-        right_wrong = _again(reading, tried)[:, : len(tried)]
-        out.put(place, _expected(right_wrong, chance.take(place)) - later.take(place))
+        logits = _after_another_try(reading, tried)[:, : len(tried)]
+        out.put(place, _expected(logits, chance.take(place)) - later.take(place))
     return out
 
 
 def _expected(logits: Floats, chance: Floats) -> Floats:
+    """Return p F⁺ + (1 - p) F⁻ from the `logits` (2, ...) of F⁺ and F⁻; `chance` is p."""
     right, wrong = sigmoid(logits)
     right *= chance
     wrong *= _ONE - chance
@@ -76,7 +94,7 @@ def _expected(logits: Floats, chance: Floats) -> Floats:
     return np.asarray(right)
 
 
-def _first(reading: Reading, skills: Ints) -> Floats:
+def _after_first_try(reading: Reading, skills: Ints) -> Floats:
     """Return the logits after a first try at each of `skills`, right or wrong, (2, B, D)."""
     reader, block = reading.reader, reading.block
     p = sigmoid(reading.of_skills(reader.skill_logit).take(skills, axis=1) + block.own(MEAN))
@@ -91,54 +109,57 @@ def _first(reading: Reading, skills: Ints) -> Floats:
     not_p /= den
     p /= den
     p *= _MINUS
-    said = np.empty((2, 2, *p.shape))  # level and fading, after a right and a wrong answer
-    for of_both, (of_mean, of_variance) in zip(said, reader.of_filter, strict=True):
-        spread = of_variance * w
-        for after, mean in zip(of_both, (not_p, p), strict=True):
-            np.add(np.multiply(of_mean, mean, out=after), spread, out=after)
-    said += reading.of_skills(reader.first_tries).take(skills, axis=3)
-    said += _clock(reading, len(skills))
-    return reading.ahead(said[0], said[1], skills)
+    level_fading = np.empty((2, 2, *p.shape))  # each after a right and a wrong answer
+    for part, (mean_weight, variance_weight) in zip(level_fading, reader.of_filter, strict=True):
+        of_variance = variance_weight * w
+        for after, mean in zip(part, (not_p, p), strict=True):
+            np.add(np.multiply(mean_weight, mean, out=after), of_variance, out=after)
+    level_fading += reading.of_skills(reader.first_tries).take(skills, axis=3)
+    level_fading += _first_counters(reading, len(skills))
+    level, fading = level_fading
+    return reading.forecast_logits(level, fading, skills)
 
 
-def _clock(reading: Reading, n_skills: int) -> Floats:
-    """Return what the clock says of a first try, right or wrong, (2, 2, B or 1, S or 1)."""
-    if reading.in_order:
+def _first_counters(reading: Reading, n_skills: int) -> Floats:
+    """Return what the counters of a first try add, (2, 2, B or 1, D or 1), see ``SuccessParts.clock``."""
+    if reading.after_last_answers:
         return reading.reader.clock_at_once[..., :n_skills]
     now = reading.moments
-    gone = elapsed_until(np.where(np.isnan(now), -np.inf, now), reading.known)
+    gone = elapsed_until(np.where(np.isnan(now), -np.inf, now), reading.last_answer)
     return reading.reader.clock(gone)[..., None]
 
 
-def _again(reading: Reading, tried: Ints) -> Floats:
-    """Return the logits after one more try at skills tried before, rows `tried` (Q,) of the block, (2, Q),
-    padded to full `LANES`."""
+def _after_another_try(reading: Reading, tried: Ints) -> Floats:
+    """Return the logits after one more try at skills tried before, rows `tried` (Q,) of the block, right or
+    wrong, (2, Q), padded to full `LANES`."""
     reader, block = reading.reader, reading.block
     at = np.zeros(-(-len(tried) // LANES) * LANES, dtype=np.int64)
     at[: len(tried)] = tried
     columns, owner, skill = block.rows.columns.take(at, axis=1), block.owner.take(at), block.skill.take(at)
-    facts = np.empty((N_ROW, 2, len(owner)))
-    _kalman(facts[:2], columns, reading, owner, skill)
+    rows = np.empty((N_ROW, 2, len(owner)))
+    _kalman(rows[FILTER_PART], columns, reading, owner, skill)
     weight = columns[WEIGHT] * _DECAYS
     weight += _THREE
     residual, standard = np.empty((2, len(owner))), reading.of_skills(reader.standard_chance).take(skill)
     np.subtract(_ONE, standard, out=residual[0])
     np.multiply(standard, _MINUS, out=residual[1])
-    residuals = np.add((columns[RESIDUAL] * _DECAYS)[:, None], residual, out=facts[2:5])
+    residuals = np.add((columns[RESIDUAL] * _DECAYS)[:, None], residual, out=rows[RESIDUAL_PART])
     residuals /= weight[:, None]
-    _counters(facts[5:13], reading, columns, at=at, owner=owner)
-    np.add(columns[SUCCESSES : FAILURES + 1, None], _EACH, out=facts[13:15])
-    np.multiply(columns[RUN_RIGHT : RUN_WRONG + 1, None] + _ONE, _EACH, out=facts[15:17])
-    np.log1p(facts[5:17], out=facts[5:17])
+    _counters(rows[TIMED_PART], reading, columns, at=at, owner=owner)
+    np.add(columns[SUCCESSES : FAILURES + 1, None], _RIGHT_WRONG, out=rows[COUNT_PART])
+    np.multiply(columns[RUN_RIGHT : RUN_WRONG + 1, None] + _ONE, _RIGHT_WRONG, out=rows[RUN_PART])
+    counted = rows[TIMED_PART.start : RUN_PART.stop]
+    np.log1p(counted, out=counted)
     recent = columns[RECENT_RIGHT] * _DECAY
-    np.add(recent, _ONE, out=facts[17, 1])
-    np.add(facts[17, 1], _ONE, out=facts[17, 0])
-    facts[17] /= weight[0]
-    facts[17] -= _HALF
-    facts[18:21] = _LAST
-    said = np.einsum("on,nq->oq", reader.both_forecasts, facts.reshape(N_ROW, -1))
-    level, fading = said.reshape(2, 2, -1)
-    return reading.ahead(level, fading, skill, owner)
+    right, wrong = rows[RECENT_PLACE]
+    np.add(recent, _ONE, out=wrong)
+    np.add(wrong, _ONE, out=right)
+    rows[RECENT_PLACE] /= weight[0]
+    rows[RECENT_PLACE] -= _HALF
+    rows[LAST_PART] = _LAST
+    both = np.einsum("on,nq->oq", reader.both_forecasts, rows.reshape(N_ROW, -1))
+    level, fading = both.reshape(2, 2, -1)
+    return reading.forecast_logits(level, fading, skill, owner)
 
 
 def _kalman(out: Floats, columns: Floats, reading: Reading, owner: Ints, skill: Ints) -> None:
@@ -170,13 +191,13 @@ def _counters(out: Floats, reading: Reading, columns: Floats, *, at: Ints, owner
     right = np.multiply(columns[RIGHT], fade, out=fade)
     np.add(right, _ONE, out=out[4:, 0])
     out[4:, 1] = right
-    if reading.in_order:
+    if reading.after_last_answers:
         return
     now, last = reading.moments.take(owner), columns[LAST_TIME]
     known = ~np.isnan(now)
     if not known.all():
         out[:, :, ~known] = columns[TRIED.start : RIGHT.stop, None, ~known]
     after = np.where(known, np.maximum(np.where(known, now, 0.0), last), last)
-    gone = elapsed_until(after, reading.known.take(owner))
+    gone = elapsed_until(after, reading.last_answer.take(owner))
     if gone.any():  # asked about a time before the last answer, or the time of some answer is not known
         out.reshape(2, 4, 2, -1)[...] *= faded(gone)[None, :, None]

@@ -49,7 +49,10 @@ ROW_NAMES = (
     "seen",
 )
 N_ROW = len(ROW_NAMES)
-TIMED_PART = slice(5, 13)
+ROW_AT = {name: place for place, name in enumerate(ROW_NAMES)}
+FILTER_PART, RESIDUAL_PART, TIMED_PART = slice(0, 2), slice(2, 5), slice(5, 13)
+COUNT_PART, RUN_PART, LAST_PART = slice(13, 15), slice(15, 17), slice(18, 21)
+RECENT_PLACE, SINCE_PLACE, SEEN_PLACE = ROW_AT["recent_right"], ROW_AT["log_since"], ROW_AT["seen"]
 RATES = np.array([[-1.0 / span] for span in SPANS])
 LANES = 8  # rows are read in full groups of so many, so that no sum depends on how many there are
 
@@ -110,16 +113,16 @@ def _read_timed(columns: Floats, fade: Floats, *, out: Floats) -> None:
 def _steady(columns: Floats, position: Floats) -> Floats:
     """Return the numbers of rows (N_COLUMNS, n), (N_ROW, n), all but those that change with the clock."""
     out = np.empty((N_ROW, columns.shape[1]))
-    out[:2] = columns[MEAN : VARIANCE + 1]
+    out[FILTER_PART] = columns[MEAN : VARIANCE + 1]
     weight = columns[WEIGHT] + _TWO
-    np.divide(columns[RESIDUAL], weight, out=out[2:5])
-    np.log1p(columns[SUCCESSES : RUN_WRONG + 1], out=out[13:17])
-    recent = np.add(columns[RECENT_RIGHT], _ONE, out=out[17])
+    np.divide(columns[RESIDUAL], weight, out=out[RESIDUAL_PART])
+    np.log1p(columns[SUCCESSES : RUN_WRONG + 1], out=out[COUNT_PART.start : RUN_PART.stop])
+    recent = np.add(columns[RECENT_RIGHT], _ONE, out=out[RECENT_PLACE])
     recent /= weight[0]
     recent -= _HALF
-    out[18] = columns[LAST_SCORE]
-    seen = np.minimum(columns[COUNT], _ONE, out=out[20])
-    since = np.subtract(position, columns[LAST_POSITION], out=out[19])
+    out[LAST_PART.start] = columns[LAST_SCORE]
+    seen = np.minimum(columns[COUNT], _ONE, out=out[SEEN_PLACE])
+    since = np.subtract(position, columns[LAST_POSITION], out=out[SINCE_PLACE])
     np.log1p(np.multiply(since, seen, out=since), out=since)
     return out
 

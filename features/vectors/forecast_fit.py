@@ -18,7 +18,7 @@ import numpy as np
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks
 from segue.features.history.state_columns import COUNT, LAST_TIME
-from segue.features.history.state_rows import N_ROW, elapsed_since, read_rows
+from segue.features.history.state_rows import N_ROW, ROW_AT, ROW_NAMES, elapsed_since, read_rows
 from segue.features.vectors.success_model import PRIOR_FADING, ForecastWeights
 
 HORIZONS = (0.0, 1.0, 7.0, 30.0, 60.0)  # days
@@ -28,10 +28,23 @@ OCCASION = 4.0 / 24.0  # days
 ENOUGH = 500  # rows of another occasion
 MOST_ROWS = 60_000  # of all horizons together
 DAY = 86400.0
-SKILL_LEVEL = np.array([0, 1, *range(2, 5), *range(6, 9), *range(10, 21)])  # of ``learner_vector.read_rows``
-OWN_LEVEL = np.array([0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13, 14, 17, 18])
-SKILL_FADING = np.array([0, 1, 3, 13, 14, 15, 16, 17, 18, 20])
-OWN_FADING = np.array([0, 3, 13, 17])
+
+
+def _places(*names: str) -> Ints:
+    return np.array([ROW_AT[name] for name in names])
+
+
+# What a forecast reads of a row; not the counters of the last hour, for it speaks of another occasion.
+SKILL_LEVEL = _places(*[name for name in ROW_NAMES if not name.endswith("_1h")])
+OWN_LEVEL = _places(
+    *["mean", "residual_80", "residual_95", "residual_100", "tried_1d", "tried_7d", "tried_30d"],
+    *["right_1d", "right_7d", "right_30d", "log_successes", "log_failures", "recent_right", "last_score"],
+)
+SKILL_FADING = _places(
+    *["mean", "variance", "residual_95", "log_successes", "log_failures", "log_run_right", "log_run_wrong"],
+    *["recent_right", "last_score", "seen"],
+)
+OWN_FADING = _places("mean", "residual_95", "log_successes", "recent_right")
 
 
 @dataclass(frozen=True, eq=False)

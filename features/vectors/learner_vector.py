@@ -1,7 +1,7 @@
 """State rows as named numbers that a linear model can read: the learner vector.
 
-Three groups, so that a linear predictor splits (``segue.features.vectors.mastery.SuccessReader``): of the
-learner, of each skill (averaged over a resource's skills), of the resource with this learner.
+Its numbers are of the learner, of each skill (averaged over a resource's skills) or of the resource with this
+learner, so that a linear predictor splits into such parts, see ``success_forecast.SuccessReader``.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ _ENDS = np.cumsum(
     [len(g) for g in (LEARNER_NAMES, SKILL_NAMES, SET_NAMES, ITEM_NAMES, MEMORY_NAMES, WEAKEST_NAMES)]
 ).tolist()
 OF_LEARNER, OF_SKILL, OF_SET, OF_ITEM, OF_MEMORY, OF_WEAKEST = (slice(a, b) for a, b in pairwise([0, *_ENDS]))
+AT = {name: place for place, name in enumerate(NAMES)}
+OF_OWN_ROW = slice(0, AT["learner_log_gap"])  # of the learner, but for the gap, its square and newness
+OF_GAP = slice(AT["learner_log_gap"], AT["learner_newness"])
 LONGEST_GAP = 86400.0
 AGE_SCALE = 1.0 / 7.0  # so that an old answer to the same resource, where few have any, is no outlier
 
@@ -70,7 +73,7 @@ def read_items(values: Floats, position: Floats, now: Floats) -> Floats:
 def prior_weights() -> Floats:
     """Return the coefficients of a model that has seen nothing: the Kalman filter's own prediction."""
     weights = np.zeros(len(NAMES))
-    weights[[NAMES.index(name) for name in ("learner_mean", "skill_mean", "item_logit")]] = 1.0
+    weights[[AT[name] for name in ("learner_mean", "skill_mean", "item_logit")]] = 1.0
     return weights
 
 

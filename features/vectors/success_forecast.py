@@ -1,7 +1,8 @@
 """The success model read straight from learner states, for many candidates and moments at once.
 
 Every number of a learner is computed element by element, in the same order for one learner as for many: a
-learner alone and in a block get identical bits.
+learner alone and in a block get identical bits. ``tests/features/vectors/test_success_forecast.py`` holds
+that, and that the probabilities are those of ``SuccessModel.logit`` on the vectors of ``learner_vector``.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ from segue.features.vectors.success_parts import (
     FIRST_SLOPED,
     FIRST_UNIT,
     LINEAR,
-    MEAN_SAID,
+    SKILL_MEAN,
     SLOPED,
     SLOPED_ROW,
+    KnownCombinations,
     SuccessParts,
 )
-from segue.features.vectors.used_candidates import KnownCombinations, Used
+from segue.features.vectors.used_candidates import Used
 from segue.models.base import sigmoid
 from segue.models.success_layers import UNITS
 
@@ -134,8 +136,8 @@ class Reading:
         return numbers if self.skills is None else numbers.take(self.skills, axis=-1)
 
     @Once
-    def moment(self) -> Floats:
-        """The time of reading, inf when not known."""
+    def known_now(self) -> Floats:
+        """`now`, inf when not known."""
         return np.asarray(np.fmin(self.now, np.inf))  # of two, the one that is a number
 
     @Once
@@ -143,10 +145,10 @@ class Reading:
         """Seconds from each row's last time to `now`, first those of the skills touched, (Q,); inf: never, or
         not known."""
         rows = self.block.rows
-        return elapsed_until(rows.columns[LAST_TIME], _of(self.moment, rows.owner))
+        return elapsed_until(rows.columns[LAST_TIME], _moment_per_row(self.known_now, rows.owner))
 
     @Once
-    def little(self) -> Floats:
+    def newness(self) -> Floats:
         """How new each learner is, (B, 1), or a lone one's number (``StateBlock.own``)."""
         return np.asarray(newness(self.block.own(COUNT)))
 
@@ -154,26 +156,32 @@ class Reading:
     def forecasts(self) -> Floats:
         """P(success on a standard item of each skill) at the moments asked, shape (H, B, S)."""
         reader, block = self.reader, self.block
-        level, fading = block.of_rows(self._ahead[:2, block.rows.skills])
-        own_level, own_fading = self._own_ahead
+        level, fading = block.of_rows(self._row_forecasts[:2, block.rows.skills])
+        own_level, own_fading = self._own_forecasts
         level += own_level
         level += self.of_skills(reader.standard_part)
         fading += own_fading
         fading += reader.least_fading
         np.maximum(fading, _ZERO, out=fading)
         out = np.empty((len(self.hours), *level.shape))
-        for logit, gone in zip(out, self._gone, strict=True):
-            np.subtract(level, np.multiply(fading, gone, out=logit), out=logit)
+        for logit, log_days in zip(out, self._log_days, strict=True):
+            np.subtract(level, np.multiply(fading, log_days, out=logit), out=logit)
         return sigmoid(out)
 
-    def ahead(self, level: Floats, fading: Floats, skill: Ints, owner: Ints | None = None) -> Floats:
-        """Return the logits at the last moment asked, if the rows of skills said this of level and fading.
+    def forecast_logits(
+        self, level: Floats, fading: Floats, skill: Ints, owner: Ints | None = None
+    ) -> Floats:
+        """Return the logits at the last of the moments asked that this `level` and `fading` would give.
 
-        Of every learner and the skills (D,), shape (..., B, D); with `owner` (Q,), of pairs, (..., Q).
+        `level` and `fading` are what the rows of the skills `skill` (D,) add for every learner, (..., B, D);
+        with `owner` (D,), what each adds for the learner of that place, (..., D). `forecasts` does the
+        same for several moments at once.
         """
-        (own_level, own_fading), gone = self._own_ahead, self._gone[-1]
+        (own_level, own_fading), log_days = self._own_forecasts, self._log_days[-1]
         if owner is not None:
-            own_level, own_fading, gone = (_each(part, owner) for part in (own_level, own_fading, gone))
+            own_level, own_fading, log_days = (
+                _per_row(part, owner) for part in (own_level, own_fading, log_days)
+            )
         standard = self.of_skills(self.reader.standard_part).take(skill, axis=1)
         level = level + own_level
         for each in level:  # of one shape: numpy is quicker then
@@ -181,7 +189,7 @@ class Reading:
         fading = fading + own_fading
         fading += self.reader.least_fading
         np.maximum(fading, _ZERO, out=fading)
-        fading *= gone
+        fading *= log_days
         level -= fading
         return level
 
@@ -191,15 +199,15 @@ class Reading:
         return self.now if len(self.now) == len(self.block) else np.broadcast_to(self.now, len(self.block))
 
     @Once
-    def known(self) -> Floats:
+    def last_answer(self) -> Floats:
         """When each learner answered last, inf: never, or not known, (B,)."""
         last = self.block.general[:, LAST_TIME]
         return np.where(last == -np.inf, np.inf, last)
 
     @Once
-    def in_order(self) -> bool:
-        """Whether all were asked about at a known time, their last answer or later."""
-        return int(np.count_nonzero(self.moments >= self.known)) == len(self.known)
+    def after_last_answers(self) -> bool:
+        """Whether each learner is read at a known time that is not before their last answer."""
+        return int(np.count_nonzero(self.moments >= self.last_answer)) == len(self.last_answer)
 
     @Once
     def fade(self) -> Floats:
@@ -207,28 +215,29 @@ class Reading:
         return faded(self.elapsed)
 
     @Once
-    def _last_reads(self) -> Floats:
-        """What the rows said at the learner's last answer, (N_ROW, Q)."""
+    def _rows_at_last_answer(self) -> Floats:
+        """The rows as read at the learner's last answer, (N_ROW, Q)."""
         rows = self.block.rows
-        return rows.read(faded(elapsed_until(rows.columns[LAST_TIME], _of(self.known, rows.owner))))
+        last_answer = _moment_per_row(self.last_answer, rows.owner)
+        return rows.read(faded(elapsed_until(rows.columns[LAST_TIME], last_answer)))
 
     @Once
-    def _ahead(self) -> Floats:
-        """What every row says of level and fading, as a skill's and as a learner's own, (4, Q)."""
-        return _said(self.reader.row_forecasts, self._last_reads)
+    def _row_forecasts(self) -> Floats:
+        """What every row adds to level and fading, as a skill's and as a learner's own, (4, Q)."""
+        return _weighed(self.reader.row_forecasts, self._rows_at_last_answer)
 
     @Once
-    def _own_ahead(self) -> tuple[Floats, Floats]:
-        """What the learners' own rows say of level and of fading, each a number a learner."""
+    def _own_forecasts(self) -> tuple[Floats, Floats]:
+        """What the learners' own rows add to level and to fading, each a number a learner."""
         own = self.block.rows.own.start
-        level, fading = self._ahead[2:, own : own + len(self.block)]
-        return _numbers(level), _numbers(fading)
+        level, fading = self._row_forecasts[2:, own : own + len(self.block)]
+        return _per_learner(level), _per_learner(fading)
 
     @Once
-    def _gone(self) -> list[Floats]:
+    def _log_days(self) -> list[Floats]:
         """log(1 + days) from each learner's last answer to each of the moments asked, a number a learner."""
-        days = (self.now + _seconds(self.hours) - self.known) * (1.0 / DAY)
-        return [_numbers(each) for each in np.log1p(np.fmax(days, 0.0))]  # 0 where not known
+        days = (self.now + _seconds(self.hours) - self.last_answer) * (1.0 / DAY)
+        return [_per_learner(each) for each in np.log1p(np.fmax(days, 0.0))]  # 0 where not known
 
     def success(
         self,
@@ -243,94 +252,104 @@ class Reading:
         `combination` (n,) says whose skills among `combinations` are each candidate's, `cut` what numbers of
         the catalogue's resources are those of the candidates.
         """
-        model, said = self.reader.model, combinations.mean(self._by_skill)
-        known, (own, eased) = self.reader.known(combinations), self.reader.of_newness
-        logit = self._of_combinations(known, said)
-        logit += known.parts[0] + self.little * own
+        model, by_combination = self.reader.model, combinations.mean(self._by_skill)
+        known, (new_weight, new_ease_weight) = self.reader.known(combinations), self.reader.newness_weights
+        logit = self._combination_logits(known, by_combination)
+        logit += known.parts[0] + self.newness * new_weight
         logit = logit.take(combination, axis=1)
-        base, ease, on_learner, on_skill = cut(self.reader.item_parts)
+        base, ease, learner_slope, skill_slope = cut(self.reader.item_parts)
         logit += base
-        logit += (self.little * eased) * ease
+        logit += (self.newness * new_ease_weight) * ease
         if len(used.memory):
-            values, position = self.block.item_values, self.block.own_of(COUNT, used.owner)
-            reads = read_items(values.take(used.memory, axis=0), position, _of(self.moment, used.owner))
-            told = np.add.reduce(reads * model.weights[OF_MEMORY, None], axis=0)
-            logit.put(used.place, logit.take(used.place) + told)
+            logit.put(used.place, logit.take(used.place) + self._memory_logits(used))
         if model.layered:
-            logit += self._units(said, known.parts[1 : 1 + UNITS], combination, ease)
-            mean = said[MEAN_SAID].take(combination, axis=1)
-            mean *= on_skill
-            mean += on_learner * self.block.own(MEAN)
+            logit += self._unit_logits(by_combination, known.parts[1 : 1 + UNITS], combination, ease)
+            mean = by_combination[SKILL_MEAN].take(combination, axis=1)
+            mean *= skill_slope
+            mean += learner_slope * self.block.own(MEAN)
             logit += mean
-            logit += self._carried(known.code.take(combination), used.where)
+            logit += self._carried_over(known.code.take(combination), used.where)
         return sigmoid(logit)
 
-    def _units(self, said: Floats, alike: Floats, combination: Ints, ease: Floats) -> Floats:
+    def _memory_logits(self, used: Used) -> Floats:
+        """Return what earlier uses of the very resource add, (M,)."""
+        values, position = self.block.item_values, self.block.own_of(COUNT, used.owner)
+        now = _moment_per_row(self.known_now, used.owner)
+        numbers = read_items(values.take(used.memory, axis=0), position, now)
+        return np.asarray(np.add.reduce(numbers * self.reader.model.weights[OF_MEMORY, None], axis=0))
+
+    def _unit_logits(
+        self, by_combination: Floats, same_skills: Floats, combination: Ints, ease: Floats
+    ) -> Floats:
         """Return what the relu units add, (B, n)."""
-        little, (own, eased, ease_alone, scale) = self.little, self.reader.unit_parts
-        met = said[FIRST_UNIT:FIRST_SLOPED] + (self._own[1:] + little * own)
-        met += alike
-        met *= scale
-        pull = (ease_alone + little * eased) * scale
-        reach = self.reader.ease_reach
-        return self.reader.hidden.on_candidates(met, combination, ease=ease, pull=pull, reach=reach)
+        newness, (new_weight, new_ease_weight, ease_weight, scale) = self.newness, self.reader.unit_parts
+        inputs = by_combination[FIRST_UNIT:FIRST_SLOPED] + (self._own[1:] + newness * new_weight)
+        inputs += same_skills
+        inputs *= scale
+        slope = (ease_weight + newness * new_ease_weight) * scale
+        span = self.reader.ease_span
+        return self.reader.hidden.on_candidates(inputs, combination, ease=ease, slope=slope, span=span)
 
     @Once
-    def _reads(self) -> Floats:
-        """What every row of the block says now, (N_ROW, Q)."""
+    def _rows_now(self) -> Floats:
+        """The rows of the block as read now, (N_ROW, Q)."""
         return self.block.rows.read(self.fade)
 
     @Once
     def _by_skill(self) -> Floats:
-        """What each skill says, see ``SuccessParts.skill_weights``, shape (O, B, S)."""
-        reads = self._reads[:, self.block.rows.skills]
-        said = np.empty((FIRST_SLOPED + len(SLOPED), reads.shape[1]))
-        np.einsum("on,nq->oq", self.reader.skill_weights, reads, out=said[:FIRST_SLOPED])
-        said[FIRST_SLOPED:] = reads.take(SLOPED_ROW, axis=0)
-        return self.block.of_rows(said)
+        """What each skill adds, in the order of ``SuccessParts.skill_weights``, shape (O, B, S)."""
+        rows = self._rows_now[:, self.block.rows.skills]
+        by_row = np.empty((FIRST_SLOPED + len(SLOPED), rows.shape[1]))
+        np.einsum("on,nq->oq", self.reader.skill_weights, rows, out=by_row[:FIRST_SLOPED])
+        by_row[FIRST_SLOPED:] = rows.take(SLOPED_ROW, axis=0)
+        return self.block.of_rows(by_row)
 
     @Once
     def _gap(self) -> Floats:
         """The gap since each learner's last answer, a number a learner."""
         own = self.block.rows.own.start
-        return _numbers(read_gap(self.elapsed[own : own + len(self.block)]))
+        return _per_learner(read_gap(self.elapsed[own : own + len(self.block)]))
 
     @Once
     def _own(self) -> Floats:
         """What the learners' own rows add to the first layer and to each unit, (1 + U, B, 1)."""
-        reads = self._reads[:, self.block.rows.own]
-        said = _said(self.reader.own_weights, reads)[:, : len(self.block), None]
+        rows = _weighed(self.reader.own_weights, self._rows_now[:, self.block.rows.own])
         once, squared = self.reader.gap_weights[:, :, None, None]
-        return np.asarray(said + self._gap * (once + squared * self._gap))
+        of_learners = rows[:, : len(self.block), None]
+        return np.asarray(of_learners + self._gap * (once + squared * self._gap))
 
-    def _of_combinations(self, known: KnownCombinations, said: Floats) -> Floats:
-        """Return what learner, skills and sets of skills say of each combination, (B, D)."""
+    def _combination_logits(self, known: KnownCombinations, by_combination: Floats) -> Floats:
+        """Return what learner, skills and sets of skills add for each combination, (B, D)."""
         parameters, model = self.reader.parameters, self.reader.model
-        out: Floats = said[LINEAR] + self._own[0]
+        out: Floats = by_combination[LINEAR] + self._own[0]
         if not parameters.n_sets:
-            out += said[AS_SET]
+            out += by_combination[AS_SET]
         else:
             sets = np.zeros((len(self.block), self.block.n_skills + parameters.n_sets))
             sets[:, : self.block.n_skills] = self._by_skill[AS_SET]
             weights = self.reader.skill_weights[AS_SET:FIRST_UNIT]
-            of_sets = _said(weights, self._reads[:, self.block.rows.sets])
-            met = self.block.set_owner * sets.shape[1] + (self.block.n_skills + self.block.set_id)
-            sets.put(met, of_sets[0, : len(met)])
+            of_sets = _weighed(weights, self._rows_now[:, self.block.rows.sets])
+            place = self.block.set_owner * sets.shape[1] + (self.block.n_skills + self.block.set_id)
+            sets.put(place, of_sets[0, : len(place)])
             out += sets.take(known.column, axis=1)
-            below = known.combinations.least(self._by_skill[MEAN_SAID]) - said[MEAN_SAID]
+            below = known.combinations.least(self._by_skill[SKILL_MEAN]) - by_combination[SKILL_MEAN]
             below *= known.weakest
             out += below
         if model.layered:
             slopes = known.parts[1 + UNITS :]
             out += slopes[0]
             out += slopes[1] * self.block.own(MEAN)
-            for part in slopes[2:-1] * said[FIRST_SLOPED:]:
+            for part in slopes[2:-1] * by_combination[FIRST_SLOPED:]:
                 out += part
             out += slopes[-1] * self._gap
         return out
 
-    def _carried(self, code: Ints, where: Ints) -> Floats:
-        """Return what the last surprise adds at each candidate, (B, n), whose combination is `code` (n,)."""
+    def _carried_over(self, code: Ints, where: Ints) -> Floats:
+        """Return what the last surprise adds at each candidate, (B, n), whose combination is `code` (n,).
+
+        It is ``CarryOver.carried`` for one more attempt: by the pair of resources, else by that of their sets
+        of skills, else by the coefficient of all pairs.
+        """
         block, carry = self.block, self.reader.model.carry
         set_of, n_sets = self.reader.parameters.combination_of, len(carry.sets.start) - 1
         before = block.own_of(LAST_POSITION, block.item_owner)
@@ -353,20 +372,24 @@ def _seconds(hours: Hours) -> Floats:
     return 3600.0 * np.array(hours)[:, None]
 
 
-def _said(weights: Floats, reads: Floats) -> Floats:
-    """Return `weights` (O, N_ROW) by what rows say, (N_ROW, rows): (O, rows)."""
-    return np.asarray(np.einsum("on,nq->oq", weights, reads))
+def _weighed(weights: Floats, rows: Floats) -> Floats:
+    """Return the product of `weights` (O, N_ROW) and `rows` (N_ROW, Q), each sum in the order of columns."""
+    return np.asarray(np.einsum("on,nq->oq", weights, rows))
 
 
-def _numbers(values: Floats) -> Floats:
-    """Return numbers of learners, (B,), as ``StateBlock.own`` gives them: a column, or without axes."""
+# A lone learner's numbers have no axes, as in ``StateBlock.own``: numpy adds them several times faster.
+
+
+def _per_learner(values: Floats) -> Floats:
+    """Return numbers of learners, (B,), as a column (B, 1); a lone one's without axes."""
     return values[:, None] if len(values) > 1 else values.reshape(())
 
 
-def _each(numbers: Floats, owner: Ints) -> Floats:
-    """Return the numbers of the learners `owner` (Q,), (Q,); without axes what a lone one has."""
+def _per_row(numbers: Floats, owner: Ints) -> Floats:
+    """Return the number of the learner of each row, (Q,), of what `_per_learner` gave; a lone one's as is."""
     return numbers[:, 0].take(owner) if numbers.ndim else numbers
 
 
-def _of(moments: Floats, owner: Ints) -> Floats:
-    return moments.take(owner) if len(moments) > 1 else moments.reshape(())  # numpy adds that at once
+def _moment_per_row(moments: Floats, owner: Ints) -> Floats:
+    """Return the moment (B,) or (1,) of the learner of each row, (Q,); the only one there is without axes."""
+    return moments.take(owner) if len(moments) > 1 else moments.reshape(())

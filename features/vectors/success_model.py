@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from segue.features.history.attempts import Floats, HistoryParameters, Ints
 from segue.features.history.state_rows import N_ROW
 from segue.features.vectors.carry_over import CarryOver, Moves
-from segue.features.vectors.learner_vector import NAMES, prior_weights
+from segue.features.vectors.learner_vector import AT, NAMES, prior_weights
 from segue.models.success_layers import HiddenUnits
 
 GROUP_COLUMNS = (  # beside a constant; what each combination of skills has slopes on
@@ -36,8 +36,8 @@ GROUP_COLUMNS = (  # beside a constant; what each combination of skills has slop
     "learner_log_gap",
 )
 ITEM_COLUMNS = ("learner_mean", "skill_mean")
-GROUP_AT = np.array([NAMES.index(name) for name in GROUP_COLUMNS])
-ITEM_AT = np.array([NAMES.index(name) for name in ITEM_COLUMNS])
+GROUP_AT = np.array([AT[name] for name in GROUP_COLUMNS])
+ITEM_AT = np.array([AT[name] for name in ITEM_COLUMNS])
 PRIOR_FADING = 0.1  # logits per unit of log(1 + days), before anything is known of forgetting
 
 
