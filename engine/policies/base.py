@@ -16,7 +16,7 @@ from segue.features.catalogue import Bools, Floats, Ints
 
 @dataclass(slots=True)
 class Choice:
-    """One decision per row, checked: what a policy's `weigh` turns into probabilities, in place.
+    """One decision per row, checked: what a policy's `weigh` turns into probabilities.
 
     Attributes
     ----------
@@ -89,16 +89,19 @@ class Policy(ABC):
 
     @abstractmethod
     def weigh(self, choice: Choice) -> Floats:
-        """Return the probabilities of `choice`, shape (..., n), written over ``choice.values``."""
+        """Return the probabilities, shape (..., n): a new array, or ``choice.values`` written over.
+
+        Sums along candidates are taken by `total`, and for a uniform part there is ``Choice.floored``.
+        """
 
     @property
     def reads_std(self) -> bool:
         """Whether uncertainty changes a probability; where it does not, nobody needs to compute it."""
         return True
 
-    def odds(self, field: Field) -> Odds:
-        """Return what draws the steps of lists from `field`."""
-        return Odds(self, field)
+    def odds(self, candidates: OpenCandidates) -> Odds:
+        """Return what draws the steps of lists, from their `candidates`."""
+        return Odds(self, candidates)
 
 
 class DrawnCandidate(NamedTuple):
@@ -110,8 +113,10 @@ class DrawnCandidate(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
-    """The candidates of a block of lists; a score falls as a list gives steps to the same skills.
+class OpenCandidates:
+    """The candidates of a block of lists while these are drawn.
+
+    A score falls by `log_diversity` for each step that the list has given to the candidate's skills.
 
     Attributes
     ----------
@@ -119,11 +124,11 @@ class Field:
         For the first step.
     std : array that broadcasts to (B, n)
     open : boolean array of shape (B, n)
-        What may be drawn but for rules that change from step to step. Whoever draws closes what has been
-        given, and tells the odds (``Odds.close``).
+        What may be drawn but for rules that change from step to step. The sampler closes what it has given,
+        and tells the odds (``Odds.close``).
     groups : AlikeGroups
-        Candidates that fall alike: those of the same skills.
-    pull : float
+        Candidates whose scores fall alike: those of the same skills.
+    log_diversity : float
         What a step on just these skills takes from the score, at most 0.
     """
 
@@ -131,40 +136,44 @@ class Field:
     std: Floats
     open: Bools
     groups: AlikeGroups
-    pull: float
+    log_diversity: float
 
     @property
     def group(self) -> Ints:
         """The group of each candidate, (n,)."""
         return self.groups.of
 
-    def fallen(self, shares: Floats, rows: Ints | slice = slice(None)) -> Floats:
-        """Return the scores of some rows after such shares of each group (B, D), (R, n)."""
-        scores = (shares[rows] * self.pull).take(self.group, axis=1)
+    def scores_after(self, shares: Floats, rows: Ints | slice = slice(None)) -> Floats:
+        """Return the scores of some rows, (R, n), after `shares` (B, D), see ``Odds.draw``."""
+        scores = (shares[rows] * self.log_diversity).take(self.group, axis=1)
         scores += self.scores[rows]
         return scores
 
 
 class Odds:
-    """The probabilities of the next step of a block of lists, from all scores anew at every step."""
+    """Draws the steps of a block of lists, one after the other: the policy is asked anew at every step.
 
-    def __init__(self, policy: Policy, field: Field) -> None:
+    What is drawn and its propensity come from one vector, ``Policy.probabilities`` of the scores as they have
+    fallen. A policy may return odds that reach the same law with less work (``SoftmaxOdds``).
+    """
+
+    def __init__(self, policy: Policy, candidates: OpenCandidates) -> None:
         self.policy = policy
-        self.field = field
+        self.candidates = candidates
 
     def draw(self, shares: Floats, allowed: Bools, uniform: Floats) -> DrawnCandidate:
         """Return the candidate that `uniform` (B,) draws in each row.
 
-        `shares` (B, D) is how many steps each list has given to each group.
+        `shares` (B, D) is how many steps each list has given to the skills of each group.
         """
         position, propensity = drawn_from(self.units(shares, allowed), uniform)
-        best = np.where(allowed, self.field.fallen(shares), -np.inf).max(axis=1)
+        best = np.where(allowed, self.candidates.scores_after(shares), -np.inf).max(axis=1)
         return DrawnCandidate(position, propensity, best)
 
     def units(self, shares: Floats, allowed: Bools) -> Floats:
         """Return the probability of every candidate (B, n) in `UNIT`s."""
-        field = self.field
-        probabilities = self.policy.probabilities(field.fallen(shares), field.std, allowed=allowed)
+        scores, std = self.candidates.scores_after(shares), self.candidates.std
+        probabilities = self.policy.probabilities(scores, std, allowed=allowed)
         return np.rint(probabilities * UNIT)
 
     def close(self, position: Ints) -> None:

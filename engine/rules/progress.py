@@ -60,7 +60,7 @@ class Progress:
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
-        self.pull = LOG_DIVERSITY * scene.settings.weights.diversity
+        self.log_diversity = LOG_DIVERSITY * scene.settings.weights.diversity
 
     @cached_property
     def several_kinds(self) -> Bools:
@@ -113,7 +113,7 @@ class Progress:
         steps = np.minimum(np.arange(position.shape[1]), len(self.shares) - 1)
         row = steps[:, None] * len(self.rows) + self.rows[:, None, None]
         group = self.pool.combination.take(position)
-        return np.asarray(self.pull * shares.take(row * shares.shape[1] + group))
+        return np.asarray(self.log_diversity * shares.take(row * shares.shape[1] + group))
 
     def close(self, first: Ints, minutes: Floats | None, *, given: Bools) -> None:
         """End a step: `first` (B,) is what counts for variety, `minutes` what the step may cost at most.

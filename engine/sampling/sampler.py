@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from segue.engine.policies.base import Field, Odds, Policy
+from segue.engine.policies.base import Odds, OpenCandidates, Policy
 from segue.engine.policies.sampling import every
 from segue.engine.requests.request_batch import Scene
 from segue.engine.rules.base import OFFERED, Mask
@@ -91,7 +91,7 @@ def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
     static = all_of(plan.masks, plan.scene.shape)
     progress = growing(plan.scene, static, plan.masks)
     groups = plan.scene.pool.groups
-    odds = plan.policy.odds(Field(plan.scores, plan.std, static, groups, progress.pull))
+    odds = plan.policy.odds(OpenCandidates(plan.scores, plan.std, static, groups, progress.log_diversity))
     alive = np.ones(n_rows, dtype=np.bool_)
     if n_rows == menu == 1 and not plan.pins:
         _alone(plan, progress, odds, alive=alive, uniforms=uniforms.ravel().tolist(), drawn=drawn)
@@ -144,7 +144,7 @@ def _alone(
     plan: DrawPlan, progress: Progress, odds: Odds, *, alive: Bools, uniforms: list[float], drawn: Drawn
 ) -> None:
     """Draw a lone list without menu and pins: what `_step` and the end of `draw` do, number by number."""
-    group, scores, pull = plan.scene.pool.combination, plan.scores[0], progress.pull
+    group, scores, pull = plan.scene.pool.combination, plan.scores[0], progress.log_diversity
     open_, given = progress.open[0], drawn.position[0, :, 0]
     numbers: list[tuple[float, float, float, float]] = []
     for step, uniform in enumerate(uniforms):

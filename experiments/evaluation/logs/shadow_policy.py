@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from segue.engine.pipeline import menu_size
-from segue.engine.policies.base import Choice, Field, Odds, Policy
+from segue.engine.policies.base import Choice, Odds, OpenCandidates, Policy
 from segue.engine.policies.sampling import UNIT
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
@@ -53,23 +53,23 @@ class Led(Policy):
         """Return the policy's probabilities."""
         return self.policy.weigh(choice)
 
-    def odds(self, field: Field) -> Odds:
+    def odds(self, candidates: OpenCandidates) -> Odds:
         """Return odds that leave no choice but the path."""
-        return LedOdds(self, field)
+        return LedOdds(self, candidates)
 
 
 class LedOdds(Odds):
     """Notes the policy's odds, and gives all to the next candidate of the path, if that is in the pool."""
 
-    def __init__(self, policy: Led, field: Field) -> None:
-        super().__init__(policy, field)
+    def __init__(self, policy: Led, candidates: OpenCandidates) -> None:
+        super().__init__(policy, candidates)
         self.led = policy
-        self.own = policy.policy.odds(field)
+        self.own = policy.policy.odds(candidates)
 
     def units(self, shares: Floats, allowed: Bools) -> Floats:
         """Return certainty."""
         units = self.own.units(shares, allowed)
-        scores = self.field.fallen(shares)
+        scores = self.candidates.scores_after(shares)
         self.led.seen.append((units[0] / UNIT, np.where(allowed, scores, -np.inf)[0]))
         taken = self.led.path[len(self.led.seen) - 1]
         if taken >= 0:

@@ -26,7 +26,7 @@ from segue.engine.policies import (
     Uniform,
     sample,
 )
-from segue.engine.policies.base import Field, Odds
+from segue.engine.policies.base import Odds, OpenCandidates
 from segue.engine.policies.sampling import UNIT
 from segue.features.candidates import AlikeGroups
 
@@ -263,12 +263,12 @@ def test_a_draw_from_many_rows_is_the_draw_of_each_alone_whatever_stands_in_betw
         assert together[row] == sample(p[row], uniform[row]) == keep[sample(p[row, keep], uniform[row])]
 
 
-def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[Field, np.ndarray, np.ndarray]:
+def falling(seed: int, rows: int = 20, n: int = 90) -> tuple[OpenCandidates, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     allowed = rng.random((rows, n)) < 0.8
     groups = AlikeGroups(rng.integers(12, size=n), 13)  # one of them has no candidates
-    field = Field(rng.normal(0, 0.3, (rows, n)), np.zeros(1), allowed, groups, -0.8)
-    return field, rng.integers(4, size=(rows, 13)) / 2, allowed & (rng.random((rows, n)) < 0.9)
+    offer = OpenCandidates(rng.normal(0, 0.3, (rows, n)), np.zeros(1), allowed, groups, -0.8)
+    return offer, rng.integers(4, size=(rows, 13)) / 2, allowed & (rng.random((rows, n)) < 0.9)
 
 
 def drawn_all(odds: Odds, shares: np.ndarray, allowed: np.ndarray) -> np.ndarray:
@@ -283,49 +283,51 @@ def drawn_all(odds: Odds, shares: np.ndarray, allowed: np.ndarray) -> np.ndarray
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_softmax_odds_are_the_probabilities_of_the_scores_as_they_have_fallen(masked: bool) -> None:
-    field, shares, allowed = falling(int(masked), rows=6)
-    quick = Softmax().odds(field)
+    offer, shares, allowed = falling(int(masked), rows=6)
+    quick = Softmax().odds(offer)
     for step in range(4):
-        may = allowed & field.open if masked and step % 2 else field.open
-        expected = Odds(Softmax(), field).units(shares, may) / UNIT
+        may = allowed & offer.open if masked and step % 2 else offer.open
+        expected = Odds(Softmax(), offer).units(shares, may) / UNIT
         found = drawn_all(quick, shares, may)
         np.testing.assert_allclose(found[found > 0], expected[found > 0], rtol=1e-9, atol=1e-11)
         assert (found[~may] == 0.0).all()
         np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-9)
         draw = quick.draw(shares, may, np.full(6, 0.3))
-        best = np.where(may, field.scores + field.pull * shares[:, field.group], -np.inf).max(axis=1)
+        scores = offer.scores + offer.log_diversity * shares[:, offer.group]
+        best = np.where(may, scores, -np.inf).max(axis=1)
         np.testing.assert_array_equal(draw.best, best)
-        field.open[np.arange(6), draw.position] = False
+        offer.open[np.arange(6), draw.position] = False
         quick.close(draw.position)
         shares += 0.25
 
 
 def test_a_candidate_is_drawn_from_one_interval_as_long_as_its_propensity() -> None:
-    field, shares, _ = falling(2, rows=1)
-    quick, at, found = Softmax(0.3).odds(field), 0.0, []
+    offer, shares, _ = falling(2, rows=1)
+    quick, at, found = Softmax(0.3).odds(offer), 0.0, []
     while at < 1.0 - 1e-12:
-        first, last = (quick.draw(shares, field.open, np.array([at + 1e-13])) for _ in range(2))
+        first, last = (quick.draw(shares, offer.open, np.array([at + 1e-13])) for _ in range(2))
         assert first.position == last.position
         found.append(int(first.position[0]))
         at += float(first.propensity[0])
     assert at == pytest.approx(1.0, abs=1e-12)
-    assert sorted(found) == np.flatnonzero(field.open[0]).tolist()
+    assert sorted(found) == np.flatnonzero(offer.open[0]).tolist()
 
 
 def test_softmax_odds_of_a_list_alone_have_the_bits_they_have_in_a_block() -> None:
-    field, shares, allowed = falling(3)
-    field.scores[7] -= 100.0 * ~allowed[7] - 50.0  # what is left of one list is far below its best
-    field.scores[8] -= 100.0 * allowed[8]
-    together, uniform = Softmax().odds(field), np.random.default_rng(4).random((3, len(shares)))
-    alone, keeps = [], [np.flatnonzero(row) for row in field.open]
+    offer, shares, allowed = falling(3)
+    offer.scores[7] -= 100.0 * ~allowed[7] - 50.0  # what is left of one list is far below its best
+    offer.scores[8] -= 100.0 * allowed[8]
+    together, uniform = Softmax().odds(offer), np.random.default_rng(4).random((3, len(shares)))
+    alone, keeps = [], [np.flatnonzero(row) for row in offer.open]
     for row, keep in enumerate(keeps):
-        at, groups = slice(row, row + 1), AlikeGroups(field.group[keep], field.groups.n_groups)
-        alone.append(Field(field.scores[at, keep], field.std, field.open[at][:, keep], groups, field.pull))
+        at, groups = slice(row, row + 1), AlikeGroups(offer.group[keep], offer.groups.n_groups)
+        scores, open_ = offer.scores[at, keep], offer.open[at][:, keep]
+        alone.append(OpenCandidates(scores, offer.std, open_, groups, offer.log_diversity))
     odds = [Softmax().odds(own) for own in alone]
     for step in range(3):
-        may = allowed & field.open if step < 2 else field.open
+        may = allowed & offer.open if step < 2 else offer.open
         draw = together.draw(shares, may, uniform[step])
-        field.open[np.arange(len(shares)), draw.position] = False
+        offer.open[np.arange(len(shares)), draw.position] = False
         together.close(draw.position)
         for row, keep in enumerate(keeps):
             one = may[row : row + 1, keep] if step < 2 else alone[row].open
@@ -356,9 +358,9 @@ class Backwards(Softmax):
 
 @pytest.mark.parametrize("policy", [Hotter(), Backwards()], ids=["weights", "weigh"])
 def test_whoever_edits_the_softmax_changes_single_choices_and_lists_alike(policy: Softmax) -> None:
-    field, shares, _ = falling(5, rows=4)
-    edited = drawn_all(policy.odds(field), shares, field.open)
-    slow = Odds(policy, field).units(shares, field.open) / UNIT
-    usual = drawn_all(Softmax().odds(field), shares, field.open)
+    offer, shares, _ = falling(5, rows=4)
+    edited = drawn_all(policy.odds(offer), shares, offer.open)
+    slow = Odds(policy, offer).units(shares, offer.open) / UNIT
+    usual = drawn_all(Softmax().odds(offer), shares, offer.open)
     assert np.abs(edited - usual).max() > 0.01
     np.testing.assert_allclose(edited[edited > 0], slow[edited > 0], rtol=1e-9, atol=1e-11)
