@@ -15,6 +15,7 @@ from segue.engine.policies.by_name import described, named
 from segue.engine.settings import Limits, Settings, Weights
 from segue.features.catalogue import WeighedManner
 from segue.features.catalogue_json import catalogue_in, catalogue_out, change_in, change_out
+from segue.features.contexts.context_columns import COLUMNS
 from segue.features.contexts.population import Crowd
 from segue.features.history.streaming_update import HistoryParameters
 from segue.features.vectors.success_model import SuccessModel
@@ -128,7 +129,7 @@ def load(folder: Path) -> tuple[Kernel, Mapping[str, str]]:
         Crowd(**{name: arrays[name] for name in _CROWD}),
         _settings_in(text["settings"]),
         named(text["policy"]),
-        _learned_in(arrays),
+        _learned_in(arrays, folder),
         (low, high),
         EffectSums.from_arrays(_under(arrays, "effects_")) if "effects_count" in arrays else None,
         tuple(WeighedManner(**one) for one in text.get("manners", ())),
@@ -153,10 +154,14 @@ def _checked(kernel: Kernel, text: Mapping[str, Any], folder: Path) -> tuple[Ker
     return kernel, text["fitted"]
 
 
-def _learned_in(arrays: dict[str, Any]) -> Learned | None:
+def _learned_in(arrays: dict[str, Any], folder: Path) -> Learned | None:
     if "learned" not in arrays:
         return None
     model = BayesianLinear.from_arrays(_under(arrays, "reward_"))
+    if model.n_features != len(COLUMNS):
+        raise ValueError(
+            f"{folder} learned from {model.n_features} context columns of {len(COLUMNS)} today: fit again"
+        )
     low, high, *weights = arrays["learned"].tolist()  # eta, and trust in artefacts of late
     return Learned(model, (low, high), *weights)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -340,6 +341,11 @@ class Pool:
     def ones(self) -> Floats:
         """1 for each candidate, (n,)."""
         return np.ones(len(self))
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What those who read the pool keep with it, by name, for the next block over the same candidates."""
+        return {}
 
     @cached_property
     def hash(self) -> str:

@@ -100,7 +100,7 @@ def test_it_is_a_column_of_skills_with_a_range() -> None:
     assert COLUMNS.count("rusty") == 1
 """,
     "column rusty is logged",
-    above='    _mean("recent", ',
+    above='    Column(\n        "quality",\n',
 )
 ESTIMATOR = Part(
     "estimator",

@@ -5,6 +5,11 @@
 Each factor f_j is in (0, 1] and reads the context columns only, so that a score can be recomputed from a
 logged row. Pedagogy is the prior, learning the correction: the weight η of the learned term grows with the
 rewards that have matured, and zone, room and forecast gain then weigh 1 - η.
+
+A term of the sum is a reason of the step (``Step.reasons``). It is a natural logarithm: w_j log f_j = -.51
+says that factor j leaves e^-.51 = 60 % of what the candidate would be worth with f_j = 1, and two candidates
+one point apart differ e-fold. The default policy draws one of them e^(difference / .06) times as often as the
+other, but for its floor.
 """
 
 from __future__ import annotations
@@ -18,13 +23,14 @@ from segue.engine.requests.request import Dials, Request
 from segue.engine.scoring.prospect import ProspectNetwork, prospect_network
 from segue.engine.settings import Weights
 from segue.features.catalogue import Floats
-from segue.features.contexts.context_columns import ZONE_CENTRE, Level
+from segue.features.contexts.context_columns import MOST_USES, ZONE_CENTRE, Level
 from segue.models.resource_effects import CLIP
 
-LEAST = 0.02
-REPEAT = 0.6
+# Tried in simulated classes (docs/learning.md); ``benchmarks/classroom.py`` measures a change.
+LEAST = 0.02  # of a factor: none rules a candidate out alone
+REPEAT = 0.6  # what one earlier use leaves
 ROOM_FLOOR = 0.15
-REVIEW_SHARE = 0.1
+REVIEW_SHARE = 0.1  # of what is mastered: what counts as room when it is due
 ZONE_WIDTH = 0.25
 LEAST_GAIN = 0.04  # of the column, which is four times the gain
 LOG_REPEAT = float(np.log(REPEAT))
@@ -103,8 +109,8 @@ def _interest(c: Columns) -> Floats:
 
 
 def _repeat(c: Columns) -> Floats:
-    """.6 per earlier use."""
-    return c["uses"] * (4.0 * LOG_REPEAT)
+    """Log of `REPEAT` for each earlier use, as many as the column counts."""
+    return c["uses"] * (MOST_USES * LOG_REPEAT)
 
 
 def _teaches_well(c: Columns) -> Floats:

@@ -6,7 +6,7 @@ stated interests, the request and the catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
@@ -19,6 +19,7 @@ from segue.features.prerequisite_map import Map, frontier, readiness, unlocking
 DAY = 86400.0
 _PER_LOG_61 = 1.0 / np.log(61.0)
 ZONE_CENTRE = 0.75
+MOST_USES = 4.0  # more earlier uses than these count as many
 
 
 class Level(IntEnum):
@@ -140,7 +141,7 @@ class Column:
         What it says.
     over : Over
     alike : bool
-        The same for every learner, by what it is.
+        The same for every learner: made of the pool, and of difficulty, popularity and quality alone.
     learned : bool
         Whether the reward model reads it.
     """
@@ -269,7 +270,7 @@ TABLE: tuple[Column, ...] = (
     ),
     _item(
         "uses",
-        lambda f: np.minimum(f.items.uses, 4.0) * 0.25,
+        lambda f: np.minimum(f.items.uses, MOST_USES) * (1.0 / MOST_USES),
         "earlier uses by this learner, min(uses, 4) / 4; of what explains, "
         "each view of its skills is half a use until an answer follows",
     ),
@@ -299,26 +300,28 @@ TABLE: tuple[Column, ...] = (
 """Every context column, in the order in which they are logged: what to add to, and nothing else."""
 
 
-def _places(at: list[int]) -> slice | Ints:
-    """Return places of an array as a slice where they lie side by side."""
-    return slice(at[0], at[-1] + 1) if at == list(range(at[0], at[-1] + 1)) else np.array(at)
-
-
 COLUMNS: tuple[str, ...] = tuple(column.name for column in TABLE)
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
 LEVEL = {column.name: column.level for column in TABLE}
-_OF_SKILLS = tuple(column for column in TABLE if column.level is Level.SKILLS)
-_OTHERS = tuple(column for column in TABLE if column.level is not Level.SKILLS)
-_OVER = [column.over for column in _OF_SKILLS]  # means first, then the least, then the others
-_MEANS = 0, _OVER.index(Over.LEAST)
-_LEASTS = _MEANS[1], _OVER.index(Over.ITSELF)
-_ALIKE = [c for c in _OTHERS if c.alike]
-_ALIKE_AT = [INDEX[c.name] for c in _ALIKE]
-_OWN = [(INDEX[c.name], c.name, c.level) for c in _OTHERS if not c.alike]
-_OWN_COLUMNS = [c for c in _OTHERS if not c.alike]
+
+
+def _places(columns: Sequence[Column]) -> slice | Ints:
+    """Return where columns stand in `TABLE`: a slice where they are side by side, which is quicker."""
+    at = [INDEX[column.name] for column in columns]
+    return slice(at[0], at[-1] + 1) if at == list(range(at[0], at[-1] + 1)) else np.array(at)
+
+
+# Of skills: in the order of `Over`, so that all means are taken at once, and all least values.
+_OF_SKILLS = [c for over in Over for c in TABLE if c.level is Level.SKILLS and c.over is over]
 _OF_SKILLS_NAMES = tuple(column.name for column in _OF_SKILLS)
-_SKILLS_AT = _places([INDEX[name] for name in _OF_SKILLS_NAMES])
-_ONE_OF = [next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level]
+_OF_SKILLS_AT = _places(_OF_SKILLS)
+_N_OVER = {over: sum(column.over is over for column in _OF_SKILLS) for over in Over}
+# Of candidates, tags or kinds: alike for all learners, or a learner's own.
+_ALIKE = [column for column in TABLE if column.alike]
+_ALIKE_AT = [INDEX[column.name] for column in _ALIKE]
+_OWN = [column for column in TABLE if column.level is not Level.SKILLS and not column.alike]
+_OWN_AT = [(INDEX[column.name], column.name, column.level) for column in _OWN]
+_ONE_OF_LEVEL = [next(c.name for c in TABLE if c.level is level and not c.alike) for level in Level]
 
 
 @dataclass(frozen=True, eq=False)
@@ -354,7 +357,7 @@ class Contexts:
     @Once
     def sizes(self) -> tuple[int, ...]:
         """How many numbers each level has for each learner."""
-        return tuple([self.columns[name].shape[1] for name in _ONE_OF])
+        return tuple([self.columns[name].shape[1] for name in _ONE_OF_LEVEL])
 
     def column(self, name: str) -> Floats:
         """Return one column, (B, n)."""
@@ -377,29 +380,29 @@ class Contexts:
             rows = np.arange(n_rows).reshape(-1, *[1] * (len(shape) - 1))
             own = places + np.multiply.outer(np.array(self.sizes), rows)
         of_skills = self.of_skills.reshape(len(_OF_SKILLS), -1)
-        out[_SKILLS_AT] = of_skills.take(own[Level.SKILLS], axis=1)
+        out[_OF_SKILLS_AT] = of_skills.take(own[Level.SKILLS], axis=1)
         out[_ALIKE_AT] = self.alike.take(position, axis=1)
-        for i, name, level in _OWN:
+        for i, name, level in _OWN_AT:
             values = self.columns[name]
             values.take((places if len(values) == 1 else own)[level], out=out[i], mode="clip")
         return out
 
     def dot(self, weights: Floats) -> Floats:
         """Return the sum of all columns by their weights (C,), (B, n), added up in one and the same order."""
-        total = self._of_skills(weights[_SKILLS_AT]).take(self.pool.combination, axis=1)
+        total = self._of_skills(weights[_OF_SKILLS_AT]).take(self.pool.combination, axis=1)
         total += self._alike(weights)
-        for i, name, level in _OWN:
+        for i, name, level in _OWN_AT:
             total += spread(self.columns[name] * weights[i, ...], self.groups[level])
         return total
 
     def _alike(self, weights: Floats) -> Floats:
         """Return what is the same for all learners, (1, n); the pool keeps that of the last weights."""
-        kept: tuple[Floats, Floats, Floats] | None = self.pool.__dict__.get("_alike_sum")
-        if kept is None or kept[0] is not weights or kept[1] is not self.alike:
+        last: tuple[Floats, Floats, Floats] | None = self.pool.kept.get("alike_sum")
+        if last is None or last[0] is not weights or last[1] is not self.alike:
             each = zip(self.alike, _ALIKE_AT, strict=True)
-            kept = weights, self.alike, sum((row * weights[i] for row, i in each), np.zeros((1, 1)))
-            self.pool.__dict__["_alike_sum"] = kept
-        return kept[2]
+            last = weights, self.alike, sum((row * weights[i] for row, i in each), np.zeros((1, 1)))
+            self.pool.kept["alike_sum"] = last
+        return last[2]
 
     def _of_skills(self, weights: Floats) -> Floats:
         flat = self.of_skills.reshape(len(weights), -1)
@@ -413,16 +416,19 @@ def build(facts: Facts) -> Contexts:
     """Return the context columns of B learners and the candidates of a pool."""
     combinations, n_learners = facts.pool.combinations, len(facts.skills.chance)
     of_skills = np.empty((len(_OF_SKILLS), n_learners, len(combinations)))
-    for (first, last), gather in ((_MEANS, combinations.mean), (_LEASTS, combinations.least)):
-        by_skill = np.empty((last - first, *facts.skills.chance.shape))
-        for i in range(first, last):
+    first = 0
+    for over, gather in ((Over.MEAN, combinations.mean), (Over.LEAST, combinations.least)):
+        end = first + _N_OVER[over]
+        by_skill = np.empty((end - first, *facts.skills.chance.shape))
+        for i in range(first, end):
             by_skill[i - first] = _OF_SKILLS[i].formula(facts)
-        of_skills[first:last] = gather(by_skill)
-    for i in range(_LEASTS[1], len(_OF_SKILLS)):
+        of_skills[first:end] = gather(by_skill)
+        first = end
+    for i in range(first, len(_OF_SKILLS)):
         of_skills[i] = _OF_SKILLS[i].formula(facts)
     alike, columns = _alike(facts)
     columns = columns | dict(zip(_OF_SKILLS_NAMES, of_skills, strict=True))
-    for column in _OWN_COLUMNS:
+    for column in _OWN:
         columns[column.name] = column.formula(facts)
     return Contexts(facts.pool, of_skills, alike, columns)
 
@@ -433,9 +439,9 @@ def _alike(facts: Facts) -> tuple[Floats, dict[str, Floats]]:
     The pool keeps them for as long as what they are made of stays.
     """
     made_of, pool = (facts.items.difficulty, facts.items.popularity, facts.items.quality), facts.pool
-    kept = pool.__dict__.get("_alike")
-    if kept is None or any(a is not b for a, b in zip(kept[0], made_of, strict=True)):
+    last = pool.kept.get("alike")
+    if last is None or any(a is not b for a, b in zip(last[0], made_of, strict=True)):
         rows = np.concatenate([column.formula(facts) for column in _ALIKE])
         named = {column.name: row[None] for column, row in zip(_ALIKE, rows, strict=True)}
-        kept = pool.__dict__["_alike"] = made_of, rows, named
-    return kept[1], kept[2]
+        last = pool.kept["alike"] = made_of, rows, named
+    return last[1], last[2]

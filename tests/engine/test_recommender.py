@@ -21,9 +21,11 @@ from segue.engine.requests.request import Dials, Goal, Place, Request
 from segue.experiments.audit import score_recomputation as rescoring
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.features.catalogue import Catalogue, CatalogueError, Resource
+from segue.features.contexts.context_columns import COLUMNS
 from segue.features.events.event_records import check, identify
 from segue.features.history.streaming_update import LearnerState, encode, fold
 from segue.features.vectors.mastery import StateBlock
+from segue.models.bayesian_linear import BayesianLinear
 
 NOW = datetime(2026, 9, 7, 8, tzinfo=UTC)
 N_LEARNERS, N_RESOURCES, N_SKILLS = 30, 60, 12
@@ -212,6 +214,14 @@ def test_files_that_do_not_belong_together_are_refused(made: Recommender, tmp_pa
     (tmp_path / "a" / "arrays.npz").replace(tmp_path / "b" / "arrays.npz")
     with pytest.raises(ValueError, match="do not belong together"):
         Recommender.load(tmp_path / "b")
+
+
+def test_a_model_of_other_context_columns_is_refused(made: Recommender, tmp_path: Path) -> None:
+    assert made.kernel.learned is not None
+    before = replace(made.kernel.learned, model=BayesianLinear(len(COLUMNS) - 1))
+    replace(made, kernel=made.kernel.with_learned(before)).save(tmp_path)
+    with pytest.raises(ValueError, match=f"from {len(COLUMNS) - 1} context columns.*fit again"):
+        Recommender.load(tmp_path)
 
 
 def test_reasons_sum_to_the_score_recomputed_from_the_logged_columns(

@@ -355,11 +355,11 @@ def test_every_setting_is_in_the_table() -> None:
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "EpsilonGreedy": {"epsilon": 0.4},
-    "Exponentiated": {},
+    "Exponentiated": {"policy": policies.InverseGap(gamma=5.0)},
     "Greedy": {},
     "InverseGap": {"gamma": 5.0, "alpha": 2.0},
-    "Softmax": {"temperature": 0.5, "uniform": 0.3},
-    "ThompsonSampling": {"samples": 7, "floor": 0.2},
+    "Softmax": {"temperature": 0.5, "floor": 0.3},
+    "ThompsonSampling": {"floor": 0.2, "n_cells": 7},
     "Uniform": {},
 }
 NO_POLICY = {"Choice", "Policy", "sample"}
@@ -367,6 +367,19 @@ NO_POLICY = {"Choice", "Policy", "sample"}
 
 def test_every_policy_is_in_the_table() -> None:
     assert set(PARAMETERS) | NO_POLICY == set(policies.__all__)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_parameter_of_a_policy_moves_its_probabilities(name: str) -> None:
+    kind = getattr(policies, name)
+    assert set(PARAMETERS[name]) == {field.name for field in dataclasses.fields(kind)}
+
+    def probabilities(policy: policies.Policy) -> list[float]:
+        scores, std = np.array([-0.3, -0.2, -0.25]), np.array([0.02, 0.05, 0.3])
+        return policy.probabilities(scores, std, allowed=np.ones(3, dtype=np.bool_)).tolist()
+
+    for parameter, value in PARAMETERS[name].items():
+        assert probabilities(kind(**{parameter: value})) != probabilities(kind()), parameter
 
 
 # ---------------------------------------------------------------- events, acts and commands
