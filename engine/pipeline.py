@@ -25,8 +25,9 @@ from segue.engine.scoring.score_parts import Parts
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
 from segue.features.catalogue import Catalogue, CatalogueError, Floats, WeighedManner
-from segue.features.contexts.context_columns import Facts, build
+from segue.features.contexts.context_columns import Facts
 from segue.features.contexts.context_facts import item_facts, skill_facts
+from segue.features.contexts.contexts import build
 from segue.features.contexts.look_ahead import look_ahead
 from segue.features.contexts.population import Crowd, crowd_over
 from segue.features.history.difficulty import easiness_of_new

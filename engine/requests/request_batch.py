@@ -11,7 +11,8 @@ from segue.engine.requests.request import Request
 from segue.engine.settings import Settings
 from segue.features.candidates import Pool
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints, Once
-from segue.features.contexts.context_columns import Contexts, ItemFacts, SkillFacts
+from segue.features.contexts.context_columns import ItemFacts, SkillFacts
+from segue.features.contexts.contexts import Contexts
 from segue.features.history.learner_state import StateBlock
 from segue.features.prerequisite_map import Map
 

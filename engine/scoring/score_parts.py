@@ -13,7 +13,7 @@ from segue.engine.scoring.layout import Layout, layout, log_factors, weights_of
 from segue.engine.scoring.manners import NAME
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats, Ints
-from segue.features.contexts.context_columns import Contexts, spread
+from segue.features.contexts.contexts import Contexts, spread
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,14 +13,13 @@ from segue.features.contexts.context_columns import (
     COLUMNS,
     INDEX,
     TABLE,
-    Contexts,
     Facts,
     ItemFacts,
     SkillFacts,
-    build,
     due,
     mastered,
 )
+from segue.features.contexts.contexts import Contexts, build
 from segue.features.prerequisite_map import Map
 
 
