@@ -28,7 +28,7 @@ from scipy.special import ndtr
 
 from segue.models.base import Bools, Floats, Ints
 
-RIDGE = 50.0  # rows that say "no effect of the context"
+RIDGE = 5.0  # added to the diagonal of A: rows that say "no effect of the context"
 MOST_SPREAD = 1.0  # of what a step brings: more than large field studies suggest
 KIND_SPREAD = 0.1  # of that, in half a normal law: how much kinds and sources differ
 USUAL_SPREAD = 0.25  # the same of resources: what effects are shrunk by
@@ -109,9 +109,9 @@ class EffectSums:
         starts = np.flatnonzero(np.diff(at[order], prepend=-1))
         rows = np.zeros((size, X.shape[1]))
         if len(starts):
-            told = X[order]
-            told *= g[order, None]
-            rows[at[order][starts]] = np.add.reduceat(told, starts, axis=0)
+            weighed = X[order]
+            weighed *= g[order, None]
+            rows[at[order][starts]] = np.add.reduceat(weighed, starts, axis=0)
         count, value, weight, reach = (
             np.bincount(at, each, minlength=size).astype(np.float64).reshape(2, -1)
             for each in (np.ones(len(X)), g * values, g * g, g)
@@ -266,36 +266,36 @@ def estimate(sums: EffectSums, groups: Groups) -> Effects:
     """Return the effects of all resources; those without steps get what kind and source suggest."""
     count = sums.count.sum(axis=0)
     unit = float(sums.reach.sum()) / max(float(count.sum()), 1.0) or 1.0  # what there is to learn in a step
-    beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)) / 10.0, sums.b)
-    left, weights = (sums.value - sums.rows @ beta) / unit, sums.weight / unit**2
+    beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)), sums.b)
+    surprise, weights = (sums.value - sums.rows @ beta) / unit, sums.weight / unit**2
     weight = weights.sum(axis=0)
-    half = _means(left, weights, groups)
-    whole = _means(left.sum(axis=0), weight, groups)
-    both = np.logical_and(weights[0] > 0, weights[1] > 0)
-    shared = np.where(both, weights[0] * weights[1] / np.maximum(weight, 1e-9), 0.0)
-    n_free = int(both.sum()) - groups.n_among(both)  # centring within skills takes one a skill
-    noise = float((shared * (half[0] - half[1]) ** 2).sum() / max(n_free, 1))
+    half_means = _means(surprise, weights, groups)
+    means = _means(surprise.sum(axis=0), weight, groups)
+    in_both = np.logical_and(weights[0] > 0, weights[1] > 0)
+    shared = np.where(in_both, weights[0] * weights[1] / np.maximum(weight, 1e-9), 0.0)
+    n_free = int(in_both.sum()) - groups.n_among(in_both)  # centring within skills takes one a skill
+    noise = float((shared * (half_means[0] - half_means[1]) ** 2).sum() / max(n_free, 1))
     typical = (sums.rise[1] + STEP_EVIDENCE * STEP) / (sums.rise[0] + STEP_EVIDENCE)
     typical = max(float(typical), LEAST_TYPICAL)
     spreads = np.linspace(0.0, MOST_SPREAD * typical, GRID)
-    prior, prior_variance = np.zeros(len(whole)), np.zeros(len(whole))
-    for alike in (groups.kinds, groups.sources):
-        of_group, variance = _of_alike(whole - prior, weight, alike, noise, spreads)
-        prior, prior_variance = prior + of_group[alike], prior_variance + variance[alike]
-    told = _told_of_spreads(spreads, half - prior, weights, noise, free=n_free, both=both)
-    usual = _chances(told, spreads, USUAL_SPREAD)
-    wide = _chances(told, spreads, WIDE_SPREAD)
-    own = noise / np.maximum(weight, 1e-9) + 1e-12
-    shares = spreads[:, None] ** 2 / (spreads[:, None] ** 2 + own) * (count > 0)
-    share, apart = usual @ shares, whole - prior
-    inside = spreads[:, None] ** 2 * (1.0 - shares) + (1.0 - shares) ** 2 * prior_variance
-    std = np.sqrt(wide @ (inside + ((shares - share) * apart) ** 2))
+    prior, prior_variance = np.zeros(len(means)), np.zeros(len(means))
+    for group in (groups.kinds, groups.sources):
+        of_group, variance = _group_effects(means - prior, weight, group, noise, spreads)
+        prior, prior_variance = prior + of_group[group], prior_variance + variance[group]
+    fit = _log_likelihood(spreads, half_means - prior, weights, noise, free=n_free, in_both=in_both)
+    usual = _chances(fit, spreads, USUAL_SPREAD)
+    wide = _chances(fit, spreads, WIDE_SPREAD)
+    error = noise / np.maximum(weight, 1e-9) + 1e-12
+    shares = spreads[:, None] ** 2 / (spreads[:, None] ** 2 + error) * (count > 0)
+    share, apart = usual @ shares, means - prior
+    variances = spreads[:, None] ** 2 * (1.0 - shares) + (1.0 - shares) ** 2 * prior_variance
+    std = np.sqrt(wide @ (variances + ((shares - share) * apart) ** 2))
     spread = float(np.sqrt(wide @ spreads**2))
-    return Effects(prior + share * apart, std, count, weight, typical, spread, noise, whole)
+    return Effects(prior + share * apart, std, count, weight, typical, spread, noise, means)
 
 
-def _told_of_spreads(
-    spreads: Floats, half: Floats, count: Floats, noise: float, *, free: int, both: Bools
+def _log_likelihood(
+    spreads: Floats, half_means: Floats, weights: Floats, noise: float, *, free: int, in_both: Bools
 ) -> Floats:
     """Return the log-likelihood of each spread τ that resources may have, (G,).
 
@@ -304,20 +304,20 @@ def _told_of_spreads(
     """
     if free < 1:
         return np.zeros(len(spreads))
-    n = count[:, both]
+    n = weights[:, in_both]
     weight = n[0] * n[1] / n.sum(axis=0)
-    seen = float((weight * half[0, both] * half[1, both]).sum() / weight.sum()) * int(both.sum()) / free
+    one, two = half_means[:, in_both]
+    covariance = float((weight * one * two).sum() / weight.sum()) * int(in_both.sum()) / free
     one, two = (spreads[:, None] ** 2 + noise / part for part in n)
     square = ((one * two + spreads[:, None] ** 4) * weight**2).sum(axis=1) / weight.sum() ** 2
-    variance = square * int(both.sum()) / free
-    return np.asarray(-0.5 * (seen - spreads**2) ** 2 / variance - 0.5 * np.log(variance))
+    variance = square * int(in_both.sum()) / free
+    return np.asarray(-0.5 * (covariance - spreads**2) ** 2 / variance - 0.5 * np.log(variance))
 
 
-def _chances(told: Floats, spreads: Floats, usual: float) -> Floats:
-    """Return the chance of each spread, from its log-likelihood and half a normal law of `usual`, a share
-    of the largest.
-    """
-    log = told - 0.5 * (spreads / (usual * spreads[-1])) ** 2
+def _chances(log_likelihood: Floats, spreads: Floats, usual: float) -> Floats:
+    """Return the chance of each spread: its likelihood times half a normal law of `usual`, a share of the
+    largest spread."""
+    log = log_likelihood - 0.5 * (spreads / (usual * spreads[-1])) ** 2
     chance = np.exp(log - log.max())
     return np.asarray(chance / chance.sum())
 
@@ -328,8 +328,8 @@ def _means(total: Floats, count: Floats, groups: Groups) -> Floats:
     return np.asarray(np.where(count > 0, mean, 0.0))
 
 
-def _of_alike(
-    whole: Floats, count: Floats, groups: Ints, noise: float, spreads: Floats
+def _group_effects(
+    means: Floats, count: Floats, groups: Ints, noise: float, spreads: Floats
 ) -> tuple[Floats, Floats]:
     """Return the effect of each group (n_groups,), shrunk by how much groups differ, and its variance.
 
@@ -338,14 +338,14 @@ def _of_alike(
     """
     n_groups = int(groups.max(initial=0)) + 1
     number = np.bincount(groups, count, minlength=n_groups)
-    mean = np.bincount(groups, count * whole, minlength=n_groups) / np.maximum(number, 1e-9)
+    mean = np.bincount(groups, count * means, minlength=n_groups) / np.maximum(number, 1e-9)
     seen = number > 0
     if seen.sum() < 2:
         return np.zeros(n_groups), np.zeros(n_groups)
     error = noise / np.maximum(number, 1e-9) + 1e-12
     square = spreads[:, None] ** 2
-    told = -0.5 * (mean**2 / (square + error) + np.log(square + error))[:, seen].sum(axis=1)
-    chance = _chances(told, spreads, KIND_SPREAD)
+    fit = -0.5 * (mean**2 / (square + error) + np.log(square + error))[:, seen].sum(axis=1)
+    chance = _chances(fit, spreads, KIND_SPREAD)
     shares = square / (square + error) * seen
     share = chance @ shares
     return share * mean, chance @ (square * (1.0 - shares) + ((shares - share) * mean) ** 2)

@@ -53,28 +53,50 @@ def trusted(steps: ReplaySteps, rewards: Rewards, settings: Settings) -> float:
 
 def _evidence(X: Floats, rewards: Rewards, known: Bools, first: Bools, settings: Settings) -> Floats:
     """Return the log-likelihood of each weight."""
-    learned = np.zeros(len(X))
-    for own in (first, ~first):
-        taught = known & own
-        part = Rewards(rewards.value[taught], rewards.status[taught], rewards.matured[taught])
-        model = reward_model(X[taught], part, settings=settings)
-        if model is None:
-            return np.zeros(len(WEIGHTS))
-        learned[~own] = learned_part(X[~own] @ model.model.mean, value_range=model.value_range)
+    learned = _foreseen(X, rewards, known, first, settings)
+    if learned is None:
+        return np.zeros(len(WEIGHTS))
     X = X[known]
-    columns = {name: X[:, i] for name, i in INDEX.items()}
-    pedagogy = np.zeros(len(X))
-    for factor in FACTORS:
-        if factor.gives_way:
-            weight = getattr(settings.weights, factor.name)
-            pedagogy += weight * np.log(np.maximum(factor.value(columns), LEAST))
-    state = X[:, _STATE]
-    state = np.hstack([state, state[:, :6] ** 2, state[:, :1] * state[:, 1:6]])
-    all_three = np.stack([rewards.value[known], pedagogy, learned[known]], axis=1)
-    ridge = 1e-6 * len(state) * np.eye(state.shape[1])
-    all_three -= state @ np.linalg.solve(state.T @ state + ridge, state.T @ all_three)
-    square = all_three.T @ all_three
+    three = np.stack([rewards.value[known], _pedagogy(X, settings), learned[known]], axis=1)
+    three -= _foretold(X, three)
+    square = three.T @ three
     mixture = np.stack([1.0 - WEIGHTS, WEIGHTS])
     size = np.einsum("iw,ij,jw->w", mixture, square[1:, 1:], mixture)
     r = square[0, 1:] @ mixture / np.sqrt(np.maximum(size * square[0, 0], 1e-300))
-    return np.asarray(-0.5 * len(state) / ALIKE * np.log1p(-np.minimum(np.maximum(r, 0.0) ** 2, 0.99)))
+    explained = np.minimum(
+        np.maximum(r, 0.0) ** 2, 0.99
+    )  # a weight that foresees the opposite explains nothing
+    return np.asarray(-0.5 * len(X) / ALIKE * np.log1p(-explained))
+
+
+def _foreseen(X: Floats, rewards: Rewards, known: Bools, first: Bools, settings: Settings) -> Floats | None:
+    """Return the learned part of each step by the model of the other half; None where a half taught none."""
+    out = np.zeros(len(X))
+    for half in (first, ~first):
+        taught = known & half
+        part = Rewards(rewards.value[taught], rewards.status[taught], rewards.matured[taught])
+        model = reward_model(X[taught], part, settings=settings)
+        if model is None:
+            return None
+        out[~half] = learned_part(X[~half] @ model.model.mean, value_range=model.value_range)
+    return out
+
+
+def _pedagogy(X: Floats, settings: Settings) -> Floats:
+    """Return the points of the factors that give way to the learned part, for contexts (n, C)."""
+    columns = {name: X[:, i] for name, i in INDEX.items()}
+    out = np.zeros(len(X))
+    for factor in FACTORS:
+        if factor.gives_way:
+            weight = getattr(settings.weights, factor.name)
+            out += weight * np.log(np.maximum(factor.value(columns), LEAST))
+    return out
+
+
+def _foretold(X: Floats, values: Floats) -> Floats:
+    """Return what the learner's state foretells of `values` (n, m): a regression on its columns, with the
+    squares of the first six and their products with mastery."""
+    state = X[:, _STATE]
+    state = np.hstack([state, state[:, :6] ** 2, state[:, :1] * state[:, 1:6]])
+    ridge = 1e-6 * len(state) * np.eye(state.shape[1])
+    return np.asarray(state @ np.linalg.solve(state.T @ state + ridge, state.T @ values))
