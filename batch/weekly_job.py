@@ -21,8 +21,7 @@ from segue.features.events.file_readers import Source
 from segue.features.events.outward_text import csv_frame
 from segue.features.iso_weeks import SCHOOL_DAYS, school_days, start_of
 from segue.workspace.operations.file_import import import_file
-from segue.workspace.operations.fit_check import gate
-from segue.workspace.operations.monitoring import alarms
+from segue.workspace.operations.monitoring import alarms, gate
 from segue.workspace.privacy.learner_rights import finish_erasures
 from segue.workspace.records.rosters.unknown_learners import unknown_to
 from segue.workspace.sources.model_registry import current_fit

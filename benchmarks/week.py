@@ -34,7 +34,7 @@ from segue.batch.plan import WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.iso_weeks import start_of
 from segue.workspace.operations.file_import import import_file
-from segue.workspace.operations.fit_check import gate
+from segue.workspace.operations.monitoring import gate
 from segue.workspace.records.learners import every_learner
 from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.storage.configuration import Configuration

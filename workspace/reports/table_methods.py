@@ -11,6 +11,7 @@ import pandas as pd
 from segue.engine.explanations.taught import taught_table
 from segue.features.history.learner_state import LearnerState
 from segue.workspace.records import learner_states
+from segue.workspace.records.events import read_events
 from segue.workspace.records.learners import every_learner, profiled
 from segue.workspace.reports.decision_frame import decision_frame
 from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
@@ -64,6 +65,25 @@ class TableMethods(CatalogueMethods):
         """Return one row a logged step with its propensity and its reward; see ``decision_frame``."""
         with self.store.read() as connection:
             return decision_frame(connection)
+
+    def attempt_vectors(self) -> pd.DataFrame:
+        """Return one row an attempt: learner, resource, time, score, and the learner's vector just before it.
+
+        Its columns are those of ``LearnerVectors``; learners are the store's own numbers. Difficulties do not
+        know the learner's own answers, so that a model may be fitted on the table as it stands.
+        """
+        from segue.features.vectors.transformers import learner_vectors  # noqa: PLC0415 - loads scikit-learn
+
+        with self.store.read() as connection:
+            events = read_events(connection)
+        if not len(events):
+            raise ValueError("the workspace has no events yet: import some first")
+        gone = {*events["supersedes"].dropna(), *events["voids"].dropna()} - {""}
+        kept = (events["kind"] == "attempt") & events["score"].notna() & ~events["event_id"].isin(gone)
+        columns = ["learner", "resource", "time", "score"]
+        history = events.loc[kept, [*columns, "seq"]].reset_index(drop=True)
+        skills = {resource.resource_id: resource.skills for resource in self.catalogue().resources}
+        return pd.concat([history[columns], learner_vectors(history, skills=skills)], axis=1)
 
     def resources_taught(self) -> pd.DataFrame:
         """Return what each resource teaches beside others of its skills; see ``taught_table``."""

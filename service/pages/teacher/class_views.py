@@ -16,7 +16,7 @@ from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Visit
 from segue.service.pages.texts import translations
 from segue.workspace.dialogue import negotiation
-from segue.workspace.reports.class_map import ClassMap, class_map
+from segue.workspace.reports.class_report import ClassMap, class_map
 
 MINUTES = 30  # what a teacher has for talks, unless she says otherwise
 

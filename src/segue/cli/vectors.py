@@ -23,9 +23,8 @@ def vectors(workspace: Folder, *, out: Out) -> None:
     if out.suffix not in (".parquet", ".csv"):
         raise ValueError(f"--out must end in .parquet or .csv, got {out.name}")
     from segue.features.events.outward_text import csv_frame
-    from segue.workspace.reports.attempt_vectors import attempt_vectors
 
-    table = attempt_vectors(opened(workspace))
+    table = opened(workspace).attempt_vectors()
     if out.suffix == ".parquet":
         table.to_parquet(out, index=False)
     else:

@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
-from segue.workspace.operations import fit_check
 from segue.workspace.operations import monitoring as drift
 from segue.workspace.records.maintenance.recent_steps import liking
 from segue.workspace.storage import schema
@@ -26,8 +25,7 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 @pytest.fixture(autouse=True)
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (drift, fit_check):
-        monkeypatch.setattr(module, "FEWEST", 10)
+    monkeypatch.setattr(drift, "FEWEST", 10)
 
 
 def found(school: School, now: datetime = LATER) -> dict[str, drift.Alarm]:
@@ -79,11 +77,11 @@ def test_reward_rings_on_a_fall_beyond_noise(school: School) -> None:
 def test_the_gate_lets_a_sound_fit_pass_and_holds_a_broken_one(school: School) -> None:
     school.study()
     challenger = school.space.challenger(now=LATER)
-    assert not fit_check.gate(school.space, challenger, now=LATER).rings
+    assert not drift.gate(school.space, challenger, now=LATER).rings
     kernel = challenger.kernel
     upside_down = replace(kernel.success, weights=-kernel.success.weights, intercept=-3.0)
     broken = Recommender(replace(kernel, success=upside_down), challenger.fitted)
-    passage = fit_check.gate(school.space, broken, now=LATER)
+    passage = drift.gate(school.space, broken, now=LATER)
     assert passage.rings
     assert np.isfinite(passage.value)
 

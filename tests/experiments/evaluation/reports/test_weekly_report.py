@@ -19,7 +19,7 @@ from segue.engine.requests.request import Request
 from segue.experiments.evaluation.logs.csv_logs import read_texts
 from segue.experiments.evaluation.logs.shadow_policy import total_variation
 from segue.experiments.evaluation.reports.weekly_figures import intervals
-from segue.experiments.evaluation.reports.weekly_page import report_page
+from segue.experiments.evaluation.reports.weekly_report import report_page
 from segue.workspace.reports.week.effectiveness import Effectiveness, effectiveness
 from segue.workspace.reports.week.fairness import fairness_rows
 from segue.workspace.reports.week.personalisation import audit_personalisation
