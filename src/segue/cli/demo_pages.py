@@ -55,8 +55,8 @@ def _school(folder: Path, seed: int, *, now: datetime) -> tuple[tuple[str, ...],
 
 
 def _links(school: Path, roster: tuple[str, ...], learner: str, address: str) -> dict[str, str]:
+    from segue.cli.addresses import link_text
     from segue.cli.arguments import opened
-    from segue.cli.link import link_text
     from segue.service.pages.sessions.signed_tokens import Ticket
 
     until = int((datetime.now(UTC) + timedelta(days=DAYS)).timestamp())

@@ -1,4 +1,4 @@
-"""`segue pull`: from a record store, a student information system, or Moodle, into a workspace."""
+"""`segue pull` and `segue push`: from running systems into a workspace, and playlists back to them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ from typing import Annotated
 
 import typer
 
-from segue.cli.arguments import Folder, opened, secret
-from segue.cli.kolibri import pull_kolibri
+from segue.cli.arguments import Folder, WeekName, exactly, opened, secret
+from segue.cli.kolibri import pull_kolibri, push_kolibri
 from segue.cli.text_output import tell
 
 Url = Annotated[str, typer.Option(help="Address of the server.")]
-app = typer.Typer(name="pull", help="Read from a running LMS into a workspace.", no_args_is_help=True)
-app.command("kolibri")(pull_kolibri)
+CanvasUrl = Annotated[
+    str, typer.Option("--url", help="Address of Canvas, as https://school.instructure.com.")
+]
+Course = Annotated[str, typer.Option(help="Id of the course, as the events have it.")]
+pull = typer.Typer(name="pull", help="Read from a running LMS into a workspace.", no_args_is_help=True)
+pull.command("kolibri")(pull_kolibri)
+push = typer.Typer(name="push", help="Show playlists in a running LMS.", no_args_is_help=True)
+push.command("kolibri")(push_kolibri)
 
 
-@app.command("lrs")
+@pull.command("lrs")
 def lrs(
     workspace: Folder,
     *,
@@ -48,7 +54,7 @@ def lrs(
     tell(f"{n_statements} statements in {n_pages} pages; the next pull goes on from here")
 
 
-@app.command("oneroster")
+@pull.command("oneroster")
 def oneroster(
     workspace: Folder,
     *,
@@ -74,7 +80,7 @@ def oneroster(
         tell(line)
 
 
-@app.command("moodle")
+@pull.command("moodle")
 def moodle(
     workspace: Folder,
     *,
@@ -93,3 +99,28 @@ def moodle(
     enrolled(space, course, server.students(course))
     for line in store_events(space, "moodle", server.events(course, ReadReport())).said:
         tell(line)
+
+
+@push.command("canvas")
+def push_canvas(workspace: Folder, *, url: CanvasUrl, course: Course, week: WeekName) -> None:
+    """Give each active student of a course a module with the week's playlist; a second run changes nothing.
+
+    Objectives and reasons stand in it as headings. SEGUE_CANVAS_TOKEN holds a teacher's access token.
+
+    \b
+    Example:
+      segue push canvas school --url https://school.instructure.com \\
+        --course 21070000000000005 --week 2026-W48
+    """
+    from segue.lms.servers.canvas_modules import course_at, students
+    from segue.lms.servers.canvas_modules import push as put
+    from segue.service.lessons import lessons_of
+
+    space, there = opened(workspace), course_at(url, secret("SEGUE_CANVAS_TOKEN"), course)
+    roster = students(there, course)
+    lessons = lessons_of(space, roster, week, now=exactly(""))
+    done = put(there, lessons)
+    tell(
+        f"{len(roster)} learners: {done['added']} modules added, {done['updated']} updated, "
+        f"{done['unchanged']} unchanged, {len(roster) - len(lessons)} without a playlist of {week}"
+    )
