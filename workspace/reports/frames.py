@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,32 @@ from segue.features.events.outward_text import csv_frame
 from segue.features.history.learner_state import LearnerState
 from segue.features.history.state_columns import COUNT, SUCCESSES
 from segue.features.history.streaming_update import StateBlock
+from segue.workspace.records.decision_queries import steps_with_rewards
 from segue.workspace.sources.model_registry import Champion
+from segue.workspace.storage.database import Connection
+
+DECISION_COLUMNS = (
+    "decision_id",
+    "playlist_id",
+    "learner",
+    "week",
+    "time",
+    "surface",
+    "policy",
+    "model_hash",
+    "position",
+    "resource",
+    "propensity",
+    "joint_propensity",
+    "explored",
+    "overridden",
+    "menu",
+    "status",
+    "reward",
+    "parts",
+    "matured",
+)
+_PLAIN = frozenset(DECISION_COLUMNS) - {"overridden", "menu", "status", "reward"}
 
 
 def resource_frame(catalogue: Catalogue) -> pd.DataFrame:
@@ -86,3 +112,32 @@ def written(frame: pd.DataFrame, *, as_json: bool) -> str:
     if as_json:
         return json.dumps(json.loads(frame.to_json(orient="records")), ensure_ascii=False, indent=1)
     return csv_frame(frame).to_csv(index=False)
+
+
+def decision_frame(connection: Connection) -> pd.DataFrame:
+    """Return logged decisions in order, one row a step, with the rewards as they stand now.
+
+    Columns `DECISION_COLUMNS`: `learner` is the store's number, `time` UTC, `menu` the offered resources
+    (empty without one), `propensity` that of the whole menu; `status` is matured, pending or censored, and
+    `reward` NaN unless matured; `parts` are its forecasts as JSON, `matured` when it did (microseconds, UTC).
+    """
+    frame = pd.DataFrame(decision_cells(connection), columns=list(DECISION_COLUMNS))
+    frame["time"] = pd.to_datetime(frame["time"].astype("int64"), unit="us", utc=True)
+    return frame
+
+
+def decision_cells(connection: Connection, learners: Collection[int] | None = None) -> dict[str, list[Any]]:
+    """Return the columns of `decision_frame` (of some learners, by number), `time` in microseconds."""
+    rows = steps_with_rewards(connection, learners)
+    if not rows:
+        return {name: [] for name in DECISION_COLUMNS}
+    names = rows[0]._fields
+    stored = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    cells = {name: stored[name] for name in DECISION_COLUMNS if name in _PLAIN}
+    cells["overridden"] = [text != "{}" and json.loads(text) != {} for text in stored["override"]]
+    cells["menu"] = [
+        () if text == "{}" else tuple(json.loads(text).get("offered", ())) for text in stored["menu"]
+    ]
+    cells["status"] = [status or "pending" for status in stored["status"]]
+    cells["reward"] = [np.nan if value is None else value for value in stored["value"]]
+    return cells

@@ -13,8 +13,7 @@ from segue.features.history.learner_state import LearnerState
 from segue.workspace.records import learner_states
 from segue.workspace.records.events import read_events
 from segue.workspace.records.learners import every_learner, profiled
-from segue.workspace.reports.decision_frame import decision_frame
-from segue.workspace.reports.frames import learner_frame, resource_frame, skill_frame
+from segue.workspace.reports.frames import decision_frame, learner_frame, resource_frame, skill_frame
 from segue.workspace.sources.catalogues import CatalogueMethods
 from segue.workspace.sources.model_registry import Champion
 from segue.workspace.storage.database import Connection

@@ -26,7 +26,7 @@ from segue.workspace.records.decision_log import Draw, playlist_id
 from segue.workspace.records.decision_queries import heads_since, steps_of
 from segue.workspace.records.learner_states import Fold, events_of, openings_of
 from segue.workspace.records.rosters.enrolments import courses_of
-from segue.workspace.reports.decision_frame import decision_frame
+from segue.workspace.reports.frames import decision_frame
 from segue.workspace.storage.database import Connection, Row
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace

@@ -1,4 +1,4 @@
-"""`segue link` and `segue calendar`: addresses that open pages for some days, or calendars until taken back."""
+"""`segue link` and `segue calendar`: addresses that open pages for some days, or a calendar until revoked."""
 
 from __future__ import annotations
 

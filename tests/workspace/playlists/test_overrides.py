@@ -20,7 +20,7 @@ from segue.workspace.playlists.answering import Ask
 from segue.workspace.playlists.published_playlists import ShownList
 from segue.workspace.playlists.step_feedback import NOTHING_PUT_IN, StepChange
 from segue.workspace.privacy import learner_rights as privacy
-from segue.workspace.reports.decision_frame import decision_frame
+from segue.workspace.reports.frames import decision_frame
 from segue.workspace.storage import schema
 from segue.workspace.storage.errors import DeclinedError
 

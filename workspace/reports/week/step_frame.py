@@ -17,7 +17,7 @@ from segue.features.iso_weeks import week_of
 from segue.features.reward import CENSOR_DAYS
 from segue.workspace.records.events import what_was_done
 from segue.workspace.records.learners import find_learners
-from segue.workspace.reports.decision_frame import decision_cells
+from segue.workspace.reports.frames import decision_cells
 from segue.workspace.reports.table_methods import TableMethods
 
 COLUMNS = (

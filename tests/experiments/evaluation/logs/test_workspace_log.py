@@ -13,7 +13,7 @@ from segue.experiments.evaluation.logs.workspace_log import decision_log
 from segue.experiments.simulation.simulated_class import SimulatedClass
 from segue.experiments.simulation.worlds.synthetic_course import course
 from segue.features.events.event_records import check, identify
-from segue.workspace.reports.decision_frame import COLUMNS, decision_frame
+from segue.workspace.reports.frames import DECISION_COLUMNS, decision_frame
 from segue.workspace.storage.configuration import Configuration
 from segue.workspace.workspace import Workspace
 
@@ -90,7 +90,7 @@ def test_the_store_s_decisions_become_a_log(tmp_path: Path) -> None:
     with workspace.store.read() as connection:
         frame = decision_frame(connection)
     workspace.close()
-    assert tuple(frame.columns) == COLUMNS
+    assert tuple(frame.columns) == DECISION_COLUMNS
     assert len(frame) == sum(len(g.playlist.steps) for g in given)
     logged = [step.propensity for g in given for step in g.playlist.steps]
     assert sorted(frame["propensity"]) == pytest.approx(sorted(logged))
