@@ -232,7 +232,7 @@ def test_a_file_of_percentages_leaves_no_row_of_any_part(
         file_readers.event_parts, "__kwdefaults__", {**file_readers.event_parts.__kwdefaults__, "rows": 30}
     )
     code, said = run("import", school, "--events", log)
-    assert (code, "0 stored, 0 repeats, 60 rejected" in said) == (2, True), said
+    assert (code, "30 rows read, 0 stored, 0 repeats, 30 rejected" in said) == (2, True), said
 
 
 @pytest.mark.parametrize(

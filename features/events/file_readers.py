@@ -125,7 +125,7 @@ def event_parts(
     Unreadable lines and bad rows are both in `rejects`. Rows without an event id get one from what they say
     (``identify``), the same however the file is cut; `resources`, `now` and `unknown` set rows aside as
     ``check`` says. Where many scores of the first part are above the highest, those of the whole file are of
-    another scale, and all its rows are set aside: 1 would be one per cent.
+    another scale (1 would be one per cent): that part is set aside, and the others are not read.
 
     Raises
     ------
@@ -135,7 +135,6 @@ def event_parts(
     order = {} if source.order_by in ("", "line", "seq") else {source.order_by: "seq"}
     before = Repeats()
     tables = table_parts(path, {**source.names, **order}, aliases=EVENT_ALIASES, rows=rows)
-    strange = ""
     for number, table in enumerate(tables):
         frame = table.frame.assign(seq=table.lines) if source.order_by == "line" else table.frame
         done = check(
@@ -148,13 +147,15 @@ def event_parts(
             now=now,
             unknown=unknown,
         )
-        strange = strange if number else _other_scale(done)
+        strange = "" if number else _other_scale(done)
         if strange:
             aside = done.set_aside(range(len(done.events)), strange)
             done = replace(done, events=done.events[:0], rejects=aside, lines=())
         by_seq = "seq" in table.frame.columns
         rejects = pd.concat([table.rejects, done.rejects]).sort_values("line", ignore_index=True)
         yield replace(done, events=identify(done.events, by_seq=by_seq, before=before), rejects=rejects)
+        if strange:
+            return
 
 
 def too_many(bad: int, rows: int) -> bool:
