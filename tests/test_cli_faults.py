@@ -148,8 +148,15 @@ def test_batches_of_files_that_cannot_be_read(run: Run, school: Path, tmp_path: 
     one_sentence(run(*words), "not one of 1 rows")
     log["resource"] = sample.load().resources[0].resource_id
     log.to_parquet(tmp_path / "log.parquet")
+    log.assign(time="2026-11-20").to_parquet(tmp_path / "log.parquet")
+    one_sentence(run(*words), "column time must hold timestamps, or seconds since 1970, found")
+    log.to_parquet(tmp_path / "log.parquet")
     nowhere = ("--engine", "dask", "--scheduler", "127.0.0.1:1")
     one_sentence(run(*words, *nowhere), "no Dask scheduler answers at 127.0.0.1:1")
+    percent = pd.concat([log, log.assign(score=80.0), log.assign(score=100.0)])
+    percent.to_parquet(tmp_path / "log.parquet")
+    code, said = run(*words)
+    assert (code, "ALARM import: 2 of 3 rows were rejected" in said) == (1, True), said
 
 
 def test_an_import_of_nothing_but_rejects_says_so(run: Run, school: Path, tmp_path: Path) -> None:

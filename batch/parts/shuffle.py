@@ -108,7 +108,12 @@ def read_bucket(path: Path) -> tuple[Attempts, list[str]]:
 
 
 def _floats(table: pa.Table, name: str) -> Floats:
-    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
+    column = table.column(name)
+    try:
+        return np.asarray(column.to_numpy(), dtype=np.float64)
+    except ValueError:
+        wanted = "timestamps, or seconds since 1970" if name == "time" else "numbers"
+        raise RecordsError(f"column {name} must hold {wanted}, found {column.type}") from None
 
 
 def _pieces(file: Path, catalogue: Catalogue) -> Iterator[pd.DataFrame]:
@@ -168,7 +173,7 @@ def _seconds(table: pa.Table) -> Floats:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64())
         return np.asarray(column.to_numpy(), dtype=np.float64) / 1e6
-    return np.asarray(column.to_numpy(), dtype=np.float64)
+    return _floats(table, "time")
 
 
 def _spread(piece: pd.DataFrame, writers: list[pq.ParquetWriter]) -> None:

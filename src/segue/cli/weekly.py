@@ -116,7 +116,7 @@ def batch(
 ) -> None:
     """Sort a log into buckets of learners, and write each bucket's playlists as Parquet.
 
-    Exit codes: 0 done; 2 nothing could be read or done.
+    Exit codes: 0 done; 1 done, and most rows were set aside; 2 nothing could be read or done.
 
     Example: segue batch log.parquet --model model --week 2026-W48 --out out
     """
@@ -139,6 +139,12 @@ def batch(
         f"{done.learners} learners in {done.buckets} buckets, {done.rows} attempts, "
         f"{done.rejected} rejected{skipped}"
     )
+    if done.rejected > done.rows:
+        tell(
+            f"ALARM import: {done.rejected} of {done.rows + done.rejected} rows were rejected: "
+            "their resources are not the model's, or their scores not in [0, 1] (percent? divide by 100)"
+        )
+        raise typer.Exit(1)
 
 
 def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
