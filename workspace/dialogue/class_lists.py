@@ -22,7 +22,7 @@ from segue.workspace.playlists.published_playlists import (
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.playlists.step_standing import Held
 from segue.workspace.records.decision_queries import decision_of
-from segue.workspace.records.learners import find_learners
+from segue.workspace.records.learners import add_learners, find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
@@ -83,11 +83,17 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
 
 
 def draw_week(workspace: Workspace, roster: Sequence[str], week: str, *, k: int, menu: int) -> int:
-    """Draw the lists of a week for those of a class who have none; return how many were drawn."""
+    """Draw the lists of a week for those of a class who have none; return how many were drawn.
+
+    Who was erased or opted out gets none, and holds up nobody.
+    """
     monday = start_of(week, workspace.time_zone)
     there = class_week(workspace, roster, week, now=monday)
     without = [one.learner for one in there.learners if not one.steps]
-    requests = [Request(learner, monday, k=k, menu=menu) for learner in without]
+    with workspace.store.write() as connection:
+        people = add_learners(connection, workspace.keyring, without)
+    stay = [who for who in without if who in people and not people[who].opted_out]
+    requests = [Request(learner, monday, k=k, menu=menu) for learner in stay]
     if requests:
         workspace.recommend_many(requests, ask=Ask(surface="weekly", week=week))
     return len(requests)

@@ -9,7 +9,7 @@ from datetime import datetime
 import pandas as pd
 
 from segue.workspace.records.learner_states import current
-from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners
+from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners, is_buried
 from segue.workspace.records.rosters.enrolments import roster_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.errors import WorkspaceError
@@ -26,7 +26,7 @@ class Members:
         Inside the store; "" for a class that it does not know yet.
     people : dict
         By what a learner is called outside: the LMS's id, or the surrogate where only the store's roster was
-        read. Who is new to the store has a number below 0; who opted out is left out.
+        read. Who is new to the store has a number below 0; who was erased or opted out is left out.
     """
 
     class_id: str
@@ -71,6 +71,7 @@ def members_of(
             add_learners(connection, keyring, names) if create else find_learners(connection, keyring, names)
         )
         new = {} if create else {n: Learner(-1 - i, "") for i, n in enumerate(names) if n not in found}
+        new = {n: one for n, one in new.items() if not is_buried(connection, keyring.digest("learner", n))}
         people = {n: (found | new)[n] for n in dict.fromkeys(names) if n in found or n in new}
     else:
         people = {one.surrogate: one for one in roster_of(connection, keyring, class_id, at=now)}
