@@ -45,9 +45,9 @@ def request_of(body: schemas.AskBody, now: datetime, learner: str) -> Request:
         menu=body.menu or OPTIONS.get(body.mode, 1),
         mode=MODES.get(body.mode, body.mode),  # type: ignore[arg-type]
         minutes=body.minutes,
-        place=Place(**dict(body.place)),
+        place=Place(**vars(body.place)),
         goal=goal_of(body.goal, now),
-        dials=Dials(**dict(body.dials)),
+        dials=Dials(**vars(body.dials)),
         pins=body.pins,
         excluded=body.excluded,
         planned=body.planned,
@@ -78,9 +78,9 @@ def edit_of(body: schemas.WhatIfBody, now: datetime) -> Edit:
     return Edit(
         interests=other.interests,
         goal=goal_of(other.goal, now),
-        place=None if other.place is None else Place(**dict(other.place)),
+        place=None if other.place is None else Place(**vars(other.place)),
         minutes=other.minutes,
-        dials=None if other.dials is None else Dials(**dict(other.dials)),
+        dials=None if other.dials is None else Dials(**vars(other.dials)),
         answers=tuple((trial.resource, trial.score) for trial in body.attempts),
     )
 
