@@ -21,7 +21,7 @@ import typer
 from _data import trial_of
 
 from segue.experiments.learner_vectors.success_prediction import INNER_FOLDS, Trial, masks
-from segue.features.history.difficulty import learner_folds, out_of_fold_logit
+from segue.features.history.difficulty import learner_folds, met_out_of_fold
 from segue.features.vectors.forecast_fit import (
     CASES,
     SINCE_PRACTICE,
@@ -54,12 +54,12 @@ def main(
 def _fold(trial: Trial, spaced: Floats, test: Floats, seed: int) -> pd.DataFrame:
     """Return one row for each forecast of a test learner: horizon, regime, score and four probabilities."""
     inner = learner_folds(trial.n_learners, INNER_FOLDS, np.random.default_rng(seed + 1))
-    logit, difficulty = out_of_fold_logit(trial.attempts, trial.catalogue, fold=inner, train=~test)
+    met, difficulty = met_out_of_fold(trial.attempts, trial.catalogue, fold=inner, train=~test)
     parameters, rng = difficulty.parameters(trial.catalogue), np.random.default_rng(seed)
-    weights = fit_forecast(trial.attempts, parameters, logit=logit, train=~test, rng=rng)
+    weights = fit_forecast(trial.attempts, parameters, met=met, train=~test, rng=rng)
     everyone = np.ones(len(trial.attempts), dtype=np.bool_)
     rows = on_another_occasion(
-        forecast_rows(trial.attempts, parameters, logit=logit, chosen=everyone, share=0.5, rng=rng)
+        forecast_rows(trial.attempts, parameters, met=met, chosen=everyone, share=0.5, rng=rng)
     )
     y, held_out = trial.attempts.score[rows.attempt], test[rows.attempt]
     mean = parameters.standard_logit[trial.attempts.resource[rows.attempt]]

@@ -142,7 +142,7 @@ def fit_success(
     model = fit_model(rows, rng=rng, prior=prior)
     resource = rows.attempts.resource
     logit = model.logit(rows.X, resource=resource, combination=rows.combination, carried=rows.carried)
-    extra = extra_precision(logit, rows.logit, rows.attempts, rows.parameters)
+    extra = extra_precision(logit, rows.met.item, rows.attempts, rows.parameters)
     return rows.parameters, replace(model, extra_precision=extra), span_of(1.0 / (1.0 + np.exp(-logit)))
 
 

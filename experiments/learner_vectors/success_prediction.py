@@ -115,7 +115,7 @@ def trace(
         with clock.stage("predict"):
             p = predict(np.flatnonzero(test))
         found = scored(score[test], p, n_train=len(train))
-        item_mean = 1.0 / (1.0 + np.exp(-rows.logit[test]))
+        item_mean = 1.0 / (1.0 + np.exp(-rows.met.item[test]))
         out.append(Traced(score[test], p, item_mean, np.flatnonzero(test), found))
     return out
 

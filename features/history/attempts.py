@@ -239,7 +239,11 @@ class HistoryParameters:
     @cached_property
     def standard_logit(self) -> Floats:
         """Easiness of a standard item of each resource's skills, shape (n,)."""
-        terms = self.skill_logit[np.maximum(self.skill_matrix, 0)] * self.skill_weights
+        return self.standard_item(self.skill_logit)
+
+    def standard_item(self, skill_logit: Floats) -> Floats:
+        """Return the easiness of a standard item of each resource's skills, (n,), by that of skills (S,)."""
+        terms = skill_logit[np.maximum(self.skill_matrix, 0)] * self.skill_weights
         return np.asarray(terms.sum(axis=1))
 
     @cached_property

@@ -61,6 +61,39 @@ class Difficulty:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class EasinessMet:
+    """The easiness that n attempts met: of their resource, and of a standard item of each skill.
+
+    Attributes
+    ----------
+    item : array of shape (n,)
+    skill : array of shape (R, S)
+        Of each skill, in each of R readings of the same catalogue.
+    reading : int array of shape (n,)
+        Which row of `skill` an attempt met.
+    """
+
+    item: Floats
+    skill: Floats
+    reading: Ints
+
+    @classmethod
+    def by(cls, parameters: HistoryParameters, resource: Ints) -> EasinessMet:
+        """Return what attempts at `resource` (n,) meet where all are read alike."""
+        return cls(
+            parameters.item_logit[resource], parameters.skill_logit[None], np.zeros(len(resource), np.int64)
+        )
+
+    def take(self, rows: Bools | Ints | slice) -> EasinessMet:
+        """Return what some of the attempts met."""
+        return EasinessMet(self.item[rows], self.skill, self.reading[rows])
+
+    def standard(self, parameters: HistoryParameters, resource: Ints) -> Floats:
+        """Return the easiness of a standard item of the skills of each attempt's `resource`, (n,)."""
+        return np.stack([parameters.standard_item(skill) for skill in self.skill])[self.reading, resource]
+
+
 def easiness_of_new(catalogue: Catalogue, known: HistoryParameters) -> HistoryParameters:
     """Return what folding histories needs over a catalogue that has grown since easiness was fitted.
 
@@ -108,20 +141,22 @@ def fit_difficulty_out_of_fold(
     return tree.fit(attempts), parts
 
 
-def out_of_fold_logit(
+def met_out_of_fold(
     attempts: Attempts, catalogue: Catalogue, *, fold: Ints, train: Bools | None = None
-) -> tuple[Floats, Difficulty]:
-    """Return the easiness that each attempt meets, (n,), and the difficulty fitted on all training rows.
+) -> tuple[EasinessMet, Difficulty]:
+    """Return the easiness that each attempt meets, and the difficulty fitted on all training rows.
 
-    A training row meets the difficulty fitted without its learner's `fold` (n_learners,); a row outside
-    `train` (n,), by default none, what all training rows say.
+    A training row meets the difficulty fitted without its learner's `fold` (n_learners,), of its resource as
+    of the skills: where a skill was tried a few times its easiness tells the answer. A row outside `train`
+    (n,), by default none, meets what all training rows say.
     """
     seen = attempts if train is None else attempts.take(train)
     whole, parts = fit_difficulty_out_of_fold(seen, catalogue, fold)
-    logit = np.stack([part.item_logit for part in parts])[fold[attempts.learner], attempts.resource]
+    fits, reading = (*parts, whole), fold[attempts.learner]
     if train is not None:
-        logit[~train] = whole.item_logit[attempts.resource[~train]]
-    return logit, whole
+        reading[~train] = len(parts)
+    item = np.stack([fit.item_logit for fit in fits])[reading, attempts.resource]
+    return EasinessMet(item, np.stack([fit.skill_logit for fit in fits]), reading), whole
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import numpy as np
 
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks
+from segue.features.history.difficulty import EasinessMet
 from segue.features.history.state_columns import COUNT, LAST_TIME
 from segue.features.history.state_rows import N_ROW, ROW_AT, ROW_NAMES, elapsed_since, read_rows
 from segue.features.vectors.success_model import PRIOR_FADING, ForecastWeights
@@ -81,16 +82,17 @@ def forecast_rows(
     attempts: Attempts,
     parameters: HistoryParameters,
     *,
-    logit: Floats,
+    met: EasinessMet,
     chosen: Bools,
     share: float,
     rng: np.random.Generator,
 ) -> ForecastRows:
     """Return a `share` of what can be foreseen of the `chosen` attempts (n,), at each horizon."""
     parts, at = [], 0
-    for chunk in chunks(attempts, parameters, logit=logit):
+    for chunk in chunks(attempts, parameters, logit=met.item):
         n = len(chunk.attempts)
-        parts.append(_chunk_rows(chunk, parameters, chosen[at : at + n], at, share=share, rng=rng))
+        part = met.take(slice(at, at + n))
+        parts.append(_chunk_rows(chunk, parameters, chosen[at : at + n], at, met=part, share=share, rng=rng))
         at += n
     if not parts:
         none = np.zeros(0)
@@ -107,6 +109,7 @@ def _chunk_rows(
     chosen: Bools,
     first: int,
     *,
+    met: EasinessMet,
     share: float,
     rng: np.random.Generator,
 ) -> ForecastRows:
@@ -130,7 +133,7 @@ def _chunk_rows(
     return ForecastRows(
         read_rows(rows, elapsed_since(rows[:, LAST_TIME], last), position),
         read_rows(own, elapsed_since(own[:, LAST_TIME], last), position),
-        parameters.skill_logit[skill[entry]],
+        met.skill[met.reading[owner[entry]], skill[entry]],
         np.where(np.isnan(gone), 0.0, np.maximum(gone, 0.0) / DAY),
         horizon,
         owner[entry] + first,
@@ -196,20 +199,20 @@ def fit_forecast(
     attempts: Attempts,
     parameters: HistoryParameters,
     *,
-    logit: Floats,
+    met: EasinessMet,
     train: Bools,
     rng: np.random.Generator,
     prior: ForecastWeights | None = None,
 ) -> ForecastWeights:
     """Return the reading of states that foresees the training rows best.
 
-    `logit` (n,) is the easiness met at each attempt. Precision counts learners, as in the success model.
+    `met` is the easiness met at each attempt. Precision counts learners, as in the success model.
     """
     from segue.models.success_probability import LEARNERS_FELT, LogisticSuccess, learner_precision
 
     before = prior or ForecastWeights.prior()
     share = min(1.0, MOST_ROWS / (len(CASES) * max(int(train.sum()), 1)))
-    rows = forecast_rows(attempts, parameters, logit=logit, chosen=train, share=share, rng=rng)
+    rows = forecast_rows(attempts, parameters, met=met, chosen=train, share=share, rng=rng)
     if not len(rows.attempt):
         return before
     rows = on_another_occasion(rows)

@@ -12,6 +12,7 @@ import numpy as np
 
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks, item_past
+from segue.features.history.difficulty import EasinessMet
 from segue.features.history.state_columns import (
     COUNT,
     ITEM_POSITION,
@@ -77,21 +78,21 @@ def prior_weights() -> Floats:
     return weights
 
 
-def design(attempts: Attempts, parameters: HistoryParameters, *, logit: Floats | None = None) -> Floats:
+def design(attempts: Attempts, parameters: HistoryParameters, *, met: EasinessMet | None = None) -> Floats:
     """Return the vector of every attempt, made of the past only: (n, len(NAMES)), rows as in `attempts`.
 
-    `logit` (n,) is the easiness each attempt met; by default, what `parameters` say of its resource.
+    `met` is the easiness that each attempt met; by default, what `parameters` say.
     """
-    met = parameters.item_logit[attempts.resource] if logit is None else logit
+    met = met or EasinessMet.by(parameters, attempts.resource)
     X = np.zeros((len(attempts), len(NAMES)))
     at = 0
-    for chunk in chunks(attempts, parameters, logit=met):
+    for chunk in chunks(attempts, parameters, logit=met.item):
         n = len(chunk.attempts)
         _fill(X[at : at + n], chunk)
         at += n
-    standard = parameters.standard_logit[attempts.resource]
+    standard = met.standard(parameters, attempts.resource)
     many = parameters.log_skills[attempts.resource]
-    X[:, OF_ITEM] = np.column_stack([met, standard, many, newness(attempts.position) * met])
+    X[:, OF_ITEM] = np.column_stack([met.item, standard, many, newness(attempts.position) * met.item])
     X[:, OF_MEMORY] = _memory_part(attempts)
     return X
 

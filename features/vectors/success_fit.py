@@ -8,7 +8,7 @@ import numpy as np
 
 from segue.features.catalogue import Catalogue
 from segue.features.history.attempts import Attempts, Bools, Floats, HistoryParameters, Ints
-from segue.features.history.difficulty import out_of_fold_logit
+from segue.features.history.difficulty import EasinessMet, met_out_of_fold
 from segue.features.vectors.carry_over import CarryOver, carry_over
 from segue.features.vectors.forecast_fit import fit_forecast
 from segue.features.vectors.learner_vector import (
@@ -44,7 +44,7 @@ class TrainingRows:
     X : array of shape (n, len(NAMES))
     carried : array of shape (n,)
         The surprise that carries over, with coefficients of other learners.
-    logit : array of shape (n,)
+    met : EasinessMet
         The easiness met: of a training row, without its learner's fold.
     train : bool array of shape (n,)
     attempts : Attempts
@@ -56,7 +56,7 @@ class TrainingRows:
 
     X: Floats
     carried: Floats
-    logit: Floats
+    met: EasinessMet
     train: Bools
     attempts: Attempts
     parameters: HistoryParameters
@@ -82,17 +82,17 @@ def training_rows(
     same `fold` (n_learners,), as a new learner's will be; rows outside `train` (n,) with those of all
     training rows. Difficulty rests on all attempts, vectors are made for `some` (n,), whole learners.
     """
-    logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold, train=train)
+    met, difficulty = met_out_of_fold(attempts, catalogue, fold=fold, train=train)
     taught = np.ones(len(attempts), dtype=np.bool_) if train is None else train
     if some is not None:
-        attempts, logit, taught = attempts.take(some), logit[some], taught[some]
+        attempts, met, taught = attempts.take(some), met.take(some), taught[some]
     parameters = difficulty.parameters(catalogue)
-    X = design(attempts, parameters, logit=logit)
+    X = design(attempts, parameters, met=met)
     surprise = attempts.score - 1.0 / (1.0 + np.exp(-(X @ prior_weights())))
     carried, carry = carry_over(
         attempts, parameters.combination_of, surprise=surprise, fold=fold, train=taught
     )
-    return TrainingRows(X, carried, logit, taught, attempts, parameters, carry)
+    return TrainingRows(X, carried, met, taught, attempts, parameters, carry)
 
 
 def drawn_learners(attempts: Attempts, most: int, rng: np.random.Generator) -> Bools | None:
@@ -138,7 +138,7 @@ def fit_model(
     forecast = fit_forecast(
         rows.attempts,
         rows.parameters,
-        logit=rows.logit,
+        met=rows.met,
         train=rows.train,
         rng=rng,
         prior=base.forecast,

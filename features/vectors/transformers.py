@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.events.event_records import Frame, as_pandas
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
-from segue.features.history.difficulty import fit_difficulty, learner_folds, out_of_fold_logit
+from segue.features.history.difficulty import EasinessMet, fit_difficulty, learner_folds, met_out_of_fold
 from segue.features.vectors.interests import reveal
 from segue.features.vectors.learner_vector import NAMES, design
 
@@ -125,8 +125,8 @@ class LearnerVectors(_FrameTransformer):
         n_learners = int(attempts.learner.max(initial=-1)) + 1
         n_folds = max(min(self.folds, n_learners), 1)
         fold = learner_folds(n_learners, n_folds, np.random.default_rng(self.seed))
-        logit, difficulty = out_of_fold_logit(attempts, catalogue, fold=fold, train=~np.isnan(attempts.score))
-        return _as_frame(_read(attempts, difficulty.parameters(catalogue), logit), order, X.index)
+        met, difficulty = met_out_of_fold(attempts, catalogue, fold=fold, train=~np.isnan(attempts.score))
+        return _as_frame(_read(attempts, difficulty.parameters(catalogue), met), order, X.index)
 
     def get_feature_names_out(self, input_features: object = None) -> Named:  # noqa: ARG002
         """Return the names of the columns, whatever the input's."""
@@ -210,13 +210,13 @@ def _encoded(X: pd.DataFrame, catalogue: Catalogue) -> tuple[Attempts, Ints]:
     return Attempts(learner, resource, score, _times(X), _sequence(X)).take(order), order
 
 
-def _read(attempts: Attempts, parameters: HistoryParameters, logit: Floats | None = None) -> Floats:
+def _read(attempts: Attempts, parameters: HistoryParameters, met: EasinessMet | None = None) -> Floats:
     """Return the vector of each attempt, (n, len(NAMES)); those without a score are read, never folded."""
     asked = np.isnan(attempts.score)
     out = np.zeros((len(attempts), len(NAMES)))
-    met = parameters.item_logit[attempts.resource] if logit is None else logit
+    met = met or EasinessMet.by(parameters, attempts.resource)
     known = np.flatnonzero(~asked)
-    out[known] = design(attempts.take(known), parameters, logit=met[known])
+    out[known] = design(attempts.take(known), parameters, met=met.take(known))
     rows = np.flatnonzero(asked)
     number = np.arange(len(rows)) - np.searchsorted(attempts.learner[rows], attempts.learner[rows])
     for turn in range(int(number.max(initial=-1)) + 1):  # one question a learner at a time
@@ -230,7 +230,7 @@ def _read(attempts: Attempts, parameters: HistoryParameters, logit: Floats | Non
         some = attempts.take(at)
         filled = replace(some, score=np.where(np.isnan(some.score), 0.0, some.score))
         last = np.searchsorted(at, question)
-        out[question] = design(filled, parameters, logit=met[at])[last]
+        out[question] = design(filled, parameters, met=met.take(at))[last]
     return out
 
 

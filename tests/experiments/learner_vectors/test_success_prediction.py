@@ -260,3 +260,21 @@ def test_a_fold_of_one_class_and_fewer_learners_than_folds_are_valid_json(tmp_pa
     found = json.loads(result.stdout, parse_constant=refuse)
     assert len(found["folds"]) == 3
     assert None in [fold["auc"] for fold in found["folds"]]
+
+
+def test_skills_that_few_have_met_are_not_believed_too_much(tmp_path: Path) -> None:
+    """Each of 2,000 tasks is a skill of its own that three of 60 learners meet: easiness says little of it.
+
+    Rows read with an easiness of skills that their own answer is in know that answer: log loss .705
+    and calibration error .144 on learners held out.
+    """
+    rng = np.random.default_rng(4)
+    learner, skill = np.repeat(np.arange(60), 100), rng.permutation(np.arange(6000) % 2000)
+    chance = 1 / (1 + np.exp(-rng.normal(0.8, 1.0, 60)[learner] - rng.normal(0.0, 1.0, 2000)[skill]))
+    attempts = {"user_id": learner, "seq": np.tile(np.arange(100), 60), "skill_id": skill}
+    path = tmp_path / "attempts.csv"
+    pd.DataFrame({**attempts, "correct": (rng.random(6000) < chance).astype(int)}).to_csv(path, index=False)
+    result = CliRunner().invoke(app, ["trace", "--attempts", str(path), "--json"])
+    found = json.loads(result.stdout)
+    assert found["log_loss"] < 0.60
+    assert found["ece"] < 0.06

@@ -10,12 +10,12 @@ import pytest
 from scipy.optimize import minimize
 
 from segue.features.catalogue import Catalogue, Resource
-from segue.features.history.attempts import Attempts
+from segue.features.history.attempts import Attempts, Bools, Floats, Ints
 from segue.features.history.difficulty import (
     fit_difficulty,
     fit_difficulty_out_of_fold,
     learner_folds,
-    out_of_fold_logit,
+    met_out_of_fold,
 )
 
 MakeAttempts = Callable[..., Attempts]
@@ -114,19 +114,24 @@ def test_no_learner_meets_a_difficulty_made_of_own_answers(
     fold = learner_folds(6, 3, np.random.default_rng(0))
     own = attempts.learner == 4
     flipped = replace(attempts, score=np.where(own, 1.0 - attempts.score, attempts.score))
-    before, _ = out_of_fold_logit(attempts, catalogue, fold=fold)
-    after, _ = out_of_fold_logit(flipped, catalogue, fold=fold)
+    before, after = (met(log, catalogue, fold) for log in (attempts, flipped))
     np.testing.assert_array_equal(before[own], after[own])
-    assert not np.array_equal(before, after)
+    assert not np.array_equal(before[~own], after[~own])
 
 
 def test_rows_outside_training_teach_nothing(catalogue: Catalogue, make_attempts: MakeAttempts) -> None:
     attempts = make_attempts(0)
     fold, test = learner_folds(6, 3, np.random.default_rng(0)), attempts.learner == 4
     flipped = replace(attempts, score=np.where(test, 1.0 - attempts.score, attempts.score))
-    before, _ = out_of_fold_logit(attempts, catalogue, fold=fold, train=~test)
-    after, _ = out_of_fold_logit(flipped, catalogue, fold=fold, train=~test)
+    before, after = (met(log, catalogue, fold, ~test) for log in (attempts, flipped))
     np.testing.assert_array_equal(before, after)
+
+
+def met(attempts: Attempts, catalogue: Catalogue, fold: Ints, train: Bools | None = None) -> Floats:
+    """Return what each attempt met: the easiness of its resource, of its skills together, and of each."""
+    found, difficulty = met_out_of_fold(attempts, catalogue, fold=fold, train=train)
+    standard = found.standard(difficulty.parameters(catalogue), attempts.resource)
+    return np.column_stack([found.item, standard, found.skill[found.reading]])
 
 
 def test_folds_are_even_and_depend_on_the_seed() -> None:

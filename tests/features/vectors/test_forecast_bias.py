@@ -12,6 +12,7 @@ from segue.engine.training.fit import fit_success
 from segue.experiments.simulation.class_events import ClassEvents
 from segue.experiments.simulation.school_term import Stage, TermPlan, former_log
 from segue.experiments.simulation.student_models import student_model
+from segue.features.history.difficulty import EasinessMet
 from segue.features.vectors.forecast_fit import ForecastRows, forecast_rows, foreseen, on_another_occasion
 
 LEARNERS = 150  # to fit on, and as many others to foresee
@@ -66,7 +67,7 @@ def test_the_mean_surprise_is_zero_in_every_state_of_learners_who_forget() -> No
     rows = forecast_rows(
         others,
         parameters,
-        logit=parameters.item_logit[others.resource],
+        met=EasinessMet.by(parameters, others.resource),
         chosen=np.ones(len(others), dtype=bool),
         share=0.5,
         rng=np.random.default_rng(1),

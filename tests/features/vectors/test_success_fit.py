@@ -9,6 +9,7 @@ import pytest
 
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters
+from segue.features.history.difficulty import EasinessMet
 from segue.features.vectors.forecast_fit import columns, forecast_rows
 from segue.features.vectors.success_fit import (
     FEWEST_LEARNERS,
@@ -88,12 +89,12 @@ def test_forecast_rows_are_states_of_the_past(
     parameters: HistoryParameters, make_attempts: MakeAttempts
 ) -> None:
     attempts = make_attempts(3, unknown=0.0)
-    logit, every = parameters.item_logit[attempts.resource], np.ones(len(attempts), dtype=np.bool_)
+    met, every = EasinessMet.by(parameters, attempts.resource), np.ones(len(attempts), dtype=np.bool_)
 
     def read(score: Floats) -> tuple[Floats, np.ndarray]:
         changed = Attempts(attempts.learner, attempts.resource, score, attempts.time, attempts.seq)
         rng = np.random.default_rng(0)
-        found = forecast_rows(changed, parameters, logit=logit, chosen=every, share=1.0, rng=rng)
+        found = forecast_rows(changed, parameters, met=met, chosen=every, share=1.0, rng=rng)
         return columns(found), found.attempt
 
     row = len(attempts) // 2

@@ -84,14 +84,14 @@ def test_the_week_obeys(school: School, tmp_path: Path) -> None:
         rows = pd.read_csv(tmp_path / out / "playlists.csv")
         return {who: {c for r in mine for c in of[r]} for who, mine in rows.groupby("learner")["resource"]}
 
-    plan = WeeklyPlan("2026-W48", MONDAY, "seed", 12)
+    plan = WeeklyPlan("2026-W48", MONDAY, "seed", 20)
     both = {"arts", "maths"}
     assert given(plan, "out") == {one: {"maths"}, two: {"maths"}, three: both}
     classes = {two: ["arts"], three: ["arts", "maths"]}  # a roster given counts, where it names classes
     assert given(plan, "out", classes=classes) == {one: {"maths"}, two: {"arts"}, three: both}
     champion = school.space.known([])[0].recommender
-    shadow = shadow_frame(school.space, champion, questions=[Request("", MONDAY, k=12)])
-    assert len(shadow) == len(shadow.dropna(subset="target")) > 12  # each list is known again by its question
+    shadow = shadow_frame(school.space, champion, questions=[Request("", MONDAY, k=20)])
+    assert len(shadow) == len(shadow.dropna(subset="target")) > 20  # each list is known again by its question
     shared = replace(plan, courses=(Course("arts", 60.0), Course("maths", 60.0)))
     weekly(school.space, shared, tmp_path / "shared", roster=[three], classes=classes, workers=1)
     rows = pd.read_csv(tmp_path / "shared" / "playlists.csv")
