@@ -120,6 +120,22 @@ main.main()
     assert "Traceback" not in done.stderr
 
 
+def test_the_service_needs_its_own_extra_alone(school: Path) -> None:
+    others = {name for names in cli.EXTRAS.values() for name in names} - set(cli.EXTRAS["serve"])
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({others!r}))  # as where they are not installed
+from pathlib import Path
+from segue.service import server
+from segue.service.app import create_app
+from segue.service.http.rate_limits import ServiceLimits
+from segue.service.tenant.tenant import Tenant
+print(create_app([Tenant.open(Path({str(school)!r}), limits=ServiceLimits())], limits=ServiceLimits()).title)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [

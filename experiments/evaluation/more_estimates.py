@@ -25,7 +25,7 @@ from segue.experiments.evaluation.intervals.betting import betting
 from segue.experiments.evaluation.intervals.closed_form import Interval, bounds_of
 from segue.experiments.evaluation.logs.logged_data import Log
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import RULE
+from segue.experiments.evaluation.verdicts.interval_rule import RULE, reach_of_unshown
 
 FOLDS = 5
 Wanted = Literal["slope", "balanced", "betting"]
@@ -102,8 +102,11 @@ def more_estimates(
         out["SLOPE"] = _refusal(refused) if refused else _tuned(log, rounds)
     if "betting" in asked:
         bounds = bounds_of(rounds, reward_range=reward_range, max_weight=max_weight)
+        known = diagnose(rounds, cluster=log.cluster)
         found = betting(rounds, bounds=bounds, cluster=log.cluster, level=level)
-        doubt = RULE.refusal_of_log(log.lost) or RULE.doubt(diagnose(rounds, cluster=log.cluster))
+        unshown = reach_of_unshown(rounds, known, bounds, stands=0.0)
+        found = found.over(unshown).within(bounds.low, bounds.high)
+        doubt = RULE.refusal_of_log(log.lost) or RULE.doubt(known)
         out["betting"] = _refusal(doubt) if doubt else _bet(rounds, found)
     if "balanced" in asked:
         own = _balanced(log, rng)

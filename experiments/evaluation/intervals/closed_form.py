@@ -16,6 +16,15 @@ from segue.experiments.evaluation.estimators.standard_errors import few_clusters
 
 
 @dataclass(frozen=True)
+class Unshown:
+    """The share of a policy's choices that a log does not show, and how far below and above they may lead."""
+
+    share: float = 0.0
+    below: float = 0.0
+    above: float = 0.0
+
+
+@dataclass(frozen=True)
 class Interval:
     """A two-sided interval, the method that made it, and a caveat if it has one."""
 
@@ -28,6 +37,13 @@ class Interval:
     def width(self) -> float:
         """High minus low."""
         return self.high - self.low
+
+    def over(self, unshown: Unshown) -> Interval:
+        """Return the interval that holds whatever the choices bring that the log does not show."""
+        if not unshown.share:
+            return self
+        caveat = f"{unshown.share:.1%} of its choices are not in the log: they may bring any reward"
+        return replace(self, low=self.low - unshown.below, high=self.high + unshown.above, caveat=caveat)
 
     def within(self, lowest: float, highest: float) -> Interval:
         """Return the part of it that is possible at all."""

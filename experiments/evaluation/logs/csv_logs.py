@@ -25,13 +25,7 @@ def read_csv_log(
     FileNotFoundError
         If there is no such file.
     """
-    prefixes = (columns.target_prefix, columns.qhat_prefix, columns.context_prefix)
-    begins = tuple(prefix for prefix in prefixes if prefix) or ("\0",)
-    frame, unreadable = typed_table(
-        Path(path),
-        columns.labels,
-        wanted=lambda name: name in columns.single or name.startswith(begins),
-    )
+    frame, unreadable = typed_table(Path(path), columns.labels, wanted=columns.reads)
     return log_of_frame(frame, columns, reward_range=reward_range, unreadable=unreadable)
 
 

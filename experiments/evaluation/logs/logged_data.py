@@ -102,7 +102,8 @@ def log_of_frame(
     target probability outside [0, 1], the target's probabilities do not sum to 1 (within .001), or the logged
     action is missing; with slates also every row of a list that lost one. A missing probability counts as 0
     where the others sum to 1 (the action was not offered), a missing prediction is not needed where the
-    target has no probability, and a logged action that the target no longer has weighs 0. `unreadable` counts
+    target has no probability, and a logged action that the target no longer has weighs 0. A row that repeats
+    another of its decision does not count; rows of a decision that differ are rejected. `unreadable` counts
     rows that the reader already could not split.
 
     Raises
@@ -112,7 +113,10 @@ def log_of_frame(
     """
     frame = as_pandas(frame)
     _refuse_empty(frame, columns)
-    faults = RowFaults(len(frame))
+    once = _each_once(frame, columns)
+    repeats = int((~once).sum())
+    frame, faults = frame[once] if repeats else frame, RowFaults(np.flatnonzero(once))
+    faults.add(_of_one_decision(frame, columns), f"another row of its {columns.decision} differs")
     reward, propensity = numbers_of(frame[columns.reward]), numbers_of(frame[columns.propensity])
     faults.add(~np.isfinite(reward), _no_number(frame, columns.reward))
     if reward_range is not None:
@@ -153,9 +157,27 @@ def log_of_frame(
         position=None if position is None else position[keep],
         rejected=faults.rejected(unreadable),
         lost=lost,
-        notes=_notes(frame, columns, keep, action=action, group=group),
+        notes=_notes(frame, columns, keep, action=action, group=group, repeats=repeats),
         contexts=None if contexts is None else contexts[keep],
     )
+
+
+def _each_once(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
+    """Return the rows, (n,), that do not repeat another of their decision in all that is read."""
+    once = np.ones(len(frame), dtype=np.bool_)
+    twice = np.flatnonzero(_of_one_decision(frame, columns))
+    if len(twice):
+        read = [name for name in frame.columns if columns.reads(str(name))]
+        once[twice] = ~frame[read].iloc[twice].duplicated().to_numpy()
+    return once
+
+
+def _of_one_decision(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
+    """Return the rows, (n,), whose decision others have as well."""
+    if columns.decision not in frame:
+        return np.zeros(len(frame), dtype=np.bool_)
+    code = coded(frame[columns.decision])[0]
+    return np.asarray((code >= 0) & pd.Series(code).duplicated(keep=False).to_numpy())
 
 
 def _refuse_empty(frame: pd.DataFrame, columns: Columns) -> None:
@@ -189,9 +211,11 @@ def _notes(
     *,
     action: Ints | None,
     group: NDArray[np.object_] | None,
+    repeats: int,
 ) -> tuple[str, ...]:
     """Return what is missing without making a row useless, counted."""
     counts = {
+        f"rows repeat another of their {columns.decision}: they do not count": repeats,
         "rows have no group: they count for the whole only": 0 if group is None else int((group == "").sum()),
         "rows have no cluster: each stands alone": (
             int((coded(frame[columns.cluster][keep])[0] < 0).sum()) if columns.cluster else 0

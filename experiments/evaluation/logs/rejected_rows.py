@@ -30,10 +30,11 @@ class Rejected:
 
 
 class RowFaults:
-    """The first fault of each row, as a number: 0 is none, k the k-th reason."""
+    """The first fault of each row, as a number: 0 is none, k the k-th reason; `places` (n,) say where."""
 
-    def __init__(self, n: int) -> None:
-        self.code: Ints = np.zeros(n, dtype=np.int64)
+    def __init__(self, places: Ints) -> None:
+        self.places = places
+        self.code: Ints = np.zeros(len(places), dtype=np.int64)
         self.reasons: list[str] = []
 
     @property
@@ -52,4 +53,4 @@ class RowFaults:
         reasons = dict(Counter(self.reasons[code - 1] for code in self.code[rows].tolist()))
         if unreadable:
             reasons["too many fields in the line"] = unreadable
-        return Rejected(len(rows) + unreadable, reasons, tuple(int(row) + 2 for row in rows[:20]))
+        return Rejected(len(rows) + unreadable, reasons, tuple((self.places[rows[:20]] + 2).tolist()))

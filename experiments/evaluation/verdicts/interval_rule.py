@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from scipy import stats
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Ints, Rounds
-from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
+from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, Unshown, normal
 from segue.experiments.evaluation.intervals.heavy_tail import with_tails
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.lost_rows import Lost
@@ -32,12 +32,17 @@ class IntervalRule:
         can be expected among rounds of such weights (`Diagnostics.expected_rewards`), or as they were seen
         among the heavy ones (`heavy_rewards`): which heavy rounds happened to be rewarded must not decide
         whether there is an answer. From there on, the interval with one imagined round (`pseudo_round`).
-    deviation : float
-        No answer when the mean weight is more than this many standard errors from 1, beyond rounding (few
-        clusters: as improbable under Student's t).
+    deviation, excess : float
+        No answer when the mean weight is more standard errors below 1, or above it, beyond rounding (few
+        clusters: as improbable under Student's t). Heavy weights that happen to be missing pull it down; of
+        true propensities nothing pulls it up but chance.
+    short : float
+        From this many standard errors below 1 on, what the mean weight lacks may be choices that the log does
+        not show: intervals reach over any reward of theirs (`unshown`).
     unseen : float
         No answer when the target gives more than this share of its choices to actions the log does not
         show, beyond those that by their like could have been drawn and were not (`unseen_by_chance`).
+        Up to it, intervals reach over any reward of theirs.
     clusters, weighted_clusters : float
         No answer below this many effective clusters, counted by size and by weight.
     lost, lost_caution : float
@@ -52,6 +57,8 @@ class IntervalRule:
     rewards: float = 3.0
     size: float = 8.0
     deviation: float = 5.0
+    excess: float = 3.0
+    short: float = 2.0
     unseen: float = 0.05
     clusters: float = 5.0
     weighted_clusters: float = 4.0
@@ -91,7 +98,8 @@ class IntervalRule:
                 f"the target policy gives {found.unseen_support:.1%} of its choices to actions that the log "
                 "does not show, more than chance explains"
             )
-        if abs(found.weight_deviation) > self._limit(found.effective_clusters):
+        allowed = self.deviation if found.weight_deviation < 0 else self.excess
+        if abs(found.weight_deviation) > _few(allowed, found.effective_clusters):
             yield (
                 f"weights average {found.mean_weight:.3g} ± {found.mean_weight_se:.2g} where 1 is due: "
                 "propensities are wrong, or the policies share too little"
@@ -133,12 +141,6 @@ class IntervalRule:
         unseen = found.unseen_support
         return unseen is not None and unseen - found.unseen_by_chance > self.unseen
 
-    def _limit(self, clusters: float | None) -> float:
-        """Return how many standard errors the mean weight may be off."""
-        if clusters is None or clusters < 2:
-            return self.deviation
-        return float(stats.t.isf(stats.norm.sf(self.deviation), clusters - 1))
-
     def _too_few_clusters(self, found: Diagnostics) -> Iterator[str]:
         """Yield what is missing in clusters."""
         if found.effective_clusters is None or found.weighted_clusters is None:
@@ -153,10 +155,29 @@ class IntervalRule:
                 f"{self.weighted_clusters:g} are needed"
             )
 
+    def unshown(self, found: Diagnostics) -> float:
+        """Return the share of the target's choices that the log does not show.
+
+        By its table, beyond chance; or what the mean weight lacks of 1 where chance does not explain it, and
+        one standard error more: logs that lack most are refused, and those left show too little of it.
+        """
+        unseen = max((found.unseen_support or 0.0) - found.unseen_by_chance, 0.0)
+        errors, lacks = -found.weight_deviation, 1.0 - found.mean_weight - found.rounding
+        if errors < _few(self.short, found.effective_clusters):
+            return unseen
+        return max(unseen, lacks * (1.0 + 1.0 / errors))
+
     def trusts_normal(self, found: Diagnostics) -> bool:
         """Return whether the normal interval may be used."""
         events = min(found.effective_rewards, found.expected_rewards)
         return events >= self.normal_rewards and found.share_of_max <= self.normal_share
+
+
+def _few(errors: float, clusters: float | None) -> float:
+    """Return how many standard errors are as improbable under Student's t of the clusters there are."""
+    if clusters is None or clusters < 2:
+        return errors
+    return float(stats.t.isf(stats.norm.sf(errors), clusters - 1))
 
 
 RULE = IntervalRule()
@@ -177,13 +198,32 @@ def default_interval(
         return NO_ANSWER
     if parts.biased:
         return Interval(NOTHING, NOTHING, "none: its bias is unknown")
-    if RULE.trusts_normal(found):
-        return normal(parts, cluster=cluster, level=level)
     seen = rounds if parts.base is not None else rounds.without_predictions()
+    unshown = reach_of_unshown(seen, found, bounds)
+    if RULE.trusts_normal(found):
+        return normal(parts, cluster=cluster, level=level).over(unshown)
     low, high = ends_of(seen, bounds)
     interval = between(low, high, cluster=cluster, level=level)
-    interval = with_tails(interval, seen, bounds=bounds, cluster=cluster, level=level)
+    interval = with_tails(interval, seen, bounds=bounds, cluster=cluster, level=level).over(unshown)
     return around(interval.within(bounds.low, bounds.high), parts.value)
+
+
+def reach_of_unshown(
+    rounds: Rounds, found: Diagnostics, bounds: Bounds, *, stands: float | None = None
+) -> Unshown:
+    """Return how far the target's value may lie below and above what the log says, for choices not in it.
+
+    Their rewards may be any in the range, without one among those seen (Manski 1990). What `stands` for them
+    in the estimate is by default its own mean or, doubly robust, the predictions'.
+    """
+    share = RULE.unshown(found)
+    if not share:
+        return Unshown()
+    known = bounds.over(rounds.reward)
+    if stands is None:
+        weighed = float(rounds.weighted.sum()) / float(rounds.weight.sum())
+        stands = weighed if rounds.q_target is None else float(rounds.q_target.mean())
+    return Unshown(share, share * max(stands - known.low, 0.0), share * max(known.high - stands, 0.0))
 
 
 def around(interval: Interval, value: float) -> Interval:

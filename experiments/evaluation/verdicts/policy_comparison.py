@@ -24,6 +24,7 @@ from segue.experiments.evaluation.estimators.standard_errors import standard_err
 from segue.experiments.evaluation.intervals.closed_form import (
     Bounds,
     Interval,
+    Unshown,
     bounds_of,
     joint_level,
     normal,
@@ -32,7 +33,7 @@ from segue.experiments.evaluation.intervals.heavy_tail import with_tails, withou
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of, typical_weight
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
-from segue.experiments.evaluation.verdicts.interval_rule import NO_ANSWER, RULE, around
+from segue.experiments.evaluation.verdicts.interval_rule import NO_ANSWER, RULE, around, reach_of_unshown
 from segue.features.events.outward_text import finite
 from segue.models.cluster_errors import recoded
 
@@ -169,7 +170,7 @@ def compare(
         se=standard_error(pair, cluster),
         low=interval.low,
         high=interval.high,
-        interval=interval.method,
+        interval="; ".join(filter(None, (interval.method, interval.caveat))),
         level=level,
         margin=margin,
         verdict=verdict,
@@ -225,8 +226,13 @@ def _interval(
     level: float,
 ) -> Interval:
     """Return the interval both policies' diagnostics allow."""
+    own, others = (
+        reach_of_unshown(rounds, one, bounds)
+        for rounds, one in zip((challenger, champion), found, strict=True)
+    )
+    unshown = Unshown(own.share + others.share, own.below + others.above, own.above + others.below)
     if all(map(RULE.trusts_normal, found)):
-        return normal(pair, cluster=cluster, level=level)
+        return normal(pair, cluster=cluster, level=level).over(unshown)
     apart = typical_weight(challenger.weight - champion.weight)  # what both share carries no variance
     low, high = ends_of(challenger, bounds, heavy=apart)
     champion_low, champion_high = ends_of(champion, bounds)
@@ -234,7 +240,7 @@ def _interval(
     reach = bounds.high - bounds.low
     interval = between(*ends, cluster=cluster, level=level)
     interval = with_tails(interval, challenger, champion, bounds=bounds, cluster=cluster, level=level)
-    return around(interval.within(-reach, reach), pair.value)
+    return around(interval.over(unshown).within(-reach, reach), pair.value)
 
 
 def _verdict(interval: Interval, margin: float, *, scale: float) -> tuple[Shipping, str]:

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 
 LogFile = Annotated[Path, typer.Argument(help="CSV (.gz too) or Parquet, one row a logged choice.")]
 Reward = Annotated[str, typer.Option(help="Column of the reward.")]
-Propensity = Annotated[str, typer.Option(help="Column of the logged action's propensity, in (0, 1].")]
+Propensity = Annotated[str, typer.Option(help="Column of the propensity, in (0, 1].")]
 Target = Annotated[str, typer.Option(help="Column of the target's probability of the logged action.")]
 Action = Annotated[str, typer.Option(help="Column of the logged action.")]
 TargetPrefix = Annotated[str, typer.Option(help="PREFIX<action> holds the target's probability of it.")]
 QhatPrefix = Annotated[str, typer.Option(help="PREFIX<action> holds its predicted reward.")]
 Cluster = Annotated[str, typer.Option(help="Column of clusters (class or learner): honest errors.")]
-Group = Annotated[str, typer.Option(help="Column of groups: the same by group, intervals jointly valid.")]
+Group = Annotated[str, typer.Option(help="Column of groups: intervals jointly valid.")]
 SlateId = Annotated[str, typer.Option(help="Column of the playlist's id.")]
 Position = Annotated[str, typer.Option(help="Column of the step's position in its playlist.")]
+Decision = Annotated[str, typer.Option(help="Column of ids: a row repeated counts once.")]
 ContextPrefix = Annotated[str, typer.Option(help="PREFIX<name> describes the round: for the two below.")]
 Qhat = Annotated[bool, typer.Option(help="Predict rewards from the context, cross-fitted.")]
 Balanced = Annotated[bool, typer.Option(help="Also weigh without propensities: to check doubtful ones.")]
@@ -55,6 +56,7 @@ def evaluate(
     group: Group = "",
     slate_id: SlateId = "",
     position: Position = "",
+    decision: Decision = "decision_id",
     reward_range: RewardRange = "",
     max_weight: MaxWeight = None,
     context_prefix: ContextPrefix = "",
@@ -80,7 +82,9 @@ def evaluate(
     limits = limits_of(reward_range)
     prefixes = {"qhat_prefix": qhat_prefix, "context_prefix": context_prefix}
     units = {"cluster": cluster, "group": group, "slate": slate_id, "position": position}
-    columns = Columns(reward, propensity, target, action, target_prefix, **prefixes, **units)
+    columns = Columns(
+        reward, propensity, target, action, target_prefix, decision=decision, **prefixes, **units
+    )
     read = read_csv_log(log, columns, reward_range=limits)
     if qhat and qhat_prefix:
         raise ValueError("--qhat predicts what --qhat-prefix already gives: state one of them")

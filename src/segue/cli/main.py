@@ -103,8 +103,8 @@ mount(app)
 
 EXTRAS = {
     "experiments": ("mlflow", "matplotlib"),
-    "serve": ("fastapi", "uvicorn", "starlette", "jinja2", "babel", "prometheus_client"),
     "lms": ("icalendar", "canvasapi"),
+    "serve": ("fastapi", "uvicorn", "starlette", "jinja2", "babel", "prometheus_client", "icalendar"),
     "postgres": ("psycopg",),
     "dask": ("dask", "distributed"),
     "lti": ("jwt", "cryptography", "httpx"),

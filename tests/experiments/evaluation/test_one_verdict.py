@@ -373,3 +373,80 @@ def test_a_list_estimate_lies_in_its_interval(seed: int) -> None:
 def test_make_world_still_answers() -> None:
     world = make_world(ess_fraction=0.5, reward_rate=0.3, rng=np.random.default_rng(1))
     assert evaluate(world.draw(1_000, np.random.default_rng(0))).verdict == "enough evidence"
+
+
+def offered(n: int, share: float, seed: int, *, table: bool) -> tuple[pd.DataFrame, float]:
+    """A log over x and y of a target that now and then takes z, which was never offered and earns nothing."""
+    rng = np.random.default_rng(seed)
+    action = (rng.random(n) < 4 / 7).astype(int)
+    wanted = {"x": 1 / 7 * (1 - share), "y": 6 / 7 * (1 - share), "z": share}
+    worth = np.array([0.5, 0.8])
+    log = pd.DataFrame({"r": (rng.random(n) < worth[action]).astype(float), "p": (3 + action) / 7})
+    log["a"] = np.array(["x", "y"])[action]
+    log["t"] = log["a"].map(wanted)
+    tables = {f"pi_{name}": chance for name, chance in wanted.items()} if table else {}
+    return log.assign(**tables), (1 - share) * float(worth @ [1 / 7, 6 / 7])
+
+
+@pytest.mark.parametrize(("n", "share"), [(1_000, 0.04), (5_000, 0.03), (10_000, 0.02)])
+def test_what_the_log_does_not_show_is_in_the_interval(n: int, share: float) -> None:
+    columns = Columns("r", "p", action="a", target_prefix="pi_")
+    held = []
+    for seed in range(20):
+        table, truth = offered(n, share, seed, table=True)
+        answer = evaluate(log_of_frame(table, columns))
+        gain = answer.versus_logging
+        assert gain is not None
+        if answer.verdict == "not enough evidence":
+            continue
+        known = answer.headline
+        held += [known.low <= truth <= known.high, gain.low <= truth - 4.7 / 7 <= gain.high]
+        assert "of its choices are not in the log" in str(answer)
+    assert len(held) >= 20
+    assert np.mean(held) >= 0.95  # without, .5 and .4 of the last two
+
+
+def test_without_a_table_what_weights_lack_is_in_the_interval() -> None:
+    held = []
+    for seed in range(60):
+        log, truth = offered(10_000, 0.0213, seed, table=False)
+        answer = evaluate(log_of_frame(log, Columns("r", "p", target="t")))
+        if answer.verdict == "enough evidence" and answer.diagnostics.weight_deviation < -2:
+            held.append(answer.headline.low <= truth <= answer.headline.high)
+            assert "of its choices are not in the log" in str(answer)
+    assert len(held) > 20
+    assert np.mean(held) > 0.95  # .3 without
+
+
+def test_weights_above_one_are_doubted_sooner_than_weights_below() -> None:
+    p, reward = np.full(900, 3 / 7), (np.arange(900) % 4 < 2).astype(float)
+    answered = []
+    for share in (
+        0.334,
+        0.4,
+        0.466,
+    ):  # of what the target prefers: 4 standard errors off, and none
+        target = np.where(np.arange(900) < 900 * share, 6 / 7, 1 / 7)
+        answer = evaluate(Log(reward=reward, propensity=p, target=target))
+        answered.append(answer.verdict == "enough evidence")
+    assert answered == [True, True, False]
+
+
+def test_a_decision_that_is_exported_twice_counts_once(tmp_path: Path) -> None:
+    once = choices(600).assign(decision_id=[f"d{n}" for n in range(600)])
+    twice = pd.concat([once, once.iloc[:400]])
+    differs = pd.concat([once, once.iloc[[0]].assign(r=1.0 - once["r"].iloc[0])])
+    answers = []
+    for number, log in enumerate((once, twice, differs)):
+        log.to_csv(tmp_path / f"{number}.csv", index=False)
+        answers.append(evaluate(read_csv_log(tmp_path / f"{number}.csv", TABLES)))
+    whole, repeated, contradicted = answers
+    assert repeated.to_dict()["estimates"] == whole.to_dict()["estimates"]
+    assert "400 rows repeat another of their decision_id" in str(repeated)
+    assert contradicted.diagnostics.n == 599
+    assert contradicted.rejected.lines == (2, 602)
+    unnamed = log_of_frame(twice.rename(columns={"decision_id": "id"}), TABLES)
+    named = log_of_frame(twice.rename(columns={"decision_id": "id"}), replace(TABLES, decision="id"))
+    assert (unnamed.n, named.n) == (1_000, 600)
+    with pytest.raises(ValueError, match="no column 'nothing'"):
+        log_of_frame(once, replace(TABLES, decision="nothing"))
