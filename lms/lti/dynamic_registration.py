@@ -41,17 +41,19 @@ SCOPES = (
 class Invitation:
     """Who may register: a platform on these hosts, once, until `expires` (UTC epoch seconds).
 
-    `learner_claim` and `ids` are as of :class:`Platform`.
+    `learner_claim` is as of :class:`Platform`, `ids` what was said of the ids (see ``platforms.ids_apart``).
     """
 
     hosts: tuple[str, ...]
     learner_claim: str
     expires: int
     number: str
-    ids: str = ""
+    ids: str | None = None
 
     @classmethod
-    def to(cls, hosts: tuple[str, ...], learner_claim: str, *, ids: str, until: datetime) -> Invitation:
+    def to(
+        cls, hosts: tuple[str, ...], learner_claim: str, *, ids: str | None, until: datetime
+    ) -> Invitation:
         """Return a new invitation."""
         return cls(hosts, learner_claim, int(until.timestamp()), secrets.token_urlsafe(9), ids)
 
@@ -81,8 +83,10 @@ def read_invitation(signed: str, sign: Sign, *, now: datetime) -> Invitation:
     return found
 
 
-async def registered(invitation: Invitation, query: Mapping[str, str], *, here: str) -> Platform:
+async def registered(invitation: Invitation, query: Mapping[str, str], *, here: str, ids: str) -> Platform:
     """Register this tool, reached below `here` (``https://host/lti/school``), and return the platform.
+
+    `ids` sets its users and courses apart.
 
     Raises
     ------
@@ -110,7 +114,7 @@ async def registered(invitation: Invitation, query: Mapping[str, str], *, here: 
     deployments = (deployment,) if deployment else ()
     hosts = tuple(host for host in invitation.hosts if host != urlsplit(issuer).netloc)
     urls = login, tokens, keys
-    return Platform(issuer, client_id, deployments, *urls, hosts, invitation.learner_claim, invitation.ids)
+    return Platform(issuer, client_id, deployments, *urls, hosts, invitation.learner_claim, ids)
 
 
 def _inside(invitation: Invitation, url: str, what: str) -> None:

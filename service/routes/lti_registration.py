@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from segue.lms.lti.dynamic_registration import Invitation, read_invitation, registered
-from segue.lms.lti.platforms import LtiError, Platform, read_platforms, write_platforms
+from segue.lms.lti.platforms import LtiError, Platform, ids_apart, read_platforms, write_platforms
 from segue.lms.lti.signing_keys import Keys
 from segue.service.http.plain_page import PAGE_HEADERS, page
 from segue.service.http.refusals import RefusedError
@@ -37,7 +37,9 @@ async def register(request: Request, tenant: str, invitation: str) -> HTMLRespon
     here = str(request.url).partition("/register/")[0]
     try:
         found = read_invitation(invitation, partial(space.keyring.digest, "lti"), now=datetime.now(UTC))
-        platform = await registered(found, request.query_params, here=here)
+        known = await asyncio.to_thread(read_platforms, space.path / "lti")
+        ids = ids_apart(known, found.hosts, found.ids)  # another may have come since the invitation
+        platform = await registered(found, request.query_params, here=here, ids=ids)
         await asyncio.to_thread(_keep, space, found, platform)
     except LtiError as error:
         raise RefusedError(error.status, "lti", str(error)) from None

@@ -88,8 +88,8 @@ def invite(
 
     with opened(workspace) as space:
         until = datetime.now(UTC) + timedelta(days=days)
-        apart = ids_apart(read_platforms(space.path / "lti"), host, ids)
-        invitation = Invitation.to(tuple(host), learner_claim, ids=apart, until=until)
+        ids_apart(read_platforms(space.path / "lti"), host, ids)  # what would be refused is said now
+        invitation = Invitation.to(tuple(host), learner_claim, ids=ids, until=until)
         signed = invitation.signed(partial(space.keyring.digest, "lti"))
         typer.echo(f"{address.rstrip('/')}/lti/{space.path.resolve().name}/register/{signed}")
 

@@ -18,7 +18,7 @@ from segue.cli.main import app
 from segue.lms.lti import dynamic_registration
 from segue.lms.lti.dynamic_registration import TOOL, Invitation, registered
 from segue.lms.lti.platforms import LtiError, read_platforms
-from tests.local_server import serving
+from tests.local_server import serving as local
 
 
 class Lms(ThreadingHTTPServer):
@@ -72,12 +72,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def lms() -> Iterator[Lms]:
-    with serving(Lms()) as server:
+    with local(Lms()) as server:
         yield server
 
 
-def invited(school: Path, host: str) -> str:
-    done = CliRunner().invoke(app, ["lti", "invite", str(school), "--host", host, "--address", "http://t"])
+def invited(school: Path, host: str, *more: str) -> str:
+    words = ["lti", "invite", str(school), "--host", host, "--address", "http://t", *more]
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     return done.output.strip().removeprefix("http://t")
 
@@ -111,10 +112,23 @@ def test_an_invitation_registers_one_platform_once(lms: Lms, school: Path, servi
     assert platform.auth_login_url == f"http://{lms.host}/auth"
 
 
+def test_of_two_that_were_invited_at_once_the_second_says_whose_ids_it_has(
+    lms: Lms, school: Path, serving: Any
+) -> None:
+    with local(Lms()) as other, serving(school) as client:
+        first, second = invited(school, lms.host), invited(school, other.host)
+        assert opened(client, first, lms.host).status_code == 200
+        assert opened(client, second, other.host).status_code == 400
+        assert not other.told, "nothing is registered on the other side either"
+        apart = invited(school, other.host, "--ids", "north")
+        assert opened(client, apart, other.host).status_code == 200
+    assert [platform.ids for platform in read_platforms(school / "lti")] == ["", "north"]
+
+
 def test_a_platform_that_answers_byte_by_byte_is_given_up(lms: Lms, monkeypatch: pytest.MonkeyPatch) -> None:
     lms.pause_seconds = 0.05  # 10 s and more for the whole answer, and never a long wait for the next byte
     monkeypatch.setattr(dynamic_registration, "SECONDS", 0.5)
     invitation = Invitation((lms.host,), "", 0, "n")
     query = {"openid_configuration": f"http://{lms.host}/conf"}
     with pytest.raises(LtiError, match="took too long"):
-        asyncio.run(registered(invitation, query, here="http://t/lti/school"))
+        asyncio.run(registered(invitation, query, here="http://t/lti/school", ids=""))
