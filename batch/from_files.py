@@ -175,7 +175,7 @@ def decide_block(
     """Return the columns of the playlists of learners whose states are known."""
     requests = tuple(Request(learner, plan.now, k=plan.k, minutes=plan.minutes) for learner in ids)
     rngs = generators(plan.seed, "playlist", plan.week, ids, 0)
-    asked = replace(recommender.asked(requests), block=states)
+    asked = replace(recommender.asked(requests), states=states)
     return _columns(recommender.kernel.draw(asked, rngs), ids, plan)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from segue.engine.policies.base import Policy
 from segue.engine.requests.request import Request
-from segue.engine.requests.request_batch import Asked, Scene
+from segue.engine.requests.request_batch import RequestBlock, Scene
 from segue.engine.requests.request_facts import goal_marks, minutes_a_step, wishes
 from segue.engine.rules.conflicts import conflicts
 from segue.engine.rules.relaxation import firm_from
@@ -41,7 +41,7 @@ from segue.models.resource_effects import Effects, EffectSums, Groups, estimate
 
 UNTESTED = 0.13  # trust in a learned part before held-out rewards speak for it
 MORE_INTEREST, MUCH_LIKING = 1.5, 0.1  # where finishing differs by a tenth, interests weigh 1.5 times more
-MOST_FIXED = 100  # what teachers have fixed, worked out and remembered
+MOST_MANNERS_KEPT = 100  # ways in which teachers weigh manners, worked out and remembered
 UNTRIED = (0.1, 0.95)  # span before anybody has answered: a little guessing, a few slips
 
 
@@ -220,9 +220,9 @@ class Kernel:
             effects=None if effects is None else effects.widened(len(catalogue.resources)),
         )
 
-    def scene(self, asked: Asked) -> Scene:
+    def scene(self, asked: RequestBlock) -> Scene:
         """Return what is known of the learners who ask."""
-        block = asked.block or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
+        block = asked.states or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now, skills=asked.skills)
         skill_map = self.skill_map if asked.skills is None else self.skill_map.over(asked.skills)
         gain = look_ahead(reading, *reading.forecasts, skills=asked.pool.skills)
@@ -261,12 +261,12 @@ class Kernel:
             manner=manner,
         )
 
-    def _manner(self, asked: Asked) -> Floats | None:
+    def _manner(self, asked: RequestBlock) -> Floats | None:
         """Return what the manner of teaching gives the scores, (B, n); None where no manner weighs."""
         if not self.manners and not any(request.manners for request in asked.requests):
             return None
         exponent, known = self.settings.weights.teaches_well, self._manner_points
-        if len(known) > MOST_FIXED:
+        if len(known) > MOST_MANNERS_KEPT:
             known.clear()
         for fixed in {request.manners for request in asked.requests} - known.keys():
             known[fixed] = manner_points(self.catalogue, self.manners, fixed, exponent=exponent)
@@ -288,30 +288,30 @@ class Kernel:
         mean += self.settings.optimism * std
         return self.learned.eta * learned_std(mean, std, value_range=self.learned.value_range)
 
-    def draw(self, asked: Asked, rngs: Iterable[np.random.Generator]) -> DrawnBlock:
+    def draw(self, asked: RequestBlock, rngs: Iterable[np.random.Generator]) -> DrawnBlock:
         """Return the lists of a block, one generator a request, each spent before the next is asked for."""
         n_steps, menu = asked.requests[0].k, menu_size(asked.requests[0])
         # the first options first: a larger menu changes no step
         each = [rng.random((menu, n_steps)) for rng in rngs]
         uniforms = (np.array(each) if len(each) > 1 else each[0][None]).swapaxes(1, 2)
-        whole, (asked, entry) = asked, enter(asked)
-        scene = self.scene(asked)
+        entered, entry = enter(asked)
+        scene = self.scene(entered)
         parts = self.score(scene)
         masks = (*entry, *learner_masks(scene))
-        plan = DrawPlan(scene, parts.total(), self.std(scene), masks, self.policy, _pins(asked))
+        plan = DrawPlan(scene, parts.total(), self.std(scene), masks, self.policy, _pins(entered))
         drawn = draw(plan, uniforms)
-        if drawn.conflicts and len(asked.pool) < len(whole.pool):
-            self._explain(whole, asked.pool, drawn)
+        if drawn.conflicts and len(entered.pool) < len(asked.pool):
+            self._find_conflicts_again(asked, entered.pool, drawn)
         return DrawnBlock.of(
             self.catalogue,
-            asked.pool.codes,
+            entered.pool.codes,
             drawn=drawn,
             parts=parts,
             ahead=np.array([scene.skills.chance, scene.skills.chance_later]),
         )
 
-    def _explain(self, whole: Asked, scored: Pool, drawn: Drawn) -> None:
-        """Find the conflicts again among all candidates: some were dropped before they were scored."""
+    def _find_conflicts_again(self, whole: RequestBlock, scored: Pool, drawn: Drawn) -> None:
+        """Put the conflicts of `drawn` right: they know nothing of candidates dropped before scoring."""
         rows = sorted({row for row, _ in drawn.conflicts})
         places = np.append(np.searchsorted(whole.pool.codes, scored.codes), -1)  # -1 stays -1
         found = conflicts(
@@ -350,7 +350,7 @@ def _state(request: Request, catalogue: Catalogue) -> LearnerState:
     return request.state
 
 
-def _pins(asked: Asked) -> tuple[tuple[int, ...], ...]:
+def _pins(asked: RequestBlock) -> tuple[tuple[int, ...], ...]:
     """Return, a row, the positions of the pins in the pool, in the teacher's order."""
     if not any(request.pins for request in asked.requests):
         return ()

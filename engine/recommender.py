@@ -23,7 +23,7 @@ from segue.engine.pipeline import Kernel, menu_size
 from segue.engine.policies.base import Policy
 from segue.engine.policies.policy_version import PolicyVersion
 from segue.engine.requests.request import Request
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.engine.rules.rule_book import RULES, SENTENCES
 from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.sampling.playlists import Playlist, Step
@@ -38,8 +38,8 @@ from segue.features.contexts.context_columns import COLUMNS, INDEX
 from segue.features.events.event_records import EARLIEST, LATEST
 from segue.features.vectors.success_model import SuccessModel
 
-BLOCK = 128
-FEW = 8
+BLOCK = 128  # requests decided at once
+FEW = 8  # requests over the same candidates, below which they share a block with others
 STUCK_EVIDENCE = 4 / 9  # four tries
 STUCK_RECENT = -0.2  # score this far below what the items led to expect
 RELAXED = "relaxed at step "  # of a rule in a certificate, before the steps
@@ -180,7 +180,7 @@ class Recommender:
         """Return the recommender saved in a folder."""
         return cls(*load(folder))
 
-    def asked(self, requests: tuple[Request, ...]) -> Asked:
+    def asked(self, requests: tuple[Request, ...]) -> RequestBlock:
         """Return requests of one shape as a block; candidates in catalogue order, pins among them."""
         for request in requests:
             _check(request)
@@ -189,16 +189,16 @@ class Recommender:
         named = [r.candidates for r in requests]
         settings = self.kernel.settings
         if all(ids is None for ids in named):
-            return Asked(requests, self.catalogue, whole, settings, now)
+            return RequestBlock(requests, self.catalogue, whole, settings, now)
         if all(ids is named[0] or ids == named[0] for ids in named) and not any(r.pins for r in requests):
-            return Asked(requests, self.catalogue, self._pool(named[0] or ()), settings, now)
+            return RequestBlock(requests, self.catalogue, self._pool(named[0] or ()), settings, now)
         offered = np.zeros((len(requests), len(whole)), dtype=np.bool_)
         open_ = np.zeros(len(whole), dtype=np.bool_)
         for row, (ids, request) in enumerate(zip(named, requests, strict=True)):
             offered[row, slice(None) if ids is None else self.catalogue.resource_codes(ids)] = True
             open_[self.catalogue.resource_codes(request.pins)] = True
         open_ |= offered.any(axis=0)
-        return Asked(requests, self.catalogue, whole.keep(open_), settings, now, offered[:, open_])
+        return RequestBlock(requests, self.catalogue, whole.keep(open_), settings, now, offered[:, open_])
 
     def _pool(self, ids: Sequence[str]) -> Pool:
         codes = np.unique(self.catalogue.resource_codes(ids))
@@ -327,7 +327,7 @@ def _check(request: Request) -> None:
             raise ValueError(f"dial {name} must be in [-1, 1], got {value}")
 
 
-def _hashes(asked: Asked) -> list[str]:
+def _hashes(asked: RequestBlock) -> list[str]:
     def digest(codes: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:
         return hashlib.blake2b(codes.tobytes(), digest_size=8).hexdigest()
 
@@ -355,12 +355,12 @@ def _certificates(drawn: DrawnBlock) -> list[Mapping[str, str]]:
 def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:
     pinned = _pinned(drawn, row) if drawn.drawn.pinned else ()
     if length == request.k:
-        return (*pinned, *_help(drawn, row, request))
+        return (*pinned, *_stuck(drawn, row, request))
     conflict = drawn.drawn.conflicts.get((row, length), ())
     why = " and ".join(conflict)
     stem = f"the list ends after {length} of {request.k} steps" if length else "no step is possible"
     short = f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used"
-    return (short, *pinned, *_help(drawn, row, request))
+    return (short, *pinned, *_stuck(drawn, row, request))
 
 
 def _pinned(drawn: DrawnBlock, row: int) -> tuple[str, ...]:
@@ -373,8 +373,8 @@ def _pinned(drawn: DrawnBlock, row: int) -> tuple[str, ...]:
     )
 
 
-def _help(drawn: DrawnBlock, row: int, request: Request) -> tuple[str, ...]:
-    """Ask for a person where an intervention meets a skill that many tries have not moved."""
+def _stuck(drawn: DrawnBlock, row: int, request: Request) -> tuple[str, ...]:
+    """Say that a person should help where an intervention meets a skill that many tries have not moved."""
     if request.mode != "intervene":
         return ()
     tried = drawn.contexts[INDEX["evidence"], row] >= STUCK_EVIDENCE

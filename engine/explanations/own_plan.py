@@ -14,7 +14,7 @@ import numpy as np
 
 from segue.engine.pipeline import Kernel
 from segue.engine.requests.request import Request
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.features.catalogue import Catalogue, Floats
 from segue.features.prerequisite_map import readiness
 
@@ -63,7 +63,7 @@ class PlanCheck:
 
 def check_plan(
     kernel: Kernel,
-    asked: Asked,
+    asked: RequestBlock,
     plan: Sequence[PlanStep],
     *,
     minutes: float | None = None,
@@ -73,7 +73,7 @@ def check_plan(
 
     Parameters
     ----------
-    asked : Asked
+    asked : RequestBlock
         One request of the learner, with the state and the time of the check.
     minutes : float, optional
         What the learner has; None sets no limit.

@@ -10,7 +10,7 @@ import numpy as np
 
 from segue.engine.explanations.why import ENGLISH
 from segue.engine.pipeline import Kernel
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.engine.rules.rule_book import (
     SENTENCES,
     all_of,
@@ -51,7 +51,7 @@ class WhyNot:
     points: Mapping[str, float] | None = None
 
 
-def why_not(kernel: Kernel, asked: Asked, code: int, *, words: NullTranslations = ENGLISH) -> WhyNot:
+def why_not(kernel: Kernel, asked: RequestBlock, code: int, *, words: NullTranslations = ENGLISH) -> WhyNot:
     """Return why the resource at catalogue position `code` is not the first step of a block of one.
 
     The sentence is in the language of the catalogue `words`.
@@ -79,7 +79,7 @@ def _withheld(rules: tuple[str, ...], words: NullTranslations) -> WhyNot:
     return WhyNot(rules, _capital(words.gettext(SENTENCES[rules[0]])))
 
 
-def _entry(asked: Asked, at: int) -> tuple[str, ...]:
+def _entry(asked: RequestBlock, at: int) -> tuple[str, ...]:
     return tuple(mask.name for mask in entry_masks(asked) if not mask.allowed[0, at])
 
 

@@ -18,12 +18,19 @@ from segue.features.prerequisite_map import Map
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class RequestBlock:
     """B requests of one shape (same `k`, `menu` and mode), before anything is known of the learners.
 
-    `offered` (B, n) says which candidates each learner may get, None when all of the pool. `block` holds the
-    learners' states where they come side by side; without it they are the requests' own. `skills`, ascending,
-    are those that pool and block are about and number; None: all.
+    Attributes
+    ----------
+    now : array of shape (B,)
+        UTC epoch seconds.
+    offered : boolean array of shape (B, n), or None
+        Which candidates each learner may get; None: the whole pool.
+    states : StateBlock, optional
+        The learners' states where they come side by side; without it each request brings its own.
+    skills : int array, optional
+        The skills that pool and states are about and number, ascending; None: all.
     """
 
     requests: tuple[Request, ...]
@@ -32,7 +39,7 @@ class Asked:
     settings: Settings
     now: Floats
     offered: Bools | None = None
-    block: StateBlock | None = None
+    states: StateBlock | None = None
     skills: Ints | None = None
 
     def __len__(self) -> int:
@@ -43,32 +50,36 @@ class Asked:
         """0 … B - 1."""
         return np.arange(len(self.requests))
 
-    def some(self, rows: Sequence[int]) -> Asked:
+    def some(self, rows: Sequence[int]) -> RequestBlock:
         """Return the requests of some rows, over the same candidates."""
         offered = None if self.offered is None else self.offered[rows]
         requests = tuple(self.requests[row] for row in rows)
-        block = None
-        if self.block is not None:
-            states = self.block.states()
-            block = StateBlock.of([states[row] for row in rows])
-        return Asked(requests, self.catalogue, self.pool, self.settings, self.now[rows], offered, block)
+        states = None
+        if self.states is not None:
+            each = self.states.states()
+            states = StateBlock.of([each[row] for row in rows])
+        return RequestBlock(
+            requests, self.catalogue, self.pool, self.settings, self.now[rows], offered, states
+        )
 
-    def keep(self, positions: Bools) -> Asked:
+    def keep(self, positions: Bools) -> RequestBlock:
         """Return the same requests over the candidates at `positions`."""
         offered = None if self.offered is None else self.offered[:, positions]
         pool = self.pool.keep(positions)
-        return Asked(self.requests, self.catalogue, pool, self.settings, self.now, offered, self.block)
+        return RequestBlock(
+            self.requests, self.catalogue, pool, self.settings, self.now, offered, self.states
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A block of requests with what the histories say.
+    """A block of requests with what is known of their learners and candidates when the first step is drawn.
 
     `goal` (B, S) marks what the goal needs; `idle_days` (B, n) is the time since the learner last used each
     candidate (inf if never).
     """
 
-    asked: Asked
+    asked: RequestBlock
     skill_map: Map
     skills: SkillFacts
     items: ItemFacts

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from segue.engine.requests.request import Goal, Request
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.features.catalogue import Catalogue, CatalogueError, Floats
 from segue.features.contexts.context_columns import DAY
 from segue.features.history.learner_state import StateBlock
@@ -16,7 +16,7 @@ from segue.features.prerequisite_map import Map
 GOAL_HALF_LIFE = 7.0
 
 
-def wishes(block: StateBlock, asked: Asked) -> Floats:
+def wishes(block: StateBlock, asked: RequestBlock) -> Floats:
     """Return each learner's interests over tags, (B, T): stated before, stated now, and revealed."""
     out = np.maximum(block.stated, 0.0)
     index = asked.catalogue.tag_index
@@ -35,7 +35,7 @@ def minutes_a_step(requests: Sequence[Request]) -> Floats | None:
     return np.array([np.inf if r.minutes is None else r.minutes / r.k for r in requests])
 
 
-def goal_marks(asked: Asked, mastery: Floats, skill_map: Map) -> tuple[Floats, Floats]:
+def goal_marks(asked: RequestBlock, mastery: Floats, skill_map: Map) -> tuple[Floats, Floats]:
     """Return which skills each goal needs, (B, S), and 2^(-days to the due date / 7), (B, 1).
 
     Needed are the goal's own skills, and those before them that are not there yet (mastery below .8).

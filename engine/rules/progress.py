@@ -33,8 +33,8 @@ class Progress:
         For each step begun, the steps given before to the skills of each combination, on average over these.
     rules : list of StepRule
         Those that may still withhold something.
-    quiet : dict of str to int
-        For some of them, the step before which they withhold nothing, whatever is drawn until then.
+    quiet_until : dict of str to int
+        For some of them, by name, the step before which they withhold nothing, whatever is drawn until then.
     minutes_left : array of shape (B, 1), or None without a budget
     below_floor, below : arrays of shape (B, n) and (B,)
         Which candidates lie below the grade floor (None: no floor), and how many steps so far.
@@ -55,8 +55,8 @@ class Progress:
         self._met_kinds = np.zeros((n_rows, len(scene.asked.catalogue.kind_ids)), dtype=np.int64)
         self.shares = [np.zeros((n_rows, len(pool.combinations)))]
         self.rules: list[StepRule] = list(rules)
-        self.quiet: dict[str, int] = {}
-        self._asleep_until = 0
+        self.quiet_until: dict[str, int] = {}
+        self._all_quiet_until = 0
         self.minutes_left = minutes_at_hand(scene)
         self.below_floor = below_floor(scene)
         self.below = np.zeros(n_rows, dtype=np.int64)
@@ -75,16 +75,16 @@ class Progress:
     @property
     def at_rest(self) -> bool:
         """Whether no rule may withhold anything from this step, and every list has a candidate left."""
-        return self.step < self._asleep_until and self.step < self.spare
+        return self.step < self._all_quiet_until and self.step < self.spare
 
     def awake(self) -> list[StepRule]:
         """Return the rules that may withhold something from this step."""
-        if self.step < self._asleep_until:
+        if self.step < self._all_quiet_until:
             return []
-        quiet, step = self.quiet, self.step
-        awake = [rule for rule in self.rules if quiet.get(rule.name, 0) <= step]
+        quiet_until, step = self.quiet_until, self.step
+        awake = [rule for rule in self.rules if quiet_until.get(rule.name, 0) <= step]
         if not awake:
-            self._asleep_until = min([quiet[rule.name] for rule in self.rules], default=step + 1)
+            self._all_quiet_until = min([quiet_until[rule.name] for rule in self.rules], default=step + 1)
         return awake
 
     def drop(self, rule: StepRule) -> None:
@@ -96,7 +96,7 @@ class Progress:
 
         `most` is what one thing has now, at most: with every step one more.
         """
-        self.quiet[rule.name] = self.step + limit - most
+        self.quiet_until[rule.name] = self.step + limit - most
         return most < limit
 
     def per_skill(self) -> Ints:

@@ -61,9 +61,11 @@ def smallest_conflict(masks: Sequence[tuple[str, Bools]], free: Bools) -> tuple[
     """
     if not masks or not free.any():
         return ()
+    # A set of rules is a number, bit i for the i-th. A conflict has a rule of every set that withholds a
+    # candidate; where one such set is part of another, the smaller one is enough to look at.
     withheld = ~np.array([mask[free] for _, mask in masks])
-    by = set((2 ** np.arange(len(masks)) @ withheld).tolist())  # the rules that withhold a candidate, as bits
-    needed = [rules for rules in by if not any(other & rules == other != rules for other in by)]
+    withheld_by = set((2 ** np.arange(len(masks)) @ withheld).tolist())
+    needed = [a for a in withheld_by if not any(b & a == b != a for b in withheld_by)]
     for size in range(1, len(masks) + 1):
         for chosen in combinations(range(len(masks)), size):
             bits = sum(1 << i for i in chosen)

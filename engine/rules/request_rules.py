@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from segue.engine.requests.request import Request
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.engine.rules.base import FILL, NEVER, OFFERED, Rule, rule
 from segue.features.catalogue import Bools, Catalogue, grade_range
 
 
 @rule(OFFERED, "it is not among the candidates of this request", relaxed=NEVER)
-def offered(asked: Asked) -> Bools | None:
+def offered(asked: RequestBlock) -> Bools | None:
     """Only the candidates of the request."""
     return asked.offered
 
 
 @rule("excluded", "the teacher took it out", relaxed=NEVER)
-def excluded(asked: Asked) -> Bools | None:
+def excluded(asked: RequestBlock) -> Bools | None:
     """Nothing that the teacher took out."""
     return _rows(asked, [_without(asked.catalogue, request.excluded) for request in asked.requests])
 
@@ -33,13 +33,13 @@ def _without(catalogue: Catalogue, out: Sequence[str]) -> Bools | None:
 
 
 @rule("planned", "it is in the learner's plan already", relaxed=0)
-def planned(asked: Asked) -> Bools | None:
+def planned(asked: RequestBlock) -> Bools | None:
     """Nothing that stands in another list of the learner's."""
     return _rows(asked, [_without(asked.catalogue, request.planned) for request in asked.requests])
 
 
 @rule("available", "it is not open at this time", relaxed=NEVER)
-def available(asked: Asked) -> Bools | None:
+def available(asked: RequestBlock) -> Bools | None:
     """Only what is open at each request's `now`."""
     if asked.catalogue.always_open:
         return None
@@ -49,7 +49,7 @@ def available(asked: Asked) -> Bools | None:
 
 
 @rule("course", "it belongs to a course that this learner does not take", relaxed=NEVER)
-def in_course(asked: Asked) -> Bools | None:
+def in_course(asked: RequestBlock) -> Bools | None:
     """Only what is for all, or belongs to a course that the learner takes."""
     if not asked.catalogue.courses:
         return None
@@ -66,7 +66,7 @@ def _of_courses(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | 
 
 
 @rule("language", "it is in another language", relaxed=NEVER)
-def in_language(asked: Asked) -> Bools | None:
+def in_language(asked: RequestBlock) -> Bools | None:
     """Only resources in the language asked for, or in none."""
     return _rows(asked, [_speaking(asked.catalogue, r.place.language) for r in asked.requests])
 
@@ -82,14 +82,14 @@ def _speaking(catalogue: Catalogue, wanted: str) -> Bools | None:
 
 
 @rule("device", "it needs a connection", relaxed=NEVER)
-def on_device(asked: Asked) -> Bools | None:
+def on_device(asked: RequestBlock) -> Bools | None:
     """Only what works without a connection, where there is none."""
     offline = asked.catalogue.works_offline
     return _rows(asked, [offline if r.place.offline else None for r in asked.requests])
 
 
 @rule("grade band", "it is for other grades", relaxed=NEVER)
-def in_grades(asked: Asked) -> Bools | None:
+def in_grades(asked: RequestBlock) -> Bools | None:
     """Only resources whose grades overlap the band asked for."""
     return _rows(asked, [_overlapping(asked.catalogue, r.place.grade_band) for r in asked.requests])
 
@@ -105,7 +105,7 @@ def _overlapping(catalogue: Catalogue, band: str) -> Bools | None:
 
 
 @rule("manner", "it is not the kind of work that was asked for", relaxed=FILL)
-def in_manner(asked: Asked) -> Bools | None:
+def in_manner(asked: RequestBlock) -> Bools | None:
     """How the work is done: kinds, content, process and product that were asked for."""
     return _rows(asked, [_of_kind(asked.catalogue, request) for request in asked.requests])
 
@@ -120,7 +120,7 @@ def _of_kind(catalogue: Catalogue, request: Request) -> Bools | None:
     return np.asarray(np.logical_and.reduce([part for part in parts if part is not None]))
 
 
-def _rows(asked: Asked, wanted: Sequence[Bools | None]) -> Bools | None:
+def _rows(asked: RequestBlock, wanted: Sequence[Bools | None]) -> Bools | None:
     """Stack one mask a request over the catalogue, cut to the pool; None where no request asks."""
     if all(mask is None for mask in wanted):
         return None
@@ -155,7 +155,7 @@ def _fits(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:
     return _where(catalogue, [getattr(r, name) in ("", wanted) for r in catalogue.resources])
 
 
-ENTRY_RULES: tuple[Rule[Asked], ...] = (
+ENTRY_RULES: tuple[Rule[RequestBlock], ...] = (
     offered,
     excluded,
     available,

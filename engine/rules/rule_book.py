@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segue.engine.requests.request_batch import Asked, Scene
+from segue.engine.requests.request_batch import RequestBlock, Scene
 from segue.engine.rules.base import NEVER, Mask, Rule, ask
 from segue.engine.rules.learner_rules import LEARNER_RULES
 from segue.engine.rules.progress import Progress
@@ -18,7 +18,7 @@ RULES: tuple[Rule[Any], ...] = (*ENTRY_RULES, *LEARNER_RULES, *STEP_RULES)
 SENTENCES = {rule.name: rule.sentence for rule in RULES}
 
 
-def entry_masks(asked: Asked) -> tuple[Mask, ...]:
+def entry_masks(asked: RequestBlock) -> tuple[Mask, ...]:
     """Return what the rules on request and catalogue leave."""
     return ask(ENTRY_RULES, asked)
 
@@ -40,7 +40,7 @@ def growing(scene: Scene, open_: Bools, masks: tuple[Mask, ...] = ()) -> Progres
     return Progress(scene, open_, rules=STEP_RULES, never=never)
 
 
-def enter(asked: Asked) -> tuple[Asked, tuple[Mask, ...]]:
+def enter(asked: RequestBlock) -> tuple[RequestBlock, tuple[Mask, ...]]:
     """Ask the entry rules, and drop candidates that no learner of the block may ever get."""
     masks = entry_masks(asked)
     if not masks:

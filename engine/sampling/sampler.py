@@ -94,11 +94,11 @@ def draw(plan: DrawPlan, uniforms: Floats) -> Drawn:
     odds = plan.policy.odds(OpenCandidates(plan.scores, plan.std, static, groups, progress.log_diversity))
     alive = np.ones(n_rows, dtype=np.bool_)
     if n_rows == menu == 1 and not plan.pins:
-        _alone(plan, progress, odds, alive=alive, uniforms=uniforms.ravel().tolist(), drawn=drawn)
+        _draw_lone_list(plan, progress, odds, alive=alive, uniforms=uniforms.ravel().tolist(), drawn=drawn)
         return drawn
     for step in range(k):
         allowed, open_ = _allowed(plan, progress, alive, drawn)
-        alive = _step(
+        alive = _draw_step(
             plan, progress, odds, allowed=allowed, open_=open_, uniforms=uniforms[:, step], drawn=drawn
         )
         if not every(alive):
@@ -140,10 +140,13 @@ def _allowed(plan: DrawPlan, progress: Progress, alive: Bools, drawn: Drawn) -> 
     return allowed, some
 
 
-def _alone(
+def _draw_lone_list(
     plan: DrawPlan, progress: Progress, odds: Odds, *, alive: Bools, uniforms: list[float], drawn: Drawn
 ) -> None:
-    """Draw a lone list without menu and pins: what `_step` and the end of `draw` do, number by number."""
+    """Draw a lone list without menu and pins: what `_draw_step` and the end of `draw` do, number by number.
+
+    That both draw the same bits is held by ``tests/engine/test_recommender.py``, list by list and in a batch.
+    """
     group, scores, pull = plan.scene.pool.combination, plan.scores[0], progress.log_diversity
     open_, given = progress.open[0], drawn.position[0, :, 0]
     numbers: list[tuple[float, float, float, float]] = []
@@ -168,7 +171,7 @@ def _alone(
         drawn.explored[...] = drawn.score < drawn.best
 
 
-def _step(
+def _draw_step(
     plan: DrawPlan,
     progress: Progress,
     odds: Odds,
@@ -178,7 +181,7 @@ def _step(
     uniforms: Floats,
     drawn: Drawn,
 ) -> Bools:
-    """Draw one step (its menu) of every list that has something left; return which lists go on."""
+    """Draw one step (its menu) of every list where something is `open_` (B,); return which lists go on."""
     given = open_
     first, minutes = progress.rows, None
     for option in range(uniforms.shape[1]):
@@ -209,7 +212,7 @@ def _step(
 
 
 def _without_pins(plan: DrawPlan, allowed: Bools) -> Bools:
-    """A pin stands in its own step: it is no option of a menu before."""
+    """Return what is allowed but for pins: each stands in its own step, and is no option of a menu before."""
     allowed = allowed.copy()
     for row, pins in enumerate(plan.pins):
         allowed[row, list(pins)] = False

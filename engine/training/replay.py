@@ -10,7 +10,7 @@ import numpy as np
 
 from segue.engine.pipeline import Kernel
 from segue.engine.requests.request import Request
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.features.catalogue import Bools, Floats, Ints
 from segue.features.contexts.context_columns import COLUMNS
 from segue.features.history.attempts import Attempts
@@ -72,13 +72,13 @@ def replay(
         items, at = np.unique(codes, return_inverse=True)
         pool = kernel.whole.keep(items)
         about = kernel.skill_map.around(pool.skills)
-        asked = Asked(
+        asked = RequestBlock(
             (_ANYBODY,) * len(rows),
             kernel.catalogue,
             pool.over(about),
             kernel.settings,
             now,
-            block=found.block(own, offered, about),
+            states=found.block(own, offered, about),
             skills=about,
         )
         scene = kernel.scene(asked)

@@ -16,7 +16,7 @@ from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
-from segue.engine.requests.request_batch import Asked
+from segue.engine.requests.request_batch import RequestBlock
 from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
 from segue.engine.training.fit import TrainingLog, fit_kernel, learned_from
@@ -121,7 +121,7 @@ class ClassTutor:
         self._ahead |= {p.learner: {s.resource for s in p.steps} for p in playlists if len(p.steps) > 1}
         return [[(self._original[s.resource], s.propensity) for s in p.steps] for p in playlists]
 
-    def asked(self, requests: list[dict[str, Any]]) -> tuple[Kernel, Asked]:
+    def asked(self, requests: list[dict[str, Any]]) -> tuple[Kernel, RequestBlock]:
         """Return what would answer the requests, and the block that it would read."""
         recommender, own = self._ready(), self._requests(requests)
         return recommender.kernel, recommender.asked(tuple(own))
