@@ -1,1 +1,1 @@
-"""Decisions: policies, rules, playlists with exact propensities, reasons, the store and the weekly batch."""
+"""Decisions from what is known: rules, scores, exact propensities, reasons, training; no store, no clock."""

@@ -15,8 +15,9 @@ import numpy as np
 
 from segue.features.catalogue import Bools, Catalogue, Floats, Ints, row_kinds
 
-_MANY_ROWS, _FEW_MEMBERS = 8, 32
-_SPARSE = 5
+# By measurement; no number depends on them:
+_MANY_ROWS, _FEW_MEMBERS = 8, 32  # from so many learners and up to such groups: slot by slot
+_SPARSE = 5  # where more than one combination in five has a further skill, zeros are added for the others
 _TABLE = 1024  # combinations whose overlaps are kept: 8 MB
 TEACHING = ("lesson", "video", "text")
 
@@ -28,7 +29,7 @@ class Combinations:
     Attributes
     ----------
     head : int array of shape (D,)
-        Catalogue position of a resource with each.
+        Catalogue position of one resource that has each.
     skills, weights : arrays of shape (D, K)
         The skills, padded by the first one, and 1 / K_r (0 where padded).
     n_skills : int
@@ -75,7 +76,7 @@ class Combinations:
 
     @cached_property
     def more_slots(self) -> list[tuple[Ints | slice, Ints, Floats]]:
-        """Of each further column: which combinations have so many skills, the skills, and the weights."""
+        """For the second skill, the third and so on: which combinations have one, the skill, its weight."""
         out: list[tuple[Ints | slice, Ints, Floats]] = []
         for skill, weight in zip(self.skill_slots[1:], self.weight_slots[1:], strict=True):
             at = weight.nonzero()[0]
@@ -210,7 +211,7 @@ class AlikeGroups:
         return np.argsort(by_size), [np.ascontiguousarray(slot) for slot in slots]
 
     def _slotted(self, numbers: Floats | Bools) -> bool:
-        """Whether many rows of small groups are worked on: candidate by candidate then."""
+        """Whether to add up by slot: the first candidate of every group, then the second, and so on."""
         return len(numbers) >= _MANY_ROWS and self.members[0].shape[1] <= _FEW_MEMBERS
 
     def sums(self, numbers: Floats | Bools) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from segue.features.catalogue import Catalogue, Floats, Ints
 
+# Tried against the true order in simulated courses, with links missing and false (docs/learning.md):
 JUST_BEFORE = 0.3  # share of the skills that lie just before one
 REACH = 0.1  # of the course: so far before a skill, another counts for it 1/e as much
 PULL = 3.0  # what a neighbour's suggestion weighs beside a skill's own place, where they agree
@@ -65,7 +66,10 @@ class Map:
         return np.flatnonzero(met[:-1])
 
     def over(self, skills: Ints) -> Map:
-        """Return the map of some skills, ascending, numbered anew; right where all `around` is among them."""
+        """Return the map of some skills (ascending), numbered anew.
+
+        It is right for those whose `around` is among them.
+        """
 
         def numbered(codes: Ints) -> Ints:
             at = np.minimum(np.searchsorted(skills, codes), len(skills) - 1)
@@ -79,7 +83,7 @@ class Map:
         )
 
     def summed_before(self, values: Floats) -> Floats:
-        """Return, for each skill, the sum of `values` (B, S) over what comes just before it, (B, S)."""
+        """Return, for each skill, the sum of `values` (B, S) over the skills just before it, (B, S)."""
         start, end = self.just_before
         total = np.zeros((len(values), values.shape[1] + 1))
         np.add.accumulate(values.take(self.course, axis=1), axis=1, out=total[:, 1:])
@@ -89,7 +93,7 @@ class Map:
 
     @cached_property
     def weight_before(self) -> Floats:
-        """What comes just before each skill counts in all, (S,); 1 where nothing does."""
+        """What the skills just before each skill weigh together, (S,); 1 where there are none."""
         weight = self.summed_before(self.late[None])[0]
         weight[self.first] = 1.0
         return np.asarray(weight)
@@ -143,10 +147,10 @@ def course_order(catalogue: Catalogue, easiness: Floats) -> Ints:
     for _ in range(ROUNDS):
         off = place[after] - place[before] - distance
         weight = PULL / (1.0 + (off / (WIDTH * apart)) ** 2)
-        said = _sums(before, weight * (place[after] - distance), len(own))
-        said += _sums(after, weight * (place[before] + distance), len(own))
-        heard = _sums(before, weight, len(own)) + _sums(after, weight, len(own))
-        place = (own + said) / (1.0 + heard)
+        suggested = _sums(before, weight * (place[after] - distance), len(own))
+        suggested += _sums(after, weight * (place[before] + distance), len(own))
+        weights = _sums(before, weight, len(own)) + _sums(after, weight, len(own))
+        place = (own + suggested) / (1.0 + weights)
     return np.argsort(place, kind="stable")
 
 

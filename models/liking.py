@@ -38,23 +38,29 @@ def liking(learner: Ints, tags: Ints, finished: Floats) -> float:
     row, slot = np.nonzero(tags >= 0)
     if not len(row):
         return 0.0
+    half = _half(learner)[row]
+    mean = np.bincount(learner, finished) / np.maximum(np.bincount(learner), 1)
+    tag, weight = tags[row, slot], 1.0 / (tags >= 0).sum(axis=1)[row]
+    residual = (finished - mean[learner])[row]  # freed of the learner's mean, and of the tag's
+    residual -= (np.bincount(tag, residual * weight) / np.maximum(np.bincount(tag, weight), 1e-9))[tag]
+    cells, cell = np.unique(learner[row] * (tag.max() + 1) + tag, return_inverse=True)
+    sums, weights = (
+        np.stack([np.bincount(cell, (half == h) * each, len(cells)) for h in (0, 1)])
+        for each in (residual * weight, weight)
+    )
+    weight_of_both = float(weights.prod(axis=0).sum())
+    share = float(finished.mean())
+    if weight_of_both <= 0.0 or share <= 0.0:
+        return 0.0
+    covariance = sums.prod(axis=0).sum() / weight_of_both
+    error = share * (1.0 - share) / np.sqrt(weight_of_both)
+    return float(np.sqrt(max(covariance - error, 0.0)) / share)
+
+
+def _half(learner: Ints) -> Ints:
+    """Return to which half of its learner's work each row belongs, (n,): two by two, in the order of time."""
     order = np.argsort(learner, kind="stable")
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     first = np.searchsorted(learner[order], learner)
-    half = ((place - first) // 2 % 2)[row]
-    mean = np.bincount(learner, finished) / np.maximum(np.bincount(learner), 1)
-    tag, weight = tags[row, slot], 1.0 / (tags >= 0).sum(axis=1)[row]
-    left = (finished - mean[learner])[row]
-    left -= (np.bincount(tag, left * weight) / np.maximum(np.bincount(tag, weight), 1e-9))[tag]
-    cells, cell = np.unique(learner[row] * (tag.max() + 1) + tag, return_inverse=True)
-    sums, weights = (
-        np.stack([np.bincount(cell, (half == h) * each, len(cells)) for h in (0, 1)])
-        for each in (left * weight, weight)
-    )
-    both = float(weights.prod(axis=0).sum())
-    share = float(finished.mean())
-    if both <= 0.0 or share <= 0.0:
-        return 0.0
-    sure = sums.prod(axis=0).sum() / both - share * (1.0 - share) / np.sqrt(both)
-    return float(np.sqrt(max(sure, 0.0)) / share)
+    return np.asarray((place - first) // 2 % 2)

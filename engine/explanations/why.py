@@ -122,9 +122,9 @@ def student_words(
     index = catalogue.skill_index[resource.skills[0]]
     past = record_of(state, index, now)
     due, success, readiness = (context[name] for name in READ)
-    days, outlook = _days_said(due, past.days), _outlook(success, readiness)
-    told = _Told(past.tries, past.right, days, outlook, _shared(resource, interests))
-    return _sentences(_SkillWords.of(catalogue.skills[index], words), told, words)
+    days, outlook = _days_since_review(due, past.days), _outlook(success, readiness)
+    facts = _StepFacts(past.tries, past.right, days, outlook, _shared(resource, interests))
+    return _sentences(_SkillWords.of(catalogue.skills[index], words), facts, words)
 
 
 def students_words(
@@ -157,15 +157,15 @@ def students_words(
         resources, interests, *(column.tolist() for column in columns), strict=True
     ):
         tag = _shared(resource, stated) if stated else ""
-        told = _Told(tries, right, _days_said(due, days), _outlook(success, readiness), tag)
+        facts = _StepFacts(tries, right, _days_since_review(due, days), _outlook(success, readiness), tag)
         name = resource.skills[0]
         if name not in skills:
             skills[name] = _SkillWords.of(catalogue.skills[catalogue.skill_index[name]], ENGLISH)
-        out.append(_sentences(skills[name], told, ENGLISH))
+        out.append(_sentences(skills[name], facts, ENGLISH))
     return out
 
 
-class _Told(NamedTuple):
+class _StepFacts(NamedTuple):
     """What the sentences of a step say, besides its skill.
 
     `days` since the last try, where it is time for another (else 0); `tag`: an interest that it is about.
@@ -196,14 +196,14 @@ class _SkillWords(NamedTuple):
         return cls(name, new, can)
 
 
-def _sentences(skill: _SkillWords, told: _Told, words: NullTranslations) -> str:
-    said = (
-        _past(told, skill, words) if told.tries else skill.new,
-        _since(told, words) if told.days else _now(told.outlook, words),
-        words.gettext("It is about %(tag)s, which you like.") % {"tag": told.tag} if told.tag else "",
+def _sentences(skill: _SkillWords, facts: _StepFacts, words: NullTranslations) -> str:
+    sentences = (
+        _record_sentence(facts, skill, words) if facts.tries else skill.new,
+        _review_sentence(facts, words) if facts.days else _outlook_sentence(facts.outlook, words),
+        words.gettext("It is about %(tag)s, which you like.") % {"tag": facts.tag} if facts.tag else "",
         skill.can,
     )
-    return " ".join(filter(None, said))
+    return " ".join(filter(None, sentences))
 
 
 def skill_name(skill: Skill, words: NullTranslations = ENGLISH) -> str:
@@ -220,32 +220,32 @@ def skill_name(skill: Skill, words: NullTranslations = ENGLISH) -> str:
     return name if name.replace(" ", "").isalpha() else words.gettext("this skill")
 
 
-def _past(told: _Told, skill: _SkillWords, words: NullTranslations) -> str:
-    said = {"skill": skill.name, "right": f"{told.right:.3g}", "tries": told.tries}
-    if told.tries >= FEW_TRIES:
+def _record_sentence(facts: _StepFacts, skill: _SkillWords, words: NullTranslations) -> str:
+    said = {"skill": skill.name, "right": f"{facts.right:.3g}", "tries": facts.tries}
+    if facts.tries >= FEW_TRIES:
         return words.gettext("You were right %(right)s of %(tries)s times on %(skill)s.") % said
     return words.gettext("You have tried %(skill)s once.") % said
 
 
-def _days_said(due: float, days: float | None) -> int:
+def _days_since_review(due: float, days: float | None) -> int:
     """Return how many days ago the last attempt was, where the step is a review of it; else 0."""
     return max(round(days), 1) if due >= 0.5 and days is not None and days >= 1.0 else 0
 
 
-def _since(told: _Told, words: NullTranslations) -> str:
-    if 2 * told.right >= told.tries:
+def _review_sentence(facts: _StepFacts, words: NullTranslations) -> str:
+    if 2 * facts.right >= facts.tries:
         said = words.ngettext(
             "That was a day ago: time to refresh it.",
             "That was %(num)s days ago: time to refresh it.",
-            told.days,
+            facts.days,
         )
     else:
         said = words.ngettext(
             "That was a day ago: time to try it again.",
             "That was %(num)s days ago: time to try it again.",
-            told.days,
+            facts.days,
         )
-    return said % {"num": told.days}
+    return said % {"num": facts.days}
 
 
 WELL, MANAGED, READY, STRETCH = range(4)  # how a step should go
@@ -259,7 +259,7 @@ def _outlook(success: float, readiness: float) -> int:
     return READY if readiness >= 0.6 else STRETCH
 
 
-def _now(outlook: int, words: NullTranslations) -> str:
+def _outlook_sentence(outlook: int, words: NullTranslations) -> str:
     if outlook == WELL:
         return words.gettext("This one should go well.")
     if outlook == MANAGED:

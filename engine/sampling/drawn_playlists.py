@@ -150,43 +150,45 @@ class DrawnBlock:
 
     def forecasts(self, row: int) -> Floats:
         """Return, for each step of a list, `ahead` for the skills of its resource, (k, 2, K)."""
-        return self._foreseen[self._ends[row] : self._ends[row + 1]]
+        return self._step_forecasts[self._list_ends[row] : self._list_ends[row + 1]]
 
     def columns(self, row: int) -> StepColumns | None:
         """Return the steps of one list side by side; None with menus or pins."""
-        whole = self._whole
-        if whole is None or len(self._ends) == 2:  # of one list
-            return whole
-        return whole.part(self._ends[row], self._ends[row + 1])
+        steps = self._all_steps
+        if steps is None or len(self._list_ends) == 2:  # of one list
+            return steps
+        return steps.part(self._list_ends[row], self._list_ends[row + 1])
 
     @cached_property
-    def _places(self) -> tuple[Ints, Ints]:
-        """Row and step of everything that was drawn first, list by list."""
+    def _steps_drawn(self) -> tuple[Ints, Ints]:
+        """Row and step of all first options drawn, list by list."""
         row, step = np.nonzero(self.drawn.position[:, :, 0] >= 0)
         return row, step
 
     @cached_property
-    def _ends(self) -> list[int]:
+    def _list_ends(self) -> list[int]:
         """Where each list begins among all steps, and where the last one ends."""
         return [0, *accumulate((self.drawn.position[:, :, 0] >= 0).sum(axis=1).tolist())]
 
     @cached_property
-    def _foreseen(self) -> Floats:
-        row, step = self._places
+    def _step_forecasts(self) -> Floats:
+        """`ahead` for the skills of each step drawn first, list by list, (steps, 2, K)."""
+        row, step = self._steps_drawn
         codes = self.codes[self.drawn.position[row, step, 0]]
         skills = np.maximum(self.catalogue.skill_matrix[codes], 0)
         return np.ascontiguousarray(self.ahead[:, row[:, None], skills].swapaxes(0, 1))
 
     @cached_property
-    def _whole(self) -> StepColumns | None:
+    def _all_steps(self) -> StepColumns | None:
         """The steps of all lists."""
-        drawn, (row, step) = self.drawn, self._places
+        drawn, (row, step) = self.drawn, self._steps_drawn
         if drawn.position.shape[2] > 1 or drawn.pinned:
             return None
         relaxed: list[tuple[str, ...]] = [()] * len(row)
-        for (of, at), names in drawn.relaxed.items():
-            if at < self._ends[of + 1] - self._ends[of]:
-                relaxed[self._ends[of] + at] = names
+        for (of_list, at), names in drawn.relaxed.items():
+            first, end = self._list_ends[of_list : of_list + 2]
+            if first + at < end:  # rules also gave way at a step that then found nothing
+                relaxed[first + at] = names
         return StepColumns(
             self.names,
             self.catalogue.resource_ids[self.codes[drawn.position[row, step, 0]]].tolist(),

@@ -24,15 +24,15 @@ class Layout:
     ----------
     names : tuple of str
     level, start : arrays of int, shape (F,)
-        Of what each part is known, and where it begins.
+        The level that each part is known of, and where its numbers begin.
     end : tuple of int
-        Where each ends.
+        Where the numbers of each end.
     by_level : tuple of (level, start, end, n)
-        Where the n parts of a level begin and end, for each level that has some.
+        For each level that has parts, where these n begin and end.
     factors : tuple of (factor, start, end)
-        The parts from pedagogy as they lie, before all others.
+        The parts from pedagogy, which come before all others.
     unlogged : tuple of (start, end)
-        Where those lie of which the logarithm is to be taken: side by side at once.
+        Stretches of factors whose logarithm is still to be taken.
     """
 
     names: tuple[str, ...]
@@ -55,7 +55,7 @@ class Layout:
 
 
 @lru_cache(maxsize=64)
-def layout(factors: tuple[Factor, ...], further: tuple[str, ...], sizes: tuple[int, ...]) -> Layout:
+def layout_of(factors: tuple[Factor, ...], further: tuple[str, ...], sizes: tuple[int, ...]) -> Layout:
     """Return where `factors` lie and, behind them, `further` parts known of each candidate.
 
     `sizes` is how many numbers each level has. Remembered, for most ask alike.
@@ -79,31 +79,31 @@ def layout(factors: tuple[Factor, ...], further: tuple[str, ...], sizes: tuple[i
     )
 
 
-def log_factors(made: Layout, columns: Columns, out: Floats) -> None:
+def log_factors(layout: Layout, columns: Columns, out: Floats) -> None:
     """Write log max(f, .02) of each factor into its place of `out` (B, width)."""
-    for factor, start, end in made.factors:
+    for factor, start, end in layout.factors:
         if factor.logarithm:
             np.maximum(factor.value(columns), LOG_LEAST, out=out[:, start:end])
         else:
             out[:, start:end] = factor.value(columns)
-    for start, end in made.unlogged:
+    for start, end in layout.unlogged:
         part = out[:, start:end]
         np.maximum(part, LEAST, out=part)
         np.log(part, out=part)
 
 
-def weights_of(made: Layout, requests: Sequence[Request], settings: Settings, *, eta: float) -> Floats:
+def exponents_of(layout: Layout, requests: Sequence[Request], settings: Settings, *, eta: float) -> Floats:
     """Return the exponents of the factors, (B, width); (1, width) when the requests have the same dials."""
     first = requests[0].dials
     if len(requests) == 1 or all(request.dials is first or request.dials == first for request in requests):
-        return _exponents(made, first, settings.weights, eta)
-    return np.concatenate([_exponents(made, r.dials, settings.weights, eta) for r in requests])
+        return _exponents_for(layout, first, settings.weights, eta)
+    return np.concatenate([_exponents_for(layout, r.dials, settings.weights, eta) for r in requests])
 
 
 @lru_cache(maxsize=64)
-def _exponents(made: Layout, dials: Dials, weights: Weights, eta: float) -> Floats:
-    """Return them for these dials. Remembered, for most ask alike: not to be changed."""
-    each = [exponent(factor, dials, weights, eta) for factor, _, _ in made.factors]
-    out = np.repeat(each, [end - start for _, start, end in made.factors])[None]
+def _exponents_for(layout: Layout, dials: Dials, weights: Weights, eta: float) -> Floats:
+    """Return the exponents for these dials, (1, width). Remembered, for most ask alike: not to be changed."""
+    each = [exponent(factor, dials, weights, eta) for factor, _, _ in layout.factors]
+    out = np.repeat(each, [end - start for _, start, end in layout.factors])[None]
     out.setflags(write=False)
     return out

@@ -44,20 +44,20 @@ class ProspectNetwork(NamedTuple):
 
     def log_factor(self, columns: Mapping[str, Floats]) -> Floats:
         """Return log f of columns of shape (B or 1, G), as (B, G): the same bits in any block."""
-        asked = [columns[name] for name in self.columns]
-        if len({column.shape for column in asked}) > 1:
-            asked = list(np.broadcast_arrays(*asked))
-        shape = asked[0].shape
-        flat = np.concatenate(asked).reshape(len(asked), -1)
+        read = [columns[name] for name in self.columns]
+        if len({column.shape for column in read}) > 1:
+            read = list(np.broadcast_arrays(*read))
+        shape = read[0].shape
+        flat = np.concatenate(read).reshape(len(read), -1)
         if flat.shape[1] == 1:  # a lone column would be added up in another order
             flat = np.repeat(flat, 2, axis=1)
-        said = np.empty((1 + len(self.bias), flat.shape[1]))
-        said[0], units = -self.highest, said[1:]
+        terms = np.empty((1 + len(self.bias), flat.shape[1]))
+        terms[0], units = -self.highest, terms[1:]
         np.einsum("hc,cx->hx", self.hidden, flat, out=units)
         units += self.bias[:, None]
         np.maximum(units, 0.0, out=units)
         units *= self.outer[:, None]
-        value = np.add.reduce(said, axis=0)
+        value = np.add.reduce(terms, axis=0)
         np.minimum(value, 0.0, out=value)
         return np.asarray(value[: shape[0] * shape[1]].reshape(shape))
 
@@ -70,12 +70,12 @@ def from_usual(answers: NextAnswers) -> Floats:
 @cache
 def prospect_network() -> ProspectNetwork:
     """Return the network that comes with the package, that of the usual class."""
-    told = json.loads((files("segue.engine.scoring") / FILE).read_text("utf-8"))
+    stored = json.loads((files("segue.engine.scoring") / FILE).read_text("utf-8"))
     return ProspectNetwork(
-        tuple(told["columns"]),
-        np.array(told["hidden"]),
-        np.array(told["answers"]),
-        np.array(told["bias"]),
-        np.array(told["outer"]),
-        float(told["highest"]),
+        tuple(stored["columns"]),
+        np.array(stored["hidden"]),
+        np.array(stored["answers"]),
+        np.array(stored["bias"]),
+        np.array(stored["outer"]),
+        float(stored["highest"]),
     )

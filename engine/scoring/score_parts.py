@@ -9,7 +9,7 @@ import numpy as np
 
 from segue.engine.requests.request import Request
 from segue.engine.scoring.factors import FACTORS, Factor, factors_of
-from segue.engine.scoring.layout import Layout, layout, log_factors, weights_of
+from segue.engine.scoring.layout import Layout, exponents_of, layout_of, log_factors
 from segue.engine.scoring.manners import NAME
 from segue.engine.settings import Settings
 from segue.features.catalogue import Floats, Ints
@@ -53,14 +53,14 @@ class Parts:
             further["learned"] = learned * eta
         if manner is not None:
             further[NAME] = manner
-        made = layout(factors_of(requests[0], usual), tuple(further), contexts.sizes)
-        values = np.empty((len(requests), made.width))
-        pedagogy = values[:, : made.factors[-1][2]]
-        log_factors(made, contexts.columns, pedagogy)
-        pedagogy *= weights_of(made, requests, settings, eta=eta)
-        for part, end in zip(further.values(), made.end[len(made.factors) :], strict=True):
+        layout = layout_of(factors_of(requests[0], usual), tuple(further), contexts.sizes)
+        values = np.empty((len(requests), layout.width))
+        pedagogy = values[:, : layout.factors[-1][2]]
+        log_factors(layout, contexts.columns, pedagogy)
+        pedagogy *= exponents_of(layout, requests, settings, eta=eta)
+        for part, end in zip(further.values(), layout.end[len(layout.factors) :], strict=True):
             values[:, end - part.shape[1] : end] = part
-        return cls(made, values, contexts)
+        return cls(layout, values, contexts)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -20,7 +20,9 @@ from segue.features.vectors.success_forecast import WEEK_HOURS
 
 BLOCK = 256  # attempts read at once
 _TRIES, _FORECASTS = (tuple(f.name for f in fields(kind)) for kind in (Tries, Forecasts))
-_ANYBODY = Request("", datetime(1970, 1, 1, tzinfo=UTC))  # replayed times are given as numbers
+_ANYBODY = Request(
+    "", datetime(1970, 1, 1, tzinfo=UTC)
+)  # its time is not read: blocks give theirs as numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,53 +66,56 @@ def replay(
     """
     chosen = np.ones(len(attempts), dtype=np.bool_) if some is None else some
     n, K = len(attempts), kernel.catalogue.skill_matrix.shape[1]
-    contexts, known = np.zeros((n, len(COLUMNS))), np.zeros((3, n, K))
-    for found, rows in _blocks(kernel, attempts, chosen):
-        own = rows - found.first
+    contexts, forecasts = np.zeros((n, len(COLUMNS))), np.zeros((3, n, K))
+    for history, rows in _blocks(kernel, attempts, chosen):
+        at = rows - history.first
         offered = np.zeros((len(rows), len(kernel.catalogue.kind_ids), 2)) if kinds is None else kinds[rows]
         codes, now = attempts.resource[rows], attempts.time[rows]
-        items, at = np.unique(codes, return_inverse=True)
+        items, candidate = np.unique(codes, return_inverse=True)
         pool = kernel.whole.keep(items)
-        about = kernel.skill_map.around(pool.skills)
+        skills = kernel.skill_map.around(pool.skills)
         asked = RequestBlock(
             (_ANYBODY,) * len(rows),
             kernel.catalogue,
-            pool.over(about),
+            pool.over(skills),
             kernel.settings,
             now,
-            states=found.block(own, offered, about),
-            skills=about,
+            states=history.block(at, offered, skills),
+            skills=skills,
         )
         scene = kernel.scene(asked)
-        contexts[rows] = scene.contexts.at(at[:, None])[:, :, 0].T
-        skills = kernel.catalogue.skill_matrix[codes]
-        skills = np.searchsorted(about, np.where(skills < 0, skills[:, :1], skills))
-        then = found.block_after(own, about)
-        (after,) = kernel.reader.reading(then, now, hours=(WEEK_HOURS,), skills=about).forecasts
-        for part, values in enumerate((scene.skills.chance, scene.skills.chance_later, after)):
-            known[part, rows] = np.take_along_axis(values, skills, axis=1)
+        contexts[rows] = scene.contexts.at(candidate[:, None])[:, :, 0].T
+        states_after = history.block_after(at, skills)
+        reading = kernel.reader.reading(states_after, now, hours=(WEEK_HOURS,), skills=skills)
+        own_skills = kernel.catalogue.skill_matrix[codes]
+        own_skills = np.searchsorted(skills, np.where(own_skills < 0, own_skills[:, :1], own_skills))
+        each = (scene.skills.chance, scene.skills.chance_later, reading.forecasts[0])
+        for part, chance in zip(forecasts, each, strict=True):
+            part[rows] = np.take_along_axis(chance, own_skills, axis=1)
     which = np.flatnonzero(chosen)
     return ReplaySteps(
         attempts.resource[which],
         contexts[which],
         tries_of(kernel, attempts.take(which)),
-        Forecasts(*known[:, which]),
+        Forecasts(*forecasts[:, which]),
     )
 
 
 def _blocks(kernel: Kernel, attempts: Attempts, chosen: Bools) -> Iterator[tuple[Lookup, Ints]]:
-    """Yield rows of the log in blocks of few resources, neighbours in the course, with where their states are
-    found."""
+    """Yield the chosen rows of the log in blocks, each with the histories that their states are read from.
+
+    Rows of a block are of few resources, neighbours in the course, so that its contexts are about few skills.
+    """
     if not len(attempts):
         return
     resources = np.argsort(kernel.skill_map.place[kernel.catalogue.skill_matrix[:, 0]], kind="stable")
     by_course = np.argsort(resources)
-    for found in lookups(attempts, kernel.parameters):
-        part = slice(found.first, found.first + len(found.attempts))
-        rows = found.first + np.flatnonzero(chosen[part])
+    for history in lookups(attempts, kernel.parameters):
+        part = slice(history.first, history.first + len(history.attempts))
+        rows = history.first + np.flatnonzero(chosen[part])
         rows = rows[np.argsort(by_course[attempts.resource[rows]], kind="stable")]
         for start in range(0, len(rows), BLOCK):
-            yield found, np.sort(rows[start : start + BLOCK])
+            yield history, np.sort(rows[start : start + BLOCK])
 
 
 def joined(parts: Sequence[ReplaySteps]) -> ReplaySteps:

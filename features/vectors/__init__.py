@@ -1,1 +1,1 @@
-"""Vectors."""
+"""A learner's state as numbers: the learner vector, the success model and its forecasts, interests."""
