@@ -222,7 +222,7 @@ class Kernel:
 
     def scene(self, asked: RequestBlock) -> Scene:
         """Return what is known of the learners who ask."""
-        block = asked.states or StateBlock.of([_state(r, self.catalogue) for r in asked.requests])
+        block = asked.states or StateBlock.of([_state_of(r, self.catalogue) for r in asked.requests])
         reading = self.reader.reading(block, asked.now, skills=asked.skills)
         skill_map = self.skill_map if asked.skills is None else self.skill_map.over(asked.skills)
         gain = look_ahead(reading, *reading.forecasts, skills=asked.pool.skills)
@@ -244,7 +244,7 @@ class Kernel:
 
     def score(self, scene: Scene) -> Parts:
         """Return the parts of the scores, the weights included."""
-        contexts, requests, manner = scene.contexts, scene.requests, self._manner(scene.asked)
+        contexts, requests, manner = scene.contexts, scene.requests, self._manner_scores(scene.asked)
         if self.learned is None:
             return Parts.of(contexts, requests, self.scoring, eta=0.0, usual=self.factors, manner=manner)
         value = learned_part(
@@ -261,7 +261,7 @@ class Kernel:
             manner=manner,
         )
 
-    def _manner(self, asked: RequestBlock) -> Floats | None:
+    def _manner_scores(self, asked: RequestBlock) -> Floats | None:
         """Return what the manner of teaching gives the scores, (B, n); None where no manner weighs."""
         if not self.manners and not any(request.manners for request in asked.requests):
             return None
@@ -342,7 +342,7 @@ def menu_size(request: Request) -> int:
     return max(request.menu + round(2 * request.dials.autonomy), 1)
 
 
-def _state(request: Request, catalogue: Catalogue) -> LearnerState:
+def _state_of(request: Request, catalogue: Catalogue) -> LearnerState:
     if request.state is None:
         return LearnerState.fresh(catalogue)
     if not isinstance(request.state, LearnerState):

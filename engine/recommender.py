@@ -128,11 +128,11 @@ class Recommender:
         if len(rngs) != len(requests):
             raise ValueError(f"rngs must be one a request, got {len(rngs)} for {len(requests)} requests")
         if len(requests) == 1:
-            return self._lists(tuple(requests), rngs)
+            return self._playlists(tuple(requests), rngs)
         out: list[Playlist | None] = [None] * len(requests)
         for rows in _blocks(requests, block):
             some = tuple(requests[i] for i in rows)
-            for i, playlist in zip(rows, self._lists(some, [rngs[i] for i in rows]), strict=True):
+            for i, playlist in zip(rows, self._playlists(some, [rngs[i] for i in rows]), strict=True):
                 out[i] = playlist
         return [playlist for playlist in out if playlist is not None]
 
@@ -204,10 +204,12 @@ class Recommender:
         codes = np.unique(self.catalogue.resource_codes(ids))
         return self.kernel.whole.keep(codes)
 
-    def _lists(self, requests: tuple[Request, ...], rngs: Sequence[np.random.Generator]) -> list[Playlist]:
+    def _playlists(
+        self, requests: tuple[Request, ...], rngs: Sequence[np.random.Generator]
+    ) -> list[Playlist]:
         asked = self.asked(requests)
         if not len(asked.pool):
-            return [self._nothing(request) for request in requests]
+            return [self._empty_playlist(request) for request in requests]
         drawn = self.kernel.draw(asked, rngs)
         lengths = [int(np.count_nonzero(given)) for given in drawn.drawn.position[:, :, 0] >= 0]
         hashes, certificates = _hashes(asked), _certificates(drawn)
@@ -226,7 +228,7 @@ class Recommender:
             for row, request in enumerate(requests)
         ]
 
-    def _nothing(self, request: Request) -> Playlist:
+    def _empty_playlist(self, request: Request) -> Playlist:
         return Playlist(
             request.learner,
             (),
@@ -353,17 +355,17 @@ def _certificates(drawn: DrawnBlock) -> list[Mapping[str, str]]:
 
 
 def _notes(drawn: DrawnBlock, row: int, request: Request, length: int) -> tuple[str, ...]:
-    pinned = _pinned(drawn, row) if drawn.drawn.pinned else ()
+    pinned = _rules_broken_by_pins(drawn, row) if drawn.drawn.pinned else ()
     if length == request.k:
-        return (*pinned, *_stuck(drawn, row, request))
+        return (*pinned, *_need_of_a_person(drawn, row, request))
     conflict = drawn.drawn.conflicts.get((row, length), ())
     why = " and ".join(conflict)
     stem = f"the list ends after {length} of {request.k} steps" if length else "no step is possible"
     short = f"{stem}: {why} left no candidate" if why else f"{stem}: every candidate is used"
-    return (short, *pinned, *_stuck(drawn, row, request))
+    return (short, *pinned, *_need_of_a_person(drawn, row, request))
 
 
-def _pinned(drawn: DrawnBlock, row: int) -> tuple[str, ...]:
+def _rules_broken_by_pins(drawn: DrawnBlock, row: int) -> tuple[str, ...]:
     """Say which pins stand in the list though a rule speaks against them."""
     steps = sorted(step for at, step in drawn.drawn.pinned if at == row)
     broken = [(step, name) for step in steps for name in drawn.drawn.relaxed.get((row, step), ())]
@@ -373,7 +375,7 @@ def _pinned(drawn: DrawnBlock, row: int) -> tuple[str, ...]:
     )
 
 
-def _stuck(drawn: DrawnBlock, row: int, request: Request) -> tuple[str, ...]:
+def _need_of_a_person(drawn: DrawnBlock, row: int, request: Request) -> tuple[str, ...]:
     """Say that a person should help where an intervention meets a skill that many tries have not moved."""
     if request.mode != "intervene":
         return ()

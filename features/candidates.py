@@ -210,14 +210,14 @@ class AlikeGroups:
         slots = [members[: int((self.sizes > at).sum()), at] for at in range(members.shape[1])]
         return np.argsort(by_size), [np.ascontiguousarray(slot) for slot in slots]
 
-    def _slotted(self, numbers: Floats | Bools) -> bool:
+    def _by_slot(self, numbers: Floats | Bools) -> bool:
         """Whether to add up by slot: the first candidate of every group, then the second, and so on."""
         return len(numbers) >= _MANY_ROWS and self.members[0].shape[1] <= _FEW_MEMBERS
 
     def sums(self, numbers: Floats | Bools) -> Floats:
         """Return the sum of each group's numbers (B, n), (B, D): one by one, so that zeros change no bit."""
         n_rows = len(numbers)
-        if self._slotted(numbers):
+        if self._by_slot(numbers):
             place, slots = self._slots
             out = np.zeros((n_rows, self.n_groups))
             for slot in slots:
@@ -229,7 +229,7 @@ class AlikeGroups:
 
     def best(self, scores: Floats) -> Floats:
         """Return the best score (B, n) in each group, (B, D); -inf where there is none."""
-        if self._slotted(scores):
+        if self._by_slot(scores):
             out = np.full((len(scores), self.n_groups), -np.inf)
             place, slots = self._slots
             for slot in slots:

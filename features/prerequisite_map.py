@@ -140,7 +140,7 @@ def course_order(catalogue: Catalogue, easiness: Floats) -> Ints:
     first, then = catalogue.prerequisites.reshape(-1, 2).T
     own = np.argsort(np.argsort(-easiness, kind="stable"), kind="stable").astype(np.float64)
     apart = max(float(np.median(own[then] - own[first])), 1.0) if len(first) else APART * len(own)
-    one, other = _together(catalogue)
+    one, other = _pairs_practised_together(catalogue)
     before, after = np.concatenate([first, one]), np.concatenate([then, other])
     distance = np.repeat([apart, 0.0], [len(first), len(one)])
     place = own
@@ -154,7 +154,7 @@ def course_order(catalogue: Catalogue, easiness: Floats) -> Ints:
     return np.argsort(place, kind="stable")
 
 
-def _together(catalogue: Catalogue) -> tuple[Ints, Ints]:
+def _pairs_practised_together(catalogue: Catalogue) -> tuple[Ints, Ints]:
     """Return pairs of skills that some resource practises together, each once."""
     skills = catalogue.skill_matrix
     one, other = np.triu_indices(skills.shape[1], 1)
@@ -173,7 +173,7 @@ def readiness(mastery: Floats, skill_map: Map) -> Floats:
     The weakest direct prerequisite counts, but success on the skill itself proves readiness: catalogues name
     prerequisites that are none.
     """
-    padded = _with_full(mastery)
+    padded = _padded_with_mastered(mastery)
     first, *others = skill_map.before_slots
     low = padded.take(first, axis=1)
     for slot in others:
@@ -197,7 +197,7 @@ def frontier(mastery: Floats, skill_map: Map) -> Floats:
 
 def unlocking(mastery: Floats, skill_map: Map) -> Floats:
     """Return what each skill opens, (B, S) in [0, 1]: Σ over direct followers of (1 - mastery), over 4."""
-    left = 1.0 - _with_full(mastery)
+    left = 1.0 - _padded_with_mastered(mastery)
     first, *others = skill_map.after_slots
     total = left.take(first, axis=1)
     for slot in others:
@@ -206,7 +206,7 @@ def unlocking(mastery: Floats, skill_map: Map) -> Floats:
     return np.asarray(np.minimum(total, 1.0, out=total))
 
 
-def _with_full(mastery: Floats) -> Floats:
+def _padded_with_mastered(mastery: Floats) -> Floats:
     """Return mastery (B, S) with a skill that everybody knows at the end: what pads the map."""
     out = np.empty((len(mastery), mastery.shape[1] + 1))
     out[:, :-1], out[:, -1] = mastery, 1.0

@@ -120,7 +120,7 @@ def learning(
     rise = forecasts.after[row, slot] - forecasts.week[row, slot]
     rise = np.where(np.isnan(rise), 0.0, rise)
     each = 0.5 * ((later.score[match] - expected) + rise)
-    return _gather(decisions, row=row, each=each, when=later.time[match], now=now)
+    return _mean_over_skills(decisions, row=row, each=each, when=later.time[match], now=now)
 
 
 def followed(decisions: Tries, later: Tries, *, forecasts: Forecasts) -> Floats:
@@ -208,7 +208,7 @@ def _next_day(decisions: Tries, later: Tries, time_zone: str) -> tuple[Ints, Int
     return row[hit], slot[hit], at[order][inside[hit]]
 
 
-def _gather(decisions: Tries, *, row: Ints, each: Floats, when: Floats, now: float) -> Rewards:
+def _mean_over_skills(decisions: Tries, *, row: Ints, each: Floats, when: Floats, now: float) -> Rewards:
     n = len(decisions.learner)
     count = np.bincount(row, minlength=n)
     total = np.bincount(row, each, minlength=n)

@@ -103,7 +103,7 @@ def check_plan(
         found += _of_resource(kernel, request, step.resource, place, seen)
         seen.add(step.resource)
         skills = [catalogue.skill_index[name] for name in resource.skills]
-        found += _early(kernel, mastery, skills, place)
+        found += _skills_too_early(kernel, mastery, skills, place)
         mastery[0, skills] = np.maximum(mastery[0, skills], 1.0)
         covers |= dict.fromkeys(resource.skills)
     gaps = tuple(skill for skill in dict.fromkeys(wanted) if skill not in covers)
@@ -131,7 +131,9 @@ def shut(catalogue: Catalogue, name: str, now: float, *, out: Collection[str]) -
     return None if catalogue.is_open(name, now) else "closed"
 
 
-def _early(kernel: Kernel, mastery: Floats, skills: Sequence[int], place: int) -> Iterator[PlanFinding]:
+def _skills_too_early(
+    kernel: Kernel, mastery: Floats, skills: Sequence[int], place: int
+) -> Iterator[PlanFinding]:
     ready = readiness(mastery, kernel.skill_map)[0]
     for skill in skills:
         if ready[skill] < kernel.settings.limits.ready:

@@ -58,7 +58,7 @@ def why_not(kernel: Kernel, asked: RequestBlock, code: int, *, words: NullTransl
     """
     if code not in asked.pool.codes:
         return _withheld(("offered",), words)
-    closed = _entry(asked, int(np.searchsorted(asked.pool.codes, code)))
+    closed = _closed_at_entry(asked, int(np.searchsorted(asked.pool.codes, code)))
     asked, entry = enter(asked)
     if code not in asked.pool.codes:
         return _withheld(closed, words)
@@ -79,7 +79,7 @@ def _withheld(rules: tuple[str, ...], words: NullTranslations) -> WhyNot:
     return WhyNot(rules, _capital(words.gettext(SENTENCES[rules[0]])))
 
 
-def _entry(asked: RequestBlock, at: int) -> tuple[str, ...]:
+def _closed_at_entry(asked: RequestBlock, at: int) -> tuple[str, ...]:
     return tuple(mask.name for mask in entry_masks(asked) if not mask.allowed[0, at])
 
 

@@ -61,10 +61,10 @@ def drawn_from(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
     starts = np.arange(0, units.shape[1], _BLOCK)
     blocks: Floats = np.add.reduceat(units, starts, axis=1)
     running = np.add.accumulate(blocks, axis=1)
-    total = _checked(running[:, -1])
+    total = _checked_totals(running[:, -1])
     target = total * uniform
     block = (running > target[:, None]).argmax(axis=1)
-    drawn = _within(units, running - blocks, target, block)
+    drawn = _drawn_within(units, running - blocks, target, block)
     return drawn, units.take(drawn + np.arange(0, units.size, units.shape[1])) / total
 
 
@@ -73,24 +73,24 @@ def _from_row(units: Floats, uniform: Floats) -> tuple[Ints, Floats]:
     if len(units) > _SHORT:
         blocks: Floats = np.add.reduceat(units, np.arange(0, len(units), _BLOCK))
         running = np.add.accumulate(blocks)
-        total = _checked_one(running.item(-1))
+        total = _checked_total(running.item(-1))
         block = int(running.searchsorted(total * uniform.item(), side="right"))
         first, before = block * _BLOCK, running.item(block) - blocks.item(block)
         inside = np.add.accumulate(units[first : first + _BLOCK])
     else:
         first, before, inside = 0, 0.0, np.add.accumulate(units)
-        total = _checked_one(inside.item(-1))
+        total = _checked_total(inside.item(-1))
     at = first + int(inside.searchsorted(total * uniform.item() - before, side="right"))
     return np.array([at]), np.array([units.item(at) / total])
 
 
-def _checked(total: Floats) -> Floats:
-    if not _near(UNIT, total):
+def _checked_totals(total: Floats) -> Floats:
+    if not _all_near(UNIT, total):
         raise ValueError(_NO_SUM)
     return total
 
 
-def _checked_one(total: float) -> float:
+def _checked_total(total: float) -> float:
     if not 0.5 * UNIT < total < 2.0 * UNIT:
         raise ValueError(_NO_SUM)
     return total
@@ -101,7 +101,7 @@ def every(flags: Bools) -> bool:
     return all(flags.tolist())
 
 
-def _near(unit: float, total: Floats) -> bool:
+def _all_near(unit: float, total: Floats) -> bool:
     """Return whether all sums are numbers, within a factor of two of `unit`."""
     low, high = 0.5 * unit, 2.0 * unit
     if total.size <= _FEW:
@@ -109,7 +109,7 @@ def _near(unit: float, total: Floats) -> bool:
     return bool(np.minimum.reduce(total, axis=None) > low and np.maximum.reduce(total, axis=None) < high)
 
 
-def _within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:
+def _drawn_within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:
     """Return the index within the `block` of each row; `before` is what lies in front of every block."""
     rows = np.arange(len(units))
     at = np.minimum(block[:, None] * _BLOCK + np.arange(_BLOCK), units.shape[1] - 1)
@@ -121,7 +121,7 @@ def _within(units: Floats, before: Floats, target: Floats, block: Ints) -> Ints:
 
 def _normalised(probabilities: Floats) -> Floats:
     total = np.add.reduce(probabilities, axis=-1, keepdims=True)
-    if _near(1.0, total):
+    if _all_near(1.0, total):
         return probabilities
     if not (np.minimum.reduce(total, axis=None) > 0.0 and isfinite(np.add.reduce(total, axis=None))):
         raise ValueError(_NO_SUM)

@@ -44,14 +44,14 @@ def goal_marks(asked: RequestBlock, mastery: Floats, skill_map: Map) -> tuple[Fl
     for row, request in enumerate(asked.requests):
         if request.goal is None:
             continue
-        marks[row] = _needed(asked.catalogue, request.goal, mastery[row], skill_map)
+        marks[row] = _skills_needed(asked.catalogue, request.goal, mastery[row], skill_map)
         if request.goal.due is not None:
             days = max(request.goal.due.timestamp() - asked.now[row], 0.0) / DAY
             urgency[row] = 2.0 ** (-days / GOAL_HALF_LIFE)
     return marks, urgency
 
 
-def _needed(catalogue: Catalogue, goal: Goal, mastery: Floats, skill_map: Map) -> Floats:
+def _skills_needed(catalogue: Catalogue, goal: Goal, mastery: Floats, skill_map: Map) -> Floats:
     index = catalogue.skill_index
     missing = [skill for skill in goal.skills if skill not in index]
     if missing:

@@ -21,10 +21,10 @@ def offered(asked: RequestBlock) -> Bools | None:
 @rule("excluded", "the teacher took it out", relaxed=NEVER)
 def excluded(asked: RequestBlock) -> Bools | None:
     """Nothing that the teacher took out."""
-    return _rows(asked, [_without(asked.catalogue, request.excluded) for request in asked.requests])
+    return _stacked(asked, [_all_but(asked.catalogue, request.excluded) for request in asked.requests])
 
 
-def _without(catalogue: Catalogue, out: Sequence[str]) -> Bools | None:
+def _all_but(catalogue: Catalogue, out: Sequence[str]) -> Bools | None:
     if not out:
         return None
     mask = np.ones(len(catalogue.resources), dtype=np.bool_)
@@ -35,7 +35,7 @@ def _without(catalogue: Catalogue, out: Sequence[str]) -> Bools | None:
 @rule("planned", "it is in the learner's plan already", relaxed=0)
 def planned(asked: RequestBlock) -> Bools | None:
     """Nothing that stands in another list of the learner's."""
-    return _rows(asked, [_without(asked.catalogue, request.planned) for request in asked.requests])
+    return _stacked(asked, [_all_but(asked.catalogue, request.planned) for request in asked.requests])
 
 
 @rule("available", "it is not open at this time", relaxed=NEVER)
@@ -54,7 +54,7 @@ def in_course(asked: RequestBlock) -> Bools | None:
     if not asked.catalogue.courses:
         return None
     masks = {taken: _of_courses(asked.catalogue, taken) for taken in {r.courses for r in asked.requests}}
-    return _rows(asked, [masks[r.courses] for r in asked.requests])
+    return _stacked(asked, [masks[r.courses] for r in asked.requests])
 
 
 def _of_courses(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | None:
@@ -68,10 +68,10 @@ def _of_courses(catalogue: Catalogue, taken: tuple[str, ...] | None) -> Bools | 
 @rule("language", "it is in another language", relaxed=NEVER)
 def in_language(asked: RequestBlock) -> Bools | None:
     """Only resources in the language asked for, or in none."""
-    return _rows(asked, [_speaking(asked.catalogue, r.place.language) for r in asked.requests])
+    return _stacked(asked, [_in_range(asked.catalogue, r.place.language) for r in asked.requests])
 
 
-def _speaking(catalogue: Catalogue, wanted: str) -> Bools | None:
+def _in_range(catalogue: Catalogue, wanted: str) -> Bools | None:
     if wanted in ("", "*"):
         return None
     out = np.zeros(len(catalogue.resources), dtype=np.bool_)
@@ -85,42 +85,42 @@ def _speaking(catalogue: Catalogue, wanted: str) -> Bools | None:
 def on_device(asked: RequestBlock) -> Bools | None:
     """Only what works without a connection, where there is none."""
     offline = asked.catalogue.works_offline
-    return _rows(asked, [offline if r.place.offline else None for r in asked.requests])
+    return _stacked(asked, [offline if r.place.offline else None for r in asked.requests])
 
 
 @rule("grade band", "it is for other grades", relaxed=NEVER)
 def in_grades(asked: RequestBlock) -> Bools | None:
     """Only resources whose grades overlap the band asked for."""
-    return _rows(asked, [_overlapping(asked.catalogue, r.place.grade_band) for r in asked.requests])
+    return _stacked(asked, [_in_band(asked.catalogue, r.place.grade_band) for r in asked.requests])
 
 
-def _overlapping(catalogue: Catalogue, band: str) -> Bools | None:
+def _in_band(catalogue: Catalogue, band: str) -> Bools | None:
     if not band:
         return None
     low, high = catalogue.grades
     first, last = grade_range(band)
     if np.isnan(first):
-        return _fits(catalogue, "grade_band", band)
+        return _suiting(catalogue, "grade_band", band)
     return np.asarray(~((high < first) | (low > last)))
 
 
 @rule("manner", "it is not the kind of work that was asked for", relaxed=FILL)
 def in_manner(asked: RequestBlock) -> Bools | None:
     """How the work is done: kinds, content, process and product that were asked for."""
-    return _rows(asked, [_of_kind(asked.catalogue, request) for request in asked.requests])
+    return _stacked(asked, [_of_kind(asked.catalogue, request) for request in asked.requests])
 
 
 def _of_kind(catalogue: Catalogue, request: Request) -> Bools | None:
     place = request.place
     if not (place.kinds or place.content or place.process or place.product):
         return None
-    parts = [_fits(catalogue, name, getattr(place, name)) for name in ("content", "process", "product")]
+    parts = [_suiting(catalogue, name, getattr(place, name)) for name in ("content", "process", "product")]
     if place.kinds:
-        parts.append(_where(catalogue, [r.kind in place.kinds for r in catalogue.resources]))
+        parts.append(_mask(catalogue, [r.kind in place.kinds for r in catalogue.resources]))
     return np.asarray(np.logical_and.reduce([part for part in parts if part is not None]))
 
 
-def _rows(asked: RequestBlock, wanted: Sequence[Bools | None]) -> Bools | None:
+def _stacked(asked: RequestBlock, wanted: Sequence[Bools | None]) -> Bools | None:
     """Stack one mask a request over the catalogue, cut to the pool; None where no request asks."""
     if all(mask is None for mask in wanted):
         return None
@@ -131,7 +131,7 @@ def _rows(asked: RequestBlock, wanted: Sequence[Bools | None]) -> Bools | None:
     return out
 
 
-def _where(catalogue: Catalogue, test: Sequence[bool]) -> Bools:
+def _mask(catalogue: Catalogue, test: Sequence[bool]) -> Bools:
     return np.fromiter(test, dtype=np.bool_, count=len(catalogue.resources))
 
 
@@ -149,10 +149,10 @@ def speaks(language: str, wanted: str) -> bool:
     return not language or own[:shorter] == asked[:shorter]
 
 
-def _fits(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:
+def _suiting(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:
     if not wanted:
         return None
-    return _where(catalogue, [getattr(r, name) in ("", wanted) for r in catalogue.resources])
+    return _mask(catalogue, [getattr(r, name) in ("", wanted) for r in catalogue.resources])
 
 
 ENTRY_RULES: tuple[Rule[RequestBlock], ...] = (

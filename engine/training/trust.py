@@ -53,12 +53,12 @@ def trusted(steps: ReplaySteps, rewards: Rewards, settings: Settings) -> float:
 
 def _evidence(X: Floats, rewards: Rewards, known: Bools, first: Bools, settings: Settings) -> Floats:
     """Return the log-likelihood of each weight."""
-    learned = _foreseen(X, rewards, known, first, settings)
+    learned = _foreseen_by_other_half(X, rewards, known, first, settings)
     if learned is None:
         return np.zeros(len(WEIGHTS))
     X = X[known]
     three = np.stack([rewards.value[known], _pedagogy(X, settings), learned[known]], axis=1)
-    three -= _foretold(X, three)
+    three -= _foretold_by_state(X, three)
     square = three.T @ three
     mixture = np.stack([1.0 - WEIGHTS, WEIGHTS])
     size = np.einsum("iw,ij,jw->w", mixture, square[1:, 1:], mixture)
@@ -69,7 +69,9 @@ def _evidence(X: Floats, rewards: Rewards, known: Bools, first: Bools, settings:
     return np.asarray(-0.5 * len(X) / ALIKE * np.log1p(-explained))
 
 
-def _foreseen(X: Floats, rewards: Rewards, known: Bools, first: Bools, settings: Settings) -> Floats | None:
+def _foreseen_by_other_half(
+    X: Floats, rewards: Rewards, known: Bools, first: Bools, settings: Settings
+) -> Floats | None:
     """Return the learned part of each step by the model of the other half; None where a half taught none."""
     out = np.zeros(len(X))
     for half in (first, ~first):
@@ -93,7 +95,7 @@ def _pedagogy(X: Floats, settings: Settings) -> Floats:
     return out
 
 
-def _foretold(X: Floats, values: Floats) -> Floats:
+def _foretold_by_state(X: Floats, values: Floats) -> Floats:
     """Return what the learner's state foretells of `values` (n, m): a regression on its columns, with the
     squares of the first six and their products with mastery."""
     state = X[:, _STATE]

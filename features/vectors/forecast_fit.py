@@ -121,7 +121,7 @@ def _chunk_rows(
     kept = rng.random(len(entry)) < share
     entry, horizon = entry[kept], horizon[kept]
     earlier = _last_practice(chunk, skill)[entry]
-    before = _standing(attempts, owner[entry], horizon)  # the attempt that the state stands before
+    before = _attempt_after_state(attempts, owner[entry], horizon)  # the attempt that the state stands before
     before = np.where(horizon == SINCE_PRACTICE, np.where(earlier >= 0, earlier + 1, -1), before)
     known = (before >= 0) & (earlier < before)
     entry, horizon, before = entry[known], horizon[known], before[known]
@@ -140,7 +140,7 @@ def _chunk_rows(
     )
 
 
-def _standing(attempts: Attempts, at: Ints, horizon: Floats) -> Ints:
+def _attempt_after_state(attempts: Attempts, at: Ints, horizon: Floats) -> Ints:
     """Return the first of the learner's attempts later than `horizon` days before attempt `at`, (m,).
 
     It is `at` itself without a horizon; -1 where nothing came before, or where times are not known.
@@ -218,21 +218,21 @@ def fit_forecast(
     rows = on_another_occasion(rows)
     n_learners = len(np.unique(attempts.learner[train]))
     model = LogisticSuccess(
-        prior=_packed(before),
+        prior=_coefficients(before),
         precision=learner_precision(n_learners),
         intercept=float(before.scalars[0]),
         intercept_precision=LEARNERS_FELT / n_learners,
     ).fit(columns(rows), attempts.score[rows.attempt])
-    return _unpacked(model.weights_, model.intercept_)
+    return _as_weights(model.weights_, model.intercept_)
 
 
 def foreseen(rows: ForecastRows, weights: ForecastWeights) -> Floats:
     """Return the chance of success on a standard item that `weights` foresee for each row, (n,)."""
-    logit = columns(rows) @ _packed(weights) + weights.scalars[0]
+    logit = columns(rows) @ _coefficients(weights) + weights.scalars[0]
     return np.asarray(1.0 / (1.0 + np.exp(-logit)))
 
 
-def _packed(weights: ForecastWeights) -> Floats:
+def _coefficients(weights: ForecastWeights) -> Floats:
     (skill, own), (skill_fading, own_fading) = weights.level, weights.fading
     return np.concatenate(
         [
@@ -245,7 +245,7 @@ def _packed(weights: ForecastWeights) -> Floats:
     )
 
 
-def _unpacked(weights: Floats, intercept: float) -> ForecastWeights:
+def _as_weights(weights: Floats, intercept: float) -> ForecastWeights:
     level, fading = np.zeros((2, N_ROW)), np.zeros((2, N_ROW))
     ends = np.cumsum([len(SKILL_LEVEL), len(OWN_LEVEL), 2, len(SKILL_FADING)])
     level[0, SKILL_LEVEL], level[1, OWN_LEVEL], scalars, skill, own = np.split(weights, ends)

@@ -88,16 +88,16 @@ def design(attempts: Attempts, parameters: HistoryParameters, *, met: EasinessMe
     at = 0
     for chunk in chunks(attempts, parameters, logit=met.item):
         n = len(chunk.attempts)
-        _fill(X[at : at + n], chunk)
+        _fill_rows(X[at : at + n], chunk)
         at += n
     standard = met.standard(parameters, attempts.resource)
     many = parameters.log_skills[attempts.resource]
     X[:, OF_ITEM] = np.column_stack([met.item, standard, many, newness(attempts.position) * met.item])
-    X[:, OF_MEMORY] = _memory_part(attempts)
+    X[:, OF_MEMORY] = _memory_columns(attempts)
     return X
 
 
-def _fill(part: Floats, chunk: Chunk) -> None:
+def _fill_rows(part: Floats, chunk: Chunk) -> None:
     """Write the numbers of learner, skills and sets of skills into `part` (n, len(NAMES))."""
     time, position = chunk.attempts.time, chunk.general[:, COUNT]
     elapsed = elapsed_since(chunk.general[:, LAST_TIME], time)
@@ -121,7 +121,7 @@ def _read_at(rows: Floats, owner: Ints, *, time: Floats, position: Floats) -> Fl
     return read_rows(rows, elapsed_since(rows[:, LAST_TIME], time[owner]), position[owner])
 
 
-def _memory_part(attempts: Attempts) -> Floats:
+def _memory_columns(attempts: Attempts) -> Floats:
     previous, uses = item_past(attempts)
     used = np.flatnonzero(previous >= 0)
     past = previous[used]

@@ -49,7 +49,7 @@ def mastery(block: StateBlock, now: Floats | float) -> tuple[Floats, Floats]:
     The variance of a skill grows by `IDLE_DRIFT` a day without practice, up to that of a skill never tried.
     """
     general, skills = block.general, block.skills
-    days = elapsed_since(skills[..., LAST_TIME], _column(now)) / 86400.0
+    days = elapsed_since(skills[..., LAST_TIME], _as_column(now)) / 86400.0
     idle = np.where(np.isfinite(days), IDLE_DRIFT * days, 0.0)
     variance = np.minimum(skills[..., VARIANCE] + idle, MOST_VARIANCE) + general[:, VARIANCE, None]
     return skills[..., MEAN] + general[:, MEAN, None], variance
@@ -65,6 +65,6 @@ def recent_residual(block: StateBlock) -> Floats:
     return block.of_skills(block.touched[:, RECENT] / (block.touched[:, RECENT_WEIGHT] + 2.0), 0.0)
 
 
-def _column(now: Floats | float) -> Floats:
+def _as_column(now: Floats | float) -> Floats:
     """Return `now`, one for all learners or one each, as a column that broadcasts over skills."""
     return np.asarray(now, dtype=np.float64).reshape(-1, 1)

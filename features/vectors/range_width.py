@@ -32,15 +32,15 @@ def extra_precision(
         Of the items met, in logits.
     """
     combination = parameters.combination_of[attempts.resource]
-    own, skill = _spreads(attempts, parameters, easiness)
+    own, skill = _filter_variances(attempts, parameters, easiness)
     apart, alike = _pairs(attempts, combination, alike=False), _pairs(attempts, combination, alike=True)
     if min(len(apart[0]), len(alike[0])) < LEAST_PAIRS:
         return 0.0, 0.0
-    total, weight = _products(logit, easiness, attempts.score, *apart)
-    of_learner = _balanced(total, weight, own[apart[0]])
-    total, weight = _products(logit, easiness, attempts.score, *alike)
+    total, weight = _residual_products(logit, easiness, attempts.score, *apart)
+    of_learner = _extra_that_explains(total, weight, own[apart[0]])
+    total, weight = _residual_products(logit, easiness, attempts.score, *alike)
     shared = float((weight * widened(own[alike[0]], of_learner)).sum())
-    return of_learner, _balanced(total - shared, weight, skill[alike[0]])
+    return of_learner, _extra_that_explains(total - shared, weight, skill[alike[0]])
 
 
 def widened(variance: Floats, extra: float) -> Floats:
@@ -52,7 +52,7 @@ def widened(variance: Floats, extra: float) -> Floats:
     return np.asarray(1.0 / np.maximum(1.0 / variance + extra, 1.0 / WIDEST))
 
 
-def _products(
+def _residual_products(
     logit: Floats, easiness: Floats, score: Floats, first: Ints, second: Ints
 ) -> tuple[float, Floats]:
     """Return the sum of the products of residuals, and what each says per unit of variance, (pairs,)."""
@@ -62,7 +62,7 @@ def _products(
     return float(product.sum()), before * (1.0 - before) * after * (1.0 - after)
 
 
-def _balanced(total: float, weight: Floats, spread: Floats) -> float:
+def _extra_that_explains(total: float, weight: Floats, spread: Floats) -> float:
     """Return the extra precision at which the expected products sum to `total`."""
     low, high = -0.9, 30.0
     for _ in range(50):
@@ -85,7 +85,9 @@ def _pairs(attempts: Attempts, combination: Ints, *, alike: bool) -> tuple[Ints,
     return one[keep], two[keep]
 
 
-def _spreads(attempts: Attempts, parameters: HistoryParameters, easiness: Floats) -> tuple[Floats, Floats]:
+def _filter_variances(
+    attempts: Attempts, parameters: HistoryParameters, easiness: Floats
+) -> tuple[Floats, Floats]:
     """Return the filter's variances before each attempt: the learner's, and the share of its skills, (n,)."""
     (_, variance), _, _ = filtered(attempts, parameters, easiness, attempts.local)
     share = parameters.skill_weights[attempts.resource].T
