@@ -37,17 +37,20 @@ def test_a_list_is_shown_changed_and_changed_back(school: School, monkeypatch: p
         return list(found)
 
     run("recommend", "--learner", "pupil-001", "-k", "4", "--menu", "2")
-    step = shown()[0]
+    steps = shown()
+    listed = {step["resource"] for step in steps}
+    at, free = next((n, name) for n, one in enumerate(steps) for name in one["menu"] if name not in listed)
+    step = steps[at]
     assert "[open]" in run("lists", "--learner", "pupil-001")
     teacher = ("--decision", step["decision_id"], "--action", "remove", "--by", "t1")
     act = run("override", *teacher).split()[1]
     assert "held already" in run("override", *teacher)
-    assert shown()[0]["state"] == "removed"
+    assert shown()[at]["state"] == "removed"
     assert run("undo", "--override", act, "--by", "t1") == "undone\n"
-    assert shown()[0]["state"] == "open"
-    assert run("choose", "--decision", step["decision_id"], "--resource", step["menu"][1]) == "kept\n"
+    assert shown()[at]["state"] == "open"
+    assert run("choose", "--decision", step["decision_id"], "--resource", free) == "kept\n"
     assert run("rate", "--decision", step["decision_id"], "--rating", "0.25") == "kept\n"
-    assert (shown()[0]["resource"], shown()[0]["rating"]) == (step["menu"][1], 0.25)
+    assert (shown()[at]["resource"], shown()[at]["rating"]) == (free, 0.25)
     refused = RUN.invoke(app, ["undo", str(folder), "--override", "none", "--by", "t1", *NOW])
     assert "there is no override of this id" in str(refused.exception)
 
