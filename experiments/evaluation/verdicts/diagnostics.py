@@ -8,6 +8,7 @@ import numpy as np
 
 from segue.experiments.evaluation.estimators.single_step import EstimateParts, Floats, Ints, Rounds
 from segue.experiments.evaluation.estimators.standard_errors import effective_clusters, standard_error
+from segue.models.cluster_errors import recoded
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Diagnostics:
     weight_deviation : float
         Distance of the mean weight from 1 in (cluster) standard errors; infinite when there is no spread,
         0 in a single cluster.
+    weight_shortfall : float
+        How many of them it lies below 1 beyond what skewness explains (Hall 1992): of uneven weights a log
+        holds too few heavy ones more often than too many.
     rounding : float
         How far the mean weight may be off because probabilities were written with few digits.
     effective_clusters : float or None
@@ -62,6 +66,7 @@ class Diagnostics:
     expected_rewards: float
     heavy_rewards: float
     weight_deviation: float
+    weight_shortfall: float = 0.0
     rounding: float = 0.0
     unseen_by_chance: float = 0.0
     effective_clusters: float | None = None
@@ -81,6 +86,7 @@ def diagnose(rounds: Rounds, propensity: Floats | None = None, *, cluster: Ints 
     total = float(weight.sum())
     weighted = np.abs(weight * rounds.reward)
     largest = float(weight.max(initial=0.0))
+    deviation = _deviation(weight, cluster, rounds.rounding)
     return Diagnostics(
         n=n,
         ess=_effective(weight),
@@ -94,7 +100,8 @@ def diagnose(rounds: Rounds, propensity: Floats | None = None, *, cluster: Ints 
         effective_rewards=_effective(weighted),
         expected_rewards=_expected_rewards(rounds),
         heavy_rewards=_heavy_rewards(weight, weighted, rounds.reward),
-        weight_deviation=_deviation(weight, cluster, rounds.rounding),
+        weight_deviation=deviation,
+        weight_shortfall=-_unskewed(deviation, weight, cluster),
         rounding=rounds.rounding,
         unseen_by_chance=rounds.by_chance,
         effective_clusters=None if cluster is None else effective_clusters(cluster),
@@ -127,6 +134,20 @@ def _deviation(weight: Floats, cluster: Ints | None, rounding: float) -> float:
     if gap == 0:
         return 0.0
     return gap / se if se > 0 else float(np.copysign(np.inf, gap))
+
+
+def _unskewed(errors: float, weight: Floats, cluster: Ints | None) -> float:
+    """Return how many standard errors off the mean weight were without its skewness.
+
+    By the transformation of Hall (1992), "On the removal of skewness by transformation".
+    """
+    apart = weight - weight.mean() if len(weight) else weight
+    sums = apart if cluster is None else np.bincount(recoded(cluster), apart)
+    squares = float(sums @ sums)
+    if not np.isfinite(errors) or not squares:
+        return errors
+    skew = float((sums**3).sum()) / squares**1.5
+    return errors + skew * errors**2 / 3 + skew**2 * errors**3 / 27 + skew / 6
 
 
 def _effective(values: Floats) -> float:

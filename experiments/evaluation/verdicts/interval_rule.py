@@ -37,8 +37,8 @@ class IntervalRule:
         clusters: as improbable under Student's t). Heavy weights that happen to be missing pull it down; of
         true propensities nothing pulls it up but chance.
     short : float
-        From this many standard errors below 1 on, what the mean weight lacks may be choices that the log does
-        not show: intervals reach over any reward of theirs (`unshown`).
+        From this many standard errors below 1 on (`Diagnostics.weight_shortfall`), what the mean weight lacks
+        may be choices that the log does not show: intervals reach over any reward of theirs (`unshown`).
     unseen : float
         No answer when the target gives more than this share of its choices to actions the log does not
         show, beyond those that by their like could have been drawn and were not (`unseen_by_chance`).
@@ -162,10 +162,10 @@ class IntervalRule:
         one standard error more: logs that lack most are refused, and those left show too little of it.
         """
         unseen = max((found.unseen_support or 0.0) - found.unseen_by_chance, 0.0)
-        errors, lacks = -found.weight_deviation, 1.0 - found.mean_weight - found.rounding
-        if errors < _few(self.short, found.effective_clusters):
+        if found.weight_shortfall < _few(self.short, found.effective_clusters):
             return unseen
-        return max(unseen, lacks * (1.0 + 1.0 / errors))
+        lacks = 1.0 - found.mean_weight - found.rounding
+        return max(unseen, lacks * (1.0 - 1.0 / found.weight_deviation))
 
     def trusts_normal(self, found: Diagnostics) -> bool:
         """Return whether the normal interval may be used."""
