@@ -147,7 +147,7 @@ def _unskewed(errors: float, weight: Floats, cluster: Ints | None) -> float:
     if not np.isfinite(errors) or not squares:
         return errors
     skew = float((sums**3).sum()) / squares**1.5
-    return errors + skew * errors**2 / 3 + skew**2 * errors**3 / 27 + skew / 6
+    return float(errors + skew * errors**2 / 3 + skew**2 * errors**3 / 27 + skew / 6)
 
 
 def _effective(values: Floats) -> float:
