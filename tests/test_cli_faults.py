@@ -187,6 +187,7 @@ def table(rows: int, score: Callable[[int], object], *, sep: str = ",", stop: st
             1,
             "ALARM import: log.csv: 20 of 40 rows were rejected: score must",
         ),
+        (lambda i: 5 if i < 14 else 1, (), 1, "26 stored"),  # good rows beside bad ones stay
         (lambda i: 100 * (i % 3 == 0), (), 2, "not one row of"),
         (lambda i: i * 2.5, (), 2, "(percent? give the highest score: --max-score 100)"),
         (lambda i: i * 2.5, ("--max-score", "100"), 0, "40 stored"),

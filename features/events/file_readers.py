@@ -124,7 +124,7 @@ def event_parts(
 
     Unreadable lines and bad rows are both in `rejects`. Rows without an event id get one from what they say
     (``identify``), the same however the file is cut; `resources`, `now` and `unknown` set rows aside as
-    ``check`` says. Where many scores of the first part are above the highest, those of the whole file are of
+    ``check`` says. Where most scores of the first part are above the highest, those of the whole file are of
     another scale (1 would be one per cent): that part is set aside, and the others are not read.
 
     Raises
@@ -168,10 +168,11 @@ def too_many(bad: int, rows: int) -> bool:
 
 
 def _other_scale(done: Checked) -> str:
-    """Return why no score of a file can be trusted, "" where few are above the highest."""
+    """Return why no score of a file can be trusted, "" unless most that are not 0 are above the highest."""
     reasons = done.rejects["reason"]
     above = int((reasons.str.endswith(PERCENT) & ~reasons.str.contains("got -", regex=False)).sum())
-    return f"{above} scores beside it are above the highest{PERCENT}" if too_many(above, done.rows) else ""
+    within = int((done.events["score"] > 0.0).sum())
+    return f"{above} scores beside it are above the highest{PERCENT}" if above > within else ""
 
 
 def read_catalogue(
