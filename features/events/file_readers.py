@@ -161,10 +161,10 @@ def event_parts(
 def too_many(bad: int, rows: int) -> bool:
     """Return whether so many rows are bad that the file, or how it was read, is in doubt.
 
-    >>> too_many(2, 30), too_many(2, 3), too_many(11, 100), too_many(11, 1_000)
-    (False, True, True, False)
+    >>> too_many(3, 3), too_many(2, 3), too_many(11, 100), too_many(11, 1_000)
+    (True, False, True, False)
     """
-    return bad > rows / 2 or bad > max(10, rows / 10)
+    return bad > max(10, rows / 10) or 0 < rows == bad
 
 
 def _other_scale(done: Checked) -> str:

@@ -46,8 +46,11 @@ def doubt_of(reasons: pd.Series, rows: int) -> str:
     """Return what is wrong with many of so many `rows`, the commonest reason with it; "" for few."""
     strange = reasons.str.startswith("unknown resource") | reasons.isin(STRANGERS)
     written = reasons[~strange]
-    worst = written if too_many(len(written), rows) else reasons
-    if not too_many(len(written), rows) and len(reasons) <= rows / 2:
+    if too_many(len(written), rows):
+        worst = written
+    elif len(reasons) > max(10, rows / 2) or 0 < rows == len(reasons):
+        worst = reasons
+    else:
         return ""
     rules = worst.str.partition(", got")[0]
     alike = worst[rules == rules.mode()[0]]
