@@ -13,8 +13,8 @@ class Columns:
 
     The target policy is either `target`, its probability of the logged action, or `target_prefix` with
     `action`: column ``<prefix><action>`` holds its probability of that action. `qhat_prefix` does the same
-    for predicted rewards; columns that start with `context_prefix` describe the round. `decision` tells rows
-    apart; a log that has no column of the usual name is taken to hold each decision once.
+    for predicted rewards; columns that start with `context_prefix` describe the round. `decision` holds the
+    id of each row's decision (see `ids`).
     """
 
     reward: str
@@ -28,7 +28,7 @@ class Columns:
     group: str = ""
     slate: str = ""
     position: str = ""
-    decision: str = DECISION
+    decision: str = ""
 
     def __post_init__(self) -> None:
         """Check that the target policy is given in one complete way."""
@@ -45,17 +45,19 @@ class Columns:
     def single(self) -> tuple[str, ...]:
         """The named columns, without the prefixed ones."""
         names = (self.reward, self.propensity, self.target, self.action, self.cluster, self.group)
-        decision = "" if self.decision == DECISION else self.decision
-        return tuple(name for name in (*names, self.slate, self.position, decision) if name)
+        return tuple(name for name in (*names, self.slate, self.position, self.decision) if name)
+
+    @property
+    def ids(self) -> str:
+        """The column of decision ids: `decision`, else that of the usual name if it has no other role."""
+        return self.decision or ("" if DECISION in self.single else DECISION)
 
     def reads(self, name: str) -> bool:
         """Return whether a column of that name is read."""
         prefixes = filter(None, (self.target_prefix, self.qhat_prefix, self.context_prefix))
-        return name in (*self.single, self.decision) or name.startswith(tuple(prefixes) or "\0")
+        return name in (*self.single, self.ids) or name.startswith(tuple(prefixes) or "\0")
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The named columns that hold labels: text, as it stands."""
-        return tuple(
-            name for name in (self.action, self.cluster, self.group, self.slate, self.decision) if name
-        )
+        return tuple(name for name in (self.action, self.cluster, self.group, self.slate, self.ids) if name)

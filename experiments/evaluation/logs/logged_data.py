@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -103,8 +104,9 @@ def log_of_frame(
     action is missing; with slates also every row of a list that lost one. A missing probability counts as 0
     where the others sum to 1 (the action was not offered), a missing prediction is not needed where the
     target has no probability, and a logged action that the target no longer has weighs 0. A row that repeats
-    another of its decision does not count; rows of a decision that differ are rejected. `unreadable` counts
-    rows that the reader already could not split.
+    another of its decision does not count; rows of a decision that differ are rejected where `decision` is
+    named, else all count: the column may hold something else. `unreadable` counts rows that the reader
+    already could not split.
 
     Raises
     ------
@@ -113,10 +115,11 @@ def log_of_frame(
     """
     frame = as_pandas(frame)
     _refuse_empty(frame, columns)
-    once = _each_once(frame, columns)
+    once, differ = _each_once(frame, columns)
     repeats = int((~once).sum())
     frame, faults = frame[once] if repeats else frame, RowFaults(np.flatnonzero(once))
-    faults.add(_of_one_decision(frame, columns), f"another row of its {columns.decision} differs")
+    if columns.decision:
+        faults.add(differ[once], f"another row of its {columns.decision} differs")
     reward, propensity = numbers_of(frame[columns.reward]), numbers_of(frame[columns.propensity])
     faults.add(~np.isfinite(reward), _no_number(frame, columns.reward))
     if reward_range is not None:
@@ -157,27 +160,29 @@ def log_of_frame(
         position=None if position is None else position[keep],
         rejected=faults.rejected(unreadable),
         lost=lost,
-        notes=_notes(frame, columns, keep, action=action, group=group, repeats=repeats),
+        notes=_notes(frame, columns, keep, action=action, group=group)
+        + _notes_of_ids(columns, repeats, int(differ.sum())),
         contexts=None if contexts is None else contexts[keep],
     )
 
 
-def _each_once(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
-    """Return the rows, (n,), that do not repeat another of their decision in all that is read."""
-    once = np.ones(len(frame), dtype=np.bool_)
-    twice = np.flatnonzero(_of_one_decision(frame, columns))
-    if len(twice):
-        read = [name for name in frame.columns if columns.reads(str(name))]
-        once[twice] = ~frame[read].iloc[twice].duplicated().to_numpy()
-    return once
+def _each_once(frame: pd.DataFrame, columns: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows, (n,), repeat no other of their decision, and which contradict one, in what is read.
 
-
-def _of_one_decision(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
-    """Return the rows, (n,), whose decision others have as well."""
-    if columns.decision not in frame:
-        return np.zeros(len(frame), dtype=np.bool_)
-    code = coded(frame[columns.decision])[0]
-    return np.asarray((code >= 0) & pd.Series(code).duplicated(keep=False).to_numpy())
+    Where rows of one id contradict each other and nobody said that the column holds decisions, all count.
+    """
+    once, differ = np.ones(len(frame), dtype=np.bool_), np.zeros(len(frame), dtype=np.bool_)
+    if columns.ids not in frame:
+        return once, differ
+    code = coded(frame[columns.ids])[0]
+    shared = np.flatnonzero((code >= 0) & pd.Series(code).duplicated(keep=False).to_numpy())
+    if not len(shared):
+        return once, differ
+    read = [name for name in frame.columns if columns.reads(str(name))]
+    once[shared] = ~frame[read].iloc[shared].duplicated().to_numpy()
+    left = shared[once[shared]]
+    differ[left] = pd.Series(code[left]).duplicated(keep=False).to_numpy()
+    return (once | (not columns.decision and differ.any())), differ
 
 
 def _refuse_empty(frame: pd.DataFrame, columns: Columns) -> None:
@@ -211,11 +216,9 @@ def _notes(
     *,
     action: Ints | None,
     group: NDArray[np.object_] | None,
-    repeats: int,
 ) -> tuple[str, ...]:
     """Return what is missing without making a row useless, counted."""
     counts = {
-        f"rows repeat another of their {columns.decision}: they do not count": repeats,
         "rows have no group: they count for the whole only": 0 if group is None else int((group == "").sum()),
         "rows have no cluster: each stands alone": (
             int((coded(frame[columns.cluster][keep])[0] < 0).sum()) if columns.cluster else 0
@@ -224,6 +227,21 @@ def _notes(
             0 if action is None else int((action[keep] < 0).sum())
         ),
     }
+    return _counted(counts)
+
+
+def _notes_of_ids(columns: Columns, repeats: int, differ: int) -> tuple[str, ...]:
+    """Return what the ids of decisions tell of rows that others repeat or contradict."""
+    unsaid = f"rows have the {columns.ids} of another that differs: each counts, unless --decision names it"
+    return _counted(
+        {
+            f"rows repeat another of their {columns.ids}: they do not count": repeats,
+            unsaid: 0 if columns.decision else differ,
+        }
+    )
+
+
+def _counted(counts: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{count:,} {what}." for what, count in counts.items() if count)
 
 

@@ -30,7 +30,7 @@ Cluster = Annotated[str, typer.Option(help="Column of clusters (class or learner
 Group = Annotated[str, typer.Option(help="Column of groups: intervals jointly valid.")]
 SlateId = Annotated[str, typer.Option(help="Column of the playlist's id.")]
 Position = Annotated[str, typer.Option(help="Column of the step's position in its playlist.")]
-Decision = Annotated[str, typer.Option(help="Column of ids: a row repeated counts once.")]
+Decision = Annotated[str, typer.Option(help="Column of ids of decisions: each counts once.")]
 ContextPrefix = Annotated[str, typer.Option(help="PREFIX<name> describes the round: for the two below.")]
 Qhat = Annotated[bool, typer.Option(help="Predict rewards from the context, cross-fitted.")]
 Balanced = Annotated[bool, typer.Option(help="Also weigh without propensities: to check doubtful ones.")]
@@ -56,7 +56,7 @@ def evaluate(
     group: Group = "",
     slate_id: SlateId = "",
     position: Position = "",
-    decision: Decision = "decision_id",
+    decision: Decision = "",
     reward_range: RewardRange = "",
     max_weight: MaxWeight = None,
     context_prefix: ContextPrefix = "",

@@ -455,17 +455,34 @@ def test_a_decision_that_is_exported_twice_counts_once(tmp_path: Path) -> None:
     once = choices(600).assign(decision_id=[f"d{n}" for n in range(600)])
     twice = pd.concat([once, once.iloc[:400]])
     differs = pd.concat([once, once.iloc[[0]].assign(r=1.0 - once["r"].iloc[0])])
+    named = replace(TABLES, decision="decision_id")
     answers = []
-    for number, log in enumerate((once, twice, differs)):
+    for number, (log, columns) in enumerate(
+        [(once, TABLES), (twice, TABLES), (differs, named), (differs, TABLES)]
+    ):
         log.to_csv(tmp_path / f"{number}.csv", index=False)
-        answers.append(evaluate(read_csv_log(tmp_path / f"{number}.csv", TABLES)))
-    whole, repeated, contradicted = answers
+        answers.append(evaluate(read_csv_log(tmp_path / f"{number}.csv", columns)))
+    whole, repeated, contradicted, unsaid = answers
     assert repeated.to_dict()["estimates"] == whole.to_dict()["estimates"]
     assert "400 rows repeat another of their decision_id" in str(repeated)
     assert contradicted.diagnostics.n == 599
     assert contradicted.rejected.lines == (2, 602)
+    assert unsaid.diagnostics.n == 601
+    assert "2 rows have the decision_id of another that differs" in str(unsaid)
     unnamed = log_of_frame(twice.rename(columns={"decision_id": "id"}), TABLES)
-    named = log_of_frame(twice.rename(columns={"decision_id": "id"}), replace(TABLES, decision="id"))
-    assert (unnamed.n, named.n) == (1_000, 600)
+    under_id = log_of_frame(twice.rename(columns={"decision_id": "id"}), replace(TABLES, decision="id"))
+    assert (unnamed.n, under_id.n) == (1_000, 600)
     with pytest.raises(ValueError, match="no column 'nothing'"):
         log_of_frame(once, replace(TABLES, decision="nothing"))
+
+
+@pytest.mark.parametrize("role", ["cluster", "group"])
+def test_a_decision_id_that_is_a_class_or_a_group_tells_no_rows_apart(role: str) -> None:
+    log = choices(600).assign(decision_id=[f"d{n % 60}" for n in range(600)])
+    assert log_of_frame(log, replace(TABLES, **{role: "decision_id"})).n == 600
+
+
+def test_steps_of_a_list_under_one_decision_id_all_count() -> None:
+    log = choices(600).assign(decision_id=[f"d{n // 3}" for n in range(600)], at=np.arange(600) % 3 + 1)
+    columns = replace(TABLES, slate="decision_id", position="at")
+    assert log_of_frame(log, columns).n == 600
