@@ -679,6 +679,7 @@ def listed(school: Path, learner: str) -> str:
     """Return the first step of a learner's list, once there is one whose progress is to be told."""
     with Workspace.open(school, environment={}) as space:
         week = week_of(datetime.now(UTC), space.time_zone)
+        until(lambda: learner in space.published([learner], week, surfaces=("lti",)))
         until(lambda: bool(progress_of(space, numbered(space, learner), datetime.now(UTC))[1]))
         return space.published([learner], week, surfaces=("lti",))[learner].resources[0]
 
