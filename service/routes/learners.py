@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from segue.service import rights
 from segue.service.admission import caller_of, received
 from segue.service.http import request_schemas as schemas
 from segue.service.http import response_schemas as answers
@@ -18,6 +18,7 @@ from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute
 from segue.service.tenant import queries as asking
 from segue.service.tenant.lists import Wanted, lists_of
+from segue.workspace.privacy import learner_rights as rights
 from segue.workspace.workspace import Workspace
 
 Week = Annotated[said.Week, Query(description="ISO week, as 2026-W48.")]
@@ -70,7 +71,8 @@ async def why_not_of(request: Request, learner: LearnerId) -> Response:
 async def opt_out(request: Request, learner: LearnerId) -> Response:
     """Stop profiling a learner, or take it up again: afterwards nothing new is stored, by any door."""
     caller, body = await received(request, schemas.OptOutBody, "backend", "teacher")
-    return answer(await caller.do(rights.opt_out, learner, out=body.opted_out))
+    await caller.do(rights.opt_out, learner, out=body.opted_out)
+    return answer({"opted_out": body.opted_out})
 
 
 @router.put("/{learner:path}/interests", **asks(schemas.InterestsBody, answers.Stored, (409,)))
@@ -99,4 +101,5 @@ async def export(request: Request, learner: LearnerId) -> Response:
 async def erase(request: Request, learner: LearnerId) -> Response:
     """Erase one learner, also from the model, and return the certificate. This cannot be undone."""
     caller = caller_of(request, "admin")
-    return answer(await caller.tenant.alone(rights.erase, caller.space, learner))
+    found = await caller.tenant.alone(rights.erase, caller.space, learner, now=datetime.now(UTC))
+    return answer({"erased": True, "certificate": asdict(found)})

@@ -29,6 +29,7 @@ from segue.workspace.records.rosters.enrolments import has_roster, roster_of
 from segue.workspace.reports.class_report import class_view
 from segue.workspace.sources.model_registry import Charge
 from segue.workspace.storage.database import Connection
+from segue.workspace.storage.errors import unknown_learner
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]
@@ -147,7 +148,7 @@ class AskedLearner:
 def _known(workspace: Workspace, connection: Connection, learner: str) -> AskedLearner:
     person = find_learners(connection, workspace.keyring, [learner]).get(learner)
     if person is None:
-        raise RefusedError(404, "no_learner", "nothing is stored of a learner of this id in this tenant")
+        raise unknown_learner()
     if person.opted_out:
         raise RefusedError(409, "opted_out", "this learner has opted out of profiling")
     charge = workspace.charge(connection)

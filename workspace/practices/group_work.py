@@ -53,7 +53,7 @@ def form_groups(
 
     Raises
     ------
-    WorkspaceError, ValueError
+    DeclinedError, ValueError
         When nobody is known in the class; when sizes, roles or skills do not fit.
     """
     with workspace.store.write() if keep else workspace.store.read() as connection:
@@ -137,7 +137,7 @@ def pair_reviews(
 
     Raises
     ------
-    WorkspaceError, ValueError
+    DeclinedError, ValueError
         When nobody is known in the class; when too few submitted.
     """
     with workspace.store.write() if keep else workspace.store.read() as connection:

@@ -12,7 +12,7 @@ from segue.workspace.records.learner_states import current
 from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners, is_buried
 from segue.workspace.records.rosters.enrolments import roster_of
 from segue.workspace.storage.database import Connection
-from segue.workspace.storage.errors import WorkspaceError
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 
@@ -61,7 +61,7 @@ def members_of(
 
     Raises
     ------
-    WorkspaceError
+    DeclinedError
         When nobody is named and the store has no roster of the class.
     """
     keyring = workspace.keyring
@@ -77,7 +77,8 @@ def members_of(
         people = {one.surrogate: one for one in roster_of(connection, keyring, class_id, at=now)}
     people = {name: one for name, one in people.items() if not one.opted_out}
     if not people:
-        raise WorkspaceError(f"nobody is known in class {class_id!r}: store a roster, or name its learners")
+        message = f"nobody is known in class {class_id!r}: store a roster, or name its learners"
+        raise DeclinedError("absent", "no_class", message)
     return Members(inside, people)
 
 

@@ -46,7 +46,7 @@ def place_week(
 
     Raises
     ------
-    WorkspaceError
+    DeclinedError
         When there is no step to place.
     ValueError
         When a slot stands there twice.

@@ -47,7 +47,7 @@ def project_states(
 
     Raises
     ------
-    WorkspaceError, ValueError
+    DeclinedError, ValueError
         When nobody is known in the class; when a resource is not in the catalogue.
     """
     known = workspace.catalogue().resource_index

@@ -14,7 +14,7 @@ from segue.features.learner_profile import FEWEST_LEARNERS
 from segue.workspace.records.learners import class_surrogates
 from segue.workspace.records.practices.manners import axis_effects, fixed_manners, put_fixed
 from segue.workspace.records.rosters.enrolments import has_roster
-from segue.workspace.storage.errors import WorkspaceError
+from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
 
@@ -57,7 +57,7 @@ def fix_manners(
 
     Raises
     ------
-    WorkspaceError
+    DeclinedError
         When the store has no roster of the class: it would reach nobody.
     ValueError
         When no resource is of such a manner, or a weight is out of its range.
@@ -65,7 +65,8 @@ def fix_manners(
     with workspace.store.write() as connection:
         catalogue = workspace.catalogue_in(connection)
         if not has_roster(connection, workspace.keyring, class_id):
-            raise WorkspaceError(f"nobody is known in class {class_id!r}: store its roster first")
+            message = f"nobody is known in class {class_id!r}: store its roster first"
+            raise DeclinedError("absent", "no_class", message)
         inside = class_surrogates(connection, workspace.keyring, [class_id], create=False)[class_id]
         there = {f"{m.axis}:{m.level}": m for m in fixed_manners(connection).get(inside, ())}
         known = {

@@ -21,7 +21,7 @@ from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.records.rosters.arms import forget_arm
 from segue.workspace.sources import model_registry as champions
 from segue.workspace.storage.database import Connection, get_document, put_document
-from segue.workspace.storage.errors import WorkspaceError
+from segue.workspace.storage.errors import DeclinedError, unknown_learner
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 
@@ -65,11 +65,13 @@ def export(workspace: Workspace, learner: str) -> dict[str, Any]:
 
     Raises
     ------
-    WorkspaceError
+    DeclinedError
         When nothing is stored of this learner.
     """
     with workspace.store.read() as connection:
-        person = _person(workspace, connection, learner)
+        person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+        if person is None:
+            raise unknown_learner()
         found: dict[str, Any] = stored_rows(connection, person)
         links = links_of(connection, person.number)
         found["gradebook"] = [{"address": url, **vars(link)} for url, link in links.items()]
@@ -85,13 +87,13 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
 
     Raises
     ------
-    WorkspaceError
+    DeclinedError
         When nothing is stored of this learner.
     """
     with workspace.store.write() as connection:
         person = find_learners(connection, workspace.keyring, [learner]).get(learner)
         if person is None and not _cut_off(workspace, connection, learner):
-            raise nobody()
+            raise unknown_learner()
         had_model = champions.current_fit(connection) is not None
         if person and had_model:
             _take_out_of_sums(connection, person, workspace.champion(connection).fitted.schema_hash)
@@ -148,11 +150,18 @@ def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
     """Stop profiling a learner (or take it up again): nothing new is stored, lists are the class default.
 
     What is stored already stays, but is neither read nor fitted on; `erase` removes it.
+
+    Raises
+    ------
+    DeclinedError
+        For a learner who was erased.
     """
     with workspace.store.write() as connection:
         found = add_learners(connection, workspace.keyring, [learner])
         if learner not in found:
-            raise WorkspaceError("this learner was erased: there is nothing to opt out of")
+            raise DeclinedError(
+                "conflict", "erased", "this learner was erased: there is nothing to opt out of"
+            )
         person = found[learner]
         set_opted_out(connection, person, out=out)
         if out:
@@ -162,18 +171,6 @@ def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
 def certificate_text(certificate: Certificate) -> str:
     """Return a certificate as JSON."""
     return json.dumps(asdict(certificate), indent=1)
-
-
-def _person(workspace: Workspace, connection: Connection, learner: str) -> Learner:
-    person = find_learners(connection, workspace.keyring, [learner]).get(learner)
-    if person is None:
-        raise nobody()
-    return person
-
-
-def nobody() -> WorkspaceError:
-    """Return what is said of a learner without rows."""
-    return WorkspaceError("nothing is stored of this learner")
 
 
 def _cut_off(workspace: Workspace, connection: Connection, learner: str) -> bool:

@@ -31,7 +31,7 @@ from segue.workspace.practices import (
     rubric_scores,
     teaching_manners,
 )
-from segue.workspace.storage.errors import DeclinedError, WorkspaceError
+from segue.workspace.storage.errors import DeclinedError
 
 T = TypeVar("T")
 B = TypeVar("B", bound=BaseModel)
@@ -56,16 +56,12 @@ async def _practised(caller: Caller, work: Callable[[], T], *, keep: bool = Fals
     Raises
     ------
     RefusedError
-        404 when nobody is known in the class, 422 for what does not fit.
+        422 for what does not fit.
     """
 
     def told() -> T:
         try:
             return work()
-        except DeclinedError:
-            raise  # it says itself what is wrong
-        except WorkspaceError as error:
-            raise RefusedError(404, "no_class", str(error)) from None
         except ValueError as error:
             raise RefusedError(422, "not_valid", str(error)) from None
 
@@ -143,7 +139,8 @@ async def places(request: Request, class_id: ClassId) -> Response:
     def drawn() -> list[Placed]:
         steps = placements.listed_steps(space, body.learners, body.week, now=now)
         if not steps:
-            raise WorkspaceError("nobody named has an open step in this week: draw the lists first")
+            message = "nobody named has an open step in this week: draw the lists first"
+            raise DeclinedError("absent", "no_class", message)
         return placements.place_week(
             space, class_id, steps, slots, week=body.week, now=now, flipped=body.flipped, keep=body.keep
         )
