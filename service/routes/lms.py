@@ -26,7 +26,7 @@ from segue.service.http.request_schemas import MAX_EVENTS, EventBody
 from segue.service.routes.decisions import worked_in
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
 from segue.service.tenant.work_told import told
-from segue.workspace.records.corrections.grades import last_grades
+from segue.workspace.records.corrections import last_grades
 
 READERS = {"xapi": xapi.read, "caliper": caliper.read}
 NO_RESOURCE = frozenset({"enrol"})  # names a class where others name a resource

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from segue.workspace.records.maintenance.table_copies import copied
+from segue.workspace.records.maintenance.whole_store import copied
 from segue.workspace.storage.configuration import FILE, open_store
 from segue.workspace.storage.database import Store
 from segue.workspace.storage.errors import WorkspaceError

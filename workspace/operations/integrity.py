@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segue.workspace.records.learner_states import current
-from segue.workspace.records.whole_store import counts, digests, facts, orphans, page_check
+from segue.workspace.records.maintenance.whole_store import counts, digests, facts, orphans, page_check
 from segue.workspace.sources import model_registry as champions
 from segue.workspace.sources.learning import BLOCK_LEARNERS
 from segue.workspace.storage import schema

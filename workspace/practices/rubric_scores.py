@@ -13,7 +13,7 @@ from segue.engine.practices.rubrics import attempt_weight, fit_raters
 from segue.features.events.event_records import check, identify
 from segue.features.events.grade_names import GradeVersion, name_of
 from segue.workspace.practices.members import Members, members_of
-from segue.workspace.records.corrections.grades import last_grades
+from segue.workspace.records.corrections import last_grades
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.pseudonyms import teacher_pseudonym

@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, bindparam, case, func, select
 
 from segue.features.events.event_records import COLUMNS
-from segue.workspace.records.corrections.event_voids import reach_targets
+from segue.workspace.records.corrections import reach_targets
 from segue.workspace.records.learners import (
     Learner,
     add_learners,

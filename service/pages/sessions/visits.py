@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
@@ -19,7 +20,6 @@ from segue.service.http import request_log as logs
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.rendering import refusal_page
 from segue.service.pages.sessions.forms import MARK, Form, read_form
-from segue.service.pages.sessions.session_names import SessionNames
 from segue.service.pages.sessions.signed_tokens import (
     Role,
     Ticket,
@@ -34,6 +34,33 @@ from segue.service.tenant.tenant import Tenant
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import ended_courses
 from segue.workspace.workspace import Workspace
+
+MOST_SESSIONS = 5_000
+
+
+class SessionNames:
+    """Who is called what in which session; the oldest session goes when there are too many.
+
+    >>> names = SessionNames()
+    >>> names.keep("s1", {"17": "Ada"})
+    >>> names.of("s1"), names.of("gone")
+    ({'17': 'Ada'}, {})
+    """
+
+    def __init__(self, most: int = MOST_SESSIONS) -> None:
+        self._most = most
+        self._sessions: OrderedDict[str, Mapping[str, str]] = OrderedDict()
+
+    def keep(self, sid: str, names: Mapping[str, str]) -> None:
+        """Remember the names of a session."""
+        self._sessions[sid] = dict(names)
+        while len(self._sessions) > self._most:
+            self._sessions.popitem(last=False)
+
+    def of(self, sid: str) -> Mapping[str, str]:
+        """Return the names of a session; none after a restart: ids stand for them."""
+        return self._sessions.get(sid, {})
+
 
 SESSION = re.compile(r"/pages/([^/]+)/s/([^/]+)/")
 Route = Callable[..., Awaitable[Response]]

@@ -160,7 +160,7 @@ def store_events(
     from segue.lms.documents.import_document import frames, named
     from segue.lms.documents.resource_names import ResourceNames
     from segue.lms.records.grade_versions import versioned
-    from segue.workspace.records.corrections.grades import last_grades
+    from segue.workspace.records.corrections import last_grades
     from segue.workspace.records.events import CONFLICT
     from segue.workspace.records.rosters.enrolments import add_enrolments
 

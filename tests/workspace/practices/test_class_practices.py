@@ -26,9 +26,9 @@ from segue.workspace.privacy import learner_rights
 from segue.workspace.privacy.retention import purge
 from segue.workspace.records.events import read_events
 from segue.workspace.records.learner_states import clear_states
+from segue.workspace.records.maintenance.whole_store import facts, orphans
 from segue.workspace.records.practices.practice_rows import practices_of
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
-from segue.workspace.records.whole_store import facts, orphans
 from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace

@@ -1,4 +1,4 @@
-"""Every row there is: as canonical lines, as counts, and what points at nothing."""
+"""Every row there is: as canonical lines, as counts, what points at nothing, and copied to another store."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Table, func, select, text
 
 from segue.workspace.records.matured_rewards import latest_rewards
+from segue.workspace.storage.database import Connection, insert_columns
 from segue.workspace.storage.schema import (
     aliases,
     decisions,
     events,
     learners,
+    metadata,
     overrides,
     playlists,
     practices,
@@ -92,3 +94,23 @@ def counts(connection: Connection) -> dict[str, int]:
         name: int(connection.execute(select(func.count()).select_from(rows)).scalar_one())
         for name, rows in found.items()
     }
+
+
+ROWS = 20_000
+
+
+def copied(source: Connection, target: Connection) -> dict[str, int]:
+    """Replace the rows of every table by those of `source`; return how many."""
+    return {table.name: _copy(source, target, table) for table in metadata.sorted_tables}
+
+
+def _copy(source: Connection, target: Connection, table: Table) -> int:
+    target.execute(table.delete())
+    count = 0
+    found = source.execution_options(yield_per=ROWS).execute(select(table))
+    for rows in found.partitions():
+        names = table.c.keys()
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        insert_columns(target, table, columns)
+        count += len(rows)
+    return count

@@ -1,1 +1,0 @@
-"""What takes an event back, or gives it another score."""
