@@ -103,6 +103,6 @@ async def body_of(request: Request) -> bytes:
     return await request.body()
 
 
-def answer(value: dict[str, Any] | bytes) -> Response:
+def answer(value: BaseModel | dict[str, Any] | bytes) -> Response:
     """Return a JSON answer; bytes are taken as written."""
     return Response(value if isinstance(value, bytes) else to_json(value), media_type="application/json")

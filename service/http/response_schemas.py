@@ -5,15 +5,28 @@ The hot path writes these answers straight from the engine's objects; a test hol
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _iso(time: datetime | int | str | None) -> str | None:
+    """Return a moment as ISO 8601, also one stored as microseconds."""
+    if isinstance(time, int):
+        time = datetime.fromtimestamp(time / 1e6, UTC)
+    return time.isoformat() if isinstance(time, datetime) else time
+
+
+Moment = Annotated[str, BeforeValidator(_iso)]
+MomentOrNone = Annotated[str | None, BeforeValidator(_iso)]
+TextOrNone = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class AnswerBody(BaseModel):
-    """An answer; unknown fields may be added in later versions."""
+    """An answer, read off what the house works with; unknown fields may be added in later versions."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+    model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True, populate_by_name=True)
 
 
 class Fault(AnswerBody):
@@ -242,15 +255,15 @@ class OverrideLine(AnswerBody):
 
     override_id: str
     decision_id: str
-    by: str
+    by: str = Field(validation_alias="teacher")
     """A pseudonym: the same for the same teacher."""
     action: Literal["pin", "remove", "swap", "approve"]
-    resource: str | None
-    instead_of: str
+    resource: TextOrNone
+    instead_of: str = Field(validation_alias="taken")
     reason: str
-    time: str | None
-    until: str | None
-    undone: str | None
+    time: MomentOrNone
+    until: MomentOrNone
+    undone: MomentOrNone
     undone_by: str | None
 
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from segue.service.admission import Caller, caller_of
+from segue.service.admission import caller_of
 from segue.service.http import request_log as logs
 from segue.service.http.bodies import answer
 from segue.service.http.openapi import gives
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import page_bodies as answers
 from segue.service.reach import ReachedRoute
-from segue.service.tenant.row_pages import Kind, page
+from segue.workspace.records.maintenance import row_pages
 from segue.workspace.sources.model_registry import Library, current_fit, kept_models
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.workspace import Workspace
@@ -71,20 +71,37 @@ def _put_in_charge(workspace: Workspace, version: str) -> dict[str, Any]:
 @router.get("/events", responses=gives(answers.EventsPage, (422,)))
 async def events(request: Request, after: After = "0", limit: Limit = 100) -> Response:
     """Return stored events in the order they came, by the page; learners by their ids inside."""
-    return await _page(caller_of(request, "admin"), "events", after, limit)
+    return await _page(request, answers.EventsPage, "events", after, limit)
 
 
 @router.get("/decisions", responses=gives(answers.DecisionsPage, (422,)))
 async def decisions(request: Request, after: After = "0", limit: Limit = 100) -> Response:
     """Return logged decisions in the order they were made, by the page; learners by their ids inside."""
-    return await _page(caller_of(request, "admin"), "decisions", after, limit)
+    return await _page(request, answers.DecisionsPage, "decisions", after, limit)
 
 
 @router.get("/learners", responses=gives(answers.LearnersPage, (422,)))
 async def learners(request: Request, after: After = "0", limit: Limit = 100) -> Response:
     """Return learners by their ids inside, in the order of their arrival, by the page."""
-    return await _page(caller_of(request, "admin"), "learners", after, limit)
+    return await _page(request, answers.LearnersPage, "learners", after, limit)
 
 
-async def _page(caller: Caller, kind: Kind, after: str, limit: int) -> Response:
-    return answer(await caller.aside(page, kind, after=int(after), limit=limit))
+READERS = {
+    "events": row_pages.event_rows,
+    "decisions": row_pages.decision_rows,
+    "learners": row_pages.learner_rows,
+}
+
+
+async def _page(
+    request: Request, model: type[answers.PageOfRows], kind: str, after: str, limit: int
+) -> Response:
+    """Return up to `limit` rows behind number `after`, and the cursor of the next page (None: no more)."""
+
+    def page(workspace: Workspace) -> answers.PageOfRows:
+        with workspace.store.read() as connection:
+            rows = READERS[kind](connection, after=int(after), limit=limit + 1)
+        following = str(rows[limit - 1]["number"]) if len(rows) > limit else None
+        return model.model_validate({kind: rows[:limit], "next": following})
+
+    return answer(await caller_of(request, "admin").aside(page))

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from segue.service.http.refusals import RefusedError
-from segue.service.tenant.row_pages import moment_of
+from segue.service.http.response_schemas import OverrideLine
 from segue.workspace.playlists.list_lines import list_line, step_line
-from segue.workspace.records.overrides import OverrideRecord
 from segue.workspace.workspace import Workspace
 
 Answer = dict[str, Any]
@@ -73,22 +72,5 @@ def decision(workspace: Workspace, decision_id: str) -> Answer:
         "explored": drawn.explored,
         "policy": whole.policy,
         "model": whole.model,
-        "overrides": [act_line(act) for act in acts],
-    }
-
-
-def act_line(act: OverrideRecord) -> Answer:
-    """Return a teacher's act as JSON; teachers are told apart by pseudonym."""
-    return {
-        "override_id": act.override_id,
-        "decision_id": act.decision_id,
-        "by": act.teacher,
-        "action": act.action,
-        "resource": act.resource or None,
-        "instead_of": act.taken,
-        "reason": act.reason,
-        "time": moment_of(act.time),
-        "until": moment_of(act.until),
-        "undone": moment_of(act.undone),
-        "undone_by": act.undone_by,
+        "overrides": [OverrideLine.model_validate(act) for act in acts],
     }

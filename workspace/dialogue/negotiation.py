@@ -227,7 +227,7 @@ def _state(
 def _with(said: LearnerStanding, change: PictureChange, now: datetime) -> LearnerStanding:
     if change.says is not None:
         others = tuple(claim for claim in said.claims if claim.skill != change.skill)
-        return replace(said, claims=(*others, Claim("", change.skill, change.says, now, "open", 0)))
+        return replace(said, claims=(*others, Claim("", change.skill, change.says, now, "open")))
     if change.goal is not None or change.drop_goal:
         return replace(said, goal=change.goal)
     return said

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from segue.engine.explanations.own_plan import FindingKind, PlanCheck, PlanStep, check_plan, shut
 from segue.engine.requests.request import Request
@@ -44,11 +44,17 @@ WHY_LEFT_OUT: Mapping[FindingKind, str] = {
 LONGEST, MOST_STEPS = 80, 30  # letters of an activity or a word of the teacher's; steps of a plan
 
 
+class LeftOut(NamedTuple):
+    """A resource of a plan that was not put on the list when the plan was approved, and why."""
+
+    resource: str
+    why: FindingKind
+
+
 @dataclass(frozen=True)
 class OwnPlan:
     """A plan as it stands: who made it and when, its steps, what Segue and the teacher say of it.
 
-    `left_out` has the resources that were not put on the list when it was approved, and why;
     `reviewed_by` is the pseudonym of the teacher who answered.
     """
 
@@ -60,7 +66,7 @@ class OwnPlan:
     verdict: Verdict
     note: str = ""
     review_id: str = ""
-    left_out: tuple[tuple[str, FindingKind], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     reviewed_by: str = ""
 
 
@@ -111,7 +117,7 @@ def plans_of(
         review = reviews.get(statement.statement_id)
         verdict: Verdict = review.body["verdict"] if review else "waiting"
         note, name = (review.body["note"], review.statement_id) if review else ("", "")
-        left = tuple((r, kind) for r, kind in review.body.get("left_out", ())) if review else ()
+        left = _left_out(review) if review else ()
         about = (statement.statement_id, who, statement.time, steps)
         out.append(OwnPlan(*about, found, verdict, note, name, left, review.said_by if review else ""))
     return out
@@ -154,7 +160,7 @@ def review_plan(
         return append_statement(connection, review)
 
 
-def left_out(workspace: Workspace, learner: str) -> tuple[tuple[str, FindingKind], ...]:
+def left_out(workspace: Workspace, learner: str) -> tuple[LeftOut, ...]:
     """Return what was left out of the last plan of a learner's that was approved, and why."""
     with workspace.store.read() as connection:
         person = find_learners(connection, workspace.keyring, [learner]).get(learner)
@@ -162,7 +168,11 @@ def left_out(workspace: Workspace, learner: str) -> tuple[tuple[str, FindingKind
             return ()
         said = standing_of(statements_of(connection, [person.number], ("review", "undo")))
     approved = [s for s in said if s.kind == "review" and s.playlist_id]
-    return tuple((r, kind) for r, kind in approved[-1].body.get("left_out", ())) if approved else ()
+    return _left_out(approved[-1]) if approved else ()
+
+
+def _left_out(review: Statement) -> tuple[LeftOut, ...]:
+    return tuple(LeftOut(*one) for one in review.body.get("left_out", ()))
 
 
 def steps_in(body: Mapping[str, Any]) -> tuple[PlanStep, ...]:

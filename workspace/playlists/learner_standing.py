@@ -43,7 +43,6 @@ class Claim:
     says: Says
     time: datetime
     status: ClaimStatus
-    checks: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,6 @@ class LearnerStanding:
     """
 
     goal: Goal | None = None
-    goal_id: str = ""
     claims: tuple[Claim, ...] = ()
     trust: float = 1.0
     last: str = ""
@@ -86,9 +84,9 @@ def standings_in(
         claims = _claims(connection, learner, said, catalogue)
         trust = trust_of(*(sum(c.status == status for c in claims) for status in ("confirmed", "failed")))
         goals = [s for s in said if s.kind == "goal"]
-        goal, goal_id = (_goal(goals[-1].body), goals[-1].statement_id) if goals else (None, "")
+        goal = _goal(goals[-1].body) if goals else None
         latest = {claim.skill: claim for claim in claims}
-        out[learner] = LearnerStanding(goal, goal_id, tuple(latest.values()), trust, said[-1].statement_id)
+        out[learner] = LearnerStanding(goal, tuple(latest.values()), trust, said[-1].statement_id)
     return out
 
 
@@ -156,7 +154,7 @@ def _claims(
         status: ClaimStatus = "open"
         if scores:
             status = "confirmed" if (scores[0] >= PASSED) == (says == "know") else "failed"
-        out.append(Claim(statement.statement_id, statement.about, says, statement.time, status, len(scores)))
+        out.append(Claim(statement.statement_id, statement.about, says, statement.time, status))
     return out
 
 

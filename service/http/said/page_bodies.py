@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from segue.service.http.response_schemas import AnswerBody
+import json
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from segue.service.http.response_schemas import AnswerBody, Moment, MomentOrNone, TextOrNone
 
 
 class ModelLine(AnswerBody):
@@ -49,13 +54,13 @@ class EventLine(AnswerBody):
     kind: str
     learner: str
     """Id inside, which no LMS knows."""
-    resource: str | None
+    resource: TextOrNone
     score: float | None
-    time: str | None
+    time: MomentOrNone
     seconds: float | None
-    class_id: str | None
+    class_id: TextOrNone
     """Id inside."""
-    step: str | None
+    step: TextOrNone
 
 
 class DecisionLine(AnswerBody):
@@ -72,12 +77,12 @@ class DecisionLine(AnswerBody):
     joint_propensity: float
     score: float
     explored: bool
-    relaxed: tuple[str, ...]
+    relaxed: Annotated[tuple[str, ...], BeforeValidator(json.loads)]
     overridden: bool
     """Whether a teacher, or a pin, stands in for the engine's choice."""
     received: bool
     week: str
-    time: str
+    time: Moment
     surface: str
     policy: str
     model: str

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, AliasPath, BaseModel, Field, model_validator
 
 from segue.features.iso_weeks import start_of
 from segue.service.http.request_schemas import Body, GoalBody, Happened, Name, Names, Whole
-from segue.service.http.response_schemas import AnswerBody
+from segue.service.http.response_schemas import AnswerBody, Moment, MomentOrNone
 
 
 def _a_week(week: str) -> str:
@@ -181,7 +181,7 @@ class ClaimAnswer(AnswerBody):
     statement_id: str
     skill: str
     says: Literal["know", "help"]
-    time: str
+    time: Moment
     status: Literal["open", "confirmed", "failed"]
 
 
@@ -189,7 +189,7 @@ class GoalAnswer(AnswerBody):
     """The goal that stands."""
 
     skills: list[str]
-    due: str | None
+    due: MomentOrNone
 
 
 class StandingAnswer(AnswerBody):
@@ -213,6 +213,14 @@ class CheckAnswer(AnswerBody):
     claim: ClaimAnswer | None
 
 
+class OwnStepAnswer(AnswerBody):
+    """One step of an own plan."""
+
+    resource: str
+    activity: str
+    minutes: float | None
+
+
 class FindingAnswer(AnswerBody):
     """One thing to know of a plan."""
 
@@ -231,17 +239,17 @@ class LeftOutAnswer(AnswerBody):
 class OwnPlanAnswer(AnswerBody):
     """A plan as it stands, with what Segue and the teacher say of it."""
 
-    plan_id: str
-    time: str
-    steps: list[dict[str, str | float | None]]
+    plan_id: str = Field(validation_alias="statement_id")
+    time: Moment
+    steps: list[OwnStepAnswer]
     verdict: Literal["waiting", "approved", "returned"]
     note: str
     review_id: str
     left_out: list[LeftOutAnswer]
-    minutes: float
-    findings: list[FindingAnswer]
-    covers: list[str]
-    gaps: list[str]
+    minutes: float = Field(validation_alias=AliasPath("check", "minutes"))
+    findings: list[FindingAnswer] = Field(validation_alias=AliasPath("check", "findings"))
+    covers: list[str] = Field(validation_alias=AliasPath("check", "covers"))
+    gaps: list[str] = Field(validation_alias=AliasPath("check", "gaps"))
 
 
 class OwnPlansAnswer(AnswerBody):
@@ -253,10 +261,10 @@ class OwnPlansAnswer(AnswerBody):
 class AskedAnswer(AnswerBody):
     """What a learner asked, and what came back."""
 
-    request_id: str
+    request_id: str = Field(validation_alias="statement_id")
     kind: Literal["talk", "contest", "suggestion"]
     about: str
-    time: str
+    time: Moment
     answer: Literal["accepted", "declined", ""]
     note: str
     answer_id: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
@@ -23,7 +23,6 @@ from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
-from segue.workspace.playlists.learner_standing import Claim
 from segue.workspace.records.statements import Statement
 from segue.workspace.workspace import Workspace
 
@@ -50,9 +49,7 @@ def _change(body: said.StatementBody) -> PictureChange:
 async def standing(request: Request, learner: LearnerId) -> Response:
     """Return what a learner has said and not taken back: goal, claims, and how far claims are believed."""
     found = await caller_of(request, "backend", "teacher").aside(negotiation.standing, learner)
-    goal = found.goal and {"skills": list(found.goal.skills), "due": _moment(found.goal.due)}
-    claims = [_claim(one) for one in found.claims]
-    return answer({"goal": goal, "claims": claims, "trust": found.trust, "last": found.last})
+    return answer(said.StandingAnswer.model_validate(found))
 
 
 @router.post("/learners/{learner:path}/statements/preview", **asks(said.StatementBody, said.PreviewAnswer))
@@ -88,7 +85,7 @@ async def check(request: Request, learner: LearnerId, skill: Skill) -> Response:
     caller = caller_of(request, "backend", "teacher")
     found = await caller.aside(learner_steps.skill_check, learner, skill, now=datetime.now(UTC))
     tasks = [one.resource_id for one in found.tasks]
-    claim = found.claim and _claim(found.claim)
+    claim = found.claim and said.ClaimAnswer.model_validate(found.claim)
     return answer({"skill": found.skill, "statement": found.aim, "tasks": tasks, "claim": claim})
 
 
@@ -129,7 +126,7 @@ async def plans(request: Request, learner: LearnerId) -> Response:
     """Return the last plan of a learner, what Segue finds in it, and the teacher's answer."""
     caller = caller_of(request, "backend", "teacher")
     found = await caller.aside(own_plans.plans_of, [learner], now=datetime.now(UTC))
-    return answer({"plans": [_plan(one) for one in found]})
+    return answer(said.OwnPlansAnswer.model_validate({"plans": found}))
 
 
 @router.post("/learners/{learner:path}/plans", **asks(said.OwnPlanBody, said.SaidAnswer, keyed=True))
@@ -165,19 +162,7 @@ async def undo_review(request: Request, statement: StatementId) -> Response:
 async def asked(request: Request, learner: LearnerId) -> Response:
     """Return what a learner asked of the teacher, and what came back."""
     found = await caller_of(request, "backend", "teacher").aside(requests.requests_of, [learner])
-    lines = [
-        {
-            "request_id": one.statement_id,
-            "kind": one.kind,
-            "about": one.about,
-            "time": one.time.isoformat(),
-            "answer": one.answer,
-            "note": one.note,
-            "answer_id": one.answer_id,
-        }
-        for one in found
-    ]
-    return answer({"requests": lines})
+    return answer(said.AskedListAnswer.model_validate({"requests": found}))
 
 
 @router.post("/learners/{learner:path}/requests", **asks(said.AskedBody, said.SaidAnswer, keyed=True))
@@ -225,35 +210,3 @@ async def undo_answer(request: Request, statement: StatementId) -> Response:
 
 def _said(statement: Statement) -> Response:
     return answer({"statement_id": statement.statement_id, "playlist_id": statement.playlist_id})
-
-
-def _claim(claim: Claim) -> dict[str, Any]:
-    return {
-        "statement_id": claim.statement_id,
-        "skill": claim.skill,
-        "says": claim.says,
-        "time": claim.time.isoformat(),
-        "status": claim.status,
-    }
-
-
-def _plan(plan: own_plans.OwnPlan) -> dict[str, Any]:
-    steps = [{"resource": s.resource, "activity": s.activity, "minutes": s.minutes} for s in plan.steps]
-    findings = [{"kind": f.kind, "step": f.step, "about": f.about} for f in plan.check.findings]
-    return {
-        "plan_id": plan.statement_id,
-        "time": plan.time.isoformat(),
-        "steps": steps,
-        "verdict": plan.verdict,
-        "note": plan.note,
-        "review_id": plan.review_id,
-        "left_out": [{"resource": name, "why": why} for name, why in plan.left_out],
-        "minutes": plan.check.minutes,
-        "findings": findings,
-        "covers": list(plan.check.covers),
-        "gaps": list(plan.check.gaps),
-    }
-
-
-def _moment(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()

@@ -14,17 +14,28 @@ Stored = Mapping[str, Any]
 
 def event_rows(connection: Connection, *, after: int, limit: int) -> list[Stored]:
     """Return events of learners who have not opted out, from the one behind number `after` on."""
-    query = select(events, learners.c.surrogate).join_from(
-        events, learners, events.c.learner == learners.c.number
+    own = ("number", "kind", "resource", "score", "time", "seconds", "class_id", "step")
+    query = (
+        select(learners.c.surrogate.label("learner"), *(events.c[name] for name in own))
+        .join_from(events, learners, events.c.learner == learners.c.number)
+        .where(learners.c.opted_out.is_(False))
     )
-    return _page(connection, query.where(learners.c.opted_out.is_(False)), events.c.number, after, limit)
+    return _page(connection, query, events.c.number, after, limit)
 
 
 def decision_rows(connection: Connection, *, after: int, limit: int) -> list[Stored]:
     """Return decisions with what their lists say, from the one behind number `after` on."""
-    head = [playlists.c[name] for name in ("week", "time", "surface", "policy", "model_hash", "undelivered")]
+    own = ("number", "decision_id", "position", "resource", "propensity", "joint_propensity", "score")
     query = (
-        select(decisions, learners.c.surrogate, *head)
+        select(
+            learners.c.surrogate.label("learner"),
+            *(decisions.c[name] for name in (*own, "explored", "relaxed")),
+            (decisions.c.override != "{}").label("overridden"),
+            *(playlists.c[name] for name in ("week", "time", "surface", "policy")),
+            playlists.c.playlist_id.label("list"),
+            playlists.c.model_hash.label("model"),
+            playlists.c.undelivered.is_(False).label("received"),
+        )
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
         .join(learners, decisions.c.learner == learners.c.number)
         .where(learners.c.opted_out.is_(False))
@@ -34,7 +45,8 @@ def decision_rows(connection: Connection, *, after: int, limit: int) -> list[Sto
 
 def learner_rows(connection: Connection, *, after: int, limit: int) -> list[Stored]:
     """Return learners, from the one behind number `after` on."""
-    return _page(connection, select(learners), learners.c.number, after, limit)
+    query = select(learners.c.number, learners.c.surrogate.label("learner"), learners.c.opted_out)
+    return _page(connection, query, learners.c.number, after, limit)
 
 
 def _page(connection: Connection, query: Select[Any], number: Any, after: int, limit: int) -> list[Stored]:
