@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+import _stress_cases as audits
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
@@ -35,7 +36,6 @@ from segue.engine.policies import (
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Dials, Place, Request
 from segue.engine.sampling.playlists import Playlist
-from segue.experiments.audit import stress_cases as audits
 from segue.models.bayesian_linear import BayesianLinear
 
 Floats = NDArray[np.float64]

@@ -22,13 +22,11 @@ class Raters:
     ----------
     severity, noise : arrays of shape (R,)
         What a rater takes off a score (positive is severe) and the standard deviation of the rest.
-    severity_std : array of shape (R,)
     quality, quality_std : arrays of shape (W,)
         Of each work on its criterion, freed of severity.
     """
 
     severity: Floats
-    severity_std: Floats
     noise: Floats
     quality: Floats
     quality_std: Floats
@@ -63,14 +61,13 @@ def fit_raters(score: Floats, work: Ints, rater: Ints, *, rounds: int = 50) -> R
     noise: Floats = np.full(n_raters, PRIOR_NOISE)
     quality: Floats = np.zeros(n_works)
     weight: Floats = np.zeros(n_works)
-    load: Floats = np.zeros(n_raters)
     for _ in range(rounds):
         precision = 1.0 / noise[rater] ** 2
         weight = np.asarray(np.bincount(work, precision, n_works), dtype=np.float64)
         total = np.bincount(work, precision * (score + severity[rater]), n_works)
         quality = np.divide(total, weight, out=np.full(n_works, np.nan), where=weight > 0)
         off = quality[work] - score
-        load = np.asarray(np.bincount(rater, precision, n_raters) + 1.0 / PRIOR_SEVERITY**2, dtype=np.float64)
+        load = np.bincount(rater, precision, n_raters) + 1.0 / PRIOR_SEVERITY**2
         severity = np.bincount(rater, precision * off, n_raters) / load
         severity -= severity.mean()
         rest = off - severity[rater]
@@ -78,9 +75,7 @@ def fit_raters(score: Floats, work: Ints, rater: Ints, *, rounds: int = 50) -> R
         own = precision / weight[work]  # each rating's share in the quality that it is compared with
         square = np.bincount(rater, rest**2 / np.maximum(1.0 - own, 0.25), n_raters)
         noise = np.sqrt((square + PRIOR_RATINGS * PRIOR_NOISE**2) / (count + PRIOR_RATINGS))
-    return Raters(
-        severity, 1.0 / np.sqrt(load), noise, quality, _quality_std(score, work, rater, severity, weight)
-    )
+    return Raters(severity, noise, quality, _quality_std(score, work, rater, severity, weight))
 
 
 def _quality_std(score: Floats, work: Ints, rater: Ints, severity: Floats, weight: Floats) -> Floats:

@@ -51,7 +51,7 @@ def received_of(workspace: Workspace, learner: str) -> list[Received]:
         found = Received(cast(ReceivedKind, row.kind), row.about, row.time)
         if row.kind == "score":
             given = scores.setdefault((row.about, criterion), {})
-            given[row.by] = float(row.body["score"])
+            given[row.given_by] = float(row.body["score"])
             at = catalogue.resource_index.get(str(row.body.get("resource", "")))
             skills = () if at is None else catalogue.resources[at].skills
             mean = sum(given.values()) / len(given)

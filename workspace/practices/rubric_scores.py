@@ -159,15 +159,16 @@ def _event(
 def _freed(connection: Connection, members: Members, work: str) -> list[AcceptedScore]:
     called = members.called
     given = practices_of(connection, list(called), ("score",))
-    rows = list({(*_product(row), row.by): row for row in given}.values())  # of each rater the last word
+    last = {(*_product(row), row.given_by): row for row in given}  # of each rater the last word
+    rows = list(last.values())
     if not any(row.about == work for row in rows):
         return []
     products = {key: at for at, key in enumerate(dict.fromkeys(map(_product, rows)))}
-    raters = {by: at for at, by in enumerate(dict.fromkeys(row.by for row in rows))}
+    raters = {by: at for at, by in enumerate(dict.fromkeys(row.given_by for row in rows))}
     fitted = fit_raters(
         np.array([row.body["score"] for row in rows], dtype=np.float64),
         np.array([products[_product(row)] for row in rows]),
-        np.array([raters[row.by] for row in rows]),
+        np.array([raters[row.given_by] for row in rows]),
     )
     return [
         AcceptedScore(

@@ -25,7 +25,7 @@ def test_severity_is_recovered_and_freed_from_scores(seed: int) -> None:
     score, work, rater, severity, quality = ratings(seed)
     found = fit_raters(score, work, rater)
     assert np.corrcoef(found.severity, severity)[0, 1] > 0.95
-    assert (np.abs(found.severity - severity) < 4 * found.severity_std + 0.02).all()
+    assert (np.abs(found.severity - severity) < 0.06).all()
     raw = np.bincount(work, score) / 2
     assert np.abs(found.quality - quality).mean() < 0.7 * np.abs(raw - quality).mean()
 

@@ -39,7 +39,7 @@ class PracticeRow:
     body : mapping
         The role in a group or a review; the slot, `probability` and whether it was `taken` of a place;
         `criterion` and `score` of a score; `minutes` of a talk.
-    by : str
+    given_by : str
         Keyed digest of a teacher's or a rater's id; "" when nobody in particular.
     """
 
@@ -50,7 +50,7 @@ class PracticeRow:
     act: str
     time: datetime
     body: Mapping[str, Any] = field(default_factory=dict)
-    by: str = ""
+    given_by: str = ""
 
 
 def append_practices(connection: Connection, rows: Sequence[PracticeRow]) -> int:
@@ -65,17 +65,12 @@ def append_practices(connection: Connection, rows: Sequence[PracticeRow]) -> int
     if named:
         first = take_numbers(connection, "practices", len(named))
         values = [
-            {
+            vars(row)
+            | {
                 "row_id": name,
                 "number": first + at,
-                "learner": row.learner,
-                "class_id": row.class_id,
-                "kind": row.kind,
-                "about": row.about,
-                "act": row.act,
                 "body": json.dumps(dict(row.body), ensure_ascii=False, sort_keys=True),
                 "time": round(row.time.timestamp() * 1e6),
-                "given_by": row.by,
             }
             for at, (name, row) in enumerate(named.items())
         ]
@@ -108,7 +103,9 @@ def take_back(
         [row for row in rows if row.time == micros and row.given_by == by]
         for rows in _split(connection, [learner], kinds)
     )
-    undone = [PracticeRow(learner, row.class_id, "undo", "", row.row_id, now, by=by) for row in standing]
+    undone = [
+        PracticeRow(learner, row.class_id, "undo", "", row.row_id, now, given_by=by) for row in standing
+    ]
     append_practices(connection, undone)
     return bool(standing or taken)
 
@@ -129,20 +126,13 @@ def _split(
 
 def _name(row: PracticeRow) -> str:
     micros = round(row.time.timestamp() * 1e6)
-    parts = (row.learner, row.class_id, row.kind, row.about, row.act, row.by, micros)
+    parts = (row.learner, row.class_id, row.kind, row.about, row.act, row.given_by, micros)
     score = [row.body["score"]] if row.kind == "score" else []
     text = json.dumps([*parts, row.body.get("criterion", ""), *score])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _practice(row: Row[Any]) -> PracticeRow:
-    return PracticeRow(
-        learner=row.learner,
-        class_id=row.class_id,
-        kind=row.kind,
-        about=row.about,
-        act=row.act,
-        time=datetime.fromtimestamp(row.time / 1e6, UTC),
-        body=json.loads(row.body),
-        by=row.given_by,
-    )
+    time, body = datetime.fromtimestamp(row.time / 1e6, UTC), json.loads(row.body)
+    cells = {name: row._mapping[name] for name in PracticeRow.__dataclass_fields__}
+    return PracticeRow(**(cells | {"time": time, "body": body}))
