@@ -168,6 +168,22 @@ def test_an_import_of_nothing_but_rejects_says_so(run: Run, school: Path, tmp_pa
     assert (code, "not one of 1 rows of" in said) == (2, True), said
 
 
+def test_of_several_files_each_is_named_and_one_that_is_good_makes_it_an_alarm(
+    run: Run, school: Path, tmp_path: Path
+) -> None:
+    for name, what in (("a", "nowhere"), ("b", "no-place"), ("good", sample.load().resources[0].resource_id)):
+        (tmp_path / f"{name}.csv").write_text(
+            f"learner,resource,score,time\nx,{what},1,2026-11-20T08:00:00Z\n"
+        )
+    both = [word for name in "ab" for word in ("--events", tmp_path / f"{name}.csv")]
+    code, said = run("import", school, *both)
+    assert (code, said.count("not one row of")) == (2, 2), said
+    code, said = run("import", school, *both, "--events", tmp_path / "good.csv")
+    assert (code, said.count("ALARM import: "), "good.csv: 1 rows read, 1 stored" in said) == (1, 2, True), (
+        said
+    )
+
+
 def table(rows: int, score: Callable[[int], object], *, sep: str = ",", stop: str = "\n") -> str:
     """Return a table of attempts at one resource."""
     code = sample.load().resources[0].resource_id

@@ -223,7 +223,7 @@ class EventBody(Body):
     class_id: Name | None = None
     attempt_no: Annotated[Whole, Field(ge=1, le=MOST_ATTEMPTS)] | None = None
     step: Name | None = None
-    """Decision id of the playlist step that led here."""
+    """Decision id of the learner's playlist step that led here; of any other, the verdict says so."""
     completed: bool | None = None
     tags: Names = ()
     """Interest tags, for events that state them."""
@@ -333,6 +333,8 @@ class OverrideBody(Body):
     action: Literal["pin", "remove", "swap", "approve"]
     resource: Name | None = None
     """The resource put in instead; needed for swap. A pin without one pins the step's own."""
+    seen: Name | None = None
+    """What the teacher saw at the step, to be done; refused when it is done or gone by now."""
     reason: Literal["too_easy", "too_hard", "done_in_class", "not_suitable", "priority", "other"] = "other"
     """A list, not free text, which would invite names."""
     until: Time | None = None

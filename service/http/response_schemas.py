@@ -94,7 +94,7 @@ class Verdict(AnswerBody):
     verdict: Literal["accepted", "repeat", "conflict", "rejected"]
     """A repeat says what is stored already; a conflict says something else under the same id, and is not."""
     reason: str
-    """Empty unless rejected or in conflict."""
+    """Why it was rejected or is in conflict; of one accepted, what of it was not kept (else empty)."""
 
 
 class EventsAnswer(AnswerBody):

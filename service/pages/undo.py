@@ -23,5 +23,6 @@ async def undo(visit: Visit, form: Form) -> Response:
     page, pages = form.one("page"), [name for name, _ in menu(visit)]
     response = visit.back(page if page in pages else pages[0], said="undone")
     learners = [visit.ticket.who] if visit.ticket.role == "learner" else []
-    worked = Worked(learners, override=what.removeprefix("override:"))
+    name = what.partition(":")[2]
+    worked = Worked(learners, override=name, statement=name)
     return told(visit.request, visit.tenant, response, worked)

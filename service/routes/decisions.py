@@ -127,7 +127,7 @@ async def choice(request: Request, decision: DecisionId) -> Response:
 async def override(request: Request, decision: DecisionId) -> Response:
     """Do what a teacher wants with a step, at once; such a step never counts as the engine's own choice."""
     caller, body = await received(request, schemas.OverrideBody, "teacher")
-    change = StepChange(body.action, body.by, body.reason, body.resource, body.until)
+    change = StepChange(body.action, body.by, body.reason, body.resource, body.until, body.seen)
     now = body.time or datetime.now(UTC)
     act, new = await caller.do(Workspace.override, decision, change, now=now)
     response = answer({"stored": new, "override_id": act})

@@ -159,8 +159,7 @@ async def progress(app: FastAPI, tenant: Tenant, worked: Worked) -> None:
         tool = await _loaded(app, tenant)
         if tool.platforms:
             for learner in await tenant.aside(gradebook.concerned, tenant.workspace, worked):
-                # what is read later is sent later: the last score is the right one
-                await tenant.turn(learner).take(partial(gradebook.tell, tool, tenant, learner))
+                await gradebook.tell(tool, tenant, learner)
     except Exception as error:  # of whatever kind: the events are stored, and the next ones try again
         logs.write("lti_score", {"sent": "no"}, level=30, error=error)
 

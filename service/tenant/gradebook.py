@@ -1,6 +1,6 @@
 """Progress on its way to an LMS's gradebook, told under the learner's id on that platform.
 
-It is told when work was done or taken back, or a teacher changed a list; never because a page was opened.
+It is told when work was done or taken back, or a list was changed; never because a page was opened.
 A week that runs never lowers the grade: it counts once it makes the share larger, or is over. A step that
 could be done and closed undone counts as not done; what a teacher took out, what was retired and what is of a
 course that has ended does not count. The score is pending until nothing of the running week is left to do.
@@ -8,7 +8,8 @@ course that has ended does not count. The score is pending until nothing of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from segue.features.iso_weeks import week_of
@@ -24,10 +25,13 @@ from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.gradebook_links import GradebookLink, keep_links, links_of, weeks_listed
 from segue.workspace.records.learners import find_learners, learner_numbered
 from segue.workspace.records.overrides import override_of
+from segue.workspace.records.statements import find_statement
+from segue.workspace.storage.one_use import give_back, take_once
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
 
 USE = "gradebook"
+TURN_SECONDS = 120.0  # a turn that was cut off ends by itself; no score is sent in its second half
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,11 @@ def concerned(workspace: Workspace, worked: Worked) -> list[int]:
     """Return the numbers of the learners whom some work concerns."""
     with workspace.store.read() as connection:
         found = {one.number for one in find_learners(connection, workspace.keyring, worked.learners).values()}
-        rows = decision_of(connection, worked.decision), override_of(connection, worked.override)
+        rows = (
+            decision_of(connection, worked.decision),
+            override_of(connection, worked.override),
+            find_statement(connection, worked.statement),
+        )
     return sorted(found | {row.learner for row in rows if row is not None})
 
 
@@ -111,23 +119,45 @@ def progress_of(workspace: Workspace, learner: int, now: datetime) -> tuple[Grad
 async def tell(tool: Tool, tenant: Tenant, learner: int) -> None:
     """Tell the gradebooks what a learner has done; one that does not take it keeps it from no other.
 
+    Of all processes one tells at a time, and looks again before it goes: who comes meanwhile need not wait,
+    what is read later is sent later, and the last score is the right one.
+    """
+    space, tried = tenant.workspace, dict[str, GradebookLink]()
+    while await tenant.aside(_untold, space, learner, tried):
+        until = time.time() + TURN_SECONDS
+        if not await tenant.do(_take_turn, space, learner, until):
+            return
+        told: Links = {}
+        try:
+            now = datetime.now(UTC)
+            for url, said in (await tenant.aside(_untold, space, learner, tried)).items():
+                if time.time() > until - TURN_SECONDS / 2:
+                    break  # the rest in another turn: this one may run out while a platform does not answer
+                tried[url] = said
+                try:
+                    await _send(tool, url, said, user=user_of(said, space.keyring), now=now)
+                except LtiError as error:
+                    logs.write("lti_score", {"sent": "no", "reason": str(error)}, level=30)
+                else:
+                    told[url] = said
+        finally:
+            await tenant.do(_end_turn, space, learner, until, told)
+
+
+def _untold(workspace: Workspace, learner: int, tried: Links) -> Links:
+    """Return what each column is to be told, without what was `tried`.
+
     Nothing done is told only where something was told before.
     """
-    now = datetime.now(UTC)
-    progress, links = await tenant.aside(progress_of, tenant.workspace, learner, now)
-    told: dict[str, GradebookLink] = {}
-    for url, link in links.items():
-        said = replace(link, given=progress.given, of=progress.of, done=progress.done)
-        if said == link or (not progress.given and link.given <= 0):
-            continue
-        try:
-            await _send(tool, url, said, user=user_of(link, tenant.workspace.keyring), now=now)
-        except LtiError as error:
-            logs.write("lti_score", {"sent": "no", "reason": str(error)}, level=30)
-        else:
-            told[url] = said
-    if told:
-        await tenant.do(_note, tenant.workspace, learner, told)
+    progress, links = progress_of(workspace, learner, datetime.now(UTC))
+    said = {url: replace(link, **asdict(progress)) for url, link in links.items()}
+    due = {url: one for url, one in said.items() if progress.given or links[url].given > 0}
+    return {url: one for url, one in due.items() if one not in (links[url], tried.get(url))}
+
+
+def _take_turn(workspace: Workspace, learner: int, until: float) -> bool:
+    with workspace.store.write() as connection:
+        return take_once(connection, f"{USE}:{learner}", until=until, now=time.time())
 
 
 async def _send(tool: Tool, url: str, said: GradebookLink, *, user: str, now: datetime) -> None:
@@ -137,8 +167,10 @@ async def _send(tool: Tool, url: str, said: GradebookLink, *, user: str, now: da
     await tool.services.send_score(platform, url, user, given=said.given, of=said.of, done=said.done, now=now)
 
 
-def _note(workspace: Workspace, learner: int, told: Links) -> None:
+def _end_turn(workspace: Workspace, learner: int, until: float, told: Links) -> None:
+    """Note what was told, and let others tell."""
     with workspace.store.write() as connection:
+        give_back(connection, f"{USE}:{learner}", until=until)
         person = learner_numbered(connection, learner)
-        if person is not None and not person.opted_out:
+        if told and person is not None and not person.opted_out:
             keep_links(connection, learner, links_of(connection, learner) | told)

@@ -21,7 +21,7 @@ from segue.service.tenant.conversion import facts_of, fault_of, frame_of, writte
 from segue.workspace.playlists.answering import Ask, Given
 from segue.workspace.playlists.published_playlists import Moment, standing_resources
 from segue.workspace.records.decision_queries import set_received
-from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
+from segue.workspace.records.events import CONFLICT, UNLINKED, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners
 from segue.workspace.sources.model_registry import Charge
 from segue.workspace.storage.database import Connection
@@ -220,18 +220,20 @@ class Decider:
         keyring = self.workspace.keyring
         digests = keyring.event_digests([event.id for event in good])
         seen = stored_digests(connection, digests)
-        new: list[EventBody] = []
+        new: dict[int, EventBody] = {}
         words = []
-        for event, digest in zip(good, digests, strict=True):
+        for place, (event, digest) in enumerate(zip(good, digests, strict=True)):
             words.append(("repeat" if digest in seen else "accepted", ""))
             if digest not in seen:
-                new.append(event)
+                new[place] = event
             seen.add(digest)
         if len(new) < len(good):
             for place in conflicting(connection, keyring, frame_of(good), tags=catalogue.tag_ids):
                 words[place] = ("conflict", CONFLICT)
         if new:
-            appended = append_events(connection, keyring, frame_of(new), tags=catalogue.tag_ids)
+            appended = append_events(connection, keyring, frame_of([*new.values()]), tags=catalogue.tag_ids)
+            for at in appended.unlinked:
+                words[[*new][at]] = ("accepted", UNLINKED)
             if appended.added < len(new):
                 return self._without_gone(connection, good, words)
         return words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -51,25 +51,3 @@ class SlowCalls:
     def close(self) -> None:
         """Finish what runs; what waits is dropped."""
         self._pool.shutdown(cancel_futures=True)
-
-
-class Turn:
-    """What is done one at a time; one who waits does the work of all who come meanwhile. Of one loop."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._awaited = False
-
-    async def take(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do `work` once nobody else does, unless somebody waits to do it already."""
-        if self._awaited:
-            return
-        self._awaited = True
-        try:
-            await self._lock.acquire()
-        finally:
-            self._awaited = False
-        try:
-            await work()
-        finally:
-            self._lock.release()

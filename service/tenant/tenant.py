@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import IO, Literal, ParamSpec, TypeVar
-from weakref import WeakValueDictionary
 
 from segue.features.catalogue import CatalogueError
 from segue.service.http import request_log as logs
@@ -21,7 +20,7 @@ from segue.service.http.metrics import Metrics
 from segue.service.http.rate_limits import ServiceLimits
 from segue.service.http.refusals import RefusedError
 from segue.service.tenant.recommend_and_store import Decider
-from segue.service.tenant.slow_calls import SlowCalls, Turn
+from segue.service.tenant.slow_calls import SlowCalls
 from segue.service.tenant.write_queue import Desk
 from segue.workspace.sources.fallback_model import FallbackLibrary
 from segue.workspace.sources.state_sources import RememberedStates
@@ -65,11 +64,6 @@ class Tenant:
         self._watching = ThreadPoolExecutor(1, thread_name_prefix="segue-watching")
         self._last_status: tuple[Status, float] = ("unavailable", -FRESH_SECONDS)
         self._why, self._model_made = "", 0.0
-        self._turns: WeakValueDictionary[int, Turn] = WeakValueDictionary()
-
-    def turn(self, learner: int) -> Turn:
-        """Return the turn in which a learner's progress is read and told to the gradebooks."""
-        return self._turns.setdefault(learner, Turn())
 
     @classmethod
     def open(cls, folder: Path, *, limits: ServiceLimits) -> Tenant:

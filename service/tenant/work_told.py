@@ -14,11 +14,12 @@ from segue.service.tenant.tenant import Tenant
 
 @dataclass(frozen=True)
 class Worked:
-    """Learners by the LMS's ids, and whose a step (a decision) or a teacher's act on one (an override) is."""
+    """Learners by the LMS's ids, and whose a step (a decision), an act on one (an override) or a plan is."""
 
     learners: Collection[str] = ()
     decision: str = ""
     override: str = ""
+    statement: str = ""
 
 
 def told(request: Request, tenant: Tenant, response: Response, worked: Worked) -> Response:

@@ -321,6 +321,34 @@ def test_the_gradebook_hears_of_all_that_moves_the_share_and_of_nothing_else(
     assert len(platform.scores) == n + 1, "neither a rating nor a visit is a score"
 
 
+@pytest.mark.parametrize("door", ["http", "page"])
+def test_a_plan_that_is_approved_or_taken_back_reaches_the_gradebook_at_once(
+    tool: httpx.Client, platform: Platform, headers: Headers, *, door: str
+) -> None:
+    steps = steps_of(launch(tool, platform).text)
+    work(tool, headers, steps[0])
+    until(lambda: last(platform) == (1, STEPS))
+    own = {"steps": [{"resource": name} for name in steps[1:3]]}
+    admin = headers("admin")
+    plan = tool.post("/v1/learners/student-3/plans", json=own, headers=admin).json()["statement_id"]
+    hers = launch(tool, platform, role="Instructor", sub="teacher-1")
+    if door == "http":
+        verdict = {"by": "teacher-1", "accept": True}
+        made = tool.post(f"/v1/plans/{plan}/review", json=verdict, headers=admin).json()
+    else:
+        form = fields_of(tool.get(str(hers.url.join("./monday"))), "review") | {"verdict": "approve"}
+        page = tool.post(str(hers.url.join("./review")), data=form, follow_redirects=True)
+    until(lambda: last(platform) == (1, 3))
+    if door == "http":
+        undone = tool.post(
+            f"/v1/reviews/{made['statement_id']}/undo", json={"by": "teacher-1"}, headers=admin
+        )
+        assert undone.status_code == 200, undone.text
+    else:
+        tool.post(str(hers.url.join("./undo")), data=fields_of(page, "undo"))
+    until(lambda: last(platform) == (1, STEPS))
+
+
 def last(platform: Platform) -> tuple[int, int]:
     score = platform.scores[-1] if platform.scores else {"scoreGiven": 0, "scoreMaximum": 0}
     return score["scoreGiven"], score["scoreMaximum"]

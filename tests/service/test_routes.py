@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from segue.service.http import response_schemas as answers
 from segue.service.tenant.conversion import NEEDS
+from segue.workspace.storage.schema import events
+from segue.workspace.workspace import Workspace
 
 Headers = Callable[[str], dict[str, str]]
 Serving = Callable[..., AbstractContextManager[httpx.Client]]
@@ -140,6 +144,31 @@ def test_what_could_move_nothing_is_refused_in_a_sentence(client: httpx.Client, 
     found = client.post("/v1/events", json={"events": events}, headers=headers("backend")).json()
     assert [verdict["verdict"] for verdict in found["verdicts"]] == ["rejected"] * len(NEEDS)
     assert all("needs a" in verdict["reason"] for verdict in found["verdicts"])
+
+
+def test_an_event_is_stored_without_a_step_that_is_not_its_learners_and_the_verdict_says_so(
+    client: httpx.Client, headers: Headers, school: Path
+) -> None:
+    now, body = datetime.now(UTC).isoformat(), {"k": 1, "candidates": ["pizza-fairly"], "fill": True}
+    own, others = (
+        recommend(client, headers, learner=who, **body)["steps"][0]["decision_id"]
+        for who in ("student-3", "student-4")
+    )
+    steps = {"own": own, "others": others, "hex": "0" * 32, "text": "decision 7", "none": None}
+    batch = [EVENT | {"id": f"step-{name}", "time": now, "step": step} for name, step in steps.items()]
+    batch += [batch[1]]
+    for verdict in ("accepted", "repeat"):
+        sent = client.post("/v1/events", json={"events": batch}, headers=headers("backend")).json()
+        assert [one["verdict"] for one in sent["verdicts"]] == [*[verdict] * len(steps), "repeat"]
+        told = {one["id"]: one["reason"] for one in sent["verdicts"][: len(steps)] if one["reason"]}
+        assert set(told) == ({"step-others", "step-hex", "step-text"} if verdict == "accepted" else set())
+        assert all("names no decision about this learner" in reason for reason in told.values())
+    changed = EVENT | {"id": "step-own", "time": now, "step": "0" * 32}
+    sent = client.post("/v1/events", json={"events": [changed]}, headers=headers("backend")).json()
+    assert sent["conflicts"] == 1
+    with Workspace.open(school, environment={}) as space, space.store.read() as connection:
+        found = connection.execute(select(events.c.step).order_by(events.c.number.desc()).limit(5))
+        assert sorted(found.scalars()) == ["", "", "", "", own]
 
 
 def test_events_get_a_verdict_each_and_count_once(client: httpx.Client, headers: Headers) -> None:

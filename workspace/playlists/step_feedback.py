@@ -49,7 +49,7 @@ class StepChange:
     """What a teacher wants done with a step.
 
     `resource` is what to put in (needed for swap; a pin without one pins the step's own); `until` ends what
-    a removal keeps out, and a pin keeps in, of later lists.
+    a removal keeps out, and a pin keeps in, of later lists; `seen` is what the teacher saw there, to be done.
     """
 
     action: Action
@@ -57,6 +57,7 @@ class StepChange:
     reason: str = "other"
     resource: str | None = None
     until: datetime | None = None
+    seen: str | None = None
 
 
 def choose(
@@ -211,7 +212,8 @@ def override(
     ------
     DeclinedError
         For another decision, a resource that is missing, unknown, closed, in the list already or taken out
-        for this learner, or when another teacher's act stands on the step.
+        for this learner, when another teacher's act stands on the step, or when what was `seen` there is
+        gone or done by now.
     """
     row = known_decision(connection, decision_id)
     teacher = teacher_pseudonym(keyring, change.by)
@@ -231,7 +233,9 @@ def override(
     if row.playlist_id not in read:
         read[row.playlist_id] = _held(connection, keyring, catalogue, row, now)
     held = read[row.playlist_id]
-    shown = _shown(held, row)
+    shown = _still_there(held, row, change.seen)
+    if change.seen is not None and row.decision_id in held and held[row.decision_id].state == "done":
+        raise DeclinedError("conflict", "changed", "the learner has done this step by now")
     put_in = _put_in(connection, catalogue, change, row=row, held=held, now=now)
     act = OverrideRecord(
         secrets.token_hex(16),

@@ -28,7 +28,6 @@ from segue.workspace.storage.database import Store, TwiceError, insert_columns, 
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import events, learners
 
-DECISION_ID = "[0-9a-f]{32}"
 READ_ROWS = 20_000  # events made columns at once
 DID = ("learner", "resource", "time", "step", "kind", "score")
 NEVER = np.datetime64("NaT").astype(np.int64)  # as nanoseconds
@@ -38,7 +37,8 @@ NEVER = np.datetime64("NaT").astype(np.int64)  # as nanoseconds
 class Appended:
     """What became of a batch of events.
 
-    `conflicts` are the places, in the batch, of events whose id was there already with other content.
+    `conflicts` are the places, in the batch, of events whose id was there already with other content;
+    `unlinked` those of events stored without the step they name, which is none of their learner's.
     """
 
     added: int
@@ -46,6 +46,7 @@ class Appended:
     erased: int
     opted_out: int
     conflicts: tuple[int, ...] = ()
+    unlinked: tuple[int, ...] = ()
 
     def __add__(self, more: Appended) -> Appended:
         """Return both together."""
@@ -53,7 +54,8 @@ class Appended:
 
     def after(self, places: int) -> Appended:
         """Return the same of a batch that stands after so many other events."""
-        return replace(self, conflicts=tuple(place + places for place in self.conflicts))
+        moved = [tuple(place + places for place in those) for those in (self.conflicts, self.unlinked)]
+        return replace(self, conflicts=moved[0], unlinked=moved[1])
 
 
 def append_events(
@@ -69,8 +71,8 @@ def append_events(
 
     A column `weight` in (0, 1] says what a score counts beside a certain one (NaN, or no such column: 1).
     Source ids of learners, classes and events become digests or surrogates; stated interests are kept when
-    the catalogue has the tag, a step when it is one of our decisions. Learners erased or opted out get
-    nothing.
+    the catalogue has the tag, a step when it is a decision about the learner. Learners erased or opted out
+    get nothing.
 
     `people` remembers from call to call who is behind the source's ids. With `likely_new`, an id that is
     there already is only looked for where the first one is: else it is an error (`TwiceError`), and nothing
@@ -88,7 +90,9 @@ def append_events(
     number = new["learner"].map({source: person.number for source, person in found.items()})
     out = new["learner"].isin([source for source, person in found.items() if person.opted_out])
     kept = _where(new.assign(learner=number), number.notna() & ~out)
+    strange = _of_nobody(connection, kept)
     if len(kept):
+        kept = kept.assign(step=kept["step"].where(~strange, ""))
         kept = reach_targets(connection, keyring, kept, frame["event_id"])
         classes = class_surrogates(connection, keyring, kept["class_id"].unique().tolist(), create=True)
         first = take_numbers(connection, "events", len(kept))
@@ -101,7 +105,8 @@ def append_events(
     if repeated.any():
         conflicts = conflicting(connection, keyring, frame, tags=tags, ids=digests)
     repeats = int(repeated.sum()) - len(conflicts)
-    return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts)
+    unlinked = tuple(np.flatnonzero(frame.index.isin(strange.index[strange])).tolist())
+    return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts, unlinked)
 
 
 def append_block(
@@ -135,6 +140,15 @@ def _where(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
     return rows if which.all() else rows[which]
 
 
+def _of_nobody(connection: Connection, rows: pd.DataFrame) -> pd.Series:
+    """Return which rows, of learners by number, name a step that is no decision about their learner."""
+    named = rows["step"] != ""
+    query = "SELECT decision_id, learner FROM decisions WHERE decision_id IN"
+    about = dict(plain_in(connection, query, rows.loc[named, "step"].unique().tolist()))
+    return named & (rows["step"].map(about) != rows["learner"])
+
+
+UNLINKED = "step names no decision about this learner: stored without it"
 CONFLICT = "an event of this id is stored with other content: send a new id, with `supersedes` to correct it"
 _SAID = ("kind", "resource", "score", "seconds", "attempt_no", "completed", "step")
 _COMPARED = ("learner", "time", "class_id", "tags", "supersedes", "voids", *_SAID)
@@ -158,9 +172,12 @@ def conflicting(
     people = find_learners(connection, keyring, set(frame["learner"]))
     classes = class_surrogates(connection, keyring, set(frame["class_id"]), create=False)
     numbers = frame["learner"].map({source: person.number for source, person in people.items()})
-    cells = _columns(frame.assign(event_id=ids, learner=numbers.fillna(-1)), keyring, classes, set(tags))
+    rows = frame.assign(event_id=ids, learner=numbers.fillna(-1))
+    cells, strange = _columns(rows, keyring, classes, set(tags)), _of_nobody(connection, rows)
     found = []
     for place, row in enumerate(zip(*(cells[name] for name in _COMPARED), strict=True)):
+        if strange.iloc[place] and known.get(ids[place], row)[-1] == "":  # as it was stored
+            row = (*row[:-1], "")  # noqa: PLW2901
         was = known.setdefault(ids[place], row)
         if was != row and _content(was, tags) != _content(row, tags):
             found.append(place)
@@ -217,23 +234,17 @@ def take_back_fact(
 def _append_fact(
     connection: Connection, decision: Row[Any], fact: Fact, *, event_id: bytes, voids: bytes | None = None
 ) -> None:
+    said = {"learner": decision.learner, "kind": fact.kind, "resource": fact.resource, "score": fact.score}
+    done = 1.0 if fact.kind == "completion" else None
+    links = {"event_id": event_id, "voids": voids, "step": decision.decision_id}
+    _append_row(connection, fact.time, said | links | {"completed": done})
+
+
+def _append_row(connection: Connection, time: datetime, cells: Mapping[str, Any]) -> None:
     number = take_numbers(connection, "events", 1)
-    row = {
-        "number": number,
-        "event_id": event_id,
-        "voids": voids,
-        "learner": decision.learner,
-        "kind": fact.kind,
-        "resource": fact.resource,
-        "score": fact.score,
-        "time": round(fact.time.timestamp() * 1e6),
-        "seq": number,
-        "class_id": "",
-        "step": decision.decision_id,
-        "completed": 1.0 if fact.kind == "completion" else None,
-        "tags": "",
-    }
-    connection.execute(events.insert().values(**row))
+    row = {"number": number, "seq": number, "time": round(time.timestamp() * 1e6)}
+    nothing = dict.fromkeys(("resource", "class_id", "step", "tags"), "")
+    connection.execute(events.insert().values(nothing | row | dict(cells)))
 
 
 @dataclass(frozen=True)
@@ -258,20 +269,8 @@ def _said_so_far(connection: Connection, keyring: Keyring, kind: str, decision_i
 
 def note_interests(connection: Connection, learner: int, tags: Sequence[str], time: datetime) -> None:
     """Append what a learner states to like, within a write; nothing stated is stated too."""
-    number = take_numbers(connection, "events", 1)
-    row = {
-        "number": number,
-        "event_id": secrets.token_bytes(16),
-        "learner": learner,
-        "kind": "other",
-        "resource": "",
-        "time": round(time.timestamp() * 1e6),
-        "seq": number,
-        "class_id": "",
-        "step": "",
-        "tags": ";".join(tags) or ";",
-    }
-    connection.execute(events.insert().values(**row))
+    said = {"learner": learner, "kind": "other", "tags": ";".join(tags) or ";"}
+    _append_row(connection, time, said | {"event_id": secrets.token_bytes(16)})
 
 
 def score_of_fact(connection: Connection, keyring: Keyring, kind: str, decision_id: str) -> float | None:
@@ -398,10 +397,9 @@ def _columns(
         "learner": frame["learner"].astype("int64").tolist(),
         "time": microseconds.astype(object).where(frame["time"].notna(), None).tolist(),
         "class_id": [classes.get(name, "") for name in frame["class_id"].tolist()],
-        "step": frame["step"].where(frame["step"].str.fullmatch(DECISION_ID), "").tolist(),
         "tags": frame["tags"].map({cell: _known(cell, tags) for cell in frame["tags"].unique()}).tolist(),
     }
-    for name in ("event_id", "kind", "resource", "seq"):
+    for name in ("event_id", "kind", "resource", "seq", "step"):
         columns[name] = frame[name].tolist()
     for name in ("score", "seconds", "attempt_no", "completed"):
         columns[name] = frame[name].astype(object).where(frame[name].notna(), None).tolist()

@@ -1,4 +1,4 @@
-"""Claims that can be taken once, by one of many processes: the logins of launches."""
+"""Claims that can be taken once, by one of many processes: logins of launches, turns at a gradebook."""
 
 from __future__ import annotations
 
@@ -21,5 +21,15 @@ def take_once(connection: Connection, name: str, *, until: float, now: float) ->
     connection.execute(documents.delete().where(claims, documents.c.body < ended))
     if connection.execute(select(documents.c.name).where(documents.c.name == mine)).first():
         return False
-    put_document(connection, mine, (round(until) + 1).to_bytes(8, "big"))
+    put_document(connection, mine, _end(until))
     return True
+
+
+def give_back(connection: Connection, name: str, *, until: float) -> None:
+    """Let `name`, which was taken until `until`, be taken again, within a write."""
+    mine = documents.c.name == PREFIX + name, documents.c.body == _end(until)
+    connection.execute(documents.delete().where(*mine))
+
+
+def _end(until: float) -> bytes:
+    return (round(until) + 1).to_bytes(8, "big")

@@ -16,6 +16,7 @@ from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.student.week_views import check_profiled
 from segue.service.pages.texts import translations
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
 
@@ -84,7 +85,8 @@ async def save(visit: Visit, form: Form) -> Response:
     statement = await visit.tenant.do(
         negotiation.save_change, visit.space, visit.ticket.who, change, now=seen, k=STEPS, menu=OPTIONS
     )
-    return visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
+    response = visit.back("me", said="saved", undo=f"statement:{statement.statement_id}")
+    return told(visit.request, visit.tenant, response, Worked([visit.ticket.who]))
 
 
 def _change(visit: Visit, form: Form) -> PictureChange:

@@ -56,9 +56,9 @@ async def done(visit: Visit, form: Form) -> Response:
 async def know(visit: Visit, form: Form) -> Response:
     """Take "I know this" as a claim, and show the check that settles it."""
     statement = await visit.tenant.do(views.claim_step, visit, form.one("step"), seen=form.one("seen"))
-    return visit.back(
-        "check", skill=statement.about, said="claimed", undo=f"statement:{statement.statement_id}"
-    )
+    undo = f"statement:{statement.statement_id}"
+    response = visit.back("check", skill=statement.about, said="claimed", undo=undo)
+    return told(visit.request, visit.tenant, response, Worked([visit.ticket.who]))
 
 
 @pages.get("/check", "learner")

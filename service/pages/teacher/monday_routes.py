@@ -108,11 +108,12 @@ async def act(visit: Visit, form: Form) -> Response:
     action = next((name for name in ACTIONS if form.one(name)), None)
     if action is None:
         raise RefusedError(422, "action", "this form names no action")
-    decision = form.one(action)
+    decision, _, seen = form.one(action).partition(" ")
     owner = await visit.tenant.aside(owner_of, visit, decision)
     if action == "swap" and not form.one("resource"):
         return visit.back("swap", step=decision, who=str(owner), week=week)
-    change = StepChange(action, visit.ticket.who, "other", form.one("resource") or None)  # type: ignore[arg-type]
+    put_in = form.one("resource") or None
+    change = StepChange(action, visit.ticket.who, resource=put_in, seen=seen or None)  # type: ignore[arg-type]
     made, _ = await visit.tenant.do(space.override, decision, change, now=visit.now)
     response = visit.back("monday", week=week, said=action, undo=f"override:{made}")
     return told(visit.request, visit.tenant, response, Worked(decision=decision))
@@ -168,7 +169,8 @@ async def review(visit: Visit, form: Form) -> Response:
         own_plans.review_plan, space, plan, by=who, approve=approve_it, note=note, now=visit.now
     )
     said = "plan_approved" if approve_it else "plan_returned"
-    return visit.back("monday", said=said, undo=f"review:{made.statement_id}")
+    response = visit.back("monday", said=said, undo=f"review:{made.statement_id}")
+    return told(visit.request, visit.tenant, response, Worked(statement=plan))
 
 
 def undo_of_teacher(visit: Visit, what: str) -> None:

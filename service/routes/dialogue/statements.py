@@ -68,7 +68,8 @@ async def say(request: Request, learner: LearnerId) -> Response:
     """Keep a claim, a goal or interests, and put the list that follows in force."""
     caller, body = await received(request, said.StatementBody, "backend")
     change, now, k, menu = _change(body), await moment_of(request, caller, body.now), body.k, body.menu
-    return _said(await caller.do(negotiation.save_change, learner, change, now=now, k=k, menu=menu))
+    response = _said(await caller.do(negotiation.save_change, learner, change, now=now, k=k, menu=menu))
+    return told(request, caller.tenant, response, Worked([learner]))
 
 
 @router.post("/learners/{learner:path}/statements/{statement}/undo", **asks(said.MomentBody, said.SaidAnswer))
@@ -76,7 +77,8 @@ async def undo(request: Request, learner: LearnerId, statement: StatementId) -> 
     """Take back anything that a learner said; the list before it is in force again, as it was."""
     caller, body = await received(request, said.MomentBody, "backend")
     now = body.time or datetime.now(UTC)
-    return _said(await caller.do(negotiation.take_back, learner, statement, now=now))
+    response = _said(await caller.do(negotiation.take_back, learner, statement, now=now))
+    return told(request, caller.tenant, response, Worked([learner]))
 
 
 @router.get("/learners/{learner:path}/check", responses=gives(said.CheckAnswer, (404, 422)))
@@ -144,7 +146,8 @@ async def review(request: Request, statement: StatementId) -> Response:
     caller, body = await received(request, said.VerdictBody, "teacher")
     now = await moment_of(request, caller, body.now)
     work = partial(own_plans.review_plan, by=body.by, approve=body.accept, note=body.note)
-    return _said(await caller.do(work, statement, now=now))
+    response = _said(await caller.do(work, statement, now=now))
+    return told(request, caller.tenant, response, Worked(statement=statement))
 
 
 @router.post("/reviews/{statement}/undo", **asks(UndoBody, said.SaidAnswer))
@@ -152,7 +155,8 @@ async def undo_review(request: Request, statement: StatementId) -> Response:
     """Take the answer to a plan back; the list before it is in force again."""
     caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
-    return _said(await caller.do(negotiation.undo_reply, statement, kind="review", by=body.by, now=now))
+    response = _said(await caller.do(negotiation.undo_reply, statement, kind="review", by=body.by, now=now))
+    return told(request, caller.tenant, response, Worked(statement=statement))
 
 
 # ------------------------------------------------------------ requests

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,7 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
         --user coach --class 7b
     """
     from segue.cli.lms import enrolled, store_events
+    from segue.cli.workspace import ring
 
     space, server = opened(workspace), _server(url, user)
     shelf = server.shelf(classroom)
@@ -45,8 +47,10 @@ def pull_kolibri(workspace: Folder, *, url: Url, user: User, classroom: Classroo
     more = f", {len(gone)} closed that the class has no more" if gone else ""
     tell(f"catalogue has {len(space.catalogue().resources)} resources{more}")
     enrolled(space, classroom, server.roster(classroom))
-    for line in store_events(space, "kolibri", server.events(classroom, also=gone)).said:
+    done = store_events(space, "kolibri", server.events(classroom, also=gone))
+    for line in done.said:
         tell(line)
+    ring({Path("kolibri"): (done.doubt, bool(done.taken or shelf.found))})
 
 
 def _brought(space: Workspace, name: str, found: Collection[str]) -> tuple[set[str], set[str]]:

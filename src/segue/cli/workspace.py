@@ -129,18 +129,18 @@ def import_(
         found[path] = read.doubt, read.events > 0
     if strict and bad:
         raise typer.Exit(2)
-    _ring(found)
+    ring(found)
 
 
-def _ring(found: Mapping[Path, tuple[str, bool]]) -> None:
-    """End with an alarm where files are in doubt, with a fault where nothing was taken from any.
+def ring(found: Mapping[Path, tuple[str, bool]]) -> None:
+    """End with an alarm where files are in doubt, with a fault where nothing was taken from any; name each.
 
     `found` says of each file why it is in doubt, "" where it is not, and whether anything was taken.
     """
     doubts = {path: doubt for path, (doubt, _) in found.items() if doubt}
     if doubts and not any(taken for _, taken in found.values()):
-        first = next(iter(doubts))
-        raise ValueError(f"not one row of {first} could be read: {doubts[first]}")
+        said = (f"not one row of {path} could be read: {doubt}" for path, doubt in doubts.items())
+        raise ValueError("; ".join(said))
     for path, doubt in doubts.items():
         tell(f"ALARM import: {path.name}: {doubt}")
     if doubts:
@@ -195,7 +195,7 @@ def _import_documents(
         found[path] = done.doubt, done.taken > 0 or done.catalogue
     if strict and bad:
         raise typer.Exit(2)
-    _ring(found)
+    ring(found)
 
 
 def _import_catalogue(
@@ -241,6 +241,7 @@ def _import_events(
     """Store the events of a file, and say what became of its rows."""
     from segue.cli.weekly import BatchProgress
     from segue.workspace.operations.file_import import import_file
+    from segue.workspace.records.events import UNLINKED
     from segue.workspace.records.rosters.unknown_learners import unknown_to
 
     unknown = None if new_learners else unknown_to(space.store, space.keyring)
@@ -261,6 +262,8 @@ def _import_events(
         more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
         tell(f"{path.name}: {read.rows} rows read, {', '.join(parts)}")
+        if done.unlinked:
+            tell(f"  note: {len(done.unlinked)} rows: {UNLINKED}")
         if twice:
             tell(
                 f"  note: {len(twice)} new learners are spelled almost like others"

@@ -32,6 +32,7 @@ class Kolibri(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.members = {"7a": {"u1": "Ada", "u2": "Ben"}, "7b": {"u3": "Cyd"}}
         self.lessons: dict[str, dict[str, Any]] = {}
+        self.attempts: list[dict[str, Any]] = []
         self.shelf("7a", "i1", "i2", "i3")
         self.shelf("7b", "i3", "i4")
 
@@ -82,7 +83,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif "contentnode" in parts.path:
             self._answer([{"id": node, "title": f"Item {node[2:]}"} for node in asked["ids"].split(",")])
         else:
-            self._answer([] if "attemptlog" in parts.path else [{"id": "f"}])
+            tried = self.server.attempts if asked.get("content") == "i1" else []
+            self._answer(tried if "attemptlog" in parts.path else [{"id": "f"}])
 
     def do_POST(self) -> None:
         said = self._said()
@@ -154,3 +156,26 @@ def test_each_class_gets_its_own_and_a_leavers_lesson_is_closed(
     kolibri.shelf("7a", "i1", "i2")
     run("pull", "7a")
     assert belongs()["i3"] == ("7b",), "the class has it no more, the other one does"
+
+
+def test_a_pull_tells_by_its_code_how_much_was_set_aside(
+    kolibri: Kolibri, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, KEY)
+    monkeypatch.setenv("SEGUE_KOLIBRI_PASSWORD", "secret")
+    school = tmp_path / "s"
+    Workspace.init(school, environment={VARIABLE: KEY}, configuration=Configuration()).close()
+    words = ["pull", "kolibri", str(school), "--url", f"http://127.0.0.1:{kolibri.server_port}"]
+
+    def pull(*times: str) -> tuple[int, bool]:
+        log = {"user": "u1", "complete": True, "correct": 1}
+        kolibri.attempts = [
+            log | {"id": f"{n} {time}", "end_timestamp": time} for n, time in enumerate(times)
+        ]
+        done = CliRunner().invoke(app, [*words, "--user", "a", "--class", "7a"])
+        return done.exit_code, "ALARM import: kolibri: " in done.output
+
+    good, late = "2026-11-20T08:00:00Z", "2199-11-20T08:00:00Z"
+    assert pull(late) == (1, True), "nothing but rejects: the device's clock is wrong"
+    assert pull(good, late) == (0, False), "a handful"
+    assert pull(good, *[late] * 12) == (1, True)

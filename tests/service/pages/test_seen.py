@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -106,3 +107,33 @@ def test_no_choice_is_taken_back_into_a_list_that_has_what_was_drawn_at_another_
     for path in (second, first):
         assert call(f"{path}/take-back", {"said": "choice"})["undone"]
     assert [step["resource"] for step in steps_of(call)] == listed
+
+
+@pytest.mark.parametrize("action", ["approve", "pin", "remove", "swap"])
+@pytest.mark.parametrize("since", ["picked", "done"])
+def test_a_teachers_button_acts_on_what_her_page_showed_or_on_nothing(
+    link: Link, browse: Browse, press: Press, call: Call, *, action: str, since: str
+) -> None:
+    browse(link("learner", "student-3"))
+    steps = steps_of(call)
+    listed = {step["resource"] for step in steps}
+    at, option = next((at, n) for at, one in enumerate(steps) for n in one["menu"] if n not in listed)
+    name = steps[at]["decision_id"]
+    page = browse(link("teacher", "t1", class_id="7b"))
+    monday = browse(f"{str(page.url).rpartition('/')[0]}/monday")
+    (button,) = re.findall(rf'<button name="{action}" value="({name}[^"]*)"', monday.text)
+    others = {} if action != "swap" else {"resource": next(n for n in ("rate-race",) if n not in listed)}
+    path = f"/v1/decisions/{name}"
+    call(f"{path}/choice", {"resource": option}) if since == "picked" else call(f"{path}/done", {})
+    before = steps_of(call)[at]
+    told = press(monday, "act", **{action: button}, **others)
+    assert told.response.status_code == 409
+    assert "load the page again" in told.text
+    assert steps_of(call)[at] == before
+    assert call(path)["overrides"] == []
+    if since == "picked":
+        (button,) = re.findall(
+            rf'<button name="{action}" value="({name}[^"]*)"', browse(str(monday.url)).text
+        )
+        assert press(monday, "act", **{action: button}, **others).response.status_code == 200
+        assert [act["instead_of"] for act in call(path)["overrides"]] == [option]
