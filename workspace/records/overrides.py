@@ -64,7 +64,8 @@ def add_override(connection: Connection, record: OverrideRecord) -> None:
     row = {name: [value] for name, value in zip(_NAMES, astuple(record), strict=True)}
     first = take_numbers(connection, "overrides", 1)
     insert_columns(connection, overrides, row | {"number": [first]})
-    mark_decision(connection, record.decision_id)
+    if record.action != "approve":  # which changes nothing of what the row says
+        mark_decision(connection, record.decision_id)
 
 
 def undo(connection: Connection, override_id: str, *, by: str, time: int) -> None:
