@@ -64,10 +64,10 @@ class Preview:
 
 
 def standing(workspace: Workspace, learner: str) -> LearnerStanding:
-    """Return what a learner has said and not taken back; of a learner never seen, nothing."""
+    """Return what a learner has said and not taken back; nothing of who opted out or was never seen."""
     with workspace.store.read() as connection:
         person = find_learners(connection, workspace.keyring, [learner]).get(learner)
-        if person is None:
+        if person is None or person.opted_out:
             return NOTHING_SAID
         return standing_in(connection, person.number, workspace.catalogue_in(connection))
 

@@ -23,7 +23,7 @@ from segue.workspace.records.events import (
     score_of_fact,
     take_back_fact,
 )
-from segue.workspace.records.learners import add_learners, learner_numbered
+from segue.workspace.records.learners import add_learners, require_profiled
 from segue.workspace.records.overrides import (
     Action,
     OverrideRecord,
@@ -261,11 +261,12 @@ def undo_override(
     Raises
     ------
     DeclinedError
-        When there is no such act.
+        When there is no such act, or its learner was erased or opted out.
     """
     act = override_of(connection, override_id)
     if act is None:
         raise DeclinedError("absent", "no_override", "there is no override of this id in this tenant")
+    require_profiled(connection, act.learner)
     if act.undone is not None:
         return False
     undo(connection, override_id, by=teacher_pseudonym(keyring, by), time=round(now.timestamp() * 1e6))
@@ -378,9 +379,5 @@ def known_decision(connection: Connection, decision_id: str) -> Row:
     row = decision_of(connection, decision_id)
     if row is None:
         raise no_decision()
-    person = learner_numbered(connection, row.learner)
-    if person is None:
-        raise erased_learner()
-    if person.opted_out:
-        raise opted_out_learner()
+    require_profiled(connection, row.learner)
     return row

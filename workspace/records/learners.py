@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Select, select
 
 from segue.workspace.storage.database import plain, take_numbers
+from segue.workspace.storage.errors import erased_learner, opted_out_learner
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import (
     aliases,
@@ -94,6 +95,21 @@ def still_there(connection: Connection, people: Mapping[str, Learner]) -> dict[s
     query = "SELECT surrogate FROM learners WHERE NOT opted_out AND number IN"
     there = {surrogate for (surrogate,) in plain_in(connection, query, numbers)}
     return {s: one for s, one in people.items() if one.surrogate in there and not one.opted_out}
+
+
+def require_profiled(connection: Connection, number: int) -> None:
+    """Let nothing be stored of a learner who was erased or opted out.
+
+    Raises
+    ------
+    DeclinedError
+        For such a learner.
+    """
+    person = learner_numbered(connection, number)
+    if person is None:
+        raise erased_learner()
+    if person.opted_out:
+        raise opted_out_learner()
 
 
 def learner_numbered(connection: Connection, number: int) -> Learner | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, func, select
 
-from segue.workspace.records.learners import where_in
+from segue.workspace.records.learners import require_profiled, where_in
 from segue.workspace.storage.database import take_numbers
 from segue.workspace.storage.schema import events, statements
 
@@ -49,10 +49,17 @@ class Statement:
 
 
 def append_statement(connection: Connection, statement: Statement) -> Statement:
-    """Write a statement, numbered, within a write; one whose id is there already is returned as it stands."""
+    """Write a statement, numbered, within a write; one whose id is there already is returned as it stands.
+
+    Raises
+    ------
+    DeclinedError
+        When the learner whom it is about was erased or opted out.
+    """
     there = find_statement(connection, statement.statement_id)
     if there is not None:
         return there
+    require_profiled(connection, statement.learner)
     numbered = replace(statement, number=take_numbers(connection, "statements", 1))
     body = json.dumps(dict(statement.body), ensure_ascii=False, sort_keys=True)
     stored = {"body": body, "time": round(statement.time.timestamp() * 1e6)}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from segue.workspace.operations.integrity import canonical
+from segue.workspace.workspace import Workspace
 
 Link, Browse, Press, Call = (Callable[..., Any],) * 4
 SIX = [f"student-{n}" for n in range(6)]
@@ -45,3 +49,39 @@ def test_who_was_erased_reads_so_on_an_open_page(link: Link, browse: Browse, cal
         page = browse(f"{str(week.url).rpartition('/')[0]}/{name}")
         assert page.response.status_code == 409
         assert "Ask your teacher what to do next" in page.text
+
+
+def test_nothing_is_stored_of_who_opted_out_at_whichever_door(
+    link: Link, browse: Browse, call: Call, school: Path
+) -> None:
+    browse(link("learner", "student-4"))
+    step = call("/v1/learners/student-4/lists")["lists"][0]["steps"][0]["decision_id"]
+    name, one = "/v1/learners/student-4", {"by": "t1"}
+    act = call(f"/v1/decisions/{step}/override", one | {"action": "pin"})["override_id"]
+    call(f"{name}/statements", {"goal": {"skills": ["unit-rates"]}})
+    own = [{"resource": "pizza-fairly"}]
+    first = call(f"{name}/plans", {"steps": own})["statement_id"]
+    review = call(f"/v1/plans/{first}/review", one | {"accept": True})["statement_id"]
+    plan = call(f"{name}/plans", {"steps": own})["statement_id"]
+    talk = call(f"{name}/requests", {"kind": "talk", "about": "unit-rates"})["statement_id"]
+    contest = call(f"{name}/requests", {"kind": "contest", "about": "unit-rates"})["statement_id"]
+    answer = call(f"/v1/requests/{contest}/answer", one | {"accept": True})["statement_id"]
+    call(f"{name}/opt-out", {"opted_out": True}, method="PUT")
+    before = stored(school)
+    for path, more in (
+        (f"/v1/overrides/{act}/undo", {}),
+        (f"/v1/decisions/{step}/override", {"action": "remove"}),
+        (f"/v1/plans/{plan}/review", {"accept": True}),
+        (f"/v1/plans/{plan}/review", {"accept": False}),
+        (f"/v1/reviews/{review}/undo", {}),
+        (f"/v1/requests/{talk}/answer", {"accept": True}),
+        (f"/v1/answers/{answer}/undo", {}),
+    ):
+        assert call(path, one | more, status=409)["error"]["code"] == "opted_out", path
+    assert stored(school) == before
+    assert call(f"{name}/statements")["goal"] is None
+
+
+def stored(school: Path) -> list[str]:
+    with Workspace.open(school, environment={}) as space:
+        return list(canonical(space))
