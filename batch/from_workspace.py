@@ -38,7 +38,7 @@ from segue.workspace.records.decision_log import (
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.manners import fixed_for, fixed_manners
-from segue.workspace.records.rosters.enrolments import courses_of, left_by
+from segue.workspace.records.rosters.enrolments import courses_of, no_students
 from segue.workspace.sources.catalogues import CatalogueSource
 from segue.workspace.sources.model_registry import Champion, Library
 from segue.workspace.storage.configuration import open_store, read_configuration
@@ -224,11 +224,11 @@ def _people(
 ) -> list[tuple[Learner, str]]:
     """Return learners and what they are called in the output, by number; erased ones are left out.
 
-    Without a roster, who was in a class and has left all of them is left out too.
+    Without a roster file, who stands on stored rosters and is no student on any is left out too.
     """
     if roster is None:
         with workspace.store.read() as connection:
-            gone = left_by(connection, plan.now)
+            gone = no_students(connection, plan.now)
             everybody = every_learner(connection)
         return [(learner, learner.surrogate) for learner in everybody if learner.number not in gone]
     with workspace.store.write() as connection:

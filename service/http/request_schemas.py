@@ -185,7 +185,7 @@ class RecommendBody(AskBody):
 class BatchBody(Body):
     """Many questions; each gets its own answer, in order, refusals among them."""
 
-    requests: Annotated[tuple[dict[str, JsonValue], ...], Field(min_length=1, max_length=MAX_REQUESTS)]
+    requests: Annotated[tuple[JsonValue, ...], Field(min_length=1, max_length=MAX_REQUESTS)]
     """Each as for one recommendation."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -77,7 +76,7 @@ async def recommend_batch(request: Request) -> Response:
     return answer(b'{"answers":[' + b",".join(found) + b"]}")
 
 
-async def _one(request: Request, caller: Caller, asked: Mapping[str, JsonValue], key: str) -> bytes:
+async def _one(request: Request, caller: Caller, asked: JsonValue, key: str) -> bytes:
     try:
         sent = to_json(asked)
         body = read_one(sent, schemas.RecommendBody)

@@ -256,7 +256,7 @@ def test_events_of_the_future_and_of_another_content_are_set_aside(
     assert found["reason"].str.contains("other content").sum() == 1
 
 
-def test_who_has_left_every_class_gets_no_list(school: School, out: Path) -> None:
+def test_who_is_a_student_in_no_class_of_a_roster_gets_no_list(school: School, out: Path) -> None:
     past, ahead = (pd.Timestamp(day, tz="UTC").to_pydatetime() for day in ("2026-11-20", "2027-01-01"))
     with school.space.store.write() as connection:
         places = [
@@ -264,6 +264,10 @@ def test_who_has_left_every_class_gets_no_list(school: School, out: Path) -> Non
             Enrolment(school.roster[1], "7a", ends=past),
             Enrolment(school.roster[1], "7b", ends=ahead),
             Enrolment(school.roster[2], "7b", begins=ahead),
+            Enrolment("rosa", "7a", "teacher"),
+            Enrolment("a parent", "7a", "mentor"),
+            Enrolment(school.roster[3], "7a", "aide"),
+            Enrolment(school.roster[3], "7b"),
         ]
         add_enrolments(connection, school.space.keyring, places)
         found = find_learners(connection, school.space.keyring, school.roster)

@@ -29,7 +29,7 @@ from segue.cli.main import app
 from segue.features.iso_weeks import week_of
 from segue.workspace.privacy import learner_rights
 from segue.workspace.records.learners import find_learners
-from segue.workspace.records.rosters.enrolments import left_by, roster_of
+from segue.workspace.records.rosters.enrolments import no_students, roster_of
 from segue.workspace.storage import schema
 from segue.workspace.storage.pseudonyms import find
 from segue.workspace.workspace import Workspace
@@ -544,7 +544,7 @@ def placed(school: Path) -> set[str]:
     now, everybody = datetime.now(UTC), [f"student-{n}" for n in range(1, 9)]
     with Workspace.open(school, environment={}) as space, space.store.read() as connection:
         numbers = {one.number for one in roster_of(connection, space.keyring, "7b", at=now)}
-        gone = left_by(connection, now)
+        gone = no_students(connection, now)
         found = find_learners(connection, space.keyring, everybody)
     assert not numbers & gone
     return {who for who, one in found.items() if one.number in numbers}

@@ -379,8 +379,13 @@ def test_why_not_reads_the_whole_request_and_what_the_learner_said(
 
 
 def test_many_recommendations_get_an_answer_each(client: httpx.Client, headers: Headers) -> None:
-    asked = [{"learner": "student-1", "k": 2}, {"learner": "student-2", "k": 0}, {"learner": "student-3"}]
+    asked = [
+        {"learner": "student-1", "k": 2},
+        {"learner": "student-2", "k": 0},
+        {"learner": "student-3"},
+        "no",
+    ]
     response = client.post("/v1/recommend:batch", json={"requests": asked}, headers=headers("backend"))
     found = response.json()["answers"]
-    assert [len(one.get("steps", ())) for one in found] == [2, 0, 10]
-    assert found[1]["error"]["code"] == "not_valid"
+    assert [len(one.get("steps", ())) for one in found] == [2, 0, 10, 0]
+    assert {found[n]["error"]["code"] for n in (1, 3)} == {"not_valid"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -24,8 +26,12 @@ def monday(link: Link, browse: Browse, press: Press) -> Any:
     return press(page, "draw")
 
 
+def buttons(page: Any, name: str) -> list[str]:
+    return re.findall(rf'<button name="{name}" value="([^"]+)"', page.text)
+
+
 def button(page: Any, name: str) -> str:
-    return re.findall(rf'<button name="{name}" value="([^"]+)"', page.text)[0]
+    return buttons(page, name)[0]
 
 
 def test_the_lists_of_a_week_are_drawn_once_and_approved_at_once(monday: Any, press: Press) -> None:
@@ -180,3 +186,16 @@ def test_the_report_speaks_under_the_four_principles(monday: Any, browse: Browse
         next(href for href in report.links if "report?week=" in href and href[-8:] != report.text)
     )
     assert before.response.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["unit\u00a01", "a  b", 'q"<&>é', "می\u200cخواهم", "日本\u3000語"])
+def test_any_id_of_a_resource_comes_back_whole_from_a_page(
+    monday: Any, press: Press, *, name: str, client: httpx.Client, headers: Any
+) -> None:
+    path = f"/v1/resources/{quote(name, safe='')}"
+    made = client.put(path, json={"title": "New", "skills": ["unit-rates"]}, headers=headers("admin"))
+    assert made.status_code == 200, made.text
+    put = press(monday, "mustdo", resource=name)
+    assert put.response.status_code == 200, put.text
+    value = next(v for v in map(html.unescape, buttons(put, "remove")) if v.endswith(f" {name}"))
+    assert press(put, "act", remove=value).response.status_code == 200

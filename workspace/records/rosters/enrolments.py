@@ -91,12 +91,11 @@ def has_roster(connection: Connection, keyring: Keyring, class_id: str) -> bool:
     return inside is not None and connection.execute(query).first() is not None
 
 
-def left_by(connection: Connection, at: datetime) -> set[int]:
-    """Return the learners (numbers) with enrolments as students, none of which holds at a moment."""
-    students = enrolments.c.role == "student"
-    here = select(enrolments.c.learner).where(students, *_holds(at))
-    ever = select(enrolments.c.learner).where(students)
-    return set(connection.execute(ever).scalars()) - set(connection.execute(here).scalars())
+def no_students(connection: Connection, at: datetime) -> set[int]:
+    """Return who (numbers) is on rosters, and a student on none at a moment: leavers, staff, mentors."""
+    here = select(enrolments.c.learner).where(enrolments.c.role == "student", *_holds(at))
+    ever = select(enrolments.c.learner).where(enrolments.c.learner.not_in(here))
+    return set(connection.execute(ever).scalars())
 
 
 def courses_of(
