@@ -10,6 +10,7 @@ import typer
 
 from segue.cli.arguments import ADDRESS, Address, Folder, opened
 from segue.cli.class_files import members_in
+from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
     from segue.service.pages.sessions.signed_tokens import Ticket
@@ -55,6 +56,8 @@ def link(
             if not class_id:
                 raise ValueError("--teacher needs --class: a teacher's link opens one class")
             names = _members(roster, class_id)
+            if not names:
+                tell("note: without --roster the class page names nobody: the store has no ids", err=True)
             ticket = Ticket("link", "teacher", teacher, until, class_id=class_id, roster=names, locale=locale)
         typer.echo(link_text(space, ticket, address))
 
