@@ -190,6 +190,11 @@ def test_events_get_a_verdict_each_and_count_once(client: httpx.Client, headers:
         assert (found.accepted, found.repeats, found.rejected) == tuple(
             words.count(word) for word in ("accepted", "repeat", "rejected")
         )
+    for bad in (batch[3:5], batch[3:4], ["no event"]):  # none of them can be read
+        response = client.post("/v1/events", json={"events": bad}, headers=headers("backend"))
+        assert [one["verdict"] for one in response.json()["verdicts"]] == ["rejected"] * len(bad)
+    for none in ([], "x", {}, [EVENT] * 1001):
+        assert client.post("/v1/events", json={"events": none}, headers=headers("backend")).status_code == 422
     profile = client.get("/v1/learners/student-3/profile", headers=headers("teacher")).json()
     assert profile["attempts"] == 26
 
