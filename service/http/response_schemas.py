@@ -127,6 +127,7 @@ class RosterAnswer(AnswerBody):
     """Said once it is on disk."""
 
     members: int
+    """How many are stored: without who was erased or opted out."""
 
 
 class OptedOut(AnswerBody):

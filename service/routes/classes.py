@@ -34,11 +34,10 @@ async def roster(request: Request, class_id: ClassId) -> Response:
 
 
 def _put(workspace: Workspace, class_id: str, body: schemas.RosterBody) -> dict[str, Any]:
-    """Make the learners of a body the members of a class; return how many there are."""
+    """Make the learners of a body the members of a class; return how many are stored."""
     rows = [Enrolment(one.id, class_id, one.role, one.begins, one.until) for one in body.learners]
     with workspace.store.write() as connection:
-        put_roster(connection, workspace.keyring, class_id, rows, now=datetime.now(UTC))
-    return {"members": len({row.learner for row in rows})}
+        return {"members": put_roster(connection, workspace.keyring, class_id, rows, now=datetime.now(UTC))}
 
 
 @router.get("/{class_id:path}", responses=gives(answers.ClassAnswer, (404, 409, 422)))

@@ -35,6 +35,12 @@ def test_a_class_with_one_who_was_erased_has_its_lists_drawn(
 
 
 @pytest.mark.usefixtures("gone")
+def test_a_roster_says_how_many_of_it_are_stored(call: Call) -> None:
+    whole = {"learners": [{"id": name} for name in SIX]}
+    assert call("/v1/classes/7b/roster", whole, method="PUT") == {"members": 4}
+
+
+@pytest.mark.usefixtures("gone")
 def test_feedback_is_not_due_for_whom_it_cannot_be_kept(call: Call) -> None:
     due = call("/v1/classes/7b/feedback-due", {"learners": SIX})["due"]
     assert {one["learner"] for one in due} == {*SIX} - {"student-3", "student-4"}
