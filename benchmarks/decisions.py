@@ -94,12 +94,12 @@ def timed(calls: Iterator[Callable[[], object]]) -> Floats:
     return np.array(out)
 
 
-def single(n: int, rounds: int) -> Floats:
-    """Return milliseconds of whole decisions over n candidates."""
+def single(n: int, rounds: int, steps: int = STEPS) -> Floats:
+    """Return milliseconds of whole decisions of some steps over n candidates."""
     made, states = prepared(n)
 
     def call(i: int) -> Callable[[], object]:
-        request = Request(f"u{i}", NOW, state=states[i % len(states)], k=STEPS, interests=("tag-1",))
+        request = Request(f"u{i}", NOW, state=states[i % len(states)], k=steps, interests=("tag-1",))
         rng = generator("bench", "playlist", "w", request.learner, i)
         return lambda: made.recommend(request, rng=rng)
 
@@ -192,11 +192,13 @@ def main(*, quick: bool = False) -> None:
     ours = single(1000, rounds)
     report("Segue, 10 steps from 1,000 candidates", ours)
     report("Segue, 10 steps from 200 candidates", single(200, rounds))
+    report("Segue, 1 step from 1,000 candidates", single(1000, rounds, steps=1))
     for n_features in (len(COLUMNS), 5) if vowpalwabbit else ():
         theirs = vowpal(1000, n_features, max(rounds // 10, 5))
         report(f"Vowpal Wabbit, slate of 10 from 1,000, {n_features} features", theirs)
         print(f"{'':52s} {np.median(theirs) / np.median(ours):.1f} times Segue's p50")
-    print(f"batch, 200 candidates: {batch(200, rounds * 16):.0f} playlists of 10 a second")
+    for n in (200, 1000):
+        print(f"batch, {n:,} candidates: {batch(n, rounds * 16):.0f} playlists of 10 a second")
     for policy in (Softmax(), Softmax(floor=0.02), Softmax(floor=0.1)):
         smallest, sizes = overlap(policy, max(rounds // 60, 2))
         share = float((sizes >= 100).mean())
