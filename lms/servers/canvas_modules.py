@@ -28,7 +28,7 @@ def course_at(address: str, token: str, course: str) -> Course:
     ServerError
         When Canvas refuses, or does not answer.
     """
-    if not course.isdigit():
+    if not course.isdecimal():
         raise ValueError("the course is given by its number, as in its address")
     try:
         return Canvas(address, token).get_course(course)

@@ -92,6 +92,18 @@ class Visit:
         """Return the hidden field of a form that is posted to `action`."""
         return form_mark(self.text, action, self.space.keyring)
 
+    def place(self, said: str) -> int:
+        """Return the place in the roster by which a form or an address names a learner.
+
+        Raises
+        ------
+        RefusedError
+            404 when there is nobody at it.
+        """
+        if said.isdecimal() and len(said) < 5 and int(said) < len(self.ticket.roster):
+            return int(said)
+        raise RefusedError(404, "no_learner", "there is no such learner in this class")
+
     def back(self, page: str, **said: str) -> Response:
         """Return the answer to a posted form: go and look at `page`."""
         query = "&".join(f"{name}={value}" for name, value in said.items() if value)

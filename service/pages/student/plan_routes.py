@@ -64,10 +64,17 @@ def _steps(form: Form, named: Mapping[str, str]) -> list[PlanStep]:
         resource, activity = form.one(f"resource{n}"), form.one(f"activity{n}")
         minutes = form.one(f"minutes{n}")
         if resource or activity:
-            known = float(minutes) if minutes.isdigit() else None
             resource = named.get(resource, resource)
+            known = _number(minutes) if minutes else None
             steps.append(PlanStep("" if activity and not resource else resource, activity, known))
     return steps
+
+
+def _number(said: str) -> float:
+    try:
+        return float(said.replace(",", "."))
+    except ValueError:
+        raise RefusedError(422, "minutes", "minutes are a number") from None
 
 
 @pages.get("/feedback", "learner")

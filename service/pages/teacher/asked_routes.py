@@ -54,11 +54,9 @@ async def reply(visit: Visit, form: Form) -> Response:
 @pages.post("/given", "teacher")
 async def given(visit: Visit, form: Form) -> Response:
     """Remember that a learner had feedback, or a talk."""
-    number, roster = form.one("learner"), visit.ticket.roster
-    if not (number.isdigit() and len(number) < 5 and int(number) < len(roster)):
-        raise RefusedError(404, "no_learner", "there is no such learner in this class")
+    place, ticket = visit.place(form.one("learner")), visit.ticket
     kind: PracticeKind = "talk" if form.one("kind") == "talk" else "feedback"
-    who, ticket = roster[int(number)], visit.ticket
+    who = ticket.roster[place]
     await visit.tenant.do(note_given, visit.space, ticket.class_id, kind, [who], by=ticket.who, now=visit.now)
     moment = round(visit.now.timestamp() * 1e6)
-    return visit.back("asked", said="given", undo=f"given:{number}-{moment}")
+    return visit.back("asked", said="given", undo=f"given:{place}-{moment}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
 from segue.service.pages.rendering import headers
 from segue.service.pages.sessions.visits import Pages, Visit
@@ -18,7 +17,7 @@ pages = Pages()
 async def my_class(visit: Visit) -> Response:
     """Show where the class stands and who to see next."""
     asked = visit.request.query_params.get("minutes", "")
-    minutes = min(max(int(asked), 0), 600) if asked.isdigit() and len(asked) < 5 else views.MINUTES
+    minutes = min(max(int(asked), 0), 600) if asked.isdecimal() and len(asked) < 5 else views.MINUTES
     view = await visit.tenant.aside(views.class_of, visit, minutes=minutes)
     numbers = {learner: at for at, learner in enumerate(view.learners)}
     said = await visit.tenant.aside(requests_of, visit.space, visit.ticket.roster)
@@ -41,9 +40,6 @@ async def class_csv(visit: Visit) -> Response:
 async def learner(visit: Visit) -> Response:
     """Show one learner: what is known, the lists so far, what if."""
     asked = visit.request.query_params
-    who = asked.get("who", "")
-    if not (who.isdigit() and len(who) < 5 and int(who) < len(visit.ticket.roster)):
-        raise RefusedError(404, "no_learner", "there is no such learner in this class")
-    did, right = asked.get("did", ""), asked.get("score") != "0"
-    found = await visit.tenant.aside(views.learner_view, visit, int(who), did=did, right=right)
+    place, did, right = visit.place(asked.get("who", "")), asked.get("did", ""), asked.get("score") != "0"
+    found = await visit.tenant.aside(views.learner_view, visit, place, did=did, right=right)
     return show(visit, "learner", **found)

@@ -207,13 +207,11 @@ def _undo(visit: Visit, override_id: str) -> None:
 
 def _undo_given(visit: Visit, name: str) -> None:
     """Take back the feedback or talk of a learner, by place in the roster and moment in microseconds."""
-    roster = visit.ticket.roster
     number, _, moment = name.partition("-")
-    known = number.isdecimal() and len(number) < 5 and int(number) < len(roster)
-    if not (known and moment.isdecimal() and len(moment) < 18):
+    if not (moment.isdecimal() and len(moment) < 18):
         raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
     at = datetime.fromtimestamp(int(moment) / 1e6, UTC)
-    who, by = roster[int(number)], visit.ticket.who
+    who, by = visit.ticket.roster[visit.place(number)], visit.ticket.who
     take_back_given(visit.space, visit.ticket.class_id, who, at=at, by=by, now=visit.now)
 
 

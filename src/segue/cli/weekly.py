@@ -193,7 +193,7 @@ def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
             raise ValueError(
                 f"{path}: {row['class_id']} names the unknown skill {unknown[0]}: the catalogue has skill ids"
             )
-        minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdigit() else -1.0
+        minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdecimal() else -1.0
         if minutes < 0:
             raise ValueError(
                 f"{path}: minutes of {row['class_id']} must be a number of 0 or more, got {row['minutes']}"
