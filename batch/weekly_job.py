@@ -23,6 +23,7 @@ from segue.features.iso_weeks import SCHOOL_DAYS, school_days, start_of
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.monitoring import alarms, gate
 from segue.workspace.privacy.learner_rights import finish_erasures
+from segue.workspace.records.events import UNLINKED
 from segue.workspace.records.rosters.unknown_learners import unknown_to
 from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
@@ -234,7 +235,7 @@ class _Record:
 def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, tick: Tick) -> JobStep:
     if not asked.events:
         return JobStep("no files given")
-    added = repeats = rejected = 0
+    added = repeats = rejected = unlinked = 0
     unread, doubts = [], []
     unknown = None if asked.new_learners else unknown_to(workspace.store, workspace.keyring)
     for number, path in enumerate(asked.events):
@@ -242,6 +243,7 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
         bad = len(read.rejects)
         if done := read.done:
             added, repeats = added + done.added, repeats + done.repeats
+            unlinked += len(done.unlinked)
         rejected += bad
         if bad:
             folder = out / output.REJECTS
@@ -254,7 +256,8 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
     said = f"{added} events stored, {repeats} repeats, {rejected} rejected"
     if not unread:
         said = f"{said}: {out / output.REJECTS}" if rejected else said
-        return JobStep("; ".join([said, *doubts]), rings=bool(doubts))
+        noted = [f"{unlinked} rows: {UNLINKED}"] if unlinked else []
+        return JobStep("; ".join([said, *noted, *doubts]), rings=bool(doubts))
     if len(unread) == len(asked.events):
         raise ValueError(
             f"not one of {rejected} rows of {unread[0]} could be read: "

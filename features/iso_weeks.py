@@ -32,7 +32,7 @@ def start_of(week: str, time_zone: str) -> datetime:
     >>> start_of("2026-W48", "Europe/Paris").isoformat()
     '2026-11-23T00:00:00+01:00'
     """
-    match = re.fullmatch(r"(\d{4})-W(\d{2})", week)
+    match = re.fullmatch(r"([0-9]{4})-W([0-9]{2})", week)
     try:
         monday = date.fromisocalendar(int(match[1]), int(match[2]), 1) if match else None
     except ValueError:

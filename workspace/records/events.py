@@ -91,8 +91,9 @@ def append_events(
     out = new["learner"].isin([source for source, person in found.items() if person.opted_out])
     kept = _where(new.assign(learner=number), number.notna() & ~out)
     strange = _of_nobody(connection, kept)
-    if len(kept):
+    if strange.any():
         kept = kept.assign(step=kept["step"].where(~strange, ""))
+    if len(kept):
         kept = reach_targets(connection, keyring, kept, frame["event_id"])
         classes = class_surrogates(connection, keyring, kept["class_id"].unique().tolist(), create=True)
         first = take_numbers(connection, "events", len(kept))
@@ -143,6 +144,8 @@ def _where(rows: pd.DataFrame, which: pd.Series) -> pd.DataFrame:
 def _of_nobody(connection: Connection, rows: pd.DataFrame) -> pd.Series:
     """Return which rows, of learners by number, name a step that is no decision about their learner."""
     named = rows["step"] != ""
+    if not named.any():
+        return named
     query = "SELECT decision_id, learner FROM decisions WHERE decision_id IN"
     about = dict(plain_in(connection, query, rows.loc[named, "step"].unique().tolist()))
     return named & (rows["step"].map(about) != rows["learner"])
