@@ -16,12 +16,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
-import _stress_cases as audits
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import _stress_cases as audits
 from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
