@@ -27,7 +27,6 @@ from segue.engine.training.fit import TrainingLog
 from segue.features.history.learner_state import LearnerState
 from segue.features.iso_weeks import week_of
 from segue.features.learner_profile import LearnerProfile, profile
-from segue.workspace.playlists import step_feedback as feedback
 from segue.workspace.playlists.answering import (
     Ask,
     Given,
@@ -53,6 +52,7 @@ from segue.workspace.playlists.published_playlists import (
     lists_of,
     published,
 )
+from segue.workspace.playlists.step_feedback import known_decision, no_decision
 from segue.workspace.records import learner_states
 from segue.workspace.records.decision_log import Draw
 from segue.workspace.records.decision_queries import first_decision, set_received
@@ -405,7 +405,7 @@ class Workspace(FeedbackMethods, TableMethods):
             When there is none of this id, or its learner opted out.
         """
         with self.store.read() as connection:
-            learner = feedback.known_decision(connection, decision_id).learner
+            learner = known_decision(connection, decision_id).learner
             fold = self.champion(connection).fold
             moment = Moment(self.keyring, self.catalogue_in(connection), now)
             lists = lists_of(connection, moment, learner, fold, now=now)
@@ -413,7 +413,7 @@ class Workspace(FeedbackMethods, TableMethods):
             for step in one.steps:
                 if step.decision_id == decision_id:
                     return one, step
-        raise feedback.no_decision()
+        raise no_decision()
 
     def published(
         self,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from segue.engine.requests.request import Request
 from segue.features.iso_weeks import start_of
-from segue.workspace.playlists import step_feedback as feedback
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.playlists.published_playlists import (
     PAGES,
@@ -20,7 +19,6 @@ from segue.workspace.playlists.published_playlists import (
     shown_lists,
 )
 from segue.workspace.playlists.step_feedback import StepChange
-from segue.workspace.playlists.step_standing import Held
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.learners import add_learners, find_learners
 from segue.workspace.records.overrides import OverrideRecord, acts_for
@@ -150,20 +148,10 @@ def _all(
 ) -> tuple[int, int]:
     """Make many changes in one transaction; one that is declined holds up no other."""
     done = declined = 0
-    read: dict[str, Mapping[str, Held]] = {}
-    with workspace.store.write() as connection:
-        catalogue = workspace.catalogue_in(connection)
+    with workspace.feedback(now) as said:
         for decision_id, change in changes:
             try:
-                feedback.override(
-                    connection,
-                    workspace.keyring,
-                    catalogue,
-                    decision_id=decision_id,
-                    change=change,
-                    now=now,
-                    read=read,
-                )
+                said.override(decision_id, change)
                 done += 1
             except DeclinedError:
                 declined += 1

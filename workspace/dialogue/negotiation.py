@@ -19,7 +19,7 @@ from segue.features.iso_weeks import week_of
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import NOTHING_SAID, Claim, LearnerStanding, standing_in
 from segue.workspace.playlists.published_playlists import Moment, in_force, lists_of
-from segue.workspace.playlists.step_feedback import state_interests
+from segue.workspace.playlists.step_feedback import StepFeedback
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, log, rows_of
 from segue.workspace.records.learner_states import Kept
@@ -220,8 +220,8 @@ def _stated(workspace: Workspace, connection: Connection, person: Learner) -> li
 def _state(
     workspace: Workspace, connection: Connection, learner: str, tags: tuple[str, ...], now: datetime
 ) -> None:
-    catalogue = workspace.catalogue_in(connection)
-    state_interests(connection, workspace.keyring, catalogue, learner=learner, interests=tags, now=now)
+    moment = Moment(workspace.keyring, workspace.catalogue_in(connection), now)
+    StepFeedback(connection, moment).state_interests(learner, tags)
 
 
 def _with(said: LearnerStanding, change: PictureChange, now: datetime) -> LearnerStanding:
