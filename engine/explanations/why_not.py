@@ -58,7 +58,8 @@ def why_not(kernel: Kernel, asked: RequestBlock, code: int, *, words: NullTransl
     """
     if code not in asked.pool.codes:
         return _withheld(("offered",), words)
-    closed = _closed_at_entry(asked, int(np.searchsorted(asked.pool.codes, code)))
+    at = int(np.searchsorted(asked.pool.codes, code))
+    closed = tuple(mask.name for mask in entry_masks(asked) if not mask.allowed[0, at])
     asked, entry = enter(asked)
     if code not in asked.pool.codes:
         return _withheld(closed, words)
@@ -77,10 +78,6 @@ def why_not(kernel: Kernel, asked: RequestBlock, code: int, *, words: NullTransl
 
 def _withheld(rules: tuple[str, ...], words: NullTranslations) -> WhyNot:
     return WhyNot(rules, _capital(words.gettext(SENTENCES[rules[0]])))
-
-
-def _closed_at_entry(asked: RequestBlock, at: int) -> tuple[str, ...]:
-    return tuple(mask.name for mask in entry_masks(asked) if not mask.allowed[0, at])
 
 
 def _short_of_the_best(

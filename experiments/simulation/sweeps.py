@@ -60,10 +60,6 @@ class Sweep:
         return len(self.settings) * len(self.models) * len(self.seeds)
 
 
-def _weights(**changes: float) -> Settings:
-    return Settings(weights=replace(Weights(), **changes))
-
-
 SWEEPS: Mapping[str, Sweep] = {
     sweep.name: sweep
     for sweep in (
@@ -88,7 +84,7 @@ SWEEPS: Mapping[str, Sweep] = {
             (
                 SweepSetting("all"),
                 *(
-                    SweepSetting(f"without {name}", _weights(**{name: 0.0}))
+                    SweepSetting(f"without {name}", Settings(weights=replace(Weights(), **{name: 0.0})))
                     for name in (
                         "readiness",
                         "frontier",

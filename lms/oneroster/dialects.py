@@ -183,9 +183,5 @@ def columns_of(table: str, stem: str, header: Sequence[str]) -> tuple[list[str],
             ]
         if len({"userid", "studentid", "usersourcedid"} & set(plain)):
             names = ["" if plain[i] in ("username", "user", "student") else n for i, n in enumerate(names)]
-    return _first_only(names), given
-
-
-def _first_only(names: list[str]) -> list[str]:
-    """Return names with the second and later of one name left out: the first column counts."""
-    return [name if name not in names[:i] else "" for i, name in enumerate(names)]
+    first_only = [name if name not in names[:i] else "" for i, name in enumerate(names)]
+    return first_only, given

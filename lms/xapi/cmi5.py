@@ -49,17 +49,14 @@ def translate(statement: Json, mode: Mode, report: ReadReport) -> Iterator[Event
         report.skip(verb)
         return
     for event in xapi.translate(statement, mode, report):
-        yield event | {"resource": _publisher_id(statement) or event["resource"]}
+        around = xapi.activities(statement.get("context"), "grouping")
+        publishers = (text(activity.get("id")) for activity in around)
+        yield event | {"resource": next(filter(None, publishers), event["resource"])}
 
 
 def _has_category(statement: Json, name: str) -> bool:
     context = obj(statement).get("context")
     return any(activity.get("id") == name for activity in xapi.activities(context, "category"))
-
-
-def _publisher_id(statement: dict[str, Json]) -> str:
-    around = xapi.activities(statement.get("context"), "grouping")
-    return next((text(activity["id"]) for activity in around if activity.get("id")), "")
 
 
 def _check(statement: dict[str, Json], verb: str) -> None:

@@ -205,7 +205,7 @@ class Decider:
     def _verdicts(self, batch: Batch) -> list[dict[str, str | None]]:
         with self.workspace.store.write() as connection:
             catalogue = self.workspace.catalogue_in(connection)
-            reasons = [_reason(event, catalogue) for event in batch]
+            reasons = [e.reason if isinstance(e, Unreadable) else fault_of(e, catalogue) for e in batch]
             good = [e for e, r in zip(batch, reasons, strict=True) if not r and isinstance(e, EventBody)]
             words = iter(self._append(connection, good, catalogue))
         found = [("rejected", reason) if reason else next(words) for reason in reasons]
@@ -247,10 +247,6 @@ class Decider:
         people = find_learners(connection, self.workspace.keyring, {event.learner for event in good})
         stays = {source for source, person in people.items() if not person.opted_out}
         return [w if e.learner in stays else ("rejected", GONE) for e, w in zip(good, words, strict=True)]
-
-
-def _reason(event: EventBody | Unreadable, catalogue: Catalogue) -> str:
-    return event.reason if isinstance(event, Unreadable) else fault_of(event, catalogue)
 
 
 def _counted(verdicts: list[dict[str, str | None]], metrics: Metrics) -> bytes:

@@ -386,11 +386,6 @@ def alternatives(
     return [(ids[i], dict(zip(names, parts[:, 0, i].tolist(), strict=True))) for i in best[:most]]
 
 
-def _logged(questions: Sequence[Question], entries: Sequence[Entry]) -> list[Entry]:
-    """Return what is to be stored: nothing of a learner who opted out."""
-    return [e for q, e in zip(questions, entries, strict=True) if not q.learner.opted_out]
-
-
 def store_answers(
     connection: Connection,
     charge: Charge,
@@ -402,7 +397,8 @@ def store_answers(
 ) -> list[Given]:
     """Store the answers to the questions that have none `again`, within a write; return all of them."""
     new = [q for q in questions if q.name not in again]
-    log(connection, rows_of(_logged(new, entries)))
+    kept = [entry for q, entry in zip(new, entries, strict=True) if not q.learner.opted_out]
+    log(connection, rows_of(kept))
     made = iter(entries)
     given = [again[q.name] if q.name in again else Given.of(next(made)) for q in questions]
     also(connection, given, charge)

@@ -95,11 +95,9 @@ def _state(act: OverrideRecord | None, *, asked: bool, done: bool) -> StepState:
 
 
 def _beside(row: Row, rows: ListRows, head: Row) -> set[str]:
-    return {_drawn_or_picked(one) for one in rows.steps.get(head.playlist_id, ()) if one is not row}
-
-
-def _drawn_or_picked(row: Row) -> str:
-    return str(read_cell(row.menu).get("picked") or row.resource)
+    """Return what the other steps of a list are: drawn, or picked."""
+    others = (one for one in rows.steps.get(head.playlist_id, ()) if one is not row)
+    return {str(read_cell(one.menu).get("picked") or one.resource) for one in others}
 
 
 def _tried(offered: Sequence[str], since: ShownSince, head: Row) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 
 import numpy as np
 import pandas as pd
@@ -125,7 +126,8 @@ def accept_scores(
     if accepted and not names:
         raise ValueError("names must hold the class's ids in the LMS: without them no score becomes evidence")
     before = last_grades(workspace.store, workspace.keyring)([_key(work, one) for one in accepted])
-    new = [one for one in accepted if not _stands(one, before.get(_key(work, one)))]
+    scores = {key: one.score for key, one in before.items() if one.score is not None}
+    new = [one for one in accepted if not abs(scores.get(_key(work, one), inf) - one.score) < SAME]
     if new:
         frame = pd.DataFrame([_event(work, one, rubric, before.get(_key(work, one)), now) for one in new])
         found = check(frame, range(len(frame)), resources=known)
@@ -136,10 +138,6 @@ def accept_scores(
 
 def _key(work: str, one: AcceptedScore) -> str:
     return f"rubric:{work}:{one.criterion}:{one.learner}"
-
-
-def _stands(one: AcceptedScore, before: GradeVersion | None) -> bool:
-    return before is not None and before.score is not None and abs(before.score - one.score) < SAME
 
 
 def _event(

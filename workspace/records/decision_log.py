@@ -363,7 +363,10 @@ def _cells_of_steps(steps: Sequence[Step], lengths: list[int]) -> StepCells:
         [_json_list(step.relaxed) for step in steps],
         contexts.reshape(len(steps), len(COLUMNS)),
         [json.dumps(dict(step.reasons)) for step in steps],
-        [_menu(step) for step in steps],
+        [
+            json.dumps({"offered": step.menu, "propensities": step.menu_propensities}) if step.menu else "{}"
+            for step in steps
+        ],
         [json.dumps(dict(step.override)) if step.override else "{}" for step in steps],
     )
 
@@ -408,8 +411,3 @@ def _object_text(names: tuple[str, ...]) -> str:
 
 def _json_list(names: Sequence[str]) -> str:
     return json.dumps(list(names)) if names else "[]"
-
-
-def _menu(step: Step) -> str:
-    menu = {"offered": step.menu, "propensities": step.menu_propensities}
-    return json.dumps(menu) if step.menu else "{}"

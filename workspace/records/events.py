@@ -396,11 +396,12 @@ def _columns(
 ) -> dict[str, Sequence[Any]]:
     """Return the cells to store, as plain values."""
     microseconds = frame["time"].dt.as_unit("us").astype("int64")
+    known = {cell: ";".join(t for t in cell.split(";") if t in tags) for cell in frame["tags"].unique()}
     columns: dict[str, Sequence[Any]] = {
         "learner": frame["learner"].astype("int64").tolist(),
         "time": microseconds.astype(object).where(frame["time"].notna(), None).tolist(),
         "class_id": [classes.get(name, "") for name in frame["class_id"].tolist()],
-        "tags": frame["tags"].map({cell: _known(cell, tags) for cell in frame["tags"].unique()}).tolist(),
+        "tags": frame["tags"].map(known).tolist(),
     }
     for name in ("event_id", "kind", "resource", "seq", "step"):
         columns[name] = frame[name].tolist()
@@ -411,10 +412,6 @@ def _columns(
     for name in ("supersedes", "voids"):
         columns[name] = [keyring.event_digests([x])[0] if x else None for x in frame[name].tolist()]
     return columns
-
-
-def _known(cell: str, tags: set[str]) -> str:
-    return ";".join(tag for tag in cell.split(";") if tag in tags)
 
 
 def _frame(rows: Sequence[Row[Any]]) -> pd.DataFrame:

@@ -277,12 +277,12 @@ def current(
     for start in range(0, len(wanted), QUERY_ROWS):
         part = wanted[start : start + QUERY_ROWS]
         stored, balance = _stored(connection, part, fold), openings_of(connection, part, fold)
-        rows = _unfolded(connection, part, fold)
+        rows = _events(connection, part, not_folded_by=fold.key)
         mine = {n: list(some) for n, some in groupby(rows, key=itemgetter(EventRow._fields.index("learner")))}
         again = [n for n in mine if n in stored and not _follows(stored[n], [*map(EventRow._make, mine[n])])]
         if again:
             mine |= {n: [] for n in again}
-            for row in _all_events(connection, again):
+            for row in _events(connection, again):
                 mine[row[EventRow._fields.index("learner")]].append(row)
             rows = [row for some in mine.values() for row in some]
         begun = {n: kept for n, kept in stored.items() if n not in again}
@@ -412,23 +412,17 @@ def _stored(connection: Connection, numbers: Sequence[int], fold: Fold) -> dict[
     }
 
 
-def _unfolded(connection: Connection, numbers: Sequence[int], fold: Fold) -> list[Cells]:
-    """Return the events not folded yet, by learner."""
-    folded = "LEFT JOIN states s ON s.learner = l.number AND s.parameters = ? "
-    return _events(connection, numbers, folded, " AND e.number > coalesce(s.upto, -1)", fold.key)
+def _events(connection: Connection, numbers: Sequence[int], *, not_folded_by: str = "") -> list[Cells]:
+    """Return all events of some learners, or those not folded yet, learner by learner.
 
-
-def _all_events(connection: Connection, numbers: Sequence[int]) -> list[Cells]:
-    """Return all events of some learners, by learner."""
-    return _events(connection, numbers, "", "")
-
-
-def _events(
-    connection: Connection, numbers: Sequence[int], folded: str, newer: str, *key: str
-) -> list[Cells]:
-    """Return events learner by learner: each is looked up from the number that is folded on."""
+    Each is looked up from the number that is folded on.
+    """
     if not numbers:
         return []
+    folded, newer, key = "", "", []
+    if not_folded_by:
+        folded, key = "LEFT JOIN states s ON s.learner = l.number AND s.parameters = ? ", [not_folded_by]
+        newer = " AND e.number > coalesce(s.upto, -1)"
     columns = ", ".join(f"e.{name}" for name in EventRow._fields)
     query = (
         f"SELECT {columns} FROM learners l {folded}JOIN events e ON e.learner = l.number{newer} "

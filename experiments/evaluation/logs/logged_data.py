@@ -133,9 +133,8 @@ def log_of_frame(
     cluster = (
         clusters_of(frame[columns.cluster or columns.slate]) if columns.cluster or columns.slate else None
     )
-    lost = lost_rows(
-        faults.any, weight=_weight(target, propensity), action=_logged(frame, columns), cluster=cluster
-    )
+    logged = coded(frame[columns.action])[0] if columns.action else None  # whether the target has it or not
+    lost = lost_rows(faults.any, weight=_weight(target, propensity), action=logged, cluster=cluster)
     contexts = _contexts(frame, columns, faults)
     slate = _codes(frame, columns.slate, faults)
     position = _whole(frame, columns.position, faults)
@@ -250,11 +249,6 @@ def _weight(target: Floats, propensity: Floats) -> Floats:
     out = np.full(len(target), np.nan)
     known = np.isfinite(target) & (propensity > 0)
     return np.asarray(np.divide(target, propensity, out=out, where=known))
-
-
-def _logged(frame: pd.DataFrame, columns: Columns) -> Ints | None:
-    """Return the code of each logged action, whether the target has it or not."""
-    return coded(frame[columns.action])[0] if columns.action else None
 
 
 def _read_as(names: tuple[str, ...]) -> str:

@@ -289,7 +289,8 @@ def trial_looks(
         began = {people[who].number: one for who, one in found.items()}
     steps = steps[steps["learner"].isin(began.keys())]
     units = [began[number].unit or str(number) for number in steps["learner"]]
-    at = {week: place for place, week in _weeks(trial, now, workspace.time_zone)}
+    zone, last = workspace.time_zone, weeks_since(trial, now, workspace.time_zone)
+    at = {week_of(trial.start + timedelta(days=7 * place), zone): place for place in range(last + 1)}
     table = pd.DataFrame(
         {
             "arm": [
@@ -315,11 +316,6 @@ def trial_looks(
             )
         )
     return out
-
-
-def _weeks(trial: TrialDeclaration, now: datetime, zone: str) -> list[tuple[int, str]]:
-    last = weeks_since(trial, now, zone)
-    return [(at, week_of(trial.start + timedelta(days=7 * at), zone)) for at in range(last + 1)]
 
 
 def _question(workspace: Workspace, person: Learner, week: str, *, now: datetime, k: int) -> Question:

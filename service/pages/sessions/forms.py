@@ -48,8 +48,4 @@ async def read_form(request: Request) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise RefusedError(400, "form", "the body must be a posted form in UTF-8") from None
-    return Form(tuple((key, _clean(value)) for key, value in pairs))
-
-
-def _clean(text: str) -> str:
-    return UNWANTED.sub("", text)
+    return Form(tuple((key, UNWANTED.sub("", value)) for key, value in pairs))

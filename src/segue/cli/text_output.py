@@ -101,15 +101,14 @@ def beside_text(first: Playlist, second: Playlist, catalogue: Catalogue, *, titl
     for place in range(max(len(first.steps), len(second.steps))):
         cells = []
         for playlist in (first, second):
-            ids = [step.resource for step in playlist.steps[place : place + 1]]
-            mark = "again: " if playlist is second and ids and ids[0] in before else ""
-            cells.append(_short(mark + _name(catalogue, ids[0]), 46) if ids else "")
+            if place >= len(playlist.steps):
+                cells.append("")
+                continue
+            resource = catalogue.resource(playlist.steps[place].resource)
+            mark = "again: " if playlist is second and resource.resource_id in before else ""
+            cells.append(_short(mark + (resource.title or resource.resource_id), 46))
         rows.append((str(place + 1), *cells))
     return "\n".join(table(rows))
-
-
-def _name(catalogue: Catalogue, resource_id: str) -> str:
-    return catalogue.resource(resource_id).title or resource_id
 
 
 def profile_text(profile: LearnerProfile, *, title: str, most: int = 8) -> str:
