@@ -77,7 +77,6 @@ class BatchReport:
     learners: int
     blocks: int
     skipped: int
-    folded: int
     complete: bool
 
 
@@ -174,7 +173,7 @@ def weekly(
         mine = sum(share.has(b.number) for b in blocks)
         numbers = [p.number for b in todo.values() for p in b.people]
         begin("states")
-        folded = bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
+        bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
         begin("weekly")
         total = len(numbers)
         tick(0, total)
@@ -188,7 +187,7 @@ def weekly(
         if complete and (todo or output.sealed(out / output.TABLE) is None):
             write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
             output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
-        return BatchReport(len(people), len(todo), mine - len(todo), folded, complete)
+        return BatchReport(len(people), len(todo), mine - len(todo), complete)
 
 
 def is_whole(out: Path) -> bool:

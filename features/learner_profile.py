@@ -45,62 +45,53 @@ MOST_NEXT = 5
 
 @dataclass(frozen=True)
 class SkillProfile:
-    """One skill of one learner.
-
-    Attributes
-    ----------
-    chance, low, high : float
-        Probability of success on a standard item now, and its 80 % range, in (0, 1).
-    from_own : float
-        How much of the band comes from the answers on this skill, in [0, 1); the rest is the chance, which
-        also rests on other skills.
-    band : str
-        Read from the chance drawn to how the last tries went (`banded`): `excelling` from `EXCELLING` up,
-        `struggling` below `STRUGGLING`, else `progressing`; `not enough evidence` under
-        `FEWEST_ATTEMPTS` attempts.
-    trend : str
-        Recent answers against the learner's usual ones, the difficulty of the items taken out.
-    fades_on : date as text, or None
-        First day on which the chance will have left the band downwards without practice; None: not within
-        `HORIZON_DAYS`, or times are unknown.
-    attempts, successes : float
-        What this rests on; a success counts by its score.
-    last : date as text, or None
-        The day of the last attempt.
-    """
+    """What is known of one skill of one learner."""
 
     skill: str
     statement: str
+    """The sentence that a student reads."""
     chance: float
+    """Estimated probability of success on a standard item now, in (0, 1)."""
     low: float
     high: float
+    """A range of 80 %."""
     band: Band
+    """Of the chance drawn to how the last tries went (`banded`): excelling from .75 up, struggling below .6,
+    else progressing; not enough evidence under 3 attempts."""
     trend: Trend
+    """Recent answers against the learner's usual ones, the difficulty of the items taken out."""
     fades_on: str | None
+    """First day on which the chance will have left the band downwards without practice; null: not within 120
+    days, or times are not known."""
     attempts: int
     successes: float
+    """What this rests on; a success counts by its score."""
     last: str | None
+    """Day of the last attempt; null when times are not known."""
     from_own: float = 0.0
+    """How much of the band comes from the answers on this very skill; the rest also from other skills."""
 
 
 @dataclass(frozen=True)
 class NextSkill:
-    """A skill never tried: chance of success, and how far its prerequisites are met, both in (0, 1]."""
+    """A skill never tried that might be started."""
 
     skill: str
     statement: str
     chance: float
     ready: float
+    """How far the prerequisites are met, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class InterestProfile:
-    """One interest: its weight, whether it was named, how many works bore the tag, and the last day."""
+    """What is known of one interest."""
 
     tag: str
     weight: float
     stated: bool
     uses: int
+    """Tries of resources that bear the tag."""
     last: str | None
 
 

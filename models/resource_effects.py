@@ -155,8 +155,6 @@ class EffectSums:
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> EffectSums:
         """Return the sums that `to_arrays` described."""
-        alike = {"weight": arrays["count"], "reach": arrays["count"], "rise": np.zeros(2)}
-        arrays = alike | arrays  # artefacts of before hold none
         return cls(*(arrays[name] for name in _SUMS))
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from segue.features.learner_profile import InterestProfile, NextSkill, SkillProfile
+
 
 def _iso(time: datetime | int | str | None) -> str | None:
     """Return a moment as ISO 8601, also one stored as microseconds."""
@@ -289,60 +291,16 @@ class DecisionAnswer(ListedStepAnswer):
     overrides: tuple[OverrideLine, ...]
 
 
-class SkillLine(AnswerBody):
-    """What is known of one skill."""
-
-    skill: str
-    statement: str
-    """The sentence that a student reads."""
-    chance: float
-    """Estimated probability of success on a standard item now."""
-    low: float
-    high: float
-    """A range of 80 %."""
-    band: Literal["excelling", "progressing", "struggling", "not enough evidence"]
-    trend: Literal["rising", "steady", "falling"]
-    fades_on: str | None
-    """Day on which the chance will have left the band without practice; null: not soon, or not known."""
-    attempts: int
-    successes: float
-    last: str | None
-    """Day of the last attempt; null when times are not known."""
-    from_own: float = 0.0
-    """How much of the band comes from the answers on this very skill; the rest also from other skills."""
-
-
-class NextLine(AnswerBody):
-    """A skill never tried that might be started."""
-
-    skill: str
-    statement: str
-    chance: float
-    ready: float
-    """How far the prerequisites are met, 0 to 1."""
-
-
-class InterestLine(AnswerBody):
-    """What is known of one interest."""
-
-    tag: str
-    weight: float
-    stated: bool
-    uses: int
-    """Tries of resources that bear the tag."""
-    last: str | None
-
-
 class ProfileAnswer(AnswerBody):
     """Strengths, needs and interests of one learner."""
 
     now: str
     attempts: int
-    strengths: list[SkillLine]
-    needs: list[SkillLine]
-    others: list[SkillLine]
-    interests: list[InterestLine]
-    next_steps: list[NextLine]
+    strengths: list[SkillProfile]
+    needs: list[SkillProfile]
+    others: list[SkillProfile]
+    interests: list[InterestProfile]
+    next_steps: list[NextSkill]
     degraded: bool
 
 

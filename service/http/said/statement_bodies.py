@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AliasPath, BaseModel, Field, model_validator
 
+from segue.engine.explanations.own_plan import PlanFinding, PlanStep
 from segue.features.iso_weeks import start_of
 from segue.service.http.request_schemas import Body, GoalBody, Happened, Name, Names, Whole
 from segue.service.http.response_schemas import AnswerBody, Moment, MomentOrNone
@@ -213,22 +214,6 @@ class CheckAnswer(AnswerBody):
     claim: ClaimAnswer | None
 
 
-class OwnStepAnswer(AnswerBody):
-    """One step of an own plan."""
-
-    resource: str
-    activity: str
-    minutes: float | None
-
-
-class FindingAnswer(AnswerBody):
-    """One thing to know of a plan."""
-
-    kind: str
-    step: int | None
-    about: str
-
-
 class LeftOutAnswer(AnswerBody):
     """A resource of a plan that was not put on the list when the plan was approved, and why."""
 
@@ -241,13 +226,13 @@ class OwnPlanAnswer(AnswerBody):
 
     plan_id: str = Field(validation_alias="statement_id")
     time: Moment
-    steps: list[OwnStepAnswer]
+    steps: list[PlanStep]
     verdict: Literal["waiting", "approved", "returned"]
     note: str
     review_id: str
     left_out: list[LeftOutAnswer]
     minutes: float = Field(validation_alias=AliasPath("check", "minutes"))
-    findings: list[FindingAnswer] = Field(validation_alias=AliasPath("check", "findings"))
+    findings: list[PlanFinding] = Field(validation_alias=AliasPath("check", "findings"))
     covers: list[str] = Field(validation_alias=AliasPath("check", "covers"))
     gaps: list[str] = Field(validation_alias=AliasPath("check", "gaps"))
 
