@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,9 +24,9 @@ from segue.experiments.evaluation.intervals.closed_form import check_range
 from segue.experiments.evaluation.logs.action_tables import SUM_TOLERANCE, tables
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of, numbers_of
-from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
-from segue.experiments.evaluation.logs.rejected_rows import Rejected, RowFaults
+from segue.experiments.evaluation.logs.lost_rows import Lost, Rejected, RowFaults, lost_rows
 from segue.features.events.event_records import Frame, as_pandas
+from segue.features.events.typed_tables import typed_table
 from segue.models.cluster_errors import recoded
 
 
@@ -331,3 +332,35 @@ def with_gaps(slate: Ints, position: Ints) -> NDArray[np.bool_]:
     last = np.full(int(code.max()) + 1, position.min() - 1)
     np.maximum.at(last, code, position)
     return np.asarray((last - position.min() + 1 != np.bincount(code))[code])
+
+
+def read_csv_log(
+    path: str | Path, columns: Columns, *, reward_range: tuple[float, float] | None = None
+) -> Log:
+    """Return the usable rows of a CSV or Parquet file; see `typed_table` and `log_of_frame` for the rest.
+
+    Labels are text: "None", "NA" and "null" are names like any other, and only an empty cell is missing.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, names a column twice, or a column is missing.
+    FileNotFoundError
+        If there is no such file.
+    """
+    frame, unreadable = typed_table(Path(path), columns.labels, wanted=columns.reads)
+    return log_of_frame(frame, columns, reward_range=reward_range, unreadable=unreadable)
+
+
+def read_texts(path: Path) -> pd.DataFrame:
+    """Return a table of labels, a roster for instance, with every cell as text: "007" is not "7".
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, or a line has more fields than the header.
+    """
+    frame, bad = typed_table(path, None)
+    if bad:
+        raise ValueError(f"{path}: {bad} lines have more fields than the header")
+    return frame

@@ -75,7 +75,7 @@ def evaluate(
 
     from segue.experiments.evaluation.evaluate import evaluate as evaluate_log
     from segue.experiments.evaluation.logs.columns import Columns
-    from segue.experiments.evaluation.logs.csv_logs import read_csv_log
+    from segue.experiments.evaluation.logs.logged_data import read_csv_log
     from segue.experiments.evaluation.more_estimates import Wanted, more_estimates, with_predictions
     from segue.experiments.evaluation.reports.slate_report import evaluate_lists
 

@@ -270,7 +270,7 @@ def gate(
         --propensity propensity --target target --cluster learner
     """
     from segue.experiments.evaluation.logs.columns import Columns
-    from segue.experiments.evaluation.logs.csv_logs import read_csv_log
+    from segue.experiments.evaluation.logs.logged_data import read_csv_log
     from segue.experiments.evaluation.verdicts.promotion_gate import GateRules, gate_log
 
     limits = limits_of(reward_range)

@@ -267,7 +267,7 @@ def confirm(
 
     Example: segue catalogue confirm school suggestions.csv
     """
-    from segue.experiments.evaluation.logs.csv_logs import read_texts
+    from segue.experiments.evaluation.logs.logged_data import read_texts
     from segue.lms.catalogues.standard_suggestions import confirm as apply
 
     space = opened(workspace)

@@ -42,7 +42,7 @@ def report(
     """
     import numpy as np
 
-    from segue.experiments.evaluation.logs.csv_logs import read_texts
+    from segue.experiments.evaluation.logs.logged_data import read_texts
     from segue.experiments.evaluation.reports.weekly_report import weekly_report
 
     table = None if roster is None else read_texts(roster)

@@ -170,7 +170,7 @@ def _tell_empty(arms: Sequence[str], trial: TrialDeclaration) -> None:
 
 def _read(path: Path) -> Mapping[str, Mapping[str, str]]:
     """Return the columns of each learner of a roster file."""
-    from segue.experiments.evaluation.logs.csv_logs import read_texts
+    from segue.experiments.evaluation.logs.logged_data import read_texts
     from segue.lms.documents.rosters import is_roster, read_roster
 
     if is_roster(path):

@@ -14,8 +14,7 @@ from segue.experiments.evaluation.estimators.single_step import Rounds
 from segue.experiments.evaluation.evaluate import evaluate
 from segue.experiments.evaluation.intervals.closed_form import Bounds
 from segue.experiments.evaluation.logs.columns import Columns
-from segue.experiments.evaluation.logs.csv_logs import read_csv_log
-from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame
+from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame, read_csv_log
 from segue.experiments.evaluation.logs.synthetic_logs import make_world
 from segue.experiments.evaluation.verdicts.policy_comparison import (
     compare,

@@ -16,7 +16,7 @@ import pytest
 
 from segue.engine.explanations.taught import UNTOLD
 from segue.engine.requests.request import Request
-from segue.experiments.evaluation.logs.csv_logs import read_texts
+from segue.experiments.evaluation.logs.logged_data import read_texts
 from segue.experiments.evaluation.logs.shadow_policy import total_variation
 from segue.experiments.evaluation.reports.weekly_figures import intervals
 from segue.experiments.evaluation.reports.weekly_report import report_page
