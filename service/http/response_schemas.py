@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from segue.features.learner_profile import InterestProfile, NextSkill, SkillProfile
+from segue.workspace.privacy.learner_rights import Certificate
 
 
 def _iso(time: datetime | int | str | None) -> str | None:
@@ -357,23 +358,11 @@ class ExportAnswer(AnswerBody):
     rewards: list[dict[str, object]]
 
 
-class CertificateAnswer(AnswerBody):
-    """What an erasure did."""
-
-    rows: dict[str, int]
-    """Rows removed, by table."""
-    difference: float
-    """Of the reward model's sums from a refit on what remains."""
-    model: str
-    """The model fitted on what remains."""
-    not_removed: list[str]
-
-
 class ErasedAnswer(AnswerBody):
     """The certificate of an erasure."""
 
     erased: bool
-    certificate: CertificateAnswer
+    certificate: Certificate
 
 
 class Health(AnswerBody):

@@ -1,16 +1,20 @@
-"""What a learner asks of the teacher (a talk, a look at a record, a resource for the class), answered."""
+"""What a learner asks of the teacher (a talk, a look at a record, a resource for the class), answered.
+
+A suggestion that the teacher agreed to is passed on to classmates: no names, and few at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from segue.workspace.dialogue.negotiation import known_person, statement_name
-from segue.workspace.dialogue.passed_on import pass_on
-from segue.workspace.records.learners import find_learners
+from segue.workspace.records.learners import class_surrogates, find_learners
+from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
+from segue.workspace.records.rosters.enrolments import has_left
 from segue.workspace.records.statements import (
     Statement,
     append_statement,
@@ -18,6 +22,7 @@ from segue.workspace.records.statements import (
     standing_of,
     statements_of,
 )
+from segue.workspace.storage.database import Connection
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 
@@ -151,3 +156,74 @@ def answer_request(
         return append_statement(
             connection, Statement(name, 0, asked.learner, "answer", statement_id, now, told, teacher)
         )
+
+
+SHOWN_DAYS, MOST_SHOWN = 14, 2
+
+
+@dataclass(frozen=True)
+class PassedOn:
+    """A resource that a classmate suggested, and when the teacher passed it on; nobody is named."""
+
+    resource: str
+    time: datetime
+
+
+def pass_on(
+    workspace: Workspace,
+    connection: Connection,
+    asked: Statement,
+    *,
+    answer_id: str,
+    class_id: str,
+    classmates: Sequence[str],
+    now: datetime,
+) -> int:
+    """Keep, within a write, that a suggestion goes to classmates whom the store knows; return to how many."""
+    inside = class_surrogates(connection, workspace.keyring, [class_id], create=True) if class_id else {}
+    people = find_learners(connection, workspace.keyring, list(classmates)).values()
+    rows = [
+        PracticeRow(number, inside.get(class_id, ""), "suggestion", asked.about, answer_id, now)
+        for number in {one.number for one in people if not one.opted_out} - {asked.learner}
+    ]
+    return append_practices(connection, sorted(rows, key=lambda row: row.learner))
+
+
+def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[PassedOn]:
+    """Return what classmates suggest to a learner now, the newest first, at most `MOST_SHOWN`.
+
+    Only what may be drawn for this learner as it is: nothing gated opens by it, nor comes again what is
+    mastered or was just done, nor what a teacher took out. It goes when the teacher takes the answer back,
+    when the learner leaves the class, and after a fortnight.
+    """
+    with workspace.store.read() as connection:
+        person = find_learners(connection, workspace.keyring, [learner]).get(learner)
+        if person is None or person.opted_out:
+            return []
+        rows = practices_of(connection, [person.number], ("suggestion",))
+        recent = {row.about: row for row in rows if now - timedelta(days=SHOWN_DAYS) <= row.time <= now}
+        standing = [
+            row
+            for row in recent.values()
+            if _stands(connection, row.act) and not has_left(connection, row.class_id, person.number, at=now)
+        ]
+    if not standing:
+        return []
+    champion, asking = workspace.asking([learner], now=now)
+    recommender, request = champion.recommender, asking[learner].record
+    places = recommender.catalogue.resource_index
+    found = [
+        PassedOn(row.about, row.time)
+        for row in sorted(standing, key=lambda row: row.time, reverse=True)
+        if row.about in places and not recommender.why_not(request, row.about).rules
+    ]
+    return found[:MOST_SHOWN]
+
+
+def _stands(connection: Connection, answer_id: str) -> bool:
+    """Return whether the answer that passed something on was not taken back."""
+    answer = find_statement(connection, answer_id)
+    if answer is None:
+        return False
+    said = standing_of(statements_of(connection, [answer.learner], ("answer", "undo")))
+    return answer_id in {one.statement_id for one in said}

@@ -36,28 +36,19 @@ NOT_REMOVED = (
 
 @dataclass(frozen=True)
 class Certificate:
-    """What an erasure did.
-
-    Attributes
-    ----------
-    rows : dict
-        Rows removed, by table.
-    difference : float
-        Largest difference between the sums of the reward model and those of a refit on the logged contexts
-        and rewards that remain (0 up to two million rewards: they add without rounding).
-    model : str
-        The artefact fitted since on the events that remain, "" when there was none to refit.
-    disk : str
-        What became of the bytes: overwritten, and in no log any more; or what is left to do.
-    not_removed : tuple of str
-        What an erasure does not reach.
-    """
+    """What an erasure did."""
 
     rows: Mapping[str, int]
+    """Rows removed, by table."""
     difference: float
+    """Largest difference between the sums of the reward model and those of a refit on the logged contexts and
+    rewards that remain (0 up to two million rewards: they add without rounding)."""
     model: str
+    """The model fitted since on the events that remain, "" when there was none to refit."""
     disk: str = ""
+    """What became of the bytes: overwritten, and in no log any more; or what is left to do."""
     not_removed: tuple[str, ...] = NOT_REMOVED
+    """What an erasure does not reach."""
 
 
 def export(workspace: Workspace, learner: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows of a log that cannot be used: counted, with their first fault, and whether they are like the others."""
+"""Rows of a log that cannot be used: counted, with their first fault, and whether they are like others."""
 
 from __future__ import annotations
 

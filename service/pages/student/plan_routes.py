@@ -17,7 +17,7 @@ from segue.service.pages.standing_list import shown, standing
 from segue.service.pages.student.week_views import check_profiled
 from segue.workspace.dialogue import own_plans, requests
 from segue.workspace.dialogue.requests import Asks
-from segue.workspace.practices.received import received_of
+from segue.workspace.practices.feedback_given import received_of
 
 pages = Pages()
 ROWS = 5  # steps of a plan's form

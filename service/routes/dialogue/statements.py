@@ -22,7 +22,7 @@ from segue.service.routes.dialogue.first_moment import moment_of
 from segue.service.tenant.gradebook import Worked, told
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
-from segue.workspace.dialogue.passed_on import suggested_to
+from segue.workspace.dialogue.requests import suggested_to
 from segue.workspace.records.statements import Statement
 from segue.workspace.workspace import Workspace
 

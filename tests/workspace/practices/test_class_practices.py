@@ -17,10 +17,9 @@ from segue.engine.requests.request import Request
 from segue.features.events.event_records import check, identify
 from segue.features.history.state_columns import MEAN, VARIANCE
 from segue.workspace.playlists.answering import Ask
-from segue.workspace.practices.feedback_given import feedback_waiting, note_given, talks_due
+from segue.workspace.practices.feedback_given import feedback_waiting, note_given, received_of, talks_due
 from segue.workspace.practices.group_work import form_groups, pair_reviews
 from segue.workspace.practices.placements import listed_steps, place_week
-from segue.workspace.practices.received import received_of
 from segue.workspace.practices.rubric_scores import RubricScore, accept_scores, keep_scores
 from segue.workspace.privacy import learner_rights
 from segue.workspace.privacy.retention import purge
