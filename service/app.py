@@ -33,8 +33,8 @@ from segue.service.routes import learners as routes_learners
 from segue.service.routes import lms as routes_lms
 from segue.service.routes import resources as routes_resources
 from segue.service.routes.dialogue import class_weeks, policy_versions, practices, statements
-from segue.service.tenant.gradebook import Worked
 from segue.service.tenant.tenant import Tenant
+from segue.service.tenant.work_told import Worked
 
 if TYPE_CHECKING:  # it needs the extra `otel`
     from segue.service.request_spans import RequestSpans

@@ -9,7 +9,7 @@ from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.student.week_views import take_back
 from segue.service.pages.teacher.monday_routes import undo_of_teacher
-from segue.service.tenant.gradebook import Worked, told
+from segue.service.tenant.work_told import Worked, told
 
 pages = Pages()
 

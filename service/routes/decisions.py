@@ -30,8 +30,8 @@ from segue.service.http.request_schemas import EventBody
 from segue.service.reach import ReachedRoute, reaching
 from segue.service.tenant import lists
 from segue.service.tenant.conversion import request_of
-from segue.service.tenant.gradebook import Worked, told
 from segue.service.tenant.recommend_and_store import Batch, KeyedQuestion, read_batch
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.workspace import Workspace
 

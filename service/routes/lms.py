@@ -24,8 +24,8 @@ from segue.service.http.openapi import OF_A_BODY, gives
 from segue.service.http.refusals import RefusedError, unreadable
 from segue.service.http.request_schemas import MAX_EVENTS, EventBody
 from segue.service.routes.decisions import worked_in
-from segue.service.tenant.gradebook import told
 from segue.service.tenant.recommend_and_store import Batch, Unreadable
+from segue.service.tenant.work_told import told
 from segue.workspace.records.corrections import last_grades
 
 READERS = {"xapi": xapi.read, "caliper": caliper.read}

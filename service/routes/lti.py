@@ -23,8 +23,8 @@ from segue.service.pages.sessions.signed_tokens import MOST_ROSTER, SESSION_HOUR
 from segue.service.pages.sessions.visits import tenant_named
 from segue.service.pages.standing_list import standing
 from segue.service.tenant import gradebook
-from segue.service.tenant.gradebook import Worked
 from segue.service.tenant.tenant import Tenant
+from segue.service.tenant.work_told import Worked
 from segue.workspace.records.rosters.enrolments import Enrolment, put_roster
 from segue.workspace.records.rosters.identities import link_ids
 from segue.workspace.storage.one_use import take_once

@@ -9,13 +9,8 @@ course that has ended does not count. The score is pending until nothing of the 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-
-from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import Response
 
 from segue.features.iso_weeks import week_of
 from segue.lms.lti.launch import Launch
@@ -24,6 +19,7 @@ from segue.lms.lti.tool import Tool
 from segue.service.http import request_log as logs
 from segue.service.tenant.sealing import NUMBER, seal, unseal
 from segue.service.tenant.tenant import Tenant
+from segue.service.tenant.work_told import Worked
 from segue.workspace.playlists.published_playlists import PAGES, Moment, published_of
 from segue.workspace.records.decision_queries import decision_of
 from segue.workspace.records.gradebook_links import GradebookLink, keep_links, links_of, weeks_listed
@@ -33,23 +29,6 @@ from segue.workspace.records.statements import find_statement
 from segue.workspace.storage.one_use import give_back, take_once
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Worked:
-    """Learners by the LMS's ids, and whose a step (a decision), an act on one (an override) or a plan is."""
-
-    learners: Collection[str] = ()
-    decision: str = ""
-    override: str = ""
-    statement: str = ""
-
-
-def told(request: Request, tenant: Tenant, response: Response, worked: Worked) -> Response:
-    """Return the response, with what tells the gradebooks once it is sent."""
-    response.background = BackgroundTask(request.app.state.progress, tenant, worked)
-    return response
-
 
 USE = "gradebook"
 TURN_SECONDS = 120.0  # a turn that was cut off ends by itself; no score is sent in its second half

@@ -16,7 +16,7 @@ from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.student.week_views import check_profiled
 from segue.service.pages.texts import translations
-from segue.service.tenant.gradebook import Worked, told
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange
 

@@ -11,7 +11,7 @@ from segue.service.pages.layout import left_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.student import week_views as views
-from segue.service.tenant.gradebook import Worked, told
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue.learner_steps import skill_check
 
 pages = Pages()

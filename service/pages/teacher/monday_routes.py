@@ -16,7 +16,7 @@ from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
-from segue.service.tenant.gradebook import Worked, told
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
 from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.playlists.answering import alternatives

@@ -13,7 +13,7 @@ from segue.service.http.bodies import answer
 from segue.service.http.openapi import asks
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching
-from segue.service.tenant.gradebook import Worked, told
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import class_lists
 
 router = APIRouter(prefix="/v1/class-weeks", tags=["classes"], route_class=ReachedRoute)

@@ -19,7 +19,7 @@ from segue.service.http.response_schemas import Stored, Undone
 from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching, reaching_class
 from segue.service.routes.dialogue.first_moment import moment_of
-from segue.service.tenant.gradebook import Worked, told
+from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.requests import suggested_to
