@@ -10,12 +10,14 @@ import numpy as np
 
 from segue.models.base import Floats, Ints
 
+SURE = 1.5  # standard errors by which a covariance must differ from 0
+
 
 def liking(learner: Ints, tags: Ints, finished: Floats) -> float:
     """Return by how much of its mean the share of finished work surely differs between tags of a learner.
 
-    The root of the covariance of two halves of each learner's work, over (learner, tag), less its standard
-    error; 0 where it is not positive, and without work.
+    The root of the covariance of two halves of each learner's work, over (learner, tag), less `SURE` of its
+    standard errors; 0 where it is not positive, and without work. Each half is freed of its own means.
 
     Parameters
     ----------
@@ -38,11 +40,14 @@ def liking(learner: Ints, tags: Ints, finished: Floats) -> float:
     row, slot = np.nonzero(tags >= 0)
     if not len(row):
         return 0.0
-    half = _half(learner)[row]
-    mean = np.bincount(learner, finished) / np.maximum(np.bincount(learner), 1)
+    half = _half(learner)
+    mine = 2 * learner + half  # means of both halves would make these look less alike than they are
+    mean = np.bincount(mine, finished) / np.maximum(np.bincount(mine), 1)
     tag, weight = tags[row, slot], 1.0 / (tags >= 0).sum(axis=1)[row]
-    residual = (finished - mean[learner])[row]  # freed of the learner's mean, and of the tag's
-    residual -= (np.bincount(tag, residual * weight) / np.maximum(np.bincount(tag, weight), 1e-9))[tag]
+    residual = (finished - mean[mine])[row]  # freed of the learner's mean, and of the tag's
+    half = half[row]
+    its = 2 * tag + half
+    residual -= (np.bincount(its, residual * weight) / np.maximum(np.bincount(its, weight), 1e-9))[its]
     cells, cell = np.unique(learner[row] * (tag.max() + 1) + tag, return_inverse=True)
     sums, weights = (
         np.stack([np.bincount(cell, (half == h) * each, len(cells)) for h in (0, 1)])
@@ -54,7 +59,7 @@ def liking(learner: Ints, tags: Ints, finished: Floats) -> float:
         return 0.0
     covariance = sums.prod(axis=0).sum() / weight_of_both
     error = share * (1.0 - share) / np.sqrt(weight_of_both)
-    return float(np.sqrt(max(covariance - error, 0.0)) / share)
+    return float(np.sqrt(max(covariance - SURE * error, 0.0)) / share)
 
 
 def _half(learner: Ints) -> Ints:

@@ -13,10 +13,10 @@ from segue.models.liking import liking
 N_TAGS, EACH = 8, 100
 
 
-def work(seed: int, n_learners: int, push: float) -> tuple[Ints, Ints, Floats, Bools]:
+def work(seed: int, n_learners: int, push: float, *, each: int = EACH) -> tuple[Ints, Ints, Floats, Bools]:
     """Return work whose log-odds of being finished are `push` higher where its tag is one of two liked."""
     rng = np.random.default_rng(seed)
-    learner = np.repeat(np.arange(n_learners), EACH)
+    learner = np.repeat(np.arange(n_learners), each)
     tags = np.stack([rng.integers(N_TAGS, size=len(learner)), np.full(len(learner), -1)], axis=1)
     liked = (tags[:, 0] - learner) % N_TAGS < 2
     own = rng.normal(1.0, 1.0, n_learners)[learner] + 0.5 * (tags[:, 0] == 3)
@@ -36,6 +36,13 @@ def test_liking_is_told_from_few_learners(n_learners: int, least: float) -> None
     found = [liking(*work(seed, n_learners, push=2.5)[:3]) for seed in range(20)]
     assert np.mean(np.array(found) > 0.05) >= 0.9
     assert np.mean(found) > least
+
+
+def test_many_short_histories_tell_it_as_well() -> None:
+    found = [liking(*work(seed, 1000, push=2.5, each=10)[:3]) for seed in range(10)]
+    assert np.mean(found) > 0.08
+    assert np.min(found) > 0.04
+    assert max(liking(*work(seed, 1000, push=0.0, each=10)[:3]) for seed in range(10)) < 0.06
 
 
 def test_a_fit_reads_it_from_events() -> None:
