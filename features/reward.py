@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CENSOR_DAYS = 28
 FOLLOWING = (1.0, 0.7, 0.49)  # weights of the next attempts at a skill
+SHARED = 0.25  # of the variance of one attempt: what the forecast is off by, alike for all that follow
 Status = Literal["pending", "matured", "censored"]
 STATUS: tuple[Status, ...] = ("pending", "matured", "censored")
 
@@ -148,6 +149,24 @@ def surprise(after: Floats) -> Floats:
     each = (weight * np.nan_to_num(after)).sum(axis=2) / np.where(weights > 0, weights, 1.0)
     seen = (weights > 0).sum(axis=1)
     return np.where(seen > 0, each.sum(axis=1) / np.maximum(seen, 1), np.nan)
+
+
+def certainty(after: Floats) -> Floats:
+    """Return how much the `surprise` of each decision tells, (n,): 1 where one attempt followed, 0: none did.
+
+    It is one over the variance: chance differs from attempt to attempt, so more of them tell more.
+
+    >>> after = np.full((2, 1, 3), np.nan)
+    >>> after[0, 0, 0], after[1, 0] = 0.3, [0.3, -0.2, 0.1]
+    >>> certainty(after).round(2).tolist()
+    [1.0, 2.05]
+    """
+    weight = np.where(np.isnan(after), 0.0, FOLLOWING)
+    weights = weight.sum(axis=2)
+    chance = (weight**2).sum(axis=2) / np.where(weights > 0, weights, 1.0) ** 2
+    seen = (weights > 0).sum(axis=1)
+    variance = chance.sum(axis=1) / np.maximum(seen, 1) ** 2 + SHARED
+    return np.where(seen > 0, (1.0 + SHARED) / variance, 0.0)
 
 
 def one_more_step(after: Floats) -> Floats:

@@ -3,8 +3,9 @@
 For a step x (its context) on resource a with surprise r (how much better than forecast the learner then did):
 
 1. r is freed of what the context foretells, e = r - βᵀx, by ridge regression;
-2. a step shows what its resource teaches as far as there was something to learn, g: Σ g e / Σ g² (in units of
-   the mean of g) tells a resource's effect with less noise than the mean of e;
+2. a step shows what its resource teaches as far as there was something to learn, g, and as surely as the
+   attempts after it are many, w: Σ w g e / Σ w g² (in units of the mean of g) tells a resource's effect with
+   less noise than the mean of e;
 3. these are centred within each skill, as only resources of one skill can stand for each other;
 4. they are shrunk by τ² / (τ² + s² / n), averaged over what τ may be in the light of the *covariance of the
    means of two halves of the learners*: noise of one half says nothing of the other, so without a spread
@@ -48,13 +49,13 @@ class EffectSums:
     Attributes
     ----------
     count, value : arrays of shape (2, R)
-        Steps, and Σ g r, by half of the learners and resource.
-    weight, reach : arrays of shape (2, R)
-        Σ g² and Σ g.
+        Steps, and Σ w g r, by half of the learners and resource.
+    weight, reach, sure : arrays of shape (2, R)
+        Σ w g², Σ w g and Σ w.
     rows : array of shape (2, R, d)
-        Σ g x.
+        Σ w g x.
     A, b : arrays of shape (d, d) and (d,)
-        Σ xxᵀ and Σ r x.
+        Σ w xxᵀ and Σ w r x.
     rise : array of shape (2,)
         How many attempts followed another one that followed the step, and Σ of what they went better by.
     """
@@ -63,6 +64,7 @@ class EffectSums:
     value: Floats
     weight: Floats
     reach: Floats
+    sure: Floats
     rows: Floats
     A: Floats
     b: Floats
@@ -71,17 +73,8 @@ class EffectSums:
     @classmethod
     def zero(cls, n_resources: int, n_features: int) -> EffectSums:
         """Return the sums of nothing."""
-        count, value, weight, reach = np.zeros((4, 2, n_resources))
-        return cls(
-            count,
-            value,
-            weight,
-            reach,
-            np.zeros((2, n_resources, n_features)),
-            np.zeros((n_features, n_features)),
-            np.zeros(n_features),
-            np.zeros(2),
-        )
+        X, nobody = np.zeros((0, n_features)), np.zeros(0, dtype=np.int64)
+        return cls.of(X, np.zeros(0), resource=nobody, half=nobody, n_resources=n_resources)
 
     @classmethod
     def of(
@@ -93,16 +86,20 @@ class EffectSums:
         half: Ints,
         n_resources: int,
         room: Floats | None = None,
+        certain: Floats | None = None,
         rises: Floats | None = None,
     ) -> EffectSums:
         """Return the sums of steps with contexts X (n, d), surprises (n,), resources and halves (0 or 1).
 
-        `room` (n,) says how much there was to learn in each, g (None: alike), and `rises` (m,) by how much
-        attempts after one more step went better.
+        `room` (n,) says how much there was to learn in each, g, `certain` (n,) how much its surprise tells, w
+        (None: alike), and `rises` (m,) by how much attempts after one more step went better.
         """
         g = np.ones(len(X)) if room is None else room
-        if not (np.isfinite(X).all() and np.isfinite(values).all() and np.isfinite(g).all()):
-            raise ValueError("X, values and room must be finite, found NaN or infinity: leave those rows out")
+        w = np.ones(len(X)) if certain is None else certain
+        if not all(np.isfinite(numbers).all() for numbers in (X, values, g, w)):
+            raise ValueError(
+                "X, values, room and certain must be finite, found NaN or infinity: leave those rows out"
+            )
         at = half * n_resources + resource
         size = 2 * n_resources
         order = np.argsort(at, kind="stable")
@@ -110,20 +107,22 @@ class EffectSums:
         rows = np.zeros((size, X.shape[1]))
         if len(starts):
             weighed = X[order]
-            weighed *= g[order, None]
+            weighed *= (w * g)[order, None]
             rows[at[order][starts]] = np.add.reduceat(weighed, starts, axis=0)
-        count, value, weight, reach = (
+        count, value, weight, reach, sure = (
             np.bincount(at, each, minlength=size).astype(np.float64).reshape(2, -1)
-            for each in (np.ones(len(X)), g * values, g * g, g)
+            for each in (np.ones(len(X)), w * g * values, w * g * g, w * g, w)
         )
+        surely = X * w[:, None]
         return cls(
             count,
             value,
             weight,
             reach,
+            sure,
             rows.reshape(2, n_resources, -1),
-            X.T @ X,
-            X.T @ values,
+            surely.T @ X,
+            surely.T @ values,
             np.zeros(2) if rises is None else np.array([float(len(rises)), float(rises.sum())]),
         )
 
@@ -138,11 +137,12 @@ class EffectSums:
     def widened(self, n_resources: int) -> EffectSums:
         """Return the sums for more resources: of the new ones, at the end, there are none yet."""
         more = n_resources - self.count.shape[1]
-        count, value, weight, reach = (
-            np.pad(sums, ((0, 0), (0, more))) for sums in (self.count, self.value, self.weight, self.reach)
+        count, value, weight, reach, sure = (
+            np.pad(sums, ((0, 0), (0, more)))
+            for sums in (self.count, self.value, self.weight, self.reach, self.sure)
         )
         rows = np.pad(self.rows, ((0, 0), (0, more), (0, 0)))
-        return EffectSums(count, value, weight, reach, rows, self.A, self.b, self.rise)
+        return EffectSums(count, value, weight, reach, sure, rows, self.A, self.b, self.rise)
 
     @property
     def _all(self) -> tuple[Floats, ...]:
@@ -205,13 +205,13 @@ class Effects:
     count : array of shape (R,)
         Steps that each rests on.
     weight : array of shape (R,)
-        What these tell, in steps that each had the mean to learn.
+        What these tell, in steps that each had the mean to learn and one attempt after them.
     typical : float
         What a step brings on average, in the chance of success at the skill.
     spread : float
         τ, how much resources differ (root of its posterior mean square).
     noise : float
-        s², the variance of a step's surprise.
+        s², the variance of a step's surprise where one attempt followed.
     apart : array of shape (R,)
         What the surprise says of each, freed of the context and centred within skills: before any shrinking.
     """
@@ -263,7 +263,7 @@ class Effects:
 def estimate(sums: EffectSums, groups: Groups) -> Effects:
     """Return the effects of all resources; those without steps get what kind and source suggest."""
     count = sums.count.sum(axis=0)
-    unit = float(sums.reach.sum()) / max(float(count.sum()), 1.0) or 1.0  # what there is to learn in a step
+    unit = float(sums.reach.sum()) / max(float(sums.sure.sum()), 1.0) or 1.0  # what a step has to teach
     beta = np.linalg.solve(sums.A + RIDGE * np.eye(len(sums.b)), sums.b)
     surprise, weights = (sums.value - sums.rows @ beta) / unit, sums.weight / unit**2
     weight = weights.sum(axis=0)

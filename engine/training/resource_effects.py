@@ -13,7 +13,7 @@ from segue.engine.training.replay import ReplaySteps, replay
 from segue.features.catalogue import Catalogue, Floats, Ints
 from segue.features.contexts.context_columns import INDEX, TABLE
 from segue.features.history.attempts import encode
-from segue.features.reward import followed, one_more_step, surprise
+from segue.features.reward import certainty, followed, one_more_step, surprise
 from segue.models.resource_effects import EffectSums
 
 Halves = Callable[[Sequence[str]], Ints]
@@ -46,11 +46,13 @@ def rows_of(contexts: Floats) -> Floats:
 
 
 def room_of(contexts: Floats) -> Floats:
-    """Return how much there was to learn in each step, (n,): the root of what a practice was to add.
+    """Return how much there was to learn in each step, (n,): the root of what a practice was to add, half as
+    much without the prerequisites.
 
     Half way between taking all steps for alike and taking the look-ahead at its word, which is rough.
     """
-    return np.sqrt(np.maximum(contexts[:, INDEX["forecast_gain"]], LEAST_ROOM))
+    room = np.sqrt(np.maximum(contexts[:, INDEX["forecast_gain"]], LEAST_ROOM))
+    return np.asarray(room * (1.0 + contexts[:, INDEX["readiness"]]) / 2.0)
 
 
 def attempt_effects(kernel: Kernel, events: pd.DataFrame, *, halves: Halves) -> EffectSums:
@@ -89,5 +91,6 @@ def effect_sums(steps: ReplaySteps, catalogue: Catalogue, *, halves: Ints | None
         half=learner % 2 if halves is None else halves[learner],
         n_resources=len(catalogue.resources),
         room=room_of(steps.contexts[known]),
+        certain=certainty(after)[known],
         rises=rises,
     )

@@ -77,6 +77,22 @@ def test_steps_with_more_to_learn_tell_more() -> None:
     assert 0.88 <= inside.mean() <= 0.99
 
 
+def test_steps_that_more_has_followed_tell_more() -> None:
+    rng = np.random.default_rng(9)
+    truth, kinds = rng.normal(0, 0.02, N), groups(rng)
+    made = steps(np.zeros(N), 300, rng)
+    sure = np.where(rng.random(len(made["X"])) < 0.5, 1.0, 4.0)
+    values = truth[made["resource"]] + rng.normal(0, 0.4, len(sure)) / np.sqrt(sure)
+    given = {"resource": made["resource"], "half": made["learner"] % 2, "n_resources": N}
+    found = estimate(EffectSums.of(made["X"], values, certain=sure, **given), kinds)
+    alike = estimate(EffectSums.of(made["X"], values, **given), kinds)
+    wanted = centred(truth)
+    assert np.corrcoef(found.mean, wanted)[0, 1] > 0.02 + np.corrcoef(alike.mean, wanted)[0, 1]
+    assert found.noise == pytest.approx(0.4**2, rel=0.15)
+    inside = (found.low <= wanted) & (wanted <= found.high)
+    assert 0.88 <= inside.mean() <= 0.99
+
+
 def test_without_a_spread_there_is_no_effect_and_nothing_is_told() -> None:
     rng = np.random.default_rng(1)
     spread, told = [], 0
