@@ -29,7 +29,16 @@ from segue.engine.sampling.drawn_playlists import DrawnBlock, DrawnSteps
 from segue.engine.sampling.playlists import Playlist, Step
 from segue.engine.serialization import load, save, save_over
 from segue.engine.settings import Settings
-from segue.engine.training.fit import REPLAY_ATTEMPTS, TrainingLog, fit_kernel, latest_learners, learned_from
+from segue.engine.training.fit import (
+    REPLAY_ATTEMPTS,
+    TrainingLog,
+    fit_halves,
+    fit_kernel,
+    latest_learners,
+    learned_from,
+    replay_by_halves,
+    with_ranges,
+)
 from segue.engine.training.replay import replay
 from segue.engine.training.resource_effects import Halves, halves_of
 from segue.features.candidates import Pool
@@ -262,7 +271,8 @@ def fit(
         Columns of ``segue.features.events.event_records.COLUMNS``, or what a fit reads of them; what came
         after `now` is an error of the caller.
     rng : Generator
-        Decides the folds in which difficulty is fitted without the learners it describes, nothing else.
+        Decides the folds in which difficulty is fitted without the learners it describes, and where the
+        units of the success models begin.
     time_zone : str
         The tenant's, which says what "a later day" is.
     replay_until : datetime
@@ -280,10 +290,20 @@ def fit(
     with threadpool_limits(limits=1):  # threaded sums round otherwise: cores decide nothing
         log = events if isinstance(events, TrainingLog) else TrainingLog.of(events, catalogue)
         kernel = fit_kernel(catalogue, log, rng=rng, config=config, policy=policy, prior=prior)
-        steps = replay(kernel, latest_learners(log.attempts, REPLAY_ATTEMPTS))
-        half = halves(log.learners) if log.learners else None
+        attempts = latest_learners(log.attempts, REPLAY_ATTEMPTS)
+        by_halves = fit_halves(attempts, catalogue, rng, prior=prior)
+        kernel = with_ranges(kernel, attempts, by_halves)
+        steps = replay_by_halves(kernel, attempts, by_halves)
         past = None if replay_until is None else steps.tries.time < replay_until.timestamp()
-        kernel = learned_from(kernel, steps, now=now, time_zone=time_zone, halves=half, rewarded=past)
+        kernel = learned_from(
+            kernel,
+            steps,
+            now=now,
+            time_zone=time_zone,
+            followed=replay(kernel, attempts),  # as attempts since will be met: their sums add up
+            halves=halves(log.learners) if log.learners else None,
+            rewarded=past,
+        )
     fitted = {
         "attempts": str(len(log.attempts)),
         "now": now.isoformat(),

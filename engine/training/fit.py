@@ -12,7 +12,7 @@ from segue.engine.pipeline import UNTRIED, Kernel
 from segue.engine.policies.base import Policy
 from segue.engine.policies.softmax import Softmax
 from segue.engine.settings import Settings
-from segue.engine.training.replay import ReplaySteps
+from segue.engine.training.replay import ReplaySteps, joined, replay
 from segue.engine.training.resource_effects import effect_sums
 from segue.engine.training.reward_model import learn_rewards, reward_model
 from segue.engine.training.trust import trusted
@@ -22,7 +22,13 @@ from segue.features.history.attempts import Attempts, HistoryParameters, encode
 from segue.features.history.difficulty import learner_folds
 from segue.features.reward import learning
 from segue.features.vectors.range_width import extra_precision
-from segue.features.vectors.success_fit import MOST_ROWS, drawn_learners, fit_model, training_rows
+from segue.features.vectors.success_fit import (
+    MOST_ROWS,
+    TrainingRows,
+    drawn_learners,
+    fit_model,
+    training_rows,
+)
 from segue.features.vectors.success_model import SuccessModel
 from segue.models.liking import liking
 from segue.models.next_answers import next_answers
@@ -86,18 +92,89 @@ def fit_kernel(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class HalfFit:
+    """What is fitted without some learners, and what it says of their n attempts.
+
+    Attributes
+    ----------
+    without : bool array, of all attempts
+        Those of these learners.
+    parameters, success, span : as of ``Kernel``
+    logit, easiness : arrays of shape (n,)
+        Predicted before each of their attempts, and of the resource met.
+    """
+
+    without: Bools
+    parameters: HistoryParameters
+    success: SuccessModel
+    span: tuple[float, float]
+    logit: Floats
+    easiness: Floats
+
+
+def fit_halves(
+    attempts: Attempts, catalogue: Catalogue, rng: np.random.Generator, *, prior: SuccessModel | None = None
+) -> tuple[HalfFit, HalfFit]:
+    """Return a fit without the learners of even codes, and one without the others.
+
+    A model knows the answers that it was fitted on: what is to be learned from how answers differ from what
+    was foreseen is read with a model of other learners.
+    """
+    n_learners = int(attempts.learner.max(initial=-1)) + 1
+    fold = learner_folds(n_learners, max(min(FOLDS, n_learners), 1), rng)
+    even = attempts.learner % 2 == 0
+
+    def without(half: Bools) -> HalfFit:
+        rows = training_rows(attempts, catalogue, fold=fold, train=~half)
+        model = fit_model(rows, rng=rng, prior=prior)
+        logit = _predicted(model, rows)
+        return HalfFit(
+            half, rows.parameters, model, span_of(_chance(logit[~half])), logit[half], rows.met.item[half]
+        )
+
+    return without(even), without(~even)
+
+
+def replay_by_halves(
+    kernel: Kernel, attempts: Attempts, halves: tuple[HalfFit, HalfFit], *, some: Bools | None = None
+) -> ReplaySteps:
+    """Return the steps of a log, each as a model of the other half of the learners would have met it.
+
+    A kernel that was fitted on these answers foresees them too well, and where a resource was tried a few
+    times its context tells the step's own answer: of a new learner neither holds. `some` as in ``replay``.
+    """
+    chosen = np.ones(len(attempts), dtype=np.bool_) if some is None else some
+    parts = []
+    for half in halves:
+        other = replace(kernel, parameters=half.parameters, success=half.success, span=half.span)
+        parts.append(replay(other, attempts.take(half.without), some=chosen[half.without]))
+    return joined(parts)
+
+
+def with_ranges(kernel: Kernel, attempts: Attempts, halves: tuple[HalfFit, HalfFit]) -> Kernel:
+    """Return the kernel with ranges as wide as its learners differ from what is foreseen of them."""
+    logit, easiness = np.zeros((2, len(attempts)))
+    for half in halves:
+        logit[half.without], easiness[half.without] = half.logit, half.easiness
+    extra = extra_precision(logit, easiness, attempts, kernel.parameters)
+    return replace(kernel, success=replace(kernel.success, extra_precision=extra))
+
+
 def learned_from(
     kernel: Kernel,
     steps: ReplaySteps,
     *,
     now: datetime,
     time_zone: str = "UTC",
+    followed: ReplaySteps | None = None,
     halves: Ints | None = None,
     rewarded: Bools | None = None,
 ) -> Kernel:
     """Return the kernel with what decided steps taught: every attempt of a log, or those observed.
 
-    `halves` as in ``effect_sums``; `rewarded` marks the steps that the reward model learns from (None: all).
+    `followed` are the steps that tell which resource teaches (None: the same), `halves` as in
+    ``effect_sums``; `rewarded` marks the steps that the reward model learns from (None: all).
     """
     settings, when = kernel.settings, now.timestamp()
     outcomes = learning(steps.tries, steps.tries, forecasts=steps.forecasts, now=when, time_zone=time_zone)
@@ -107,7 +184,7 @@ def learned_from(
     else:
         paid = steps.take(rewarded)
         learned = learn_rewards(paid, settings=settings, now=when, time_zone=time_zone, trust=trust)
-    sums = effect_sums(steps, kernel.catalogue, halves=halves)
+    sums = effect_sums(followed or steps, kernel.catalogue, halves=halves)
     return kernel.with_learned(learned).with_effects(sums if sums.count.any() else None)
 
 
@@ -140,10 +217,17 @@ def fit_success(
     some = drawn_learners(attempts, MOST_ROWS, rng)
     rows = training_rows(attempts, catalogue, fold=fold, some=some)
     model = fit_model(rows, rng=rng, prior=prior)
+    return rows.parameters, model, span_of(_chance(_predicted(model, rows)))
+
+
+def _predicted(model: SuccessModel, rows: TrainingRows) -> Floats:
+    """Return the logit of each row."""
     resource = rows.attempts.resource
-    logit = model.logit(rows.X, resource=resource, combination=rows.combination, carried=rows.carried)
-    extra = extra_precision(logit, rows.met.item, rows.attempts, rows.parameters)
-    return rows.parameters, replace(model, extra_precision=extra), span_of(1.0 / (1.0 + np.exp(-logit)))
+    return model.logit(rows.X, resource=resource, combination=rows.combination, carried=rows.carried)
+
+
+def _chance(logit: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-logit)))
 
 
 def span_of(chances: Floats) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from segue.engine.requests.request import Request
 from segue.engine.requests.request_batch import RequestBlock
 from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
-from segue.engine.training.fit import TrainingLog, fit_kernel, learned_from
+from segue.engine.training.fit import TrainingLog, fit_halves, fit_kernel, learned_from, replay_by_halves
 from segue.engine.training.replay import ReplaySteps, joined, replay
 from segue.experiments.simulation.class_events import ClassEvents
 from segue.features.catalogue import Catalogue, Resource
@@ -215,9 +215,12 @@ class ClassTutor:
         frame = pd.DataFrame() if events is None else events.frame(self.catalogue)
         log = TrainingLog.of(frame, self.catalogue)
         kernel = fit_kernel(self.catalogue, log, config=self.settings, policy=self.policy, rng=rng)
-        if self.recommender is None and len(log.attempts):
-            self._steps = [replay(kernel, log.attempts)]
-            self._n_former = int(log.attempts.learner.max()) + 1
+        if self.recommender is None and self._former is not None and self._former.scored.any():
+            former = self._former.ordered()
+            attempts, offered = former.attempts(), ~np.isnan(former.completed[former.scored])
+            by_halves = fit_halves(attempts, self.catalogue, rng)
+            self._steps = [replay_by_halves(kernel, attempts, by_halves, some=offered)]
+            self._n_former = int(attempts.learner.max()) + 1
         return kernel
 
     def _observe(self, kernel: Kernel, ordered: ClassEvents) -> None:

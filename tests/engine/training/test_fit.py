@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import ranges
 from segue.engine.pipeline import UNTESTED, UNTRIED
 from segue.engine.recommender import fit
 from segue.engine.requests.request import Request
@@ -105,6 +106,35 @@ def test_the_reward_model_finds_what_pays() -> None:
     assert mean[INDEX["mastery"]] == pytest.approx(-0.2, abs=0.05)
     predicted = contexts @ mean
     assert learned.value_range == pytest.approx(tuple(np.quantile(predicted, [0.02, 0.98])))
+
+
+def test_rewards_are_read_with_models_that_do_not_know_the_answers() -> None:
+    """Answers by lot at resources that few tried: what is likely says nothing of what will be learned."""
+    many = Catalogue.build([Resource(f"r{i}", skills=(f"s{i % 6}",)) for i in range(320)])
+    n_learners, n, slopes = 16, 960, []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        frame = pd.DataFrame(
+            {
+                "kind": "attempt",
+                "learner": [f"u{i % n_learners}" for i in range(n)],
+                "resource": [f"r{i}" for i in rng.integers(320, size=n)],
+                "score": rng.integers(2, size=n).astype(float),
+                "time": pd.Timestamp("2026-06-01", tz="UTC")
+                + pd.to_timedelta(np.arange(n) // n_learners * 20, unit="h"),
+                "seq": np.arange(n),
+            }
+        )
+        learned = fit(many, frame, rng=np.random.default_rng(1), now=NOW).kernel.learned
+        assert learned is not None
+        slopes.append(learned.model.mean[INDEX["success"]])
+    assert np.mean(slopes) < 0.06
+
+
+def test_ranges_of_a_small_class_hold_the_truth() -> None:
+    """Ranges of 80 %: a model that knows a class's answers believes that its learners are all alike."""
+    held = [ranges.coverage(0.3, seed, 20)[0] for seed in range(1, 9)]
+    assert np.mean(held) > 0.76
 
 
 def test_a_column_that_is_constant_in_a_catalogue_drops_out() -> None:

@@ -97,6 +97,17 @@ def test_a_full_list_of_given_ids_whatever_the_rules(tutor: ClassTutor, k: int) 
     assert holds(ask(tutor, k=k), list(range(12)), k)
 
 
+def test_the_answers_to_a_test_are_no_steps_that_teach() -> None:
+    rows = [(f"old-{i}", r % 12, float((i + r) % 3 > 0)) for i in range(6) for r in range(24)]
+    for kind, teaches in (("pretest", False), ("playlist", True)):
+        tutor = started()
+        tutor.learn(events(rows, day=-100, kind=kind))
+        assert tutor.recommender is not None
+        assert (tutor.recommender.kernel.effects is not None) == teaches
+        assert (tutor.recommender.kernel.learned is not None) == teaches
+        assert holds(ask(tutor), list(range(12)), 10)
+
+
 def test_a_class_may_begin_without_a_former_one() -> None:
     tutor = started()
     tutor.learn(events([]))

@@ -37,7 +37,7 @@ def enrol(school: School, *rows: Enrolment) -> None:
 
 
 def courses_in(school: School, who: str, of: dict[str, tuple[str, ...]], **more: object) -> set[str]:
-    request = replace(Request(who, MONDAY, k=12, fill=True), **more)  # type: ignore[arg-type]
+    request = replace(Request(who, MONDAY, k=20, fill=True), **more)  # type: ignore[arg-type]
     found = school.space.recommend(request, ask=ANEW)
     return {course for step in found.playlist.steps for course in of[step.resource]}
 
