@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from math import nan
 from typing import Literal
 
 import numpy as np
@@ -33,13 +34,13 @@ Wanted = Literal["slope", "balanced", "betting"]
 
 @dataclass(frozen=True)
 class More:
-    """One further estimate, in figures and in a sentence; all NaN where there is no answer or no interval."""
+    """One further estimate, in a sentence and in figures; NaN where there is no answer or no interval."""
 
-    value: float
-    se: float
-    low: float
-    high: float
     told: str
+    value: float = nan
+    se: float = nan
+    low: float = nan
+    high: float = nan
 
     def to_dict(self) -> dict[str, float | str]:
         """Return the figures by name."""
@@ -115,16 +116,14 @@ def more_estimates(
 
 
 def _refusal(reason: str) -> More:
-    """Return that there is no answer."""
-    nothing = float("nan")
-    return More(nothing, nothing, nothing, nothing, f"not enough evidence: {reason}")
+    return More(f"not enough evidence: {reason}")
 
 
 def _bet(rounds: Rounds, found: Interval) -> More:
     """Return IPS in its betting interval: where it lies outside of what can be, the end that can."""
     value = min(max(float(rounds.weighted.mean()), found.low), found.high)
     told = f"IPS {value:.4g}, {found.low:.4g} to {found.high:.4g} by betting: valid at every sample size"
-    return More(value, float("nan"), found.low, found.high, told)
+    return More(told, value, low=found.low, high=found.high)
 
 
 def _standard(contexts: Floats) -> Floats:
@@ -163,8 +162,7 @@ def _tuned(log: Log, rounds: Rounds) -> More:
     choice = slope(rounds, lambda r, cap: estimator(r, cap=cap), grid=CAPS, cluster=log.cluster)
     name = "IPS" if rounds.q_target is None else "DR"
     told = f"{name} with weights cut at {choice.setting:g}: {choice.parts.value:.4g} (its bias is unknown)"
-    nothing = float("nan")
-    return More(choice.parts.value, standard_error(choice.parts, log.cluster), nothing, nothing, told)
+    return More(told, choice.parts.value, standard_error(choice.parts, log.cluster))
 
 
 def _balanced(log: Log, rng: np.random.Generator) -> More:
@@ -186,5 +184,4 @@ def _balanced(log: Log, rng: np.random.Generator) -> More:
     found = snips(Rounds(weight, log.reward))
     own = snips(log.rounds()).value
     told = f"without propensities {found.value:.4g}, with them {own:.4g}"
-    nothing = float("nan")
-    return More(found.value, standard_error(found, log.cluster), nothing, nothing, told)
+    return More(told, found.value, standard_error(found, log.cluster))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -283,7 +283,7 @@ def _merged(first: Resource, more: Resource) -> Resource:
 
 def _resource(row: Mapping[str, object]) -> Resource:
     """Return one resource; a ValueError is its reason for rejection."""
-    texts = {name: cleaned(_cell(row, name)) for name in RESOURCE_TEXTS}
+    texts: dict[str, Any] = {name: cleaned(_cell(row, name)) for name in RESOURCE_TEXTS}
     resource_id = _cell(row, "resource_id")
     if not resource_id:
         raise ValueError("resource_id is empty")
@@ -292,23 +292,15 @@ def _resource(row: Mapping[str, object]) -> Resource:
         raise ValueError(f"minutes must be above 0, got {minutes:g}")
     return Resource(
         resource_id=resource_id,
-        title=texts["title"],
-        url=texts["url"],
         skills=listed(row.get("skills")),
         tags=listed(row.get("tags")),
         courses=listed(row.get("courses")),
         difficulty=_amount(row, "difficulty", float("nan")),
-        kind=texts["kind"].lower() or "exercise",
         minutes=minutes,
-        language=texts["language"],
-        grade_band=texts["grade_band"],
         available_from=_moment(row, "available_from"),
         available_until=_moment(row, "available_until"),
         offline=_cell(row, "offline").lower() not in ("0", "false", "no"),
-        content=texts["content"],
-        process=texts["process"],
-        product=texts["product"],
-        source=texts["source"],
+        **texts | {"kind": texts["kind"].lower() or "exercise"},
     )
 
 

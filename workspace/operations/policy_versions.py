@@ -120,25 +120,17 @@ def version_diff(
     """
     if week:
         start_of(week, workspace.time_zone)  # is it one?
+    drawn_for = week or week_of(now, workspace.time_zone)
     with workspace.store.read() as connection:
         champion = workspace.champion(connection)
         sums = load_sums(connection)
         since = counted_since(connection, current_fit(connection) or "", champion.fitted)
         people = _people(connection, workspace, learners)
-        questions = [
-            Question(
-                Request(person.surrogate, now, k=k, minutes=minutes),
-                person,
-                Draw(
-                    workspace.configuration.seed,
-                    "playlist",
-                    week or week_of(now, workspace.time_zone),
-                    person.number,
-                ),
-                "weekly",
-            )
-            for person in people.values()
-        ]
+        questions = []
+        for person in people.values():
+            request = Request(person.surrogate, now, k=k, minutes=minutes)
+            draw = Draw(workspace.configuration.seed, request.mode, drawn_for, person.number)
+            questions.append(Question(request, person, draw, "weekly"))
         drawn = []
         known, _ = states.current(
             connection, [p.number for p in people.values() if not p.opted_out], champion.fold

@@ -154,8 +154,6 @@ def store_events(
     space: Workspace, name: str, events: Iterator[Event], *, names: Mapping[str, str] = NO_NAMES
 ) -> DocumentImport:
     """Put events into a workspace block by block; return what became of them."""
-    from datetime import UTC, datetime
-
     from segue.features.events.event_records import check
     from segue.lms.documents.import_document import frames, named
     from segue.lms.documents.resource_names import ResourceNames
@@ -189,8 +187,6 @@ def store_events(
 
 def _enrolling(events: Iterator[Event], placed: list[Enrolment]) -> Iterator[Event]:
     """Yield events as they are, and keep what they say of who is in which class."""
-    from datetime import datetime
-
     from segue.lms.documents.rosters import enrolled
     from segue.workspace.records.rosters.enrolments import Enrolment
 
