@@ -39,15 +39,11 @@ def _resource_in(text: dict[str, Any]) -> Resource:
 
 def change_out(before: Catalogue, after: Catalogue) -> dict[str, Any]:
     """Return what a catalogue has that another lacks or says otherwise, as plain values."""
-    known = {r.resource_id: resource_out(r) for r in before.resources}
-    skills = {s.skill_id: s for s in before.skills}
-    lines = [resource_out(r) for r in after.resources]
-    return {
-        "resources": [line for line in lines if repr(known.get(line["resource_id"])) != repr(line)],
+    known = {r.resource_id: repr(resource_out(r)) for r in before.resources}
+    skills, whole = {s.skill_id: s for s in before.skills}, catalogue_out(after)
+    return whole | {
+        "resources": [line for line in whole["resources"] if known.get(line["resource_id"]) != repr(line)],
         "skills": [asdict(s) for s in after.skills if skills.get(s.skill_id) != s],
-        "prerequisites": after.prerequisites.tolist(),
-        "broken_edges": after.broken_edges,
-        "notes": after.notes,
     }
 
 
