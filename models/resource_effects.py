@@ -149,12 +149,16 @@ class EffectSums:
         return tuple(getattr(self, name) for name in _SUMS)
 
     def to_arrays(self) -> dict[str, Floats]:
-        """Return all that `from_arrays` needs, as named arrays."""
-        return dict(zip(_SUMS, self._all, strict=True))
+        """Return all that `from_arrays` needs, as named arrays; no `sure` where all steps weigh alike."""
+        arrays = dict(zip(_SUMS, self._all, strict=True))
+        if np.array_equal(self.sure, self.count):  # as models were written before steps were weighed
+            del arrays["sure"]
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Floats]) -> EffectSums:
         """Return the sums that `to_arrays` described."""
+        arrays = {"sure": arrays["count"]} | arrays
         return cls(*(arrays[name] for name in _SUMS))
 
 

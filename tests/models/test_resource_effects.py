@@ -126,6 +126,17 @@ def test_a_learner_taken_out_was_never_there() -> None:
     assert left.std == pytest.approx(never.std, abs=1e-8)
 
 
+def test_sums_of_steps_that_weigh_alike_are_written_and_read_as_before_steps_were_weighed() -> None:
+    rng = np.random.default_rng(11)
+    made = steps(rng.normal(0, 0.05, N), 20, rng)
+    alike = sums(made)
+    given = {"resource": made["resource"], "half": made["learner"] % 2, "n_resources": N}
+    weighed = EffectSums.of(made["X"], made["values"], certain=np.full(len(made["X"]), 2.0), **given)
+    assert "sure" not in alike.to_arrays()
+    for one in (alike, weighed):
+        assert EffectSums.from_arrays(one.to_arrays()).sure.tolist() == one.sure.tolist()
+
+
 @pytest.mark.parametrize("by", ["kinds", "sources"])
 def test_a_resource_nobody_used_is_judged_by_its_kind_and_source(by: str) -> None:
     rng = np.random.default_rng(4)
