@@ -57,7 +57,7 @@ def _resource(rng: np.random.Generator, i: int, n_skills: int) -> Resource:
         difficulty=float(rng.integers(1, 6)),
         kind=str(rng.choice(KINDS)),
         minutes=float(rng.integers(1, 8) * 5),
-        language=str(rng.choice(["", "", "en", "es"])),
+        language=str(rng.choice(["", "", "en-GB", "es"])),
         grade_band=str(rng.choice(BANDS)),
         available_from=pd.Timestamp(NOW) + pd.Timedelta(days=int(opens)) if rng.random() < 0.3 else None,
         available_until=pd.Timestamp(NOW) + pd.Timedelta(days=int(closes)) if rng.random() < 0.3 else None,

@@ -138,15 +138,17 @@ def _mask(catalogue: Catalogue, test: Sequence[bool]) -> Bools:
 def speaks(language: str, wanted: str) -> bool:
     """Return whether a resource's language (BCP 47) suits a language range, or the resource has none.
 
-    The range stands for itself and what is narrower ("en" finds "en-GB"), and falls back to what is wider
-    ("en-US" finds "en", not "en-GB"), as in RFC 4647. Both may be written as locales are ("en_US").
+    The range stands for itself and what is narrower ("en" finds "en-GB", "zh-TW" finds "zh-Hant-TW"), and
+    falls back to what is wider ("en-US" finds "en", not "en-GB"), as in RFC 4647, section 3.3.2. Both may be
+    written as locales are ("en_US").
 
-    >>> [speaks(tag, "en-US") for tag in ("en", "EN_us", "en-US-x-y", "en-GB", "de", "")]
-    [True, True, True, False, False, True]
+    >>> [speaks(tag, "en-US") for tag in ("en", "EN_us", "en-US-x-y", "en-Latn-US", "en-GB", "de", "")]
+    [True, True, True, True, False, False, True]
     """
     own, asked = (tag.lower().replace("_", "-").split("-") for tag in (language, wanted))
-    shorter = min(len(own), len(asked))
-    return not language or own[:shorter] == asked[:shorter]
+    wide, narrow = sorted((own, asked), key=len)
+    rest = iter(narrow)  # a part that is found takes with it what stands before it
+    return not language or (own[0] == asked[0] and all(part in rest for part in wide))
 
 
 def _suiting(catalogue: Catalogue, name: str, wanted: str) -> Bools | None:

@@ -279,12 +279,17 @@ class _Reading:
         return self.so_far.minutes + r.minutes <= budget + SLACK
 
 
+def _understood(language: str, wanted: str) -> bool:
+    own, asked = (set(tag.lower().split("-")) for tag in (language, wanted))
+    return not (language and wanted) or own <= asked or asked <= own
+
+
 HOLDS: Mapping[str, Callable[[_Reading, Resource], bool]] = {
     "offered": lambda c, r: r.resource_id in c.offered,
     "excluded": lambda c, r: r.resource_id not in c.request.excluded,
     "available": _Reading._is_available,
     "course": _Reading._is_of_their_courses,
-    "language": lambda c, r: not c.request.place.language or r.language in ("", c.request.place.language),
+    "language": lambda c, r: _understood(r.language, c.request.place.language),
     "device": lambda c, r: r.offline or not c.request.place.offline,
     "grade band": _Reading._suits_grades,
     "manner": _Reading._suits_manner,
