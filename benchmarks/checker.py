@@ -13,9 +13,9 @@ import sys
 import time
 from collections import Counter
 
-import _stress_cases as audits
 import numpy as np
 
+from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import Checker, KnownLearner
 
 WORLDS = 10

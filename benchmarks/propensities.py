@@ -16,15 +16,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from benchmarks import _stress_cases as audits
 from segue.engine.policies import (
     EpsilonGreedy,
     Exponentiated,
@@ -39,6 +35,7 @@ from segue.engine.policies import (
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Dials, Place, Request
 from segue.engine.sampling.playlists import Playlist
+from segue.experiments.audit import stress_cases as audits
 from segue.models.bayesian_linear import BayesianLinear
 
 Floats = NDArray[np.float64]

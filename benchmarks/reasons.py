@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 import time
 
-import _stress_cases as audits
 import numpy as np
 
 from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.audit import stress_cases as audits
 
 WORLDS = 5
 

@@ -46,10 +46,10 @@ def rows_of(contexts: Floats) -> Floats:
 
 
 def room_of(contexts: Floats) -> Floats:
-    """Return how much there was to learn in each step, (n,): the root of what a practice was to add, half as
-    much without the prerequisites.
+    """Return how much there was to learn in each step, (n,): the root of what a practice was to add.
 
-    Half way between taking all steps for alike and taking the look-ahead at its word, which is rough.
+    Half way between taking all steps for alike and taking the look-ahead at its word, which is rough; half as
+    much without the prerequisites.
     """
     room = np.sqrt(np.maximum(contexts[:, INDEX["forecast_gain"]], LEAST_ROOM))
     return np.asarray(room * (1.0 + contexts[:, INDEX["readiness"]]) / 2.0)

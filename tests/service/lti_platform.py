@@ -172,3 +172,12 @@ def launch(
     """Log in and launch; return the answer."""
     login = logged_in(tool, platform)
     return launched(tool, login, platform.token(login[0]["nonce"], role=role, **changes))
+
+
+def until(said: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    for _ in range(500):
+        if said():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in 10 s")

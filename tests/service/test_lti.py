@@ -53,6 +53,7 @@ from tests.service.lti_platform import (
     options_of,
     register_platform,
     registered,
+    until,
 )
 
 Headers = Callable[[str], dict[str, str]]
@@ -114,14 +115,6 @@ def work(tool: httpx.Client, headers: Headers, resource: str, *, learner: str = 
 def numbered(space: Workspace, learner: str) -> int:
     with space.store.read() as connection:
         return find_learners(connection, space.keyring, [learner])[learner].number
-
-
-def until(said: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if said():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in 10 s")
 
 
 def test_a_learner_sees_the_same_playlist_at_every_visit(tool: httpx.Client, platform: Platform) -> None:

@@ -19,7 +19,7 @@ from segue.workspace.workspace import Workspace
 
 pytest.importorskip("jwt")
 
-from tests.service.lti_platform import Platform, launch, launched, logged_in, register_platform
+from tests.service.lti_platform import Platform, launch, launched, logged_in, register_platform, until
 from tests.service.test_crashes import served
 
 LAUNCHES = 6
@@ -74,11 +74,11 @@ def test_two_workers_send_the_scores_of_a_learner_in_order(
             platform.scores_taken.clear()
             for n, (worker, step) in enumerate(zip((one, other, one, other), steps, strict=False)):
                 assert worker.post(f"/v1/decisions/{step}/done", json={}, headers=headers).status_code == 200
-                _until(lambda: platform.scores_sent > 0)
+                until(lambda: platform.scores_sent > 0)
                 time.sleep(0.3 if n == 1 else 0)  # time enough for what must not be sent
             assert platform.scores_sent == 1, "an older score under way is waited for"
             platform.scores_taken.set()
-            _until(lambda: bool(platform.scores) and platform.scores[-1]["scoreGiven"] == 4)
+            until(lambda: bool(platform.scores) and platform.scores[-1]["scoreGiven"] == 4)
             time.sleep(0.3)
     finally:
         platform.shutdown()
@@ -89,11 +89,3 @@ def test_two_workers_send_the_scores_of_a_learner_in_order(
     assert given[-1] == 4
     times = [score["timestamp"] for score in platform.scores]
     assert times == sorted(times)
-
-
-def _until(said: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if said():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in 10 s")

@@ -35,7 +35,7 @@ def profile(
     from segue.cli.text_output import profile_text
 
     if picture is not None:  # what is missing is said before any work
-        from segue.experiments.evaluation.reports.plots import profile_figure
+        from segue.experiments.learner_vectors.profile_plot import profile_figure
     shown = opened(workspace).profile(learner, now=moment(now))
     if picture is not None:
         profile_figure(shown).savefig(picture, dpi=120)

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmarks import _stress_cases as audits
-from benchmarks._stress_cases import NOW, StressWorld
 from segue.engine.recommender import fit
 from segue.engine.requests.request import Place, Request
 from segue.engine.rules.relaxation import smallest_conflict
 from segue.engine.rules.rule_book import RULES
 from segue.engine.sampling.playlists import Playlist
+from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import FIRM, ORDER, Checker, KnownLearner, _Reading
+from segue.experiments.audit.stress_cases import NOW, StressWorld
 from segue.features.catalogue import Catalogue, Resource
 from segue.features.history.learner_state import LearnerState
 

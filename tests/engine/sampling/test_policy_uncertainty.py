@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from benchmarks import _stress_cases
-from benchmarks._stress_cases import StressWorld
 from segue.engine import policies
 from segue.engine.policies import Exponentiated, InverseGap, Policy, ThompsonSampling
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Request
+from segue.experiments.audit import stress_cases
+from segue.experiments.audit.stress_cases import StressWorld
 
 EVERY = [
     kind()
@@ -26,7 +26,7 @@ EVERY = [
 
 @pytest.fixture(scope="module")
 def world() -> StressWorld:
-    return _stress_cases.world(31, n=60)
+    return stress_cases.world(31, n=60)
 
 
 def decided(world: StressWorld, policy: Policy, *, optimism: float = 0.0, known: float = 1.0) -> Recommender:
@@ -63,7 +63,7 @@ def farthest(one: dict[str, float], other: dict[str, float]) -> float:
 def test_a_parameter_of_a_policy_changes_propensities(
     world: StressWorld, usual: Policy, moved: Policy
 ) -> None:
-    request = Request("u", _stress_cases.NOW, state=world.states[0])
+    request = Request("u", stress_cases.NOW, state=world.states[0])
     assert farthest(first(decided(world, usual), request), first(decided(world, moved), request)) > 1e-3
 
 
@@ -71,14 +71,14 @@ def test_a_parameter_of_a_policy_changes_propensities(
     "policy", [p for p in EVERY if p.reads_std], ids=lambda policy: type(policy).__name__
 )
 def test_evidence_makes_a_policy_that_reads_uncertainty_surer(world: StressWorld, policy: Policy) -> None:
-    request = Request("u", _stress_cases.NOW, state=world.states[0])
+    request = Request("u", stress_cases.NOW, state=world.states[0])
     unsure = first(decided(world, policy), request)
     sure = first(decided(world, policy, known=1e6), request)
     assert farthest(unsure, sure) > 1e-4
 
 
 def test_optimism_changes_propensities(world: StressWorld) -> None:
-    request = Request("u", _stress_cases.NOW, state=world.states[0])
+    request = Request("u", stress_cases.NOW, state=world.states[0])
     policy = policies.Softmax()
     plain, hopeful = decided(world, policy), decided(world, policy, optimism=3.0)
     assert farthest(first(plain, request), first(hopeful, request)) > 1e-4
@@ -91,7 +91,7 @@ def test_lists_come_up_as_often_as_their_propensities_say(
 ) -> None:
     few = tuple(r.resource_id for r in world.catalogue.resources[: 7 if menu == 1 else 4])
     request = Request(
-        "u", _stress_cases.NOW, state=world.states[0], candidates=few, k=2, menu=menu, minutes=70.0, fill=True
+        "u", stress_cases.NOW, state=world.states[0], candidates=few, k=2, menu=menu, minutes=70.0, fill=True
     )
     n = 2_000
     rng = np.random.default_rng(8)

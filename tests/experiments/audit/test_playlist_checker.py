@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from benchmarks import _stress_cases as audits
-from benchmarks._stress_cases import NOW, StressWorld
 from segue.engine.requests.request import Place, Request
 from segue.engine.rules.base import FILL, NEVER
 from segue.engine.rules.rule_book import RULES
 from segue.engine.sampling.playlists import Playlist
+from segue.experiments.audit import stress_cases as audits
 from segue.experiments.audit.playlist_checker import (
     FIRM,
     FOR_A_FULL_LIST,
@@ -22,6 +21,7 @@ from segue.experiments.audit.playlist_checker import (
     Checker,
     KnownLearner,
 )
+from segue.experiments.audit.stress_cases import NOW, StressWorld
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import _stress_cases as audits
-from benchmarks._stress_cases import StressWorld
 from segue.engine.requests.request import Request
 from segue.engine.sampling.playlists import Playlist
 from segue.experiments.audit import score_recomputation as rescoring
+from segue.experiments.audit import stress_cases as audits
+from segue.experiments.audit.stress_cases import StressWorld
 
 Lists = list[tuple[Request, Playlist]]
 

@@ -116,14 +116,18 @@ def kolibri() -> Iterator[Kolibri]:
         yield server
 
 
-def test_each_class_gets_its_own_and_a_leavers_lesson_is_closed(
-    kolibri: Kolibri, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def school(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(VARIABLE, KEY)
     monkeypatch.setenv("SEGUE_KOLIBRI_PASSWORD", "secret")
     school = tmp_path / "s"
     Workspace.init(school, environment={VARIABLE: KEY}, configuration=Configuration()).close()
+    return school
 
+
+def test_each_class_gets_its_own_and_a_leavers_lesson_is_closed(
+    kolibri: Kolibri, school: Path, tmp_path: Path
+) -> None:
     def run(what: str, classroom: str, *more: str) -> str:
         words = [what, "kolibri", str(school), "--url", f"http://127.0.0.1:{kolibri.server_port}"]
         done = CliRunner().invoke(app, [*words, "--user", "a", "--class", classroom, *more])
@@ -158,13 +162,7 @@ def test_each_class_gets_its_own_and_a_leavers_lesson_is_closed(
     assert belongs()["i3"] == ("7b",), "the class has it no more, the other one does"
 
 
-def test_a_pull_tells_by_its_code_how_much_was_set_aside(
-    kolibri: Kolibri, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("SEGUE_KOLIBRI_PASSWORD", "secret")
-    school = tmp_path / "s"
-    Workspace.init(school, environment={VARIABLE: KEY}, configuration=Configuration()).close()
+def test_a_pull_tells_by_its_code_how_much_was_set_aside(kolibri: Kolibri, school: Path) -> None:
     words = ["pull", "kolibri", str(school), "--url", f"http://127.0.0.1:{kolibri.server_port}"]
 
     def pull(*times: str) -> tuple[int, bool]:

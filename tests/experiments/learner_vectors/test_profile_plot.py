@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from segue.experiments.evaluation.reports.plots import COLOURS, profile_figure
+from segue.experiments.learner_vectors.profile_plot import COLOURS, profile_figure
 from segue.features.learner_profile import LearnerProfile, SkillProfile
 
 
