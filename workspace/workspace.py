@@ -277,9 +277,8 @@ class Workspace(FeedbackMethods, TableMethods):
         """
         with self.store.write() as connection:
             charge, questions, known = self._looked_up(connection, requests, ask)
-            questions, again = standing_again(
-                connection, questions, known, charge.champion.recommender.catalogue
-            )
+            catalogue = charge.champion.recommender.catalogue
+            questions, again = standing_again(connection, questions, known, catalogue, fresh=ask.fresh)
             new = [q for q in questions if q.name not in again]
             if self.store.is_sqlite:
                 entries = answer_by_arms(charge.champion, new, known, looked_at=looked_at)

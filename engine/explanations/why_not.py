@@ -56,6 +56,12 @@ def why_not(kernel: Kernel, asked: RequestBlock, code: int, *, words: NullTransl
 
     The sentence is in the language of the catalogue `words`.
     """
+    (request,) = asked.requests
+    pins = {*asked.catalogue.resource_codes(request.pins).tolist()}
+    if code in pins:
+        return WhyNot((), words.gettext("It is pinned, and stands in the list whatever else is said of it."))
+    if len(pins) >= request.k:
+        return WhyNot((), words.gettext("What is pinned takes every step of the list."))
     if code not in asked.pool.codes:
         return _withheld(("offered",), words)
     at = int(np.searchsorted(asked.pool.codes, code))

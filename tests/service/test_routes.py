@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -73,11 +74,30 @@ def test_one_list_stands_until_something_is_learnt(client: httpx.Client, headers
     found = answers.ListsAnswer.model_validate_json(shown.content)
     assert [one.id for one in found.lists] == [again[0]["playlist_id"]]
     anew = recommend(client, headers, now="2026-11-24T19:00:00Z", fresh=True)
+    assert recommend(client, headers, now="2026-11-24T19:00:00Z", fresh=True) == anew
+    assert recommend(client, headers, now="2026-11-24T19:30:00Z") == anew
     client.post("/v1/events", json={"events": [EVENT]}, headers=headers("backend"))
     later = recommend(client, headers, now="2026-11-24T20:00:00Z")
     assert len({again[0]["playlist_id"], anew["playlist_id"], later["playlist_id"]}) == 3
     shown = client.get("/v1/learners/student-3/lists", headers=headers("teacher")).json()["lists"]
     assert [one["current"] for one in shown] == [True, False, False]
+
+
+def test_a_new_list_stands_in_place_of_the_one_before(client: httpx.Client, headers: Headers) -> None:
+    """Also of the third, of two asked for at once, and where nothing stood before."""
+
+    def ask(minute: int, *, fresh: bool) -> str:
+        now = f"2026-11-24T10:{minute:02}:00Z"
+        return str(recommend(client, headers, k=4, now=now, fresh=fresh)["playlist_id"])
+
+    first = ask(0, fresh=True)
+    assert ask(1, fresh=False) == first
+    with ThreadPoolExecutor(8) as at_once:
+        more = list(at_once.map(partial(ask, fresh=True), range(2, 10)))
+    assert len({first, *more}) == 9
+    shown = client.get("/v1/learners/student-3/lists", headers=headers("teacher")).json()["lists"]
+    assert ask(10, fresh=False) == next(one["id"] for one in shown if one["current"])
+    assert ask(5, fresh=True) == more[3]
 
 
 def test_a_removed_step_is_gone_from_the_list_that_stands(client: httpx.Client, headers: Headers) -> None:
@@ -381,6 +401,39 @@ def test_why_not_reads_the_whole_request_and_what_the_learner_said(
     assert said.status_code == 200, said.text
     assert "goal" not in before
     assert "goal" in points()
+
+
+def test_why_not_knows_what_is_pinned(client: httpx.Client, headers: Headers) -> None:
+    """Whatever withholds it: by the request, or by a teacher."""
+
+    def why(resource: str, **body: Any) -> tuple[list[str], str]:
+        asked = {"resource": resource} | body
+        path = "/v1/learners/student-3/why-not"
+        found = client.post(path, json=asked, headers=headers("teacher")).json()
+        return found["rules"], found["sentence"]
+
+    assert "prerequisites" in why("graph-or-algebra")[0]
+    asked = {"k": 1, "pins": ["graph-or-algebra"]}
+    assert recommend(client, headers, **asked)["steps"][0]["resource"] == "graph-or-algebra"
+    rules, sentence = why("graph-or-algebra", **asked)
+    assert rules == []
+    assert "pinned" in sentence
+    assert "pinned takes every step" in why("pizza-fairly", **asked)[1]
+    assert "pinned" not in why("pizza-fairly", k=2, pins=["graph-or-algebra"])[1]
+    step = recommend(client, headers, k=4)["steps"][1]
+    body = {"by": "t1", "action": "pin", "resource": "graph-or-algebra"}
+    path = f"/v1/decisions/{step['decision_id']}/override"
+    assert client.post(path, json=body, headers=headers("teacher")).status_code == 200
+    assert why("graph-or-algebra")[0] == []
+
+
+def test_a_pin_of_what_a_teacher_took_out_is_told(client: httpx.Client, headers: Headers) -> None:
+    step = recommend(client, headers, k=4)["steps"][1]
+    path = f"/v1/decisions/{step['decision_id']}/override"
+    client.post(path, json={"by": "t1", "action": "remove"}, headers=headers("teacher"))
+    found = recommend(client, headers, k=4, pins=[step["resource"]])
+    assert f"{step['resource']} was pinned though the teacher took it out" in found["notes"]
+    assert found["certificate"]["excluded"] == "relaxed at step 1"
 
 
 def test_many_recommendations_get_an_answer_each(client: httpx.Client, headers: Headers) -> None:

@@ -46,7 +46,7 @@ class Ask:
     """Where a question comes from, and the names of its draw (None: those of the workspace and of now).
 
     With `request_no` None the list that stands for the question is given again until something is learnt of
-    the learner, or the model changes; `fresh` asks for a new one all the same.
+    the learner, or the model changes; `fresh` asks for a new one all the same, which stands from then on.
     """
 
     surface: str = "python"
@@ -252,7 +252,7 @@ def _in_manner(
 
 def _under(request: Request, held: StandingActs, catalogue: Catalogue) -> Request:
     index, now = catalogue.resource_index, request.now.timestamp()
-    out = [r for r in held.out if r in index and r not in request.excluded and r not in request.pins]
+    out = [r for r in held.out if r in index and r not in request.excluded]
     pinned: list[str] = []
     if request.mode == "playlist":
         named = {*request.excluded, *request.pins}
@@ -278,7 +278,7 @@ def named(
         if champion.arms is not None and (arm := _arm_of(champion.arms, question)):
             about = f"{about} {champion.arms.named} {arm}"
         name = standing_name(question.draw, about, question.request, upto=kept.upto, model_hash=model)
-        out.append(under_name(question, name, but=question.request.now.timestamp() if ask.fresh else ""))
+        out.append(under_name(question, name))
     return out
 
 

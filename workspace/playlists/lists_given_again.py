@@ -15,20 +15,33 @@ from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.list_rows import ListRows, list_rows, retired_in
 from segue.workspace.storage.database import Connection, Row
 
+ANEW = "anew"  # what a list drawn in place of another is named by
+
 
 def standing_again(
-    connection: Connection, questions: Sequence[Question], known: Mapping[int, Kept], catalogue: Catalogue
+    connection: Connection,
+    questions: Sequence[Question],
+    known: Mapping[int, Kept],
+    catalogue: Catalogue,
+    *,
+    fresh: bool,
 ) -> tuple[list[Question], dict[str, Given]]:
     """Return the lists that stand already, by name, as they are now, and the questions.
 
-    Where something in a list has closed meanwhile, the question gets another name, for a list without it.
+    Where something in a list has closed meanwhile, the question gets another name, for a list without it; and
+    where a `fresh` one is asked for, which then stands in place of the one before. Asked for again as of the
+    same moment, it is the same.
     """
-    names = [q.name for q in questions if q.name and not q.learner.opted_out]
+    named = [q for q in questions if q.name and not q.learner.opted_out]
+    names = [name for q in named for name in (q.name, under_name(q, q.name, but=ANEW).name)]
     heads = heads_of(connection, names) if names else {}
     found: dict[str, Given] = {}
+    times: dict[str, int] = {}
     asked = []
     for question in questions:
         here = question
+        if question.name and not question.learner.opted_out:
+            here = _newest(connection, question, heads, times, fresh=fresh)
         while here.name in heads and here.name not in found:
             state = known[here.learner.number].state
             request = replace(here.request, learner=here.learner.surrogate, state=state)
@@ -40,6 +53,26 @@ def standing_again(
                 heads |= heads_of(connection, [here.name])
         asked.append(here)
     return asked, found
+
+
+def _newest(
+    connection: Connection, question: Question, heads: dict[str, Row], times: dict[str, int], *, fresh: bool
+) -> Question:
+    """Return a question with the name of the list drawn last for it, or of the `fresh` one to be drawn.
+
+    `times` holds the moments of the fresh ones to be drawn, by name.
+    """
+    here, now = question, round(question.request.now.timestamp() * 1e6)
+    later = under_name(here, here.name, but=ANEW)
+    while later.name in heads or later.name in times:
+        here = later
+        if fresh and now == (times[here.name] if here.name in times else heads[here.name].time):
+            return here
+        later = under_name(here, here.name, but=ANEW)
+        heads |= heads_of(connection, [later.name])
+    if fresh:
+        times[later.name] = now
+    return later if fresh else here
 
 
 def given_again(
