@@ -11,6 +11,7 @@ from typing import Any
 from segue.engine.practices.pace import paced_minutes
 from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
+from segue.features.iso_weeks import near
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class WeeklyPlan:
     courses: tuple[Course, ...] = ()
     paced: bool = False
     paces: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        near(self.week, self.now)
 
     def request(self, learner: str, *, courses: tuple[str, ...] | None = None) -> Request:
         """Return the question asked for one learner, who takes `courses` (None: not known)."""

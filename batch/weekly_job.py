@@ -19,11 +19,11 @@ from segue.batch.parts import output, worker_pool
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.events.outward_text import csv_frame
-from segue.features.iso_weeks import SCHOOL_DAYS, school_days, start_of
+from segue.features.iso_weeks import SCHOOL_DAYS, near, school_days, start_of
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.monitoring import alarms, gate
 from segue.workspace.privacy.learner_rights import finish_erasures
-from segue.workspace.records.events import UNLINKED
+from segue.workspace.records.events import Appended
 from segue.workspace.records.rosters.unknown_learners import unknown_to
 from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
@@ -158,11 +158,13 @@ def weekly_job(
     BusyError
         When another week's job of this workspace is running.
     ValueError
-        When a step to skip is unknown, or not one row of the events could be read.
+        When a step to skip is unknown, the week is two years off, or not one row of the events could be read.
     """
     if wrong := set(asked.skip) - set(STEPS):
         raise ValueError(f"--skip must be one of {', '.join(STEPS)}, got {sorted(wrong)[0]}")
     now = start_of(asked.week, workspace.time_zone)
+    if clock is not None:
+        near(asked.week, clock)
     busy = f"another `segue week` is at work on {workspace.path}: wait until it has ended"
     with output.holding(workspace.path / "week.lock", said=busy):
         record = _Record(workspace, out, asked, begin)
@@ -235,15 +237,13 @@ class _Record:
 def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, tick: Tick) -> JobStep:
     if not asked.events:
         return JobStep("no files given")
-    added = repeats = rejected = unlinked = 0
+    rejected, total = 0, Appended(0, 0, 0, 0)
     unread, doubts = [], []
     unknown = None if asked.new_learners else unknown_to(workspace.store, workspace.keyring)
     for number, path in enumerate(asked.events):
         read = import_file(workspace, path, asked.source, now=now, unknown=unknown, tick=tick)
         bad = len(read.rejects)
-        if done := read.done:
-            added, repeats = added + done.added, repeats + done.repeats
-            unlinked += len(done.unlinked)
+        total += read.done or Appended(0, 0, 0, 0)
         rejected += bad
         if bad:
             folder = out / output.REJECTS
@@ -253,11 +253,10 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
                 unread.append(path)
             elif read.doubt:
                 doubts.append(f"{path.name}: {read.doubt}")
-    said = f"{added} events stored, {repeats} repeats, {rejected} rejected"
+    said = f"{total.added} events stored, {total.repeats} repeats, {rejected} rejected"
     if not unread:
         said = f"{said}: {out / output.REJECTS}" if rejected else said
-        noted = [f"{unlinked} rows: {UNLINKED}"] if unlinked else []
-        return JobStep("; ".join([said, *noted, *doubts]), rings=bool(doubts))
+        return JobStep("; ".join([said, *total.said, *doubts]), rings=bool(doubts))
     if len(unread) == len(asked.events):
         raise ValueError(
             f"not one of {rejected} rows of {unread[0]} could be read: "

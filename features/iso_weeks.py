@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SCHOOL_DAYS = 5
+FARTHEST = timedelta(weeks=104)  # of a week that something is made for: what lies further off is a slip
+SHIPPED = datetime(2026, 1, 1, tzinfo=UTC)  # a clock that stands before it is wrong: no week is refused
 
 
 def week_of(now: datetime, time_zone: str) -> str:
     """Return the ISO week of a moment.
 
-    >>> from datetime import UTC
     >>> week_of(datetime(2026, 11, 22, 23, 30, tzinfo=UTC), "Europe/Paris")
     '2026-W48'
     """
@@ -44,6 +45,23 @@ def start_of(week: str, time_zone: str) -> datetime:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"time zone must be an IANA name such as Europe/Paris, got {time_zone!r}") from None
     return datetime.combine(monday, time(), zone)
+
+
+def near(week: str, now: datetime) -> str:
+    """Return an ISO week that something is to be made for at `now`.
+
+    Raises
+    ------
+    ValueError
+        When it is none, or begins more than two years later.
+
+    >>> near("2062-W48", datetime.fromisoformat("2026-11-24T08:00Z"))
+    Traceback (most recent call last):
+    ValueError: week 2062-W48 is more than two years off: is the year right?
+    """
+    if start_of(week, "UTC") > max(now, SHIPPED) + FARTHEST:
+        raise ValueError(f"week {week} is more than two years off: is the year right?")
+    return week
 
 
 def school_days(week: str, *, holidays: Collection[date] = ()) -> list[date]:

@@ -69,7 +69,7 @@ async def _finished(
     if marks and start["status"] == 200:
         tag = b'W/"' + hashlib.blake2b(body, digest_size=16).hexdigest().encode() + b'"'
         headers += [(b"etag", tag), (b"cache-control", b"private, no-cache"), (b"vary", b"accept-encoding")]
-        if known is not None and tag in {one.strip() for one in known.split(b",")}:
+        if known is not None and not {tag, b"*"}.isdisjoint(one.strip() for one in known.split(b",")):
             kept = _without(headers, (b"content-length", b"content-type"))
             return {**start, "status": 304, "headers": kept}, b""
     if packs and len(body) >= SMALLEST:

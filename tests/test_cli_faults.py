@@ -42,6 +42,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+def test_a_week_years_away_is_a_slip(run: Run, founded: Path, tmp_path: Path) -> None:
+    space = founded / "school"
+    for command in (["weekly", space, "--out", tmp_path], ["recommend", space, "--learner", "u1"]):
+        code, said = run(*command, "--week", "2062-W48")
+        assert (code, "week 2062-W48 is more than two years off" in said) == (2, True), said
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture(scope="module")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("founded")

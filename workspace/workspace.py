@@ -25,7 +25,7 @@ from segue.engine.sampling.randomness import generator
 from segue.engine.settings import Settings
 from segue.engine.training.fit import TrainingLog
 from segue.features.history.learner_state import LearnerState
-from segue.features.iso_weeks import week_of
+from segue.features.iso_weeks import near, week_of
 from segue.features.learner_profile import LearnerProfile, profile
 from segue.workspace.playlists.answering import (
     Ask,
@@ -311,7 +311,7 @@ class Workspace(FeedbackMethods, TableMethods):
     ) -> Question:
         if learner is None:
             raise erased_learner()
-        week = ask.week or week_of(request.now, self.time_zone)
+        week = near(ask.week, request.now) if ask.week else week_of(request.now, self.time_zone)
         seed = self.configuration.seed if ask.seed is None else ask.seed
         draw = Draw(seed, request.mode, week, learner.number, ask.request_no or 0)
         quiet = spoken is not None and learner.number not in spoken

@@ -15,7 +15,7 @@ import numpy as np
 from segue.engine.policies.base import Odds, OpenCandidates, Policy
 from segue.engine.policies.sampling import every
 from segue.engine.requests.request_batch import Scene
-from segue.engine.rules.base import OFFERED, Mask
+from segue.engine.rules.base import Mask
 from segue.engine.rules.progress import Progress
 from segue.engine.rules.relaxation import conflict, firm_from, give_way
 from segue.engine.rules.rule_book import all_of, growing, step_masks
@@ -230,7 +230,7 @@ def _pin(
         would = (int(position[row]), float(propensity[row])) if open_[row] else None
         drawn.pinned[row, step] = would
         position[row], propensity[row], given[row] = pins[step], 1.0, True
-        masks = [m for m in (*plan.masks, *step_masks(progress)) if m.name != OFFERED]
+        masks = (*plan.masks, *step_masks(progress))
         broken = [mask.name for mask in masks if not mask.allowed[row, pins[step]]]
         gave_way = drawn.relaxed.get((row, step), ()) if drawn.position.shape[2] > 1 else ()
         drawn.relaxed[row, step] = tuple(dict.fromkeys([*gave_way, *broken]))  # for the rest of the menu

@@ -154,7 +154,6 @@ class _Reading:
         for i, option in enumerate(options):
             broken = set(self.broken(self.resources[option], (*FIRM, *ORDER)))
             if pinned and i == 0:
-                broken -= {"offered"}
                 undue = set[str]()
             else:
                 undue = broken & set(FIRM if self.request.fill else (*FIRM, *FOR_A_FULL_LIST))

@@ -377,7 +377,7 @@ class TenantHealth(AnswerBody):
     tenant: str
     status: Literal["ok", "degraded", "unavailable"]
     why: str
-    """Empty when all is well."""
+    """Empty when all is well; with status ok, what a start would miss."""
     waiting: int
     """Requests that wait for its store."""
     model_days: float | None

@@ -130,7 +130,9 @@ def messages(locale: str) -> Mapping[str, str]:
             "The class list did not come from your learning site. Open this page again in a minute."
         ),
         "not_whole": _("This class is larger than these pages can show: its first 500 learners are here."),
-        "not_all": _("Not every list could take it: another teacher's word stands, or nothing is open."),
+        "not_all": _(
+            "Not every list could take it: another teacher's word stands, it changed, or nothing is open."
+        ),
     }
 
 

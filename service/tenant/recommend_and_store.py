@@ -21,7 +21,7 @@ from segue.service.tenant.conversion import facts_of, fault_of, frame_of, writte
 from segue.workspace.playlists.answering import Ask, Given
 from segue.workspace.playlists.published_playlists import Moment, standing_resources
 from segue.workspace.records.decision_queries import set_received
-from segue.workspace.records.events import CONFLICT, UNLINKED, append_events, conflicting, stored_digests
+from segue.workspace.records.events import CONFLICT, append_events, conflicting, stored_digests
 from segue.workspace.records.learners import find_learners
 from segue.workspace.sources.model_registry import Charge
 from segue.workspace.storage.database import Connection
@@ -235,8 +235,10 @@ class Decider:
                 words[place] = ("conflict", CONFLICT)
         if new:
             appended = append_events(connection, keyring, frame_of([*new.values()]), tags=catalogue.tag_ids)
-            for at in appended.unlinked:
-                words[[*new][at]] = ("accepted", UNLINKED)
+            places = [*new]
+            for at, said in appended.notes:
+                before = words[places[at]][1]
+                words[places[at]] = ("accepted", f"{before}; {said}" if before else said)
             if appended.added < len(new):
                 return self._without_gone(connection, good, words)
         return words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import os
 import time
@@ -207,19 +206,20 @@ class Tenant:
             return "unavailable"
         self._why = charge.trouble
         if not charge.trouble:
-            with contextlib.suppress(OSError):
+            try:
                 folder = self.models.folder / charge.champion.fitted.model_hash
                 self._model_made = folder.stat().st_mtime
+            except OSError:
+                self._why = "the files of the model in charge are gone: it decides until the next start only"
         return "degraded" if charge.trouble else "ok"
 
     def described(self, status: Status) -> dict[str, str | int | float | None]:
         """Return what `/readyz` tells of this tenant: status and why, the queue, the model's age."""
         age = round((time.time() - self._model_made) / 86_400, 2) if self._model_made else None
-        why = self._why if status != "ok" else ""
         return {
             "tenant": self.name,
             "status": status,
-            "why": why,
+            "why": self._why,
             "waiting": self.desk.waiting,
             "model_days": age,
         }

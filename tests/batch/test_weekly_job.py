@@ -199,10 +199,11 @@ def test_columns_of_events_are_named(school: School, out: Path, tmp_path: Path) 
     file.write_text(file.read_text().replace("learner", "who"))
     named = Week("2026-W48", (file,), Source({"who": "learner"}), k=3, skip=("learn", "fit"))
     assert job(school, named, out).steps["import"].said.startswith("1 events stored")
-    pd.read_csv(file).assign(decision_id="0" * 32, score=0.0).to_csv(file, index=False)
+    pd.read_csv(file).assign(decision_id="0" * 32, score=0.0, tags="boxing").to_csv(file, index=False)
     said = job(school, named, out).steps["import"].said
     assert said.startswith("1 events stored")
     assert "1 rows: step names no decision about this learner" in said
+    assert "1 rows: tags that the catalogue does not have" in said
 
 
 def test_a_week_is_heard_of_while_it_is_at_work(school: School, out: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from segue.cli.main import app
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
 AGS, NRPS = "https://purl.imsglobal.org/spec/lti-ags/", "https://purl.imsglobal.org/spec/lti-nrps/"
 MEMBER = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
+TEST_STUDENT = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"  # of Canvas's student view
 SECRET_NAME = "Zebedee Quillfeather"
 
 

@@ -46,6 +46,7 @@ from tests.service.lti_platform import (
     MEMBER,
     NRPS,
     SECRET_NAME,
+    TEST_STUDENT,
     Platform,
     launch,
     launched,
@@ -452,12 +453,12 @@ def test_a_new_week_takes_nothing_from_a_finished_one(
 
 @pytest.mark.parametrize(
     "role",
-    ["ContentDeveloper", "Administrator", "Member", ""],
+    ["ContentDeveloper", "Administrator", "Member", "", TEST_STUDENT],
 )
 def test_others_than_learners_become_none(lasting: Lasting, role: str) -> None:
     tool, platform, school = lasting.tool, lasting.platform, lasting.school
-    roles = {CLAIM + "roles": [MEMBER + role] if role else []}
-    answer = launch(tool, platform, sub="stranger-1", **roles)
+    said = [MEMBER + "Learner", role] if role == TEST_STUDENT else [MEMBER + role] if role else []
+    answer = launch(tool, platform, sub="stranger-1", **{CLAIM + "roles": said})
     assert answer.status_code == 200
     assert "Nothing for you here" in answer.text
     with Workspace.open(school, environment={}) as space, space.store.read() as connection:

@@ -191,6 +191,46 @@ def test_an_event_is_stored_without_a_step_that_is_not_its_learners_and_the_verd
         assert sorted(found.scalars()) == ["", "", "", "", own]
 
 
+def test_what_of_an_event_counts_for_nothing_is_said_with_its_verdict(
+    client: httpx.Client, headers: Headers
+) -> None:
+    batch = [
+        EVENT | {"id": "mine"},
+        EVENT | {"id": "tagged", "tags": ["sports", "chess boxing"]},
+        EVENT | {"id": "known", "tags": ["sports"], "supersedes": "mine"},
+        EVENT | {"id": "theirs", "learner": "student-4", "supersedes": "mine"},
+        EVENT | {"id": "both", "learner": "student-4", "voids": "known", "tags": ["chess boxing"]},
+        EVENT | {"id": "early", "learner": "student-4", "voids": "still-to-come"},
+    ]
+    sent = client.post("/v1/events", json={"events": batch}, headers=headers("backend")).json()
+    assert sent["accepted"] == len(batch)
+    told = {one["id"]: one["reason"] for one in sent["verdicts"] if one["reason"]}
+    assert set(told) == {"tagged", "theirs", "both"}
+    assert told["tagged"] == "tags that the catalogue does not have: stored without them"
+    assert told["theirs"] == "supersedes or voids an event of another learner: that one stands"
+    assert told["both"] == f"{told['tagged']}; {told['theirs']}"
+
+
+def test_a_week_years_away_is_a_slip(client: httpx.Client, headers: Headers) -> None:
+    body = {"learners": ["student-3"], "week": "2062-W48", "by": "t1"}
+    for name in ("draw", "approve"):
+        refused = client.post(f"/v1/class-weeks/{name}", json=body, headers=headers("teacher"))
+        assert refused.status_code == 422
+        assert "week 2062-W48 is more than two years off" in refused.json()["error"]["message"]
+
+
+def test_a_pin_that_is_no_candidate_is_noted_like_one_that_was_taken_out(
+    client: httpx.Client, headers: Headers
+) -> None:
+    body = {"candidates": ["pizza-fairly", "rate-race"], "pins": ["trail-mix-talk"], "k": 2}
+    found = recommend(client, headers, learner="student-3", **body)
+    assert found["steps"][0]["resource"] == "trail-mix-talk"
+    assert "offered" in found["steps"][0]["relaxed"]
+    assert "trail-mix-talk was pinned though it is not among the candidates of this request" in found["notes"]
+    taken_out = recommend(client, headers, learner="student-3", excluded=["rate-race"], pins=["rate-race"])
+    assert "rate-race was pinned though the teacher took it out" in taken_out["notes"]
+
+
 def test_events_get_a_verdict_each_and_count_once(client: httpx.Client, headers: Headers) -> None:
     batch = [
         EVENT,

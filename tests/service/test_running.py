@@ -84,6 +84,21 @@ def test_a_broken_model_is_replaced_by_pedagogy_until_it_is_repaired(
         assert client.get("/readyz").json()["status"] == "ok"
 
 
+def test_a_service_whose_folder_of_models_is_gone_says_so_while_it_still_decides(
+    school: Path, serving: Serving, headers: Headers
+) -> None:
+    with serving(school) as client:
+        before = client.get("/readyz").json()["tenants"][0]
+        (school / "models").rename(school / "elsewhere")
+        answer = client.get("/readyz")
+        (told,) = answer.json()["tenants"]
+        assert (answer.status_code, told["status"], before["why"]) == (200, "ok", "")
+        assert told["why"].startswith("the files of the model in charge are gone")
+        assert not ask(client, headers)["degraded"]
+        (school / "elsewhere").rename(school / "models")
+        assert client.get("/readyz").json()["tenants"][0]["why"] == ""
+
+
 def test_decisions_made_without_a_model_are_learned_from_later(
     fresh: Path, serving: Serving, headers: Headers
 ) -> None:

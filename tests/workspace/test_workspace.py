@@ -13,9 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from segue import sample
+from segue.batch.plan import WeeklyPlan
 from segue.batch.rebuild import rebuild
+from segue.batch.weekly_job import Week, weekly_job
 from segue.engine.requests.request import Request
 from segue.features.history.learner_state import StateBlock
+from segue.workspace.dialogue.class_lists import draw_week
 from segue.workspace.operations import integrity as doctor
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.records.matured_rewards import latest_rewards
@@ -178,6 +181,18 @@ def test_doctor_sees_what_is_wrong(school: School) -> None:
 
 def test_the_folder_is_for_its_owner_alone(school: School) -> None:
     assert school.space.path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_week_years_away_is_a_slip(school: School, tmp_path: Path) -> None:
+    far = "week 2062-W48 is more than two years off"
+    with pytest.raises(ValueError, match=far):
+        school.space.recommend(Request("u1", MONDAY), ask=Ask(week="2062-W48"))
+    with pytest.raises(ValueError, match=far):
+        WeeklyPlan("2062-W48", MONDAY, "seed")
+    with pytest.raises(ValueError, match=far):
+        weekly_job(school.space, Week("2062-W48"), tmp_path / "out", clock=MONDAY)
+    with pytest.raises(ValueError, match=far):
+        draw_week(school.space, ["u1"], "2062-W48", k=3, menu=1, now=MONDAY)
 
 
 def test_a_wrong_key_is_refused(school: School, tmp_path: Path) -> None:

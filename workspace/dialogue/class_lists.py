@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from segue.engine.requests.request import Request
-from segue.features.iso_weeks import start_of
+from segue.features.iso_weeks import near, start_of
 from segue.workspace.playlists.answering import Ask
 from segue.workspace.playlists.published_playlists import (
     PAGES,
@@ -56,6 +56,11 @@ class ClassWeek:
         """How many learners have a list."""
         return sum(bool(one.steps) for one in self.learners)
 
+    @property
+    def to_approve(self) -> list[ShownStep]:
+        """The steps that nobody has approved or taken out."""
+        return [s for one in self.learners for s in one.steps if s.state != "removed" and not s.approved]
+
 
 def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: datetime) -> ClassWeek:
     """Return the lists of a class as they stand; who opted out has none here."""
@@ -80,12 +85,15 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
     return ClassWeek(week, tuple(found), tuple(done))
 
 
-def draw_week(workspace: Workspace, roster: Sequence[str], week: str, *, k: int, menu: int) -> int:
+def draw_week(
+    workspace: Workspace, roster: Sequence[str], week: str, *, k: int, menu: int, now: datetime
+) -> int:
     """Draw the lists of a week for those of a class who have none; return how many were drawn.
 
-    Who was erased or opted out gets none, and holds up nobody.
+    Who was erased or opted out gets none, and holds up nobody. A ValueError refuses a week that is two years
+    off.
     """
-    monday = start_of(week, workspace.time_zone)
+    monday = start_of(near(week, now), workspace.time_zone)
     there = class_week(workspace, roster, week, now=monday)
     without = [one.learner for one in there.learners if not one.steps]
     with workspace.store.write() as connection:
@@ -98,18 +106,32 @@ def draw_week(workspace: Workspace, roster: Sequence[str], week: str, *, k: int,
 
 
 def approve_week(
-    workspace: Workspace, roster: Sequence[str], week: str, *, by: str, now: datetime
+    workspace: Workspace,
+    roster: Sequence[str],
+    week: str,
+    *,
+    by: str,
+    now: datetime,
+    seen: Mapping[str, str] | None = None,
 ) -> tuple[int, int]:
     """Approve every step of a class's week, in one transaction.
+
+    `seen` says what the teacher saw, the resource of each step by its decision; None: all as they stand.
 
     Returns
     -------
     int, int
-        How many were approved, and how many could not be: another teacher's act stands on them.
+        How many were approved, and how many could not be: another teacher's act stands on them, or something
+        else than was seen.
     """
-    shown = class_week(workspace, roster, week, now=now)
-    steps = [s for one in shown.learners for s in one.steps if s.state != "removed" and not s.approved]
-    return _all(workspace, [(s.decision_id, StepChange("approve", by)) for s in steps], now=now)
+    steps = class_week(workspace, roster, week, now=now).to_approve
+    alike = [s for s in steps if seen is None or seen.get(s.decision_id) == s.resource]
+    asked = [
+        (s.decision_id, StepChange("approve", by, seen=s.resource if seen and s.state != "done" else None))
+        for s in alike
+    ]
+    done, declined = _all(workspace, asked, now=now)
+    return done, declined + len(steps) - len(alike)
 
 
 def must_do(

@@ -10,7 +10,7 @@ from datetime import datetime
 from segue.engine.policies.policy_version import PolicyVersion, policy_from
 from segue.engine.requests.request import Request
 from segue.engine.sampling.drawn_playlists import DrawnSteps
-from segue.features.iso_weeks import start_of, week_of
+from segue.features.iso_weeks import near, week_of
 from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry
@@ -118,9 +118,7 @@ def version_diff(
     learners : sequence of str, optional
         By the LMS's ids; default: everybody in the store, by surrogate.
     """
-    if week:
-        start_of(week, workspace.time_zone)  # is it one?
-    drawn_for = week or week_of(now, workspace.time_zone)
+    drawn_for = near(week, now) if week else week_of(now, workspace.time_zone)
     with workspace.store.read() as connection:
         champion = workspace.champion(connection)
         sums = load_sums(connection)

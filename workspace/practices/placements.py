@@ -7,6 +7,7 @@ from datetime import datetime
 
 from segue.engine.practices.slots import ListedStep, Placed, Slot, drawn_places
 from segue.engine.sampling.randomness import generator
+from segue.features.iso_weeks import near
 from segue.workspace.practices.members import mastery_of, members_of
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices
 from segue.workspace.workspace import Workspace
@@ -49,8 +50,9 @@ def place_week(
     DeclinedError
         When there is no step to place.
     ValueError
-        When a slot stands there twice.
+        When a slot stands there twice, or the week is two years off.
     """
+    near(week, now)
     if len({slot.slot_id for slot in slots}) < len(slots):
         raise ValueError("a slot's name stands there twice: each place needs one of its own")
     names = list(dict.fromkeys(step.learner for step in steps))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, select
 
@@ -48,6 +49,20 @@ def reach_targets(
     if still != waiting:
         put_document(connection, EARLY, b"".join(sorted(still)))
     return pd.concat([moved, _beside(come, keyring, sources)]) if len(come) else moved
+
+
+def of_others(connection: Connection, keyring: Keyring, rows: pd.DataFrame) -> pd.Series:
+    """Return which rows supersede or void an event of another learner, which is out of their reach."""
+    out = np.zeros(len(rows), dtype=np.bool_)
+    for links in (rows["supersedes"], rows["voids"].where(rows["resource"] != "", "")):
+        named = (links != "").to_numpy()
+        if named.any():
+            targets = keyring.event_digests(links[named].tolist())
+            about = dict(zip(rows["event_id"], rows["learner"], strict=True))
+            about |= _stored(connection, set(targets))
+            own = rows.loc[named, "learner"]
+            out[named] = [about.get(one, mine) != mine for one, mine in zip(targets, own, strict=True)]
+    return pd.Series(out, index=rows.index)
 
 
 def _stored(connection: Connection, digests: set[bytes]) -> dict[bytes, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, bindparam, case, func, select
 
 from segue.features.events.event_records import COLUMNS
-from segue.workspace.records.corrections import reach_targets
+from segue.workspace.records.corrections import of_others, reach_targets
 from segue.workspace.records.learners import (
     Learner,
     add_learners,
@@ -38,7 +39,7 @@ class Appended:
     """What became of a batch of events.
 
     `conflicts` are the places, in the batch, of events whose id was there already with other content;
-    `unlinked` those of events stored without the step they name, which is none of their learner's.
+    `notes` say, by place, what of an event that is stored counts for nothing.
     """
 
     added: int
@@ -46,7 +47,7 @@ class Appended:
     erased: int
     opted_out: int
     conflicts: tuple[int, ...] = ()
-    unlinked: tuple[int, ...] = ()
+    notes: tuple[tuple[int, str], ...] = ()
 
     def __add__(self, more: Appended) -> Appended:
         """Return both together."""
@@ -54,8 +55,13 @@ class Appended:
 
     def after(self, places: int) -> Appended:
         """Return the same of a batch that stands after so many other events."""
-        moved = [tuple(place + places for place in those) for those in (self.conflicts, self.unlinked)]
-        return replace(self, conflicts=moved[0], unlinked=moved[1])
+        conflicts = tuple(place + places for place in self.conflicts)
+        return replace(self, conflicts=conflicts, notes=tuple((at + places, said) for at, said in self.notes))
+
+    @property
+    def said(self) -> list[str]:
+        """The notes, each once, with how many events it is about."""
+        return [f"{n} rows: {said}" for said, n in Counter(said for _, said in self.notes).items()]
 
 
 def append_events(
@@ -91,6 +97,9 @@ def append_events(
     out = new["learner"].isin([source for source, person in found.items() if person.opted_out])
     kept = _where(new.assign(learner=number), number.notna() & ~out)
     strange = _of_nobody(connection, kept)
+    strange_tags = [cell for cell in kept["tags"].unique() if not {*tags, ""}.issuperset(cell.split(";"))]
+    doubts = {UNLINKED: strange, UNTAGGED: kept["tags"].isin(strange_tags)}
+    doubts[UNREACHED] = of_others(connection, keyring, kept)
     if strange.any():
         kept = kept.assign(step=kept["step"].where(~strange, ""))
     if len(kept):
@@ -106,8 +115,9 @@ def append_events(
     if repeated.any():
         conflicts = conflicting(connection, keyring, frame, tags=tags, ids=digests)
     repeats = int(repeated.sum()) - len(conflicts)
-    unlinked = tuple(np.flatnonzero(frame.index.isin(strange.index[strange])).tolist())
-    return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts, unlinked)
+    places = {said: np.flatnonzero(frame.index.isin(rows.index[rows])) for said, rows in doubts.items()}
+    notes = tuple((int(at), said) for said, each in places.items() for at in each)
+    return Appended(len(kept), repeats, int(number.isna().sum()), int(out.sum()), conflicts, notes)
 
 
 def append_block(
@@ -152,6 +162,8 @@ def _of_nobody(connection: Connection, rows: pd.DataFrame) -> pd.Series:
 
 
 UNLINKED = "step names no decision about this learner: stored without it"
+UNTAGGED = "tags that the catalogue does not have: stored without them"
+UNREACHED = "supersedes or voids an event of another learner: that one stands"
 CONFLICT = "an event of this id is stored with other content: send a new id, with `supersedes` to correct it"
 _SAID = ("kind", "resource", "score", "seconds", "attempt_no", "completed", "step")
 _COMPARED = ("learner", "time", "class_id", "tags", "supersedes", "voids", *_SAID)
@@ -171,7 +183,8 @@ def conflicting(
     does not have. `ids` are the digests of the events' ids, where they are made already.
     """
     ids = keyring.event_digests(frame["event_id"].tolist()) if ids is None else ids
-    known = _stored_rows(connection, list(dict.fromkeys(ids)))
+    query = f"SELECT event_id, {', '.join(_COMPARED)} FROM events WHERE event_id IN"
+    known = {bytes(row[0]): row[1:] for row in plain_in(connection, query, list(dict.fromkeys(ids)))}
     people = find_learners(connection, keyring, set(frame["learner"]))
     classes = class_surrogates(connection, keyring, set(frame["class_id"]), create=False)
     numbers = frame["learner"].map({source: person.number for source, person in people.items()})
@@ -185,12 +198,6 @@ def conflicting(
         if was != row and _content(was, tags) != _content(row, tags):
             found.append(place)
     return tuple(found)
-
-
-def _stored_rows(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, tuple[Any, ...]]:
-    """Return the cells `_COMPARED` of the events stored under some ids."""
-    query = f"SELECT event_id, {', '.join(_COMPARED)} FROM events WHERE event_id IN"
-    return {bytes(row[0]): row[1:] for row in plain_in(connection, query, digests)}
 
 
 def _content(cells: Sequence[Any], tags: Collection[str]) -> tuple[Any, ...]:

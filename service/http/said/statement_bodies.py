@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AliasPath, BaseModel, Field, model_validator
 
 from segue.engine.explanations.own_plan import PlanFinding, PlanStep
-from segue.features.iso_weeks import start_of
+from segue.features.iso_weeks import near
 from segue.service.http.request_schemas import Body, GoalBody, Happened, Name, Names, Whole
 from segue.service.http.response_schemas import AnswerBody, Moment, MomentOrNone
 
-
-def _a_week(week: str) -> str:
-    start_of(week, "UTC")
-    return week
-
-
-Week = Annotated[str, Field(pattern=r"^20\d{2}-W(0[1-9]|[1-4]\d|5[0-3])$"), AfterValidator(_a_week)]
+Week = Annotated[
+    str,
+    Field(pattern=r"^20\d{2}-W(0[1-9]|[1-4]\d|5[0-3])$"),
+    AfterValidator(lambda week: near(week, datetime.now(UTC))),
+]
 Note = Annotated[str, Field(max_length=80)]
 Roster = Annotated[tuple[Name, ...], Field(min_length=1, max_length=500)]
 
@@ -127,6 +126,13 @@ class ClassWeekBody(Body):
     now: Happened | None = None
 
 
+class ApproveBody(ClassWeekBody):
+    """What a teacher approves in a class's week."""
+
+    seen: Annotated[dict[Name, Name], Field(max_length=25_000)] | None = None
+    """What the teacher saw, resources by decision: other steps are declined. Left out: all as they stand."""
+
+
 class MustDoBody(ClassWeekBody):
     """A resource for every list of a class's week."""
 
@@ -151,6 +157,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
     DoneBody: ({"resource": "trail-mix-talk"},),
     TakeBackBody: ({"said": "completion"},),
     ClassWeekBody: ({"learners": ["lms-user-17", "lms-user-18"], "week": "2026-W48", "by": "teacher-4"},),
+    ApproveBody: ({"learners": ["lms-user-17"], "week": "2026-W48", "by": "teacher-4", "seen": {}},),
     MustDoBody: (
         {"learners": ["lms-user-17"], "week": "2026-W48", "by": "teacher-4", "resource": "trail-mix-talk"},
     ),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from segue.service.http.refusals import RefusedError
 
-MOST_FIELDS, LONGEST = 200, 20_000
+MOST_FIELDS, LONGEST = 200, 400_000  # a class of 500 approved at once names each step
 MARK = "form"  # the hidden field's name
 UNWANTED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, and what turns the direction of a text round; ids may hold any others."""

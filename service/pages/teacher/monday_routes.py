@@ -71,18 +71,18 @@ async def draw(visit: Visit, form: Form) -> Response:
     """Draw the lists that are missing in a week."""
     week = _named(visit, form)
     await visit.tenant.do(
-        class_lists.draw_week, visit.space, visit.ticket.roster, week, k=STEPS, menu=OPTIONS
+        class_lists.draw_week, visit.space, visit.ticket.roster, week, k=STEPS, menu=OPTIONS, now=visit.now
     )
     return visit.back("monday", week=week, said="drawn")
 
 
 @pages.post("/approve", "teacher")
 async def approve(visit: Visit, form: Form) -> Response:
-    """Approve a class's week."""
+    """Approve a class's week, as the page showed it."""
     week, space, ticket = _named(visit, form), visit.space, visit.ticket
-    _, declined = await visit.tenant.do(
-        class_lists.approve_week, space, ticket.roster, week, by=ticket.who, now=visit.now
-    )
+    seen = dict(line.split(" ", 1) for line in form.one("seen").split("\n") if " " in line)
+    work = partial(class_lists.approve_week, by=ticket.who, now=visit.now, seen=seen)
+    _, declined = await visit.tenant.do(work, space, ticket.roster, week)
     return visit.back("monday", week=week, said="not_all" if declined else "approved")
 
 

@@ -25,16 +25,18 @@ async def draw(request: Request) -> Response:
     """Draw the lists of a week for those of a class who have none."""
     caller, body = await received(request, said.ClassWeekBody, "teacher")
     await reaching(request, body.learners)
-    done = await caller.do(class_lists.draw_week, body.learners, body.week, k=STEPS, menu=OPTIONS)
+    work = partial(class_lists.draw_week, k=STEPS, menu=OPTIONS, now=body.now or datetime.now(UTC))
+    done = await caller.do(work, body.learners, body.week)
     return answer({"done": done, "declined": 0})
 
 
-@router.post("/approve", **asks(said.ClassWeekBody, said.CountAnswer, (409,)))
+@router.post("/approve", **asks(said.ApproveBody, said.CountAnswer, (409,)))
 async def approve(request: Request) -> Response:
     """Approve every step of a class's week; what is approved already is counted no more."""
-    caller, body = await received(request, said.ClassWeekBody, "teacher")
+    caller, body = await received(request, said.ApproveBody, "teacher")
     await reaching(request, body.learners)
-    work, now = partial(class_lists.approve_week, by=body.by), body.now or datetime.now(UTC)
+    work = partial(class_lists.approve_week, by=body.by, seen=body.seen)
+    now = body.now or datetime.now(UTC)
     done, declined = await caller.do(work, body.learners, body.week, now=now)
     return answer({"done": done, "declined": declined})
 

@@ -18,7 +18,19 @@ Now = Annotated[
     str, typer.Option(help="The time it is, ISO 8601 with zone (default: the clock, to the full hour).")
 ]
 ExactNow = Annotated[str, typer.Option("--now", help="When it is, ISO 8601 with zone (default: the clock).")]
-WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.")]
+
+
+def near_week(week: str) -> str:
+    """Return a week by its name, unless it is none or years away; "" stays what it is."""
+    from segue.features.iso_weeks import near
+
+    return week and near(week, datetime.now(UTC))
+
+
+WeekName = Annotated[str, typer.Option(help="ISO week, as 2026-W48.", callback=near_week)]
+DrawnWeek = Annotated[
+    str, typer.Option(help="Week it is for, as 2026-W48 (default: that of --now).", callback=near_week)
+]
 Address = Annotated[str, typer.Option("--address", help="Where the service is reached.")]
 ADDRESS = "http://127.0.0.1:8800"
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

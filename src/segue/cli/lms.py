@@ -159,30 +159,31 @@ def store_events(
     from segue.lms.documents.resource_names import ResourceNames
     from segue.lms.records.grade_versions import versioned
     from segue.workspace.records.corrections import last_grades
-    from segue.workspace.records.events import CONFLICT
+    from segue.workspace.records.events import CONFLICT, Appended
     from segue.workspace.records.rosters.enrolments import add_enrolments
 
     catalogue = space.catalogue()
     known, ours = catalogue.resource_index, ResourceNames(catalogue, names)
-    added = repeats = undated = 0
+    undated, total = 0, Appended(0, 0, 0, 0)
     reasons: list[str] = []
     placed: list[Enrolment] = []
     graded = versioned(_enrolling(events, placed), last_grades(space.store, space.keyring))
     for frame in frames(named(graded, ours)):
         checked = check(frame, range(1, len(frame) + 1), resources=known, now=datetime.now(UTC))
         done = space.add_events(checked.events)
-        added, repeats = added + done.added, repeats + done.repeats
+        total += done
         undated += int((checked.events["time"].isna() & (checked.events["kind"] == "attempt")).sum())
         reasons += checked.set_aside(done.conflicts, CONFLICT)["reason"].tolist()
     if placed:
         with space.store.write() as connection:
             add_enrolments(connection, space.keyring, placed)
-    lines = [f"{name}: {added} events stored, {repeats} repeats, {len(reasons)} rejected"]
+    lines = [f"{name}: {total.added} events stored, {total.repeats} repeats, {len(reasons)} rejected"]
+    lines += [f"  note: {note}" for note in total.said]
     lines += [f"  the first rejected: {reasons[0]}"] if reasons else []
     lines += (
         [f"  {undated} attempts have no time that can be read: nothing is learned of when"] if undated else []
     )
-    return DocumentImport(lines, added + repeats + len(placed), reasons)
+    return DocumentImport(lines, total.added + total.repeats + len(placed), reasons)
 
 
 def _enrolling(events: Iterator[Event], placed: list[Enrolment]) -> Iterator[Event]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.arguments import AsJson, Folder, Now, moment, opened
+from segue.cli.arguments import AsJson, DrawnWeek, Folder, Now, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def diff(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Also draw the week's lists under both; nothing is stored.")
     ] = False,
-    week: Annotated[str, typer.Option(help="ISO week, as 2026-W48, drawn as `segue weekly` does.")] = "",
+    week: DrawnWeek = "",
     k: Annotated[int, typer.Option("-k", help="Steps of a list.", min=1)] = 10,
     minutes: Annotated[float | None, typer.Option(help="Minutes of a list.", min=1)] = None,
     now: Now = "",

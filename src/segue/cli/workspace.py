@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from segue.cli.arguments import AsJson, ExactNow, Folder, Learner, Now, exactly, moment, opened
+from segue.cli.arguments import AsJson, DrawnWeek, ExactNow, Folder, Learner, Now, exactly, moment, opened
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -241,7 +241,6 @@ def _import_events(
     """Store the events of a file, and say what became of its rows."""
     from segue.cli.weekly import BatchProgress
     from segue.workspace.operations.file_import import import_file
-    from segue.workspace.records.events import UNLINKED
     from segue.workspace.records.rosters.unknown_learners import unknown_to
 
     unknown = None if new_learners else unknown_to(space.store, space.keyring)
@@ -262,8 +261,8 @@ def _import_events(
         more += [f"{done.opted_out} of learners who opted out"] if done.opted_out else []
         parts = [f"{done.added} stored", f"{done.repeats} repeats", *more, f"{bad} rejected"]
         tell(f"{path.name}: {read.rows} rows read, {', '.join(parts)}")
-        if done.unlinked:
-            tell(f"  note: {len(done.unlinked)} rows: {UNLINKED}")
+        for note in done.said:
+            tell(f"  note: {note}")
         if twice:
             tell(
                 f"  note: {len(twice)} new learners are spelled almost like others"
@@ -411,7 +410,7 @@ def recommend(
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out; may be repeated.")] = None,
     offline: Annotated[bool, typer.Option(help="Only what works without a connection.")] = False,
     language: Annotated[str, typer.Option(help="Only this language.")] = "",
-    week: Annotated[str, typer.Option(help="Week it is for, as 2026-W48 (default: that of --now).")] = "",
+    week: DrawnWeek = "",
     now: Now = "",
     seed: Annotated[str | None, typer.Option(help="Another seed gives another draw.")] = None,
     request_no: Annotated[int, typer.Option(help="Count up for another draw of the same week.", min=0)] = 0,

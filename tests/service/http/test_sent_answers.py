@@ -30,9 +30,10 @@ def test_what_is_still_the_same_is_not_sent_again(client: httpx.Client, headers:
     tag = first.headers["etag"]
     again = client.get(path, headers=mine | {"if-none-match": f'"other", {tag}'})
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(path, headers=mine | {"if-none-match": "*"}).status_code == 304
     client.post("/v1/recommend", json={"learner": "student-3", "k": 3}, headers=mine)
     assert client.get(path, headers=mine | {"if-none-match": tag}).status_code == 200
-    nobody = client.get("/v1/decisions/none", headers=mine)
+    nobody = client.get("/v1/decisions/none", headers=mine | {"if-none-match": "*"})
     assert nobody.status_code == 404
     assert "etag" not in nobody.headers
 

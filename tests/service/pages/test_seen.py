@@ -109,6 +109,36 @@ def test_no_choice_is_taken_back_into_a_list_that_has_what_was_drawn_at_another_
     assert [step["resource"] for step in steps_of(call)] == listed
 
 
+def test_approving_all_approves_what_the_page_showed_and_says_that_something_changed(
+    link: Link, browse: Browse, press: Press, call: Call
+) -> None:
+    browse(link("learner", "student-3"))
+    steps = steps_of(call)
+    page = browse(link("teacher", "t1", class_id="7b"))
+    monday = browse(f"{str(page.url).rpartition('/')[0]}/monday")
+    listed = {step["resource"] for step in steps}
+    at, option = next((at, n) for at, one in enumerate(steps) for n in one["menu"] if n not in listed)
+    call(f"/v1/decisions/{steps[at]['decision_id']}/choice", {"resource": option})
+    told = press(monday, "approve")
+    assert "it changed" in told.text
+    others = [True] * len(steps)
+    others[at] = False
+    assert [step["approved"] for step in steps_of(call)] == others
+    assert "Every step is approved" in press(browse(str(monday.url)), "approve").text
+    assert all(step["approved"] for step in steps_of(call))
+
+
+def test_who_approves_a_class_over_http_may_say_what_was_seen(link: Link, browse: Browse, call: Call) -> None:
+    browse(link("learner", "student-3"))
+    (mine,) = call("/v1/learners/student-3/lists")["lists"]
+    first, second, *rest = mine["steps"]
+    seen = {first["decision_id"]: first["resource"], second["decision_id"]: "no-such"}
+    body = {"learners": ["student-3"], "week": mine["week"], "by": "t1", "seen": seen}
+    done = call("/v1/class-weeks/approve", body)
+    assert done == {"done": 1, "declined": 1 + len(rest)}
+    assert [step["approved"] for step in steps_of(call)] == [True, *[False] * (1 + len(rest))]
+
+
 @pytest.mark.parametrize("action", ["approve", "pin", "remove", "swap"])
 @pytest.mark.parametrize("since", ["picked", "done"])
 def test_a_teachers_button_acts_on_what_her_page_showed_or_on_nothing(
