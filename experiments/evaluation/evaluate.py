@@ -35,6 +35,9 @@ from segue.experiments.evaluation.verdicts.policy_comparison import compare, log
 from segue.models.cluster_errors import recoded
 
 SMALLEST_GROUP = 5
+ONE_STEP = (
+    "A step at a time: the target policy chooses one at each logged state, the logging policy the others."
+)
 
 
 def evaluate(
@@ -165,6 +168,8 @@ def _warnings(log: Log, bounds: Bounds) -> tuple[str, ...]:
     if log.rejected.n:
         notes.append(f"{log.rejected}.")
     notes += log.notes
+    if log.slate is not None:
+        notes.append(ONE_STEP)
     if not isfinite(bounds.low):
         notes.append("No range of the reward is known: intervals rest on the rewards seen.")
     if log.group is not None:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from segue.features.events.event_records import COLUMNS, RecordsError
-from segue.features.events.text_dialects import delimiter_of, encoding_of, snake_case
+from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of, snake_case
 
 LONGEST_LINE = 1 << 20
 PART_ROWS = 100_000  # of a file are in memory at once
@@ -211,7 +211,7 @@ def _opened(path: Path) -> BinaryIO:
             return source
         with source:
             return io.BytesIO(source.read().decode(encoding, "replace").lstrip("\ufeff").encode())
-    except (gzip.BadGzipFile, EOFError) as error:
+    except DAMAGED as error:
         source.close()
         raise RecordsError(f"{path} cannot be read as gzip: {error}") from None
 
@@ -235,7 +235,7 @@ def _texts(source: BinaryIO, path: Path, numbers: list[int], rejects: Rejects) -
                 raise RecordsError(f"the header of {path} cannot be read: {fault}")
             else:
                 rejects.append((number, fault))
-    except (gzip.BadGzipFile, EOFError) as error:
+    except DAMAGED as error:
         raise RecordsError(f"{path} cannot be read as gzip: {error}") from None
 
 

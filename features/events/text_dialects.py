@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 
 import numpy as np
 import pandas as pd
 
+DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)
+"""What a gzip file raises that was cut off, or holds other bytes than were written."""
 DELIMITERS = ",;\t|"
 DECIMAL_COMMA = r"[+-]?\d+,\d+"
 THOUSANDS = r"[+-]?[1-9]\d{0,2}(?:,\d{3})+"  # or three decimals: nobody can tell

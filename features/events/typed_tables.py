@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segue.features.events.text_dialects import delimiter_of, encoding_of
+from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of
 
 PARQUET = (".parquet", ".pq")
 PACKED = (".zip", ".xz", ".bz2", ".zst")  # read by pandas, with commas
@@ -47,6 +47,14 @@ def typed_table(
     """
     if path.suffix in PARQUET:
         return _parquet(path, labels, wanted), 0
+    try:
+        return _text(path, labels, missing)
+    except DAMAGED as error:
+        raise ValueError(f"{path} cannot be read to its end: {error}") from None
+
+
+def _text(path: Path, labels: Collection[str] | None, missing: Collection[str]) -> tuple[pd.DataFrame, int]:
+    """Return the table of a text file, and the number of lines that are not in it."""
     encoding, header, delimiter = _head(path)
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
@@ -91,6 +99,8 @@ def _head(path: Path) -> tuple[str, list[str], str]:
             head += file.readline()
     encoding = encoding_of(head[:4])
     text = head.decode(encoding, "replace").lstrip("\ufeff\r\n")
+    if text.startswith(("{", "[{")):
+        raise ValueError(f"{path} is JSON, which is no table: write it as CSV or Parquet")
     delimiter = delimiter_of(text)
     return encoding, next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []), delimiter
 

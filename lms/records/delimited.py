@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from segue.features.events.text_dialects import delimiter_of, encoding_of
+from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of
 from segue.lms.records.source_records import RecordRefusedError
 
 _TELLING = re.compile(
@@ -51,7 +51,7 @@ def rows_of(source: bytes | Path) -> Iterator[list[str]]:
         encoding = encoding_of(head[:4])
         with opened(source, "rt", encoding=encoding, errors="replace", newline="") as handle:
             yield from _rows(handle, delimiter_of(head.decode(encoding, "replace")))
-    except (csv.Error, UnicodeError, gzip.BadGzipFile, EOFError):
+    except (csv.Error, UnicodeError, *DAMAGED):
         raise RecordRefusedError("file is not CSV", "csv.malformed") from None
 
 

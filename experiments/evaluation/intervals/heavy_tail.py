@@ -1,4 +1,4 @@
-"""What a log cannot have seen yet of rewards without a range whose tail is heavy.
+"""What a log cannot have seen yet of rewards whose tail is heavy.
 
 The few largest rewards carry the mean then, a log has too few of them more often than not, and no figure of
 the rewards seen, neither their variance nor their skewness, knows of those above. What it has many of are
@@ -6,16 +6,18 @@ rewards in the upper fifth. Their excesses over its threshold follow a generalis
 whose index k says how heavy the tail is: 0 for an exponential one, from 1/2 on the variance is infinite, from
 1 on the mean. Each end is therefore taken a second time, from the rewards with every excess replaced by the
 law's mean excess, s / (1 - k), and reaches as far as its profile likelihood allows (Coles 2001, 2.6.6;
-Johansson 2003); the farther of both is the end. Where tails are light that is the first one.
+Johansson 2003); the farther of both is the end. Where tails are light that is the first one. A stated range
+cuts the law off; one that lies far beyond the rewards seen tells as little as none.
 
-Where the index lies above 1 there is no mean to speak of, and no answer. One may not refuse from a lower one:
-logs that chanced to miss the largest rewards show the lightest tails, and what is left would cover less.
+Where the index lies above 1 and no range is stated there is no mean to speak of, and no answer. One may not
+refuse from a lower one: logs that chanced to miss the largest rewards show the lightest tails, and what is
+left would cover less.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import hypot, isfinite, sqrt
+from math import hypot, inf, isfinite, sqrt
 
 import numpy as np
 from scipy import special, stats
@@ -70,8 +72,8 @@ class Tail:
     without_mean: bool
 
 
-def fit_tail(excess: Floats, weight: Floats, *, alpha: float) -> TailFit | None:
-    """Return the law of some excesses above 0, None where their tail is light (k <= 0).
+def fit_tail(excess: Floats, weight: Floats, *, alpha: float, limit: float = inf) -> TailFit | None:
+    """Return the law of some excesses above 0, none beyond `limit`; None where their tail is light (k <= 0).
 
     `largest` is a bound by profile likelihood that errs with probability `alpha`, for indices up to
     `HEAVIEST`. With r = k / s and S the mean of log(1 + r excess), the log-likelihood a round is
@@ -98,17 +100,22 @@ def fit_tail(excess: Floats, weight: Floats, *, alpha: float) -> TailFit | None:
     highest = np.minimum(log_sum[there] / -special.lambertw(inner[there], 0).real, HEAVIEST)
     lowest = log_sum[there] / -special.lambertw(inner[there], -1).real
     possible = highest >= lowest
-    index = min(float(log_sum[best]), HEAVIEST)
-    mean = index / (float(rate[best]) * (1 - index))
-    means = highest[possible] / (rate[there][possible] * (1 - highest[possible]))
+    mean = float(_mean_excess(np.minimum(log_sum[best], HEAVIEST), rate[best], limit))
+    means = _mean_excess(highest[possible], rate[there][possible], limit)
     found = float(log_sum[best])
     sure = found - NO_MEAN > (1 + found) / sqrt(size)
     return TailFit(found, mean, max(mean, float(means.max(initial=0.0))), sure)
 
 
-def upper_tail(weight: Floats, value: Floats, *, alpha: float) -> Tail | None:
+def _mean_excess(index: Floats, rate: Floats, limit: float) -> Floats:
+    """Return the mean of excesses of index k below 1 and rate k / s, where none can lie beyond `limit`."""
+    return np.asarray(index / (rate * (1 - index)) * (1 - (1 + rate * limit) ** (1 - 1 / index)))
+
+
+def upper_tail(weight: Floats, value: Floats, *, alpha: float, most: float = inf) -> Tail | None:
     """Return the upper tail of values under some weights (n,), None where it is light or there are too few.
 
+    No value can lie above `most`.
     `room` is of the mean of weight × value; it errs with probability `alpha`.
     """
     total = float(weight.sum())
@@ -125,7 +132,7 @@ def upper_tail(weight: Floats, value: Floats, *, alpha: float) -> Tail | None:
     own = weight[beyond]
     if not len(beyond) or float(own.sum()) ** 2 < FEWEST / 2 * float(own @ own):
         return None
-    found = fit_tail(value[beyond] - threshold, own, alpha=alpha)
+    found = fit_tail(value[beyond] - threshold, own, alpha=alpha, limit=most - threshold)
     if found is None:
         return None
     change = np.zeros(len(weight))
@@ -135,7 +142,9 @@ def upper_tail(weight: Floats, value: Floats, *, alpha: float) -> Tail | None:
     )
 
 
-def tail_towards(sign: float, rounds: Rounds, against: Rounds | None, *, alpha: float) -> Tail | None:
+def tail_towards(
+    sign: float, rounds: Rounds, against: Rounds | None, *, bounds: Bounds, alpha: float
+) -> Tail | None:
     """Return the tail that may move a value, or its difference to another policy's, up (1) or down (-1).
 
     Rewards that count for the difference move it up by their upper tail, those that count against it by their
@@ -144,9 +153,11 @@ def tail_towards(sign: float, rounds: Rounds, against: Rounds | None, *, alpha: 
     part = rounds.weight / float(rounds.weight.mean())
     if against is not None:
         part = part - against.weight / float(against.weight.mean())
-    value = rounds.reward if rounds.q_logged is None else rounds.reward - rounds.q_logged
-    up = upper_tail(np.maximum(part, 0.0), sign * value, alpha=alpha)
-    down = upper_tail(np.maximum(-part, 0.0), -sign * value, alpha=alpha)
+    predicted = np.zeros(1) if rounds.q_logged is None else rounds.q_logged
+    value = sign * (rounds.reward - predicted)
+    ends = sorted((sign * (bounds.low - predicted.max()), sign * (bounds.high - predicted.min())))
+    up = upper_tail(np.maximum(part, 0.0), value, alpha=alpha, most=ends[1])
+    down = upper_tail(np.maximum(-part, 0.0), -value, alpha=alpha, most=-ends[0])
     if up is None or down is None:
         one = up or down
         return one and replace(one, change=one.change * (sign if up else -sign))
@@ -165,11 +176,11 @@ def with_tails(
     level: float = 0.95,
 ) -> Interval:
     """Return the interval of a value, or of its difference to another policy's, as far as tails may reach."""
-    if isfinite(bounds.low) and isfinite(bounds.high):
-        return interval
+    if bool(((rounds.reward == bounds.low) | (rounds.reward == bounds.high)).all()):
+        return interval  # two values have no tail
     ends = []
     for sign, end in ((-1.0, interval.low), (1.0, interval.high)):
-        tail = tail_towards(sign, rounds, against, alpha=1 - level)
+        tail = tail_towards(sign, rounds, against, bounds=bounds, alpha=1 - level)
         if tail is None:
             ends.append(end)
             continue
@@ -186,7 +197,7 @@ def without_mean(rounds: Rounds, against: Rounds | None = None, *, bounds: Bound
     if isfinite(bounds.low) and isfinite(bounds.high):
         return ""
     plain = rounds.without_predictions()
-    tails = [tail_towards(sign, plain, against, alpha=0.05) for sign in (-1.0, 1.0)]
+    tails = [tail_towards(sign, plain, against, bounds=bounds, alpha=0.05) for sign in (-1.0, 1.0)]
     if not any(tail.without_mean for tail in tails if tail is not None):
         return ""
     return (

@@ -23,6 +23,12 @@ from segue.features.events.outward_text import finite
 from segue.models.cluster_errors import recoded
 
 CHANCE = 0.01  # of marking an estimator whose assumption holds
+ASSUMED: Mapping[str, str] = {
+    "IIPS": "a step's reward depends on that step alone",
+    "RIPS": "a step's reward does not depend on later steps",
+    "PI": "rewards add up over steps drawn independently",
+    "cascade_DR": "a step's reward does not depend on later steps",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ class SlateEstimate:
         if self.contradicted:
             return f"{self.name}: not to be used here — {self.contradicted}."
         found = self.diagnostics
-        doubt = "; what it assumes could not be tested" if self.untested else ""
+        doubt = f"; right only where {ASSUMED[self.name]}" if self.name in ASSUMED else ""
+        doubt += ", which could not be tested" if self.untested else ""
         return (
             f"{self.name}: {self.value:.4g} a list, interval {self.low:.4g} to {self.high:.4g} "
             f"({self.interval}); effective sample size {found.ess:,.0f} of {found.n:,} lists{doubt}."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -131,6 +132,35 @@ def test_mistakes_end_in_one_sentence(
     assert code == 2
     assert message in err
     assert "Traceback" not in err
+
+
+def damaged(content: bytes) -> dict[str, bytes]:
+    """Return a packed file without its last third, and with a byte changed in the middle."""
+    packed = gzip.compress(content)
+    middle = len(packed) // 2
+    changed = packed[:middle] + bytes([packed[middle] ^ 255]) + packed[middle + 1 :]
+    return {"cut.csv.gz": packed[: middle + middle // 3], "changed.csv.gz": changed}
+
+
+def test_a_file_that_is_damaged_or_json_ends_in_one_sentence(tmp_path: Path, log: Log) -> None:
+    files = damaged(write(log, tmp_path / "log.csv").read_bytes()) | {
+        "log.jsonl": b'{"click": 1, "p": 0.5}\n'
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        code, out, err = run(str(tmp_path / name), "--reward", "click", "--propensity", "p", "--target", "t")
+        assert (code, out) == (2, "")
+        assert ("is JSON" if name == "log.jsonl" else "cannot be read to its end") in err
+
+
+def test_what_an_answer_on_lists_is_about_is_said(tmp_path: Path, log: Log) -> None:
+    path = write(log, tmp_path / "log.csv")
+    names = ("--reward", "click", "--propensity", "p", "--target", "t")
+    assert "A step at a time" not in run(str(path), *names)[1]
+    out = " ".join(run(str(path), *names, "--slate-id", "list", "--position", "step")[1].split())
+    assert "the target policy chooses one at each logged state, the logging policy the others" in out
+    assert "right only where a step's reward depends on that step alone" in out.partition("IIPS")[2]
+    assert "right only" not in out.partition("SIPS")[2].partition("IIPS")[0]
 
 
 def test_the_table_by_position_fits_a_terminal(tmp_path: Path, log: Log) -> None:

@@ -64,6 +64,10 @@ def test_a_file_that_is_not_there_or_not_what_it_says(tmp_path: Path) -> None:
         read_events(tmp_path / "none.csv", Source())
     with pytest.raises(RecordsError, match="cannot be read as gzip"):
         read_events(write(tmp_path / "a.csv.gz", HEAD), Source())
+    packed = bytearray(gzip.compress((HEAD + ROW).encode()))
+    packed[20] ^= 255
+    with pytest.raises(RecordsError, match="cannot be read as gzip"):
+        read_events(write(tmp_path / "b.csv.gz", bytes(packed)), Source())
     with pytest.raises(RecordsError, match="cannot be read as Parquet"):
         read_events(write(tmp_path / "a.parquet", HEAD), Source())
 

@@ -1,4 +1,4 @@
-"""Rewards without a range: a heavy tail widens the interval, a light one leaves it as it was."""
+"""Rewards of any size: a heavy tail widens the interval, a light one leaves it as it was."""
 
 from __future__ import annotations
 
@@ -69,10 +69,22 @@ def test_light_tails_change_nothing(law: str) -> None:
     assert np.mean([wide.width / plain.width for plain, wide in both]) < 1.02
 
 
-def test_a_stated_range_is_believed() -> None:
-    reward = lognormal(2.0, 1)
-    plain, wide = intervals(reward, Bounds(0.0, float(reward.max()) + 1))
-    assert plain == wide
+def test_a_range_cuts_a_tail_off_and_one_far_away_tells_nothing() -> None:
+    reward = lognormal(2.0, 2)
+    tight, far, none = (intervals(reward, b)[1] for b in (Bounds(0, reward.max()), Bounds(0, 1e9), Bounds()))
+    assert intervals(reward, Bounds(0, reward.max()))[0].high <= tight.high < 0.95 * none.high
+    assert far.high == pytest.approx(none.high, rel=0.15)
+
+
+def test_a_range_far_away_costs_no_coverage() -> None:
+    found = []
+    for seed in range(150):
+        reward = np.random.default_rng(seed).pareto(1.5, 1_000)
+        log = Log(np.minimum(reward, 1e5), np.full(1_000, 0.5), EITHER / 2)
+        answer = evaluate(log, reward_range=(0, 1e5))
+        if answer.verdict == "enough evidence":
+            found.append(answer.headline.low <= 2.0 <= answer.headline.high)
+    assert np.mean(found) > 0.89  # .85 of 500 where only the variance seen counted
 
 
 def test_tails_go_with_the_unit_and_the_origin() -> None:
