@@ -38,6 +38,19 @@ def test_what_is_still_the_same_is_not_sent_again(client: httpx.Client, headers:
     assert "etag" not in nobody.headers
 
 
+def test_what_is_asked_for_its_head_alone_is_answered_as_in_whole(
+    client: httpx.Client, headers: Headers
+) -> None:
+    mine = headers("backend")
+    for path in ("/healthz", "/readyz", "/", "/v1/resources", "/v1/decisions/none"):
+        whole, head = (client.request(method, path, headers=mine) for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        for name in ("content-length", "content-type", "etag", "content-encoding"):
+            assert head.headers.get(name) == whole.headers.get(name)
+    assert client.head("/v1/recommend", headers=mine).status_code == 405
+    assert client.get("/healthz").json() == {"status": "ok"}  # on the same connection
+
+
 def test_the_trace_of_a_caller_is_in_the_log(client: httpx.Client, headers: Headers) -> None:
     stream = io.StringIO()
     logs.set_up(stream)
