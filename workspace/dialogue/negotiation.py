@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -263,23 +263,3 @@ def _statement(
         body = {"skills": list(change.goal.skills) if change.goal else [], "due": due}
         kind, about = "goal", ""
     return Statement(name, 0, person.number, kind, about, now, body)
-
-
-def undo_reply(
-    workspace: Workspace, statement_id: str, *, kind: Literal["answer", "review"], by: str, now: datetime
-) -> Statement:
-    """Take a teacher's answer to a request, or review of a plan, back: what was before is in force again.
-
-    Raises
-    ------
-    DeclinedError
-        When there is none of this id.
-    """
-    with workspace.store.write() as connection:
-        reply = find_statement(connection, statement_id)
-        if reply is None or reply.kind != kind:
-            raise DeclinedError("absent", f"no_{kind}", "there is no such answer")
-        teacher = workspace.pseudonym_of_teacher(by)
-        name = hashlib.blake2b(f"undo:{statement_id}".encode(), digest_size=16).hexdigest()
-        undo = Statement(name, 0, reply.learner, "undo", statement_id, now, {}, teacher)
-        return append_statement(connection, undo)

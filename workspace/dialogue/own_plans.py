@@ -8,7 +8,6 @@ choice.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +17,7 @@ from segue.engine.explanations.own_plan import FindingKind, PlanCheck, PlanStep,
 from segue.engine.requests.request import Request
 from segue.features.iso_weeks import week_of
 from segue.workspace.dialogue.negotiation import known_person, statement_name
+from segue.workspace.dialogue.replies import reply_to
 from segue.workspace.playlists.answering import Question, answer
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.records import learner_states as states
@@ -137,26 +137,14 @@ def review_plan(
         plan = find_statement(connection, plan_id)
         if plan is None or plan.kind != "plan":
             raise DeclinedError("absent", "no_plan", "there is no such plan")
-        every = statements_of(connection, [plan.learner], ("plan", "review", "undo"))
-        said = standing_of(every)
+        body = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
         teacher = workspace.pseudonym_of_teacher(by)
-        body: dict[str, Any] = {"verdict": "approved" if approve else "returned", "note": note[:LONGEST]}
-        for there in said:
-            same = (there.kind, there.about, there.said_by) == ("review", plan_id, teacher)
-            if same and {name: there.body[name] for name in body} == body:
-                return there
-        if any(s.kind == "review" and s.about == plan_id for s in said):
-            raise DeclinedError("conflict", "answered", "this plan was answered: take that back first")
-        if plan_id not in {s.statement_id for s in said}:
-            raise DeclinedError("conflict", "taken_back", "this plan was taken back")
-        playlist = ""
-        if approve:
+        review = reply_to(connection, plan, "review", body, by=teacher, now=now)
+        if approve and not review.number:
             entry, left = _served(workspace, connection, plan, now=now)
-            body |= {"left_out": left} if left else {}
             log(connection, rows_of([entry]))
-            playlist = entry.playlist_id
-        name = hashlib.blake2b(f"review:{plan_id}:{plan.number}:{len(every)}".encode(), digest_size=16)
-        review = Statement(name.hexdigest(), 0, plan.learner, "review", plan_id, now, body, teacher, playlist)
+            more = {"left_out": left} if left else {}
+            review = replace(review, playlist_id=entry.playlist_id, body={**body, **more})
         return append_statement(connection, review)
 
 

@@ -12,7 +12,7 @@ from segue.service.pages.standing_list import OPTIONS, STEPS, PageStep, shown, s
 from segue.service.pages.texts import translations
 from segue.workspace.dialogue import learner_steps, negotiation, own_plans
 from segue.workspace.dialogue.negotiation import PictureChange
-from segue.workspace.dialogue.requests import suggested_to
+from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.playlists.step_feedback import FACTS
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.statements import Statement

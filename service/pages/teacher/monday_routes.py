@@ -17,7 +17,7 @@ from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
 from segue.service.tenant.work_told import Worked, told
-from segue.workspace.dialogue import class_lists, negotiation, own_plans, requests
+from segue.workspace.dialogue import class_lists, own_plans, replies, requests
 from segue.workspace.dialogue.class_lists import TeacherAct
 from segue.workspace.playlists.answering import alternatives
 from segue.workspace.playlists.step_feedback import StepChange
@@ -190,12 +190,12 @@ def undo_of_teacher(visit: Visit, what: str) -> None:
         return
     space = visit.space
     if kind == "answer" and name in {r.answer_id for r in requests.requests_of(space, visit.ticket.roster)}:
-        negotiation.undo_reply(space, name, kind="answer", by=visit.ticket.who, now=visit.now)
+        replies.undo_reply(space, name, kind="answer", by=visit.ticket.who, now=visit.now)
         return
     theirs = own_plans.plans_of(space, visit.ticket.roster, now=visit.now)
     if kind != "review" or name not in {one.review_id for one in theirs}:
         raise RefusedError(404, "undo", "there is nothing of this class to take back under this id")
-    negotiation.undo_reply(space, name, kind="review", by=visit.ticket.who, now=visit.now)
+    replies.undo_reply(space, name, kind="review", by=visit.ticket.who, now=visit.now)
 
 
 def _undo(visit: Visit, override_id: str) -> None:

@@ -20,9 +20,9 @@ from segue.service.http.said import statement_bodies as said
 from segue.service.reach import ReachedRoute, reaching, reaching_class
 from segue.service.routes.dialogue.first_moment import moment_of
 from segue.service.tenant.work_told import Worked, told
-from segue.workspace.dialogue import learner_steps, negotiation, own_plans, requests
+from segue.workspace.dialogue import learner_steps, negotiation, own_plans, replies, requests
 from segue.workspace.dialogue.negotiation import PictureChange
-from segue.workspace.dialogue.requests import suggested_to
+from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.records.statements import Statement
 from segue.workspace.workspace import Workspace
 
@@ -155,7 +155,7 @@ async def undo_review(request: Request, statement: StatementId) -> Response:
     """Take the answer to a plan back; the list before it is in force again."""
     caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
-    response = _said(await caller.do(negotiation.undo_reply, statement, kind="review", by=body.by, now=now))
+    response = _said(await caller.do(replies.undo_reply, statement, kind="review", by=body.by, now=now))
     return told(request, caller.tenant, response, Worked(statement=statement))
 
 
@@ -209,7 +209,7 @@ async def undo_answer(request: Request, statement: StatementId) -> Response:
     """Take the answer to a request back; it waits again."""
     caller, body = await received(request, UndoBody, "teacher")
     now = body.time or datetime.now(UTC)
-    return _said(await caller.do(negotiation.undo_reply, statement, kind="answer", by=body.by, now=now))
+    return _said(await caller.do(replies.undo_reply, statement, kind="answer", by=body.by, now=now))
 
 
 def _said(statement: Statement) -> Response:
