@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from segue.workspace.workspace import Workspace
 from tests.service.conftest import NOW, history
+from tests.service.lti_platform import until
 
 Headers = Callable[[str], dict[str, str]]
 
@@ -26,6 +29,25 @@ def pages(client: httpx.Client, path: str, name: str, mine: dict[str, str], **qu
         if (after := found.json()["next"]) is None:
             return rows
         assert found.json()[name]
+
+
+def test_an_erasure_beside_a_reader_holds_up_nobody(
+    client: httpx.Client, headers: Headers, school: Path
+) -> None:
+    """As beside a backup or a report; the log is emptied once the reader has ended."""
+    asked = {"learner": "student-4", "k": 2}
+    mine = client.post("/v1/recommend", json=asked, headers=headers("backend")).json()["playlist_id"]
+    log = school / "segue.db-wal"
+    with contextlib.closing(sqlite3.connect(school / "segue.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        erased = client.delete("/v1/learners/student-4", headers=headers("admin"), timeout=30)
+        assert "a reader holds the write-ahead log" in erased.json()["certificate"]["disk"]
+        others = asked | {"learner": "student-5"}
+        assert client.post("/v1/recommend", json=others, headers=headers("backend"), timeout=20).is_success
+        assert mine.encode() in log.read_bytes()
+    until(lambda: log.stat().st_size == 0)
+    assert mine.encode() not in (school / "segue.db").read_bytes()
 
 
 @pytest.fixture

@@ -110,16 +110,26 @@ class Store:
     def forget(self) -> None:
         """Tell whoever remembers models, learners or states that rows were changed behind their events."""
 
-    def forget_log(self) -> bool:
+    def forget_log(self, *, wait: bool = True) -> bool:
         """Copy SQLite's log into its file and empty it, so that rows removed before are in neither.
 
-        Returns False while a reader of another moment holds it; True on PostgreSQL, which has no such file.
+        Returns False at once while a reader of another moment holds it (all who write would wait for the
+        reader too), and without `wait` while somebody writes; True on PostgreSQL, which has no such file.
         """
         if not self.is_sqlite:
             return True
-        with self._turn, self.engine.connect() as connection:
-            driver: Any = connection.connection.driver_connection
-            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not self._turn.acquire(blocking=wait):
+            return False
+        try:
+            with self.engine.connect() as connection:
+                driver: Any = connection.connection.driver_connection
+                driver.execute("PRAGMA busy_timeout=0")
+                try:
+                    busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    driver.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
+        finally:
+            self._turn.release()
         return not busy
 
     def ping(self) -> None:

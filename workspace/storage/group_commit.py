@@ -27,6 +27,7 @@ class GroupedStore(Store):
         self._local = threading.local()
         self.numbers: Mapping[str, int] = {}
         self.undone = 0
+        self._copied = 0  # pages of the log, at the last look
 
     def pin(self) -> None:
         """Let the calling thread keep a connection, from its next write on."""
@@ -127,11 +128,19 @@ class GroupedStore(Store):
         return id(raw), raw.execute("PRAGMA data_version").fetchone()[0], self.undone
 
     def copy_log_back(self) -> None:
-        """Copy what is committed from SQLite's log into its file, so that the writer need not stop for it."""
-        if self.is_sqlite:
-            with self.engine.connect() as connection, contextlib.suppress(sqlite3.Error):  # or the next time
+        """Copy what is committed from SQLite's log into its file, so that the writer need not stop for it.
+
+        Where nothing came in since the last time, the log is emptied: it may hold what was erased.
+        """
+        if not self.is_sqlite:
+            return
+        with contextlib.suppress(sqlite3.Error):  # or the next time
+            with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
-                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                _, pages, copied = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            idle, self._copied = 0 < pages == copied == self._copied, copied
+            if idle:
+                self.forget_log(wait=False)
 
     def unpin(self) -> None:
         """Let go of the calling thread's connection."""
