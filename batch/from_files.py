@@ -94,7 +94,7 @@ def batch(
     recommender = Recommender.load(artefact)
     n_buckets = count_buckets(attempts)
     with output.at_work(out, share.index):
-        output.claim(out, plan.week, _manifest(recommender, attempts, plan, n_buckets))
+        mine = output.claim(out, plan.week, _manifest(recommender, attempts, plan, n_buckets))
         (out / output.PARTS).mkdir(exist_ok=True)
         parts = {n: output.part_path(out / output.PARTS, n) for n in range(n_buckets) if share.has(n)}
         missing = {n: target for n, target in parts.items() if output.sealed(target) is None}
@@ -117,6 +117,7 @@ def batch(
             size = worker_pool.sensible(shuffled.rows // ROWS_A_LIST, workers)
             for number, count in runner(do_bucket, todo, workers=size, prepare=_nothing, arguments=()):
                 learners += count
+                output.refuse_if_taken(out, mine)
                 output.seal(output.draft_of(missing[number]), missing[number])
                 tick(1, len(todo))
         finally:

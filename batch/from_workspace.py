@@ -40,7 +40,7 @@ from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.manners import fixed_for, fixed_manners
 from segue.workspace.records.rosters.enrolments import courses_of, no_students
 from segue.workspace.sources.catalogues import CatalogueSource
-from segue.workspace.sources.model_registry import Champion, Library
+from segue.workspace.sources.model_registry import Champion, Library, current_fit
 from segue.workspace.storage.configuration import open_store, read_configuration
 from segue.workspace.storage.database import Connection, Store
 from segue.workspace.storage.pseudonyms import Keyring
@@ -152,7 +152,9 @@ def weekly(
     BusyError
         When another run writes the same part of `out`.
     OutputError
-        When `out` is a file, or holds playlists of unknown origin.
+        When `out` is a file, or holds playlists of unknown origin, or another run takes it over.
+    RuntimeError
+        When another model is put in charge while the lists are drawn.
     ValueError
         When there are courses and somebody else who decides.
     """
@@ -166,11 +168,14 @@ def weekly(
         people, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
     )
     with output.at_work(out, share.index):
-        output.claim(out, plan.week, _manifest(workspace, plan, blocks, deciding))
+        with workspace.store.read() as connection:
+            manifest = _manifest(connection, workspace, plan, blocks, deciding)
+            fit = current_fit(connection)
+        mine = output.claim(out, plan.week, manifest)
         (out / output.PARTS).mkdir(exist_ok=True)
         workers = pool.sensible(len(people), workers)
         todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
-        mine = sum(share.has(b.number) for b in blocks)
+        own = sum(share.has(b.number) for b in blocks)
         numbers = [p.number for b in todo.values() for p in b.people]
         begin("states")
         bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
@@ -180,6 +185,9 @@ def weekly(
         here = (_Place.of(workspace), plan, deciding)
         for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
             with workspace.store.write() as connection:
+                if current_fit(connection) != fit:
+                    raise RuntimeError("another model was put in charge meanwhile: run the same again")
+                output.refuse_if_taken(out, mine)
                 log(connection, without_erased(connection, rows))
             output.seal(output.draft_of(todo[number].path), todo[number].path)
             tick(len(todo[number].people), total)
@@ -187,7 +195,7 @@ def weekly(
         if complete and (todo or output.sealed(out / output.TABLE) is None):
             write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
             output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
-        return BatchReport(len(people), len(todo), mine - len(todo), complete)
+        return BatchReport(len(people), len(todo), own - len(todo), complete)
 
 
 def is_whole(out: Path) -> bool:
@@ -283,11 +291,14 @@ def _courses(
 
 
 def _manifest(
-    workspace: Workspace, plan: WeeklyPlan, blocks: Sequence[Block], deciding: Deciding | None
+    connection: Connection,
+    workspace: Workspace,
+    plan: WeeklyPlan,
+    blocks: Sequence[Block],
+    deciding: Deciding | None,
 ) -> dict[str, Any]:
-    with workspace.store.read() as connection:
-        model = workspace.champion(connection).recommender.model_hash
-        fixed = fixed_manners(connection)
+    model = workspace.champion(connection).recommender.model_hash
+    fixed = fixed_manners(connection)
     who = repr([(block.names, block.taken) for block in blocks])
     if any(courses is not None for block in blocks for courses in block.courses):
         who += repr([block.courses for block in blocks])

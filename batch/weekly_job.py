@@ -166,7 +166,9 @@ def weekly_job(
     if clock is not None:
         near(asked.week, clock)
     busy = f"another `segue week` is at work on {workspace.path}: wait until it has ended"
-    with output.holding(workspace.path / "week.lock", said=busy):
+    with output.holding(workspace.path / "week.lock", said=busy), workspace.store.alone("week") as alone:
+        if not alone:  # at work on another machine
+            raise output.BusyError(busy)
         record = _Record(workspace, out, asked, begin)
         latest = None if clock is None else max(clock, now)
         record.do("import", lambda: _import(workspace, asked, out, latest, tick), say)
@@ -209,7 +211,7 @@ class _Record:
         self._said = output.claim(out, asked.week, asked.named(), record=output.RECORD)
         found = self._said.get("steps", {})
         if self._said.get("model") not in (None, self._model()):  # what follows from it is another week's
-            found = {}
+            found, self._said["model"] = {}, None
         if "weekly" in found and (out / output.MANIFEST).exists() and not is_whole(out):
             del found["weekly"]
         self.steps = {name: JobStep(**step) for name, step in found.items()}
@@ -225,13 +227,15 @@ class _Record:
             done = work()
             self.steps[name] = replace(done, seconds=round(time.monotonic() - began, 1))
             steps = {name: asdict(step) for name, step in self.steps.items()}
-            self._said |= {"steps": steps, "model": self._model() if "fit" in steps else None}
+            self._said["steps"] = steps
+            if self._said.get("model") is None and "fit" in (*steps, *self._skip):
+                self._said["model"] = self._model()
             output.write_record(self._path, self._said)
         say(name, self.steps[name])
 
-    def _model(self) -> str | None:
+    def _model(self) -> str:
         with self._workspace.store.read() as connection:
-            return current_fit(connection)
+            return current_fit(connection) or ""
 
 
 def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, tick: Tick) -> JobStep:

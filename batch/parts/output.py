@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,19 @@ def claim(out: Path, week: str, said: Mapping[str, Any], *, record: str = MANIFE
             _move(out, out / EARLIER / str(there.get("name", "before")), record)
         if (back := out / EARLIER / name).exists():
             _move(back, out, record)
-            back.rmdir()
+            with suppress(OSError):  # where somebody has put something of their own
+                back.rmdir()
         mine = read_record(out / record)
         if mine is None:
             mine = {"name": name, **said}
             write_record(out / record, mine)
         return mine
+
+
+def refuse_if_taken(out: Path, mine: Mapping[str, Any]) -> None:
+    """Raise `OutputError` where another run has made `out` its own since `claim` returned `mine`."""
+    if read_record(out / MANIFEST) != mine:
+        raise OutputError(f"another run has taken {out} over meanwhile: run the same again")
 
 
 def _move(source: Path, target: Path, record: str) -> None:

@@ -18,6 +18,7 @@ from segue.batch.from_workspace import weekly
 from segue.batch.parts import output
 from segue.batch.plan import Course, WeeklyPlan
 from segue.batch.weekly_job import Week, WeekDone, weekly_job
+from segue.engine.policies import Uniform
 from segue.engine.requests.request import Request
 from segue.features.events.file_readers import Source
 from segue.workspace.playlists.step_feedback import StepChange
@@ -96,6 +97,57 @@ def test_events_options_and_another_model_make_another_run(school: School, out: 
     school.space.fit(now=pd.Timestamp("2026-11-30T00:00:00Z").to_pydatetime())  # by hand, another model
     job(school, refit, out)
     assert school.well()
+
+
+def test_another_model_makes_another_run_where_this_one_does_not_fit(school: School, out: Path) -> None:
+    job(school, W48, out)
+    before = rows(out)["decision_id"].tolist()
+    school.space.fit(now=MONDAY, policy=Uniform())  # by hand
+    done = job(school, W48, out)
+    after = rows(out)["decision_id"].tolist()
+    assert set(before).isdisjoint(after)
+    assert job(school, W48, out).steps == done.steps
+    assert rows(out)["decision_id"].tolist() == after
+    assert school.well()
+
+
+@pytest.mark.parametrize("taken", ["model", "folder"])
+def test_what_takes_over_meanwhile_ends_the_run_and_leaves_no_mixture(
+    school: School, out: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    monkeypatch.setattr(from_workspace, "BLOCK", 4)
+
+    def take(done: int, _: int) -> None:
+        if not list(out.glob("playlists/*.parquet")) or not done:
+            return
+        if taken == "model":
+            school.space.fit(now=MONDAY, policy=Uniform())
+        else:
+            output.claim(out, "2026-W48", {"k": 99})
+            (out / "playlists").mkdir()
+
+    said = {"model": "another model was put in charge", "folder": "another run has taken"}
+    with pytest.raises(RuntimeError, match=f"{said[taken]}.* meanwhile: run the same again"):
+        weekly_job(school.space, W48, out, workers=1, tick=take)
+    job(school, W48, out)
+    decisions = school.space.decisions().set_index("decision_id")
+    assert decisions.loc[rows(out)["decision_id"], "model_hash"].nunique() == 1
+    assert len(rows(out)) == 3 * len(school.roster)
+    assert school.well()
+
+
+def test_what_somebody_keeps_among_earlier_runs_stays_and_is_in_nobodys_way(
+    school: School, out: Path
+) -> None:
+    job(school, W47, out)
+    first = (out / "playlists.csv").read_bytes()
+    for _ in range(2):
+        job(school, W48, out)
+        (earlier,) = (out / "earlier").glob("2026-W47-*")
+        (earlier / ".DS_Store").touch()
+        job(school, W47, out)
+        assert (out / "playlists.csv").read_bytes() == first
+    assert (earlier / ".DS_Store").exists()
 
 
 def test_a_torn_part_or_table_is_made_again(

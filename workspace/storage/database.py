@@ -107,6 +107,22 @@ class Store:
         """Let writes that belong together share one commit where the store can; here each has its own."""
         yield
 
+    @contextmanager
+    def alone(self, work: str) -> Iterator[bool]:
+        """Hold a piece of work for this process, whatever machine it is on; yield whether nobody else does.
+
+        On SQLite, which one machine uses, always True: there a lock file does it.
+        """
+        if self.is_sqlite:
+            yield True
+            return
+        taken = text("SELECT pg_try_advisory_lock(hashtext(current_schema()), hashtext(:work))")
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            try:
+                yield bool(connection.execute(taken, {"work": work}).scalar_one())
+            finally:
+                connection.invalidate()  # a lock lasts as long as its connection
+
     def forget(self) -> None:
         """Tell whoever remembers models, learners or states that rows were changed behind their events."""
 

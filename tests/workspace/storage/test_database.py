@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,19 @@ def test_each_schema_of_a_database_is_a_store_of_its_own(new_postgresql: Callabl
         assert connection.execute(text("SELECT count(*) FROM counters")).scalar_one() > 0
     east.close()
     west.close()
+
+
+def test_work_is_held_on_all_machines_and_let_go_with_its_process(new_postgresql: Callable[..., str]) -> None:
+    url = new_postgresql()
+    one, other = Store.open(url), Store.open(url)
+    with contextlib.suppress(ZeroDivisionError), one.alone("week") as first:
+        with other.alone("week") as second, other.alone("else") as third:
+            assert (first, second, third) == (True, False, True)
+        raise ZeroDivisionError
+    with other.alone("week") as free:
+        assert free
+    for store in (one, other):
+        store.close()
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
