@@ -240,7 +240,7 @@ def aim(catalogue: Catalogue, name: str) -> str:
     return name if at is None else catalogue.skills[at].i_can or catalogue.skills[at].statement or name
 
 
-def _called(catalogue: Catalogue, name: str) -> str:
+def called(catalogue: Catalogue, name: str) -> str:
     """Return the title of a resource; a skill in "I can" words."""
     at = catalogue.resource_index.get(name)
     return aim(catalogue, name) if at is None else catalogue.resources[at].title or name
@@ -249,7 +249,7 @@ def _called(catalogue: Catalogue, name: str) -> str:
 def finding_words(locale: str, catalogue: Catalogue, finding: PlanFinding) -> str:
     """Return one finding about a plan as a sentence."""
     _ = translations(locale).gettext
-    at, about = (finding.step or 0) + 1, _called(catalogue, finding.about)
+    at, about = (finding.step or 0) + 1, called(catalogue, finding.about)
     says = {
         "empty": _("The plan is empty."),
         "unknown": _("Step %(at)s: this is not in the catalogue: %(about)s"),
@@ -296,7 +296,7 @@ class AskedLine:
 def request_words(locale: str, catalogue: Catalogue, asked: LearnerRequest) -> AskedLine:
     """Return what a learner asked of the teacher as a sentence, with the answer."""
     _ = translations(locale).gettext
-    about = (_called if asked.kind == "suggestion" else aim)(catalogue, asked.about)
+    about = (called if asked.kind == "suggestion" else aim)(catalogue, asked.about)
     says = {
         "talk": _("Asked for a talk: %(about)s"),
         "contest": _("Asked to look at the record again: %(about)s"),

@@ -83,6 +83,7 @@ def environment(locale: str) -> Environment:
     )
     made.filters.update(
         day=_day,
+        days_of=_days_of,
         safe_url=safe_url,
     )
     return made
@@ -91,6 +92,11 @@ def environment(locale: str) -> Environment:
 @pass_context
 def _day(context: Context, value: date | datetime | str | None) -> str:
     return texts.day(value, context["wording"], context["zone"])
+
+
+@pass_context
+def _days_of(context: Context, week: str) -> str:
+    return texts.days_of(week, context["wording"])
 
 
 def render(template: str, locale: str, values: Mapping[str, object]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gettext
 import io
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -84,5 +84,18 @@ def day(value: date | datetime | str | None, locale: str, zone: str = "UTC") -> 
         return ""
     if isinstance(value, datetime):
         value = value.astimezone(ZoneInfo(zone))
-    when = date.fromisoformat(value[:10]) if isinstance(value, str) else value
-    return format_date(when, format="d MMM y", locale="en" if locale == PSEUDO else locale)
+    return _written(date.fromisoformat(value[:10]) if isinstance(value, str) else value, "d MMM y", locale)
+
+
+def days_of(week: str, locale: str) -> str:
+    """Return the days of an ISO week as people write them.
+
+    >>> days_of("2026-W49", "en"), days_of("2026-W49", "es")
+    ('30 Nov – 6 Dec 2026', '30 nov – 6 dic 2026')
+    """
+    monday = date.fromisocalendar(int(week[:4]), int(week[-2:]), 1)
+    return f"{_written(monday, 'd MMM', locale)} – {_written(monday + timedelta(6), 'd MMM y', locale)}"
+
+
+def _written(when: date, form: str, locale: str) -> str:
+    return format_date(when, form, locale="en" if locale == PSEUDO else locale)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, left_words, open_at, request_words, show
+from segue.service.pages.layout import called, finding_words, left_words, open_at, request_words, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import shown, standing
@@ -90,17 +90,13 @@ def _feedback(visit: Visit) -> dict[str, object]:
     asked = requests.requests_of(space, [visit.ticket.who])
     _, steps = shown(space, visit.ticket.who, now=visit.now)
 
-    def aims(skills: Sequence[str]) -> list[str]:
-        found = [catalogue.skills[catalogue.skill_index[name]] for name in skills]
-        return [one.i_can or one.statement or one.skill_id for one in found]
-
     def follows(skills: Sequence[str]) -> tuple[str, str] | None:
         fit = [s for s in steps if s.state in ("open", "pinned") and set(skills) & set(s.resource.skills)]
         return (fit[0].resource.title or fit[0].resource.resource_id, fit[0].decision_id) if fit else None
 
     return {
         "received": received_of(space, visit.ticket.who),
-        "aims": aims,
+        "called": partial(called, catalogue),
         "follows": follows,
         "skills": catalogue.skills,
         "resources": open_at(visit.now, catalogue),

@@ -158,11 +158,14 @@ def test_feedback_due_is_marked_as_given_and_the_learner_sees_it(
     given = press(asked, "given", where={"learner": "7"}, kind="talk")
     assert given.text.count("never so far") == 29
     score = {"learner": "student-7", "criterion": "reasoning", "rater": "t1", "score": 0.5}
-    rubric = {"work": "poster", "rubric": {"reasoning": "trail-mix-talk"}, "scores": [score]}
-    assert client.post("/v1/classes/7b/rubric", json=rubric, headers=headers("teacher")).status_code == 200
+    for work in ("poster", "design-a-skate-park"):
+        rubric = {"work": work, "rubric": {"reasoning": "trail-mix-talk"}, "scores": [score]}
+        marked = client.post("/v1/classes/7b/rubric", json=rubric, headers=headers("teacher"))
+        assert marked.status_code == 200
     told = browse(f"{base_of(browse(link('learner', 'student-7')))}/feedback").text
     assert "You had a talk with your teacher." in told
     assert "poster, reasoning</strong>: 50 % (on the way)" in told
+    assert "Design a skate park to scale, reasoning</strong>" in told, "by its title where it has one"
     assert "It shows: I can" in told
     undone = press(given, "undo", where={"page": "asked"})
     assert "Taken back" in undone.text
@@ -174,6 +177,22 @@ def test_feedback_due_is_marked_as_given_and_the_learner_sees_it(
     assert browse(str(later.url)).text.count("never so far") == 29, "of that talk alone"
     forged = press(later, "undo", where={"page": "asked"}, what="given:7-1")
     assert forged.response.status_code == 404
+
+
+def test_pages_name_a_week_by_its_days(monday: Any, browse: Browse, link: Link) -> None:
+    mine = base_of(browse(link("learner", "student-4")))
+    teacher = base_of(monday)
+    weeks = [
+        f"{teacher}/monday",
+        f"{teacher}/learner?who=4",
+        f"{teacher}/report",
+        f"{mine}/week",
+        f"{mine}/print",
+    ]
+    for page in weeks:
+        words = re.sub("<[^>]*>", " ", browse(page).text)
+        assert re.search(r"\d+ [A-Z][a-z]{2} – \d+ [A-Z][a-z]{2} 20\d\d", words), page
+        assert not re.search(r"20\d\d-W\d\d", words), page
 
 
 def test_the_report_speaks_under_the_four_principles(monday: Any, browse: Browse, press: Press) -> None:
