@@ -48,9 +48,12 @@ RESOURCE_ALIASES = {
 }
 NO_NAMES: Mapping[Path, Mapping[str, str]] = MappingProxyType({})
 NOTHING = ("", "nan", "n/a", "none", "null", "[]")
-RESOURCE_TEXTS = ("title", "url", "kind", "language", "grade_band", "content", "process", "product", "source")
+RESOURCE_TEXTS = ("title", "kind", "language", "grade_band", "content", "process", "product", "source")
+LONGEST_ADDRESS = 2_000  # characters
+LINKED = re.compile(r"https?://|/(?!/)", re.IGNORECASE)
 RESOURCE_COLUMNS = (
     "resource_id",
+    "url",
     *RESOURCE_TEXTS,
     "skills",
     "tags",
@@ -231,14 +234,14 @@ def _items(text: str) -> list[str]:
         return [item.strip("'\" ") for item in text[1:-1].split(",")]
 
 
-def cleaned(text: str) -> str:
-    r"""Return text in one Unicode form, without control characters or runs of spaces, at most 300 characters.
+def cleaned(text: str, *, most: int = 300) -> str:
+    r"""Return text in one Unicode form, without control characters or runs of spaces, the first characters.
 
     >>> cleaned("  Frac\u0327tions\x07 \n and  ratios ")
     'Fraçtions and ratios'
     """
     shown = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
-    return " ".join(shown.split())[:300]
+    return " ".join(shown.split())[:most]
 
 
 def _need(table: Table, columns: Sequence[str], path: Path) -> None:
@@ -254,6 +257,7 @@ def _resources(table: Table) -> tuple[list[Resource], pd.DataFrame, tuple[str, .
     made: dict[str, Resource] = {}
     rejects = list(table.rejects.itertuples(index=False, name=None))
     joined: set[str] = set()
+    unlinked: dict[str, None] = {}
     n_cleaned = 0
     for line, row in zip(table.lines.tolist(), table.frame.to_dict("records"), strict=True):
         try:
@@ -262,6 +266,8 @@ def _resources(table: Table) -> tuple[list[Resource], pd.DataFrame, tuple[str, .
             rejects.append((line, str(error)))
             continue
         n_cleaned += resource.title != str(row.get("title") or "")
+        if _cell({"url": row.get("url")}, "url") and not LINKED.match(resource.url):
+            unlinked[resource.resource_id] = None
         before = made.get(resource.resource_id)
         if before is not None:
             joined.add(resource.resource_id)
@@ -269,6 +275,10 @@ def _resources(table: Table) -> tuple[list[Resource], pd.DataFrame, tuple[str, .
         made[resource.resource_id] = resource
     notes = [f"{n_cleaned} titles were cleaned"] if n_cleaned else []
     notes += [f"{len(joined)} resources stand on several lines: their skills were joined"] if joined else []
+    if unlinked:
+        first, more = next(iter(unlinked)), len(unlinked) - 1
+        whose = f"{first!r}" + (f" and {more} more" if more else "")
+        notes.append(f"no page links to the address of {whose}: it must begin with https://, http:// or /")
     return list(made.values()), pd.DataFrame(rejects, columns=["line", "reason"]), tuple(notes)
 
 
@@ -287,11 +297,15 @@ def _resource(row: Mapping[str, object]) -> Resource:
     resource_id = _cell(row, "resource_id")
     if not resource_id:
         raise ValueError("resource_id is empty")
+    url = cleaned(_cell(row, "url"), most=LONGEST_ADDRESS + 1)
+    if len(url) > LONGEST_ADDRESS:
+        raise ValueError(f"url must have at most {LONGEST_ADDRESS} characters: cut, it would lead nowhere")
     minutes = _amount(row, "minutes", 10.0)
     if not 0 < minutes < 10_000:
         raise ValueError(f"minutes must be above 0, got {minutes:g}")
     return Resource(
         resource_id=resource_id,
+        url=url,
         skills=listed(row.get("skills")),
         tags=listed(row.get("tags")),
         courses=listed(row.get("courses")),

@@ -130,6 +130,17 @@ def test_the_catalogue_joins_lines_and_cleans_titles(tmp_path: Path) -> None:
     assert any("several lines" in note for note in read.catalogue.notes)
 
 
+def test_addresses_are_whole_and_those_without_a_link_are_told(tmp_path: Path) -> None:
+    long = "https://e.org/?at=" + "a" * 1_900
+    rows = [f"r1,{long}", "r2,javascript:alert(1)", "r3,www.e.org", "r4,/lesson", "r5,", f"r6,{long * 2}"]
+    read = read_catalogue(write(tmp_path / "r.csv", "\n".join(["resource_id,url", *rows])))
+    assert [one.url for one in read.catalogue.resources] == [long, "", "www.e.org", "/lesson", ""]
+    assert [note for note in read.catalogue.notes if "'r2' and 1 more" in note]
+    assert read.rejects["reason"].tolist() == [
+        "url must have at most 2000 characters: cut, it would lead nowhere"
+    ]
+
+
 def test_skills_prerequisites_and_cycles(tmp_path: Path) -> None:
     resources = write(tmp_path / "r.csv", "resource_id,skill\nr1,a\nr2,b\n")
     skills = write(tmp_path / "s.csv", "skill_id,i_can\na,I can add\n")
