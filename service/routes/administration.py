@@ -14,6 +14,7 @@ from segue.service.http.openapi import gives
 from segue.service.http.refusals import RefusedError
 from segue.service.http.said import page_bodies as answers
 from segue.service.reach import ReachedRoute
+from segue.workspace.privacy.learner_rights import saw_erased
 from segue.workspace.records.maintenance import row_pages
 from segue.workspace.sources.model_registry import Library, current_fit, kept_models
 from segue.workspace.storage.errors import WorkspaceError
@@ -52,13 +53,16 @@ def _put_in_charge(workspace: Workspace, version: str) -> dict[str, Any]:
     Raises
     ------
     RefusedError
-        404 when there is none of this version, 409 when its files cannot be read.
+        404 when there is none of this version, 409 when its files cannot be read, or hold who was erased.
     """
     if not (workspace.models / version).is_dir():
         raise RefusedError(404, "no_model", "there is no model of this version: GET /v1/models lists them")
     with workspace.store.read() as connection:
         if version == current_fit(connection):
             return {"version": version, "activated": False}
+        if saw_erased(connection, version):
+            message = "this model was fitted on a learner who was erased since: activate a later one"
+            raise RefusedError(409, "erased_since", message)
     try:  # by a library of its own: nothing is remembered before it decides
         recommender = Library(workspace.models).artefact(version)
     except WorkspaceError:

@@ -89,6 +89,20 @@ def test_a_model_is_rolled_back_and_put_in_charge_again(client: httpx.Client, he
     assert client.post(f"/v1/models/{old}/activate", headers=headers("backend")).status_code == 403
 
 
+def test_a_model_that_saw_who_was_erased_is_not_put_in_charge_again(
+    client: httpx.Client, headers: Headers
+) -> None:
+    mine = headers("admin")
+    first = client.get("/v1/models", headers=mine).json()["models"][0]["version"]
+    client.post("/v1/recommend", json={"learner": "student-3", "k": 1}, headers=mine)  # which keeps the model
+    assert client.delete("/v1/learners/student-4", headers=mine).is_success
+    kept = {one["version"]: one["current"] for one in client.get("/v1/models", headers=mine).json()["models"]}
+    assert kept.pop(first) is False
+    refused = client.post(f"/v1/models/{first}/activate", headers=mine)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "erased_since")
+    assert [client.post(f"/v1/models/{name}/activate", headers=mine).is_success for name in kept] == [True]
+
+
 def test_everything_stored_is_told_once_page_by_page(client: httpx.Client, headers: Headers) -> None:
     mine = headers("admin")
     for learner in ("student-3", "student-4"):

@@ -25,7 +25,7 @@ from segue.workspace.storage.errors import DeclinedError, unknown_learner
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
 
-REFIT_DUE = "refit_due"
+REFIT_DUE, SAW_ERASED = "refit_due", "saw_erased"
 NOT_REMOVED = (
     "backups made before this moment, copies of the disk, and what an LMS or its gradebook was told",
     "artefacts of earlier fits that open decisions of others refer to, until those are settled and pruned",
@@ -132,9 +132,18 @@ def finish_erasures(workspace: Workspace, *, now: datetime) -> bool:
         workspace.fit(now=now)
         with workspace.store.write() as connection:
             put_document(connection, REFIT_DUE, b"")
+            earlier = {folder.name for folder in workspace.models.iterdir()} - {
+                champions.current_fit(connection)
+            }
+            put_document(connection, SAW_ERASED, " ".join(sorted(earlier)).encode())
             needed = champions.needed(connection)
         champions.prune(workspace.models, needed)
     return bool(due)
+
+
+def saw_erased(connection: Connection, version: str) -> bool:
+    """Return whether a model that is kept for open decisions was fitted on learners who were erased since."""
+    return version in (get_document(connection, SAW_ERASED) or b"").decode().split()
 
 
 def opt_out(workspace: Workspace, learner: str, *, out: bool) -> None:
