@@ -22,23 +22,8 @@ from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_
 
 LONGEST_LINE = 1 << 20
 PART_ROWS = 100_000  # of a file are in memory at once
-OURS = frozenset(
-    (
-        *COLUMNS,
-        *[
-            "title",
-            "url",
-            "language",
-            "grade_band",
-            "skills",
-            "courses",
-            "difficulty",
-            "minutes",
-            "prerequisite",
-            "skill",
-        ],
-    )
-)
+OURS = {*COLUMNS, "title", "url", "language", "grade_band", "skills", "courses", "difficulty", "minutes"}
+OURS |= {"prerequisite", "skill"}
 """Names of ours that are known in any spelling."""
 Rejects = list[tuple[int, str]]
 

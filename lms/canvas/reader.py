@@ -192,23 +192,17 @@ def _outcome(metadata: Body, body: Body, report: ReadReport) -> Event:
     points = (body.get("score"), body.get("possible")) if share is None else (share, 1)
     made["score"] = score_of(report, raw=points[0], high=points[1])
     made["kind"] = "other" if made["score"] is None else "attempt"
-    outcome = (
-        made["learner"],
-        made["resource"],
-        text(body.get("learning_outcome_id")),
-        text(body.get("attempt")),
-    )
-    if outcome[2]:
-        made |= {"key": digest("outcome", *outcome), "removed": made["score"] is None}
-    made["id"] = digest(made["id"], text(body.get("learning_outcome_id")), made["score"])
+    if outcome := text(body.get("learning_outcome_id")):
+        key = digest("outcome", made["learner"], made["resource"], outcome, text(body.get("attempt")))
+        made |= {"key": key, "removed": made["score"] is None}
+    made["id"] = digest(made["id"], outcome, made["score"])
     add_attempt_no(made, body.get("attempt"))
     return made
 
 
 def _submission(metadata: Body, body: Body, _: ReadReport) -> Event:
-    task = (
-        ("assignment", body["assignment_id"]) if body.get("assignment_id") else ("quiz", body.get("quiz_id"))
-    )
+    kind = "assignment" if body.get("assignment_id") else "quiz"
+    task = (kind, body.get(f"{kind}_id"))
     made = _event(metadata, body, "completion", learner=body.get("user_id"), resource=task)
     add_attempt_no(made, body.get("attempt"))
     return made
@@ -218,9 +212,8 @@ def _changed(metadata: Body, body: Body, report: ReadReport) -> Event | None:
     """Return what became of a submission: handed in again, or taken out; of anything else only a note."""
     made = _submission(metadata, body, report)
     submission = global_id(body.get("submission_id"), metadata.get("root_account_id"))
-    if body.get("workflow_state") == "deleted" or body.get("excused") is True:
-        return made | {"kind": "other", "key": f"{URN}submission:{submission}", "removed": True}
-    if _never_handed_in(body):
+    out = body.get("workflow_state") == "deleted" or body.get("excused") is True
+    if out or _never_handed_in(body):
         return made | {"kind": "other", "key": f"{URN}submission:{submission}", "removed": True}
     return made if text(body.get("submitted_at")) else None
 

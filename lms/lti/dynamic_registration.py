@@ -30,11 +30,7 @@ SECONDS = 10.0  # for one answer, from its first byte to its last too
 ANSWER_BYTES = 1_000_000
 LONGEST = 4_000
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
-SCOPES = (
-    AGS + "scope/lineitem",
-    AGS + "scope/score",
-    NRPS + "scope/contextmembership.readonly",
-)
+SCOPES = (AGS + "scope/lineitem", AGS + "scope/score", NRPS + "scope/contextmembership.readonly")
 
 
 @dataclass(frozen=True)

@@ -165,11 +165,11 @@ def open_bundle(source: Source, mode: Mode, report: ReadReport) -> Bundle:
     try:
         files = _files(path)
         bundle = _strict(files, report) if mode == "strict" else _lenient(files, report)
-    except (RecordRefusedError, OSError) as problem:
-        code = problem.code if isinstance(problem, RecordRefusedError) else "package.unreadable"
-        refuse(
-            report, code, str(problem) if isinstance(problem, RecordRefusedError) else "bundle cannot be read"
-        )
+    except RecordRefusedError as refusal:
+        refuse(report, refusal.code, str(refusal))
+        return Bundle()
+    except OSError:
+        refuse(report, "package.unreadable", "bundle cannot be read")
         return Bundle()
     for name, rows in bundle.tables.items():
         report.counts[name] += len(rows)

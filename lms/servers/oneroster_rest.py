@@ -43,10 +43,7 @@ class OneRosterServer:
     def __init__(self, address: str, token_url: str, client_id: str, secret: str) -> None:
         login = JsonServer(
             token_url,
-            {
-                "Authorization": basic(client_id, secret),
-                "Content-Type": "application/x-www-form-urlencoded",
-            },
+            {"Authorization": basic(client_id, secret), "Content-Type": "application/x-www-form-urlencoded"},
         )
         form = {"grant_type": "client_credentials", "scope": " ".join(SCOPES)}
         answer = login.call("POST", token_url, body=urllib.parse.urlencode(form).encode())

@@ -26,27 +26,16 @@ from segue.lms.records.untrusted_values import (
 from segue.lms.xapi import rules as xapi_rules
 
 KINDS = {
-    "enrol": ("registered", "enrolled"),
-    "completion": ("completed", "submitted", "finished", "passed", "failed", "mastered", "satisfied"),
-    "view": (
-        "experienced",
-        "viewed",
-        "launched",
-        "initialized",
-        "played",
-        "opened",
-        "accessed",
-        "read",
-        "watched",
-        "navigated",
-    ),
-    "rating": ("rated",),
-    "hint": ("hinted", "requested-hint", "asked"),
-    "choice": ("chose", "selected"),
-    "dwell": ("exited", "suspended", "paused", "terminated", "abandoned"),
+    "enrol": "registered enrolled",
+    "completion": "completed submitted finished passed failed mastered satisfied",
+    "view": "experienced viewed launched initialized played opened accessed read watched navigated",
+    "rating": "rated",
+    "hint": "hinted requested-hint asked",
+    "choice": "chose selected",
+    "dwell": "exited suspended paused terminated abandoned",
 }
 """Kinds of event by the last part of a verb's IRI; what is not listed is `other`."""
-KIND_OF = {verb: kind for kind, verbs in KINDS.items() for verb in verbs}
+KIND_OF = {verb: kind for kind, verbs in KINDS.items() for verb in verbs.split()}
 AGGREGATES = frozenset({"earned", "progressed"})  # sums over many attempts: their score is no attempt
 ATTEMPT_NUMBER = "http://id.tincanapi.com/extension/attempt-id"
 

@@ -81,11 +81,7 @@ def environment(locale: str) -> Environment:
         direction=texts.direction(locale),
         static=stamped,
     )
-    made.filters.update(
-        day=_day,
-        days_of=_days_of,
-        safe_url=safe_url,
-    )
+    made.filters.update(day=_day, days_of=_days_of, safe_url=safe_url)
     return made
 
 

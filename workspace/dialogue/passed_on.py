@@ -35,11 +35,10 @@ def pass_on(
 ) -> int:
     """Keep, within a write, that a suggestion goes to classmates whom the store knows; return to how many."""
     inside = class_surrogates(connection, workspace.keyring, [class_id], create=True) if class_id else {}
+    place = inside.get(class_id, "")
     people = find_learners(connection, workspace.keyring, list(classmates)).values()
     rows = [
-        PracticeRow(
-            number, inside.get(class_id, ""), "suggestion", asked.about, answer.statement_id, answer.time
-        )
+        PracticeRow(number, place, "suggestion", asked.about, answer.statement_id, answer.time)
         for number in {one.number for one in people if not one.opted_out} - {asked.learner}
     ]
     return append_practices(connection, sorted(rows, key=lambda row: row.learner))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -86,27 +86,24 @@ def import_file(
         return event_parts(path, source, resources=known, now=now, unknown=unknown)
 
     if strict:  # looked through once before anything is stored
-        whole = [_unstored(workspace, part) for part in parts()]
-        bad = pd.concat([part.rejects for part in whole], ignore_index=True)
-        if len(bad):
-            rows, events = sum(part.rows for part in whole), sum(part.events for part in whole)
-            return FileImport(rows, events, None, bad, whole[-1].dropped)
+        whole = _together([_unstored(workspace, part) for part in parts()])
+        if len(whole.rejects):
+            return replace(whole, done=None)
     stored, people = [], dict[str, Learner]()
     for checked in parts():
         stored.append(_stored(workspace, checked, people, mistyped))
         tick(checked.rows, 0)
-    done = Appended(0, 0, 0, 0)
-    like: list[str] = []
-    for part in stored:
-        done += part.done or done
-        like += part.mistyped
+    return _together(stored)
+
+
+def _together(parts: Sequence[FileImport]) -> FileImport:
     return FileImport(
-        sum(part.rows for part in stored),
-        sum(part.events for part in stored),
-        done,
-        pd.concat([part.rejects for part in stored], ignore_index=True),
-        stored[-1].dropped,
-        tuple(dict.fromkeys(like)),
+        sum(part.rows for part in parts),
+        sum(part.events for part in parts),
+        sum((part.done for part in parts if part.done), Appended(0, 0, 0, 0)),
+        pd.concat([part.rejects for part in parts], ignore_index=True),
+        parts[-1].dropped,
+        tuple(dict.fromkeys(name for part in parts for name in part.mistyped)),
     )
 
 

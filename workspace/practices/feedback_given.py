@@ -12,7 +12,6 @@ from segue.workspace.practices.members import Members, mastery_of, members_of
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.practices.practice_rows import (
     PracticeKind,
-    PracticeRow,
     append_practices,
     practices_of,
     take_back,
@@ -48,10 +47,7 @@ def note_given(
     with workspace.store.write() as connection:
         members = members_of(workspace, connection, class_id, names, now=now, create=True)
         who = teacher_pseudonym(workspace.keyring, by) if by else ""
-        rows = [
-            PracticeRow(one.number, members.class_id, kind, about, "", now, body, who)
-            for one in members.people.values()
-        ]
+        rows = [members.row(name, kind, about, now, body=body, by=who) for name in members.names]
         return append_practices(connection, rows)
 
 
@@ -77,12 +73,7 @@ def take_back_given(
 
 
 def feedback_waiting(
-    workspace: Workspace,
-    class_id: str,
-    *,
-    now: datetime,
-    names: Sequence[str] = (),
-    period: timedelta = WEEK,
+    workspace: Workspace, class_id: str, *, now: datetime, names: Sequence[str] = (), period: timedelta = WEEK
 ) -> list[tuple[str, datetime | None]]:
     """Return who had no feedback in the last `period`, longest wait first, and when the last one was."""
     with workspace.store.read() as connection:

@@ -84,8 +84,7 @@ def _group_rows(
     for at, group in enumerate(groups):
         act = f"{round(now.timestamp() * 1e6):x}.{at}"
         for name, role in zip(group.members, group.roles, strict=True):
-            number = members.people[name].number
-            yield PracticeRow(number, members.class_id, "group", project, act, now, {"role": role})
+            yield members.row(name, "group", project, now, body={"role": role}, act=act)
 
 
 def _kept(rows: Sequence[PracticeRow], members: Members) -> list[FormedGroup]:
@@ -151,11 +150,9 @@ def pair_reviews(
         if keep:
             stamp = f"{round(now.timestamp() * 1e6):x}"
             rows = [
-                PracticeRow(
-                    members.people[name].number, members.class_id, "review", work, f"{stamp}.{at}", now, side
-                )
+                members.row(name, "review", work, now, body={"side": side}, act=f"{stamp}.{at}")
                 for at, pair in enumerate(pairs)
-                for name, side in zip(pair, ({"side": "reviewer"}, {"side": "author"}), strict=True)
+                for name, side in zip(pair, ("reviewer", "author"), strict=True)
             ]
             append_practices(connection, rows)
         return pairs

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from segue.workspace.records.learner_states import current
 from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners, is_buried
+from segue.workspace.records.practices.practice_rows import PracticeKind, PracticeRow
 from segue.workspace.records.rosters.enrolments import roster_of
 from segue.workspace.storage.database import Connection
 from segue.workspace.storage.errors import DeclinedError
@@ -41,6 +43,20 @@ class Members:
     def called(self) -> dict[int, str]:
         """What each learner is called, by number."""
         return {person.number: name for name, person in self.people.items()}
+
+    def row(
+        self,
+        name: str,
+        kind: PracticeKind,
+        about: str,
+        now: datetime,
+        *,
+        body: Mapping[str, Any],
+        act: str = "",
+        by: str = "",
+    ) -> PracticeRow:
+        """Return one learner's part in something that the class did."""
+        return PracticeRow(self.people[name].number, self.class_id, kind, about, act, now, body, by)
 
 
 def members_of(

@@ -9,7 +9,7 @@ from segue.engine.practices.slots import ListedStep, Placed, Slot, drawn_places
 from segue.engine.sampling.randomness import generator
 from segue.features.iso_weeks import near
 from segue.workspace.practices.members import mastery_of, members_of
-from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices
+from segue.workspace.records.practices.practice_rows import append_practices
 from segue.workspace.workspace import Workspace
 
 
@@ -64,17 +64,10 @@ def place_week(
         mine = [step for step in steps if step.learner in members.people]
         drawn = drawn_places(mine, slots, need, rng=rng, flipped=flipped)
         if keep:
-            rows = [
-                PracticeRow(
-                    members.people[one.learner].number,
-                    members.class_id,
-                    "place",
-                    one.resource,
-                    f"{week}:{one.slot_id}"[:40],
-                    now,
-                    {"slot": one.slot_id, "probability": one.probability, "taken": one.taken},
-                )
-                for one in drawn
-            ]
+            rows = []
+            for one in drawn:
+                body = {"slot": one.slot_id, "probability": one.probability, "taken": one.taken}
+                act = f"{week}:{one.slot_id}"[:40]
+                rows.append(members.row(one.learner, "place", one.resource, now, body=body, act=act))
             append_practices(connection, rows)
         return drawn

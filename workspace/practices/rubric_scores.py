@@ -68,24 +68,13 @@ def keep_scores(
     with workspace.store.write() as connection:
         names = list(dict.fromkeys(one.learner for one in scores))
         members = members_of(workspace, connection, class_id, names, now=now, create=True)
-        rows = [
-            PracticeRow(
-                members.people[one.learner].number,
-                members.class_id,
-                "score",
-                one.work,
-                "",
-                now,
-                {
-                    "criterion": one.criterion,
-                    "score": one.score,
-                    "resource": (rubric or {}).get(one.criterion, ""),
-                },
-                teacher_pseudonym(workspace.keyring, one.rater),
-            )
-            for one in scores
-            if one.learner in members.people
-        ]
+        rows = []
+        for one in scores:
+            if one.learner in members.people:
+                stands_for = (rubric or {}).get(one.criterion, "")
+                body = {"criterion": one.criterion, "score": one.score, "resource": stands_for}
+                who = teacher_pseudonym(workspace.keyring, one.rater)
+                rows.append(members.row(one.learner, "score", one.work, now, body=body, by=who))
         return append_practices(connection, rows)
 
 

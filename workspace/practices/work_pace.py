@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from segue.engine.practices.pace import fit_pace, paced_minutes
-from segue.engine.requests.request import Request
+from segue.engine.practices.pace import fit_pace
 from segue.features.catalogue import Floats, Ints
 from segue.workspace.practices.members import members_of
 from segue.workspace.records.events import read_events
@@ -63,17 +62,3 @@ def factors_of(workspace: Workspace, people: Sequence[Learner], *, now: datetime
         n_resources=len(minutes),
     )
     return np.exp(pace.mean + pace.learner), np.bincount(learner, minlength=len(people))
-
-
-def with_paces(requests: Sequence[Request], paces: Sequence[LearnerPace]) -> list[Request]:
-    """Return requests whose minutes are the learner's own: fewer steps for who is slower, the same goals.
-
-    A request without a budget, or of a learner without a pace, stays as it is.
-    """
-    factor = {one.learner: one.factor for one in paces}
-    return [
-        one
-        if one.minutes is None or one.learner not in factor
-        else replace(one, minutes=paced_minutes(one.minutes, factor[one.learner]))
-        for one in requests
-    ]

@@ -121,12 +121,7 @@ def append_events(
 
 
 def append_block(
-    store: Store,
-    keyring: Keyring,
-    frame: pd.DataFrame,
-    *,
-    tags: Collection[str],
-    people: dict[str, Learner],
+    store: Store, keyring: Keyring, frame: pd.DataFrame, *, tags: Collection[str], people: dict[str, Learner]
 ) -> Appended:
     """Append a block of events in a write of its own, as most blocks are: none of it is there yet."""
     try:

@@ -11,14 +11,7 @@ from sqlalchemy import Connection, Row, Select, select
 from segue.workspace.storage.database import plain, take_numbers
 from segue.workspace.storage.errors import erased_learner, opted_out_learner
 from segue.workspace.storage.pseudonyms import Keyring
-from segue.workspace.storage.schema import (
-    aliases,
-    events,
-    learners,
-    overrides,
-    statements,
-    tombstones,
-)
+from segue.workspace.storage.schema import aliases, events, learners, overrides, statements, tombstones
 
 QUERY_ROWS = 5_000  # ids named in one query
 

@@ -20,25 +20,9 @@ from segue.workspace.sources.model_registry import Champion
 from segue.workspace.storage.database import Connection
 
 DECISION_COLUMNS = (
-    "decision_id",
-    "playlist_id",
-    "learner",
-    "week",
-    "time",
-    "surface",
-    "policy",
-    "model_hash",
-    "position",
-    "resource",
-    "propensity",
-    "joint_propensity",
-    "explored",
-    "overridden",
-    "menu",
-    "status",
-    "reward",
-    "parts",
-    "matured",
+    *("decision_id", "playlist_id", "learner", "week", "time", "surface", "policy", "model_hash", "position"),
+    *("resource", "propensity", "joint_propensity", "explored", "overridden", "menu"),
+    *("status", "reward", "parts", "matured"),
 )
 _PLAIN = frozenset(DECISION_COLUMNS) - {"overridden", "menu", "status", "reward"}
 

@@ -70,11 +70,7 @@ class FallbackLibrary(Library):
         self._trouble = trouble
 
     def _pedagogy(
-        self,
-        connection: Connection,
-        catalogue_in: CatalogueIn,
-        trouble: str,
-        error: Exception | None = None,
+        self, connection: Connection, catalogue_in: CatalogueIn, trouble: str, error: Exception | None = None
     ) -> Charge:
         """Return a recommender that has seen no events; it is kept on disk, since its decisions name it."""
         self._say(trouble, error)

@@ -41,13 +41,7 @@ from segue.workspace.records.matured_rewards import Change, fits_gone, rewarded
 from segue.workspace.records.practices.manners import FIXED, FixedManners, fixed_in
 from segue.workspace.records.rosters.arms import DECIDING, WeekArms, arms_in
 from segue.workspace.records.taught_effects import EFFECTS, Since, counted_since
-from segue.workspace.storage.database import (
-    Connection,
-    get_arrays,
-    get_document,
-    put_arrays,
-    put_document,
-)
+from segue.workspace.storage.database import Connection, get_arrays, get_document, put_arrays, put_document
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.flushing import flush, flush_one
 

@@ -18,15 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import sqlalchemy
 from numpy.typing import NDArray
-from sqlalchemy import (
-    Engine,
-    Table,
-    create_engine,
-    event,
-    inspect,
-    select,
-    text,
-)
+from sqlalchemy import Engine, Table, create_engine, event, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 

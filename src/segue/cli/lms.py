@@ -78,8 +78,7 @@ def read(
 def link(
     workspace: Folder,
     table: Annotated[
-        Path,
-        typer.Argument(help="CSV: a learner's id in the first column, other ids of the same after it."),
+        Path, typer.Argument(help="CSV: a learner's id in the first column, other ids of the same after it.")
     ],
 ) -> None:
     """Say which ids at different doors are one learner; histories that were apart become one.

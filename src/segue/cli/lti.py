@@ -34,8 +34,7 @@ def register_platform(
         typer.Option(help="Another host of the platform, for rosters and scores; may be repeated."),
     ] = None,
     learner_claim: Annotated[
-        str,
-        typer.Option(help="Claim with other doors' id: sub, lis.person_sourcedid, email, custom.NAME."),
+        str, typer.Option(help="Claim with other doors' id: sub, lis.person_sourcedid, email, custom.NAME.")
     ] = "sub",
     ids: Ids = None,
 ) -> None:

@@ -11,20 +11,14 @@ import typer
 from segue.cli.arguments import AsJson, Folder, Learner, Now, moment, opened
 
 Picture = Annotated[
-    Path | None,
-    typer.Option(help="Also draw it into this file (.png or .svg; needs segue[experiments])."),
+    Path | None, typer.Option(help="Also draw it into this file (.png or .svg; needs segue[experiments]).")
 ]
 app = typer.Typer()
 
 
 @app.command("profile")
 def profile(
-    workspace: Folder,
-    *,
-    learner: Learner,
-    now: Now = "",
-    picture: Picture = None,
-    as_json: AsJson = False,
+    workspace: Folder, *, learner: Learner, now: Now = "", picture: Picture = None, as_json: AsJson = False
 ) -> None:
     """Show a learner's strengths, needs and interests, each with its uncertainty and its evidence.
 

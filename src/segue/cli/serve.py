@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from segue.cli.arguments import opened
-from segue.cli.help_layout import with_nearest
 from segue.cli.text_output import tell
 
 if TYPE_CHECKING:
@@ -43,11 +42,7 @@ def serve(
         tuple(str(path.resolve()) for path in workspaces),
         ServiceLimits(rate=rate, burst=max(int(2 * rate), 1), body_bytes=body_bytes),
     )
-    try:
-        run(plan, host=host, port=port, workers=workers)
-    except (OSError, RuntimeError, ValueError) as error:
-        tell(str(error), err=True)
-        raise typer.Exit(2) from None
+    run(plan, host=host, port=port, workers=workers)
 
 
 @keys.command("create")
@@ -74,17 +69,11 @@ def create_key(
     scopes = tuple(known for known in SCOPES if known in scope)
     if set(scope) - set(scopes):
         wrong = sorted(set(scope) - set(scopes))[0]
-        tell(with_nearest(f"scope must be among {', '.join(SCOPES)}, got {wrong!r}"), err=True)
-        raise typer.Exit(2)
+        raise ValueError(f"scope must be among {', '.join(SCOPES)}, got {wrong!r}")
     expires = now + timedelta(days=days) if days else None
     classes, person = _bounds(workspace, class_id, learner)
-    try:
-        key, secret = KeyRing(workspace).create(
-            name, scopes, now=now, expires=expires, classes=classes, learner=person
-        )
-    except ValueError as error:
-        tell(str(error), err=True)
-        raise typer.Exit(2) from None
+    ring = KeyRing(workspace)
+    key, secret = ring.create(name, scopes, now=now, expires=expires, classes=classes, learner=person)
     tell(f"key {key.key_id} ({', '.join(scopes)}); it cannot be shown again:", err=True)
     typer.echo(secret)
 
@@ -133,6 +122,5 @@ def revoke_key(workspace: Folder, key_id: str) -> None:
     from segue.service.http.api_keys import KeyRing
 
     if not KeyRing(workspace).revoke(key_id):
-        tell(f"there is no key {key_id!r}: segue keys list {workspace} shows them", err=True)
-        raise typer.Exit(2)
+        raise ValueError(f"there is no key {key_id!r}: segue keys list {workspace} shows them")
     tell(f"revoked {key_id}")

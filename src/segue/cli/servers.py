@@ -82,10 +82,7 @@ def oneroster(
 
 @pull.command("moodle")
 def moodle(
-    workspace: Folder,
-    *,
-    url: Url,
-    course: Annotated[str, typer.Option(help="Id of the course in Moodle.")],
+    workspace: Folder, *, url: Url, course: Annotated[str, typer.Option(help="Id of the course in Moodle.")]
 ) -> None:
     """Read the students of a Moodle course and their grades (SEGUE_MOODLE_TOKEN holds the token).
 

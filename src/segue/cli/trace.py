@@ -60,12 +60,7 @@ def trace(
 
 @app.command("trace-interests")
 def trace_interests(
-    *,
-    views: Views,
-    items: Items,
-    tags: Tags,
-    test_from: TestFrom,
-    as_json: AsJson = False,
+    *, views: Views, items: Items, tags: Tags, test_from: TestFrom, as_json: AsJson = False
 ) -> None:
     """Rank what each learner views next for the first time, from views of the past (CSV or Parquet).
 

@@ -23,26 +23,18 @@ if TYPE_CHECKING:
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="Processes (default: one for small work, one a core for large).",
-        min=1,
-        show_default=False,
+        help="Processes (default: one for small work, one a core for large).", min=1, show_default=False
     ),
 ]
 Engine = Annotated[Literal["pool", "dask"], typer.Option(help="Processes here, or a Dask cluster.")]
 Scheduler = Annotated[
     str, typer.Option(help="Of the Dask cluster, as tcp://10.0.0.1:8786.", show_default=False)
 ]
-Roster = Annotated[
-    Path | None,
-    typer.Option(help="CSV: learner (the LMS's id), class."),
-]
+Roster = Annotated[Path | None, typer.Option(help="CSV: learner (the LMS's id), class.")]
 Paced = Annotated[
     bool, typer.Option("--paced", help="Minutes are each learner's own: slower ones get fewer steps.")
 ]
-Courses = Annotated[
-    Path | None,
-    typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share."),
-]
+Courses = Annotated[Path | None, typer.Option(help="CSV: class, minutes, skills (a;b): each gets its share.")]
 MINUTE = 60.0  # seconds between two lines of progress where there is no terminal
 app = typer.Typer()
 

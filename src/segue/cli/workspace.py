@@ -64,8 +64,7 @@ def import_(
     break_cycles: Annotated[bool, typer.Option(help="Leave out what closes a cycle of them.")] = False,
     events: Annotated[list[Path] | None, typer.Option(help="Events; may be repeated.")] = None,
     mapping: Annotated[
-        list[str] | None,
-        typer.Option("--map", help="THEIRS=OURS, or events:THEIRS=OURS; repeatable."),
+        list[str] | None, typer.Option("--map", help="THEIRS=OURS, or events:THEIRS=OURS; repeatable.")
     ] = None,
     time_zone: Annotated[str, typer.Option(help="Zone of times that carry none.")] = "",
     epoch: Annotated[Literal["", "s", "ms"], typer.Option(help="Unit of numeric times.")] = "",
@@ -74,14 +73,8 @@ def import_(
     max_score: Annotated[float, typer.Option(help="The highest score.", min=1e-9)] = 1.0,
     strict: Annotated[bool, typer.Option(help="Refuse a file with bad rows whole, and exit 2.")] = False,
     new_learners: Annotated[bool, typer.Option(help="Take learners that no roster names.")] = False,
-    learner_claim: Annotated[
-        str,
-        typer.Option(help="OneRoster: users' column with other doors' id."),
-    ] = "",
-    document: Annotated[
-        str,
-        typer.Option("--format", help="xapi, caliper, openedx, canvas, case, ..."),
-    ] = "",
+    learner_claim: Annotated[str, typer.Option(help="OneRoster: users' column with other doors' id.")] = "",
+    document: Annotated[str, typer.Option("--format", help="xapi, caliper, openedx, canvas, case, ...")] = "",
 ) -> None:
     """Read a catalogue and events; bad rows go to a file, with line and reason.
 

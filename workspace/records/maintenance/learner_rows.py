@@ -97,16 +97,8 @@ def _rows(connection: Connection, table: Table, person: Learner) -> list[dict[st
 
 
 _INSIDE = (
-    "number",
-    "learner",
-    "event_id",
-    "supersedes",
-    "voids",
-    "class_id",
-    "teacher",
-    "undone_by",
-    "given_by",
-    "said_by",
+    *("number", "learner", "event_id", "supersedes", "voids"),
+    *("class_id", "teacher", "undone_by", "given_by", "said_by"),
 )
 
 
