@@ -27,7 +27,7 @@ from segue.features.history.learner_state import LearnerState, StateBlock
 from segue.features.history.state_columns import N_COLUMNS
 from segue.features.history.streaming_update import update
 from segue.features.vectors.interests import rate, reveal, worked_through
-from segue.workspace.records.learners import QUERY_ROWS, present
+from segue.workspace.records.learners import in_parts, present
 from segue.workspace.storage.database import get_document, insert_columns, plain, put_document
 from segue.workspace.storage.schema import events, learners, openings, states
 
@@ -274,8 +274,7 @@ def current(
     wanted = sorted(set(numbers))
     out: dict[int, Kept] = {}
     newer: dict[int, Kept] = {}
-    for start in range(0, len(wanted), QUERY_ROWS):
-        part = wanted[start : start + QUERY_ROWS]
+    for part in in_parts(wanted):
         stored, balance = _stored(connection, part, fold), openings_of(connection, part, fold)
         rows = _events(connection, part, not_folded_by=fold.key)
         mine = {n: list(some) for n, some in groupby(rows, key=itemgetter(EventRow._fields.index("learner")))}
@@ -316,8 +315,8 @@ def save_columns(connection: Connection, columns: Mapping[str, list[Any]]) -> No
     keep = [number in there for number in columns["learner"]]
     chosen = {name: list(compress(cells, keep)) for name, cells in columns.items()}
     numbers = chosen["learner"]
-    for start in range(0, len(numbers), QUERY_ROWS):
-        connection.execute(states.delete().where(states.c.learner.in_(numbers[start : start + QUERY_ROWS])))
+    for part in in_parts(numbers):
+        connection.execute(states.delete().where(states.c.learner.in_(part)))
     if numbers:
         insert_columns(connection, states, chosen)
 

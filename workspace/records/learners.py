@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Row, Select, select
 
@@ -13,6 +13,7 @@ from segue.workspace.storage.errors import erased_learner, opted_out_learner
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import aliases, events, learners, overrides, statements, tombstones
 
+T = TypeVar("T")
 QUERY_ROWS = 5_000  # ids named in one query
 
 
@@ -156,20 +157,24 @@ def class_surrogates(
     return known
 
 
+def in_parts(values: Collection[T]) -> Iterator[list[T]]:
+    """Yield many values some thousands at a time, as one query can name them."""
+    listed = list(values)
+    for start in range(0, len(listed), QUERY_ROWS):
+        yield listed[start : start + QUERY_ROWS]
+
+
 def where_in(
     connection: Connection, query: Select[Any], column: Any, values: Collection[Any]
 ) -> Iterator[Row[Any]]:
     """Yield the rows of a query whose `column` is one of many values, some thousands at a time."""
-    listed = list(values)
-    for start in range(0, len(listed), QUERY_ROWS):
-        yield from connection.execute(query.where(column.in_(listed[start : start + QUERY_ROWS])))
+    for part in in_parts(values):
+        yield from connection.execute(query.where(column.in_(part)))
 
 
 def plain_in(connection: Connection, query: str, values: Collection[Any]) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query in plain SQL that ends with IN, for many values: the short road."""
-    listed = list(values)
-    for start in range(0, len(listed), QUERY_ROWS):
-        part = listed[start : start + QUERY_ROWS]
+    for part in in_parts(values):
         if connection.dialect.name == "postgresql":  # thousands of marks cost its driver as much as the query
             yield from plain(connection, f"{query.removesuffix('IN')}= ANY (?)", [part])
         else:

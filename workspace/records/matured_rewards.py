@@ -22,7 +22,7 @@ from segue.features.reward import CENSOR_DAYS, STATUS, Forecasts, Rewards, Tries
 from segue.features.vectors.success_forecast import WEEK_HOURS
 from segue.workspace.records.decision_log import context_of
 from segue.workspace.records.learner_states import Fold, events_of, in_order, openings_of
-from segue.workspace.records.learners import QUERY_ROWS, where_in
+from segue.workspace.records.learners import in_parts, where_in
 from segue.workspace.storage.database import insert_columns, take_numbers
 from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.schema import decisions, events, overrides, playlists, rewards
@@ -319,9 +319,9 @@ def record(connection: Connection, found: Sequence[Outcome]) -> Change:
         first = take_numbers(connection, "rewards", len(new))
         insert_columns(connection, rewards, _columns(new, last, first))
     settled = [outcome.decision_id for outcome in found if outcome.settled]
-    for start in range(0, len(settled), QUERY_ROWS):
-        part = decisions.c.decision_id.in_(settled[start : start + QUERY_ROWS])
-        connection.execute(decisions.update().where(part).values(settled=True))
+    for part in in_parts(settled):
+        these = decisions.update().where(decisions.c.decision_id.in_(part))
+        connection.execute(these.values(settled=True))
     contexts = _contexts(connection, [outcome.decision_id for outcome in new])
     given = [(contexts[o.decision_id], o.value) for o in new if o.value is not None]
     old = [(contexts[o.decision_id], last[o.decision_id].value) for o in new if o.decision_id in last]
@@ -335,18 +335,12 @@ def rewarded(
 
     `where` narrows them down, by columns of `decisions`.
     """
-    latest = select(rewards.c.decision_id, func.max(rewards.c.revision).label("revision"))
-    last = latest.group_by(rewards.c.decision_id).subquery()
+    newest = latest_rewards().subquery()
     query = (
-        select(decisions.c.context, rewards.c.value)
-        .join_from(
-            rewards,
-            last,
-            and_(rewards.c.decision_id == last.c.decision_id, rewards.c.revision == last.c.revision),
-        )
-        .join(decisions, decisions.c.decision_id == rewards.c.decision_id)
+        select(decisions.c.context, newest.c.value)
+        .join_from(newest, decisions, decisions.c.decision_id == newest.c.decision_id)
         .join(playlists, playlists.c.playlist_id == decisions.c.playlist_id)
-        .where(rewards.c.value.is_not(None), playlists.c.schema_hash == schema_hash)
+        .where(newest.c.value.is_not(None), playlists.c.schema_hash == schema_hash)
         .order_by(decisions.c.number)
     )
     query = query if where is None else query.where(where)

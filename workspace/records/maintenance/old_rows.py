@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from segue.workspace.records.learners import QUERY_ROWS, where_in
+from segue.workspace.records.learners import in_parts, where_in
 from segue.workspace.records.overrides import OUT
 from segue.workspace.records.statements import Statement, standing_of, statements_of
 from segue.workspace.storage.database import Connection
@@ -68,8 +68,8 @@ def kept_from(connection: Connection, learner: int, limit: int) -> int:
 
 def delete_events(connection: Connection, numbers: Sequence[int]) -> None:
     """Remove events by number."""
-    for start in range(0, len(numbers), QUERY_ROWS):
-        connection.execute(delete(events).where(events.c.number.in_(numbers[start : start + QUERY_ROWS])))
+    for part in in_parts(numbers):
+        connection.execute(delete(events).where(events.c.number.in_(part)))
 
 
 def delete_said(connection: Connection, limit: int) -> None:
@@ -82,8 +82,7 @@ def delete_said(connection: Connection, limit: int) -> None:
     connection.execute(delete(replies).where(replies.c.time < limit))
     old = statements.c.time < limit
     found = connection.execute(select(statements.c.learner).where(old).distinct()).scalars().all()
-    for start in range(0, len(found), QUERY_ROWS):
-        mine = found[start : start + QUERY_ROWS]
+    for mine in in_parts(found):
         said = statements_of(connection, mine)
         kept = {goal.statement_id for goal in _goals(said, limit)}
         lists = where_in(connection, select(playlists.c.playlist_id), playlists.c.learner, mine)
@@ -93,9 +92,8 @@ def delete_said(connection: Connection, limit: int) -> None:
         gone = [
             s.statement_id for s in said if s.time.timestamp() * 1e6 < limit and s.statement_id not in kept
         ]
-        for at in range(0, len(gone), QUERY_ROWS):
-            part = statements.c.statement_id.in_(gone[at : at + QUERY_ROWS])
-            connection.execute(delete(statements).where(part))
+        for part in in_parts(gone):
+            connection.execute(delete(statements).where(statements.c.statement_id.in_(part)))
 
 
 def _goals(said: Sequence[Statement], limit: int) -> list[Statement]:
