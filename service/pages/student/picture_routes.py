@@ -10,12 +10,13 @@ from starlette.responses import Response
 from segue.engine.requests.request import Goal
 from segue.features.catalogue import Catalogue
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import aim, show
+from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.student.week_views import check_profiled
 from segue.service.pages.texts import translations
+from segue.service.pages.words import aim
 from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.negotiation import PictureChange

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from segue.engine.explanations.own_plan import PlanStep
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import called, finding_words, left_words, open_at, request_words, show
+from segue.service.pages.layout import open_at, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import shown, standing
 from segue.service.pages.student.week_views import check_profiled
+from segue.service.pages.words import called, finding_words, left_words, request_words
 from segue.workspace.dialogue import own_plans, requests
 from segue.workspace.dialogue.requests import Asks
 from segue.workspace.practices.feedback_given import received_of

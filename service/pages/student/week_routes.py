@@ -7,10 +7,11 @@ from functools import partial
 from starlette.responses import Response
 
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import left_words, show
+from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.student import week_views as views
+from segue.service.pages.words import left_words
 from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue.learner_steps import skill_check
 

@@ -7,9 +7,10 @@ from functools import partial
 from starlette.responses import Response
 
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import request_words, show
+from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
+from segue.service.pages.words import request_words
 from segue.workspace.dialogue import requests
 from segue.workspace.practices.feedback_given import feedback_waiting, note_given
 from segue.workspace.records.practices.practice_rows import PracticeKind

@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from segue.engine.explanations.what_if import Edit
 from segue.features.events.outward_text import csv_cell
-from segue.service.pages.layout import aim, show
+from segue.service.pages.layout import show
 from segue.service.pages.rendering import headers
 from segue.service.pages.sessions.signed_tokens import Ticket, sign
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.texts import translations
+from segue.service.pages.words import aim
 from segue.workspace.dialogue import negotiation
 from segue.workspace.dialogue.requests import requests_of
 from segue.workspace.reports.class_report import ClassMap, class_map

@@ -11,11 +11,12 @@ from segue.engine.explanations.own_plan import shut
 from segue.engine.explanations.why import lost
 from segue.features.iso_weeks import start_of, week_of
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import finding_words, gave_way, left_words, open_at, rule_words, show
+from segue.service.pages.layout import open_at, show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS
 from segue.service.pages.texts import day, translations
+from segue.service.pages.words import finding_words, gave_way, left_words, rule_words
 from segue.service.tenant.work_told import Worked, told
 from segue.workspace.dialogue import class_lists, own_plans, replies, requests
 from segue.workspace.dialogue.class_lists import TeacherAct

@@ -9,11 +9,12 @@ from segue.engine.policies.policy_version import PolicyVersion
 from segue.engine.practices.groups import suggest_groups
 from segue.engine.sampling.randomness import generator
 from segue.service.http.refusals import RefusedError
-from segue.service.pages.layout import limit_names, show, weight_names
+from segue.service.pages.layout import show
 from segue.service.pages.sessions.forms import Form
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import STEPS
 from segue.service.pages.teacher.monday_routes import weeks
+from segue.service.pages.words import limit_names, weight_names
 from segue.workspace.operations.policy_versions import (
     earlier_version,
     put_in_force,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from segue.cli.arguments import AsJson, Folder, opened, zoned
-from segue.cli.lms import confirm, suggest
 from segue.cli.text_output import table, tell
 
 if TYPE_CHECKING:
@@ -120,6 +120,60 @@ def restore(workspace: Folder, resource: Id) -> None:
     tell(f"{resource} is back")
 
 
+@app.command("suggest")
+def suggest(
+    workspace: Folder,
+    framework: Annotated[Path, typer.Option(help="CASE package with the standards.")],
+    *,
+    cartridge: Annotated[
+        Path | None, typer.Option(help="Cartridge whose pages describe the resources.")
+    ] = None,
+    per_resource: Annotated[int, typer.Option(help="Suggestions for each resource.", min=1)] = 3,
+    least: Annotated[float, typer.Option(help="Least similarity.", min=0.0, max=1.0)] = 0.1,
+    output: Annotated[Path | None, typer.Option(help="CSV to look through, correct and import.")] = None,
+) -> None:
+    """Propose standards for resources that have none; a person confirms them, nothing is changed.
+
+    Example: segue catalogue suggest school --framework standards.json
+    """
+    from segue.lms.catalogues.case import open_framework
+    from segue.lms.catalogues.common_cartridge.reader import open_cartridge
+    from segue.lms.catalogues.standard_suggestions import suggest as nearest
+    from segue.lms.records.source_records import ReadReport
+
+    report = ReadReport()
+    skills = open_framework(framework, "lenient", report).skills
+    texts = open_cartridge(cartridge, "lenient", report).descriptions if cartridge else {}
+    if report.refused:
+        raise ValueError(report.reason)
+    resources = opened(workspace).catalogue().resources
+    table = nearest(resources, skills, descriptions=texts, per_resource=per_resource, least=least)
+    from segue.features.events.outward_text import csv_frame
+
+    text = csv_frame(table).to_csv(output, index=False)
+    typer.echo(text if output is None else f"{len(table)} suggestions: strike out what is wrong in {output}")
+
+
+@app.command("confirm")
+def confirm(
+    workspace: Folder,
+    suggestions: Annotated[Path, typer.Argument(help="CSV of `suggest`, with the wrong rows struck out.")],
+) -> None:
+    """Give resources the skills that a person has looked through.
+
+    Example: segue catalogue confirm school suggestions.csv
+    """
+    from segue.experiments.evaluation.logs.logged_data import read_texts
+    from segue.lms.catalogues.standard_suggestions import confirm as apply
+
+    space = opened(workspace)
+    kept = read_texts(suggestions).fillna("")
+    if missing := {"resource_id", "skill_id"} - set(kept.columns):
+        raise ValueError(f"{suggestions} needs the columns resource_id and skill_id, lacks {sorted(missing)}")
+    space.set_catalogue(apply(space.catalogue(), kept))
+    tell(f"{kept['resource_id'].nunique()} resources have their skills: run segue fit {workspace}")
+
+
 def _moment(name: str, said: str) -> object:
     import pandas as pd
 
@@ -133,7 +187,3 @@ def _line(resource: Resource) -> dict[str, Any]:
 
     line = resource_out(resource)
     return line | {"difficulty": None if line["difficulty"] != line["difficulty"] else line["difficulty"]}
-
-
-app.command("suggest")(suggest)
-app.command("confirm")(confirm)
