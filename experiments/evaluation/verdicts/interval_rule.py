@@ -201,7 +201,8 @@ def default_interval(
     seen = rounds if parts.base is not None else rounds.without_predictions()
     unshown = reach_of_unshown(seen, found, bounds)
     if RULE.trusts_normal(found):
-        return normal(parts, cluster=cluster, level=level).over(unshown)
+        interval = normal(parts, cluster=cluster, level=level)
+        return with_tails(interval, seen, bounds=bounds, cluster=cluster, level=level).over(unshown)
     low, high = ends_of(seen, bounds)
     interval = between(low, high, cluster=cluster, level=level)
     interval = with_tails(interval, seen, bounds=bounds, cluster=cluster, level=level).over(unshown)

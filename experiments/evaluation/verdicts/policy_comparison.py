@@ -232,7 +232,9 @@ def _interval(
     )
     unshown = Unshown(own.share + others.share, own.below + others.above, own.above + others.below)
     if all(map(RULE.trusts_normal, found)):
-        return normal(pair, cluster=cluster, level=level).over(unshown)
+        interval = normal(pair, cluster=cluster, level=level)
+        tails = with_tails(interval, challenger, champion, bounds=bounds, cluster=cluster, level=level)
+        return tails.over(unshown)
     apart = typical_weight(challenger.weight - champion.weight)  # what both share carries no variance
     low, high = ends_of(challenger, bounds, heavy=apart)
     champion_low, champion_high = ends_of(champion, bounds)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Rounds
+from segue.experiments.evaluation.estimators.single_step import Floats, Rounds, snips
 from segue.experiments.evaluation.evaluate import evaluate
-from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval
+from segue.experiments.evaluation.intervals.closed_form import Bounds, Interval, normal
 from segue.experiments.evaluation.intervals.heavy_tail import fit_tail, with_tails, without_mean
 from segue.experiments.evaluation.intervals.pseudo_round import between, ends_of
 from segue.experiments.evaluation.logs.logged_data import Log
@@ -116,3 +116,13 @@ def test_a_difference_reaches_as_far_as_either_tail() -> None:
         far, near = found.high - found.difference, found.difference - found.low
         assert (far > 1.3 * near) if sign == 1 else (near > 1.3 * far)
         assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_a_large_log_that_missed_the_largest_rewards_reaches_as_far() -> None:
+    n = 300_000
+    seen = (np.arange(n) + 0.5) / n * (1 - 2e-5)  # all but the six largest, as it were, of a law of mean 2
+    reward = (1 - seen) ** (-1 / 1.5) - 1
+    answer, rounds = evaluate(Log(reward, np.full(n, 0.5), np.full(n, 0.5))), Rounds(np.ones(n), reward)
+    assert answer.headline.interval == "normal", "the variance seen says that it may be"
+    assert normal(snips(rounds)).high < 2.0 < answer.headline.high
+    assert answer.headline.low == normal(snips(rounds)).low
