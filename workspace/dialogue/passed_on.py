@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from segue.engine.rules.sequence_rules import STEP_RULES
 from segue.workspace.records.learners import class_surrogates, find_learners
 from segue.workspace.records.practices.practice_rows import PracticeRow, append_practices, practices_of
 from segue.workspace.records.rosters.enrolments import has_left
@@ -14,6 +15,7 @@ from segue.workspace.storage.database import Connection
 from segue.workspace.workspace import Workspace
 
 SHOWN_DAYS, MOST_SHOWN = 14, 2
+OF_LISTS = {rule.name for rule in STEP_RULES}  # they say what may come first in a list
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,12 @@ def suggested_to(workspace: Workspace, learner: str, *, now: datetime) -> list[P
     if not standing:
         return []
     champion, asking = workspace.asking([learner], now=now)
-    recommender, request = champion.recommender, asking[learner].record
+    recommender, request = champion.recommender, replace(asking[learner].record, pins=())
     places = recommender.catalogue.resource_index
     found = [
         PassedOn(row.about, row.time)
         for row in sorted(standing, key=lambda row: row.time, reverse=True)
-        if row.about in places and not recommender.why_not(request, row.about).rules
+        if row.about in places and OF_LISTS.issuperset(recommender.why_not(request, row.about).rules)
     ]
     return found[:MOST_SHOWN]
 

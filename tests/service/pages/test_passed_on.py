@@ -41,12 +41,19 @@ def test_an_accepted_suggestion_is_seen_by_classmates_until_it_is_taken_back(
     browse(link("learner", "student-4"))  # what the week has drawn is not suggested beside it
     listed = {step["resource"] for one in call(f"{MATE}/lists")["lists"] for step in one["steps"]}
     free = [name for name, said in rules.items() if not said and name not in listed]
-    gated = next(name for name, said in rules.items() if said)
+    gated = free[4]
+    tried = {"id": "t", "learner": "student-4", "resource": gated, "score": 1.0}
+    call("/v1/events", {"events": [tried | {"time": datetime.now(UTC).isoformat()}]}, scope="backend")
+    assert "repeat spacing" in call(f"{MATE}/why-not?resource={gated}")["rules"]
+    later = next(name for name, said in rules.items() if said == ["role of the slot"] and name not in listed)
     now = datetime.now(UTC)
     passed_on(free[3], now - timedelta(days=15))
     answers = [passed_on(name, now - timedelta(minutes=9 - n)) for n, name in enumerate([*free[:3], gated])]
     assert seen(MATE) == [free[2], free[1]], "the two newest; none that is gated or old"
     assert seen(ME) == [], "not to who suggested it"
+    late = passed_on(later, now)
+    assert seen(MATE) == [later, free[2]], "also what is no beginning of a list"
+    call(f"/v1/answers/{late}/undo", {"by": "t1"})
     page = browse(link("learner", "student-4")).text
     assert "From a classmate" in page
     assert "student-1" not in page
