@@ -185,8 +185,13 @@ def digest_of_file(path: Path) -> str:
 
 def described(path: Path) -> list[dict[str, Any]]:
     """Return name, length and digest of a file, or of each Parquet file of a folder."""
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    files = parquet_in(path) if path.is_dir() else [path]
     return [{"name": f.name, "bytes": f.stat().st_size, "digest": digest_of_file(f)} for f in files]
+
+
+def parquet_in(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder, those of its partitions (``school=1/``) among them."""
+    return sorted([*folder.glob("*.parquet"), *folder.glob("*=*/**/*.parquet")])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segue.batch.parts.output import parquet_in
 from segue.features.catalogue import Catalogue
 from segue.features.events.event_records import RecordsError
 from segue.features.history.attempts import Attempts, Bools, Floats, Ints
@@ -73,7 +74,7 @@ def shuffle(attempts: Path, catalogue: Catalogue, folder: Path) -> Shuffled:
 
 def files_of(attempts: Path) -> list[Path]:
     """Return the Parquet files of a log."""
-    files = sorted(attempts.glob("*.parquet")) if attempts.is_dir() else [attempts]
+    files = parquet_in(attempts) if attempts.is_dir() else [attempts]
     if not files or not all(file.is_file() for file in files):
         raise RecordsError(f"{attempts} is no Parquet file, and no folder of them")
     return files

@@ -124,6 +124,20 @@ def test_the_order_of_the_log_does_not_matter(files: Path, log: pd.DataFrame) ->
     assert written(files, "one") == written(files, "mixed")
 
 
+def test_a_log_in_partitions_is_read_whole(files: Path, log: pd.DataFrame) -> None:
+    run(files, "whole")
+    for number, part in enumerate((log.iloc[:1000], log.iloc[1000:2000], log.iloc[2000:])):
+        folder = files / "log" / ("" if number == 0 else f"school={number}/term=1")
+        folder.mkdir(parents=True, exist_ok=True)
+        part.to_parquet(folder / "part-0.parquet")
+    done = batch(files / "log", files / "model", files / "parted", plan=PLAN)
+    assert done.rows == len(log)
+    one, other = (pd.read_parquet(files / name / "playlists") for name in ("whole", "parted"))
+    pd.testing.assert_frame_equal(one, other)
+    run(files, "log/out")  # beside the log, and not of it
+    assert batch(files / "log", files / "model", files / "parted", plan=PLAN).skipped
+
+
 def test_frames_in_frames_out(files: Path, log: pd.DataFrame, recommender: Recommender) -> None:
     run(files, "out")
     table = pd.read_parquet(files / "out" / "playlists").sort_values(
