@@ -276,12 +276,24 @@ def _learn(workspace: Workspace, now: datetime) -> JobStep:
     return JobStep(f"{said}; {done.note}" if done.note else said, rings=bool(done.note))
 
 
+def _of(fitted: Mapping[str, str]) -> datetime:
+    """Return the time as of which a model was fitted."""
+    return datetime.fromisoformat(fitted["now"])
+
+
 def _fit(workspace: Workspace, now: datetime) -> JobStep:
-    """Fit, and put the new model in charge only if it passes the gate."""
+    """Fit, and put the new model in charge only if it passes the gate; one of an earlier time never."""
     finish_erasures(workspace, now=now)
     challenger = workspace.challenger(now=now)
     with workspace.store.read() as connection:
         first = current_fit(connection) is None
+        there = {} if first else workspace.champion(connection).fitted.fitted
+    mine = challenger.fitted
+    if "now" in there and _of(there) > _of(mine) and int(there["attempts"]) > int(mine["attempts"]):
+        seen = f"{there['attempts']} attempts until {there['now'][:16]}"
+        return JobStep(
+            f"the model in charge stays: it has seen {seen}, a fit as of this week {mine['attempts']}"
+        )
     passage = None if first else gate(workspace, challenger, now=now)
     if passage is not None and passage.rings:
         return JobStep(f"HELD BACK, the model before stays in charge: {passage.said}", rings=True)

@@ -25,6 +25,7 @@ from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
 from segue.workspace.records.statements import Statement, append_statement
+from segue.workspace.sources.model_registry import current_fit
 
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
 School = Any  # the class in conftest.py
@@ -109,6 +110,22 @@ def test_another_model_makes_another_run_where_this_one_does_not_fit(school: Sch
     assert job(school, W48, out).steps == done.steps
     assert rows(out)["decision_id"].tolist() == after
     assert school.well()
+
+
+def test_a_week_long_over_puts_no_model_in_charge_that_has_seen_less(school: School, out: Path) -> None:
+    school.space.fit(now=MONDAY)
+
+    def in_charge() -> str | None:
+        with school.space.store.read() as connection:
+            return current_fit(connection)
+
+    before = in_charge()
+    done = job(school, Week("2026-W01", k=3), out)
+    assert "the model in charge stays" in done.steps["fit"].said
+    assert "a fit as of this week 0" in done.steps["fit"].said
+    assert in_charge() == before
+    assert set(rows(out)["week"]) == {"2026-W01"}
+    assert "in charge" in job(school, Week("2026-W50", k=3), out).steps["fit"].said
 
 
 @pytest.mark.parametrize("taken", ["model", "folder"])
