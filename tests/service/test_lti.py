@@ -668,6 +668,23 @@ def test_keys_rotate_without_a_gap(tool: httpx.Client, school: Path) -> None:
     assert before[0] in after
 
 
+def test_a_restored_backup_knows_its_lms(
+    tool: httpx.Client, platform: Platform, school: Path, serving: Any, tmp_path: Path
+) -> None:
+    assert launch(tool, platform).status_code == 200
+    copy = tmp_path / "restored" / "school"
+    done = CliRunner().invoke(app, ["backup", str(school), str(copy)])
+    assert done.exit_code == 0, done.output
+    shutil.copy(school.with_suffix(".key"), copy.with_suffix(".key"))
+    assert not list(copy.rglob("*.pem")), "what signs is in no backup"
+    with serving(copy) as client:
+        again = launch(client, platform)
+        assert again.status_code == 200
+        mine = client.get("/lti/school/jwks").json()["keys"]
+    assert [key["kid"] for key in mine] != [key["kid"] for key in tool.get("/lti/school/jwks").json()["keys"]]
+    assert steps_of(again.text) == steps_of(launch(tool, platform).text) != []
+
+
 def test_another_school_is_not_there(lasting: Lasting) -> None:
     tool = lasting.tool
     assert tool.get("/lti/elsewhere/jwks").status_code == 404

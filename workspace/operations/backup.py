@@ -14,12 +14,15 @@ from segue.workspace.storage.errors import WorkspaceError
 from segue.workspace.storage.flushing import flush, flush_one
 from segue.workspace.workspace import Workspace
 
+PLATFORMS = Path("lti", "platforms.json")
+
 
 def backup(workspace: Workspace, target: Path) -> dict[str, int]:
     """Copy a workspace to a new folder, as of one moment, and return the rows of each table.
 
     The rows come from one snapshot, so writers go on meanwhile. The folder gets its name last: a copy that
     was cut off is not there, and the next one clears what it left. The key is not copied: keep it elsewhere.
+    Of LTI the registered LMSs are, and the keys that sign are not: a service makes new ones.
 
     Raises
     ------
@@ -38,6 +41,9 @@ def backup(workspace: Workspace, target: Path) -> dict[str, int]:
             counts = copied(connection, writing)
         shutil.copytree(workspace.models, draft / "models", ignore=shutil.ignore_patterns("*.new"))
     copy.close()
+    if (workspace.path / PLATFORMS).exists():
+        (draft / PLATFORMS).parent.mkdir()
+        shutil.copy(workspace.path / PLATFORMS, draft / PLATFORMS)
     configuration = replace(configuration, durability=workspace.configuration.durability)
     (draft / FILE).write_text(json.dumps(asdict(configuration), indent=1), encoding="utf-8")
     flush(draft)
