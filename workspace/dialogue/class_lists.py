@@ -20,7 +20,7 @@ from segue.workspace.playlists.published_playlists import (
 )
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.decision_queries import decision_of
-from segue.workspace.records.learners import add_learners, find_learners
+from segue.workspace.records.learners import add_learners, find_learners, is_buried
 from segue.workspace.records.overrides import OverrideRecord, acts_for
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
@@ -45,11 +45,15 @@ class TeacherAct:
 
 @dataclass(frozen=True)
 class ClassWeek:
-    """A class's lists of a week, in the order of the roster, and what teachers did, the newest first."""
+    """A class's lists of a week, in the order of the roster, and what teachers did, the newest first.
+
+    `unkept` are those of whom no list may be kept: they opted out, or were erased.
+    """
 
     week: str
     learners: tuple[LearnerWeek, ...]
     acts: tuple[TeacherAct, ...]
+    unkept: tuple[str, ...] = ()
 
     @property
     def made(self) -> int:
@@ -71,6 +75,8 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
         moment = Moment(workspace.keyring, catalogue, now)
         rows = rows_at(connection, moment, list(inside.values()), weeks=[week], surfaces=PAGES)
         acts = acts_for(connection, inside.values())
+        strangers = {who: workspace.keyring.digest("learner", who) for who in roster if who not in people}
+        erased = {who for who, digest in strangers.items() if is_buried(connection, digest)}
     names = {number: who for who, number in inside.items()}
     found = []
     for who in roster:
@@ -82,7 +88,8 @@ def class_week(workspace: Workspace, roster: Sequence[str], week: str, *, now: d
         rules = [(rule, how) for one in mine for rule, how in one.certificate.items() if how != "held"]
         found.append(LearnerWeek(who, tuple(in_force(lists)), tuple(rules)))
     done = [TeacherAct(names[act.learner], act) for act in reversed(acts) if act.learner in names]
-    return ClassWeek(week, tuple(found), tuple(done))
+    unkept = tuple(who for who in roster if who in erased or (who in people and who not in inside))
+    return ClassWeek(week, tuple(found), tuple(done), unkept)
 
 
 def draw_week(

@@ -27,7 +27,10 @@ def test_a_class_with_one_who_was_erased_has_its_lists_drawn(
 ) -> None:
     teacher = browse(link("teacher", "t1", class_id="7b"))
     monday = browse(f"{str(teacher.url).rpartition('/')[0]}/monday")
-    assert "The lists are drawn" in press(monday, "draw").text
+    drawn = press(monday, "draw").text
+    assert "The lists are drawn" in drawn
+    assert "Draw the lists" not in drawn, "those who have none can have none, and the teacher reads why"
+    assert "who are out of profiling or were erased: student-3, student-4" in " ".join(drawn.split())
     assert len(call("/v1/learners/student-5/lists")["lists"]) == 1
     asked = {"learners": SIX, "week": "2026-W40", "by": "t1"}
     assert call("/v1/class-weeks/draw", asked) == {"done": 4, "declined": 0}
