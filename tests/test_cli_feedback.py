@@ -42,6 +42,9 @@ def test_a_list_is_shown_changed_and_changed_back(school: School, monkeypatch: p
     at, free = next((n, name) for n, one in enumerate(steps) for name in one["menu"] if name not in listed)
     step = steps[at]
     assert "[open]" in run("lists", "--learner", "pupil-001")
+    assert run("lists", "--learner", "pupil-002") == "no such list of pupil-002 is stored\n"
+    wrong = RUN.invoke(app, ["lists", str(folder), "--learner", "pupil-001", "--week", "2026-W60"])
+    assert "week must be an ISO week" in str(wrong.exception)
     teacher = ("--decision", step["decision_id"], "--action", "remove", "--by", "t1")
     act = run("override", *teacher).split()[1]
     assert "held already" in run("override", *teacher)

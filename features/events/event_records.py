@@ -35,6 +35,7 @@ COLUMNS = (
     "supersedes",
     "voids",
 )
+ITSELF = "an event cannot supersede or void itself: name the one before, or none"
 _TEXT = ("event_id", "kind", "learner", "resource", "class_id", "step", "tags", "supersedes", "voids")
 _NUMBERS = ("score", "seconds", "attempt_no", "completed")
 _TRUTH = {"true": "1", "false": "0", "yes": "1", "no": "0"}
@@ -180,6 +181,8 @@ def check(
     faults.add(out["learner"] == "", "learner is empty")
     _check_learners(out, unknown, faults)
     _check_texts(out[[name for name in _TEXT if name in raw.columns]], faults)
+    own = (out["supersedes"] == out["event_id"]) | (out["voids"] == out["event_id"])
+    faults.add(own & (out["event_id"] != ""), ITSELF)
     _check_resources(out, resources, faults)
     for name in _NUMBERS:
         out[name] = _number(raw, name, faults)

@@ -59,6 +59,7 @@ async def statements(request: Request) -> Response:
     stored.headers.update(HEADERS)
     if "x-experience-api-version" not in request.headers:
         return stored
+    _check_no_other(stored)
     found = from_json(await body_of(request))
     ids = [_id_of(part) for part in (found if isinstance(found, list) else [found])]
     response = answer(to_json(ids))
@@ -80,7 +81,22 @@ async def statement(request: Request) -> Response:
     if found.get("id", given) != given:
         raise RefusedError(400, "not_valid", "the statement's id is not the statementId of the address")
     stored = await take(request, "xapi", found | {"id": given})
+    _check_no_other(stored)
     return Response(status_code=204, headers=HEADERS, background=stored.background)
+
+
+def _check_no_other(stored: Response) -> None:
+    """Refuse what says something else than is stored under its ids, and brought nothing besides.
+
+    Raises
+    ------
+    RefusedError
+        409, as a record store answers.
+    """
+    found = from_json(stored.body)
+    if found["conflicts"] and not found["accepted"] + found["repeats"]:
+        message = "a statement of this id is stored with other content: it stays, send a new id"
+        raise RefusedError(409, "conflict", message)
 
 
 def _id_of(statement: object) -> str:

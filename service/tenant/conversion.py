@@ -18,6 +18,7 @@ from segue.engine.requests.request import Dials, Goal, Mode, Place, Request
 from segue.engine.sampling.drawn_playlists import StepColumns
 from segue.engine.sampling.playlists import Step
 from segue.features.catalogue import Catalogue
+from segue.features.events.event_records import ITSELF
 from segue.service.http import request_schemas as schemas
 from segue.service.http.refusals import RefusedError
 from segue.workspace.playlists.answering import Given
@@ -195,6 +196,8 @@ def fault_of(event: schemas.EventBody, catalogue: Catalogue) -> str:
         return f"an event of kind {event.kind} needs a resource"
     if event.resource is not None and event.resource not in catalogue.resource_index:
         return f"unknown resource {event.resource!r}: add it to the catalogue, then send the event again"
+    if event.id in (event.supersedes, event.voids):
+        return ITSELF
     if event.time is None and event.seq is None:
         return "an event needs a time, or a seq that orders a learner's events"
     return ""

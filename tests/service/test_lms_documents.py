@@ -88,6 +88,11 @@ def test_a_standard_client_finds_a_record_store(client: httpx.Client, headers: A
     assert client.put(where, json=one, auth=("segue", key), headers=version).status_code == 204
     again = client.post("/v1/xapi/statements", json=one, headers=headers("backend")).json()
     assert again["repeats"] == 1
+    other = one | {"result": {"score": {"scaled": 0.25}}}
+    refused = client.put(where, json=other, auth=("segue", key), headers=version)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+    refused = client.post("/v1/xapi/statements", json=[other], auth=("segue", key), headers=version)
+    assert refused.status_code == 409
     wrong = client.put("/v1/xapi/statements?statementId=x", json=one, auth=("segue", key), headers=version)
     assert wrong.status_code == 400
     assert client.put(where, json=one, auth=("segue", "nonsense")).status_code == 401

@@ -211,6 +211,18 @@ def test_what_of_an_event_counts_for_nothing_is_said_with_its_verdict(
     assert told["both"] == f"{told['tagged']}; {told['theirs']}"
 
 
+def test_no_event_takes_the_place_of_itself(client: httpx.Client, headers: Headers) -> None:
+    """It would be stored and count for nothing."""
+    batch = [
+        EVENT | {"id": "sure"},
+        EVENT | {"id": "own", "supersedes": "own"},
+        EVENT | {"id": "gone", "voids": "gone"},
+    ]
+    sent = client.post("/v1/events", json={"events": batch}, headers=headers("backend")).json()
+    assert [one["verdict"] for one in sent["verdicts"]] == ["accepted", "rejected", "rejected"]
+    assert "cannot supersede or void itself" in sent["verdicts"][1]["reason"]
+
+
 def test_a_week_years_away_is_a_slip(client: httpx.Client, headers: Headers) -> None:
     body = {"learners": ["student-3"], "week": "2062-W48", "by": "t1"}
     for name in ("draw", "approve"):

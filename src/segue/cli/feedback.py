@@ -30,12 +30,18 @@ def lists(
 
     Example: segue lists school --learner ada
     """
+    from segue.features.iso_weeks import start_of
     from segue.workspace.playlists.list_lines import list_line
 
-    found = opened(workspace).lists(learner, now=exactly(now), week=week or None, surface=surface or None)
+    space = opened(workspace)
+    if week:
+        start_of(week, space.time_zone)
+    found = space.lists(learner, now=exactly(now), week=week or None, surface=surface or None)
     if as_json:
         typer.echo(json.dumps({"lists": [list_line(one) for one in found]}, ensure_ascii=False, indent=1))
         return
+    if not found:
+        tell(f"no such list of {learner} is stored")
     for one in found:
         tell(f"{one.week} {one.surface}{' (current)' if one.current else ''}")
         for number, step in enumerate(one.steps, 1):

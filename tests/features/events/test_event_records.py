@@ -53,6 +53,8 @@ def test_a_good_row_is_kept_as_said() -> None:
         ({"seconds": "-3"}, "seconds must be in"),
         ({"completed": "0.5"}, "completed must be 0 or 1"),
         ({"attempt_no": "-1"}, "attempt_no must be a whole"),
+        ({"event_id": "e", "supersedes": "e"}, "cannot supersede or void itself"),
+        ({"event_id": "e", "voids": "e"}, "cannot supersede or void itself"),
     ],
 )
 def test_each_fault_has_its_sentence(changes: dict[str, object], sentence: str) -> None:
