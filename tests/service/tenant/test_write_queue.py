@@ -77,6 +77,25 @@ def test_waiting_jobs_share_a_commit_and_answers_come_after_it(store: GroupedSto
     assert 'segue_group_jobs_count{tenant="school"} 2.0' in metrics.text().splitlines()
 
 
+def test_what_comes_while_the_loop_reads_shares_the_commit(store: GroupedStore) -> None:
+    metrics = Metrics("school")
+
+    async def main() -> None:
+        desk = Desk(store, metrics, waiting=100, seconds=60)
+
+        async def put_after(turns: int) -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await desk.do(writing(store, f"d{turns}"))
+
+        await asyncio.gather(*(put_after(turns) for turns in range(20)))
+        await desk.do(writing(store, "later"))
+        desk.close()
+
+    asyncio.run(main())
+    assert 'segue_group_jobs_count{tenant="school"} 2.0' in metrics.text().splitlines()
+
+
 def test_a_full_queue_refuses_at_once(store: GroupedStore) -> None:
     gate = threading.Event()
 
