@@ -93,7 +93,7 @@ def _check_no_other(stored: Response) -> None:
     RefusedError
         409, as a record store answers.
     """
-    found = from_json(stored.body)
+    found = from_json(bytes(stored.body))
     if found["conflicts"] and not found["accepted"] + found["repeats"]:
         message = "a statement of this id is stored with other content: it stays, send a new id"
         raise RefusedError(409, "conflict", message)
