@@ -26,15 +26,7 @@ from segue.workspace.playlists.answering import Question, answer, with_acts
 from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of
 from segue.workspace.records import learner_states as states
-from segue.workspace.records.decision_log import (
-    Draw,
-    Entry,
-    Rows,
-    cells_of,
-    log,
-    rows_of,
-    without_erased,
-)
+from segue.workspace.records.decision_log import Draw, Entry, Rows, cells_of, log, rows_of, without_erased
 from segue.workspace.records.learners import Learner, add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.manners import fixed_for, fixed_manners

@@ -27,11 +27,7 @@ UNANSWERED = 0.5  # of a use
 
 
 def skill_facts(
-    block: StateBlock,
-    reading: Reading,
-    *,
-    span: tuple[float, float] = (0.0, 1.0),
-    gain: Floats | None = None,
+    block: StateBlock, reading: Reading, *, span: tuple[float, float] = (0.0, 1.0), gain: Floats | None = None
 ) -> SkillFacts:
     """Return what a block of histories says of each skill, (B, S); `span` as in ``contexts.mastered``.
 

@@ -10,16 +10,7 @@ import numpy as np
 
 from segue.features.candidates import Pool
 from segue.features.catalogue import Floats, Ints, Once
-from segue.features.contexts.context_columns import (
-    COLUMNS,
-    INDEX,
-    LEVEL,
-    TABLE,
-    Column,
-    Facts,
-    Level,
-    Over,
-)
+from segue.features.contexts.context_columns import COLUMNS, INDEX, LEVEL, TABLE, Column, Facts, Level, Over
 
 
 def _places(columns: Sequence[Column]) -> slice | Ints:

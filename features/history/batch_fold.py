@@ -162,11 +162,7 @@ def _advance(
     at_several = np.flatnonzero(several >= 0)
     row = np.concatenate([np.arange(len(attempts)), owner, at_several])
     slot = np.concatenate(
-        [
-            np.full(len(attempts), n_skills),
-            skill[owner, column],
-            several[at_several] + n_skills + 1,
-        ]
+        [np.full(len(attempts), n_skills), skill[owner, column], several[at_several] + n_skills + 1]
     )
     width = n_skills + 1 + parameters.n_sets
     segments = Steps.of(local[row] * width + slot)
@@ -189,10 +185,7 @@ def _advance(
     now[known, MEAN], now[known, VARIANCE] = kalman[:, who[known], what[known]]
     now[own, SURPRISE] = surprise[attempts.starts[1:] - 1][who[own]]
     general[mine[own]] = now[own]
-    return (
-        _Rows(mine[one], what[one], now[one]),
-        _Rows(mine[rest], what[rest] - n_skills - 1, now[rest]),
-    )
+    return (_Rows(mine[one], what[one], now[one]), _Rows(mine[rest], what[rest] - n_skills - 1, now[rest]))
 
 
 def _joined(parts: list[_Rows]) -> _Rows:

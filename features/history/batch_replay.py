@@ -107,14 +107,7 @@ def _chunk(
     for column_of, values in zip((MEAN, VARIANCE), kalman[:2], strict=True):
         before[place[:until], column_of] = np.concatenate([values[0], values[column + 1, owner]])
     before[place[:n], SURPRISE] = np.where(attempts.position > 0, np.roll(surprise, 1), 0.0)
-    return Chunk(
-        attempts,
-        before[place[:n]],
-        before[place[n:until]],
-        owner,
-        before[place[until:]],
-        several,
-    )
+    return Chunk(attempts, before[place[:n]], before[place[n:until]], owner, before[place[until:]], several)
 
 
 def _remembered(attempts: Attempts, logit: Floats, row: Ints, segments: Steps) -> Floats:

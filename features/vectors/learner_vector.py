@@ -13,14 +13,7 @@ import numpy as np
 from segue.features.history.attempts import Attempts, Floats, HistoryParameters, Ints
 from segue.features.history.batch_replay import Chunk, chunks, item_past
 from segue.features.history.difficulty import EasinessMet
-from segue.features.history.state_columns import (
-    COUNT,
-    ITEM_POSITION,
-    ITEM_SCORE,
-    ITEM_TIME,
-    LAST_TIME,
-    USES,
-)
+from segue.features.history.state_columns import COUNT, ITEM_POSITION, ITEM_SCORE, ITEM_TIME, LAST_TIME, USES
 from segue.features.history.state_rows import N_ROW, ROW_NAMES, elapsed_since, elapsed_until, read_rows
 
 OWN_ROW = slice(N_ROW - 2)  # "log_since" and "seen" say nothing of a learner over all skills

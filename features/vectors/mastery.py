@@ -23,14 +23,7 @@ from segue.features.history.state_columns import (
 )
 from segue.features.history.state_rows import elapsed_since
 
-__all__ = [
-    "LearnerState",
-    "StateBlock",
-    "epoch_seconds",
-    "evidence",
-    "mastery",
-    "recent_residual",
-]
+__all__ = ["LearnerState", "StateBlock", "epoch_seconds", "evidence", "mastery", "recent_residual"]
 
 
 IDLE_DRIFT = 0.004  # variance of a skill gained per day without practice

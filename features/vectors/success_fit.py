@@ -11,14 +11,7 @@ from segue.features.history.attempts import Attempts, Bools, Floats, HistoryPara
 from segue.features.history.difficulty import EasinessMet, met_out_of_fold
 from segue.features.vectors.carry_over import CarryOver, carry_over
 from segue.features.vectors.forecast_fit import fit_forecast
-from segue.features.vectors.learner_vector import (
-    NAMES,
-    OF_ITEM,
-    OF_LEARNER,
-    OF_SKILL,
-    design,
-    prior_weights,
-)
+from segue.features.vectors.learner_vector import NAMES, OF_ITEM, OF_LEARNER, OF_SKILL, design, prior_weights
 from segue.features.vectors.success_model import GROUP_AT, ITEM_AT, SuccessModel
 from segue.models.success_layers import HiddenUnits, group_slopes
 
@@ -136,12 +129,7 @@ def fit_model(
     ).fit(X, y)
     first = SuccessModel.linear(linear.weights_, linear.intercept_, **sizes)
     forecast = fit_forecast(
-        rows.attempts,
-        rows.parameters,
-        met=rows.met,
-        train=rows.train,
-        rng=rng,
-        prior=base.forecast,
+        rows.attempts, rows.parameters, met=rows.met, train=rows.train, rng=rng, prior=base.forecast
     )
     if n_learners < FEWEST_LEARNERS:
         return replace(first, forecast=forecast, hidden=base.hidden)

@@ -240,12 +240,7 @@ class Reading:
         return [_per_learner(each) for each in np.log1p(np.fmax(days, 0.0))]  # 0 where not known
 
     def success(
-        self,
-        combinations: Combinations,
-        combination: Ints,
-        *,
-        cut: Callable[[Floats], Floats],
-        used: Used,
+        self, combinations: Combinations, combination: Ints, *, cut: Callable[[Floats], Floats], used: Used
     ) -> Floats:
         """Return what ``SuccessReader.success`` does, (B, n), for any candidates.
 

@@ -200,17 +200,9 @@ class EventBody(Body):
 
     id: Name
     """Unique id; sending an event again is a no-op."""
-    kind: Literal[
-        "attempt",
-        "view",
-        "completion",
-        "rating",
-        "dwell",
-        "hint",
-        "choice",
-        "enrol",
-        "other",
-    ] = "attempt"
+    kind: Literal["attempt", "view", "completion", "rating", "dwell", "hint", "choice", "enrol", "other"] = (
+        "attempt"
+    )
     learner: Name
     resource: Name | None = None
     """Resource id of the catalogue; needed for an attempt."""

@@ -174,12 +174,7 @@ EXAMPLES: Mapping[type[BaseModel], Sequence[Mapping[str, object]]] = {
             "learners": TWO,
             "started": "2026-11-02T00:00:00Z",
             "parts": [
-                {
-                    "name": "plan",
-                    "due": "2026-11-20T00:00:00Z",
-                    "minutes": 60,
-                    "resource": "trail-mix-talk",
-                }
+                {"name": "plan", "due": "2026-11-20T00:00:00Z", "minutes": 60, "resource": "trail-mix-talk"}
             ],
         },
     ),
