@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,20 +12,63 @@ from segue.cli.arguments import zoned
 if TYPE_CHECKING:
     import pandas as pd
 
+    from segue.batch.plan import Course
     from segue.engine.practices.slots import ListedStep
 
 
 def members_in(roster: Path | None, class_id: str) -> list[str]:
-    """Return the learners of a roster file, of one class where it has classes; none without a file."""
+    """Return the learners of a roster, of one class where it has classes; none without a file."""
     if roster is None:
         return []
-    frame = rows_in(roster, "learner")
-    if class_id and "class_id" in frame:
-        frame = frame[frame["class_id"] == class_id]
-    names: list[str] = frame["learner"][frame["learner"] != ""].drop_duplicates().tolist()
-    if not names:
+    names, classes = read_roster(roster, at=datetime.now(UTC))
+    mine = [name for name in names if not (class_id and classes) or class_id in classes[name]]
+    if not mine:
         raise ValueError(f"{roster} has nobody in class {class_id}")
-    return names
+    return mine
+
+
+def read_roster(
+    path: Path | None, courses: Sequence[Course] = (), *, at: datetime | None = None
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the learners of a roster, in its order, and each one's classes as far as it names them.
+
+    Any source that says who is in which class will do (``segue.lms.documents.rosters``); with `at`, those
+    who are there then.
+    """
+    from segue.lms.documents.rosters import is_roster
+    from segue.lms.documents.rosters import read_roster as roster_in
+
+    if path is None:
+        raise ValueError("--courses needs --roster, a CSV with columns learner and class")
+    if is_roster(path):
+        rows = roster_in(path, at=at)
+    else:
+        frame = rows_in(path, "learner", *(["class_id"] if courses else []))
+        rows = frame[frame["learner"] != ""]
+    names = rows["learner"].drop_duplicates().tolist()
+    return names, dict(rows.groupby("learner")["class_id"].agg(list)) if "class_id" in rows else {}
+
+
+def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
+    """Return the courses of a file, in its order; they may name the `skills` of the catalogue."""
+    from segue.batch.plan import Course
+
+    out = []
+    for row in rows_in(path, "class_id", "minutes").to_dict("records"):
+        named = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
+        if unknown := [skill for skill in named if skill not in skills]:
+            raise ValueError(
+                f"{path}: {row['class_id']} names the unknown skill {unknown[0]}: the catalogue has skill ids"
+            )
+        minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdecimal() else -1.0
+        if minutes < 0:
+            raise ValueError(
+                f"{path}: minutes of {row['class_id']} must be a number of 0 or more, got {row['minutes']}"
+            )
+        out.append(Course(row["class_id"], minutes, named))
+    if len({course.class_id for course in out}) < len(out):
+        raise ValueError(f"{path} names a class twice: one row a class")
+    return tuple(out)
 
 
 def slots_in(path: Path) -> list[Any]:

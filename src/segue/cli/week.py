@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from segue.cli.arguments import Folder, WeekName, opened
+from segue.cli.class_files import read_courses, read_roster
 from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
-from segue.cli.weekly import (
-    BatchProgress,
-    Courses,
-    Engine,
-    Paced,
-    Roster,
-    Scheduler,
-    Workers,
-    read_courses,
-    read_roster,
-    runner_of,
-)
+from segue.cli.weekly import BatchProgress, Courses, Engine, Paced, Roster, Scheduler, Workers, runner_of
 from segue.cli.workspace import names_of
 
 if TYPE_CHECKING:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from segue.cli.arguments import Folder, WeekName, opened
-from segue.cli.class_files import rows_in
+from segue.cli.class_files import read_courses, read_roster
 from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
 
 if TYPE_CHECKING:
     from segue.batch.parts.worker_pool import Runner
-    from segue.batch.plan import Course
 
 Workers = Annotated[
     int | None,
@@ -150,50 +147,6 @@ def runner_of(engine: str, scheduler: str, *shared: Path) -> Runner:
     from segue.batch.parts.worker_pool import with_dask
 
     return with_dask(scheduler, shared)
-
-
-def read_roster(
-    path: Path | None, courses: Sequence[Course] = (), *, at: datetime | None = None
-) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the learners of a roster, in its order, and each one's classes as far as it names them.
-
-    Any source that says who is in which class will do (``segue.lms.documents.rosters``); with `at`, those
-    who are there then.
-    """
-    from segue.lms.documents.rosters import is_roster
-    from segue.lms.documents.rosters import read_roster as roster_in
-
-    if path is None:
-        raise ValueError("--courses needs --roster, a CSV with columns learner and class")
-    if is_roster(path):
-        rows = roster_in(path, at=at)
-    else:
-        frame = rows_in(path, "learner", *(["class_id"] if courses else []))
-        rows = frame[frame["learner"] != ""]
-    names = rows["learner"].drop_duplicates().tolist()
-    return names, dict(rows.groupby("learner")["class_id"].agg(list)) if "class_id" in rows else {}
-
-
-def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:
-    """Return the courses of a file, in its order; they may name the `skills` of the catalogue."""
-    from segue.batch.plan import Course
-
-    out = []
-    for row in rows_in(path, "class_id", "minutes").to_dict("records"):
-        named = tuple(part.strip() for part in str(row.get("skills", "")).split(";") if part.strip())
-        if unknown := [skill for skill in named if skill not in skills]:
-            raise ValueError(
-                f"{path}: {row['class_id']} names the unknown skill {unknown[0]}: the catalogue has skill ids"
-            )
-        minutes = float(row["minutes"]) if str(row["minutes"]).replace(".", "", 1).isdecimal() else -1.0
-        if minutes < 0:
-            raise ValueError(
-                f"{path}: minutes of {row['class_id']} must be a number of 0 or more, got {row['minutes']}"
-            )
-        out.append(Course(row["class_id"], minutes, named))
-    if len({course.class_id for course in out}) < len(out):
-        raise ValueError(f"{path} names a class twice: one row a class")
-    return tuple(out)
 
 
 class BatchProgress:

@@ -130,6 +130,17 @@ def run(*arguments: str) -> str:
     return done.output
 
 
+def test_a_class_is_named_by_any_roster_that_the_week_takes(folder: Path) -> None:
+    rows = [
+        f"{name},{'g' if at < 3 else 'h'},student,{'2020-01-01' if at == 1 else ''}"
+        for at, name in enumerate(NAMES)
+    ]
+    bundle = folder / "enrollments.csv"
+    bundle.write_text("userSourcedId,classSourcedId,role,endDate\n" + "\n".join(rows) + "\n")
+    told = run("pace", str(folder / "school"), "--class", "g", "--roster", str(bundle), "--json")
+    assert {one["learner"] for one in json.loads(told)} == {NAMES[0], NAMES[2]}
+
+
 def test_every_command_answers_within_80_columns_and_as_json(folder: Path) -> None:
     school, roster = str(folder / "school"), str(folder / "roster.csv")
     catalogue = sample.load()
