@@ -62,10 +62,15 @@ class Deciding(Protocol):
         """Return the lists of some learners, in any order; somebody may get none."""
 
 
+class ModelChangedError(RuntimeError):
+    """Another model was put in charge while lists were drawn; drawn again, they are all of it."""
+
+
 @dataclass(frozen=True)
 class BatchReport:
-    """What a run did."""
+    """What a run did; `model` is the fit that was in charge ("": none)."""
 
+    model: str
     learners: int
     blocks: int
     skipped: int
@@ -145,7 +150,7 @@ def weekly(
         When another run writes the same part of `out`.
     OutputError
         When `out` is a file, or holds playlists of unknown origin, or another run takes it over.
-    RuntimeError
+    ModelChangedError
         When another model is put in charge while the lists are drawn.
     ValueError
         When there are courses and somebody else who decides.
@@ -162,7 +167,7 @@ def weekly(
     with output.at_work(out, share.index):
         with workspace.store.read() as connection:
             manifest = _manifest(connection, workspace, plan, blocks, deciding)
-            fit = current_fit(connection)
+            fit = current_fit(connection) or ""
         mine = output.claim(out, plan.week, manifest)
         (out / output.PARTS).mkdir(exist_ok=True)
         workers = pool.sensible(len(people), workers)
@@ -177,8 +182,8 @@ def weekly(
         here = (_Place.of(workspace), plan, deciding)
         for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
             with workspace.store.write() as connection:
-                if current_fit(connection) != fit:
-                    raise RuntimeError("another model was put in charge meanwhile: run the same again")
+                if (current_fit(connection) or "") != fit:
+                    raise ModelChangedError("another model was put in charge meanwhile: run the same again")
                 output.refuse_if_taken(out, mine)
                 log(connection, without_erased(connection, rows))
             output.seal(output.draft_of(todo[number].path), todo[number].path)
@@ -187,7 +192,7 @@ def weekly(
         if complete and (todo or output.sealed(out / output.TABLE) is None):
             write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
             output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
-        return BatchReport(len(people), len(todo), own - len(todo), complete)
+        return BatchReport(fit, len(people), len(todo), own - len(todo), complete)
 
 
 def is_whole(out: Path) -> bool:

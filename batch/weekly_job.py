@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segue.batch.from_workspace import Deciding, Tick, is_whole, weekly
+from segue.batch.from_workspace import BatchReport, Deciding, ModelChangedError, Tick, is_whole, weekly
 from segue.batch.parts import output, worker_pool
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
@@ -180,19 +181,11 @@ def weekly_job(
         else:
             lists = plan
 
+            how: dict[str, Any] = {"workers": workers, "runner": runner, "tick": tick, "begin": begin}
+
             def write() -> JobStep:
-                done = weekly(
-                    workspace,
-                    lists,
-                    out,
-                    roster=asked.roster,
-                    classes=asked.classes,
-                    deciding=asked.deciding,
-                    workers=workers,
-                    runner=runner,
-                    tick=tick,
-                    begin=begin,
-                )
+                done = _drawn(workspace, lists, out, asked, **how)
+                record.model = done.model
                 return JobStep(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
 
             record.do("weekly", write, say)
@@ -210,8 +203,9 @@ class _Record:
         self._path = out / output.RECORD
         self._said = output.claim(out, asked.week, asked.named(), record=output.RECORD)
         found = self._said.get("steps", {})
-        if self._said.get("model") not in (None, self._model()):  # what follows from it is another week's
-            found, self._said["model"] = {}, None
+        self.model: str | None = self._said.get("model")
+        if self.model not in (None, self._in_charge()):  # what follows from it is another week's
+            found, self.model = {}, None
         if "weekly" in found and (out / output.MANIFEST).exists() and not is_whole(out):
             del found["weekly"]
         self.steps = {name: JobStep(**step) for name, step in found.items()}
@@ -227,13 +221,13 @@ class _Record:
             done = work()
             self.steps[name] = replace(done, seconds=round(time.monotonic() - began, 1))
             steps = {name: asdict(step) for name, step in self.steps.items()}
-            self._said["steps"] = steps
-            if self._said.get("model") is None and "fit" in (*steps, *self._skip):
-                self._said["model"] = self._model()
+            if self.model is None and "fit" in (*steps, *self._skip):
+                self.model = self._in_charge()
+            self._said |= {"steps": steps, "model": self.model}
             output.write_record(self._path, self._said)
         say(name, self.steps[name])
 
-    def _model(self) -> str:
+    def _in_charge(self) -> str:
         with self._workspace.store.read() as connection:
             return current_fit(connection) or ""
 
@@ -268,6 +262,16 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
         )
     said = "; ".join([said, f"ALL of {unread[0].name}", *doubts])
     return JobStep(f"{said}: {out / output.REJECTS}", rings=True)
+
+
+def _drawn(workspace: Workspace, plan: WeeklyPlan, out: Path, asked: Week, **how: Any) -> BatchReport:
+    """Draw the lists; anew, once, where another model is put in charge meanwhile, as by an erasure."""
+    how |= {"roster": asked.roster, "classes": asked.classes, "deciding": asked.deciding}
+    draw = partial(weekly, workspace, plan, out, **how)
+    try:
+        return draw()
+    except ModelChangedError:  # nobody may be there to run it again
+        return draw()
 
 
 def _learn(workspace: Workspace, now: datetime) -> JobStep:
