@@ -40,6 +40,7 @@ from segue.workspace.workspace import Workspace
 
 BLOCK = 64  # learners decided together
 FOLD_BLOCK = 256  # learners folded by one task
+COURSES_OR_ARMS = "lists by course cannot be drawn as an experiment's arms decide: use one of both"
 Tick = Callable[[int, int], object]  # so many done since it was told last, of so many in all
 
 
@@ -157,7 +158,7 @@ def weekly(
     """
     share = share or Share()
     if deciding is not None and plan.courses:
-        raise ValueError("lists by course cannot be drawn as an experiment's arms decide: use one of both")
+        raise ValueError(COURSES_OR_ARMS)
     people = _people(workspace, roster, plan)
     if plan.paced:
         plan = replace(plan, paces=_paces(workspace, people, plan))

@@ -10,17 +10,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segue.batch.from_workspace import BatchReport, Deciding, ModelChangedError, Tick, is_whole, weekly
+from segue.batch.from_workspace import (
+    COURSES_OR_ARMS,
+    BatchReport,
+    Deciding,
+    ModelChangedError,
+    Tick,
+    is_whole,
+    weekly,
+)
 from segue.batch.parts import output, worker_pool
 from segue.batch.plan import Course, WeeklyPlan
 from segue.features.events.file_readers import Source
 from segue.features.events.outward_text import csv_frame
-from segue.features.iso_weeks import SCHOOL_DAYS, near, school_days, start_of
+from segue.features.iso_weeks import SCHOOL_DAYS, day_of, near, school_days, start_of
 from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.monitoring import alarms, gate
 from segue.workspace.privacy.learner_rights import finish_erasures
@@ -75,6 +83,15 @@ class Week:
     new_learners: bool = False
     deciding: Deciding | None = None
 
+    def __post_init__(self) -> None:
+        """Check what else would only be found after the import and the fit."""
+        if wrong := set(self.skip) - set(STEPS):
+            raise ValueError(f"--skip must be one of {', '.join(STEPS)}, got {sorted(wrong)[0]}")
+        if self.deciding is not None and self.courses:
+            raise ValueError(COURSES_OR_ARMS)
+        for day in self.holidays:
+            day_of(day)
+
     def named(self) -> dict[str, Any]:
         """Return what tells this run from another, as plain values."""
         source = replace(self.source, names=dict(self.source.names))
@@ -96,7 +113,7 @@ class Week:
 
     def plan(self, workspace: Workspace, now: datetime) -> WeeklyPlan | None:
         """Return the plan of the days of the week that have school; None when there is none."""
-        free = [date.fromisoformat(day) for day in self.holidays]
+        free = [day_of(day) for day in self.holidays]
         part = len(school_days(self.week, holidays=free)) / SCHOOL_DAYS
         if not part:
             return None
@@ -159,10 +176,8 @@ def weekly_job(
     BusyError
         When another week's job of this workspace is running.
     ValueError
-        When a step to skip is unknown, the week is two years off, or not one row of the events could be read.
+        When the week is two years off, or not one row of the events could be read.
     """
-    if wrong := set(asked.skip) - set(STEPS):
-        raise ValueError(f"--skip must be one of {', '.join(STEPS)}, got {sorted(wrong)[0]}")
     now = start_of(asked.week, workspace.time_zone)
     if clock is not None:
         near(asked.week, clock)

@@ -64,6 +64,20 @@ def near(week: str, now: datetime) -> str:
     return week
 
 
+def day_of(text: str) -> date:
+    """Return the day that a text names.
+
+    Raises
+    ------
+    ValueError
+        When it is no day in ISO 8601.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"a day must be written as 2026-11-26, got {text!r}") from None
+
+
 def school_days(week: str, *, holidays: Collection[date] = ()) -> list[date]:
     """Return Monday to Friday of an ISO week, without the holidays.
 

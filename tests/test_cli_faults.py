@@ -83,6 +83,16 @@ def one_sentence(found: tuple[int, str], part: str, code: int = 2) -> None:
     assert found[1].count("\n") == 1
 
 
+def test_a_slip_in_a_day_ends_the_week_before_it_begins(run: Run, school: Path, tmp_path: Path) -> None:
+    before = run("list", "models", str(school), "--csv")[1]
+    job = ("week", str(school), "--week", "2026-W48", "--out", str(tmp_path / "out"))
+    code, said = run(*job, "--holiday", "26.11.2026")
+    assert code == 2
+    assert "a day must be written as 2026-11-26, got '26.11.2026'" in said
+    assert run("list", "models", str(school), "--csv")[1] == before
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_database_is_one_workspaces_alone(run: Run, tmp_path: Path, database: str) -> None:
     assert run("init", tmp_path / "east", "--database", database)[0] == 0
     one_sentence(run("init", tmp_path / "west", "--database", database), "another workspace's already")

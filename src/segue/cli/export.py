@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from segue.cli.arguments import Folder, Learner, WeekName, exactly, opened
+from segue.features.iso_weeks import day_of
 
 if TYPE_CHECKING:
     from segue.lms.outgoing.lesson import Lesson
@@ -47,7 +47,7 @@ def calendar(
     """
     from segue.lms.outgoing.calendar import calendar as book
 
-    free = [date.fromisoformat(day) for day in holiday or ()]
+    free = [day_of(day) for day in holiday or ()]
     zone = ZoneInfo(opened(workspace).time_zone)
     lesson = _lesson(workspace, learner, week)
     _write(out, book(lesson, time_zone=zone, holidays=free))
