@@ -35,7 +35,8 @@ class WeekView:
 
 def week_view(visit: Visit) -> WeekView:
     """Return the learner's list of this week as a page shows it."""
-    read = standing if visit.ticket.role == "learner" else shown  # only its learner has a list drawn
+    own = visit.ticket.role == "learner" or _opted_out(visit)
+    read = standing if own else shown  # only its learner has a list drawn that is kept
     words = translations(visit.locale)
     week, every = read(visit.space, visit.ticket.who, now=visit.now, words=words)
     steps = tuple(step for step in every if step.state != "removed")
@@ -69,10 +70,14 @@ def check_profiled(visit: Visit) -> None:
     DeclinedError
         When the learner opted out.
     """
+    if _opted_out(visit):
+        raise opted_out_learner()
+
+
+def _opted_out(visit: Visit) -> bool:
     with visit.space.store.read() as connection:
         person = find_learners(connection, visit.space.keyring, [visit.ticket.who]).get(visit.ticket.who)
-    if person is not None and person.opted_out:
-        raise opted_out_learner()
+    return person is not None and person.opted_out
 
 
 def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, ...]:

@@ -36,8 +36,8 @@ def link(school: Path) -> Link:
 
     def made(role: str, who: str, *, days: float = 1.0, class_id: str = "", **more: object) -> str:
         until = int((datetime.now(UTC) + timedelta(days=days)).timestamp())
-        roster = ROSTER if role == "teacher" else ()
-        ticket = Ticket("link", role, who, until, class_id=class_id, roster=roster, **more)  # type: ignore[arg-type]
+        more.setdefault("roster", ROSTER if role == "teacher" else ())
+        ticket = Ticket("link", role, who, until, class_id=class_id, **more)  # type: ignore[arg-type]
         return f"/pages/{school.name}/enter/{sign(ticket, find(school, {}))}"
 
     return made

@@ -60,6 +60,22 @@ def test_who_was_erased_reads_so_on_an_open_page(link: Link, browse: Browse, cal
         assert "Ask your teacher what to do next" in page.text
 
 
+@pytest.mark.usefixtures("gone")
+def test_who_opted_out_has_the_list_that_everybody_has_whoever_looks(
+    link: Link, browse: Browse, school: Path
+) -> None:
+    own = browse(link("learner", "student-4"))
+    assert own.items
+    before = stored(school)
+    assert browse(link("parent", "student-4", roster=("student-4",))).items == own.items
+    teacher = browse(link("teacher", "t1", class_id="7b"))
+    about = browse(f"{str(teacher.url).rpartition('/')[0]}/learner?who=4")
+    seen = next(address for address in about.links if address.endswith("/week"))
+    assert browse(seen).items == own.items
+    assert stored(school) == before
+    assert not browse(link("parent", "student-5", roster=("student-5",))).items, "nobody else's is drawn"
+
+
 def test_nothing_is_stored_of_who_opted_out_at_whichever_door(
     link: Link, browse: Browse, call: Call, school: Path
 ) -> None:
