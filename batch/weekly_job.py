@@ -201,7 +201,8 @@ def weekly_job(
             def write() -> JobStep:
                 done = _drawn(workspace, lists, out, asked, **how)
                 record.model = done.model
-                return JobStep(f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}")
+                said = f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}"
+                return JobStep(said, rings=not done.learners)
 
             record.do("weekly", write, say)
         begin("alarms")

@@ -93,6 +93,23 @@ def test_a_slip_in_a_day_ends_the_week_before_it_begins(run: Run, school: Path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("command", ["week", "weekly"])
+def test_a_roster_that_names_nobody_draws_nothing(
+    run: Run, school: Path, tmp_path: Path, command: str
+) -> None:
+    roster, out = tmp_path / "roster.csv", tmp_path / "out"
+    job = (command, str(school), "--week", "2026-W48", "--out", str(out), "--roster", str(roster))
+    roster.write_text("learner,class\nu1,7b\n")
+    assert run(*job)[0] == 0
+    before = (out / "playlists.csv").read_bytes()
+    for content in ("learner,class\n", "learner,class\n,7b\n"):
+        roster.write_text(content)
+        code, said = run(*job)
+        assert code == 2
+        assert "roster.csv names no learner" in said
+        assert (out / "playlists.csv").read_bytes() == before
+
+
 def test_a_database_is_one_workspaces_alone(run: Run, tmp_path: Path, database: str) -> None:
     assert run("init", tmp_path / "east", "--database", database)[0] == 0
     one_sentence(run("init", tmp_path / "west", "--database", database), "another workspace's already")

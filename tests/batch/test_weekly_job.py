@@ -353,10 +353,20 @@ def test_who_is_a_student_in_no_class_of_a_roster_gets_no_list(school: School, o
         ]
         add_enrolments(connection, school.space.keyring, places)
         found = find_learners(connection, school.space.keyring, school.roster)
-    job(school, W48, out)
+    assert not job(school, W48, out).steps["weekly"].rings
     inside = {found[who].surrogate for who in school.roster}
     gone = {found[who].surrogate for who in (school.roster[0], school.roster[2])}
     assert set(rows(out)["learner"]) == inside - gone
+
+
+def test_a_week_with_nobody_to_draw_for_rings(school: School, out: Path) -> None:
+    past = pd.Timestamp("2026-06-30", tz="UTC").to_pydatetime()
+    with school.space.store.write() as connection:
+        last_year = [Enrolment(who, "7a", ends=past) for who in school.roster]
+        add_enrolments(connection, school.space.keyring, last_year)
+    done = job(school, W48, out)
+    assert done.steps["weekly"].said.startswith("0 playlists")
+    assert done.rings
 
 
 def test_a_list_of_a_course_follows_what_was_said_and_pinned(school: School, out: Path) -> None:

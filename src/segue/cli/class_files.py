@@ -46,6 +46,8 @@ def read_roster(
         frame = rows_in(path, "learner", *(["class_id"] if courses else []))
         rows = frame[frame["learner"] != ""]
     names = rows["learner"].drop_duplicates().tolist()
+    if not names:
+        raise ValueError(f"{path} names no learner" + (f" who is there on {at:%Y-%m-%d}" if at else ""))
     return names, dict(rows.groupby("learner")["class_id"].agg(list)) if "class_id" in rows else {}
 
 
