@@ -100,6 +100,8 @@ async def body_of(request: Request) -> bytes:
     kind = header(request, b"content-type", b"application/json")
     if kind.partition(b";")[0].strip().lower() != b"application/json":
         raise RefusedError(415, "not_json", "the body must be application/json")
+    if header(request, b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
+        raise RefusedError(415, "packed", "the body must not be packed: send it without Content-Encoding")
     return await request.body()
 
 

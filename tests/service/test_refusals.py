@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -264,6 +265,9 @@ def test_another_content_type(shared: httpx.Client, headers: Headers) -> None:
     response = shared.post("/v1/events", content=b"<events/>", headers=sent)
     assert response.status_code == 415
     assert "application/json" in response.json()["error"]["message"]
+    packed = headers("backend") | {"content-type": "application/json", "content-encoding": "gzip"}
+    response = shared.post("/v1/recommend", content=gzip.compress(b"{}"), headers=packed)
+    assert (response.status_code, response.json()["error"]["code"]) == (415, "packed")
 
 
 def test_a_body_that_stops_coming(school: Path, serving: Serving, headers: Headers) -> None:
