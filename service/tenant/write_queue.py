@@ -6,13 +6,12 @@ own, commits once, and only then tells the callers. Python computes on one core 
 Questions of one kind that wait together are answered together, by the engine's own batch.
 
 As thread and event loop share that core, the loop comes first between two groups: it sends the answers and
-reads what has come, and lets the thread begin once that brings no further job. No clock is waited for.
+reads what has come, and the next group begins once that brings no further job, or has taken long.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import queue
 import threading
@@ -28,6 +27,7 @@ from segue.workspace.storage.group_commit import GroupedStore
 T = TypeVar("T")
 Q = TypeVar("Q")
 LARGEST_GROUP = 64
+LOOP_SECONDS = 0.002  # that the loop comes first: under a flood it would read for much longer
 
 Together = Callable[[list[Any]], Sequence[object]]
 
@@ -38,6 +38,7 @@ class Job:
 
     work: Together
     question: object
+    loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
     result: object = None
     error: BaseException | None = None
@@ -70,7 +71,7 @@ def run(jobs: list[Job]) -> None:
 
 
 class Desk:
-    """The thread and its queue. Of one event loop."""
+    """The thread and its queue."""
 
     def __init__(self, store: GroupedStore, metrics: Metrics, *, waiting: int, seconds: float) -> None:
         self.store, self.metrics = store, metrics
@@ -78,8 +79,8 @@ class Desk:
         self._pace = 0.0  # seconds a job took lately, at most what the slowest groups suggest
         self._busy_since = 0.0  # when the group under way was begun, 0 between groups
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._begin: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._idle, self._closing = True, False  # idle: nothing is under way, and no job waits
+        self._told = threading.Event()  # the answers of the last group are sent, and what came is read
+        self._told.set()
         self._thread = threading.Thread(target=self._serve, name="segue-desk", daemon=True)
         self._thread.start()
 
@@ -101,32 +102,21 @@ class Desk:
 
     async def _put(self, work: Together, question: object) -> Any:
         loop = asyncio.get_running_loop()
-        job = Job(work, question, loop.create_future())
+        job = Job(work, question, loop, loop.create_future())
         wait = self.expected_wait()
         if self._queue.qsize() >= self._most or wait > self._longest:
             message = "too many requests wait for the store: try again in a second"
             raise RefusedError(503, BUSY, message, {"retry-after": str(max(math.ceil(wait), 1))})
         self._queue.put(job)
-        if self._idle:
-            self._idle = False
-            self._look(loop)
         return await job.answer
-
-    def _look(self, loop: asyncio.AbstractEventLoop, seen: int = 0) -> None:
-        """Let the thread begin, or look again where the last turn of the loop has brought a further job."""
-        waiting = self._queue.qsize()
-        if seen < waiting < LARGEST_GROUP:
-            loop.call_soon(self._look, loop, waiting)
-        else:
-            self._begin.put(None)
 
     def expected_wait(self) -> float:
         """Return how many seconds a job put now would wait, by the pace of the last ones.
 
         Nobody waits for what is not there: with an empty queue a job is always taken.
         """
-        waiting = self._queue.qsize() - (not self._busy_since)  # between groups the first is as good as taken
-        return waiting * self._pace + self._behind() if waiting > 0 else 0.0
+        waiting = self._queue.qsize()
+        return waiting * self._pace + self._behind() if waiting else 0.0
 
     def _behind(self) -> float:
         """Return for how long the group under way has been worked on: a store that is stuck shows here."""
@@ -139,34 +129,34 @@ class Desk:
 
     def close(self) -> None:
         """Finish what waits, then stop."""
-        self._closing = True
         self._queue.put(None)
-        self._begin.put(None)
         self._thread.join()
 
     def _serve(self) -> None:
         self.store.pin()
-        last = False
-        while not last:
-            if not self._closing:
-                self._begin.get()
-            jobs, last = self._group()
-            if jobs:
-                began = self._busy_since = time.monotonic()
-                self._do(jobs)
-                took = (time.monotonic() - began) / len(jobs)
-                self._pace = took if not self._pace else 0.8 * self._pace + 0.2 * took
-                self._busy_since = 0.0
+        while (first := self._queue.get()) is not None:
+            self._told.wait(LOOP_SECONDS)
+            jobs, last = self._waiting_with(first)
+            began = self._busy_since = time.monotonic()
+            self._do(jobs)
+            took = (time.monotonic() - began) / len(jobs)
+            self._pace = took if not self._pace else 0.8 * self._pace + 0.2 * took
+            self._busy_since = 0.0
+            if last:
+                break
         self.store.unpin()
 
-    def _group(self) -> tuple[list[Job], bool]:
+    def _waiting_with(self, first: Job) -> tuple[list[Job], bool]:
         """Return the jobs of the next group, and whether the end of the queue was met."""
-        jobs: list[Job] = []
-        with contextlib.suppress(queue.Empty):
-            while len(jobs) < LARGEST_GROUP:
-                if (job := self._queue.get_nowait()) is None:
-                    return jobs, True
-                jobs.append(job)
+        jobs = [first]
+        while len(jobs) < LARGEST_GROUP:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return jobs, True
+            jobs.append(job)
         return jobs, False
 
     def _do(self, jobs: list[Job]) -> None:
@@ -182,15 +172,25 @@ class Desk:
             for job in jobs:
                 job.error = error
         self.metrics.observe("segue_group_jobs", len(jobs))
-        loop = jobs[0].answer.get_loop()
-        loop.call_soon_threadsafe(self._tell, loop, jobs)
+        self._told.clear()
+        by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+        for job in jobs:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, mine in by_loop.items():
+            loop.call_soon_threadsafe(self._tell, loop, mine)
 
     def _tell(self, loop: asyncio.AbstractEventLoop, jobs: list[Job]) -> None:
         for job in jobs:
             job.tell()
-        self._idle = not self._queue.qsize()
-        if not self._idle:
-            self._look(loop)
+        self._look(loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, seen: int = -1) -> None:
+        """Let the next group begin, or look again where the last turn of the loop brought a further job."""
+        waiting = self._queue.qsize()
+        if seen < waiting < LARGEST_GROUP:
+            loop.call_soon(self._look, loop, waiting)
+        else:
+            self._told.set()
 
 
 def _by_kind(jobs: list[Job]) -> list[list[Job]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import RefusedError
+from segue.service.tenant import write_queue
 from segue.service.tenant.write_queue import Desk
 from segue.workspace.storage import schema
 from segue.workspace.storage.database import Store, put_document
@@ -77,23 +79,31 @@ def test_waiting_jobs_share_a_commit_and_answers_come_after_it(store: GroupedSto
     assert 'segue_group_jobs_count{tenant="school"} 2.0' in metrics.text().splitlines()
 
 
-def test_what_comes_while_the_loop_reads_shares_the_commit(store: GroupedStore) -> None:
-    metrics = Metrics("school")
+@pytest.mark.parametrize(("seconds", "commits"), [(20.0, 2), (0.01, 3)])
+def test_the_loop_reads_on_before_the_next_group_begins_unless_that_takes_long(
+    store: GroupedStore, monkeypatch: pytest.MonkeyPatch, seconds: float, commits: int
+) -> None:
+    monkeypatch.setattr(write_queue, "LOOP_SECONDS", seconds)
+    metrics, gate = Metrics("school"), threading.Event()
 
     async def main() -> None:
         desk = Desk(store, metrics, waiting=100, seconds=60)
 
-        async def put_after(turns: int) -> None:
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await desk.do(writing(store, f"d{turns}"))
+        async def asks_again() -> None:
+            await desk.do(gate.wait)
+            time.sleep(0.3)  # of the loop, which has much to do
+            await desk.do(writing(store, "again"))
 
-        await asyncio.gather(*(put_after(turns) for turns in range(20)))
-        await desk.do(writing(store, "later"))
+        first = asyncio.create_task(asks_again())
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(desk.do(writing(store, "waiting")))
+        await asyncio.sleep(0.05)
+        gate.set()
+        await asyncio.gather(first, waiting)
         desk.close()
 
     asyncio.run(main())
-    assert 'segue_group_jobs_count{tenant="school"} 2.0' in metrics.text().splitlines()
+    assert f'segue_group_jobs_count{{tenant="school"}} {commits}.0' in metrics.text().splitlines()
 
 
 def test_a_full_queue_refuses_at_once(store: GroupedStore) -> None:
