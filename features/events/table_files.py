@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from segue.features.events.event_records import COLUMNS, RecordsError
-from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of, snake_case
+from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of, is_json, snake_case
 
 LONGEST_LINE = 1 << 20
 PART_ROWS = 100_000  # of a file are in memory at once
@@ -136,6 +136,10 @@ def _csv(path: Path, rows: int | None) -> Iterator[Table]:
         numbers: list[int] = []
         lines = _texts(source, path, numbers, rejects)
         first = next(lines, "")
+        if is_json(first):
+            raise RecordsError(
+                f"{path} is JSON, which is no table: `segue import --format` reads that of other systems"
+            )
         delimiter = delimiter_of(first)
         if first.strip() == f"sep={delimiter}":  # as Excel is told
             first = next(lines, "")

@@ -37,6 +37,15 @@ def delimiter_of(text: str) -> str:
     return max(DELIMITERS, key=lambda mark: (outside.count(mark), mark == ","))
 
 
+def is_json(text: str) -> bool:
+    """Return whether a text begins as JSON does, whose first line is no header, and tells of a person.
+
+    >>> is_json('{"actor": 1}'), is_json('[{"actor": 1}]'), is_json("actor,verb")
+    (True, True, False)
+    """
+    return re.match(r"\s*(\[\s*)?\{", text) is not None
+
+
 def decimal_point(text: str) -> str:
     """Return a number with a decimal comma with a point; any other text, and 1,000, as it is.
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of
+from segue.features.events.text_dialects import DAMAGED, delimiter_of, encoding_of, is_json
 
 PARQUET = (".parquet", ".pq")
 PACKED = (".zip", ".xz", ".bz2", ".zst")  # read by pandas, with commas
@@ -99,7 +99,7 @@ def _head(path: Path) -> tuple[str, list[str], str]:
             head += file.readline()
     encoding = encoding_of(head[:4])
     text = head.decode(encoding, "replace").lstrip("\ufeff\r\n")
-    if text.startswith(("{", "[{")):
+    if is_json(text):
         raise ValueError(f"{path} is JSON, which is no table: write it as CSV or Parquet")
     delimiter = delimiter_of(text)
     return encoding, next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []), delimiter

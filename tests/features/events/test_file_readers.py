@@ -70,6 +70,14 @@ def test_a_file_that_is_not_there_or_not_what_it_says(tmp_path: Path) -> None:
         read_events(write(tmp_path / "b.csv.gz", bytes(packed)), Source())
     with pytest.raises(RecordsError, match="cannot be read as Parquet"):
         read_events(write(tmp_path / "a.parquet", HEAD), Source())
+    for text in (
+        '{"actor": "mailto:ada@example.org"}\n',
+        '\ufeff[\n  {"actor": "ada"}]',
+        '[{"actor": "ada"}]',
+    ):
+        with pytest.raises(RecordsError) as caught:
+            read_events(write(tmp_path / "a.json", text), Source())
+        assert "ada" not in str(caught.value)  # what is said goes to a journal
 
 
 def test_a_line_of_a_hundred_megabytes_is_skipped_in_flat_memory(tmp_path: Path) -> None:
