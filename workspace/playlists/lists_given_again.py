@@ -10,7 +10,7 @@ from segue.features.catalogue import Catalogue
 from segue.workspace.playlists.answering import Given, Question, under_name
 from segue.workspace.playlists.published_playlists import logged_playlist, logged_step
 from segue.workspace.playlists.step_standing import Held, held_at, insisted
-from segue.workspace.records.decision_queries import heads_of, set_received, steps_of
+from segue.workspace.records.decision_queries import drawn_from, heads_of, set_received, steps_of
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.list_rows import ListRows, list_rows, retired_in
 from segue.workspace.storage.database import Connection, Row
@@ -32,16 +32,13 @@ def standing_again(
     where a `fresh` one is asked for, which then stands in place of the one before. Asked for again as of the
     same moment, it is the same.
     """
-    named = [q for q in questions if q.name and not q.learner.opted_out]
-    names = [name for q in named for name in (q.name, under_name(q, q.name, but=ANEW).name)]
+    newest = [_newest(connection, q, known, fresh=fresh) for q in questions]
+    names = [question.name for question in newest if question.name and not question.learner.opted_out]
     heads = heads_of(connection, names) if names else {}
     found: dict[str, Given] = {}
-    times: dict[str, int] = {}
     asked = []
-    for question in questions:
+    for question in newest:
         here = question
-        if question.name and not question.learner.opted_out:
-            here = _newest(connection, question, heads, times, fresh=fresh)
         while here.name in heads and here.name not in found:
             state = known[here.learner.number].state
             request = replace(here.request, learner=here.learner.surrogate, state=state)
@@ -56,23 +53,22 @@ def standing_again(
 
 
 def _newest(
-    connection: Connection, question: Question, heads: dict[str, Row], times: dict[str, int], *, fresh: bool
+    connection: Connection, question: Question, known: Mapping[int, Kept], *, fresh: bool
 ) -> Question:
-    """Return a question with the name of the list drawn last for it, or of the `fresh` one to be drawn.
-
-    `times` holds the moments of the fresh ones to be drawn, by name.
-    """
-    here, now = question, round(question.request.now.timestamp() * 1e6)
-    later = under_name(here, here.name, but=ANEW)
-    while later.name in heads or later.name in times:
-        here = later
-        if fresh and now == (times[here.name] if here.name in times else heads[here.name].time):
-            return here
-        later = under_name(here, here.name, but=ANEW)
-        heads |= heads_of(connection, [later.name])
+    """Return a question with the name of the list drawn last for it, or of the `fresh` one to be drawn."""
+    learner = question.learner
+    if not question.name or learner.opted_out:
+        return question
     if fresh:
-        times[later.name] = now
-    return later if fresh else here
+        return _anew(question, round(question.request.now.timestamp() * 1e6))
+    drawn = drawn_from(connection, learner.number, known[learner.number].upto)
+    same = (there for name, time in drawn if (there := _anew(question, time)).name == name)
+    return next(same, question)
+
+
+def _anew(question: Question, microseconds: int) -> Question:
+    """Return a question with the name of the list that is drawn anew for it at a moment."""
+    return under_name(question, question.name, but=f"{ANEW} {microseconds}")
 
 
 def given_again(

@@ -20,7 +20,7 @@ from segue.workspace.records.maintenance.learner_rows import remove_rows, set_op
 from segue.workspace.records.matured_rewards import rewarded
 from segue.workspace.records.rosters.arms import forget_arm
 from segue.workspace.sources import model_registry as champions
-from segue.workspace.storage.database import Connection, get_document, put_document
+from segue.workspace.storage.database import LOG_DUE, Connection, get_document, put_document
 from segue.workspace.storage.errors import DeclinedError, unknown_learner
 from segue.workspace.storage.schema import decisions
 from segue.workspace.workspace import Workspace
@@ -102,7 +102,7 @@ def erase(workspace: Workspace, learner: str, *, now: datetime) -> Certificate:
 OVERWRITTEN = "removed rows are overwritten in the database's file, and its write-ahead log is emptied"
 LOG_HELD = (
     "removed rows are overwritten, but a reader holds the write-ahead log, which keeps copies until the "
-    "service is next idle"
+    "reader has ended and the service has looked again"
 )
 OF_POSTGRESQL = (
     "rows are removed; PostgreSQL overwrites their bytes at the next VACUUM, and its write-ahead log and "
@@ -118,6 +118,8 @@ def _off_the_disk(workspace: Workspace) -> str:
         if workspace.store.forget_log():
             return OVERWRITTEN
         time.sleep(PAUSE_SECONDS)
+    with workspace.store.write() as connection:
+        put_document(connection, LOG_DUE, b"1")
     return LOG_HELD
 
 

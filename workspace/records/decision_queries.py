@@ -16,6 +16,7 @@ from segue.workspace.storage.database import plain
 from segue.workspace.storage.schema import decisions, playlists
 
 Rows = Sequence[Row[Any]]
+MOST_DRAWN = 100  # lists looked through for one that was drawn anew
 
 
 def decision_of(connection: Connection, decision_id: str) -> Row[Any] | None:
@@ -37,6 +38,14 @@ def heads_of(connection: Connection, playlist_ids: Collection[str]) -> dict[str,
     there = [name for (name,) in plain(connection, query, tuple(playlist_ids))] if playlist_ids else []
     found = (connection.execute(_HEAD, {"name": name}).one() for name in there)  # most of the time, none
     return {row.playlist_id: row for row in found}
+
+
+def drawn_from(connection: Connection, learner: int, upto: int) -> list[tuple[str, int]]:
+    """Return ids and moments of the lists drawn for a learner with events up to one, the newest first."""
+    query = (
+        "SELECT playlist_id, time FROM playlists WHERE learner = ? AND upto = ? ORDER BY number DESC LIMIT ?"
+    )
+    return [(name, time) for name, time in plain(connection, query, (learner, upto, MOST_DRAWN))]
 
 
 _HEAD = select(playlists).where(playlists.c.playlist_id == bindparam("name"))

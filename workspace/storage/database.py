@@ -31,6 +31,7 @@ DatabaseError = SQLAlchemyError
 TwiceError = IntegrityError  # what may be there once is there already
 Durability = Literal["normal", "full"]
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+LOG_DUE = "log_due"  # document: an erasure could not empty SQLite's log
 LOCK_SECONDS = 60
 MANY_ROWS = 100
 REACH_SECONDS = 5  # within which a database answers, or is away

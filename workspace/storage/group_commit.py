@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from segue.workspace.storage.database import LOCK, Store
+from segue.workspace.storage.database import LOCK, LOG_DUE, Store, get_document, put_document
 
 LOG_PAGES = 8_000  # 32 MB
 
@@ -27,7 +27,6 @@ class GroupedStore(Store):
         self._local = threading.local()
         self.numbers: Mapping[str, int] = {}
         self.undone = 0
-        self._copied = 0  # pages of the log, at the last look
 
     def pin(self) -> None:
         """Let the calling thread keep a connection, from its next write on."""
@@ -130,17 +129,21 @@ class GroupedStore(Store):
     def copy_log_back(self) -> None:
         """Copy what is committed from SQLite's log into its file, so that the writer need not stop for it.
 
-        Where nothing came in since the last time, the log is emptied: it may hold what was erased.
+        The log is emptied only where an erasure could not do it: every reader then forgets what it remembers.
         """
         if not self.is_sqlite:
             return
         with contextlib.suppress(sqlite3.Error):  # or the next time
             with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
-                _, pages, copied = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            idle, self._copied = 0 < pages == copied == self._copied, copied
-            if idle:
-                self.forget_log(wait=False)
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                due = get_document(connection, LOG_DUE)
+            if due:
+                with self.write() as connection:
+                    put_document(connection, LOG_DUE, b"")
+                if not self.forget_log(wait=False):
+                    with self.write() as connection:
+                        put_document(connection, LOG_DUE, due)
 
     def unpin(self) -> None:
         """Let go of the calling thread's connection."""
