@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from segue.workspace.storage.database import LOCK, LOG_DUE, Store, get_document, put_document
+from segue.workspace.storage.database import LOCK, LOG_DUE, DatabaseError, Store, get_document, put_document
 
 LOG_PAGES = 8_000  # 32 MB
 
@@ -133,7 +133,7 @@ class GroupedStore(Store):
         """
         if not self.is_sqlite:
             return
-        with contextlib.suppress(sqlite3.Error):  # or the next time
+        with contextlib.suppress(sqlite3.Error, DatabaseError):  # or the next time
             with self.engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
                 driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
