@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segue.features.catalogue import Catalogue, Resource
+from segue.features.events.row_faults import Rejected, RowFaults
 from segue.features.events.typed_tables import typed_table
-from segue.features.history.attempts import Attempts, Bools, Floats
+from segue.features.history.attempts import Attempts, Bools
 
 FEWEST_REPEATS = 20  # second answers to an item, after a right and after a wrong one, to judge them by
 LEAST_CHANGES = 0.02  # real second answers differ from the first more often
 MOST_TWINS = 0.1  # share of rows
+MOST_REJECTED = 0.1  # share of rows, above which a file is refused: a column holds something else
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None")
 
 
@@ -28,7 +30,8 @@ class TraceError(ValueError):
 class Trial:
     """Attempts to trace, with the raw row of each (for a split column).
 
-    `repeats` is how many rows of the file stood for an answer that another row had given already.
+    `repeats` is how many rows of the file stood for an answer that another row had given already; `rejected`
+    counts those that cannot be read.
     """
 
     catalogue: Catalogue
@@ -36,6 +39,7 @@ class Trial:
     n_learners: int
     split: NDArray[np.str_] | None = None
     repeats: int = 0
+    rejected: Rejected = field(default_factory=Rejected)
 
 
 def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> Trial:
@@ -58,20 +62,21 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
     Raises
     ------
     TraceError
-        When a column is missing or holds what it should not, or when second answers to an item are the first
-        ones again: the file would tell the model what it is to predict.
+        When a column is missing, when more than a tenth of the rows hold what they should not (fewer are
+        left out and counted), or when second answers to an item are the first ones again: the file would tell
+        the model what it is to predict.
     """
-    frame = table_of(attempts)
+    frame, unreadable = table_of(attempts)
     item = "skill_id" if "item_id" not in frame and "skill_id" in frame else "item_id"
     require(frame, attempts, ["user_id", item, "correct", *([split] if split else [])])
-    if not len(frame):
-        raise TraceError(f"{attempts} has no rows")
-    correct = _numbers(frame, "correct", attempts)
-    if not ((correct >= 0.0) & (correct <= 1.0)).all():
-        bad = correct[~((correct >= 0.0) & (correct <= 1.0))][0]
-        raise TraceError(f"correct must be in [0, 1], got {bad} in {attempts} (percent? divide by 100)")
-    refuse_empty(frame, attempts, ("user_id", item))
-    table = table_of(item_skills) if item_skills is not None else frame
+    faults = RowFaults(np.arange(len(frame)))
+    add_empty(faults, frame, ("user_id", item))
+    for column in ("t", "seq", "correct"):
+        if column in frame:
+            frame[column] = _numbers(faults, frame, column, known=column != "t")
+    faults.add(~frame["correct"].between(0.0, 1.0), "'correct' is outside [0, 1] (percent? divide by 100)")
+    frame, rejected = usable(frame, faults, unreadable, attempts)
+    table = table_of(item_skills)[0] if item_skills is not None else frame
     if item_skills is not None:
         require(table, item_skills, ["item_id", "skill_id"])
         if not frame[item].isin(table["item_id"]).any():
@@ -79,8 +84,9 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
                 f"{item_skills} names none of the items of {attempts}, such as {frame[item].iloc[0]!s}: "
                 "both must write them alike"
             )
-    seconds = _numbers(frame, "t", attempts, known=False) if "t" in frame else np.full(len(frame), np.nan)
-    seq = _numbers(frame, "seq", attempts).astype(np.int64) if "seq" in frame else np.arange(len(frame))
+    correct = frame["correct"].to_numpy(np.float64)
+    seconds = frame["t"].to_numpy(np.float64) if "t" in frame else np.full(len(frame), np.nan)
+    seq = frame["seq"].to_numpy(np.int64) if "seq" in frame else np.arange(len(frame))
     items, resource = np.unique(frame[item].to_numpy(), return_inverse=True)
     learners, learner = np.unique(frame["user_id"].to_numpy(), return_inverse=True)
     encoded = Attempts(learner, resource, correct, seconds, seq)
@@ -95,15 +101,12 @@ def read_trial(attempts: Path, item_skills: Path | None, *, split: str = "") -> 
             "`item_id`, the item's skills in the item-skill table"
         )
     marks = frame[split].astype(str).to_numpy(np.str_)[order] if split else None
-    return Trial(_catalogue(items, table), told, len(learners), marks, len(frame) - len(told))
+    return Trial(_catalogue(items, table), told, len(learners), marks, len(frame) - len(told), rejected)
 
 
-def table_of(path: Path) -> pd.DataFrame:
-    """Return the rows of a CSV or Parquet file; a missing number may be written as programs write it."""
-    frame, bad = typed_table(path, missing=MISSING)
-    if bad:
-        raise TraceError(f"{path}: {bad} lines have more fields than the header")
-    return frame
+def table_of(path: Path) -> tuple[pd.DataFrame, int]:
+    """Return a table, missing numbers as programs write them, and how many lines have too many fields."""
+    return typed_table(path, missing=MISSING)
 
 
 def require(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
@@ -115,28 +118,29 @@ def require(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
         )
 
 
-def refuse_empty(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
-    """Raise when a cell that names somebody or something is empty."""
+def add_empty(faults: RowFaults, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Note the rows where a cell that names somebody or something is empty."""
     for column in columns:
-        empty = frame[column].isna()
-        if empty.any():
-            raise TraceError(f"column {column!r} of {path} is empty in {int(empty.sum())} rows")
+        faults.add(frame[column].isna(), f"{column!r} is empty")
 
 
-def _numbers(frame: pd.DataFrame, column: str, path: Path, *, known: bool = True) -> Floats:
-    """Return a column as numbers; with `known`, all of them must be."""
+def usable(
+    frame: pd.DataFrame, faults: RowFaults, unreadable: int, path: Path
+) -> tuple[pd.DataFrame, Rejected]:
+    """Return the rows without a fault, and what is left out; raise where that is much, or all."""
+    rejected = faults.rejected(unreadable)
+    if not len(frame) + unreadable:
+        raise TraceError(f"{path} has no rows")
+    if rejected.n > MOST_REJECTED * (len(frame) + unreadable):
+        raise TraceError(f"{path}: {rejected}")
+    return frame[~faults.any], rejected
+
+
+def _numbers(faults: RowFaults, frame: pd.DataFrame, column: str, *, known: bool) -> pd.Series[float]:
+    """Return a column as numbers, and note the rows without; with `known`, an empty cell is a fault."""
     values = pd.to_numeric(frame[column], errors="coerce")
-    bad = values.isna() & (frame[column].notna() | known)
-    if bad.any():
-        raise TraceError(f"column {column!r} of {path} must hold numbers, {first_of(frame[column], bad)}")
-    return values.to_numpy(np.float64)
-
-
-def first_of(column: pd.Series, bad: pd.Series[bool]) -> str:
-    """Return what the first bad cell of a column holds, and in which line of the file."""
-    row = int(np.argmax(bad.to_numpy()))
-    cell = column.iloc[row]
-    return f"line {row + 2} has {'nothing' if pd.isna(cell) else repr(str(cell))}"
+    faults.add(values.isna() & (frame[column].notna() | known), f"{column!r} is not a number")
+    return values
 
 
 def _each_answer_once(attempts: Attempts, skill: NDArray[np.object_] | None, numbered: bool) -> Bools:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,26 +14,29 @@ import pandas as pd
 
 from segue.experiments.learner_vectors.attempt_files import (
     TraceError,
-    first_of,
-    refuse_empty,
+    add_empty,
     require,
     table_of,
+    usable,
 )
+from segue.features.events.row_faults import Rejected, RowFaults
 from segue.features.history.attempts import Floats, Ints
 from segue.features.vectors.interests import NAMES, Shelf, Views, choices
 from segue.models.conditional_logit import ConditionalLogit
 
 VALIDATION_SHARE = 0.2  # of the views before the test: the period on which the mixture is fitted
 MOST_CHOICES = 2500  # to fit on: evenly spread over the validation period
+NO_TIME = "'created_at' is no time as 2020-01-31T09:30:00Z, and no day"
 NO_TAG = ("", "N/A", "nan", "None")
 
 
 @dataclass(frozen=True, eq=False)
 class ViewPlatform:
-    """Views of a platform in time order, and its items."""
+    """Views of a platform in time order, its items, and the views that cannot be read."""
 
     views: Views
     shelf: Shelf
+    rejected: Rejected = field(default_factory=Rejected)
 
 
 def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatform:
@@ -47,40 +50,38 @@ def read_platform(views: Path, items: Path, *, tags: Sequence[str]) -> ViewPlatf
         CSV with `item_id`, the columns named by `tags` (a tag, or a list such as "['a', 'b']"), and
         optionally `created_at`: an item is on offer from then on.
     """
-    seen, shelf = table_of(views), table_of(items)
+    (seen, unreadable), (shelf, _) = table_of(views), table_of(items)
     require(seen, views, ("user_id", "item_id", "created_at"))
     require(shelf, items, ("item_id", *tags))
-    refuse_empty(seen, views, ("user_id", "item_id", "created_at"))
-    refuse_empty(shelf, items, ("item_id",))
-    shelf = shelf.drop_duplicates("item_id").sort_values("item_id").reset_index(drop=True)
-    index = pd.Series(np.arange(len(shelf)), index=shelf["item_id"])
-    unknown = ~seen["item_id"].isin(index.index)
-    if unknown.any():
-        raise TraceError(
-            f"{views} names item {seen['item_id'][unknown].iloc[0]}, which {items} does not have"
-        )
+    shelf = shelf.dropna(subset="item_id").drop_duplicates("item_id")
+    shelf = shelf.sort_values("item_id", ignore_index=True)
+    faults = RowFaults(np.arange(len(seen)))
+    add_empty(faults, seen, ("user_id", "item_id", "created_at"))
+    faults.add(~seen["item_id"].isin(shelf["item_id"]), f"{items.name} does not have the item")
+    seen["created_at"] = _seconds(seen)
+    faults.add(seen["created_at"].isna(), NO_TIME)
+    seen, rejected = usable(seen, faults, unreadable, views)
     learner = np.unique(seen["user_id"].to_numpy(), return_inverse=True)[1]
-    item = index.loc[seen["item_id"]].to_numpy(np.int64)
+    item = pd.Index(shelf["item_id"]).get_indexer(pd.Index(seen["item_id"])).astype(np.int64)
     codes, n_tags = tag_codes(shelf, tags)
-    created = _seconds(shelf, items) if "created_at" in shelf else np.full(len(shelf), -np.inf)
+    created = np.full(len(shelf), -np.inf)
+    if "created_at" in shelf:
+        created = _seconds(shelf)
+        wrong = shelf[np.isnan(created) & shelf["created_at"].notna()]
+        for one in wrong[:1].itertuples():
+            raise TraceError(f"item {one.item_id} of {items}: {NO_TIME}, but {one.created_at!r}")
     return ViewPlatform(
-        Views.sorted(learner, item, _seconds(seen, views)),
+        Views.sorted(learner, item, seen["created_at"].to_numpy(np.float64)),
         Shelf(codes, n_tags, np.where(np.isnan(created), -np.inf, created)),
+        rejected,
     )
 
 
-def _seconds(frame: pd.DataFrame, path: Path) -> Floats:
-    """Return the times of `created_at` in seconds, NaN where the cell is empty."""
-    texts = frame["created_at"]
-    times = pd.to_datetime(texts.astype("string"), utc=True, errors="coerce", format="ISO8601")
-    times = times.dt.as_unit("ns")
-    bad = times.isna() & texts.notna()
-    if bad.any():
-        raise TraceError(
-            f"column 'created_at' of {path} must hold times as 2020-01-31T09:30:00Z or days, "
-            f"{first_of(texts, bad)}"
-        )
-    return np.where(times.isna().to_numpy(), np.nan, times.astype("int64").to_numpy(np.int64) / 1e9)
+def _seconds(frame: pd.DataFrame) -> Floats:
+    """Return the times of `created_at` in seconds, NaN where the cell holds none."""
+    times = pd.to_datetime(frame["created_at"].astype("string"), utc=True, errors="coerce", format="ISO8601")
+    seconds = times.dt.as_unit("ns").astype("int64").to_numpy(np.int64) / 1e9
+    return np.where(times.isna().to_numpy(), np.nan, seconds)
 
 
 def tag_codes(items: pd.DataFrame, columns: Sequence[str]) -> tuple[Ints, int]:
@@ -150,6 +151,7 @@ def trace_interests(views: Path, items: Path, *, tags: Sequence[str], test_from:
     return {
         **_measures(found),
         "n": len(found),
+        "rejected": asdict(platform.rejected),
         "weights": dict(zip(NAMES, model.weights_.round(4).tolist(), strict=True)),
         "tags_alone": _measures(ranks(platform, _tags_alone(), start=start)),
         "seconds": {"fit": round(fitted - begin, 3), "test": round(time.perf_counter() - fitted, 3)},

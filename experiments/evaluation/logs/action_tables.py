@@ -8,7 +8,7 @@ import pandas as pd
 from segue.experiments.evaluation.estimators.single_step import SINGLE, Floats, Ints
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import coded, numbers_of
-from segue.experiments.evaluation.logs.lost_rows import RowFaults
+from segue.features.events.row_faults import RowFaults
 from segue.features.events.text_dialects import label_of
 
 SUM_TOLERANCE = 1e-3  # printed probabilities are often rounded

@@ -24,8 +24,9 @@ from segue.experiments.evaluation.intervals.closed_form import check_range
 from segue.experiments.evaluation.logs.action_tables import SUM_TOLERANCE, tables
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of, numbers_of
-from segue.experiments.evaluation.logs.lost_rows import Lost, Rejected, RowFaults, lost_rows
+from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.features.events.event_records import Frame, as_pandas
+from segue.features.events.row_faults import Rejected, RowFaults
 from segue.features.events.typed_tables import typed_table
 from segue.models.cluster_errors import recoded
 

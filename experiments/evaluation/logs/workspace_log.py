@@ -13,7 +13,8 @@ import pandas as pd
 from segue.experiments.evaluation.estimators.single_step import Floats
 from segue.experiments.evaluation.logs.labels import clusters_of, coded
 from segue.experiments.evaluation.logs.logged_data import Log
-from segue.experiments.evaluation.logs.lost_rows import Lost, Rejected, lost_rows
+from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
+from segue.features.events.row_faults import Rejected
 
 
 def decision_log(frame: pd.DataFrame, target: Floats) -> Log:

@@ -13,10 +13,10 @@ import pandas as pd
 from segue.experiments.evaluation.intervals.closed_form import Interval
 from segue.experiments.evaluation.intervals.hidden_confounding import flipping_strength, told
 from segue.experiments.evaluation.logs.logged_data import Log
-from segue.experiments.evaluation.logs.lost_rows import Rejected
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison
 from segue.features.events.outward_text import finite
+from segue.features.events.row_faults import Rejected
 
 Verdict = Literal["enough evidence", "not enough evidence"]
 SHOWN = ("n", "ess", "max_weight", "share_of_max", "mean_weight", "unseen_support", "effective_rewards")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,7 +56,8 @@ def trace(
     except (ValueError, OSError) as error:
         _fail(error, as_json=as_json)
     summary = tracing.summary(traced, clock)
-    _show({"model": model, **summary, "rows_repeated": trial.repeats}, as_json=as_json)
+    left_out = {"rows_repeated": trial.repeats, "rejected": asdict(trial.rejected)}
+    _show({"model": model, **summary, **left_out}, as_json=as_json)
 
 
 @app.command("trace-interests")

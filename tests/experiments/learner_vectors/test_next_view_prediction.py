@@ -77,7 +77,7 @@ def test_an_item_that_is_not_on_the_shelf_is_named(files: tuple[Path, Path], tmp
     pd.DataFrame({"user_id": [1], "item_id": [999], "created_at": ["2019-01-01"]}).to_csv(
         tmp_path / "v.csv", index=False
     )
-    with pytest.raises(TraceError, match="names item 999"):
+    with pytest.raises(TraceError, match=r"items\.csv does not have the item \(line 2\)"):
         read_platform(tmp_path / "v.csv", files[1], tags=TAGS)
 
 
@@ -88,9 +88,15 @@ def test_times_in_any_iso_form_count_and_others_are_refused(files: tuple[Path, P
     views.assign(created_at=mixed).to_csv(files[0], index=False)
     assert trace_interests(*files, tags=TAGS, test_from="2019-10-01")["n"] == whole
     for other in ("01/02/2019", "1559347200", "soon"):
-        views.assign(created_at=[*mixed[:-1], other]).to_csv(files[0], index=False)
-        with pytest.raises(TraceError, match=f"created_at.*line {len(views) + 1} has '{other}'"):
+        views.assign(created_at=other).to_csv(files[0], index=False)
+        with pytest.raises(TraceError, match=f"{len(views)} rows rejected: .*'created_at' is no time"):
             read_platform(*files, tags=TAGS)
+        views.assign(created_at=[*mixed[:-1], other]).to_csv(files[0], index=False)
+        assert read_platform(*files, tags=TAGS).rejected.lines == (len(views) + 1,)
+    items = pd.read_csv(files[1])
+    items.assign(created_at="soon").to_csv(files[1], index=False)
+    with pytest.raises(TraceError, match=r"'created_at' is no time .* but 'soon'"):
+        read_platform(*files, tags=TAGS)
 
 
 def test_an_item_is_on_offer_from_its_year_on(files: tuple[Path, Path]) -> None:
@@ -107,16 +113,21 @@ def test_a_cell_of_tags_that_is_no_list_of_python_is_read(cell: str, files: tupl
     assert read_platform(*files, tags=TAGS).shelf.n_tags >= 1
 
 
-@pytest.mark.parametrize(
-    ("column", "day"), [("user_id", "2019-10-01"), ("item_id", "2019-10-01"), ("", "2019-13")]
-)
-def test_what_is_missing_or_no_day_is_one_sentence(column: str, day: str, files: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_a_view_of_nobody_or_nothing_is_left_out_and_counted(column: str, files: tuple[Path, Path]) -> None:
     views = pd.read_csv(files[0])
-    if column:
-        views.loc[3, column] = None
-        views.to_csv(files[0], index=False)
-    with pytest.raises(TraceError, match=f"'{column}' of .* is empty in 1 rows" if column else "written as"):
-        trace_interests(*files, tags=TAGS, test_from=day)
+    views.loc[len(views)] = views.loc[3]
+    views.loc[len(views) - 1, column] = None
+    whole = trace_interests(*files, tags=TAGS, test_from="2019-10-01")
+    views.to_csv(files[0], index=False)
+    found = trace_interests(*files, tags=TAGS, test_from="2019-10-01")
+    assert found["rejected"]["reasons"] == {f"{column!r} is empty": 1}  # type: ignore[index]
+    assert found["mrr"] == whole["mrr"]
+
+
+def test_a_day_that_is_none_is_one_sentence(files: tuple[Path, Path]) -> None:
+    with pytest.raises(TraceError, match="written as"):
+        trace_interests(*files, tags=TAGS, test_from="2019-13")
 
 
 def test_the_figures_on_real_views(shared_data: Callable[[str], Path]) -> None:

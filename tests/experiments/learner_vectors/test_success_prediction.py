@@ -129,7 +129,7 @@ def test_skills_may_stand_beside_the_attempts(files: tuple[Path, Path], tmp_path
 def test_what_cannot_be_read_is_said(files: tuple[Path, Path], tmp_path: Path) -> None:
     frame = pd.read_csv(files[0])
     frame.assign(correct=87).to_csv(tmp_path / "percent.csv", index=False)
-    with pytest.raises(TraceError, match=r"correct must be in \[0, 1\], got 87.0"):
+    with pytest.raises(TraceError, match=r"'correct' is outside \[0, 1\] \(percent"):
         read_trial(tmp_path / "percent.csv", None)
     frame.drop(columns="user_id").to_csv(tmp_path / "no_user.csv", index=False)
     with pytest.raises(TraceError, match="must have a column 'user_id'"):
@@ -227,9 +227,9 @@ def test_random_labels_cannot_be_predicted_in_any_layout(name: str, tmp_path: Pa
         ("user_id,item_id,correct,t\n1,2,1,noon\n", "'t'"),
         ("user_id,item_id,correct\n1,,1\n", "'item_id'"),
         ("user_id,item_id\n1,2\n", "'correct'"),
-        ("user_id,item_id,correct\n1,2,\n", "line 2 has nothing"),
-        ("user_id;item_id;correct\n1;2;yes\n", "line 2 has 'yes'"),
-        ("user_id,item_id,correct\n1,2,1\n1,2,1,1\n", "1 lines have more fields"),
+        ("user_id,item_id,correct\n1,2,\n", "'correct' is not a number (line 2)"),
+        ("user_id;item_id;correct\n1;2;yes\n", "'correct' is not a number (line 2)"),
+        ("user_id,item_id,correct\n1,2,1\n1,2,1,1\n", "1 × too many fields in the line"),
         ("user_id,correct\n1,1\n", "must have a column 'item_id'"),
         ("user_id,item_id,correct\n1,2,1\n1,3,0\n", "two learners"),
     ],
@@ -239,6 +239,24 @@ def test_what_is_wrong_with_a_file_is_said_in_json_too(text: str, said: str, tmp
     result = CliRunner().invoke(app, ["trace", "--attempts", str(tmp_path / "a.csv"), "--json"])
     assert result.exit_code == 2
     assert said in json.loads(result.stdout)["error"]
+
+
+def test_a_few_rows_that_cannot_be_read_are_left_out_and_counted(files: tuple[Path, Path]) -> None:
+    whole = pd.read_csv(files[0])
+    bad = whole.iloc[[3, 50, 90, 91, 92]].astype(object)
+    for n, (column, cell) in enumerate(
+        [("correct", "yes"), ("correct", None), ("correct", 100), ("item_id", None), ("t", "noon")]
+    ):
+        bad.iloc[n, bad.columns.get_loc(column)] = cell
+    pd.concat([whole.astype(object), bad]).to_csv(files[0], index=False)
+    found = CliRunner().invoke(app, ["trace", "--attempts", str(files[0]), "--folds", "2", "--json"])
+    rejected = json.loads(found.stdout)["rejected"]
+    assert rejected["n"] == 5
+    assert rejected["reasons"]["'correct' is not a number"] == 2
+    assert rejected["lines"] == [len(whole) + 2 + n for n in range(5)]
+    read = read_trial(*files)
+    whole.to_csv(files[0], index=False)
+    np.testing.assert_array_equal(read.attempts.score, read_trial(*files).attempts.score)
 
 
 def test_skills_of_other_items_are_refused(tmp_path: Path) -> None:

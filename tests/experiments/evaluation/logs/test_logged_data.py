@@ -9,7 +9,7 @@ import pytest
 
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.logged_data import log_of_frame, read_csv_log
-from segue.experiments.evaluation.logs.lost_rows import Rejected
+from segue.features.events.row_faults import Rejected
 from tests.experiments.evaluation.reference_data import parity_means
 
 TABLES = Columns("r", "p", action="a", target_prefix="pi_", qhat_prefix="q_", cluster="c", group="g")
