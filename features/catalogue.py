@@ -196,8 +196,7 @@ class Catalogue:
         notes: list[str] = []
         if twice := [name for name, n in Counter(r.resource_id for r in resources).items() if n > 1]:
             raise CatalogueError(f"resource_id must be unique, found {twice[0]!r} twice: keep one")
-        bare = [r for r in resources if not r.skills]
-        if bare:
+        if bare := [r for r in resources if not r.skills]:
             notes.append(f"{len(bare)} of {len(resources)} resources name no skill: each is its own skill")
             resources = [r if r.skills else replace(r, skills=(OWN + r.resource_id,)) for r in resources]
         known = {s.skill_id: s for s in skills}
@@ -279,8 +278,7 @@ class Catalogue:
     @cached_property
     def kind_code(self) -> Ints:
         """Index into `kind_ids` of each resource, shape (n,)."""
-        index = {kind: i for i, kind in enumerate(self.kind_ids)}
-        return np.array([index[r.kind] for r in self.resources], dtype=np.int64)
+        return np.array([self.kind_ids.index(r.kind) for r in self.resources], dtype=np.int64)
 
     @cached_property
     def kind_ids(self) -> tuple[str, ...]:
@@ -335,6 +333,12 @@ class Catalogue:
         courses, sources = [r.courses for r in self.resources], tuple(r.source for r in self.resources)
         text += "".join(repr(said) for said in (retired, courses, sources) if any(said))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def bare_hash(self) -> str:
+        """The same without titles, addresses and what skills are called, which no ranking reads."""
+        resources = tuple(replace(r, title="", url="") for r in self.resources)
+        return replace(self, resources=resources, skills=tuple(Skill(s.skill_id) for s in self.skills)).hash
 
     def is_open(self, resource_id: str, time: float) -> bool:
         """Return whether a resource is open at a time (UTC epoch seconds)."""

@@ -89,6 +89,90 @@ def test_a_resource_put_today_is_recommended_tried_changed_and_retired_today(cal
     assert drawn(call, candidates=[NEW], learner="student-7") == [NEW]
 
 
+Asked = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def asked(call: Call) -> Asked:
+    def ask(learner: str = "student-3", **more: Any) -> dict[str, Any]:
+        return call("POST", "/v1/recommend", json={"learner": learner, "k": 3} | more)
+
+    return ask
+
+
+def names(found: dict[str, Any]) -> list[str]:
+    return [step["resource"] for step in found["steps"]]
+
+
+def act(call: Call, step: dict[str, Any], action: str, **more: Any) -> dict[str, Any]:
+    said = {"action": action, "by": "t1"} | more
+    return call("POST", f"/v1/decisions/{step['decision_id']}/override", scope="teacher", json=said)
+
+
+@pytest.mark.parametrize("action", ["approve", "pin", "remove", "swap"])
+def test_a_list_that_a_teacher_has_acted_on_stands_when_the_catalogue_changes(
+    call: Call, asked: Asked, action: str
+) -> None:
+    mine, theirs = asked(), asked("student-4")
+    spare = next(
+        one["id"]
+        for one in call("GET")["resources"]
+        if one["id"] not in (*names(mine), *names(theirs)) and not one["retired"]
+    )
+    act(call, mine["steps"][0], action, **({"resource": spare} if action == "swap" else {}))
+    stands = asked()
+    assert stands["playlist_id"] == mine["playlist_id"]
+    for body in ({"minutes": 41}, {"minutes": 42}):
+        call("PATCH", names(mine)[1], json=body)
+        assert (asked()["playlist_id"], names(asked())) == (mine["playlist_id"], names(stands))
+    assert asked()["steps"][-2]["minutes"] == 42
+    assert asked("student-4")["playlist_id"] != theirs["playlist_id"], "nobody has acted on it"
+    call("DELETE", names(mine)[1])
+    left = [name for name in names(stands) if name != names(mine)[1]]
+    assert (asked()["playlist_id"], names(asked())) == (mine["playlist_id"], left)
+    call("POST", f"{names(mine)[1]}/restore")
+    assert names(asked()) == names(stands)
+    anew = asked(fresh=True)["playlist_id"]
+    call("PATCH", names(mine)[1], json={"minutes": 43})
+    assert asked()["playlist_id"] not in (mine["playlist_id"], anew)
+    last = asked(fresh=True)
+    act(call, last["steps"][0], "approve")
+    call("PATCH", names(mine)[1], json={"minutes": 44})
+    assert asked()["playlist_id"] == last["playlist_id"]
+    event = {"id": "e1", "learner": "student-3", "resource": names(last)[0], "score": 1}
+    call("POST", "/v1/events", json={"events": [event | {"time": "2026-11-24T10:00:00Z"}]})
+    assert asked()["playlist_id"] != last["playlist_id"], "something was learnt of the learner"
+
+
+def test_a_list_stands_no_more_when_the_act_is_undone_or_all_its_steps_are_gone(
+    call: Call, asked: Asked
+) -> None:
+    mine = asked(k=2)
+    made = act(call, mine["steps"][0], "approve")
+    call("PUT", "new-one", json={"skills": ["unit-rates"]})
+    assert asked(k=2)["playlist_id"] == mine["playlist_id"]
+    for name in names(mine):
+        call("DELETE", name)
+    others = asked(k=2)
+    assert len(names(others)) == 2
+    assert asked(k=2)["playlist_id"] == others["playlist_id"]
+    for name in names(mine):
+        call("POST", f"{name}/restore")
+    call("POST", f"/v1/overrides/{made['override_id']}/undo", scope="teacher", json={"by": "t1"})
+    assert asked(k=2)["playlist_id"] != mine["playlist_id"]
+
+
+def test_what_no_list_rests_on_redraws_none(call: Call, asked: Asked) -> None:
+    mine = asked()
+    words = {"title": "Another title", "url": "https://lms.example.org/moved"}
+    call("PATCH", names(mine)[0], json=words)
+    again = asked()
+    assert (again["playlist_id"], names(again)) == (mine["playlist_id"], names(mine))
+    assert {key: again["steps"][0][key] for key in words} == words
+    call("PATCH", names(mine)[0], json={"difficulty": 5.0})
+    assert asked()["playlist_id"] != mine["playlist_id"]
+
+
 def test_the_catalogue_is_read_page_by_page(call: Call) -> None:
     found, after = [], {}
     while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +26,15 @@ from segue.workspace.playlists.learner_standing import (
     unclaimed_forecasts,
 )
 from segue.workspace.playlists.published_playlists import planned_for
-from segue.workspace.records.decision_log import Draw, Entry, log, rows_of, standing_name
+from segue.workspace.records.decision_log import (
+    QUESTION,
+    Draw,
+    Entry,
+    log,
+    name_after,
+    rows_of,
+    standing_name,
+)
 from segue.workspace.records.learner_states import Kept
 from segue.workspace.records.learners import Learner
 from segue.workspace.records.overrides import StandingActs, standing_for
@@ -46,7 +53,8 @@ class Ask:
     """Where a question comes from, and the names of its draw (None: those of the workspace and of now).
 
     With `request_no` None the list that stands for the question is given again until something is learnt of
-    the learner, or the model changes; `fresh` asks for a new one all the same, which stands from then on.
+    the learner, or ranks otherwise; one that a teacher has acted on, until another model is put in charge.
+    `fresh` asks for a new one all the same, which stands from then on.
     """
 
     surface: str = "python"
@@ -62,7 +70,8 @@ class Question:
 
     Who opted out gets the list of the class: that of nobody in particular, the same for all of them all week.
     `under` is the request as teachers' acts make it (None: there are none); `name` that of the list, "" for
-    one made of question, draw and moment. `quiet`: the learner has said nothing, and no teacher has acted.
+    one made of question, draw and moment. `quiet`: the learner has said nothing, and no teacher has acted;
+    `acted_on` are the decisions that teachers have acted on.
     """
 
     request: Request
@@ -73,6 +82,7 @@ class Question:
     under: Request | None = None
     name: str = ""
     quiet: bool = False
+    acted_on: tuple[str, ...] = ()
 
     @property
     def asked(self) -> Request:
@@ -167,8 +177,8 @@ def with_acts(
     if not held:
         return list(questions)
     return [
-        replace(q, under=_under(q.request, held[q.learner.number], catalogue))
-        if q.learner.number in held
+        replace(q, under=_under(q.request, acts, catalogue), acted_on=acts.on)
+        if (acts := held.get(q.learner.number))
         else q
         for q in questions
     ]
@@ -273,11 +283,11 @@ def named(
     out = []
     for question in questions:
         kept = nobody if question.learner.opted_out else known[question.learner.number]
-        model = champion.recommender.model_hash
         about = f"{ask.surface} {question.said.last if question.said else ''}"
         if champion.arms is not None and (arm := _arm_of(champion.arms, question)):
             about = f"{about} {champion.arms.named} {arm}"
-        name = standing_name(question.draw, about, question.request, upto=kept.upto, model_hash=model)
+        fit, ranking = champion.fit, champion.ranking
+        name = standing_name(question.draw, about, question.request, upto=kept.upto, fit=fit, ranking=ranking)
         out.append(under_name(question, name))
     return out
 
@@ -285,9 +295,9 @@ def named(
 def under_name(question: Question, name: str, *, but: object = "") -> Question:
     """Return a question whose list has a name, with the draw of it; `but` makes it another name."""
     if but:
-        name = hashlib.blake2b(f"{name}{but}".encode(), digest_size=16).hexdigest()
+        name = name_after(name, but)
     was = question.draw
-    draw = Draw(was.seed, was.purpose, was.week, was.learner, int(name[:8], 16) >> 1)
+    draw = Draw(was.seed, was.purpose, was.week, was.learner, int(name[QUESTION:][:8], 16) >> 1)
     return replace(question, draw=draw, name=name)
 
 

@@ -98,10 +98,22 @@ def playlist_id(draw: Draw, request: Request, *, upto: int, model_hash: str) -> 
     return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
-def standing_name(draw: Draw, surface: str, request: Request, *, upto: int, model_hash: str) -> str:
-    """Return the name of the list that stands for a question until something is learnt; it has no `now`."""
-    said = (draw, surface, upto, model_hash, _question(request, now=_ANY_TIME))
-    return hashlib.blake2b(repr(said).encode(), digest_size=16).hexdigest()
+QUESTION = 16  # digits that the names of all lists for one question begin with
+
+
+def standing_name(draw: Draw, surface: str, request: Request, *, upto: int, fit: str, ranking: str) -> str:
+    """Return the name of the list that stands for a question until something is learnt; it has no `now`.
+
+    Those for one question begin alike as long as one `fit` is in charge, whatever it has for `ranking`.
+    """
+    said = (draw, surface, upto, fit, _question(request, now=_ANY_TIME))
+    return name_after(hashlib.blake2b(repr(said).encode(), digest_size=8).hexdigest(), ranking)
+
+
+def name_after(name: str, but: object) -> str:
+    """Return another name of a list for the same question."""
+    rest = hashlib.blake2b(f"{name}{but}".encode(), digest_size=8)
+    return name[:QUESTION] + rest.hexdigest()
 
 
 _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
@@ -110,6 +122,11 @@ _ANY_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 def decision_id(playlist_id: str, position: int) -> str:
     """Return the id of a playlist's step: alike in front, so that the steps of a list lie side by side."""
     return f"{playlist_id[:28]}{position:04x}"
+
+
+def is_step_of(decision_id: str, playlist_id: str) -> bool:
+    """Return whether a decision is one of a playlist's."""
+    return decision_id[:28] == playlist_id[:28]
 
 
 def _question(request: Request, *, now: datetime | None = None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, outerjoin, select
 
-from segue.workspace.records.decision_log import decision_id
+from segue.workspace.records.decision_log import QUESTION, decision_id
 from segue.workspace.records.learners import where_in
 from segue.workspace.records.matured_rewards import latest_rewards
 from segue.workspace.storage.database import plain
@@ -40,12 +40,14 @@ def heads_of(connection: Connection, playlist_ids: Collection[str]) -> dict[str,
     return {row.playlist_id: row for row in found}
 
 
-def drawn_from(connection: Connection, learner: int, upto: int) -> list[tuple[str, int]]:
-    """Return ids and moments of the lists drawn for a learner with events up to one, the newest first."""
+def drawn_for(connection: Connection, learner: int, name: str) -> list[tuple[str, int]]:
+    """Return ids and moments of the lists drawn for the question of a standing name, the newest first."""
     query = (
-        "SELECT playlist_id, time FROM playlists WHERE learner = ? AND upto = ? ORDER BY number DESC LIMIT ?"
+        "SELECT playlist_id, time FROM playlists WHERE learner = ? AND playlist_id BETWEEN ? AND ? "
+        "ORDER BY number DESC LIMIT ?"
     )
-    return [(name, time) for name, time in plain(connection, query, (learner, upto, MOST_DRAWN))]
+    first, last = (name[:QUESTION] + 16 * digit for digit in "0f")
+    return [(name, time) for name, time in plain(connection, query, (learner, first, last, MOST_DRAWN))]
 
 
 _HEAD = select(playlists).where(playlists.c.playlist_id == bindparam("name"))

@@ -149,22 +149,28 @@ def before_undone(acts: Iterable[OverrideRecord], resource: str, drawn: int) -> 
 
 @dataclass(frozen=True)
 class StandingActs:
-    """What teachers' acts ask of a learner's next lists: resources taken out, and resources put in."""
+    """What teachers' acts ask of a learner's next lists: resources taken out, and resources put in.
+
+    `on` are the decisions that they were acts on.
+    """
 
     out: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
 
 
 def standing_for(connection: Connection, learners: Collection[int], now: int) -> dict[int, StandingActs]:
-    """Return what holds at `now` (UTC microseconds) for each learner with an act that does."""
-    acts = [act for act in acts_for(connection, learners) if act.stands(now)]
+    """Return what holds at `now` (UTC microseconds) for each learner with an act that is not undone."""
+    acts = [act for act in acts_for(connection, learners) if act.undone is None]
     found: dict[int, StandingActs] = {}
     for learner in {act.learner for act in acts}:
-        mine = [act for act in acts if act.learner == learner]
+        mine = [act for act in acts if act.learner == learner and act.stands(now)]
         out = dict.fromkeys(act.taken for act in mine if act.action in OUT)
         put = dict.fromkeys(act.resource for act in mine if act.action == "pin" and _pins(act, now))
         done = _done_since(connection, mine) if put else set()
-        found[learner] = StandingActs(tuple(out), tuple(r for r in put if r not in out and r not in done))
+        pinned = tuple(r for r in put if r not in out and r not in done)
+        on = tuple(act.decision_id for act in acts if act.learner == learner)
+        found[learner] = StandingActs(tuple(out), pinned, on)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,5 +80,6 @@ class FallbackLibrary(Library):
             epoch = datetime(1970, 1, 1, tzinfo=UTC)  # the same artefact whenever it is made
             recommender = fit(catalogue, NO_EVENTS, rng=np.random.default_rng(0), now=epoch)
             save_artefact(recommender, self.folder)
-            self._prior = (catalogue.hash, Champion.of(recommender, fresh_model()))
+            champion = Champion.of(recommender, fresh_model())
+            self._prior = (catalogue.hash, replace(champion, ranking=catalogue.bare_hash))
         return Charge(self._prior[1], trouble)

@@ -7,6 +7,7 @@ rewards add to its reward model lie in the database, in the same transaction as 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -55,7 +56,8 @@ class Champion:
     """What decides: `fitted` is the artefact, `recommender` the same with the rewards since.
 
     `fixed` is what teachers have fixed of the manner of teaching, by class; `arms` says who is in which arm
-    of an experiment, and `rivals` decides for the arms with a policy of their own.
+    of an experiment, and `rivals` decides for the arms with a policy of their own. `fit` is the artefact that
+    was put in charge, whatever became of the catalogue since, and `ranking` a digest of all that ranks.
     """
 
     fitted: Recommender
@@ -63,6 +65,8 @@ class Champion:
     fixed: FixedManners = field(default_factory=dict)
     arms: WeekArms | None = None
     rivals: Mapping[str, Recommender] = field(default_factory=dict)
+    fit: str = ""
+    ranking: str = ""
 
     @classmethod
     def of(cls, fitted: Recommender, sums: BayesianLinear, *, since: Since | None = None) -> Champion:
@@ -167,7 +171,10 @@ class Library:
             fitted = self._over(fit_hash, now)
             since = counted_since(connection, fit_hash, fitted)
             champion = Champion.of(fitted, load_sums(connection), since=since)
-            self._known = (key, champion.beside(fixed_in(changing[-2]), arms_in(changing[-1])))
+            champion = champion.beside(fixed_in(changing[-2]), arms_in(changing[-1]))
+            ranking = hashlib.blake2b(f"{fit_hash} {now.bare_hash}".encode(), digest_size=16)
+            ranking.update(b" ".join(learned or b"" for learned in changing[:2]))
+            self._known = (key, replace(champion, fit=fit_hash, ranking=ranking.hexdigest()))
         return self._known[1]
 
     def _over(self, fit_hash: str, catalogue: Catalogue) -> Recommender:
