@@ -15,9 +15,10 @@ from pydantic_core import to_json
 from segue.engine.explanations.what_if import Edit
 from segue.engine.recommender import Recommender
 from segue.engine.requests.request import Dials, Goal, Mode, Place, Request
+from segue.engine.rules.request_rules import speaks
 from segue.engine.sampling.drawn_playlists import StepColumns
 from segue.engine.sampling.playlists import Step
-from segue.features.catalogue import Catalogue
+from segue.features.catalogue import AXES, Catalogue
 from segue.features.events.event_records import ITSELF
 from segue.service.http import request_schemas as schemas
 from segue.service.http.refusals import RefusedError
@@ -89,9 +90,7 @@ def edit_of(body: schemas.WhatIfBody, now: datetime) -> Edit:
 def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bool) -> bytes:
     """Return the JSON of a stored playlist; `trouble` says why no fitted model decided ("" if one did)."""
     playlist = entry.playlist
-    notes = [*playlist.notes]
-    if unknown := [tag for tag in entry.request.interests if tag not in recommender.catalogue.tag_index]:
-        notes.append(f"interests: the catalogue has no tag {unknown[0]!r}, which moves nothing")
+    notes = [*playlist.notes, *_not_there(entry.request, recommender.catalogue)]
     if trouble:
         notes.append(f"{trouble}: these steps rest on pedagogy alone")
     shown = entry.columns if entry.columns is not None and not explain else tuple(playlist.steps)
@@ -110,6 +109,25 @@ def written(entry: Given, recommender: Recommender, *, trouble: str, explain: bo
             "degraded": bool(trouble),
         }
     )
+
+
+def _not_there(request: Request, catalogue: Catalogue) -> list[str]:
+    """Say what a request names that nothing in the catalogue has."""
+    notes, place = [], request.place
+    if unknown := [tag for tag in request.interests if tag not in catalogue.tag_index]:
+        notes.append(f"interests: the catalogue has no tag {unknown[0]!r}, which moves nothing")
+    if unknown := [course for course in request.courses or () if course not in catalogue.courses]:
+        notes.append(f"courses: nothing in the catalogue is for {unknown[0]!r}")
+    if place == Place():
+        return notes
+    if place.language and not any(tag and speaks(tag, place.language) for tag in catalogue.in_language):
+        notes.append(f"place.language: nothing in the catalogue is in {place.language!r}")
+    wanted = [("kinds", "kind", one) for one in place.kinds]
+    wanted += [(axis, axis, getattr(place, axis)) for axis in AXES if getattr(place, axis)]
+    for name, field, level in wanted:
+        if not any(getattr(r, field) == level for r in catalogue.resources):
+            notes.append(f"place.{name}: nothing in the catalogue has {level!r}")
+    return notes
 
 
 def _lines(steps: Sequence[Step] | StepColumns, ids: Sequence[str], catalogue: Catalogue) -> list[Line]:

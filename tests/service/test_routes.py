@@ -231,6 +231,29 @@ def test_a_week_years_away_is_a_slip(client: httpx.Client, headers: Headers) -> 
         assert "week 2062-W48 is more than two years off" in refused.json()["error"]["message"]
 
 
+def test_what_nothing_in_the_catalogue_has_is_noted(client: httpx.Client, headers: Headers) -> None:
+    place = {"language": "xx", "kinds": ["exercise", "opera"], "content": "scent"}
+    place |= {"process": "asleep", "product": "statue"}
+    found = recommend(client, headers, learner="student-3", place=place, courses=["7b"], interests=["yo-yo"])
+    assert found["notes"][-7:] == [
+        "interests: the catalogue has no tag 'yo-yo', which moves nothing",
+        "courses: nothing in the catalogue is for '7b'",
+        "place.language: nothing in the catalogue is in 'xx'",
+        *(
+            f"place.{name}: nothing in the catalogue has '{said}'"
+            for name, said in (
+                ("kinds", "opera"),
+                ("content", "scent"),
+                ("process", "asleep"),
+                ("product", "statue"),
+            )
+        ),
+    ]
+    there = {"language": "en-GB", "kinds": ["exercise"]}
+    noted = recommend(client, headers, learner="student-3", place=there)["notes"]
+    assert not [note for note in noted if "nothing in the catalogue" in note]
+
+
 def test_a_pin_that_is_no_candidate_is_noted_like_one_that_was_taken_out(
     client: httpx.Client, headers: Headers
 ) -> None:

@@ -31,7 +31,7 @@ from segue.service.pages.sessions.signed_tokens import (
 )
 from segue.service.pages.texts import choose
 from segue.service.tenant.tenant import Tenant
-from segue.workspace.records.learners import find_learners
+from segue.workspace.records.learners import find_learners, is_buried
 from segue.workspace.records.rosters.enrolments import ended_courses
 from segue.workspace.workspace import Workspace
 
@@ -87,6 +87,17 @@ class Visit:
     def name(self, learner: str) -> str:
         """Return what a learner is called in this session: the name that came with the launch, or the id."""
         return self.names.of(self.ticket.sid).get(learner, learner)
+
+    def opted_out(self, learner: str) -> bool:
+        """Return whether a learner is out of profiling."""
+        with self.space.store.read() as connection:
+            person = find_learners(connection, self.space.keyring, [learner]).get(learner)
+        return person is not None and person.opted_out
+
+    def erased(self, learner: str) -> bool:
+        """Return whether a learner was erased."""
+        with self.space.store.read() as connection:
+            return is_buried(connection, self.space.keyring.digest("learner", learner))
 
     def mark(self, action: str) -> str:
         """Return the hidden field of a form that is posted to `action`."""

@@ -14,7 +14,6 @@ from segue.workspace.dialogue import learner_steps, negotiation, own_plans
 from segue.workspace.dialogue.negotiation import PictureChange
 from segue.workspace.dialogue.passed_on import suggested_to
 from segue.workspace.playlists.step_feedback import FACTS
-from segue.workspace.records.learners import find_learners
 from segue.workspace.records.statements import Statement
 from segue.workspace.storage.errors import opted_out_learner
 
@@ -35,7 +34,7 @@ class WeekView:
 
 def week_view(visit: Visit) -> WeekView:
     """Return the learner's list of this week as a page shows it."""
-    own = visit.ticket.role == "learner" or _opted_out(visit)
+    own = visit.ticket.role == "learner" or visit.opted_out(visit.ticket.who)
     read = standing if own else shown  # only its learner has a list drawn that is kept
     words = translations(visit.locale)
     week, every = read(visit.space, visit.ticket.who, now=visit.now, words=words)
@@ -70,14 +69,8 @@ def check_profiled(visit: Visit) -> None:
     DeclinedError
         When the learner opted out.
     """
-    if _opted_out(visit):
+    if visit.opted_out(visit.ticket.who):
         raise opted_out_learner()
-
-
-def _opted_out(visit: Visit) -> bool:
-    with visit.space.store.read() as connection:
-        person = find_learners(connection, visit.space.keyring, [visit.ticket.who]).get(visit.ticket.who)
-    return person is not None and person.opted_out
 
 
 def aims_of(resources: Sequence[Resource], catalogue: Catalogue) -> tuple[str, ...]:

@@ -83,6 +83,8 @@ def _learner_view(visit: Visit, number: int, *, did: str, right: bool) -> dict[s
     return {
         "learner": who,
         "number": number,
+        "out": visit.opted_out(who),
+        "erased": visit.erased(who),
         "profile": space.profile(who, now=visit.now),
         "trust": said.trust,
         "claims": {claim.skill: claim for claim in said.claims},

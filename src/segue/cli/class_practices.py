@@ -17,7 +17,10 @@ from segue.cli.text_output import prose, table
 
 ClassId = Annotated[str, typer.Option("--class", help="The LMS's id of the class.")]
 Roster = Annotated[
-    Path | None, typer.Option(help="CSV with columns learner and class; left out, the roster that is stored.")
+    Path | None,
+    typer.Option(
+        help="CSV with columns learner and class, or a OneRoster folder; left out, the roster that is stored."
+    ),
 ]
 Keep = Annotated[bool, typer.Option("--keep", help="Remember it; without, it is only shown.")]
 By = Annotated[str, typer.Option(help="The teacher's id; a keyed digest is kept.")]

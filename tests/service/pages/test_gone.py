@@ -76,6 +76,20 @@ def test_who_opted_out_has_the_list_that_everybody_has_whoever_looks(
     assert not browse(link("parent", "student-5", roster=("student-5",))).items, "nobody else's is drawn"
 
 
+@pytest.mark.usefixtures("gone")
+def test_who_asks_about_a_learner_who_is_gone_reads_that_nothing_is_kept(link: Link, browse: Browse) -> None:
+    class_page = str(browse(link("teacher", "t1", class_id="7b")).url).rpartition("/")[0]
+    for place, why in ((3, "was erased"), (4, "This learner is out of profiling")):
+        about = browse(f"{class_page}/learner?who={place}").text
+        assert why in about
+        assert "0 tries" not in about
+    assert "This rests on" in browse(f"{class_page}/learner?who=5").text
+    child = str(browse(link("parent", "student-4", roster=("student-4",))).url).rpartition("/")[0]
+    refused = browse(f"{child}/me")
+    assert refused.response.status_code == 409
+    assert "This learner is out of profiling" in refused.text
+
+
 def test_nothing_is_stored_of_who_opted_out_at_whichever_door(
     link: Link, browse: Browse, call: Call, school: Path
 ) -> None:
