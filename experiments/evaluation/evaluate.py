@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 
@@ -28,10 +29,11 @@ from segue.experiments.evaluation.intervals.empirical_likelihood import cressie_
 from segue.experiments.evaluation.intervals.heavy_tail import without_mean
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.verdicts.cautions import cautions_of
 from segue.experiments.evaluation.verdicts.diagnostics import Diagnostics, diagnose
 from segue.experiments.evaluation.verdicts.evaluation_result import Estimate, Evaluation, Verdict
 from segue.experiments.evaluation.verdicts.interval_rule import RULE, default_interval
-from segue.experiments.evaluation.verdicts.policy_comparison import compare, logging_policy
+from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
 from segue.models.cluster_errors import recoded
 
 SMALLEST_GROUP = 5
@@ -84,7 +86,7 @@ def evaluate(
     return replace(
         whole,
         rejected=log.rejected,
-        warnings=_warnings(log, bounds),
+        warnings=_warnings(log, rounds, bounds, (whole.headline, gain)),
         versus_logging=gain,
         log=log,
         groups=groups,
@@ -162,9 +164,12 @@ def _nothing_varies(rounds: Rounds, bounds: Bounds) -> str:
     return "all rewards are alike and no range is stated: what else could have come is not known"
 
 
-def _warnings(log: Log, bounds: Bounds) -> tuple[str, ...]:
-    """Return what a reader must know of the log itself."""
-    notes = [*RULE.cautions(log.lost)]
+def _warnings(
+    log: Log, rounds: Rounds, bounds: Bounds, answers: Iterable[Estimate | Comparison]
+) -> tuple[str, ...]:
+    """Return what a reader must know of the log itself, and of answers from it."""
+    widths = [answer.high - answer.low for answer in answers]
+    notes = [*cautions_of(log, rounds, bounds=bounds, width=min(widths))]
     if log.rejected.n:
         notes.append(f"{log.rejected}.")
     notes += log.notes

@@ -8,10 +8,10 @@ from math import nan
 from typing import Literal
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 
 from segue.experiments.evaluation.estimators.balanced_weights import balanced_weights
-from segue.experiments.evaluation.estimators.reward_predictions import fit_qhat
+from segue.experiments.evaluation.estimators.reward_predictions import fit_linear_qhat
 from segue.experiments.evaluation.estimators.single_step import (
     NIL,
     Floats,
@@ -50,7 +50,7 @@ class More:
 def with_predictions(log: Log, *, rng: np.random.Generator) -> Log:
     """Return the log with rewards predicted for every action from its contexts, cross-fitted by cluster.
 
-    Logistic regression for rewards of 0 and 1, ridge regression for others; contexts in any unit.
+    Each action has its own line (`fit_linear_qhat`); contexts in any unit.
 
     Raises
     ------
@@ -61,13 +61,10 @@ def with_predictions(log: Log, *, rng: np.random.Generator) -> Log:
         raise ValueError(
             "predictions need contexts (--context-prefix) and tables (--action, --target-prefix)"
         )
-    known = log.action >= 0
-    binary = bool(np.isin(log.reward, (0.0, 1.0)).all()) and len(np.unique(log.reward[known])) > 1
     retired = len(log.actions)
-    prediction = fit_qhat(
-        LogisticRegression(max_iter=1000) if binary else Ridge(),
+    prediction = fit_linear_qhat(
         _standard(log.contexts),
-        action=np.where(known, log.action, retired),
+        action=np.where(log.action >= 0, log.action, retired),
         reward=log.reward,
         n_actions=retired + 1,
         rng=rng,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.special import expit
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from segue.experiments.evaluation.estimators.single_step import Floats, Ints
 
@@ -70,6 +74,66 @@ def fit_qhat(
     [1.0, 1.5, 2.0]
     """
     described = np.eye(n_actions)
+
+    def fitted(contexts: Floats, action: Ints, reward: Floats, asked: Floats) -> Floats:
+        model = clone(estimator).fit(np.hstack([contexts, described[action]]), reward)
+        beside = [np.broadcast_to(row, (len(asked), n_actions)) for row in described]
+        return np.column_stack([predicted_reward(model, np.hstack([asked, one])) for one in beside])
+
+    return _cross_fitted(fitted, contexts, action, reward, n_actions, rng=rng, folds=folds, cluster=cluster)
+
+
+def fit_linear_qhat(
+    contexts: Floats,
+    *,
+    action: Ints,
+    reward: Floats,
+    n_actions: int,
+    rng: np.random.Generator,
+    folds: int = 5,
+    cluster: Ints | None = None,
+) -> Floats:
+    """Return predicted rewards like `fit_qhat`, from a line of its own for each action.
+
+    Each action has its own intercept and slopes, shrunk (ridge) towards slopes common to all: what is good
+    for one context may be bad for another, and of an action seen rarely little is told. Rewards of 0 and 1
+    are fitted by logistic regression. `contexts` (n, d) should be standardised.
+    """
+    binary = bool(np.isin(reward, (0.0, 1.0)).all())
+
+    def fitted(contexts: Floats, action: Ints, reward: Floats, asked: Floats) -> Floats:
+        model = LogisticRegression(max_iter=1000) if binary else Ridge()
+        model.fit(_lines(contexts, action, n_actions), reward)
+        common, own = np.split(np.ravel(model.coef_), [contexts.shape[1]])
+        own = own.reshape(n_actions, -1)
+        found = np.asarray(asked @ (common + own[:, 1:]).T + own[:, 0] + model.intercept_)
+        return np.asarray(expit(found)) if binary else found
+
+    return _cross_fitted(fitted, contexts, action, reward, n_actions, rng=rng, folds=folds, cluster=cluster)
+
+
+def _lines(contexts: Floats, action: Ints, n_actions: int) -> sparse.csr_matrix:
+    """Return each round's contexts and, in its action's columns, 1 and the contexts once more."""
+    n, d = contexts.shape
+    own = np.hstack([np.ones((n, 1)), contexts]).ravel()
+    columns = (action[:, None] * (d + 1) + np.arange(d + 1)).ravel()
+    rows = np.arange(0, n * (d + 1) + 1, d + 1)
+    blocks = sparse.csr_matrix((own, columns, rows), shape=(n, n_actions * (d + 1)))
+    return sparse.csr_matrix(sparse.hstack([contexts, blocks]))
+
+
+def _cross_fitted(
+    fitted: Callable[[Floats, Ints, Floats, Floats], Floats],
+    contexts: Floats,
+    action: Ints,
+    reward: Floats,
+    n_actions: int,
+    *,
+    rng: np.random.Generator,
+    folds: int,
+    cluster: Ints | None,
+) -> Floats:
+    """Return what is `fitted` on the other folds' contexts, actions and rewards for the contexts of each."""
     order = canonical_order(contexts, action, reward, cluster=cluster)
     contexts, action, reward = contexts[order], action[order], reward[order]
     fold = folds_of(len(reward), folds, rng=rng, cluster=None if cluster is None else cluster[order])
@@ -78,11 +142,8 @@ def fit_qhat(
         test, train = fold == held_out, fold != held_out
         if np.ptp(reward[train]) == 0:  # a classifier needs two classes
             out[order[test]] = reward[train][0]
-            continue
-        model = clone(estimator).fit(np.hstack([contexts[train], described[action[train]]]), reward[train])
-        for column in range(n_actions):
-            beside = np.broadcast_to(described[column], (int(test.sum()), described.shape[1]))
-            out[order[test], column] = predicted_reward(model, np.hstack([contexts[test], beside]))
+        else:
+            out[order[test]] = fitted(contexts[train], action[train], reward[train], contexts[test])
     return out
 
 

@@ -25,6 +25,7 @@ from segue.experiments.evaluation.logs.action_tables import SUM_TOLERANCE, table
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of, numbers_of
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
+from segue.experiments.evaluation.logs.repeated_rows import repeated_rows
 from segue.features.events.event_records import Frame, as_pandas
 from segue.features.events.row_faults import Rejected, RowFaults
 from segue.features.events.typed_tables import typed_table
@@ -53,6 +54,8 @@ class Log:
         Of all rows, those whose reward or another figure was missing: how many, and which.
     notes : tuple of str
         What else a reader must know of the log: rows without a group, actions that were retired.
+    cautions : tuple of str
+        What may make its intervals wrong.
     contexts : (n, d) or None
         What describes the rounds.
     """
@@ -71,6 +74,7 @@ class Log:
     rejected: Rejected = field(default_factory=Rejected)
     lost: Lost = field(default_factory=Lost)
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     contexts: Floats | None = None
 
     @property
@@ -163,6 +167,7 @@ def log_of_frame(
         lost=lost,
         notes=_notes(frame, columns, keep, action=action, group=group)
         + _notes_of_ids(columns, repeats, int(differ.sum())),
+        cautions=_cautions_of_repeats(0 if columns.decision else repeated_rows(frame, columns)),
         contexts=None if contexts is None else contexts[keep],
     )
 
@@ -239,6 +244,16 @@ def _notes_of_ids(columns: Columns, repeats: int, differ: int) -> tuple[str, ...
             f"rows repeat another of their {columns.ids}: they do not count": repeats,
             unsaid: 0 if columns.decision else differ,
         }
+    )
+
+
+def _cautions_of_repeats(repeats: int) -> tuple[str, ...]:
+    """Return the caution about rows that look like one decision exported twice."""
+    if not repeats:
+        return ()
+    return (
+        f"Caution: {repeats:,} rows repeat another in all that is read, more than chance explains: if "
+        "decisions were exported twice, intervals are too short; name the column of their ids (--decision).",
     )
 
 

@@ -77,8 +77,8 @@ class Evaluation:
 
     @property
     def headline(self) -> Estimate:
-        """The estimate to quote, fixed beforehand: DR with predictions, else SNIPS."""
-        return self.estimates["DR" if "DR" in self.estimates else "SNIPS"]
+        """The estimate to quote, fixed beforehand: SNDR with predictions, else SNIPS."""
+        return self.estimates["SNDR" if "SNDR" in self.estimates else "SNIPS"]
 
     @cached_property
     def flips_at(self) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import inf
 
 from scipy import stats
 
@@ -48,6 +49,9 @@ class IntervalRule:
     lost, lost_caution : float
         No answer when more than the first share of a log's rows was lost (a reward or another figure is
         missing), or more than the second and not alike over actions, or weights. Between the two: a caution.
+    moved : float
+        A caution as well where rewards at an end of their range, in the rows that were lost, would move the
+        answer by more than this share of the interval's width.
     chance : float
         Probability below which losses are not taken to be alike.
     """
@@ -64,6 +68,7 @@ class IntervalRule:
     weighted_clusters: float = 4.0
     lost: float = 0.2
     lost_caution: float = 0.02
+    moved: float = 0.125
     chance: float = 1e-3
 
     def refusal(self, found: Diagnostics) -> str:
@@ -117,12 +122,15 @@ class IntervalRule:
             return f"{lost}, and which do depends on {by}: what is left is a selection"
         return ""
 
-    def cautions(self, lost: Lost) -> tuple[str, ...]:
-        """Return what a reader must know of rows that were lost."""
+    def cautions(self, lost: Lost, *, reach: float = 0.0, width: float = inf) -> tuple[str, ...]:
+        """Return what a reader must know of rows that were lost.
+
+        `reach` is how far rewards lie apart, `width` that of the interval which what was lost might move.
+        """
         if self.refusal_of_log(lost) or not lost.lost:
             return ()
         by = self._uneven(lost)
-        if not by and lost.share <= self.lost_caution:
+        if not by and lost.share <= self.lost_caution and lost.share * reach <= self.moved * width:
             return ()
         which = f", and which do depends on {by}" if by else ""
         return (f"Caution: {lost}{which}; the answer holds only if they are missing whatever they were.",)

@@ -17,7 +17,7 @@ from segue.experiments.evaluation.estimators.single_step import (
     EstimateParts,
     Ints,
     Rounds,
-    doubly_robust,
+    self_normalised_doubly_robust,
     snips,
 )
 from segue.experiments.evaluation.estimators.standard_errors import standard_error
@@ -129,7 +129,7 @@ def compare(
 ) -> Comparison:
     """Return the paired comparison of two policies on the same rounds.
 
-    Doubly robust where the challenger has predictions, else self-normalised. The champion is often the policy
+    Self-normalised, and doubly robust where the challenger has predictions. The champion is often the policy
     that logged (`logging_policy`).
 
     Parameters
@@ -211,8 +211,8 @@ def compare_groups(
 
 
 def _parts(rounds: Rounds) -> EstimateParts:
-    """Return the estimator of the headline: DR with predictions, else SNIPS."""
-    return snips(rounds) if rounds.q_target is None else doubly_robust(rounds)
+    """Return the estimator of the headline: SNDR with predictions, else SNIPS."""
+    return snips(rounds) if rounds.q_target is None else self_normalised_doubly_robust(rounds)
 
 
 def _interval(

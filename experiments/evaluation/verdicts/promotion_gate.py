@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import ceil, inf, isfinite
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from segue.experiments.evaluation.estimators.single_step import NIL, Ints, Round
 from segue.experiments.evaluation.intervals.closed_form import Bounds, bounds_of
 from segue.experiments.evaluation.logs.labels import labels_of
 from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.verdicts.cautions import cautions_of
 from segue.experiments.evaluation.verdicts.diagnostics import diagnose
 from segue.experiments.evaluation.verdicts.interval_rule import RULE
 from segue.experiments.evaluation.verdicts.policy_comparison import Comparison, compare, logging_policy
@@ -102,7 +103,6 @@ def gate(
     bounds: Bounds | None = None,
     rules: GateRules | None = None,
     refused: str = "",
-    cautions: tuple[str, ...] = (),
 ) -> GatePassage:
     """Return whether the challenger may become the champion.
 
@@ -125,8 +125,8 @@ def gate(
         Reward range and largest weight; `bounds_of` the rounds if not given.
     rules : GateRules, optional
         What must be shown; margins in the reward's unit.
-    refused, cautions : str
-        Why the log as a whole gives no answer, if it does not: hold; what else to know of it.
+    refused : str
+        Why the log as a whole gives no answer, if it does not: hold.
     """
     rules = rules or GateRules()
     champion = champion or logging_policy(challenger)
@@ -165,7 +165,6 @@ def gate(
         groups,
         max(waits.values()) if decision == "hold" else 0.0,
         0 if labels is None else int((labels == "").sum()),
-        cautions,
     )
 
 
@@ -186,17 +185,20 @@ def gate_log(
     """
     rounds = log.rounds()
     rejected = (f"{log.rejected}.",) if log.rejected.n else ()
-    return gate(
+    bounds = bounds_of(rounds, reward_range=reward_range)
+    passage = gate(
         rounds,
         group=log.group,
         declared=declared,
         cluster=log.cluster,
         weeks=weeks,
-        bounds=bounds_of(rounds, reward_range=reward_range),
+        bounds=bounds,
         rules=rules,
         refused=RULE.refusal_of_log(log.lost),
-        cautions=(*RULE.cautions(log.lost), *rejected),
     )
+    width = passage.overall.high - passage.overall.low
+    cautions = cautions_of(log, rounds, bounds=bounds, width=width)
+    return replace(passage, cautions=(*cautions, *rejected))
 
 
 def gate_comparison(overall: Comparison, *, rules: GateRules | None = None) -> GatePassage:

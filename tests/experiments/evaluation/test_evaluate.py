@@ -5,10 +5,12 @@ from dataclasses import replace
 from math import isnan
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from segue.experiments.evaluation.evaluate import evaluate
-from segue.experiments.evaluation.logs.logged_data import Log
+from segue.experiments.evaluation.logs.columns import Columns
+from segue.experiments.evaluation.logs.logged_data import Log, log_of_frame
 from segue.experiments.evaluation.logs.synthetic_logs import LogWorld, make_world
 from segue.experiments.evaluation.reports.slate_report import evaluate_slates, list_clusters, slates_of_log
 from segue.features.events.outward_text import finite
@@ -150,3 +152,45 @@ def test_the_logging_policy_is_worth_its_mean_reward() -> None:
     assert answer.versus_logging is not None
     assert answer.versus_logging.difference == pytest.approx(0, abs=1e-12)
     assert answer.versus_logging.verdict == "not enough evidence"
+
+
+def test_a_constant_in_the_predictions_moves_no_headline() -> None:
+    world = make_world(ess_fraction=0.2, reward_rate=0.3, rng=np.random.default_rng(3))
+    log = world.draw(800, np.random.default_rng(4))
+    assert log.prediction is not None
+    moved = replace(log, prediction=log.prediction + 5.0)
+    one, other = evaluate(log), evaluate(moved)
+    assert other.headline.value == pytest.approx(one.headline.value, rel=1e-9)
+    assert one.versus_logging is not None
+    assert other.versus_logging is not None
+    assert other.versus_logging.difference == pytest.approx(one.versus_logging.difference, rel=1e-6)
+    assert abs(other.estimates["DR"].value - one.estimates["DR"].value) > 0.01
+
+
+def with_prizes(rate: float, *, size: float = 100.0, n: int = 1000) -> Log:
+    rng = np.random.default_rng(6)
+    prize = np.zeros(n)
+    prize[: int(rate * n)] = size
+    reward = np.maximum(prize, (rng.random(n) < 0.4) * 1.0)
+    return Log(reward, np.full(n, 0.5), (np.arange(n) % 2 == 1) * 1.0)
+
+
+def test_prizes_so_rare_that_chance_decides_are_said() -> None:
+    (said,) = [line for line in evaluate(with_prizes(0.003)).warnings if line.startswith("Caution")]
+    assert said.startswith("Caution: 3 rounds with a reward of 100 or more bring 43% of all that was earned")
+    assert "1.5 can be expected among the target's choices" in said
+
+
+@pytest.mark.parametrize(("rate", "size"), [(0.02, 100.0), (0.003, 4.0), (0.0, 1.0)])
+def test_prizes_that_are_many_or_small_are_not(rate: float, size: float) -> None:
+    assert not any(line.startswith("Caution") for line in evaluate(with_prizes(rate, size=size)).warnings)
+
+
+@pytest.mark.parametrize(("lost", "said"), [(0, False), (3, False), (100, True)])
+def test_few_lost_rows_are_said_where_they_could_move_the_answer(lost: int, said: bool) -> None:
+    rng = np.random.default_rng(7)
+    table = pd.DataFrame({"r": (rng.random(10_000) < 0.3) * 1.0, "p": 0.5, "t": rng.integers(2, size=10_000)})
+    zeros = np.flatnonzero(table["r"] == 0)[:lost]
+    table.loc[zeros, "r"] = np.nan
+    warnings = evaluate(log_of_frame(table, Columns("r", "p", target="t"))).warnings
+    assert any(line.startswith(f"Caution: {lost} of 10,000 rows") for line in warnings) == said

@@ -159,7 +159,8 @@ def lossy(n: int, rate: float, *, by: str, seed: int = 0) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("rate", "by", "said"),
     [
-        (0.01, "chance", ""),
+        (0.0005, "chance", ""),
+        (0.01, "chance", "Caution"),
         (0.05, "chance", "Caution"),
         (0.30, "chance", "refused"),
         (0.05, "action", "refused"),
