@@ -62,11 +62,12 @@ def _agreeing(group: NDArray[np.uint64], value: NDArray[np.uint64]) -> int:
 
 def _codes(frame: pd.DataFrame) -> NDArray[np.uint64]:
     """Return a number a row, (n,), the same where rows are; cells that are no values count for nothing."""
-    code = np.zeros(len(frame), dtype=np.uint64)
+    code: NDArray[np.uint64] = np.zeros(len(frame), dtype=np.uint64)
     for _, column in frame.items():
         try:
             own = pd.util.hash_pandas_object(column, index=False).to_numpy()
         except TypeError:
             continue
-        code = code * MIX + own
+        code *= MIX
+        code += own
     return code
