@@ -20,7 +20,7 @@ from segue.service.admission import BROWSER, AdmissionControl
 from segue.service.http import openapi as documents
 from segue.service.http import request_log as logs
 from segue.service.http.rate_limits import ServiceLimits
-from segue.service.http.refusals import RefusedError
+from segue.service.http.refusals import RefusedError, rule_of
 from segue.service.pages.rendering import warm
 from segue.service.pages.routers import ROUTERS
 from segue.service.pages.sessions.visits import no_page
@@ -152,4 +152,4 @@ async def _not_valid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = " ".join(str(part) for part in first["loc"])
-    return RefusedError(422, "not_valid", f"{place}: {first['msg']}").response()
+    return RefusedError(422, "not_valid", f"{place}: {rule_of(first['msg'])}").response()

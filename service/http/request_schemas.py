@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     JsonValue,
     StringConstraints,
@@ -228,7 +229,13 @@ class EventBody(Body):
 class EventsBody(Body):
     """A batch of events; each gets its own verdict."""
 
-    events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=MAX_EVENTS)]
+    events: Annotated[tuple[EventBody, ...], Field(min_length=1, max_length=MAX_EVENTS), FailFast()]
+
+
+class AnyEventsBody(Body):
+    """A batch of what should be events: what each lacks is found one by one."""
+
+    events: Annotated[tuple[JsonValue, ...], Field(min_length=1, max_length=MAX_EVENTS)]
 
 
 class MemberBody(Body):

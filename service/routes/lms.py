@@ -66,13 +66,19 @@ async def envelope(request: Request) -> Response:
     return await take(request, "caliper")
 
 
-async def take(request: Request, format_name: Literal["xapi", "caliper"], document: Json = None) -> Response:
+async def take(
+    request: Request,
+    format_name: Literal["xapi", "caliper"],
+    document: Json = None,
+    *,
+    all_or_none: bool = False,
+) -> Response:
     """Store the events of a request's body, or of a `document` made of it, and say what became of them.
 
     Raises
     ------
     RefusedError
-        422 when nothing in it could be taken.
+        422 when nothing in it could be taken; 400 when something is not valid and it is all or none.
     """
     caller = caller_of(request, "backend")
     workspace = caller.space
@@ -80,6 +86,8 @@ async def take(request: Request, format_name: Literal["xapi", "caliper"], docume
     known = last_grades(workspace.store, workspace.keyring)
     body = await body_of(request) if document is None else to_json(document)
     batch, report = await run_in_threadpool(_read, format_name, body, names, known)
+    if all_or_none and (wrong := [*report.refused, *(e.reason for e in batch if isinstance(e, Unreadable))]):
+        raise RefusedError(400, "not_valid", f"nothing is stored, for one is not valid: {wrong[0]}")
     if report.refused and not batch:
         raise RefusedError(422, "not_valid", report.reason[:1000])
     stored = from_json(await caller.tenant.ask(caller.tenant.decider.store, batch)) if batch else _NOTHING

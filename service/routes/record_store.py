@@ -6,6 +6,7 @@ fetched back. Source: IEEE 9274.1.1 and Experience API 1.0.3, part three (commun
 
 from __future__ import annotations
 
+import re
 import uuid
 
 from fastapi import APIRouter, Request
@@ -20,6 +21,7 @@ from segue.service.http.refusals import RefusedError
 from segue.service.routes.lms import STATEMENT, document_of, take
 
 VERSION = "1.0.3"
+TAKEN = re.compile(r"[12]\.0(\.\d+)?$")
 HEADERS = {
     "x-experience-api-version": VERSION,
     "access-control-allow-origin": "*",  # a key is needed all the same, and no cookie is read
@@ -53,11 +55,13 @@ async def preflight() -> Response:
 async def statements(request: Request) -> Response:
     """Store the events in xAPI statements: one, or a list. Names and addresses are dropped unread.
 
-    A client that says `X-Experience-API-Version` is answered as a record store does: with the ids.
+    A client that says `X-Experience-API-Version` is answered as a record store does: with the ids, or by 400
+    and with nothing stored where one statement is not valid.
     """
-    stored = await take(request, "xapi")
+    as_store = _says_version(request)
+    stored = await take(request, "xapi", all_or_none=as_store)
     stored.headers.update(HEADERS)
-    if "x-experience-api-version" not in request.headers:
+    if not as_store:
         return stored
     _check_no_other(stored)
     found = from_json(await body_of(request))
@@ -71,6 +75,7 @@ async def statements(request: Request) -> Response:
 @router.put("/statements", include_in_schema=False)
 async def statement(request: Request) -> Response:
     """Store the event of one statement under the id that the address gives."""
+    _says_version(request)
     given = request.query_params.get("statementId", "")
     try:
         found = from_json(await body_of(request))
@@ -80,9 +85,23 @@ async def statement(request: Request) -> Response:
         raise RefusedError(400, "not_valid", "PUT takes one statement, and its statementId in the address")
     if found.get("id", given) != given:
         raise RefusedError(400, "not_valid", "the statement's id is not the statementId of the address")
-    stored = await take(request, "xapi", found | {"id": given})
+    stored = await take(request, "xapi", found | {"id": given}, all_or_none=True)
     _check_no_other(stored)
     return Response(status_code=204, headers=HEADERS, background=stored.background)
+
+
+def _says_version(request: Request) -> bool:
+    """Whether a client says a version of xAPI.
+
+    Raises
+    ------
+    RefusedError
+        400 for one that is not taken.
+    """
+    said = request.headers.get("x-experience-api-version")
+    if said is not None and not TAKEN.match(said):
+        raise RefusedError(400, "not_valid", "header X-Experience-API-Version: 1.0.x and 2.0.x are taken")
+    return said is not None
 
 
 def _check_no_other(stored: Response) -> None:

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json, to_json
 
 from segue.engine.requests.request import Request
 from segue.features.catalogue import Catalogue
+from segue.service.http.bodies import read_one
 from segue.service.http.metrics import Metrics
 from segue.service.http.refusals import unreadable
-from segue.service.http.request_schemas import EventBody, EventsBody
+from segue.service.http.request_schemas import AnyEventsBody, EventBody, EventsBody
 from segue.service.tenant.conversion import facts_of, fault_of, frame_of, written
 from segue.workspace.playlists.answering import Ask, Given
 from segue.workspace.playlists.published_playlists import Moment, standing_resources
@@ -56,16 +57,11 @@ def read_batch(body: bytes) -> Batch:
     """
     try:
         return EventsBody.model_validate_json(body).events
-    except ValidationError as error:
-        faults = {fault["loc"][:2]: fault["type"] for fault in error.errors()}
-        if len(faults) > 1 and faults.get(("events",)) == "too_short":  # so many good ones were found: none
-            del faults["events",]
-        if any(len(where) < 2 or where[0] != "events" for where in faults):
-            raise unreadable(error) from None
-    return [_read_one(found) for found in from_json(body)["events"]]
+    except ValidationError:
+        return [_event_of(found) for found in read_one(body, AnyEventsBody).events]
 
 
-def _read_one(found: object) -> EventBody | Unreadable:
+def _event_of(found: JsonValue) -> EventBody | Unreadable:
     try:
         return EventBody.model_validate_json(to_json(found))
     except ValidationError as error:

@@ -96,3 +96,23 @@ def test_a_standard_client_finds_a_record_store(client: httpx.Client, headers: A
     wrong = client.put("/v1/xapi/statements?statementId=x", json=one, auth=("segue", key), headers=version)
     assert wrong.status_code == 400
     assert client.put(where, json=one, auth=("segue", "nonsense")).status_code == 401
+
+
+def test_a_record_store_takes_all_statements_or_none(client: httpx.Client, headers: Any) -> None:
+    def store(method: str, body: Any, version: str = "1.0.3", **where: str) -> httpx.Response:
+        said = headers("backend") | {"X-Experience-API-Version": version}
+        return client.request(method, "/v1/xapi/statements", json=body, headers=said, params=where)
+
+    good = statement()
+    for wrong in (statement(actor={}), statement(timestamp="2199-01-01T00:00:00Z"), 5):
+        refused = store("POST", [good, wrong])
+        assert refused.status_code == 400, refused.text
+        assert "nothing is stored" in refused.json()["error"]["message"]
+    assert store("PUT", statement(id="x", actor={}), statementId="x").status_code == 400
+    for version in ("0.95", "1.1.0", "nonsense", ""):
+        assert store("POST", good, version).status_code == 400
+        assert store("PUT", good, version, statementId=good["id"]).status_code == 400
+    told = client.post("/v1/xapi/statements", json=good, headers=headers("backend")).json()
+    assert told["accepted"] == 1  # so it was not stored before
+    elsewhere = statement(object={"id": "https://lms.example/nowhere"})
+    assert store("POST", [good, elsewhere], "2.0.0").json() == [good["id"], elsewhere["id"]]

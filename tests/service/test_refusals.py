@@ -247,6 +247,43 @@ def test_no_body_takes_text_for_a_number_or_a_number_for_yes(shared: httpx.Clien
             assert name in {fault["loc"][0] for fault in caught.value.errors()}, (body, name, wrong)
 
 
+def test_a_body_of_faults_alone_is_refused_as_one(shared: httpx.Client, headers: Headers) -> None:
+    def answer(path: str, body: str) -> tuple[int, str]:
+        said = headers("backend") | {"content-type": "application/json"}
+        found = shared.post(f"/v1/{path}", content=body, headers=said)
+        return found.status_code, found.text if found.status_code == 200 else found.json()["error"]["message"]
+
+    ones = ",".join("1" * 900_000)
+    status, message = answer("recommend", f'{{"learner": "ada", "candidates": [{ones}]}}')
+    assert (status, message.partition(":")[0]) == (422, "900001 values are not valid")
+    assert answer("events", f'{{"events": [{ones}]}}') == (
+        422,
+        "events: List should have at most 1000 items, not 900000",
+    )
+    assert answer("events", f'{{"events": [{"null," * 1000}null]}}')[0] == 422
+    status, told = answer("events", f'{{"events": [{"null," * 999}null]}}')
+    assert (status, json.loads(told)["rejected"]) == (200, 1000)
+
+
+def test_refusals_are_put_in_words(shared: httpx.Client, headers: Headers) -> None:
+    for path, body, words in (
+        ("recommend", {"learner": "a\x00b"}, "learner: must not hold control characters"),
+        (
+            "recommend",
+            {"learner": "a", "candidates": []},
+            "candidates: List should have at least 1 item, not 0",
+        ),
+        (
+            "class-weeks/draw",
+            {"learners": ["a"], "week": "next", "by": "b"},
+            "week: must be a week such as 2026-W48",
+        ),
+    ):
+        refused = shared.post(f"/v1/{path}", json=body, headers=headers("teacher"))
+        assert refused.status_code == 422
+        assert refused.json()["error"]["message"].startswith(words), refused.text
+
+
 def test_ten_megabytes(shared: httpx.Client, headers: Headers) -> None:
     big = b'{"learner": "' + b"a" * 10_000_000 + b'"}'
     announced = shared.post("/v1/recommend", content=big, headers=headers("backend"))
