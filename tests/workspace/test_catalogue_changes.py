@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from segue import sample
 from segue.batch.from_workspace import weekly
 from segue.batch.plan import WeeklyPlan
 from segue.engine.requests.request import Request
@@ -17,6 +18,8 @@ from segue.features.catalogue import Catalogue, Resource, with_resources
 from segue.features.iso_weeks import week_of
 from segue.workspace.operations import integrity
 from segue.workspace.playlists.step_feedback import StepChange
+from segue.workspace.privacy.learner_rights import erase
+from segue.workspace.storage.configuration import Configuration
 from segue.workspace.storage.errors import DeclinedError
 from segue.workspace.workspace import Workspace
 from tests.school import KEY, MONDAY, School
@@ -96,6 +99,23 @@ def test_answers_to_it_count_and_decisions_before_keep_their_model(school: Schoo
         rows = school.space.outcomes(connection, 2, now=TUESDAY.timestamp())
     assert len({row.decision_id for row in rows}) == len(rows)
     assert all(finding.well for finding in integrity.examine(school.space))
+
+
+def test_a_model_that_grew_twice_between_fits_on_the_same_events_stays_whole(tmp_path: Path) -> None:
+    space = Workspace.init(tmp_path / "school", environment=KEY, configuration=Configuration())
+    space.set_catalogue(sample.load())
+    space.fit(now=MONDAY)
+    for number in range(3):  # nothing has happened yet: what a fit makes is kept already, as grown
+        like = space.catalogue().resources[0]
+        space.put_resource(replace(like, resource_id=f"grown-{number}", difficulty=None))
+        space.recommend(Request(PUPIL, MONDAY, k=1))
+        space.fit(now=MONDAY)
+    erase(space, PUPIL, now=TUESDAY)
+    space.learn(now=TUESDAY)
+    again = Workspace.open(space.path, environment=KEY)
+    with again.store.read() as connection:
+        assert again.charge(connection).trouble == ""
+    assert all(finding.well for finding in integrity.examine(again))
 
 
 def test_the_week_and_another_process_see_it(school: School, tmp_path: Path) -> None:

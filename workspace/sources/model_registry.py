@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -285,12 +285,7 @@ def gone(connection: Connection, models: Path) -> set[str]:
 
 def prune(models: Path, keep: Collection[str]) -> int:
     """Remove the artefacts that are not among `keep`; return how many."""
-    rests_on = {base_of(models / name) for name in keep if (models / name / "recommender.json").exists()}
-    kept = {*keep, *rests_on}
-    gone = [folder for folder in models.iterdir() if folder.is_dir() and folder.name not in kept]
-    for folder in gone:
-        shutil.rmtree(folder)
-    return len(gone)
+    return _remove(models, (folder for folder in models.iterdir() if folder.is_dir()), keep)
 
 
 def prune_grown(models: Path, keep: Collection[str]) -> int:
@@ -298,7 +293,21 @@ def prune_grown(models: Path, keep: Collection[str]) -> int:
     if not models.exists():
         return 0
     grown = [f for f in models.iterdir() if f.is_dir() and not (f / "arrays.npz").exists()]
-    gone = [folder for folder in grown if folder.name not in keep and folder.suffix != ".new"]
+    return _remove(models, (folder for folder in grown if folder.suffix != ".new"), keep)
+
+
+def _remove(models: Path, folders: Iterable[Path], keep: Collection[str]) -> int:
+    """Remove folders of artefacts but those kept and what they rest on, one over the other.
+
+    A fit on the same events makes what has grown already: what grows from that is over it, and over its base.
+    """
+    kept, left = set[str](), [*keep]
+    while left:
+        name = left.pop()
+        kept.add(name)
+        if (models / name / "recommender.json").exists():
+            left += {base_of(models / name)} - kept
+    gone = [folder for folder in folders if folder.name not in kept]
     for folder in gone:
         shutil.rmtree(folder)
     return len(gone)
