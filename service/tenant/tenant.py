@@ -35,7 +35,7 @@ Q = TypeVar("Q")
 Status = Literal["ok", "degraded", "unavailable"]
 READ_SECONDS, CHANGE_SECONDS = 20.0, 300.0  # longest question, longest erasure
 READY_SECONDS, FRESH_SECONDS = 0.2, 10.0
-FAILURES = (DatabaseError, CatalogueError, DeclinedError)
+FAILURES = (DatabaseError, CatalogueError, DeclinedError, WorkspaceError)
 STATUS: Mapping[str, int] = {"absent": 404, "conflict": 409, "invalid": 422}
 
 
@@ -262,12 +262,17 @@ def lock_of(folder: Path) -> IO[bytes]:
     return lock
 
 
-def refusal(error: DatabaseError | CatalogueError | DeclinedError) -> RefusedError:
+def refusal(error: DatabaseError | CatalogueError | DeclinedError | WorkspaceError) -> RefusedError:
     """Return what a caller reads of an error below: never a database's own text, which may hold data."""
     if isinstance(error, DeclinedError):
         return RefusedError(STATUS[error.kind], error.code, str(error))
     if isinstance(error, CatalogueError):
         return RefusedError(422, "not_in_catalogue", str(error))
+    if isinstance(error, WorkspaceError):  # its own text names folders
+        message = (
+            "the workspace cannot do this as it stands (files of the model are gone?): segue doctor says why"
+        )
+        return RefusedError(503, "workspace", message, {"retry-after": "60"})
     if is_away(error):
         message = "the database is away or full: send it again, what is stored already is not stored twice"
         return RefusedError(503, "store", message, {"retry-after": "2"})

@@ -86,6 +86,22 @@ def test_a_broken_model_is_replaced_by_pedagogy_until_it_is_repaired(
         assert client.get("/readyz").json()["status"] == "ok"
 
 
+def test_an_erasure_whose_fit_misses_the_model_says_so_and_is_finished_later(
+    school: Path, serving: Serving, headers: Headers
+) -> None:
+    files = broken(school)
+    admin = headers("admin")
+    with serving(school) as client:
+        refused = client.delete("/v1/learners/student-1", headers=admin)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "workspace")
+        assert "segue doctor" in refused.json()["error"]["message"]
+        for path, content in files:
+            path.write_bytes(content)
+        time.sleep(1.0)  # twice the time after which a service looks again
+        assert client.delete("/v1/learners/student-1", headers=admin).json()["erased"]
+        assert client.delete("/v1/learners/student-1", headers=admin).status_code == 404
+
+
 def test_a_service_whose_folder_of_models_is_gone_says_so_while_it_still_decides(
     school: Path, serving: Serving, headers: Headers
 ) -> None:
