@@ -71,9 +71,10 @@ FAULTS = {
     415: "The body is not application/json.",
     422: "The body or a parameter is not valid; the message says where.",
     429: "Too many requests for this key.",
+    431: "The address and the headers are too long.",
     503: "Overloaded, or the database is away; try again.",
 }
-OF_EVERY_CALL = (401, 403, 408, 413, 429, 503)
+OF_EVERY_CALL = (401, 403, 408, 413, 429, 431, 503)
 OF_A_BODY = (400, 415, 422)
 
 

@@ -130,7 +130,7 @@ class DialsBody(Body):
     match: Dial = 0.0
     """How much interests weigh."""
     autonomy: Dial = 0.0
-    """How widely the choice is spread."""
+    """How many options a step offers: up to two more than `menu`, or two fewer."""
 
 
 class AskBody(Body):
@@ -191,7 +191,7 @@ class BatchBody(Body):
 
 
 class WhyNotBody(AskBody):
-    """Why is this resource not the first step of what is asked for?"""
+    """Why is this resource not the first step of what is asked for? `menu` and `fill` do not change that."""
 
     resource: Name
 
@@ -212,9 +212,12 @@ class EventBody(Body):
     time: Happened | None = None
     """When it happened; may be left out where `seq` orders a learner's events."""
     seq: Annotated[Whole, Field(ge=0, lt=2**52)] | None = None
+    """Orders a learner's events of one time, or without any."""
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] | None = None
+    """Time it took; of attempts, it tells how fast the learner works."""
     class_id: Name | None = None
     attempt_no: Annotated[Whole, Field(ge=1, le=MOST_ATTEMPTS)] | None = None
+    """Kept for the record: attempts are counted anew."""
     step: Name | None = None
     """Decision id of the learner's playlist step that led here; of any other, the verdict says so."""
     completed: bool | None = None
@@ -377,7 +380,10 @@ class InsteadBody(Body):
 
 
 class WhatIfBody(AskBody):
-    """A whole request, and what to imagine: attempts, other interests, goal, place. Nothing is stored."""
+    """A whole request, and what to imagine: attempts, other interests, goal, place. Nothing is stored.
+
+    The lists name the first option of each step, however many `menu` or `autonomy` would offer.
+    """
 
     attempts: Annotated[tuple[TrialBody, ...], Field(max_length=50)] = ()
     instead: InsteadBody = InsteadBody()
