@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -103,6 +104,13 @@ class Block:
         """Whether its file is there whole."""
         return output.sealed(self.path) is not None
 
+    @property
+    def said(self) -> dict[str, str]:
+        """Who is in it, and what tells it from another block of the same learners, as plain values."""
+        told = repr((self.names, self.taken, self.courses)).encode()
+        numbers = " ".join(str(person.number) for person in self.people)
+        return {"learners": numbers, "digest": hashlib.blake2b(told, digest_size=8).hexdigest()}
+
 
 def weekly(
     workspace: Workspace,
@@ -113,6 +121,7 @@ def weekly(
     classes: Mapping[str, Sequence[str]] | None = None,
     share: Share | None = None,
     deciding: Deciding | None = None,
+    stand: bool = False,
     workers: int | None = None,
     runner: pool.Runner = pool.run,
     tick: Tick = lambda _, __: None,
@@ -120,7 +129,8 @@ def weekly(
 ) -> BatchReport:
     """Write playlists for a week to `out`: a Parquet dataset ``playlists/`` and one ``playlists.csv``.
 
-    What another plan, model or roster left in `out` moves to ``earlier/``.
+    What another plan, model or roster left in `out` moves to ``earlier/``; with `stand`, it stays and only
+    who is not among its learners is drawn for.
 
     Parameters
     ----------
@@ -135,6 +145,9 @@ def weekly(
         The part of the blocks that this machine does; the CSV appears when all of them are there.
     deciding : Deciding, optional
         Who decides for whom, as in an experiment; it does not go with courses.
+    stand : bool
+        Whether the lists in `out` stay, whatever they were drawn by, where they are those of the learners
+        asked for, or of some of these (without a roster also of others): the rest get theirs beside them.
     workers : int, optional
         Processes; by default one for few learners, and one a core for many.
     runner : callable
@@ -160,16 +173,21 @@ def weekly(
     if deciding is not None and plan.courses:
         raise ValueError(COURSES_OR_ARMS)
     people = _people(workspace, roster, plan)
-    if plan.paced:
-        plan = replace(plan, paces=_paces(workspace, people, plan))
-    blocks = _blocks(
-        people, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
+    in_blocks = partial(
+        _blocks, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
     )
     with output.at_work(out, share.index):
+        standing = _grown(out, people, in_blocks, whole=roster is not None) if stand else None
+        blocks = standing[0] if standing else in_blocks(_cut(people))
+        if plan.paced and not (standing and all(block.done for block in blocks)):
+            plan = replace(plan, paces=_paces(workspace, people, plan))
         with workspace.store.read() as connection:
-            manifest = _manifest(connection, workspace, plan, blocks, deciding)
             fit = current_fit(connection) or ""
-        mine = output.claim(out, plan.week, manifest)
+            if standing:
+                mine = standing[1]
+                output.write_record(out / output.MANIFEST, mine)
+            else:
+                mine = output.claim(out, plan.week, _manifest(connection, workspace, plan, blocks, deciding))
         (out / output.PARTS).mkdir(exist_ok=True)
         workers = pool.sensible(len(people), workers)
         todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
@@ -190,17 +208,12 @@ def weekly(
             output.seal(output.draft_of(todo[number].path), todo[number].path)
             tick(len(todo[number].people), total)
         complete = all(block.done for block in blocks)
-        if complete and (todo or output.sealed(out / output.TABLE) is None):
+        whole = output.sealed(out / output.TABLE)
+        if complete and (todo or whole is None or whole.get("parts") != len(blocks)):
             write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
-            output.seal(output.draft_of(out / output.TABLE), out / output.TABLE)
-        return BatchReport(fit, len(people), len(todo), own - len(todo), complete)
-
-
-def is_whole(out: Path) -> bool:
-    """Return whether the table in `out` and every part of it are there as they were written."""
-    said = output.read_record(out / output.MANIFEST) or {}
-    parts = (output.part_path(out / output.PARTS, number) for number in range(said.get("parts", 0)))
-    return all(output.sealed(path) is not None for path in (out / output.TABLE, *parts))
+            output.seal(output.draft_of(out / output.TABLE), out / output.TABLE, parts=len(blocks))
+        learners = sum(len(part["learners"].split()) for part in mine["parts"])
+        return BatchReport(fit, learners, len(todo), own - len(todo), complete)
 
 
 def bring_up(
@@ -248,16 +261,19 @@ def _paces(workspace: Workspace, people: Sequence[tuple[Learner, str]], plan: We
     return {person.surrogate: round(float(f), 3) for person, f in zip(inside, factors, strict=True)}
 
 
+def _cut(people: Sequence[tuple[Learner, str]]) -> list[Sequence[tuple[Learner, str]]]:
+    return [people[i : i + BLOCK] for i in range(0, len(people), BLOCK)]
+
+
 def _blocks(
-    people: Sequence[tuple[Learner, str]],
     folder: Path,
     plan: WeeklyPlan,
     classes: Mapping[str, Sequence[str]],
     courses: Mapping[int, tuple[str, ...]],
+    parts: Sequence[Sequence[tuple[Learner, str]]],
 ) -> list[Block]:
     place = {course.class_id: i for i, course in enumerate(plan.courses)}
     taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
-    parts = [people[i : i + BLOCK] for i in range(0, len(people), BLOCK)]
     return [
         Block(
             number,
@@ -269,6 +285,34 @@ def _blocks(
         )
         for number, part in enumerate(parts)
     ]
+
+
+def _grown(
+    out: Path,
+    people: Sequence[tuple[Learner, str]],
+    in_blocks: Callable[[Sequence[Sequence[tuple[Learner, str]]]], list[Block]],
+    *,
+    whole: bool,
+) -> tuple[list[Block], dict[str, Any]] | None:
+    """Return the blocks that stand in `out`, behind them those of who is in none of them; and the manifest.
+
+    None where no such run is there or, of a `whole` roster, where it is not that roster with some more.
+    """
+    there = output.read_record(out / output.MANIFEST) or {}
+    parts = there.get("parts")
+    if not isinstance(parts, list):
+        return None
+    found = {person.number: (person, name) for person, name in people}
+    placed = [[int(number) for number in part["learners"].split()] for part in parts]
+    stands = [[found.pop(number) for number in part if number in found] for part in placed]
+    blocks = in_blocks([*stands, *_cut(list(found.values()))])
+    if whole and [block.said for block in blocks[: len(parts)]] != parts:
+        return None
+    if len(blocks) == len(parts):
+        return blocks, there
+    del there["name"]
+    said = there | {"parts": parts + [block.said for block in blocks[len(parts) :]]}
+    return blocks, {"name": output.run_name(said["week"], said), **said}
 
 
 def _courses(
@@ -297,12 +341,7 @@ def _manifest(
 ) -> dict[str, Any]:
     model = workspace.champion(connection).recommender.model_hash
     fixed = fixed_manners(connection)
-    who = repr([(block.names, block.taken) for block in blocks])
-    if any(courses is not None for block in blocks for courses in block.courses):
-        who += repr([block.courses for block in blocks])
-    names = hashlib.blake2b(who.encode(), digest_size=8).hexdigest()
-    said = {**plan.named(), "model": model, "learners": names, "block": BLOCK}
-    said |= {"parts": len(blocks)}
+    said = {**plan.named(), "model": model, "parts": [block.said for block in blocks]}
     if deciding is not None:
         said |= {"deciding": deciding.named}
     if fixed:

@@ -2,7 +2,8 @@
 
 A run is known by its week, its inputs (name, length and digest of each file) and its options; with anything
 else it is another run and starts anew, also in the same folder. When another model has been put in charge
-since, its playlists are no longer this week's, and it starts anew too.
+since, its playlists are no longer this week's, and it starts anew too. Who has come since gets a list beside
+those that are there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from segue.batch.from_workspace import (
     Deciding,
     ModelChangedError,
     Tick,
-    is_whole,
     weekly,
 )
 from segue.batch.parts import output, worker_pool
@@ -99,8 +99,7 @@ class Week:
             "week": self.week,
             "inputs": [facts for path in self.events for facts in output.described(path)],
             "source": repr(source),
-            "roster": output.digest_of({"roster": self.roster and list(self.roster)}),
-            "classes": output.digest_of({who: list(mine) for who, mine in (self.classes or {}).items()}),
+            "roster": self.roster is not None,
             "courses": [asdict(course) for course in self.courses],
             "k": self.k,
             "minutes": self.minutes,
@@ -199,12 +198,15 @@ def weekly_job(
             how: dict[str, Any] = {"workers": workers, "runner": runner, "tick": tick, "begin": begin}
 
             def write() -> JobStep:
-                done = _drawn(workspace, lists, out, asked, **how)
+                before = record.steps.get("weekly")
+                done = _drawn(workspace, lists, out, asked, stand=before is not None, **how)
                 record.model = done.model
+                if before is not None and not done.blocks:
+                    return before
                 said = f"{done.learners} playlists of {lists.k} steps in {out / output.TABLE}"
                 return JobStep(said, rings=not done.learners)
 
-            record.do("weekly", write, say)
+            record.do("weekly", write, say, again=True)
         begin("alarms")
         rung = {a.name: JobStep(a.said, a.rings) for a in alarms(workspace, now=now)}
     table = out / output.TABLE
@@ -222,20 +224,26 @@ class _Record:
         self.model: str | None = self._said.get("model")
         if self.model not in (None, self._in_charge()):  # what follows from it is another week's
             found, self.model = {}, None
-        if "weekly" in found and (out / output.MANIFEST).exists() and not is_whole(out):
-            del found["weekly"]
         self.steps = {name: JobStep(**step) for name, step in found.items()}
 
-    def do(self, name: str, work: Callable[[], JobStep], say: Callable[[str, JobStep], object]) -> None:
-        """Do a step unless it is done or to be skipped, and say what it did."""
+    def do(
+        self,
+        name: str,
+        work: Callable[[], JobStep],
+        say: Callable[[str, JobStep], object],
+        *,
+        again: bool = False,
+    ) -> None:
+        """Do a step and say what it did, unless it is skipped, or done and not to be looked at `again`."""
         if name in self._skip:
             say(name, JobStep("skipped"))
             return
-        if name not in self.steps:
+        if again or name not in self.steps:
             self._begin(name)
             began = time.monotonic()
             done = work()
-            self.steps[name] = replace(done, seconds=round(time.monotonic() - began, 1))
+            if done is not self.steps.get(name):
+                self.steps[name] = replace(done, seconds=round(time.monotonic() - began, 1))
             steps = {name: asdict(step) for name, step in self.steps.items()}
             if self.model is None and "fit" in (*steps, *self._skip):
                 self.model = self._in_charge()
@@ -280,12 +288,14 @@ def _import(workspace: Workspace, asked: Week, out: Path, now: datetime | None, 
     return JobStep(f"{said}: {out / output.REJECTS}", rings=True)
 
 
-def _drawn(workspace: Workspace, plan: WeeklyPlan, out: Path, asked: Week, **how: Any) -> BatchReport:
+def _drawn(
+    workspace: Workspace, plan: WeeklyPlan, out: Path, asked: Week, *, stand: bool, **how: Any
+) -> BatchReport:
     """Draw the lists; anew, once, where another model is put in charge meanwhile, as by an erasure."""
     how |= {"roster": asked.roster, "classes": asked.classes, "deciding": asked.deciding}
     draw = partial(weekly, workspace, plan, out, **how)
     try:
-        return draw()
+        return draw(stand=stand)
     except ModelChangedError:  # nobody may be there to run it again
         return draw()
 

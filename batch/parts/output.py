@@ -63,7 +63,7 @@ def claim(out: Path, week: str, said: Mapping[str, Any], *, record: str = MANIFE
     OutputError
         When `out` is a file, or holds playlists that no run has left there.
     """
-    name = f"{week}-{digest_of(said)}"
+    name = run_name(week, said)
     _make(out)
     with holding(out / ".claim", wait=True):
         there = read_record(out / record)
@@ -80,6 +80,11 @@ def claim(out: Path, week: str, said: Mapping[str, Any], *, record: str = MANIFE
             mine = {"name": name, **said}
             write_record(out / record, mine)
         return mine
+
+
+def run_name(week: str, said: Mapping[str, Any]) -> str:
+    """Return what a run is called."""
+    return f"{week}-{digest_of(said)}"
 
 
 def refuse_if_taken(out: Path, mine: Mapping[str, Any]) -> None:

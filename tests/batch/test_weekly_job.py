@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from segue.batch import from_workspace
 from segue.batch.from_workspace import weekly
 from segue.batch.parts import output
 from segue.batch.plan import Course, WeeklyPlan
 from segue.batch.weekly_job import Week, WeekDone, weekly_job
+from segue.cli.main import app
 from segue.engine.policies import Uniform
 from segue.engine.requests.request import Request
 from segue.features.events.file_readers import Source
@@ -26,6 +29,7 @@ from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
 from segue.workspace.records.statements import Statement, append_statement
 from segue.workspace.sources.model_registry import current_fit
+from tests.school import KEY
 
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
 School = Any  # the class in conftest.py
@@ -74,6 +78,75 @@ def test_the_next_week_is_done_in_the_same_folder(school: School, out: Path) -> 
     assert school.count("playlists") == 2 * stored
     assert set(pd.read_parquet(out / "playlists")["week"]) == {"2026-W47"}
     assert [p.name[:8] for p in (out / "earlier").iterdir()] == ["2026-W48"]
+
+
+def by_command(school: School, out: Path, *words: str, skip: Sequence[str] = W48.skip) -> str:
+    asked = ["week", str(school.space.path), "--week", "2026-W48", "--out", str(out), "-k", "3"]
+    skipped = [word for step in skip for word in ("--skip", step)]
+    done = CliRunner().invoke(app, [*asked, *skipped, *words], env=KEY)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def enrol(school: School, *places: Enrolment) -> None:
+    with school.space.store.write() as connection:
+        add_enrolments(connection, school.space.keyring, list(places))
+
+
+def test_who_comes_after_a_finished_week_gets_a_list_and_the_others_keep_theirs(
+    school: School, out: Path
+) -> None:
+    enrol(school, *(Enrolment(who, "7a") for who in school.roster))
+    assert "weekly: 8 playlists" in by_command(school, out)
+    first = rows(out)
+    school.study(now=MONDAY)  # what is drawn now would be drawn otherwise
+    left = datetime(2026, 11, 22, tzinfo=UTC)
+    enrol(school, Enrolment("late", "7a"), Enrolment(school.roster[0], "7a", ends=left))
+    assert "weekly: 9 playlists" in by_command(school, out)
+    grown = rows(out)
+    assert grown.iloc[: len(first)].equals(first)
+    assert len(grown) == len(first) + 3
+    assert len(list((out / "playlists").glob("*.parquet"))) == 2
+    before = written(out), school.count("playlists")
+    (out / "playlists.csv").unlink()  # killed before the table was made anew
+    assert "weekly: 9 playlists" in by_command(school, out)
+    assert (written(out), school.count("playlists")) == before
+    assert not (out / "earlier").exists()
+    assert school.well()
+
+
+def test_a_roster_file_that_has_grown_leaves_lists_as_they_are_and_another_one_does_not(
+    school: School, out: Path, tmp_path: Path
+) -> None:
+    def asked(*who: str) -> tuple[str, str]:
+        pd.DataFrame({"learner": who, "class": "7a"}).to_csv(tmp_path / "roster.csv", index=False)
+        return "--roster", str(tmp_path / "roster.csv")
+
+    five = school.roster[:5]
+    by_command(school, out, *asked(*five))
+    first = rows(out)
+    school.study(now=MONDAY)
+    assert "weekly: 6 playlists" in by_command(school, out, *asked("late", *five))
+    assert rows(out).iloc[: len(first)].equals(first)
+    assert set(rows(out)["learner"]) == {"late", *five}
+    by_command(school, out, *asked(*five[1:]))
+    assert set(rows(out)["learner"]) == set(five[1:])
+    assert len(pd.read_parquet(out / "playlists")) == len(rows(out)) == 12
+
+
+def test_gate_and_alarms_look_at_what_was_before_the_week(school: School, out: Path) -> None:
+    school.study(now=MONDAY - timedelta(days=8))
+
+    def seen(folder: str) -> list[tuple[str, str]]:
+        said = by_command(school, out / folder, skip=("weekly",))
+        return re.findall(r"on (\d+ attempts of the last week|\d+ steps done)|share of (\d+ steps)", said)
+
+    out.mkdir()
+    before = seen("before")
+    assert len(before) == 3
+    assert all(not found.startswith("0 ") for pair in before for found in pair)
+    school.study(now=MONDAY + timedelta(days=2))
+    assert seen("after") == before
 
 
 def test_events_options_and_another_model_make_another_run(school: School, out: Path, tmp_path: Path) -> None:

@@ -48,24 +48,25 @@ class Alarm:
 
 
 def alarms(workspace: Workspace, *, now: datetime) -> list[Alarm]:
-    """Return the alarms over the last 28 days: calibration, reward, censored share, support; and `pleasing`,
-    over all weeks: what is done gladly teaches less.
+    """Return the alarms over the 28 days before `now`: calibration, reward, censored share, and support, also
+    of lists drawn for `now`; and `pleasing`, over all weeks: what is done gladly teaches less.
     """
-    since = round(now.timestamp() * 1e6) - WINDOW_DAYS * DAY
-    week_ago = round(now.timestamp() * 1e6) - 7 * DAY
+    until = round(now.timestamp() * 1e6)
+    since = until - WINDOW_DAYS * DAY
     with workspace.store.read() as connection:
+        kernel = workspace.champion(connection).recommender.kernel
         return [
-            _calibration(connection, since),
-            _reward(connection, since),
+            _calibration(connection, since, until),
+            _reward(connection, since, until),
             _censored(connection, since),
-            _support(connection, since),
-            _pleasing(workspace.champion(connection).recommender.kernel, liking(connection, week_ago)),
+            _support(connection, since, until),
+            _pleasing(kernel, liking(connection, until - 7 * DAY)),
         ]
 
 
-def _calibration(connection: Connection, since: int) -> Alarm:
+def _calibration(connection: Connection, since: int, until: int) -> Alarm:
     """Compare the chance of success logged with each step with the score of its first attempt."""
-    first = first_attempts(connection, since)
+    first = first_attempts(connection, since, until)
     success = INDEX["success"]
     foreseen = np.array([np.frombuffer(row.context, "<f8")[success] for row in first])
     scores = np.array([row.score for row in first])
@@ -78,10 +79,10 @@ def _calibration(connection: Connection, since: int) -> Alarm:
     return Alarm("calibration", gap, MOST_GAP, rings, said)
 
 
-def _reward(connection: Connection, since: int) -> Alarm:
+def _reward(connection: Connection, since: int, until: int) -> Alarm:
     """Compare the rewards of late with those before."""
     rows = rewards_in_time(connection)
-    late = np.array([row.value for row in rows if row.time >= since])
+    late = np.array([row.value for row in rows if since <= row.time < until])
     before = np.array([row.value for row in rows if row.time < since])
     if min(len(late), len(before)) < FEWEST:
         return Alarm("reward", float("nan"), 0.0, False, f"too few to compare: {len(late)} and {len(before)}")
@@ -100,9 +101,9 @@ def _censored(connection: Connection, since: int) -> Alarm:
     return Alarm("censored share", share, MOST_CENSORED, rings, said)
 
 
-def _support(connection: Connection, since: int) -> Alarm:
+def _support(connection: Connection, since: int, until: int) -> Alarm:
     """Return the effective share of the steps under a policy that treats all logged steps alike."""
-    weight = 1.0 / np.array(drawn_propensities(connection, since), dtype=np.float64)
+    weight = 1.0 / np.array(drawn_propensities(connection, since, until), dtype=np.float64)
     share = float(weight.sum() ** 2 / (len(weight) * (weight**2).sum())) if len(weight) else float("nan")
     rings = len(weight) >= FEWEST and share < LEAST_SUPPORT
     said = f"effective share of {len(weight)} steps is {share:.1%}"
@@ -129,27 +130,27 @@ def gate(workspace: Workspace, challenger: Recommender, *, now: datetime) -> Ala
     Both see each learner as of a week ago. The new fit has seen that week and should win; a fit that loses by
     more than the margin is broken, or was fed broken data.
     """
-    limit = round(now.timestamp() * 1e6) - 7 * DAY
+    end = round(now.timestamp() * 1e6)
     with workspace.store.read() as connection:
         champion = workspace.champion(connection).fitted
-        numbers = recent_learners(connection, limit, GATE_LEARNERS)
-        losses = [_loss(connection, model, numbers, limit) for model in (champion, challenger)]
+        numbers = recent_learners(connection, end - 7 * DAY, end, GATE_LEARNERS)
+        losses = [_loss(connection, model, numbers, end) for model in (champion, challenger)]
     n, worse = len(losses[0]), float(np.mean(losses[1]) - np.mean(losses[0])) if len(losses[0]) else 0.0
     rings = n >= FEWEST and worse > GATE_MARGIN
     said = f"log loss of the new fit is {worse:+.4f} on {n} attempts of the last week"
     return Alarm("gate", worse, GATE_MARGIN, rings, said)
 
 
-def _loss(connection: Connection, model: Recommender, numbers: Sequence[int], limit: int) -> Floats:
-    """Return the log loss at each attempt since `limit`, as foreseen from the state before."""
-    fold = Fold(model.catalogue, model.kernel.parameters)
+def _loss(connection: Connection, model: Recommender, numbers: Sequence[int], end: int) -> Floats:
+    """Return the log loss at each attempt of the week before `end`, as foreseen from the state before it."""
+    fold, limit = Fold(model.catalogue, model.kernel.parameters), end - 7 * DAY
     out: list[Floats] = []
     for number in numbers:
         rows = [row for row in in_order(events_of(connection, number)) if row.time is not None]
         base = openings_of(connection, [number], fold).get(number) or fold.fresh()
         state = fold.after(Kept(base.state), [row for row in rows if row.time < limit]).state
         index = model.catalogue.resource_index
-        later = [r for r in rows if r.time >= limit and r.kind == "attempt" and r.resource in index]
+        later = [r for r in rows if limit <= r.time < end and r.kind == "attempt" and r.resource in index]
         if later:
             codes = np.unique([index[row.resource] for row in later])
             chance = model.kernel.reader.success(StateBlock.of([state]), codes, limit / 1e6)[0]

@@ -15,15 +15,15 @@ _DONE = ("attempt", "completion", "view")
 DAY = 86_400_000_000  # microseconds
 
 
-def first_attempts(connection: Connection, since: int) -> list[Any]:
-    """Return, of every step decided since, its context and the score of its first attempt.
+def first_attempts(connection: Connection, since: int, until: int) -> list[Any]:
+    """Return, of every step decided since, its context and the score of its first attempt before `until`.
 
-    The attempts since are looked through once, and found by learner and resource: no learner's whole history
-    is read for each step.
+    The attempts in between are looked through once, and found by learner and resource: no learner's whole
+    history is read for each step.
     """
     c = events.c
     told = select(c.number, c.learner, c.resource, c.time, c.score).where(
-        c.kind == "attempt", c.time >= since
+        c.kind == "attempt", c.time >= since, c.time < until
     )
     late = told.cte("late").prefix_with("MATERIALIZED")
     attempt = (
@@ -67,12 +67,12 @@ def outcomes_by_status(connection: Connection, begins: int, ends: int) -> dict[s
     return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
-def drawn_propensities(connection: Connection, since: int) -> list[float]:
-    """Return the propensities of the steps that the engine drew since."""
+def drawn_propensities(connection: Connection, since: int, until: int) -> list[float]:
+    """Return the propensities of the steps that the engine drew for the time from `since` to `until`."""
     query = (
         select(decisions.c.propensity)
         .join_from(decisions, playlists, decisions.c.playlist_id == playlists.c.playlist_id)
-        .where(playlists.c.time >= since, decisions.c.override == "{}")
+        .where(playlists.c.time >= since, playlists.c.time <= until, decisions.c.override == "{}")
     )
     return list(connection.execute(query).scalars())
 
@@ -131,7 +131,8 @@ def liking(connection: Connection, until: int) -> dict[str, tuple[float, float]]
     return found
 
 
-def recent_learners(connection: Connection, since: int, most: int) -> list[int]:
-    """Return the numbers of learners with an attempt since, at most so many."""
-    recent = select(events.c.learner).where(events.c.kind == "attempt", events.c.time >= since)
+def recent_learners(connection: Connection, begins: int, ends: int, most: int) -> list[int]:
+    """Return the numbers of learners with an attempt in [begins, ends), at most so many."""
+    inside = (events.c.time >= begins, events.c.time < ends)
+    recent = select(events.c.learner).where(events.c.kind == "attempt", *inside)
     return list(connection.execute(recent.distinct().order_by(events.c.learner).limit(most)).scalars())
