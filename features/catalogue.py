@@ -371,8 +371,9 @@ def merged(before: Catalogue, new: Catalogue) -> Catalogue:
     fresh = (replace(r, retired=True) if r.resource_id in retired else r for r in new.resources)
     source = new if len(new.prerequisites) else before
     whole = _rebuilt((*before.resources, *fresh), (*before.skills, *new.skills), source)
-    n_kept = len(set(before.resource_index) - set(new.resource_index))
-    kept = (f"{n_kept} resources of the catalogue before are not in this one and stay",) if n_kept else ()
+    n_kept = len(set(before.resource_index) - set(new.resource_index) - retired)
+    told = f"{n_kept} resources of the catalogue before are not in this one and stay, until retired"
+    kept = (told,) if n_kept else ()
     return replace(whole, notes=(*new.notes, *kept))
 
 

@@ -6,9 +6,14 @@ import gc
 import gzip
 import json
 import os
+import re
+import select
 import shutil
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +147,39 @@ def test_a_database_that_another_command_holds_is_said(
         other.execute("SELECT value FROM counters FOR UPDATE")
         one_sentence(run("import", space, "--catalogue", sample.paths().resources), "run this again when it")
     gc.collect()  # the connection of the command that failed, which a process of its own would take along
+
+
+class Pooler(socketserver.BaseRequestHandler):
+    """Stands before a PostgreSQL, and drops the settings that a connection brings, as pgbouncer may."""
+
+    def handle(self) -> None:
+        size = int.from_bytes(self.request.recv(4))
+        begun = re.sub(rb"options\0[^\0]*\0", b"", self.request.recv(size - 4))
+        with socket.socket(socket.AF_UNIX) as behind:
+            behind.connect(self.server.behind)
+            behind.sendall((len(begun) + 4).to_bytes(4) + begun)
+            other = {self.request: behind, behind: self.request}
+            while True:
+                for one in select.select(list(other), [], [])[0]:
+                    if not (said := one.recv(65536)):
+                        return
+                    other[one].sendall(said)
+
+
+def test_a_pooler_that_drops_the_settings_of_a_connection_is_refused(
+    run: Run, tmp_path: Path, new_postgresql: Callable[..., str]
+) -> None:
+    database, folder = new_postgresql().removeprefix("postgresql://postgres:@/").split("?host=")
+    with socketserver.TCPServer(("127.0.0.1", 0), Pooler) as server:
+        server.behind = f"{folder}/.s.PGSQL.5432"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"postgresql://postgres@127.0.0.1:{server.server_address[1]}/{database}?sslmode=disable"
+        said = run("init", tmp_path / "east", "--database", f"{url}&gssencmode=disable")
+        server.shutdown()
+        thread.join()
+    one_sentence(said, "give the address of PostgreSQL itself, not of a pooler (pgbouncer) before it")
+    assert run("init", tmp_path / "east", "--database", new_postgresql())[0] == 0
 
 
 def test_damage_of_the_database_is_found_and_said(run: Run, school: Path) -> None:

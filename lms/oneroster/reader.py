@@ -68,9 +68,25 @@ class Bundle:
                 "from": instant(row.get("beginDate")),
                 "until": until_of(row),
             }
-            for row in self.tables.get("enrollments", ())
+            for row in self.places()
             if not (is_gone(row) and until_of(row) is None)
         )
+
+    def places(self) -> list[Row]:
+        """Return the enrolments, one for each learner, class and role.
+
+        Of several, by ids of their own, those that are not marked as ended count: the first of them, until
+        the last one ends.
+        """
+        places: dict[tuple[str, ...], dict[str, Row]] = {}
+        for row in self.tables.get("enrollments", ()):
+            place = (
+                row.get("userSourcedId", ""),
+                row.get("classSourcedId", ""),
+                role_of(row.get("role", "")),
+            )
+            places.setdefault(place, {})[row.get("sourcedId", "")] = row
+        return [_whole(list(rows.values())) for rows in places.values()]
 
     def resources(self) -> list[Resource]:
         """Return line items and resources as things to do, each for the classes that have it.
@@ -295,8 +311,18 @@ def events_of(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
         yield event
 
 
+def _whole(rows: list[Row]) -> Row:
+    """Return the one enrolment that several of one place make."""
+    if len(rows) == 1:
+        return rows[0]
+    holding = [row for row in rows if not is_gone(row)] or rows[-1:]
+    first = min(holding, key=lambda row: instant(row.get("beginDate")) or "")
+    last = max(holding, key=lambda row: (until_of(row) is None, until_of(row) or ""))
+    return first | {"endDate": last.get("endDate", "")}
+
+
 def _enrolled(bundle: Bundle, report: ReadReport) -> Iterator[Event]:
-    for row in bundle.tables.get("enrollments", ()):
+    for row in bundle.places():
         learner, place = learner_id(row.get("userSourcedId")), row.get("classSourcedId", "")
         role = role_of(row.get("role", ""))
         if role not in ("student", "test student"):

@@ -134,6 +134,36 @@ def test_a_roster_file_that_has_grown_leaves_lists_as_they_are_and_another_one_d
     assert len(pd.read_parquet(out / "playlists")) == len(rows(out)) == 12
 
 
+def test_who_is_enrolled_twice_in_a_class_gets_one_list(school: School, out: Path, tmp_path: Path) -> None:
+    rows_ = [
+        ("ended, and back", "active", "", "2026-10-01"),
+        ("ended, and back", "active", "2026-11-01", ""),
+        ("back, and ended", "active", "2026-11-01", ""),
+        ("back, and ended", "active", "", "2026-10-01"),
+        ("this term and the next", "active", "", "2027-01-31"),
+        ("this term and the next", "active", "2027-02-01", ""),
+        ("given anew", "active", "", ""),
+        ("given anew", "tobedeleted", "", ""),
+        ("gone", "active", "", "2026-09-20"),
+        ("gone", "active", "", "2026-10-01"),
+    ]
+    frame = pd.DataFrame(rows_, columns=["userSourcedId", "status", "beginDate", "endDate"])
+    frame = frame.assign(sourcedId=[f"e{i}" for i in frame.index], classSourcedId="7a", role="student")
+    frame["dateLastModified"] = "2026-10-01T00:00:00Z"
+    frame.to_csv(file := tmp_path / "enrollments.csv", index=False)
+    there = sorted(set(frame["userSourcedId"]) - {"gone"})
+    imported = ["import", str(school.space.path), "--format", "oneroster", "--events", str(file)]
+    done = CliRunner().invoke(app, imported, env=KEY)
+    assert "0 rejected" in done.output
+    by_command(school, out, "--roster", str(file))
+    assert sorted(rows(out)["learner"].unique()) == there
+    by_command(school, out)
+    with school.space.store.read() as connection:
+        found = find_learners(connection, school.space.keyring, [*there, "gone"])
+    drawn = set(rows(out)["learner"])
+    assert {who for who, person in found.items() if person.surrogate in drawn} == set(there)
+
+
 def test_gate_and_alarms_look_at_what_was_before_the_week(school: School, out: Path) -> None:
     school.study(now=MONDAY - timedelta(days=8))
 

@@ -71,7 +71,9 @@ def _calibration(connection: Connection, since: int, until: int) -> Alarm:
     foreseen = np.array([np.frombuffer(row.context, "<f8")[success] for row in first])
     scores = np.array([row.score for row in first])
     if not len(scores):
-        return Alarm("calibration", float("nan"), MOST_GAP, False, "no step has been done yet")
+        return Alarm(
+            "calibration", float("nan"), MOST_GAP, False, "no step of the last 28 days has been done"
+        )
     gap = float(np.mean(foreseen - scores))
     error = float(np.std(foreseen - scores) / np.sqrt(len(scores)))
     rings = len(scores) >= FEWEST and abs(gap) > max(MOST_GAP, 3 * error)

@@ -37,6 +37,8 @@ MANY_ROWS = 100
 REACH_SECONDS = 5  # within which a database answers, or is away
 SNAPSHOT: Literal["REPEATABLE READ"] = "REPEATABLE READ"
 ENCODINGS = ("UTF8", "SQL_ASCII")  # in which PostgreSQL keeps any text
+ARRIVED = "segue.settings"  # of a connection: missing where something in between has dropped them all
+POOLER = "give the address of PostgreSQL itself, not of a pooler (pgbouncer) before it"
 
 
 class StoreError(RuntimeError):
@@ -288,7 +290,8 @@ def _engine(url: URL, durability: Durability) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"the database must be sqlite or postgresql, got {url.get_backend_name()}")
     commit = {"normal": "local", "full": "on"}[durability]
-    options = f"-c synchronous_commit={commit} -c lock_timeout={LOCK_SECONDS}s {url.query.get('options', '')}"
+    settings = f"-c {ARRIVED}=on -c synchronous_commit={commit} -c lock_timeout={LOCK_SECONDS}s"
+    options = f"{settings} {url.query.get('options', '')}"
     said = {"connect_timeout": str(REACH_SECONDS), "client_encoding": "utf8", **url.query, "options": options}
     return create_engine(
         url.set(drivername="postgresql+psycopg", query=said),
@@ -334,6 +337,10 @@ def _sqlite_begin(connection: Connection) -> None:
 def _migrate(engine: Engine) -> None:
     """Bring the schema to `schema.HEAD`; Alembic is only loaded when there is something to do."""
     with engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            arrived = text(f"SELECT current_setting('{ARRIVED}', true)")
+            if connection.execute(arrived).scalar_one() != "on":
+                raise StoreError(f"the settings of a connection do not reach the database: {POOLER}")
         version = schema_version(connection)
     if version == schema.HEAD:
         return
@@ -381,6 +388,7 @@ _HINTS = {
     "readonly": _SQLITE_FILES,
     "unable to open": _SQLITE_FILES,
     "statement timeout": "give the role of this workspace a longer statement_timeout",
+    "unsupported startup parameter": POOLER,
     "lock timeout": "another command holds the database; run this again when it has ended",
     "permission denied": "the role needs SELECT, INSERT, UPDATE and DELETE on every table, and an upgrade "
     "the role that owns them",
