@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tarfile
 import venv
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from tests import moved_clock
 
 pytestmark = pytest.mark.journey
 
@@ -79,6 +84,29 @@ def test_wheel_and_source_distribution_hold_every_file_of_the_product(built: Pat
         if path.suffix in {".py", *DATA} and "__pycache__" not in path.parts
     }
     assert here - wheel == set()
+
+
+def test_the_image_is_built_from_every_folder_that_the_package_links_to() -> None:
+    copied = {
+        line.split()[1] for line in (ROOT / "deploy/Dockerfile").read_text().splitlines() if "./" in line
+    }
+    linked = {link.name for link in (ROOT / "src/segue").iterdir() if link.is_symlink()}
+    assert linked - copied == set()
+
+
+@pytest.mark.parametrize("file", ["segue-week.service", "week-cronjob.yaml"])
+def test_the_timer_draws_the_coming_week_and_on_a_day_too_late_the_one_begun(
+    file: str, tmp_path: Path
+) -> None:
+    text = (ROOT / "deploy" / file).read_text().replace("%%", "%")
+    (command,) = re.findall(r"\((date [^)]*)\)", text)
+    library = moved_clock.built(tmp_path)
+    for back in map(timedelta, range(7)):
+        shell = {**os.environ, "TZ": "UTC", **moved_clock.environment(library, back)}
+        said = subprocess.run(["sh", "-c", command], env=shell, capture_output=True, text=True, check=True)
+        today = (datetime.now(UTC) - back).date()
+        monday = datetime.strptime(f"{said.stdout.strip()}-1", "%G-W%V-%u").date()
+        assert timedelta(-4) <= monday - today <= timedelta(2), (today, said.stdout)
 
 
 def test_the_source_distribution_holds_tests_and_documentation(built: Path) -> None:

@@ -207,10 +207,17 @@ def holding(path: Path, *, wait: bool = False, said: str = "") -> Iterator[None]
     ------
     BusyError
         When another process holds it and we do not `wait`; the message is `said`.
+    OutputError
+        When the folder knows no locks.
     """
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(said) from None
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be locked ({error.strerror}): its folder must be on a disk that knows locks, "
+                "as a local one does"
+            ) from None
         yield
