@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from segue.batch.course_shares import lists
 from segue.batch.parts import output
 from segue.batch.parts import worker_pool as pool
+from segue.batch.parts.learner_blocks import Block, Named, blocks_of, cut, done_in, grown, one_of
 from segue.batch.plan import Share, WeeklyPlan
 from segue.batch.playlist_table import table_of, write_csv
 from segue.workspace.playlists.answering import Question, answer, with_acts
@@ -28,7 +29,7 @@ from segue.workspace.playlists.learner_standing import standings_in
 from segue.workspace.practices.work_pace import factors_of
 from segue.workspace.records import learner_states as states
 from segue.workspace.records.decision_log import Draw, Entry, Rows, cells_of, log, rows_of, without_erased
-from segue.workspace.records.learners import Learner, add_learners, every_learner
+from segue.workspace.records.learners import add_learners, every_learner
 from segue.workspace.records.overrides import standing_for
 from segue.workspace.records.practices.manners import fixed_for, fixed_manners
 from segue.workspace.records.rosters.enrolments import courses_of, no_students
@@ -77,39 +78,6 @@ class BatchReport:
     blocks: int
     skipped: int
     complete: bool
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some learners, by their names in the output; where their file goes; which courses they take.
-
-    `taken` are places in the plan's courses, each with a list of its own; `courses` the ids of those that
-    resources name (None: not known).
-    """
-
-    number: int
-    people: tuple[Learner, ...]
-    names: tuple[str, ...]
-    folder: Path
-    taken: tuple[tuple[int, ...], ...] = ()
-    courses: tuple[tuple[str, ...] | None, ...] = ()
-
-    @property
-    def path(self) -> Path:
-        """Path of the block's file."""
-        return output.part_path(self.folder, self.number)
-
-    @property
-    def done(self) -> bool:
-        """Whether its file is there whole."""
-        return output.sealed(self.path) is not None
-
-    @property
-    def said(self) -> dict[str, str]:
-        """Who is in it, and what tells it from another block of the same learners, as plain values."""
-        told = repr((self.names, self.taken, self.courses)).encode()
-        numbers = " ".join(str(person.number) for person in self.people)
-        return {"learners": numbers, "digest": hashlib.blake2b(told, digest_size=8).hexdigest()}
 
 
 def weekly(
@@ -173,13 +141,12 @@ def weekly(
     if deciding is not None and plan.courses:
         raise ValueError(COURSES_OR_ARMS)
     people = _people(workspace, roster, plan)
-    in_blocks = partial(
-        _blocks, out / output.PARTS, plan, classes or {}, _courses(workspace, people, classes, plan)
-    )
+    taken, courses = _taken(classes or {}, plan), _courses(workspace, people, classes, plan)
+    in_blocks = partial(blocks_of, out / output.PARTS, taken, courses)
     with output.at_work(out, share.index):
-        standing = _grown(out, people, in_blocks, whole=roster is not None) if stand else None
-        blocks = standing[0] if standing else in_blocks(_cut(people))
-        if plan.paced and not (standing and all(block.done for block in blocks)):
+        standing = grown(out, people, in_blocks, size=BLOCK, whole=roster is not None) if stand else None
+        blocks = standing[0] if standing else in_blocks(cut(people, BLOCK))
+        if plan.paced:
             plan = replace(plan, paces=_paces(workspace, people, plan))
         with workspace.store.read() as connection:
             fit = current_fit(connection) or ""
@@ -190,14 +157,15 @@ def weekly(
                 mine = output.claim(out, plan.week, _manifest(connection, workspace, plan, blocks, deciding))
         (out / output.PARTS).mkdir(exist_ok=True)
         workers = pool.sensible(len(people), workers)
-        todo = {b.number: b for b in blocks if share.has(b.number) and not b.done}
+        with workspace.store.read() as connection:
+            done = done_in(connection, blocks)
+        todo = {b.number: b for b in blocks if share.has(b.number) and b.number not in done}
         own = sum(share.has(b.number) for b in blocks)
         numbers = [p.number for b in todo.values() for p in b.people]
         begin("states")
         bring_up(workspace, numbers, workers=workers, runner=runner, tick=tick)
         begin("weekly")
-        total = len(numbers)
-        tick(0, total)
+        tick(0, len(numbers))
         here = (_Place.of(workspace), plan, deciding)
         for number, rows in runner(_decide_block, todo, workers=workers, prepare=_prepare, arguments=here):
             with workspace.store.write() as connection:
@@ -205,15 +173,23 @@ def weekly(
                     raise ModelChangedError("another model was put in charge meanwhile: run the same again")
                 output.refuse_if_taken(out, mine)
                 log(connection, without_erased(connection, rows))
-            output.seal(output.draft_of(todo[number].path), todo[number].path)
-            tick(len(todo[number].people), total)
-        complete = all(block.done for block in blocks)
-        whole = output.sealed(out / output.TABLE)
-        if complete and (todo or whole is None or whole.get("parts") != len(blocks)):
-            write_csv([block.path for block in blocks], output.draft_of(out / output.TABLE))
-            output.seal(output.draft_of(out / output.TABLE), out / output.TABLE, parts=len(blocks))
+            block = todo[number]
+            output.seal(output.draft_of(block.path), block.path, list=one_of(rows, block))
+            tick(len(block.people), len(numbers))
+        complete = _tabled(out / output.TABLE, blocks, anew=bool(todo))
         learners = sum(len(part["learners"].split()) for part in mine["parts"])
         return BatchReport(fit, learners, len(todo), own - len(todo), complete)
+
+
+def _tabled(table: Path, blocks: Sequence[Block], *, anew: bool) -> bool:
+    """Write the table of all blocks where it is due, and return whether all of them are there."""
+    if any(output.sealed(block.path) is None for block in blocks):
+        return False
+    whole = output.sealed(table)
+    if anew or whole is None or whole.get("parts") != len(blocks):
+        write_csv([block.path for block in blocks], output.draft_of(table))
+        output.seal(output.draft_of(table), table, parts=len(blocks))
+    return True
 
 
 def bring_up(
@@ -237,9 +213,7 @@ def bring_up(
     return len(behind)
 
 
-def _people(
-    workspace: Workspace, roster: Sequence[str] | None, plan: WeeklyPlan
-) -> list[tuple[Learner, str]]:
+def _people(workspace: Workspace, roster: Sequence[str] | None, plan: WeeklyPlan) -> list[Named]:
     """Return learners and what they are called in the output, by number; erased ones are left out.
 
     Without a roster file, who stands on stored rosters and is no student on any is left out too.
@@ -254,70 +228,22 @@ def _people(
     return sorted(((learner, source) for source, learner in found.items()), key=lambda pair: pair[0].number)
 
 
-def _paces(workspace: Workspace, people: Sequence[tuple[Learner, str]], plan: WeeklyPlan) -> dict[str, float]:
+def _paces(workspace: Workspace, people: Sequence[Named], plan: WeeklyPlan) -> dict[str, float]:
     """Return how many times the catalogue's minutes each learner takes, from the attempts before the week."""
     inside = [person for person, _ in people if not person.opted_out]
     factors, _ = factors_of(workspace, inside, now=plan.now)
     return {person.surrogate: round(float(f), 3) for person, f in zip(inside, factors, strict=True)}
 
 
-def _cut(people: Sequence[tuple[Learner, str]]) -> list[Sequence[tuple[Learner, str]]]:
-    return [people[i : i + BLOCK] for i in range(0, len(people), BLOCK)]
-
-
-def _blocks(
-    folder: Path,
-    plan: WeeklyPlan,
-    classes: Mapping[str, Sequence[str]],
-    courses: Mapping[int, tuple[str, ...]],
-    parts: Sequence[Sequence[tuple[Learner, str]]],
-) -> list[Block]:
+def _taken(classes: Mapping[str, Sequence[str]], plan: WeeklyPlan) -> dict[str, tuple[int, ...]]:
+    """Return the places, in the plan's courses, of those that each learner takes."""
     place = {course.class_id: i for i, course in enumerate(plan.courses)}
-    taken = {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
-    return [
-        Block(
-            number,
-            tuple(p for p, _ in part),
-            tuple(name for _, name in part),
-            folder,
-            tuple(taken.get(name, ()) for _, name in part),
-            tuple(courses.get(p.number) for p, _ in part),
-        )
-        for number, part in enumerate(parts)
-    ]
-
-
-def _grown(
-    out: Path,
-    people: Sequence[tuple[Learner, str]],
-    in_blocks: Callable[[Sequence[Sequence[tuple[Learner, str]]]], list[Block]],
-    *,
-    whole: bool,
-) -> tuple[list[Block], dict[str, Any]] | None:
-    """Return the blocks that stand in `out`, behind them those of who is in none of them; and the manifest.
-
-    None where no such run is there or, of a `whole` roster, where it is not that roster with some more.
-    """
-    there = output.read_record(out / output.MANIFEST) or {}
-    parts = there.get("parts")
-    if not isinstance(parts, list):
-        return None
-    found = {person.number: (person, name) for person, name in people}
-    placed = [[int(number) for number in part["learners"].split()] for part in parts]
-    stands = [[found.pop(number) for number in part if number in found] for part in placed]
-    blocks = in_blocks([*stands, *_cut(list(found.values()))])
-    if whole and [block.said for block in blocks[: len(parts)]] != parts:
-        return None
-    if len(blocks) == len(parts):
-        return blocks, there
-    del there["name"]
-    said = there | {"parts": parts + [block.said for block in blocks[len(parts) :]]}
-    return blocks, {"name": output.run_name(said["week"], said), **said}
+    return {who: tuple(sorted({place[c] for c in mine if c in place})) for who, mine in classes.items()}
 
 
 def _courses(
     workspace: Workspace,
-    people: Sequence[tuple[Learner, str]],
+    people: Sequence[Named],
     classes: Mapping[str, Sequence[str]] | None,
     plan: WeeklyPlan,
 ) -> dict[int, tuple[str, ...]]:

@@ -33,6 +33,7 @@ from segue.workspace.operations.file_import import import_file
 from segue.workspace.operations.monitoring import alarms, gate
 from segue.workspace.privacy.learner_rights import finish_erasures
 from segue.workspace.records.events import Appended
+from segue.workspace.records.maintenance.whole_store import has_event, last_event
 from segue.workspace.records.rosters.unknown_learners import unknown_to
 from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
@@ -222,7 +223,9 @@ class _Record:
         self._said = output.claim(out, asked.week, asked.named(), record=output.RECORD)
         found = self._said.get("steps", {})
         self.model: str | None = self._said.get("model")
-        if self.model not in (None, self._in_charge()):  # what follows from it is another week's
+        with workspace.store.read() as connection:
+            there = has_event(connection, self._said.get("last_event", ""))
+        if self.model not in (None, self._in_charge()) or not there:  # what follows from it is another week's
             found, self.model = {}, None
         self.steps = {name: JobStep(**step) for name, step in found.items()}
 
@@ -248,6 +251,9 @@ class _Record:
             if self.model is None and "fit" in (*steps, *self._skip):
                 self.model = self._in_charge()
             self._said |= {"steps": steps, "model": self.model}
+            if name == "import":
+                with self._workspace.store.read() as connection:
+                    self._said["last_event"] = last_event(connection)
             output.write_record(self._path, self._said)
         say(name, self.steps[name])
 

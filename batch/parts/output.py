@@ -124,7 +124,7 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
     _name({_drafted(path, record): path})
 
 
-def seal(draft: Path, path: Path, **more: int) -> None:
+def seal(draft: Path, path: Path, **more: int | str) -> None:
     """Give a finished draft its name, and note its length, its digest and `more` beside it."""
     note = {"bytes": draft.stat().st_size, "digest": digest_of_file(draft), **more}
     said = _drafted(_note(path), note)

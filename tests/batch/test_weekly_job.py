@@ -29,6 +29,7 @@ from segue.workspace.records.learners import find_learners
 from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
 from segue.workspace.records.statements import Statement, append_statement
 from segue.workspace.sources.model_registry import current_fit
+from segue.workspace.workspace import Workspace
 from tests.school import KEY
 
 MONDAY = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -162,6 +163,29 @@ def test_who_is_enrolled_twice_in_a_class_gets_one_list(school: School, out: Pat
         found = find_learners(connection, school.space.keyring, [*there, "gone"])
     drawn = set(rows(out)["learner"])
     assert {who for who, person in found.items() if person.surrogate in drawn} == set(there)
+
+
+@pytest.mark.parametrize("skip", [("learn",), ("learn", "fit")])
+def test_what_was_done_since_a_backup_is_done_again_after_it_is_restored(
+    school: School, out: Path, tmp_path: Path, skip: tuple[str, ...]
+) -> None:
+    backup, done = tmp_path / "backup", tmp_path / "done"
+    asked = "--events", str(with_events(school, tmp_path / "in", "new").events[0])
+
+    def decisions() -> set[str]:
+        with Workspace.open(school.space.path, environment=KEY) as space:
+            return set(space.decisions()["decision_id"])
+
+    CliRunner().invoke(app, ["backup", str(school.space.path), str(backup)], env=KEY)
+    assert "import: 1 events stored" in by_command(school, out, *asked, skip=skip)
+    first = rows(out).drop(columns="learner")  # the new one's surrogate is drawn by lot
+    school.space.path.rename(done)
+    backup.rename(school.space.path)
+    assert decisions().isdisjoint(rows(out)["decision_id"])
+    assert "import: 1 events stored" in by_command(school, out, *asked, skip=skip)
+    assert rows(out).drop(columns="learner").equals(first)
+    assert decisions() >= set(rows(out)["decision_id"])
+    assert len(rows(out)) == 3 * (len(school.roster) + 1)
 
 
 def test_gate_and_alarms_look_at_what_was_before_the_week(school: School, out: Path) -> None:

@@ -27,6 +27,20 @@ from segue.workspace.storage.schema import (
 _INSIDE = ("number", "learner", "surrogate", "class_id", "key_version", "digest")
 
 
+def last_event(connection: Connection) -> str:
+    """Return what tells the last event stored from any other, its number and id; "" when there is none."""
+    query = select(events.c.number, events.c.event_id).order_by(events.c.number.desc()).limit(1)
+    row = connection.execute(query).first()
+    return "" if row is None else f"{row.number} {bytes(row.event_id).hex()}"
+
+
+def has_event(connection: Connection, told: str) -> bool:
+    """Return whether the event that `last_event` told of is there: not so in a backup made before."""
+    number, _, name = told.partition(" ")
+    query = select(events.c.event_id).where(events.c.number == int(number or 0))
+    return not told or connection.execute(query).scalar() == bytes.fromhex(name)
+
+
 def digests(connection: Connection) -> dict[int, bytes]:
     """Return the digest of each learner's source id, by number."""
     query = (
