@@ -372,9 +372,8 @@ def merged(before: Catalogue, new: Catalogue) -> Catalogue:
     source = new if len(new.prerequisites) else before
     whole = _rebuilt((*before.resources, *fresh), (*before.skills, *new.skills), source)
     n_kept = len(set(before.resource_index) - set(new.resource_index) - retired)
-    told = f"{n_kept} resources of the catalogue before are not in this one and stay, until retired"
-    kept = (told,) if n_kept else ()
-    return replace(whole, notes=(*new.notes, *kept))
+    note = f"{n_kept} resources of the catalogue before are not in this one and stay, until retired"
+    return replace(whole, notes=(*new.notes, *([note] if n_kept else ())))
 
 
 def with_resources(catalogue: Catalogue, changed: Sequence[Resource]) -> Catalogue:
