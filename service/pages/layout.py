@@ -88,9 +88,13 @@ def said(visit: Visit) -> Said | None:
     text = messages(visit.locale).get(code)
     if text is None:
         return None
+    places, roster = visit.request.query_params.get("whom", "").split("."), visit.ticket.roster
+    of = [visit.name(roster[int(n)]) for n in places if PLACE.match(n) and int(n) < len(roster)]
+    text += f" ({', '.join(of)})" if of else ""
     return Said(text, undo if UNDO.match(undo) else "", refused=code.startswith("not_"))
 
 
+PLACE = re.compile(r"^[0-9]{1,4}$")
 UNDO = re.compile(r"^[a-z]+:[A-Za-z0-9_-]{1,64}$")
 
 

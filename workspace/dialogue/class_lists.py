@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from segue.engine.requests.request import Request
@@ -137,19 +137,19 @@ def approve_week(
         (s.decision_id, StepChange("approve", by, seen=s.resource if seen and s.state != "done" else None))
         for s in alike
     ]
-    done, declined = _all(workspace, asked, now=now)
-    return done, declined + len(steps) - len(alike)
+    declined = len(_all(workspace, asked, now=now))
+    return len(asked) - declined, declined + len(steps) - len(alike)
 
 
 def must_do(
     workspace: Workspace, roster: Sequence[str], week: str, resource: str, *, by: str, now: datetime
-) -> tuple[int, int]:
+) -> tuple[int, tuple[str, ...]]:
     """Pin a resource into every list of a class's week, in the place of its last open step.
 
     Returns
     -------
-    int, int
-        Into how many lists it was put, and how many could not take it: it is not open, another teacher's act
+    int, tuple of str
+        Into how many lists it was put, and whose could not take it: it is not open, another teacher's act
         stands in its way, or no step is open. Who has it already is neither.
 
     Raises
@@ -161,30 +161,29 @@ def must_do(
     if resource not in catalogue.resource_index:
         raise DeclinedError("invalid", "unknown_resource", f"unknown resource {resource!r}: import it first")
     shown = class_week(workspace, roster, week, now=now)
-    change, asked, full = StepChange("pin", by, "priority", resource), [], 0
+    change, last = StepChange("pin", by, "priority", resource), {}
     for one in shown.learners:
-        if any(step.resource == resource and step.state != "removed" for step in one.steps):
-            continue
-        free = [step.decision_id for step in one.steps if step.state == "open"]
-        asked += [(step, change) for step in free[-1:]]
-        full += bool(one.steps) and not free
-    done, declined = _all(workspace, asked, now=now)
-    return done, declined + full
+        has_it = any(step.resource == resource and step.state != "removed" for step in one.steps)
+        if one.steps and not has_it:
+            last[one.learner] = next((step for step in reversed(one.steps) if step.state == "open"), None)
+    asked = {
+        step.decision_id: (who, replace(change, seen=step.resource)) for who, step in last.items() if step
+    }
+    declined = _all(workspace, [(name, change) for name, (_, change) in asked.items()], now=now)
+    left = {asked[name][0] for name in declined} | {who for who, step in last.items() if not step}
+    return len(asked) - len(declined), tuple(who for who in last if who in left)
 
 
-def _all(
-    workspace: Workspace, changes: Sequence[tuple[str, StepChange]], *, now: datetime
-) -> tuple[int, int]:
-    """Make many changes in one transaction; one that is declined holds up no other."""
-    done = declined = 0
+def _all(workspace: Workspace, changes: Sequence[tuple[str, StepChange]], *, now: datetime) -> list[str]:
+    """Make many changes in one transaction; return the steps of those declined, which hold up no other."""
+    declined = []
     with workspace.feedback(now) as said:
         for decision_id, change in changes:
             try:
                 said.override(decision_id, change)
-                done += 1
             except DeclinedError:
-                declined += 1
-    return done, declined
+                declined.append(decision_id)
+    return declined
 
 
 def owner_of(workspace: Workspace, roster: Sequence[str], decision_id: str) -> str | None:

@@ -281,6 +281,12 @@ class CountAnswer(AnswerBody):
     declined: int
 
 
+class MustDoAnswer(CountAnswer):
+    """The same, and whose lists could not take it."""
+
+    without: tuple[str, ...]
+
+
 class PassedOnLine(AnswerBody):
     """A resource that a classmate suggested and the teacher passed on."""
 

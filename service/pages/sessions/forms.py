@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -48,4 +49,13 @@ async def read_form(request: Request) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
         raise RefusedError(400, "form", "the body must be a posted form in UTF-8") from None
+    return _form(pairs)
+
+
+def asked(request: Request) -> Form:
+    """Return the fields of an address, as those of a form."""
+    return _form(request.query_params.multi_items())
+
+
+def _form(pairs: Iterable[tuple[str, str]]) -> Form:
     return Form(tuple((key, UNWANTED.sub("", value)) for key, value in pairs))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, get_args
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.applications import Starlette
@@ -119,6 +120,14 @@ class Visit:
         """Return the answer to a posted form: go and look at `page`."""
         query = "&".join(f"{name}={value}" for name, value in said.items() if value)
         return RedirectResponse(f"{self.base}/{page}{'?' + query if query else ''}", 303, NO_STORE)
+
+    def look(self, page: str, form: Form) -> Response:
+        """Return the answer to a form that changes nothing: look at what `page` says of its fields.
+
+        A page under an address of its own can be loaded again, and come back to.
+        """
+        query = urlencode([(name, value) for name, value in form.fields if name != MARK])
+        return RedirectResponse(f"{self.base}/{page}?{query}", 303, NO_STORE)
 
 
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}

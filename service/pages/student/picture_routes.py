@@ -11,7 +11,7 @@ from segue.engine.requests.request import Goal
 from segue.features.catalogue import Catalogue
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
-from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.forms import Form, asked
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import OPTIONS, STEPS, standing
 from segue.service.pages.student.week_views import check_profiled
@@ -56,8 +56,15 @@ def _picture(visit: Visit) -> dict[str, object]:
 
 
 @pages.post("/preview", "learner")
-async def preview(visit: Visit, form: Form) -> Response:
+async def try_change(visit: Visit, form: Form) -> Response:
+    """Go and look at what would follow from a change."""
+    return visit.look("preview", form)
+
+
+@pages.get("/preview", "learner")
+async def preview(visit: Visit) -> Response:
     """Show the list that would follow from a change, before it is saved."""
+    form = asked(visit.request)
     change, tenant, space, who = _change(visit, form), visit.tenant, visit.space, visit.ticket.who
     await tenant.do(standing, space, who, now=visit.now)
     found = await tenant.aside(negotiation.preview, space, who, change, now=visit.now, k=STEPS, menu=OPTIONS)

@@ -87,6 +87,7 @@ def _step(visit: Visit, decision_id: str, *, seen: str = "") -> PageStep:
             return step
         if step.decision_id == decision_id:
             raise RefusedError(409, "changed", "not what the page showed stands at this step by now")
+    check_profiled(visit)
     raise RefusedError(404, "no_step", "this step is not on the learner's list")
 
 

@@ -91,10 +91,11 @@ async def approve(visit: Visit, form: Form) -> Response:
 async def must_do(visit: Visit, form: Form) -> Response:
     """Put a resource into every list of a week."""
     week, resource, ticket = _named(visit, form), form.one("resource"), visit.ticket
-    _, declined = await visit.tenant.do(
+    _, without = await visit.tenant.do(
         class_lists.must_do, visit.space, ticket.roster, week, resource, by=ticket.who, now=visit.now
     )
-    response = visit.back("monday", week=week, said="not_all" if declined else "mustdo")
+    whom = ".".join(str(ticket.roster.index(one)) for one in without)
+    response = visit.back("monday", week=week, said="not_all" if without else "mustdo", whom=whom)
     return told(visit.request, visit.tenant, response, Worked(ticket.roster))
 
 

@@ -10,7 +10,7 @@ from segue.engine.practices.groups import suggest_groups
 from segue.engine.sampling.randomness import generator
 from segue.service.http.refusals import RefusedError
 from segue.service.pages.layout import show
-from segue.service.pages.sessions.forms import Form
+from segue.service.pages.sessions.forms import Form, asked
 from segue.service.pages.sessions.visits import Pages, Visit
 from segue.service.pages.standing_list import STEPS
 from segue.service.pages.teacher.monday_routes import weeks
@@ -63,7 +63,14 @@ async def policy(visit: Visit) -> Response:
 
 @pages.post("/policy_try", "teacher")
 async def try_draft(visit: Visit, form: Form) -> Response:
+    """Go and look at what a draft would change."""
+    return visit.look("policy_try", form)
+
+
+@pages.get("/policy_try", "teacher")
+async def show_draft(visit: Visit) -> Response:
     """Show what a draft would change, with nothing stored."""
+    form = asked(visit.request)
     space, (this, _) = visit.space, weeks(visit)
     before = await visit.tenant.aside(version_in_force, space)
     draft = _draft(form, before)

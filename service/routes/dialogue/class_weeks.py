@@ -41,12 +41,12 @@ async def approve(request: Request) -> Response:
     return answer({"done": done, "declined": declined})
 
 
-@router.post("/must-do", **asks(said.MustDoBody, said.CountAnswer, (409,)))
+@router.post("/must-do", **asks(said.MustDoBody, said.MustDoAnswer, (409,)))
 async def must_do(request: Request) -> Response:
     """Pin a resource into every list of a class's week; who has it already is counted no more."""
     caller, body = await received(request, said.MustDoBody, "teacher")
     await reaching(request, body.learners)
     work, now = partial(class_lists.must_do, by=body.by), body.now or datetime.now(UTC)
-    done, declined = await caller.do(work, body.learners, body.week, body.resource, now=now)
-    response = answer({"done": done, "declined": declined})
+    done, without = await caller.do(work, body.learners, body.week, body.resource, now=now)
+    response = answer({"done": done, "declined": len(without), "without": without})
     return told(request, caller.tenant, response, Worked(body.learners))

@@ -125,6 +125,8 @@ def test_a_goal_is_seen_before_it_is_saved_and_what_follows_is_what_was_shown(
     seen = press(me, "preview", where={"kind": "goal"}, skill="unit-rates", due=due)
     promised = re.findall(r'<li data-id="([^"]+)"', seen.text)
     assert promised
+    assert seen.response.request.method == "GET", "it can be loaded again and come back to"
+    assert re.findall(r'<li data-id="([^"]+)"', browse(str(seen.url)).text) == promised
     before = titles(browse(f"{base_of(week)}/week"))
     assert before == titles(week), "a preview changes nothing"
     saved = press(seen, "save")
@@ -210,6 +212,8 @@ def test_who_opted_out_reads_that_nothing_is_kept_and_finds_no_form_that_keeps(
 ) -> None:
     out = {"opted_out": True}
     client.put(f"/v1/learners/{ME}/opt-out", json=out, headers=headers("backend")).raise_for_status()
+    late = press(week, "done")
+    assert "You are out of profiling" in late.text
     assert not browse(str(week.url)).forms
     for name in ("me", "plan", "feedback"):
         page = browse(f"{base_of(week)}/{name}")

@@ -95,12 +95,42 @@ def test_a_draft_says_what_share_of_lists_it_changes_and_that_is_what_happens(
     assert int(of) == 30
     assert int(n) > 0
     assert float(share) == pytest.approx(100 * int(n) / 30, abs=0.05)
+    assert f"({n} of {of})" in browse(str(tried.url)).text, "it can be loaded again"
     assert "Nothing was changed yet" in browse(f"{base_of(monday)}/policy").text, "a dry run stores nothing"
     saved = press(tried, "policy_save")
     assert "in force from now on" in saved.text
     assert saved.text.count('name="back"') == 1
     refused = press(policy, "policy_try", **{"weights.zone": "-3"})
     assert refused.response.status_code == 422
+
+
+def test_a_class_that_has_tried_nothing_is_not_said_to_be_well(link: Link, browse: Browse) -> None:
+    new = ("somebody-new", "somebody-else")
+    page = browse(link("teacher", "t1", class_id="7c", roster=new))
+    assert "Nobody has tried anything yet" in page.text
+    assert "Nobody is stuck" not in page.text
+    assert "<table" not in page.text
+    assert "0 tries" in browse(next(one for one in page.links if one.endswith("learner?who=1"))).text
+    assert "Nobody has tried" not in browse(link("teacher", "t1", class_id="7b")).text
+
+
+def test_what_a_learner_needs_stands_before_what_is_not_known(monday: Any, browse: Browse) -> None:
+    found = [browse(f"{base_of(monday)}/learner?who={n}").text for n in range(12)]
+    bands = [re.findall(r'<span class="band (h|s|w|)">', text) for text in found]
+    assert any("h" in one for one in bands)
+    for one in bands:
+        known = [band for band in one if band in "hs" and band]
+        assert one[: len(known)] == sorted(known)
+
+
+def test_a_plan_that_cannot_be_served_is_refused_in_words(link: Link, browse: Browse, press: Press) -> None:
+    plan = browse(base_of(browse(link("learner", "student-3"))) + "/plan")
+    press(plan, "propose", activity1="Ask somebody who knows")
+    monday = browse(base_of(browse(link("teacher", "t1", class_id="7b"))) + "/monday")
+    refused = press(monday, "review", verdict="approve")
+    assert refused.response.status_code == 422
+    assert "This plan cannot become a list" in refused.text
+    assert "The plan went back" in press(monday, "review", verdict="return").text
 
 
 def test_a_learner_groups_and_the_csv(monday: Any, browse: Browse, client: httpx.Client) -> None:

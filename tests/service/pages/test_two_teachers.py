@@ -51,7 +51,12 @@ def test_a_list_with_nothing_open_cannot_take_a_must_do(
         call(f"/v1/decisions/{step['decision_id']}/done", {})
     taken = {step["resource"] for step in found["steps"]}
     resource = next(name for name in ("rate-race", "trail-mix-talk", "team-colours") if name not in taken)
-    assert "Not every list could take it" in press(mine, "mustdo", resource=resource).text
+    told = press(mine, "mustdo", resource=resource).text
+    assert "Not every list could take it" in told
+    assert "(student-0)" in told, "it says whose"
+    other = {"learners": ["student-0"], "week": found["week"], "by": "t1", "resource": resource}
+    again = call("/v1/class-weeks/must-do", other)
+    assert again == {"done": 0, "declined": 1, "without": ["student-0"]}
 
 
 def test_a_refusal_says_why_leads_back_and_shows_in_the_frame_of_the_lms(
