@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from segue.experiments.evaluation.estimators.balanced_weights import balanced_weights
-from segue.experiments.evaluation.estimators.reward_predictions import fit_linear_qhat
+from segue.experiments.evaluation.estimators.reward_predictions import calibrated, fit_linear_qhat
 from segue.experiments.evaluation.estimators.single_step import (
     NIL,
     Floats,
@@ -50,7 +50,8 @@ class More:
 def with_predictions(log: Log, *, rng: np.random.Generator) -> Log:
     """Return the log with rewards predicted for every action from its contexts, cross-fitted by cluster.
 
-    Each action has its own line (`fit_linear_qhat`); contexts in any unit.
+    Each action has its own line (`fit_linear_qhat`), shrunk as far as rewards ask for it (`calibrated`).
+    Contexts may have any unit.
 
     Raises
     ------
@@ -71,7 +72,8 @@ def with_predictions(log: Log, *, rng: np.random.Generator) -> Log:
         folds=_folds(log),
         cluster=log.cluster,
     )
-    return replace(log, prediction=prediction[:, :retired])
+    prediction = prediction[:, :retired]
+    return replace(log, prediction=calibrated(prediction, replace(log, prediction=prediction).rounds()))
 
 
 def more_estimates(

@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from segue.experiments.evaluation.estimators.single_step import Floats, Ints
+from segue.experiments.evaluation.estimators.single_step import Floats, Ints, Rounds
 
 
 class Estimator(Protocol):
@@ -110,6 +110,26 @@ def fit_linear_qhat(
         return np.asarray(expit(found)) if binary else found
 
     return _cross_fitted(fitted, contexts, action, reward, n_actions, rng=rng, folds=folds, cluster=cluster)
+
+
+def calibrated(prediction: Floats, rounds: Rounds) -> Floats:
+    """Return predictions, (n, K), shrunk towards a constant as far as the rewards of `rounds` ask for it.
+
+    By the slope, between 0 and 1, of rewards on predictions where each round counts by its weight. Models of
+    many actions or contexts and few rounds predict noise, which doubly robust estimates would carry.
+
+    >>> rounds = Rounds(np.ones(2), np.array([0.0, 1.0]), np.array([0.0, 2.0]), np.ones(2))
+    >>> calibrated(np.array([[0.0, 1.0, 2.0]]), rounds)
+    array([[0. , 0.5, 1. ]])
+    """
+    weight, total = rounds.weight, float(rounds.weight.sum())
+    if rounds.q_logged is None or not total:
+        return prediction
+    centre, level = (float(weight @ column) / total for column in (rounds.q_logged, rounds.reward))
+    apart = rounds.q_logged - centre
+    spread = float(weight @ apart**2)
+    slope = float(weight @ (apart * (rounds.reward - level))) / spread if spread > 0 else 0.0
+    return np.asarray(level + min(max(slope, 0.0), 1.0) * (prediction - centre))
 
 
 def _lines(contexts: Floats, action: Ints, n_actions: int) -> sparse.csr_matrix:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
 from segue.experiments.evaluation.estimators.single_step import (
     SINGLE,
@@ -24,6 +23,7 @@ from segue.experiments.evaluation.intervals.closed_form import check_range
 from segue.experiments.evaluation.logs.action_tables import SUM_TOLERANCE, tables
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.labels import clusters_of, coded, labels_of, numbers_of
+from segue.experiments.evaluation.logs.likely_mistakes import no_column, no_number, outside
 from segue.experiments.evaluation.logs.lost_rows import Lost, lost_rows
 from segue.experiments.evaluation.logs.repeated_rows import repeated_rows
 from segue.features.events.event_records import Frame, as_pandas
@@ -127,15 +127,16 @@ def log_of_frame(
     if columns.decision:
         faults.add(differ[once], f"another row of its {columns.decision} differs")
     reward, propensity = numbers_of(frame[columns.reward]), numbers_of(frame[columns.propensity])
-    faults.add(~np.isfinite(reward), _no_number(frame, columns.reward))
+    faults.add(~np.isfinite(reward), no_number(frame[columns.reward], columns.reward))
     if reward_range is not None:
         check_range(reward_range, reward, columns.reward)
-    faults.add(~np.isfinite(propensity), _no_number(frame, columns.propensity))
-    faults.add((propensity <= 0) | (propensity > 1 + SINGLE), _outside(columns.propensity, propensity))
+    faults.add(~np.isfinite(propensity), no_number(frame[columns.propensity], columns.propensity))
+    off = (propensity <= 0) | (propensity > 1 + SINGLE)
+    faults.add(off, outside(columns.propensity, propensity, "(0, 1]"))
     names, action, policy, prediction = tables(frame, columns, faults)
     target = _target(frame, columns, action=action, policy=policy)
     faults.add(~np.isfinite(target), "target probability is not a number")
-    faults.add((target < 0) | (target > 1 + SINGLE), "target probability outside [0, 1]")
+    faults.add((target < 0) | (target > 1 + SINGLE), outside("target probability", target, "[0, 1]"))
     cluster = (
         clusters_of(frame[columns.cluster or columns.slate]) if columns.cluster or columns.slate else None
     )
@@ -148,8 +149,7 @@ def log_of_frame(
         _whole_lists(slate, position, columns, faults=faults)
     keep = ~faults.any
     if not keep.any():
-        first = ", ".join(f"{name} {frame[name].iloc[0]}" for name in columns.single)
-        raise ValueError(f"no usable row: {faults.rejected(unreadable)}; line 2 has {first}{_read_as(names)}")
+        raise ValueError(_no_row(frame, columns, faults.rejected(unreadable)) + _read_as(names))
     group = labels_of(frame[columns.group][keep]) if columns.group else None
     return Log(
         reward=reward[keep],
@@ -195,9 +195,7 @@ def _refuse_empty(frame: pd.DataFrame, columns: Columns) -> None:
     """Raise where a column is missing, or every row."""
     missing = [name for name in columns.single if name not in frame.columns]
     if missing:
-        raise ValueError(
-            f"the log has no column {missing[0]!r}; it has {', '.join(map(str, frame.columns[:12]))}"
-        )
+        raise ValueError(no_column(missing[0], frame.columns))
     if not len(frame):
         raise ValueError("the log has a header and no row")
 
@@ -268,23 +266,17 @@ def _weight(target: Floats, propensity: Floats) -> Floats:
     return np.asarray(np.divide(target, propensity, out=out, where=known))
 
 
+def _no_row(frame: pd.DataFrame, columns: Columns, rejected: Rejected) -> str:
+    """Return the sentence for a log without a usable row, and what its first one holds."""
+    first = ", ".join(f"{name} {frame[name].iloc[0]}" for name in columns.single)
+    return f"no usable row: {replace(rejected, lines=())}; line 2 has {first}"
+
+
 def _read_as(names: tuple[str, ...]) -> str:
     """Return which actions were read from the columns, to see a prefix that caught too much."""
     if not names:
         return ""
     return f"; the columns were read as the actions {', '.join(names[:8])}{' …' if len(names) > 8 else ''}"
-
-
-def _no_number(frame: pd.DataFrame, name: str) -> str:
-    """Return the sentence for cells of a column that are no numbers."""
-    comma = not is_numeric_dtype(frame[name]) and frame[name].astype(str).str.fullmatch(r"-?\d+,\d+").any()
-    return f"{name} is not a number" + (" (a decimal comma? write a point)" if comma else "")
-
-
-def _outside(name: str, probability: Floats) -> str:
-    """Return the sentence for cells of a column that are no probability of what was done."""
-    percent = ((probability > 1 + SINGLE) & (probability <= 100)).mean() > 0.5
-    return f"{name} outside (0, 1]" + (" (percent? divide by 100)" if percent else "")
 
 
 def _target(frame: pd.DataFrame, columns: Columns, *, action: Ints | None, policy: Floats | None) -> Floats:
@@ -365,6 +357,8 @@ def read_csv_log(
         If there is no such file.
     """
     frame, unreadable = typed_table(Path(path), columns.labels, wanted=columns.reads)
+    if any(name not in frame for name in columns.single):
+        frame, unreadable = typed_table(Path(path), columns.labels)  # to say which there are
     return log_of_frame(frame, columns, reward_range=reward_range, unreadable=unreadable)
 
 

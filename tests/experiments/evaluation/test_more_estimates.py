@@ -120,3 +120,23 @@ def test_rewards_that_are_all_alike_in_a_fold_are_predicted_as_such() -> None:
         rng=np.random.default_rng(0),
     )
     assert (found == 0).all()
+
+
+def test_predictions_that_are_noise_cost_nothing() -> None:
+    rng = np.random.default_rng(5)
+    n, actions, width = 600, 20, 30
+    action = rng.integers(actions, size=n)
+    policy = rng.dirichlet(np.ones(actions), n)
+    log = Log(
+        reward=(rng.random(n) < 0.3).astype(float),  # neither contexts nor actions tell anything
+        propensity=np.full(n, 1 / actions),
+        target=policy[np.arange(n), action],
+        action=action,
+        policy=policy,
+        actions=tuple(map(str, range(actions))),
+        contexts=rng.normal(size=(n, width)),
+    )
+    plain, sharp = (evaluate(one).headline for one in (log, with_predictions(log, rng=rng)))
+    assert (plain.name, sharp.name) == ("SNIPS", "SNDR")
+    assert sharp.high - sharp.low == pytest.approx(plain.high - plain.low, rel=0.05)
+    assert sharp.value == pytest.approx(plain.value, abs=0.1 * (plain.high - plain.low))

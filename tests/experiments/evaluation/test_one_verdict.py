@@ -236,8 +236,15 @@ def test_a_refusal_does_not_hang_on_which_rounds_were_rewarded() -> None:
         ("r;p;t\n0,5;0,5;0,5\n1;0,5;0,5\n", r"r is not a number \(a decimal comma\? write a point"),
         ("r,p,t,r\n1,0.5,0.5,0\n", "names a column twice: 'r'"),
         ("r,p,t\n", "a header and no row"),
-        ("r,p,t\n1,50,0.5\n0,50,0.5\n", r"p outside \(0, 1\] \(percent\? divide by 100\)"),
-        ("r,p,t\nyes,0.5,0.5\n", "r is not a number .line 2.; line 2 has r yes, p 0.5, t 0.5"),
+        ("r,p,t\n1,50,0.5\n0,50,0.5\n", r"p outside \(0, 1\] \(percent\? divide by 100; 1 / p"),
+        ("r,p,t\n1,-0.7,0.5\n0,-1.2,0.5\n", r"p outside \(0, 1\] \(a logarithm\? take exp\)"),
+        ("r,p,t\n1,0.5,-0.7\n", r"target probability outside \[0, 1\] \(a logarithm"),
+        ("r,p,t\n1,30%,0.5\n", r"p is not a number \(a percent sign\? write 0.3 for 30 %\)"),
+        ("r,p,t\nyes,0.5,0.5\n", r"r is not a number \(yes or no\? write 1 and 0\); line 2 has r yes, p 0.5"),
+        ("r,p,t\nfour,0.5,0.5\n", "1 row rejected: 1 × r is not a number; line 2 has r four, p 0.5, t 0.5"),
+        ('r,p,t\n"1,000",0.5,0.5\n', r"r is not a number \(thousands apart\? write 1000\)"),
+        ("R,p,t\n1,0.5,0.5\n", r"no column 'r' \(it is written 'R'\); it has R, p, t"),
+        ("1:-1:0.3 | x:0.5\n2:0:0.7 | x:0.1\n", "looks like text for Vowpal Wabbit"),
         ('r,p,t\n"0,5",0.5,0.5\n', r"r is not a number \(a decimal comma\? write a point"),
         ("r,p,t\n1e300,1e-300,1\n0,0.5,0.5\n", "too large to calculate with"),
         ("r,p,t\n1e200,0.5,1\n0,0.5,0.5\n", "too large to calculate with"),
@@ -247,6 +254,12 @@ def test_what_cannot_be_calculated_is_one_sentence(tmp_path: Path, text: str, me
     (tmp_path / "log.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         evaluate(read_csv_log(tmp_path / "log.csv", Columns("r", "p", target="t")))
+
+
+def test_a_missing_column_of_parquet_is_said_among_all_that_are_there(tmp_path: Path) -> None:
+    choices().to_parquet(tmp_path / "log.parquet")
+    with pytest.raises(ValueError, match="no column 'nothing'; it has r, p, a, pi_x, pi_y, q_x, q_y"):
+        read_csv_log(tmp_path / "log.parquet", Columns("nothing", "p", target="t"))
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
