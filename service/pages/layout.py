@@ -27,6 +27,7 @@ def show(visit: Visit, page: str, **values: object) -> Response:
         "base": ".",  # pages lie side by side, and an address with its ticket is long
         "children": children(visit),
         "who": visit.name(visit.ticket.who),
+        "role": visit.ticket.role,
         "menu": menu(visit),
         "class_id": visit.ticket.class_id,
         "zone": visit.space.time_zone,

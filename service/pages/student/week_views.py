@@ -20,7 +20,7 @@ from segue.workspace.storage.errors import opted_out_learner
 
 @dataclass(frozen=True)
 class WeekView:
-    """My week: objectives first, then the steps."""
+    """My week: objectives first, then the steps; `out` of profiling, it is the list that everybody has."""
 
     week: str
     aims: tuple[str, ...]
@@ -28,14 +28,17 @@ class WeekView:
     done: int
     minutes_left: int
     may_edit: bool
+    out: bool = False
     suggested: tuple[Resource, ...] = ()
     left_out: tuple[tuple[Resource, str], ...] = ()
 
 
 def week_view(visit: Visit) -> WeekView:
     """Return the learner's list of this week as a page shows it."""
-    own = visit.ticket.role == "learner" or visit.opted_out(visit.ticket.who)
-    read = standing if own else shown  # only its learner has a list drawn that is kept
+    out = visit.opted_out(visit.ticket.who)
+    read = (
+        standing if out or visit.ticket.role == "learner" else shown
+    )  # only its learner has a list drawn that is kept
     words = translations(visit.locale)
     week, every = read(visit.space, visit.ticket.who, now=visit.now, words=words)
     steps = tuple(step for step in every if step.state != "removed")
@@ -56,6 +59,7 @@ def week_view(visit: Visit) -> WeekView:
         done=sum(step.state == "done" for step in steps),
         minutes_left=round(sum(left)),
         may_edit=visit.ticket.role == "learner" and all(step.kept for step in steps),
+        out=out,
         suggested=tuple(map(catalogue.resource, names)),
         left_out=tuple((catalogue.resource(name), said) for name, said in why.items()),
     )

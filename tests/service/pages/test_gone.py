@@ -72,8 +72,10 @@ def test_who_opted_out_has_the_list_that_everybody_has_whoever_looks(
     about = browse(f"{str(teacher.url).rpartition('/')[0]}/learner?who=4")
     seen = next(address for address in about.links if address.endswith("/week"))
     assert browse(seen).items == own.items
+    assert "This learner is out of profiling" in browse(seen).text
     assert stored(school) == before
     assert not browse(link("parent", "student-5", roster=("student-5",))).items, "nobody else's is drawn"
+    assert "out of profiling" not in browse(link("learner", "student-5")).text
 
 
 @pytest.mark.usefixtures("gone")

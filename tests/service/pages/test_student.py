@@ -214,7 +214,9 @@ def test_who_opted_out_reads_that_nothing_is_kept_and_finds_no_form_that_keeps(
     client.put(f"/v1/learners/{ME}/opt-out", json=out, headers=headers("backend")).raise_for_status()
     late = press(week, "done")
     assert "You are out of profiling" in late.text
-    assert not browse(str(week.url)).forms
+    mine = browse(str(week.url))
+    assert not mine.forms
+    assert "You are out of profiling" in mine.text
     for name in ("me", "plan", "feedback"):
         page = browse(f"{base_of(week)}/{name}")
         assert "You are out of profiling" in page.text
