@@ -191,7 +191,7 @@ def page_costs(client: httpx.Client, bases: dict[str, str], *, times: int = 5) -
 
 
 def form_costs(client: httpx.Client, bases: dict[str, str], *, times: int = 5) -> list[PageCost]:
-    """Return what the answers to forms cost that change nothing: a preview, a draft policy."""
+    """Return what forms cost that change nothing, a preview and a draft policy: redirect and page."""
     out = []
     forms = (("student", "me", "preview"), ("teacher", "policy", "policy_try"))
     for role, page, action in forms:
@@ -202,7 +202,7 @@ def form_costs(client: httpx.Client, bases: dict[str, str], *, times: int = 5) -
         spent, size = [], 0
         for _ in range(times):
             start = _of_server()
-            found = client.post(f"{bases[role]}/{action}", data=fields)
+            found = client.post(f"{bases[role]}/{action}", data=fields, follow_redirects=True)
             spent.append(1e3 * (_of_server() - start))
             assert found.status_code == 200, (action, found.status_code)
             size = len(found.content)

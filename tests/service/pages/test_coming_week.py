@@ -48,7 +48,7 @@ def test_what_opens_with_the_week_can_be_put_in_and_what_closes_before_cannot(
     refused = {"action": action, "by": "t1", "resource": CLOSES}
     call(f"/v1/decisions/{free[-1]}/override", refused, status=422)
     done = call("/v1/class-weeks/must-do", {"learners": [WHO], "week": NEXT, "by": "t1", "resource": CLOSES})
-    assert done == {"done": 0, "declined": 1}
+    assert done == {"done": 0, "declined": 1, "without": [WHO]}
 
 
 def test_the_teachers_page_offers_what_is_open_in_that_week(
