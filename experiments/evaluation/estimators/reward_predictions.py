@@ -135,11 +135,11 @@ def calibrated(prediction: Floats, rounds: Rounds) -> Floats:
 def _lines(contexts: Floats, action: Ints, n_actions: int) -> sparse.csr_matrix:
     """Return each round's contexts and, in its action's columns, 1 and the contexts once more."""
     n, d = contexts.shape
-    own = np.hstack([np.ones((n, 1)), contexts]).ravel()
-    columns = (action[:, None] * (d + 1) + np.arange(d + 1)).ravel()
-    rows = np.arange(0, n * (d + 1) + 1, d + 1)
-    blocks = sparse.csr_matrix((own, columns, rows), shape=(n, n_actions * (d + 1)))
-    return sparse.csr_matrix(sparse.hstack([contexts, blocks]))
+    cells = np.hstack([contexts, np.ones((n, 1)), contexts])
+    own = d + action[:, None] * (d + 1) + np.arange(d + 1)
+    columns = np.hstack([np.broadcast_to(np.arange(d), (n, d)), own])
+    ends = np.arange(0, cells.size + 1, 2 * d + 1)
+    return sparse.csr_matrix((cells.ravel(), columns.ravel(), ends), shape=(n, d + n_actions * (d + 1)))
 
 
 def _cross_fitted(
@@ -179,6 +179,9 @@ def canonical_order(*columns: Floats | Ints, cluster: Ints | None = None) -> Int
     if cluster is not None:
         code = np.unique(cluster, return_inverse=True)[1]
         keys.append(np.bincount(code)[code])
+    first = np.argsort(keys[0], kind="stable")
+    if (np.diff(keys[0][first]) > 0).all():  # no ties: what a lexical sort finds, in a fifth of its time
+        return first.astype(np.int64)
     return np.lexsort(keys[::-1]).astype(np.int64)
 
 
