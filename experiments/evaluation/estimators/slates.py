@@ -8,7 +8,7 @@ estimator         value of a list with rewards r_1 … r_K       right when
 ================  ===========================================  ==============================================
 sequence IPS      (Π_j w_j) Σ r_k                              always; heavy weights
 reward interact.  Σ_k (Π_{j<=k} w_j) r_k                       a reward depends on earlier steps, not on later
-independent IPS   Σ_k w_k r_k                                  a reward depends on its own step only
+independent IPS   Σ_k w_k r_k                                  no reward, and no draw, depends on other steps
 cascade DR        Σ_k Π_{j<=k} w_j (r_k - Q_k)                 as reward interaction; less noise with a good Q
                   + Π_{j<k} w_j E_target Q_k
 pseudo-inverse    (Σ_k w_k - K + 1) Σ r_k                      rewards add up over steps drawn independently

@@ -24,7 +24,7 @@ from segue.models.cluster_errors import recoded
 
 CHANCE = 0.01  # of marking an estimator whose assumption holds
 ASSUMED: Mapping[str, str] = {
-    "IIPS": "a step's reward depends on that step alone",
+    "IIPS": "a step's reward depends on that step alone, and so does what is drawn",
     "RIPS": "a step's reward does not depend on later steps",
     "PI": "rewards add up over steps drawn independently",
     "cascade_DR": "a step's reward does not depend on later steps",

@@ -159,7 +159,10 @@ def test_what_an_answer_on_lists_is_about_is_said(tmp_path: Path, log: Log) -> N
     assert "A step at a time" not in run(str(path), *names)[1]
     out = " ".join(run(str(path), *names, "--slate-id", "list", "--position", "step")[1].split())
     assert "the target policy chooses one at each logged state, the logging policy the others" in out
-    assert "right only where a step's reward depends on that step alone" in out.partition("IIPS")[2]
+    assert (
+        "right only where a step's reward depends on that step alone, and so does what is drawn"
+        in out.partition("IIPS")[2]
+    )
     assert "right only" not in out.partition("SIPS")[2].partition("IIPS")[0]
 
 

@@ -125,3 +125,15 @@ def test_intervals_cover_and_refuse() -> None:
         assert estimate.low <= truth("independent") <= estimate.high
     few = Slates(slates.weight[:4], slates.reward[:4], slates.length[:4])
     assert "not enough evidence" in str(evaluate_slates(few).estimates["SIPS"])
+
+
+def test_independent_ips_misses_where_a_choice_leaves_fewer() -> None:
+    """Two of two without replacement: every list earns 1, whatever is first, and products of weights know it."""
+    first = np.random.default_rng(1).integers(2, size=4000)
+    action = np.stack([first, 1 - first], axis=1)
+    weight = np.stack([np.where(first == 0, 0.9, 0.1) / 0.5, np.ones(4000)], axis=1)
+    lists = Slates(weight, (action == 0).astype(float), np.full(4000, 2))
+    assert sequence_ips(lists).value == pytest.approx(1.0, abs=0.03)
+    assert reward_interaction_ips(lists).value == pytest.approx(1.0, abs=0.03)
+    assert independent_ips(lists).value == pytest.approx(1.4, abs=0.03)
+    assert "not to be used here" in str(evaluate_slates(lists).estimates["IIPS"])
