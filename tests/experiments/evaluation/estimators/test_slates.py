@@ -128,7 +128,7 @@ def test_intervals_cover_and_refuse() -> None:
 
 
 def test_independent_ips_misses_where_a_choice_leaves_fewer() -> None:
-    """Two of two without replacement: every list earns 1, whatever is first, and products of weights know it."""
+    """Two of two without replacement: every list earns 1, whatever is first; products of weights know it."""
     first = np.random.default_rng(1).integers(2, size=4000)
     action = np.stack([first, 1 - first], axis=1)
     weight = np.stack([np.where(first == 0, 0.9, 0.1) / 0.5, np.ones(4000)], axis=1)
