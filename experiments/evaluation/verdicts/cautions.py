@@ -14,7 +14,7 @@ from segue.experiments.evaluation.verdicts.interval_rule import RULE
 
 APART = 10.0  # a prize is at least so many times the largest lesser reward that is not 0
 RARE = 0.02  # at most of the rounds
-ENOUGH = 8.0  # where so many can be expected, intervals hold
+ENOUGH = 4.0  # where so many can be expected, intervals hold
 MATTERS = 0.05  # of all that was earned
 
 
