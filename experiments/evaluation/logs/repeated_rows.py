@@ -1,9 +1,9 @@
 """Rows that say the same as another: chance, or a decision that was exported twice.
 
 Where nothing names decisions, rows may be alike by chance: of two arms and a reward of 0 or 1 most are. Two
-signs tell exports from chance. Each kind of row is there a multiple of k times: the file holds the log k
-times. Or the few rows that are alike in all but the reward agree in the reward too (or those few of one
-reward in all else), more often than separate decisions would.
+signs tell exports from chance. The file holds the same rows k times in one order, or each kind of row a
+multiple of k times. Or the few rows that are alike in all but the reward agree in the reward too (or those
+few of one reward in all else), more often than separate decisions would.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ MOST = 4  # rows that are alike; where there are more they are of few kinds, and
 AGREE = 0.95  # of them agree in the rest
 CHANCE = 1e-4
 MIX = np.uint64(0x9E3779B97F4A7C15)  # an odd number without a pattern: its products keep all bits
+FEWEST = 20  # rows of a file that are no coincidence a second time
 MULTIPLE = 5e-3  # chance of as many multiples
 
 
@@ -39,12 +40,23 @@ def repeated_rows(frame: pd.DataFrame, columns: Columns) -> int:
 
 def _repeating(frame: pd.DataFrame, reward: str) -> int:
     """Return how many rows of a table repeat another, 0 where that may be chance."""
-    counts = np.unique(_codes(frame), return_counts=True)[1]
-    times = int(np.gcd.reduce(counts)) if len(counts) else 1
-    if times > 1 and float(times) ** -len(counts) < MULTIPLE:
-        return len(frame) - len(frame) // times
+    code = _codes(frame)
+    for times in range(2, MOST + 1):
+        if len(code) >= FEWEST * times and not len(code) % times and _copies(code.reshape(times, -1)):
+            return len(code) - len(code) // times
     rest, value = _codes(frame.drop(columns=reward)), _codes(frame[[reward]])
     return max(_agreeing(rest, value), _agreeing(value, rest))
+
+
+def _copies(parts: NDArray[np.uint64]) -> bool:
+    """Return whether k parts of a table, (k, n / k), are the same, or all kinds of rows k times as many.
+
+    By chance one kind in k is; in a design the counts of an arm's kinds have a sum that is no chance.
+    """
+    if (parts == parts[0]).all():
+        return True
+    counts = np.unique(parts, return_counts=True)[1]
+    return not (counts % len(parts)).any() and float(len(parts)) ** (-len(counts) / 2) < MULTIPLE
 
 
 def _agreeing(group: NDArray[np.uint64], value: NDArray[np.uint64]) -> int:

@@ -47,17 +47,30 @@ def twice_asked(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
+def in_turn(rng: np.random.Generator) -> pd.DataFrame:
+    """Three arms in turn: as many rounds of each."""
+    arm = np.arange(999) % 3
+    return pd.DataFrame({"r": (rng.random(999) < 0.1) * 1.0, "p": 1 / 3, "t": (arm == 1) * 1.0})
+
+
 def cautions(table: pd.DataFrame, columns: Columns = COLUMNS) -> list[str]:
     return [line for line in evaluate(log_of_frame(table, columns)).warnings if SAID in line]
 
 
-@pytest.mark.parametrize("make", [fine, graded, coarse, twice_asked])
+@pytest.mark.parametrize("make", [fine, graded, coarse, twice_asked, in_turn])
 def test_a_log_in_the_file_twice_is_said(make: Make) -> None:
     table = make(np.random.default_rng(1))
-    (caution,) = cautions(pd.concat([table, table]).sample(frac=1, random_state=0))
-    assert caution.startswith("Caution: 1,000 rows repeat"), caution
+    both = pd.concat([table, table])
+    (caution,) = cautions(both)
+    assert caution.startswith(f"Caution: {len(table):,} rows repeat"), caution
     assert "--decision" in caution
-    assert caution in gate_log(log_of_frame(pd.concat([table, table]), COLUMNS)).cautions
+    assert caution in gate_log(log_of_frame(both, COLUMNS)).cautions
+
+
+@pytest.mark.parametrize("make", [fine, graded, twice_asked])
+def test_it_is_said_in_any_order(make: Make) -> None:
+    table = make(np.random.default_rng(1))
+    assert cautions(pd.concat([table, table]).sample(frac=1, random_state=0))
 
 
 def timed(rng: np.random.Generator) -> pd.DataFrame:
@@ -73,7 +86,7 @@ def test_a_part_that_two_exports_share_is_said(make: Make) -> None:
     assert caution.startswith("Caution: 150 rows repeat")
 
 
-@pytest.mark.parametrize("make", [fine, graded, coarse, twice_asked, timed])
+@pytest.mark.parametrize("make", [fine, graded, coarse, twice_asked, timed, in_turn])
 def test_chance_is_not(make: Make) -> None:
     assert not any(cautions(make(np.random.default_rng([3, seed]))) for seed in range(25))
 
