@@ -40,6 +40,8 @@ FRONT_DOOR = frozenset({"/", "/docs"})
 # Asked by browsers, which carry a signed launch or ticket and no key.
 BROWSER = ("/lti/", "/pages/", "/calendar/")
 XAPI = "/v1/xapi/"
+READS = ("GET", "HEAD")
+UNGUARDED = "an ETag here tells what was read and guards no change: leave out If-Match and If-None-Match"
 PAGES_TOLD = 20  # refused pages of one second that give a number, and are in the log under it
 
 
@@ -179,7 +181,7 @@ class AdmissionControl:
         Raises
         ------
         RefusedError
-            401, 413 or 429.
+            401, 412, 413 or 429.
         """
         if scope["path"] in OPEN:
             return ""
@@ -194,6 +196,8 @@ class AdmissionControl:
         scope["caller"] = caller
         if wait := self.buckets.take(caller.key.key_id, now=time.monotonic()):
             raise too_fast(wait, self.limits.rate)
+        if b"if-match" in headers or (b"if-none-match" in headers and scope["method"] not in READS):
+            raise RefusedError(412, "condition", UNGUARDED)  # passed over in silence, it would seem to hold
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.limits.body_bytes:
             raise too_large(self.limits)

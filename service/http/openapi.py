@@ -67,6 +67,7 @@ FAULTS = {
     404: "There is no such learner, decision or class in this tenant.",
     408: "The body stopped coming.",
     409: "It contradicts what is stored.",
+    412: "It depends on an ETag, which guards no change here.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The body or a parameter is not valid; the message says where.",
@@ -74,7 +75,7 @@ FAULTS = {
     431: "The address and the headers are too long.",
     503: "Overloaded, or the database is away; try again.",
 }
-OF_EVERY_CALL = (401, 403, 408, 413, 429, 431, 503)
+OF_EVERY_CALL = (401, 403, 408, 412, 413, 429, 431, 503)
 OF_A_BODY = (400, 415, 422)
 
 

@@ -16,6 +16,7 @@ IN_WORDS = {  # what pydantic says, and what is said here
     "Tuple": "List",
     " after validation": "",
     r"String should match pattern '^[^\x00-\x1f\x7f-\x9f]+$'": "must not hold control characters",
+    r"String should match pattern '^[^;\x00-\x1f\x7f-\x9f]+$'": "must be a text without semicolons",
     r"String should match pattern '^[^\x00-\x1f\x7f-\x9f]*$'": "must not hold control characters",
     r"String should match pattern '^20\d{2}-W(0[1-9]|[1-4]\d|5[0-3])$'": "must be a week such as 2026-W48",
     r"String should match pattern '^\d{1,18}$'": "must be the `next` of an answer",

@@ -270,6 +270,10 @@ class RosterBody(Body):
         return self
 
 
+Tag = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST_ID, pattern=r"^[^;\x00-\x1f\x7f-\x9f]+$", strict=True),
+]
 Label = Annotated[str, StringConstraints(max_length=60, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", strict=True)]
 Text = Annotated[str, StringConstraints(max_length=2_000, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", strict=True)]
 
@@ -282,8 +286,8 @@ class ResourceBody(Body):
     """A web address."""
     skills: Names = ()
     """Ids; new ones are added to the catalogue. Without any, the resource is a skill of its own."""
-    tags: Names = ()
-    """Interest tags."""
+    tags: Annotated[tuple[Tag, ...], Field(max_length=MAX_NAMES)] = ()
+    """Interest tags, without semicolons: these stand between tags in tables."""
     courses: Names = ()
     """Ids of the classes it is for, as rosters name them; without any it is for all."""
     difficulty: Annotated[float, Field(ge=-1e6, le=1e6)] | None = None

@@ -265,6 +265,17 @@ def test_a_body_of_faults_alone_is_refused_as_one(shared: httpx.Client, headers:
     assert (status, json.loads(told)["rejected"]) == (200, 1000)
 
 
+def test_a_change_that_depends_on_what_was_read_is_not_made_all_the_same(
+    shared: httpx.Client, headers: Headers
+) -> None:
+    where, sent = "/v1/resources/pizza-fairly", headers("backend")
+    read = shared.get(where, headers=sent)
+    for name, tag in (("if-match", read.headers["etag"]), ("if-match", '"another"'), ("if-none-match", "*")):
+        refused = shared.put(where, json={"title": "Mine"}, headers=sent | {name: tag})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (412, "condition")
+    assert shared.get(where, headers=sent).json() == read.json()
+
+
 def test_refusals_are_put_in_words(shared: httpx.Client, headers: Headers) -> None:
     for path, body, words in (
         ("recommend", {"learner": "a\x00b"}, "learner: must not hold control characters"),
@@ -279,7 +290,8 @@ def test_refusals_are_put_in_words(shared: httpx.Client, headers: Headers) -> No
             "week: must be a week such as 2026-W48",
         ),
     ):
-        refused = shared.post(f"/v1/{path}", json=body, headers=headers("teacher"))
+        method = "PUT" if path.startswith("resources") else "POST"
+        refused = shared.request(method, f"/v1/{path}", json=body, headers=headers("admin"))
         assert refused.status_code == 422
         assert refused.json()["error"]["message"].startswith(words), refused.text
 
