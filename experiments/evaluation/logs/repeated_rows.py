@@ -21,10 +21,13 @@ CHANCE = 1e-4
 MIX = np.uint64(0x9E3779B97F4A7C15)  # an odd number without a pattern: its products keep all bits
 FEWEST = 20  # rows of a file that are no coincidence a second time
 MULTIPLE = 5e-3  # chance of as many multiples
+ENOUGH = 500_000  # rows: of more, a sample of their groups is looked at
 
 
 def repeated_rows(frame: pd.DataFrame, columns: Columns) -> int:
     """Return how many rows repeat another, in what is read or in every column, 0 where that may be chance.
+
+    In long tables the number is an estimate.
 
     >>> rows = pd.DataFrame({"r": np.arange(40) % 7, "p": np.linspace(0.1, 0.9, 40), "t": 0.5})
     >>> columns = Columns("r", "p", target="t")
@@ -55,12 +58,14 @@ def _copies(parts: NDArray[np.uint64]) -> bool:
     """
     if (parts == parts[0]).all():
         return True
-    counts = np.unique(parts, return_counts=True)[1]
+    counts = np.unique(parts[_sample(parts)], return_counts=True)[1]
     return not (counts % len(parts)).any() and float(len(parts)) ** (-len(counts) / 2) < MULTIPLE
 
 
 def _agreeing(group: NDArray[np.uint64], value: NDArray[np.uint64]) -> int:
     """Return how many rows of small groups repeat another's value, 0 where chance may explain it."""
+    some, n = _sample(group), len(group)
+    group, value = group[some], value[some]
     order = np.lexsort((value, group))
     group, value = group[order], value[order]
     _, code, size = np.unique(group, return_inverse=True, return_counts=True)
@@ -69,7 +74,12 @@ def _agreeing(group: NDArray[np.uint64], value: NDArray[np.uint64]) -> int:
     share = np.unique(value, return_counts=True)[1] / max(len(value), 1)
     by_chance = (1 + float(share @ share)) / 2  # halfway to sure: groups may differ in their values
     alike = agree >= AGREE * pairs and stats.binom.sf(agree - 1, pairs, by_chance) < CHANCE
-    return agree if alike else 0
+    return round(agree * n / max(len(group), 1)) if alike else 0
+
+
+def _sample(code: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which rows to look at, like `code`: all of a group or none of it, about `ENOUGH` in all."""
+    return np.asarray(code % np.uint64(max(code.size // ENOUGH, 1)) == 0, dtype=np.bool_)
 
 
 def _codes(frame: pd.DataFrame) -> NDArray[np.uint64]:

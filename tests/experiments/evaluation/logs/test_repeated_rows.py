@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from segue.experiments.evaluation.evaluate import evaluate
+from segue.experiments.evaluation.logs import repeated_rows
 from segue.experiments.evaluation.logs.columns import Columns
 from segue.experiments.evaluation.logs.logged_data import log_of_frame
 from segue.experiments.evaluation.verdicts.promotion_gate import gate_log
@@ -84,6 +85,14 @@ def test_a_part_that_two_exports_share_is_said(make: Make) -> None:
     table = make(np.random.default_rng(2))
     (caution,) = cautions(pd.concat([table, table[:150]]))
     assert caution.startswith("Caution: 150 rows repeat")
+
+
+def test_of_a_long_table_a_sample_of_groups_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated_rows, "ENOUGH", 400)
+    table = fine(np.random.default_rng(2))
+    found = repeated_rows.repeated_rows(pd.concat([table, table[:300]]), COLUMNS)
+    assert abs(found - 300) < 4 * 3 * np.sqrt(300 * 2 / 9)  # 300 groups, a third of them looked at
+    assert repeated_rows.repeated_rows(table, COLUMNS) == 0
 
 
 @pytest.mark.parametrize("make", [fine, graded, coarse, twice_asked, timed, in_turn])
