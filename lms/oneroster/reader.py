@@ -192,6 +192,15 @@ def open_bundle(source: Source, mode: Mode, report: ReadReport) -> Bundle:
     return bundle
 
 
+def has_all_enrolments(path: Path) -> bool:
+    """Return whether a bundle says that its enrolments are all there are: who is not among them has left."""
+    try:
+        rows = list(rows_of(_files(path).read("manifest.csv")))
+    except (RecordRefusedError, OSError):
+        return False
+    return ["file.enrollments", "bulk"] in [[cell.strip() for cell in row] for row in rows]
+
+
 def people(path: Path, column: str) -> Iterator[Row]:
     """Yield the ids of a bundle's users and one more column, which the caller asks for by name."""
     try:

@@ -24,9 +24,10 @@ from segue.cli.main import app
 from segue.engine.policies import Uniform
 from segue.engine.requests.request import Request
 from segue.features.events.file_readers import Source
+from segue.features.iso_weeks import week_of
 from segue.workspace.playlists.step_feedback import StepChange
 from segue.workspace.records.learners import find_learners
-from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments
+from segue.workspace.records.rosters.enrolments import Enrolment, add_enrolments, roster_of
 from segue.workspace.records.statements import Statement, append_statement
 from segue.workspace.sources.model_registry import current_fit
 from segue.workspace.workspace import Workspace
@@ -186,6 +187,33 @@ def test_what_was_done_since_a_backup_is_done_again_after_it_is_restored(
     assert rows(out).drop(columns="learner").equals(first)
     assert decisions() >= set(rows(out)["decision_id"])
     assert len(rows(out)) == 3 * (len(school.roster) + 1)
+
+
+@pytest.mark.parametrize(("mode", "left"), [("bulk", 1), ("delta", 0)])
+def test_who_is_missing_in_a_class_of_a_whole_roster_has_left(
+    school: School, out: Path, tmp_path: Path, mode: str, left: int
+) -> None:
+    def imported(*places: tuple[str, str]) -> str:
+        (tmp_path / "o").mkdir(exist_ok=True)
+        (tmp_path / "o" / "manifest.csv").write_text(f"propertyName,value\nfile.enrollments,{mode}\n")
+        frame = pd.DataFrame(places, columns=["userSourcedId", "classSourcedId"]).assign(role="student")
+        frame.assign(sourcedId=frame.index).to_csv(tmp_path / "o" / "enrollments.csv", index=False)
+        words = ["import", str(school.space.path), "--format", "oneroster", "--events", str(tmp_path / "o")]
+        done = CliRunner().invoke(app, words, env=KEY)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    imported(*((who, "7a") for who in school.roster), ("ines", "8a"))
+    moved = (school.roster[1], "7b")
+    said = imported(moved, *((who, "7a") for who in school.roster[2:]))
+    assert ("2 places in its classes have ended" in said) == bool(left)
+    with school.space.store.read() as connection:
+        (here,) = find_learners(connection, school.space.keyring, school.roster[1:2]).values()
+        other = roster_of(connection, school.space.keyring, "7a", at=datetime.now(UTC))
+    assert (here not in other) == bool(left)
+    week = week_of(datetime.now(UTC) + timedelta(days=7), "UTC")
+    words = ["weekly", str(school.space.path), "--week", week, "--out", str(out), "-k", "3"]
+    assert f"{9 - left} learners" in CliRunner().invoke(app, words, env=KEY).output
 
 
 def test_gate_and_alarms_look_at_what_was_before_the_week(school: School, out: Path) -> None:

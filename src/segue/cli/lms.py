@@ -124,6 +124,7 @@ def import_document(
     """
     from segue.lms.documents.import_document import catalogue_in
     from segue.lms.documents.read_document import READERS
+    from segue.lms.oneroster.reader import has_all_enrolments
     from segue.lms.records.source_records import ReadReport
 
     if format_name not in READERS:
@@ -142,7 +143,8 @@ def import_document(
     if learner_claim:
         said.append(_linked(space, _claims(path, format_name, learner_claim)))
     events, report = READERS[format_name](path, mode)
-    stored = store_events(space, path.name, events, names=names)
+    whole = format_name == "oneroster" and has_all_enrolments(path)
+    stored = store_events(space, path.name, events, names=names, whole=whole)
     listed = found is not None and bool(found.resources or found.skills)
     reasons = [*stored.reasons, *report.refused.elements()]
     told = stored.said if report.taken or found is None else []
@@ -150,16 +152,24 @@ def import_document(
 
 
 def store_events(
-    space: Workspace, name: str, events: Iterator[Event], *, names: Mapping[str, str] = NO_NAMES
+    space: Workspace,
+    name: str,
+    events: Iterator[Event],
+    *,
+    names: Mapping[str, str] = NO_NAMES,
+    whole: bool = False,
 ) -> DocumentImport:
-    """Put events into a workspace block by block; return what became of them."""
+    """Put events into a workspace block by block; return what became of them.
+
+    With `whole`, students of a class that they name, whom they do not name in it, have left.
+    """
     from segue.features.events.event_records import check
     from segue.lms.documents.import_document import frames, named
     from segue.lms.documents.resource_names import ResourceNames
     from segue.lms.records.grade_versions import versioned
     from segue.workspace.records.corrections import last_grades
     from segue.workspace.records.events import CONFLICT, Appended
-    from segue.workspace.records.rosters.enrolments import add_enrolments
+    from segue.workspace.records.rosters.enrolments import add_enrolments, end_others
 
     catalogue = space.catalogue()
     known, ours = catalogue.resource_index, ResourceNames(catalogue, names)
@@ -173,11 +183,16 @@ def store_events(
         total += done
         undated += int((checked.events["time"].isna() & (checked.events["kind"] == "attempt")).sum())
         reasons += checked.set_aside(done.conflicts, CONFLICT)["reason"].tolist()
+    left = 0
     if placed:
         with space.store.write() as connection:
             add_enrolments(connection, space.keyring, placed)
+            left = end_others(connection, space.keyring, placed, now=datetime.now(UTC)) if whole else 0
     lines = [f"{name}: {total.added} events stored, {total.repeats} repeats, {len(reasons)} rejected"]
     lines += [f"  note: {note}" for note in total.said]
+    lines += (
+        [f"  note: {left} places in its classes have ended: it names their students no more"] if left else []
+    )
     lines += [f"  the first rejected: {reasons[0]}"] if reasons else []
     lines += (
         [f"  {undated} attempts have no time that can be read: nothing is learned of when"] if undated else []

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from segue.workspace.records.learners import Learner, add_learners, class_surrogates, where_in
+from segue.workspace.records.learners import Learner, add_learners, class_surrogates, find_learners, where_in
 from segue.workspace.storage.pseudonyms import Keyring
 from segue.workspace.storage.schema import aliases, enrolments, events, learners
 
@@ -57,6 +57,26 @@ def put_roster(
         left = (enrolments.c.class_id == inside) & (enrolments.c.learner == number)
         connection.execute(enrolments.update().where(left).values(ends=_micros(now)))
     return n_stored
+
+
+def end_others(connection: Connection, keyring: Keyring, rows: Sequence[Enrolment], *, now: datetime) -> int:
+    """End by `now`, within a write, students' places in the classes of `rows` that no row names; how many."""
+    classes = class_surrogates(connection, keyring, {row.class_id for row in rows}, create=False)
+    people = find_learners(connection, keyring, {row.learner for row in rows})
+    named = {
+        (classes[row.class_id], people[row.learner].number)
+        for row in rows
+        if row.class_id in classes and row.learner in people
+    }
+    open_ = or_(enrolments.c.ends.is_(None), enrolments.c.ends > _micros(now))
+    placed = select(enrolments.c.class_id, enrolments.c.learner).where(enrolments.c.role == "student", open_)
+    there = {(row.class_id, row.learner) for row in connection.execute(placed)}
+    inside = set(classes.values())
+    gone = [place for place in there - named if place[0] in inside]
+    for class_id, learner in gone:
+        left = (enrolments.c.class_id == class_id) & (enrolments.c.learner == learner)
+        connection.execute(enrolments.update().where(left).values(ends=_micros(now)))
+    return len(gone)
 
 
 def roster_of(connection: Connection, keyring: Keyring, class_id: str, *, at: datetime) -> list[Learner]:
