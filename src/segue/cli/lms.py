@@ -143,8 +143,8 @@ def import_document(
     if learner_claim:
         said.append(_linked(space, _claims(path, format_name, learner_claim)))
     events, report = READERS[format_name](path, mode)
-    whole = format_name == "oneroster" and has_all_enrolments(path)
-    stored = store_events(space, path.name, events, names=names, whole=whole)
+    every = format_name == "oneroster" and has_all_enrolments(path)
+    stored = store_events(space, path.name, events, names=names, whole=every)
     listed = found is not None and bool(found.resources or found.skills)
     reasons = [*stored.reasons, *report.refused.elements()]
     told = stored.said if report.taken or found is None else []
@@ -190,9 +190,7 @@ def store_events(
             left = end_others(connection, space.keyring, placed, now=datetime.now(UTC)) if whole else 0
     lines = [f"{name}: {total.added} events stored, {total.repeats} repeats, {len(reasons)} rejected"]
     lines += [f"  note: {note}" for note in total.said]
-    lines += (
-        [f"  note: {left} places in its classes have ended: it names their students no more"] if left else []
-    )
+    lines += [f"  note: {left} left a class: its enrolments here are all there are"] if left else []
     lines += [f"  the first rejected: {reasons[0]}"] if reasons else []
     lines += (
         [f"  {undated} attempts have no time that can be read: nothing is learned of when"] if undated else []
