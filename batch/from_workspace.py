@@ -104,7 +104,7 @@ def weekly(
     ----------
     roster : sequence of str, optional
         Learners by the LMS's ids, which then stand in the output; without it all learners of the store, by
-        their surrogates, but those whose enrolments have all ended or not begun.
+        their surrogates, but those whose enrolments have all ended before the week or begin after it.
     classes : mapping, optional
         The classes of each learner of the roster: of `plan.courses`, these are what the learner takes. Who
         takes none gets one list, from what is for all and what belongs to one of the classes (those of the
@@ -220,7 +220,7 @@ def _people(workspace: Workspace, roster: Sequence[str] | None, plan: WeeklyPlan
     """
     if roster is None:
         with workspace.store.read() as connection:
-            gone = no_students(connection, plan.now)
+            gone = no_students(connection, plan.now, plan.last)
             everybody = every_learner(connection)
         return [(learner, learner.surrogate) for learner in everybody if learner.number not in gone]
     with workspace.store.write() as connection:
@@ -254,7 +254,7 @@ def _courses(
             return {}
         said = {p.number: {c for c in (classes or {}).get(name, ()) if c} for p, name in people}
         others = [number for number, mine in said.items() if not mine]
-        found = dict(courses_of(connection, workspace.keyring, courses, others, at=plan.now))
+        found = dict(courses_of(connection, workspace.keyring, courses, others, at=plan.now, by=plan.last))
     return found | {number: tuple(sorted(mine & courses)) for number, mine in said.items() if mine}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from segue.engine.practices.pace import paced_minutes
@@ -52,6 +52,11 @@ class WeeklyPlan:
 
     def __post_init__(self) -> None:
         near(self.week, self.now)
+
+    @property
+    def last(self) -> datetime:
+        """The last day of the week: who has come by then gets a list."""
+        return self.now + timedelta(days=6)
 
     def request(self, learner: str, *, courses: tuple[str, ...] | None = None) -> Request:
         """Return the question asked for one learner, who takes `courses` (None: not known)."""

@@ -24,12 +24,12 @@ class RosterError(ValueError):
     """A file that says nothing of who is in which class; the message says what was looked for."""
 
 
-def read_roster(path: Path, *, at: datetime | None = None) -> pd.DataFrame:
+def read_roster(path: Path, *, at: datetime | None = None, by: datetime | None = None) -> pd.DataFrame:
     """Return the students of a roster: learner, class_id, role, from, until (UTC, NaT when open).
 
     A folder, ZIP or table is read as OneRoster or as one of its relatives; JSON and NDJSON as a log of
-    Canvas, Open edX, Moodle or xAPI with enrolments in it. With `at`, only those who are there then; a
-    person with several rows for one class counts by the last.
+    Canvas, Open edX, Moodle or xAPI with enrolments in it. With `at`, only those who are there then, or come
+    until `by`; a person with several rows for one class counts by the last.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def read_roster(path: Path, *, at: datetime | None = None) -> pd.DataFrame:
     students = frame[frame["role"] == "student"]
     students = students.drop_duplicates(["learner", "class_id"], keep="last")
     if at is not None:
-        begun = students["from"].isna() | (students["from"] <= at)
+        begun = students["from"].isna() | (students["from"] <= (by or at))
         students = students[begun & (students["until"].isna() | (students["until"] > at))]
     return students.reset_index(drop=True)
 

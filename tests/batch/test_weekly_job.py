@@ -103,7 +103,9 @@ def test_who_comes_after_a_finished_week_gets_a_list_and_the_others_keep_theirs(
     first = rows(out)
     school.study(now=MONDAY)  # what is drawn now would be drawn otherwise
     left = datetime(2026, 11, 22, tzinfo=UTC)
-    enrol(school, Enrolment("late", "7a"), Enrolment(school.roster[0], "7a", ends=left))
+    came = MONDAY + timedelta(days=2)
+    enrol(school, Enrolment("late", "7a", begins=came), Enrolment(school.roster[0], "7a", ends=left))
+    enrol(school, Enrolment("later", "7a", begins=came + timedelta(days=7)))
     assert "weekly: 9 playlists" in by_command(school, out)
     grown = rows(out)
     assert grown.iloc[: len(first)].equals(first)
@@ -146,6 +148,7 @@ def test_who_is_enrolled_twice_in_a_class_gets_one_list(school: School, out: Pat
         ("this term and the next", "active", "2027-02-01", ""),
         ("given anew", "active", "", ""),
         ("given anew", "tobedeleted", "", ""),
+        ("in midweek", "active", "2026-11-25", ""),
         ("gone", "active", "", "2026-09-20"),
         ("gone", "active", "", "2026-10-01"),
     ]

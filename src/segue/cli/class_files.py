@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,16 @@ def members_in(roster: Path | None, class_id: str) -> list[str]:
 
 
 def read_roster(
-    path: Path | None, courses: Sequence[Course] = (), *, at: datetime | None = None
+    path: Path | None,
+    courses: Sequence[Course] = (),
+    *,
+    at: datetime | None = None,
+    by: datetime | None = None,
 ) -> tuple[list[str], dict[str, list[str]]]:
     """Return the learners of a roster, in its order, and each one's classes as far as it names them.
 
     Any source that says who is in which class will do (``segue.lms.documents.rosters``); with `at`, those
-    who are there then.
+    who are there then or come until `by`.
     """
     from segue.lms.documents.rosters import is_roster
     from segue.lms.documents.rosters import read_roster as roster_in
@@ -41,7 +45,7 @@ def read_roster(
     if path is None:
         raise ValueError("--courses needs --roster, a CSV with columns learner and class")
     if is_roster(path):
-        rows = roster_in(path, at=at)
+        rows = roster_in(path, at=at, by=by)
     else:
         frame = rows_in(path, "learner", *(["class_id"] if courses else []))
         rows = frame[frame["learner"] != ""]
@@ -49,6 +53,15 @@ def read_roster(
     if not names:
         raise ValueError(f"{path} names no learner" + (f" who is there on {at:%Y-%m-%d}" if at else ""))
     return names, dict(rows.groupby("learner")["class_id"].agg(list)) if "class_id" in rows else {}
+
+
+def roster_of_week(
+    path: Path | None, courses: Sequence[Course], *, monday: datetime
+) -> tuple[list[str], dict[str, list[str]]] | tuple[None, None]:
+    """Return the same of who is there on a week's Monday, or comes in it; None where nobody asks for it."""
+    if path is None and not courses:
+        return None, None
+    return read_roster(path, courses, at=monday, by=monday + timedelta(days=6))
 
 
 def read_courses(path: Path, skills: Collection[str]) -> tuple[Course, ...]:

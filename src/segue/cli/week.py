@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from segue.cli.arguments import Folder, WeekName, opened
-from segue.cli.class_files import read_courses, read_roster
+from segue.cli.class_files import read_courses, roster_of_week
 from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
 from segue.cli.weekly import BatchProgress, Courses, Engine, Paced, Roster, Scheduler, Workers, runner_of
@@ -61,7 +61,7 @@ def week_(
     space = opened(workspace)
     shared = read_courses(courses, space.catalogue().skill_index) if courses else ()
     at = start_of(week, space.time_zone)
-    names, classes = read_roster(roster, shared, at=at) if roster or shared else (None, None)
+    names, classes = roster_of_week(roster, shared, monday=at)
     asked = Week(
         week=week,
         events=tuple(events or ()),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from segue.cli.arguments import Folder, WeekName, opened
-from segue.cli.class_files import read_courses, read_roster
+from segue.cli.class_files import read_courses, roster_of_week
 from segue.cli.text_output import tell
 from segue.cli.trial import deciding_for
 
@@ -65,7 +65,7 @@ def weekly(
     seed, monday = space.configuration.seed, start_of(week, space.time_zone)
     plan = WeeklyPlan(week, monday, seed, k, minutes, shared, paced=paced)
     share = Share.parse(part)
-    names, classes = read_roster(roster, plan.courses, at=plan.now) if roster or shared else (None, None)
+    names, classes = roster_of_week(roster, shared, monday=monday)
     runner = runner_of(engine, scheduler, workspace, out)
     began = time.perf_counter()
     with BatchProgress() as tick:

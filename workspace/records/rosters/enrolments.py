@@ -111,9 +111,9 @@ def has_roster(connection: Connection, keyring: Keyring, class_id: str) -> bool:
     return inside is not None and connection.execute(query).first() is not None
 
 
-def no_students(connection: Connection, at: datetime) -> set[int]:
-    """Return who (numbers) is on rosters, and a student on none at a moment: leavers, staff, mentors."""
-    here = select(enrolments.c.learner).where(enrolments.c.role == "student", *_holds(at))
+def no_students(connection: Connection, at: datetime, by: datetime) -> set[int]:
+    """Return who (numbers) is on rosters, and no student at `at` or until `by`: leavers, staff, mentors."""
+    here = select(enrolments.c.learner).where(enrolments.c.role == "student", *_holds(at, by))
     ever = select(enrolments.c.learner).where(enrolments.c.learner.not_in(here))
     return set(connection.execute(ever).scalars())
 
@@ -125,8 +125,11 @@ def courses_of(
     numbers: Collection[int],
     *,
     at: datetime,
+    by: datetime | None = None,
 ) -> Mapping[int, tuple[str, ...]]:
     """Return which of some courses (the source's ids of classes) learners take at a moment, by number.
+
+    With `by`, also those that they begin until then.
 
     Whoever was ever enrolled takes what the enrolments say; others take the classes of their events. Of whom
     neither names a class is left out: what such a learner takes is not known.
@@ -138,7 +141,7 @@ def courses_of(
     student = enrolments.c.role == "student"
     placed = select(enrolments.c.learner, enrolments.c.class_id).where(student)
     ever = {row.learner for row in where_in(connection, placed, enrolments.c.learner, numbers)}
-    rows = list(where_in(connection, placed.where(*_holds(at)), enrolments.c.learner, ever))
+    rows = list(where_in(connection, placed.where(*_holds(at, by)), enrolments.c.learner, ever))
     worked = select(events.c.learner, events.c.class_id).where(events.c.class_id != "").distinct()
     rows += where_in(connection, worked, events.c.learner, [n for n in numbers if n not in ever])
     found: dict[int, set[str]] = {number: set() for number in (*ever, *(row.learner for row in rows))}
@@ -190,11 +193,10 @@ def unknown_courses(connection: Connection, keyring: Keyring, courses: Collectio
     return sorted(set(courses) - set(class_surrogates(connection, keyring, courses, create=False)))
 
 
-def _holds(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Return what is true of an enrolment that has begun and not ended at a moment."""
-    moment = _micros(at)
-    begun = or_(enrolments.c.begins.is_(None), enrolments.c.begins <= moment)
-    return begun, or_(enrolments.c.ends.is_(None), enrolments.c.ends > moment)
+def _holds(at: datetime, by: datetime | None = None) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return what is true of an enrolment that has begun (until `by`, later) and not ended at a moment."""
+    begun = or_(enrolments.c.begins.is_(None), enrolments.c.begins <= _micros(by or at))
+    return begun, or_(enrolments.c.ends.is_(None), enrolments.c.ends > _micros(at))
 
 
 def members_of(connection: Connection, digests: Collection[bytes], *, at: datetime) -> set[int]:
