@@ -111,7 +111,7 @@ def has_roster(connection: Connection, keyring: Keyring, class_id: str) -> bool:
     return inside is not None and connection.execute(query).first() is not None
 
 
-def no_students(connection: Connection, at: datetime, by: datetime) -> set[int]:
+def no_students(connection: Connection, at: datetime, by: datetime | None = None) -> set[int]:
     """Return who (numbers) is on rosters, and no student at `at` or until `by`: leavers, staff, mentors."""
     here = select(enrolments.c.learner).where(enrolments.c.role == "student", *_holds(at, by))
     ever = select(enrolments.c.learner).where(enrolments.c.learner.not_in(here))
