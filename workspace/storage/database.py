@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -54,6 +55,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        weakref.finalize(self, engine.dispose)  # whoever drops a store without closing it leaves nothing open
         self._turn = threading.Lock()  # threads of this process queue here: SQLite's own lock starves some
         # In SQLite's write-ahead log a read transaction is a snapshot without being asked to be.
         self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level=SNAPSHOT)

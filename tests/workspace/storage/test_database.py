@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,6 +189,18 @@ def test_bulk_inserts_fail_in_the_terms_of_sqlalchemy(store: Store) -> None:
         insert_columns(connection, schema.documents, columns)
     with store.read() as connection:
         assert get_document(connection, "x") is None
+
+
+def test_a_store_that_is_dropped_closes_its_connections(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'a.db'}")
+    with store.read() as connection:
+        kept = connection.connection.driver_connection
+    assert isinstance(kept, sqlite3.Connection)
+    kept.execute("SELECT 1")
+    del store, connection
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        kept.execute("SELECT 1")
 
 
 def test_an_error_undoes_the_whole_write(store: Store) -> None:
