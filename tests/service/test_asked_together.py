@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def asked_together(client: httpx.Client, headers: dict[str, str]) -> list[tuple[
 
 def stored(school: Path) -> list[list[tuple[Any, ...]]]:
     """Return lists, steps and kept answers, once it is known that a list was not received."""
-    with sqlite3.connect(school / "segue.db") as store:
+    with closing(sqlite3.connect(school / "segue.db")) as store:
         end = time.monotonic() + 20
         while not store.execute(f"{LISTS} WHERE undelivered").fetchall():
             assert time.monotonic() < end
