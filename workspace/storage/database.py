@@ -55,7 +55,6 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        weakref.finalize(self, engine.dispose)  # whoever drops a store without closing it leaves nothing open
         self._turn = threading.Lock()  # threads of this process queue here: SQLite's own lock starves some
         # In SQLite's write-ahead log a read transaction is a snapshot without being asked to be.
         self._reading = engine if self.is_sqlite else engine.execution_options(isolation_level=SNAPSHOT)
@@ -70,6 +69,7 @@ class Store:
             When the database cannot be reached, or was written by a later version.
         """
         store = cls(_engine(_parsed(url), durability))
+        weakref.finalize(store, store.engine.dispose)  # who drops it without closing it leaves nothing open
         try:
             _migrate(store.engine)
         except DBAPIError as error:
