@@ -36,9 +36,8 @@ class WeekView:
 def week_view(visit: Visit) -> WeekView:
     """Return the learner's list of this week as a page shows it."""
     out = visit.opted_out(visit.ticket.who)
-    read = (
-        standing if out or visit.ticket.role == "learner" else shown
-    )  # only its learner has a list drawn that is kept
+    own = out or visit.ticket.role == "learner"
+    read = standing if own else shown  # only its learner has a list drawn that is kept
     words = translations(visit.locale)
     week, every = read(visit.space, visit.ticket.who, now=visit.now, words=words)
     steps = tuple(step for step in every if step.state != "removed")
